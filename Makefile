@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+CC       = cc
+CFLAGS   = -std=gnu99 -O2 -Wall -Wextra
+SANITIZE = -std=gnu99 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
+LIBS     = -ffunction-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
+JOBS    := $(shell nproc)
+PARALLEL = $(MAKE) --no-print-directory -j$(JOBS)
+
+programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
+EXAMPLES := $(call programs,build/examples/,examples/*.c)
+PROGRAMS := $(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c)
+PLAIN    := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c)
+ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c)
+
+help:
+	@echo "make demo          a robot and its driver on this machine: the driver is killed, the motor stops"
+	@echo "make test          every test that needs no other robot"
+	@echo "make test-peers    against viam-server, the SDKs and other real peers"
+	@echo "make examples      to build/examples/"
+	@echo "make test-programs to build/tests/"
+	@echo "make amalgamate    viamc.h from src/"
+	@echo "make figures       sizes and costs, each with its goal"
+	@echo "make setup         packages and build/venv; the targets above do it by themselves"
+	@echo "make clean         removes build/"
+
+setup:
+	@tools/setup.sh core python
+
+amalgamate:
+	@tools/amalgamate.py
+
+examples:
+	@tools/setup.sh core
+	@$(PARALLEL) .examples
+
+test-programs:
+	@tools/setup.sh core
+	@$(PARALLEL) .test-programs
+
+demo:
+	@tools/setup.sh core
+	@$(PARALLEL) build/examples/robot build/examples/drive
+	@tools/demo.py
+
+# The suite runs twice: as users build it, from viamc.h, and as developers do, from src/ with sanitizers.
+test:
+	@tools/setup.sh core python
+	@tools/amalgamate.py --check
+	@$(PARALLEL) .examples .test-programs .asan
+	@tests/run.py -j $(JOBS) tests/stranger/run.py tests/compile/run.py \
+	    $(foreach check,warnings symbols layers uses merged ascii,"tools/check.py $(check)") \
+	    $(foreach test,$(wildcard tests/test_*.py),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
+
+test-peers:
+	@tools/setup.sh core python peers
+	@$(PARALLEL) .examples .test-programs
+	@tests/peers/run.sh
+
+figures:
+	@tools/setup.sh core figures
+	@$(PARALLEL) .examples .test-programs
+	@tools/figures.py
+
+clean:
+	rm -rf build
+
+.PHONY: help setup amalgamate examples test-programs demo test test-peers figures clean .examples .test-programs .asan
+.examples: $(EXAMPLES) ; @:
+.test-programs: $(PROGRAMS) ; @:
+.asan: $(ASAN) ; @:
+
+vpath %.c tests tests/sim tests/programs
+
+build/examples/%: examples/%.c Makefile
+	@mkdir -p $(@D)
+	@echo $@
+	@$(CC) $(CFLAGS) -I. -MMD -MP -o $@ $< $(LIBS)
+
+build/tests/asan/%: %.c Makefile build/include/viamc_proto.h
+	@mkdir -p $(@D)
+	@echo $@
+	@$(CC) $(SANITIZE) -Ibuild/include -Isrc -Itests -MMD -MP -o $@ $< $(LIBS)
+
+build/tests/%: %.c Makefile
+	@mkdir -p $(@D)
+	@echo $@
+	@$(CC) $(CFLAGS) -Werror -I. -Itests -MMD -MP -o $@ $< $(LIBS)
+
+# A copy away from viamc.h, so that its include of viamc.h finds src/viamc.h.
+build/include/viamc_proto.h: $(wildcard viamc_proto.h)
+	@mkdir -p $(@D)
+	@cp $(or $<,/dev/null) $@
+
+-include $(wildcard build/examples/*.d build/tests/*.d build/tests/asan/*.d)

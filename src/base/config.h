@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* base/config: compiler, options and every bound of the library, each with its name.
+ * Knows C99 only. No option changes a public struct or prototype. */
+#ifndef VIAMC_BASE_CONFIG_H
+#define VIAMC_BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define VIAMC_VERSION "0.1.0"
+#define VIAMC_API_VERSION "v0.1.601" /* version of the Viam API that viamc_proto.h is made from */
+
+/* ---- how the functions are declared ---- */
+#ifndef VIAMC_API
+#ifdef VIAMC_STATIC
+#if defined(__GNUC__)
+#define VIAMC_API static __attribute__((unused))
+#else
+#define VIAMC_API static
+#endif
+#else
+#define VIAMC_API
+#endif
+#endif
+
+#if defined(__GNUC__)
+#define VMC_FN static __attribute__((unused))
+#else
+#define VMC_FN static
+#endif
+
+/* All zero: every default. `viamc_dial_desc dial = VIAMC_ZERO;` */
+#ifdef __cplusplus
+#define VIAMC_ZERO {}
+#else
+#define VIAMC_ZERO {0}
+#endif
+
+/* A static assertion with a written name, for C99, C11 and C++11. */
+#if defined(__cplusplus)
+#define VMC_STATIC_ASSERT(name, cond) static_assert(cond, #name)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define VMC_STATIC_ASSERT(name, cond) _Static_assert(cond, #name)
+#else
+#define VMC_STATIC_ASSERT(name, cond) typedef char vmc_assert_##name[(cond) ? 1 : -1]
+#endif
+
+/* ---- replaceable library functions: the only four that the core needs ---- */
+#ifndef VIAMC_MEMCPY
+#define VIAMC_MEMCPY memcpy
+#endif
+#ifndef VIAMC_MEMMOVE
+#define VIAMC_MEMMOVE memmove
+#endif
+#ifndef VIAMC_MEMSET
+#define VIAMC_MEMSET memset
+#endif
+#ifndef VIAMC_MEMCMP
+#define VIAMC_MEMCMP memcmp
+#endif
+
+/* VIAMC_ASSERT(x): caller mistakes in debug builds; never reached by what a peer sends. */
+#ifndef VIAMC_ASSERT
+#define VIAMC_ASSERT(x) ((void)0)
+#endif
+
+/* ---- options: 0/1 or a number ---- */
+/* VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
+ * VIAMC_NO_SERVER  no server role                                  -10 KB
+ * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on a POSIX system they are there
+ * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
+ * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
+#ifndef VIAMC_CHECK
+#define VIAMC_CHECK 0
+#endif
+#if !defined(VIAMC_NO_POSIX) && !defined(__unix__) && !defined(__APPLE__)
+#define VIAMC_NO_POSIX
+#endif
+
+#ifdef VIAMC_NO_STRINGS
+#define VMC_TEXT(s) ""
+#else
+#define VMC_TEXT(s) s
+#endif
+
+/* ---- bounds: each can be set, each has a range check ---- */
+
+/* HPACK and HTTP/2 (RFC 7541, RFC 9113) */
+#ifndef VIAMC_MAX_CALLS
+#define VIAMC_MAX_CALLS 64u /* most calls of a client at once; handles have 8 bits of index */
+#endif
+#if VIAMC_MAX_CALLS < 1 || VIAMC_MAX_CALLS > 250
+#error "VIAMC_MAX_CALLS must be from 1 to 250"
+#endif
+#define VMC_H2_MAX_BLOCK_BYTES 65536u    /* encoded octets of one header block; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
+#define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
+#define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
+#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
+#define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
+#define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets and end, in a row, per connection */
+#define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PRIORITY, unknown, late RST...) since the last useful one */
+#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks of one stream */
+#define VMC_HPACK_ENCODER_ENTRIES 16u    /* fields that our encoder keeps in the peer's table */
+
+/* google.protobuf.Struct */
+#define VMC_STRUCT_MAX_DEPTH 16u /* nesting of Struct, ListValue and Value */
+
+/* Work */
+#define VMC_POLL_STEPS 64u /* reads or writes of one poll; the rest waits for the next */
+
+#endif

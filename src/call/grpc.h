@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* call/grpc: gRPC over HTTP/2, both roles: header fields, message prefixes, status, deadlines.
+ * A carrier: it pushes what comes into the call table and sends what the table has. Stream slots and call records have the same index.
+ * Knows h2 and call. Knows nothing of sockets, TLS and robots. */
+#ifndef VIAMC_CALL_GRPC_H
+#define VIAMC_CALL_GRPC_H
+
+#include "base/time_impl.h"
+#include "call/call_impl.h"
+#include "codec/percent_impl.h"
+#include "http2/h2_impl.h"
+
+#define VMC_GRPC_SPARE_STREAMS 2u  /* of those that the peer permits: a heartbeat and a Stop always have a way out (design.md 2, 5) */
+#define VMC_GRPC_KEEP 96u          /* octets kept of a request's field: the longest path, token or session id that means anything has 87 */
+#define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
+
+/* What the owner of the connection has to look at. */
+typedef enum vmc_grpc_event {
+    VMC_GRPC_MORE,    /* input is used up */
+    VMC_GRPC_REQUEST, /* server: the fields of call g->at are complete: path, kept fields */
+    VMC_GRPC_GOAWAY,  /* the peer takes no new calls: g->code */
+    VMC_GRPC_FAILED   /* the connection is broken: g->h2.error */
+} vmc_grpc_event;
+
+typedef struct vmc_grpc_config {
+    bool https;             /* :scheme */
+    uint8_t *scratch;       /* kept: at least 32 octets on clients; on servers room for the token, the path and the session id, which are
+                             * kept there until VMC_GRPC_REQUEST: name, length (16 bits), octets */
+    uint16_t scratch_cap;
+} vmc_grpc_config;
+
+typedef struct vmc_grpc {
+    vmc_h2 h2;
+    vmc_calls *calls;
+    /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
+    viamc_bytes authority[2]; /* one after the other */
+    viamc_str client_name;  /* viam_client, "" for none */
+    viamc_bytes token;
+    viamc_bytes session;    /* viam-sid */
+    uint32_t code;          /* with VMC_GRPC_GOAWAY */
+    /* the header block that is being received */
+    uint8_t *scratch;
+    uint16_t scratch_cap;
+    uint16_t kept;          /* octets of kept fields in scratch */
+    uint16_t held;          /* octets of the field at hand behind them */
+    bool held_cut;
+    bool type_ok;           /* content-type is gRPC's */
+    bool has_type;
+    bool is_post;
+    bool text_given;        /* grpc-message is being decoded into the call's text */
+    uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
+    uint8_t reject;         /* server: status that the request is refused with, 0: none */
+    viamc_ms timeout;       /* server: grpc-timeout, VIAMC_FOREVER: none */
+    vmc_percent message;
+    /* the header block that is being sent */
+    uint8_t field;          /* next field */
+    uint32_t field_at;      /* octets of it that were written */
+    uint8_t turn;           /* first user's call to be served with the next write */
+    bool server;
+    bool https;
+    bool in_updates;        /* table size updates of the block are being written */
+    bool hold_data;         /* a heartbeat is unanswered: user DATA waits */
+    bool hold_token;        /* the token is being replaced: calls that carry it wait */
+    uint8_t at;
+} vmc_grpc;
+
+#endif

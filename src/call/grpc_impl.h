@@ -1,0 +1,810 @@
+/* SPDX-License-Identifier: MIT */
+/* call/grpc: receiving, then sending, then time. Statuses follow gRPC over HTTP/2 and the table of viam-wire.md 2.9. */
+#ifndef VIAMC_CALL_GRPC_IMPL_H
+#define VIAMC_CALL_GRPC_IMPL_H
+
+#include "call/grpc.h"
+
+#define VMC_GRPC_NO_STATUS 0xffu
+#define VMC_GRPC_TIMEOUT_LEN 10u /* "99999999m" and one more */
+
+static const char vmc_grpc_user_agent[] = "grpc-c-viamc/" VIAMC_VERSION;
+
+VMC_FN void vmc_grpc_init(vmc_grpc *g, const vmc_h2_config *h2, vmc_calls *calls, const vmc_grpc_config *cfg)
+{
+    VIAMC_MEMSET(g, 0, sizeof *g);
+    vmc_h2_init(&g->h2, h2);
+    g->calls = calls;
+    g->server = h2->server;
+    g->https = cfg->https;
+    g->scratch = cfg->scratch;
+    g->scratch_cap = cfg->scratch_cap;
+}
+
+/* Token or session changed: the peer's table holds the old ones. */
+VMC_FN void vmc_grpc_changed(vmc_grpc *g)
+{
+    vmc_hpack_enc_reset(&g->h2.encoder);
+}
+
+/* ---- ending calls ---- */
+
+/* The call is over on our side; its stream ends or is cancelled. A block half sent is finished first (RFC 9113 6.10): so a server's
+ * status and text, which may be half sent, stay as they are. */
+VMC_FN void vmc_grpc_end(vmc_grpc *g, uint8_t i, uint32_t status, uint8_t ran, const char *text)
+{
+    if (text == NULL || g->server)
+        vmc_calls_end(g->calls, i, g->server ? g->calls->rec[i].status : status, ran);
+    else
+        vmc_calls_end_text(g->calls, i, status, ran, text);
+    vmc_h2_release(&g->h2, i, g->server ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+}
+
+/* Client: gives a running call up. */
+VMC_FN void vmc_grpc_cancel(vmc_grpc *g, uint8_t i, uint32_t status, const char *text)
+{
+    vmc_grpc_end(g, i, status, vmc_call_ran_locally(&g->calls->rec[i]), text);
+}
+
+/* The connection is gone: every call of it ends, nothing is sent any more. */
+VMC_FN void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
+{
+    uint8_t i;
+    for (i = 0; i < g->calls->count; i++)
+        vmc_calls_end_text(g->calls, i, status, vmc_call_ran_locally(&g->calls->rec[i]), text);
+}
+
+/* RFC 9113 7 to gRPC (gRPC over HTTP/2, Errors). */
+VMC_FN uint32_t vmc_grpc_status_of_reset(uint32_t code)
+{
+    switch (code) {
+    case VMC_H2_REFUSED_STREAM: return VIAMC_UNAVAILABLE;
+    case VMC_H2_CANCEL: return VIAMC_CANCELLED;
+    case VMC_H2_ENHANCE_YOUR_CALM: return VIAMC_RESOURCE_EXHAUSTED;
+    case VMC_H2_INADEQUATE_SECURITY: return VIAMC_PERMISSION_DENIED;
+    default: return VIAMC_INTERNAL;
+    }
+}
+
+/* HTTP status to gRPC (gRPC, http-grpc-status-mapping). */
+VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
+{
+    switch (http) {
+    case 400: return VIAMC_INTERNAL;
+    case 401: return VIAMC_UNAUTHENTICATED;
+    case 403: return VIAMC_PERMISSION_DENIED;
+    case 404: return VIAMC_UNIMPLEMENTED;
+    case 429:
+    case 502:
+    case 503:
+    case 504: return VIAMC_UNAVAILABLE;
+    default: return VIAMC_UNKNOWN;
+    }
+}
+
+/* ---- receiving: fields ---- */
+
+VMC_FN void vmc_grpc_begin_block(vmc_grpc *g)
+{
+    g->kept = 0;
+    g->type_ok = false;
+    g->has_type = false;
+    g->is_post = false;
+    g->text_given = false;
+    g->status = VMC_GRPC_NO_STATUS;
+    g->reject = 0;
+    g->timeout = VIAMC_FOREVER;
+}
+
+/* Puts the pieces of a value together; true when *value is whole (cut at the scratch's size: *cut). */
+VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
+{
+    const uint8_t whole = VMC_HPACK_FIRST | VMC_HPACK_LAST;
+    vmc_wr w = vmc_wr_of(g->scratch + g->kept, (size_t)(g->scratch_cap - g->kept));
+    if ((p->flags & VMC_HPACK_FIRST) != 0) {
+        g->held = 0;
+        g->held_cut = false;
+    }
+    *value = p->value;
+    if ((p->flags & whole) == whole)
+        return true;
+    w.len = g->held;
+    if (p->value.len > vmc_wr_room(&w))
+        g->held_cut = true;
+    vmc_wr_cut(&w, p->value.ptr, p->value.len);
+    g->held = (uint16_t)w.len;
+    *value = viamc_view(w.ptr, w.len);
+    return (p->flags & VMC_HPACK_LAST) != 0;
+}
+
+/* "application/grpc", alone or followed by '+' or ';' */
+VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
+{
+    static const char type[] = "application/grpc";
+    const size_t n = sizeof type - 1u;
+    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == '+' || v.ptr[n] == ';');
+}
+
+/* One or two digits up to 16; anything else is UNKNOWN, and so is a second one. */
+VMC_FN uint8_t vmc_grpc_parse_status(const vmc_grpc *g, viamc_bytes v)
+{
+    uint32_t n = 0;
+    size_t i;
+    for (i = 0; i < v.len && i < 3u; i++) {
+        if (v.ptr[i] < '0' || v.ptr[i] > '9')
+            return VIAMC_UNKNOWN;
+        n = n * 10u + (uint32_t)(v.ptr[i] - '0');
+    }
+    if (v.len == 0 || v.len > 2u || n > VIAMC_UNAUTHENTICATED || g->status != VMC_GRPC_NO_STATUS)
+        return VIAMC_UNKNOWN;
+    return (uint8_t)n;
+}
+
+/* Up to eight digits and a unit, rounded up to milliseconds; false if it is not that. */
+VMC_FN bool vmc_grpc_parse_timeout(viamc_bytes v, viamc_ms *ms)
+{
+    uint32_t n = 0;
+    size_t i;
+    if (v.len < 2u || v.len > 9u)
+        return false;
+    for (i = 0; i + 1u < v.len; i++) {
+        if (v.ptr[i] < '0' || v.ptr[i] > '9')
+            return false;
+        n = n * 10u + (uint32_t)(v.ptr[i] - '0');
+    }
+    switch (v.ptr[i]) {
+    case 'H': *ms = n > VMC_TIME_MAX / 3600000u ? VMC_TIME_MAX : n * 3600000u; break;
+    case 'M': *ms = n > VMC_TIME_MAX / 60000u ? VMC_TIME_MAX : n * 60000u; break;
+    case 'S': *ms = n > VMC_TIME_MAX / 1000u ? VMC_TIME_MAX : n * 1000u; break;
+    case 'm': *ms = n; break;
+    case 'u': *ms = n / 1000u + (n % 1000u != 0); break;
+    case 'n': *ms = n / 1000000u + (n % 1000000u != 0); break;
+    default: return false;
+    }
+    return true;
+}
+
+/* grpc-message goes straight into the call's text, decoded. */
+VMC_FN void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
+{
+    vmc_call *c = &g->calls->rec[i];
+    if ((p->flags & VMC_HPACK_FIRST) != 0) {
+        vmc_percent_begin(&g->message, vmc_calls_text(g->calls, i), VMC_CALL_TEXT);
+        g->text_given = true;
+    }
+    vmc_percent_feed(&g->message, p->value);
+    if ((p->flags & VMC_HPACK_LAST) == 0)
+        return;
+    c->text_len = (uint8_t)vmc_percent_end(&g->message).len;
+    if (g->message.truncated)
+        c->flags |= VMC_CALL_F_TEXT_CUT;
+}
+
+/* Server: keeps a field for whoever looks at the request, as much of it as can matter. What does not fit refuses the request. */
+VMC_FN void vmc_grpc_keep(vmc_grpc *g, uint8_t known, viamc_bytes value)
+{
+    vmc_wr w = vmc_wr_of(g->scratch, g->scratch_cap);
+    uint8_t *to;
+    w.len = g->kept;
+    if (value.len > VMC_GRPC_KEEP)
+        value.len = VMC_GRPC_KEEP;
+    if ((g->held_cut && value.len < VMC_GRPC_KEEP) || value.len + 3u > vmc_wr_room(&w)) {
+        g->reject = VIAMC_RESOURCE_EXHAUSTED;
+        return;
+    }
+    to = w.ptr + w.len;
+    vmc_move(to + 3, value.ptr, value.len); /* the value may lie right behind what is kept */
+    to[0] = known;
+    vmc_put_be16(to + 1, (uint32_t)value.len);
+    g->kept = (uint16_t)(g->kept + 3u + value.len);
+}
+
+/* The kept field `known`, number nth from 0; false if there is none. */
+VMC_FN bool vmc_grpc_kept(const vmc_grpc *g, uint8_t known, unsigned nth, viamc_bytes *value)
+{
+    vmc_rd r = vmc_rd_of(viamc_view(g->scratch, g->kept));
+    while (r.left != 0) {
+        uint8_t name = vmc_rd_u8(&r);
+        viamc_bytes n = vmc_rd_take(&r, 2);
+        *value = vmc_rd_take(&r, vmc_rd_ok(&r) ? vmc_be16(n.ptr) : 0);
+        if (vmc_rd_ok(&r) && name == known && nth-- == 0)
+            return true;
+    }
+    return false;
+}
+
+VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
+{
+    viamc_bytes value;
+    if (p->known == VMC_NAME_GRPC_MESSAGE) {
+        vmc_grpc_take_message(g, i, p);
+    } else if (p->known == VMC_NAME_CONTENT_TYPE || p->known == VMC_NAME_GRPC_STATUS) {
+        if (!vmc_grpc_gather(g, p, &value))
+            return;
+        if (p->known == VMC_NAME_GRPC_STATUS) {
+            g->status = vmc_grpc_parse_status(g, value);
+        } else {
+            g->has_type = true;
+            g->type_ok = vmc_grpc_is_type(value);
+        }
+    } else if (g->calls->rec[i].meta != NULL && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
+        vmc_calls_metadata(g->calls, i, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+    }
+}
+
+VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
+{
+    viamc_bytes value;
+    switch (p->known) {
+    case VMC_NAME_METHOD:
+    case VMC_NAME_PATH:
+    case VMC_NAME_CONTENT_TYPE:
+    case VMC_NAME_GRPC_TIMEOUT:
+    case VMC_NAME_GRPC_ENCODING:
+    case VMC_NAME_AUTHORIZATION:
+    case VMC_NAME_VIAM_SID:
+    case VMC_NAME_OPID:
+    case VMC_NAME_USER_AGENT:
+    case VMC_NAME_VIAM_CLIENT: break;
+    default: return;
+    }
+    if (!vmc_grpc_gather(g, p, &value))
+        return;
+    switch (p->known) {
+    case VMC_NAME_METHOD: g->is_post = vmc_bytes_are(value, "POST"); break;
+    case VMC_NAME_CONTENT_TYPE: g->type_ok = vmc_grpc_is_type(value); break;
+    case VMC_NAME_GRPC_TIMEOUT:
+        if (!vmc_grpc_parse_timeout(value, &g->timeout))
+            g->reject = VIAMC_INTERNAL;
+        break;
+    case VMC_NAME_GRPC_ENCODING:
+        if (!vmc_bytes_are(value, "identity"))
+            g->reject = VIAMC_UNIMPLEMENTED;
+        break;
+    case VMC_NAME_USER_AGENT: break;
+    default: vmc_grpc_keep(g, p->known, value); break;
+    }
+}
+
+/* ---- receiving: blocks and messages ---- */
+
+/* The peer gave the last word on a call. OK needs what the kind of call promises: one message, or any number of whole ones. */
+VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
+{
+    vmc_call *c = &g->calls->rec[i];
+    c->flags |= VMC_CALL_F_PEER_END;
+    if (!g->text_given)
+        c->text_len = 0;
+    if (g->status == VMC_GRPC_NO_STATUS)
+        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, VMC_TEXT("the stream ended without a grpc-status"));
+    else if (g->status != VIAMC_OK)
+        vmc_grpc_end(g, i, g->status, VIAMC_ANSWERED, NULL);
+    else if (!vmc_calls_is_whole(g->calls, i))
+        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
+    else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
+        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
+    else
+        vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
+}
+
+/* "HTTP 502 without gRPC" */
+VMC_FN void vmc_grpc_end_http(vmc_grpc *g, uint8_t i, uint32_t http)
+{
+    vmc_call *c = &g->calls->rec[i];
+    vmc_wr w = vmc_wr_of(vmc_calls_text(g->calls, i), VMC_CALL_TEXT);
+    vmc_wr_text(&w, VMC_TEXT("HTTP "));
+    vmc_wr_dec(&w, http);
+    vmc_wr_text(&w, VMC_TEXT(" instead of a gRPC answer"));
+    c->text_len = (uint8_t)w.len;
+    vmc_grpc_end(g, i, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
+}
+
+/* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
+VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+{
+    if (ev->end && (ev->status == 0 || ev->status == 200u || g->status != VMC_GRPC_NO_STATUS))
+        vmc_grpc_finish(g, i);
+    else if (ev->status != 200u)
+        vmc_grpc_end_http(g, i, ev->status);
+    else if (!g->type_ok)
+        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, g->has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
+}
+
+/* Server: the path goes where the status text will be; requests that cannot be gRPC are refused by the owner (g->reject). */
+VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+{
+    vmc_call *c = &g->calls->rec[i];
+    uint8_t *text = vmc_calls_text(g->calls, i);
+    viamc_bytes path;
+    if (c->path != NULL) { /* trailers of a request: nothing in them matters but that they end it */
+        c->flags |= VMC_CALL_F_PEER_END;
+        return VMC_GRPC_MORE;
+    }
+    if (!vmc_grpc_kept(g, VMC_NAME_PATH, 0, &path) || path.len >= VMC_CALL_TEXT)
+        g->reject = VIAMC_UNIMPLEMENTED;
+    else
+        vmc_copy(text, path.ptr, path.len);
+    text[g->reject == VIAMC_UNIMPLEMENTED ? 0 : path.len] = '\0';
+    c->path = (const char *)text;
+    if (!g->is_post || !g->type_ok)
+        g->reject = VIAMC_INVALID_ARGUMENT;
+    if (ev->end && g->reject == 0)
+        c->flags |= VMC_CALL_F_PEER_END; /* half-closed without a message */
+    g->at = i;
+    return VMC_GRPC_REQUEST;
+}
+
+VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
+{
+    vmc_grpc_event up = VMC_GRPC_MORE;
+    if (g->server)
+        up = vmc_grpc_on_request_block(g, ev->slot, ev);
+    else
+        vmc_grpc_on_reply_block(g, ev->slot, ev);
+    return up;
+}
+
+/* Tells the peer of call i how much room there is. */
+VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
+{
+    uint32_t room = vmc_calls_room(g->calls, i);
+    int32_t credit = g->h2.streams[i].credit;
+    if (room > 0 && (int32_t)room > credit)
+        vmc_h2_room(&g->h2, i, room, credit < (int32_t)vmc_calls_needs(g->calls, i));
+}
+
+/* What the peer sent has ended call i. A server's peer is told why, a client's is told to stop. */
+VMC_FN void vmc_grpc_refuse(vmc_grpc *g, uint8_t i)
+{
+    vmc_call *c = &g->calls->rec[i];
+    if (!g->server || c->state != VMC_CALL_ENDED) {
+        vmc_h2_release(&g->h2, i, VMC_H2_CANCEL);
+        return;
+    }
+    g->calls->ended--;
+    c->state = VMC_CALL_OPEN;
+    c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
+}
+
+VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
+{
+    uint8_t i = ev->slot;
+    viamc_err err = vmc_calls_data(g->calls, i, ev->data);
+    if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window: this request is refused */
+        vmc_calls_end(g->calls, i, VIAMC_RESOURCE_EXHAUSTED, VIAMC_NOT_RUN);
+        vmc_h2_reset(&g->h2, i, VMC_H2_REFUSED_STREAM);
+    } else if (err != VIAMC_OK) {
+        vmc_grpc_refuse(g, i);
+    } else if (!ev->end) {
+        vmc_grpc_give_credit(g, i);
+    } else if (g->server) {
+        g->calls->rec[i].flags |= VMC_CALL_F_PEER_END; /* half-closed */
+        vmc_calls_list(g->calls, i);
+    } else {
+        vmc_grpc_begin_block(g);
+        vmc_grpc_finish(g, i); /* no trailers will come */
+    }
+}
+
+VMC_FN void vmc_grpc_on_reset(vmc_grpc *g, uint8_t i, uint32_t code)
+{
+    uint8_t ran = code == VMC_H2_REFUSED_STREAM ? VIAMC_NOT_RUN : VIAMC_MAYBE;
+    g->calls->rec[i].flags |= VMC_CALL_F_PEER_END;
+    vmc_grpc_end(g, i, vmc_grpc_status_of_reset(code), ran, VMC_TEXT("the peer reset the stream"));
+}
+
+/* Calls that the peer has not begun will not be; those that have not left cannot. */
+VMC_FN void vmc_grpc_on_goaway(vmc_grpc *g, const vmc_h2_event *ev)
+{
+    uint8_t i;
+    g->code = ev->code;
+    if (g->server)
+        return;
+    for (i = 0; i < g->calls->count; i++)
+        if (g->h2.streams[i].id == 0 || g->h2.streams[i].id > ev->last)
+            vmc_grpc_end(g, i, VIAMC_UNAVAILABLE, VIAMC_NOT_RUN, VMC_TEXT("the peer takes no new calls (GOAWAY)"));
+}
+
+VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, uint8_t i)
+{
+    return g->calls->rec[i].state == VMC_CALL_FREE && g->h2.out_slot != i;
+}
+
+/* Server: a request begins. Its record may still be kept by a handler whose stream the peer has reset: then it moves to one that is free,
+ * or is refused. */
+VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, uint8_t i)
+{
+    uint8_t to = i;
+    if (!vmc_grpc_is_vacant(g, i))
+        for (to = 0; to < g->calls->count && !(vmc_grpc_is_vacant(g, to) && vmc_h2_is_free(&g->h2, to)); to++)
+            ;
+    if (to == g->calls->count) {
+        vmc_h2_reset(&g->h2, i, VMC_H2_REFUSED_STREAM);
+        return;
+    }
+    vmc_h2_move(&g->h2, i, to);
+    vmc_calls_claim(g->calls, to)->flags = VMC_CALL_F_HEAD;
+}
+
+VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, const vmc_h2_event *ev)
+{
+    switch (kind) {
+    case VMC_H2_OPENED:
+        vmc_grpc_on_opened(g, ev->slot);
+        break;
+    case VMC_H2_FIELD:
+        if (g->server)
+            vmc_grpc_on_request_field(g, &ev->piece);
+        else
+            vmc_grpc_on_reply_field(g, ev->slot, &ev->piece);
+        break;
+    case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, ev);
+    case VMC_H2_DATA: vmc_grpc_on_data(g, ev); break;
+    case VMC_H2_RESET: vmc_grpc_on_reset(g, ev->slot, ev->code); break;
+    case VMC_H2_STREAM_ERROR:
+        vmc_grpc_end(g, ev->slot, ev->code == VMC_H2_ENHANCE_YOUR_CALM ? VIAMC_RESOURCE_EXHAUSTED : VIAMC_INTERNAL, VIAMC_MAYBE,
+                     VMC_TEXT("the peer broke a rule of HTTP/2 on this stream"));
+        break;
+    case VMC_H2_GOAWAY: vmc_grpc_on_goaway(g, ev); return VMC_GRPC_GOAWAY;
+    case VMC_H2_FAILED: return VMC_GRPC_FAILED;
+    case VMC_H2_MORE:
+    case VMC_H2_GO: break;
+    }
+    return VMC_GRPC_MORE;
+}
+
+/* Consumes input until its owner has to look at something, or until it is used up. */
+VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
+{
+    vmc_h2_event ev;
+    for (;;) {
+        bool fresh = !g->h2.block.open;
+        vmc_h2_event_kind kind = vmc_h2_next(&g->h2, in, &ev);
+        vmc_grpc_event up;
+        if (kind == VMC_H2_MORE)
+            return VMC_GRPC_MORE;
+        if (fresh && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END))
+            vmc_grpc_begin_block(g);
+        up = vmc_grpc_on_event(g, kind, &ev);
+        if (up != VMC_GRPC_MORE)
+            return up;
+    }
+}
+
+/* Start of a poll: what the owner has taken is gone, and its room is the peer's. */
+VMC_FN void vmc_grpc_settle(vmc_grpc *g)
+{
+    uint8_t i;
+    vmc_calls_settle_big(g->calls);
+    for (i = 0; i < g->calls->count; i++) {
+        if (g->calls->rec[i].state != VMC_CALL_OPEN && g->calls->rec[i].state != VMC_CALL_TOLD)
+            continue;
+        if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
+            vmc_grpc_refuse(g, i);
+        else if (g->h2.streams[i].id != 0)
+            vmc_grpc_give_credit(g, i);
+    }
+}
+
+/* ---- sending: header blocks ---- */
+
+/* Keys of the fields that never change on a connection; 8 to 15 are free. */
+enum { VMC_GRPC_K_AUTHORITY = 1, VMC_GRPC_K_TE, VMC_GRPC_K_TYPE, VMC_GRPC_K_AGENT, VMC_GRPC_K_TOKEN, VMC_GRPC_K_CLIENT, VMC_GRPC_K_SESSION };
+
+VMC_FN bool vmc_grpc_field(vmc_hpack_field *f, uint64_t key, uint8_t name_index, const char *name, viamc_bytes value)
+{
+    f->key = key;
+    f->full_index = 0;
+    f->name_index = name_index;
+    f->never = false;
+    f->name = viamc_view(name, vmc_strlen(name));
+    f->value[0] = value;
+    f->value[1] = viamc_view(NULL, 0);
+    return value.len != 0;
+}
+
+VMC_FN bool vmc_grpc_full_field(vmc_hpack_field *f, uint8_t index)
+{
+    (void)vmc_grpc_field(f, 0, 0, "", viamc_view("", 0));
+    f->full_index = index;
+    return true;
+}
+
+VMC_FN bool vmc_grpc_text_field(vmc_hpack_field *f, uint64_t key, uint8_t name_index, const char *name, const char *value)
+{
+    return vmc_grpc_field(f, key, name_index, name, viamc_view(value, vmc_strlen(value)));
+}
+
+/* "2999m", above 99,999,999 ms in seconds. */
+VMC_FN viamc_bytes vmc_grpc_timeout(viamc_ms left, uint8_t *buf)
+{
+    vmc_wr w = vmc_wr_of(buf, VMC_GRPC_TIMEOUT_LEN);
+    bool long_ = left > 99999999u;
+    vmc_wr_dec(&w, long_ ? left / 1000u : left);
+    vmc_wr_u8(&w, long_ ? 'S' : 'm');
+    return viamc_view(buf, w.len);
+}
+
+/* Field n of a request, in the order that grpc-python's grpclib uses (viam-wire.md 2.4). False: not sent. */
+VMC_FN bool vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t n, viamc_ms now, uint8_t *buf, vmc_hpack_field *f)
+{
+    const viamc_metadata *m;
+    viamc_ms left;
+    switch (n) {
+    case 0: return vmc_grpc_full_field(f, 3);                    /* :method POST */
+    case 1: return vmc_grpc_full_field(f, g->https ? 7 : 6);     /* :scheme */
+    case 2: {
+        viamc_bytes path = viamc_view(c->path, vmc_strlen(c->path));
+        return vmc_grpc_field(f, vmc_hpack_key(path), 4, ":path", path);
+    }
+    case 3:
+        (void)vmc_grpc_field(f, VMC_GRPC_K_AUTHORITY, 1, ":authority", g->authority[0]);
+        f->value[1] = g->authority[1];
+        return true;
+    case 4:
+        left = vmc_timer_left(&c->deadline, now);
+        return left != VIAMC_FOREVER && vmc_grpc_field(f, 0, 0, "grpc-timeout", vmc_grpc_timeout(left == 0 ? 1 : left, buf));
+    case 5: return vmc_grpc_text_field(f, VMC_GRPC_K_TE, 0, "te", "trailers");
+    case 6: return vmc_grpc_text_field(f, VMC_GRPC_K_TYPE, 31, "content-type", "application/grpc");
+    case 7: return vmc_grpc_text_field(f, VMC_GRPC_K_AGENT, 58, "user-agent", vmc_grpc_user_agent);
+    case 8:
+        if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
+            return false;
+        (void)vmc_grpc_text_field(f, VMC_GRPC_K_TOKEN, 23, "authorization", "Bearer ");
+        f->value[1] = g->token;
+        return true;
+    case 9: return vmc_grpc_field(f, VMC_GRPC_K_CLIENT, 0, "viam_client", vmc_bytes_of(g->client_name));
+    case 10: return (c->flags & VMC_CALL_F_SESSION) != 0 && vmc_grpc_field(f, VMC_GRPC_K_SESSION, 0, "viam-sid", g->session);
+    default: break;
+    }
+    m = &c->metadata[n - 11u];
+    (void)vmc_grpc_field(f, 0, 0, "", m->value);
+    f->name = vmc_bytes_of(m->name);
+    return true;
+}
+
+VMC_FN uint8_t vmc_grpc_request_fields(const vmc_call *c)
+{
+    return (uint8_t)(11u + c->metadata_count);
+}
+
+#define VMC_GRPC_REPLY_FIELDS 4u
+
+/* Field n of a reply's headers (0, 1), its trailers (2, 3) or trailers alone (0 to 3). */
+VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_t *buf, vmc_hpack_field *f)
+{
+    const vmc_call *c = &g->calls->rec[i];
+    viamc_str text;
+    vmc_wr w;
+    switch (n) {
+    case 0: return vmc_grpc_full_field(f, 8); /* :status 200 */
+    case 1: return vmc_grpc_text_field(f, VMC_GRPC_K_TYPE, 31, "content-type", "application/grpc");
+    case 2:
+        w = vmc_wr_of(buf, 3);
+        vmc_wr_dec(&w, c->status);
+        return vmc_grpc_field(f, (uint64_t)(c->status == 0 ? VMC_GRPC_K_TE : 0), 0, "grpc-status", viamc_view(buf, w.len));
+    default: break;
+    }
+    text.ptr = (const char *)vmc_calls_text(g->calls, i);
+    text.len = c->text_len;
+    w = vmc_wr_of(buf, 3u * VMC_CALL_TEXT);
+    vmc_percent_encode(&w, text);
+    return vmc_grpc_field(f, 0, 0, "grpc-message", viamc_view(buf, w.len));
+}
+
+/* Puts fields from g->field on into the open frame; true when all are in. */
+VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, viamc_ms now, vmc_wr *part)
+{
+    uint8_t buf[3u * VMC_CALL_TEXT];
+    vmc_hpack_field f;
+    if (g->in_updates) {
+        if (!vmc_hpack_enc_begin(&g->h2.encoder, part))
+            return false;
+        g->in_updates = false;
+    }
+    for (; g->field < count; g->field++) {
+        bool sent = g->server ? vmc_grpc_reply_field(g, i, g->field, buf, &f) : vmc_grpc_request_field(g, &g->calls->rec[i], g->field, now, buf, &f);
+        if (sent && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
+            return false;
+    }
+    return true;
+}
+
+/* Writes the header block of call i, or what fits of it; true when it is complete. `first`, `count`: which fields of a reply. */
+VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, uint8_t i, uint8_t first, uint8_t count, bool end, viamc_ms now, vmc_wr *w)
+{
+    vmc_wr part;
+    bool done;
+    bool begins = g->h2.out_slot == VMC_H2_NO_SLOT;
+    if (!vmc_h2_block_open(&g->h2, i, end, w, &part))
+        return false;
+    if (begins) {
+        g->field = first;
+        g->field_at = 0;
+        g->in_updates = true;
+    }
+    done = vmc_grpc_put_fields(g, i, count, now, &part);
+    g->calls->rec[i].flags |= VMC_CALL_F_SENT;
+    vmc_h2_block_close(&g->h2, w, &part, done);
+    return done;
+}
+
+/* ---- sending: one call ---- */
+
+VMC_FN bool vmc_grpc_is_ours(const vmc_call *c)
+{
+    return (c->flags & (VMC_CALL_F_INTERNAL | VMC_CALL_F_FIRST)) != 0;
+}
+
+/* Client: the request's header block. True when DATA may follow. */
+VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    if (g->h2.out_slot != i) {
+        if (g->hold_token && (c->flags & VMC_CALL_F_TOKEN) != 0)
+            return false; /* the token is being replaced */
+        if (!vmc_h2_is_free(&g->h2, i) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
+            return false; /* the stream before it is not reset yet, or the peer permits no more */
+        if (vmc_wr_room(w) < VMC_H2_FRAME_HEAD + 32u)
+            return false;
+        vmc_h2_open(&g->h2, i);
+    }
+    if (!vmc_grpc_write_block(g, i, 0, vmc_grpc_request_fields(c), false, now, w))
+        return false;
+    c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
+    return true;
+}
+
+/* Copies n of the octets that call i has to send. */
+VMC_FN void vmc_grpc_copy_octets(vmc_grpc *g, uint8_t i, uint8_t *to, uint32_t n)
+{
+    while (n != 0) {
+        viamc_bytes v = vmc_calls_next_octets(g->calls, i);
+        uint32_t k = vmc_min32((uint32_t)v.len, n);
+        vmc_copy(to, v.ptr, k);
+        to += k;
+        n -= k;
+        if (n != 0)
+            g->calls->rec[i].sent += k; /* the rest comes from the other place */
+        else
+            vmc_calls_sent(g->calls, i, k);
+    }
+}
+
+/* DATA of call i as far as window, peer and fairness allow; false when the window is full. */
+VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    bool ours = vmc_grpc_is_ours(c);
+    uint32_t pending = vmc_call_pending(c);
+    while (pending != 0 && (ours || !g->hold_data)) {
+        size_t room = vmc_wr_room(w);
+        uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, i, ours || g->server ? 0 : VMC_GRPC_SPARE_WINDOW));
+        bool last;
+        uint8_t *to;
+        if (n == 0)
+            return true; /* the peer's turn */
+        if (room <= VMC_H2_FRAME_HEAD)
+            return false;
+        n = (uint32_t)vmc_min(n, room - VMC_H2_FRAME_HEAD);
+        last = n == pending && (c->flags & VMC_CALL_F_FINISH) != 0 && !g->server;
+        to = vmc_h2_write_data(&g->h2, i, n, last, w);
+        if (last)
+            c->flags |= VMC_CALL_F_FINISHED;
+        vmc_grpc_copy_octets(g, i, to, n);
+        pending -= n;
+    }
+    return true;
+}
+
+/* Half-close of a client's call that has nothing pending, or the trailers of a server's. False when there is no room. */
+VMC_FN bool vmc_grpc_write_finish(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    if (!g->server) {
+        if (vmc_h2_write_data(&g->h2, i, 0, true, w) == NULL)
+            return false;
+    } else {
+        if (!vmc_grpc_write_block(g, i, (c->flags & VMC_CALL_F_HEAD) != 0 ? 0 : 2, VMC_GRPC_REPLY_FIELDS, true, now, w))
+            return false;
+        c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
+    }
+    c->flags |= VMC_CALL_F_FINISHED;
+    return true;
+}
+
+/* Server: headers of a reply go before its first message; without one they are one block with the trailers. */
+VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    if (vmc_call_pending(c) == 0)
+        return true;
+    if (!vmc_grpc_write_block(g, i, 0, 2, false, now, w))
+        return false;
+    c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
+    return true;
+}
+
+/* Everything that call i can send now; false when the window is full. */
+VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    size_t before = w->len;
+    if ((c->flags & VMC_CALL_F_HEAD) != 0) {
+        bool written = g->server ? vmc_grpc_write_reply(g, i, now, w) : vmc_grpc_write_request(g, i, now, w);
+        if (!written)
+            return g->h2.out_slot == VMC_H2_NO_SLOT && w->len == before && vmc_wr_room(w) >= VMC_H2_FRAME_HEAD + 32u; /* room is not what it lacks */
+    }
+    if (!vmc_grpc_write_messages(g, i, w))
+        return false;
+    if ((c->flags & (VMC_CALL_F_FINISH | VMC_CALL_F_FINISHED)) == VMC_CALL_F_FINISH && vmc_call_pending(c) == 0)
+        return vmc_grpc_write_finish(g, i, now, w);
+    return true;
+}
+
+/* ---- sending: all calls ---- */
+
+/* Goes on with the header block that is open, whatever became of its call. */
+VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
+{
+    uint8_t i = g->h2.out_slot;
+    bool trailers = g->server && g->h2.out_end;
+    uint8_t count = g->server ? (uint8_t)(trailers ? VMC_GRPC_REPLY_FIELDS : 2u) : vmc_grpc_request_fields(&g->calls->rec[i]);
+    if (!vmc_grpc_write_block(g, i, 0, count, g->h2.out_end, now, w))
+        return false;
+    g->calls->rec[i].flags &= (uint16_t)~VMC_CALL_F_HEAD;
+    if (trailers)
+        g->calls->rec[i].flags |= VMC_CALL_F_FINISHED;
+    return true;
+}
+
+VMC_FN bool vmc_grpc_write_class(vmc_grpc *g, bool ours, viamc_ms now, vmc_wr *w)
+{
+    uint8_t k, n = g->calls->count;
+    for (k = 0; k < n; k++) {
+        uint8_t i = (uint8_t)((g->turn + k) % n);
+        vmc_call *c = &g->calls->rec[i];
+        if (c->state != VMC_CALL_OPEN || vmc_grpc_is_ours(c) != ours || ((c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH)) == 0 && vmc_call_pending(c) == 0))
+            continue;
+        if (!vmc_grpc_write_call(g, i, now, w)) {
+            if (!ours)
+                g->turn = i;
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Fills the window w: what is owed to the peer, then heartbeats and Stop, then the user's calls in turn. */
+VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
+{
+    if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
+        return;
+    vmc_h2_write_control(&g->h2, w);
+    if (!g->h2.started || g->h2.error.code != VIAMC_OK)
+        return;
+    if (vmc_grpc_write_class(g, true, now, w))
+        (void)vmc_grpc_write_class(g, false, now, w);
+}
+
+/* ---- time ---- */
+
+/* Ends the calls whose deadline has passed. */
+VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
+{
+    uint8_t i;
+    for (i = 0; i < g->calls->count; i++)
+        if (g->calls->rec[i].state != VMC_CALL_FREE && vmc_timer_due(&g->calls->rec[i].deadline, now) && !g->server)
+            vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
+}
+
+/* Shortens a wait to the next deadline. */
+VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
+{
+    uint8_t i;
+    for (i = 0; i < g->calls->count; i++)
+        if (g->calls->rec[i].state != VMC_CALL_FREE)
+            vmc_wait_timer(wait, &g->calls->rec[i].deadline, now);
+}
+
+#endif

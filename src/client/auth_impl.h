@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* client/auth: Authenticate, and the token that every other call carries (viam-wire.md 3). */
+#ifndef VIAMC_CLIENT_AUTH_IMPL_H
+#define VIAMC_CLIENT_AUTH_IMPL_H
+
+#include "client/internal_impl.h"
+#include "codec/wire_impl.h"
+
+static const char vmc_auth_path[] = "/proto.rpc.v1.AuthService/Authenticate";
+
+VMC_FN bool vmc_auth_has_credentials(const viamc_client *c)
+{
+    return c->desc.api_key != NULL || c->desc.credential_type != NULL;
+}
+
+/* Credentials that already are a token need no Authenticate. */
+VMC_FN bool vmc_auth_is_token(const viamc_client *c)
+{
+    return c->desc.credential_type != NULL && viamc_str_eq(viamc_text(c->desc.credential_type), viamc_text("access-token"));
+}
+
+VMC_FN const char *vmc_auth_entity(const viamc_client *c)
+{
+    if (c->desc.auth_entity != NULL)
+        return c->desc.auth_entity;
+    return c->desc.api_key != NULL ? c->desc.api_key_id : c->desc.address;
+}
+
+VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
+{
+    vmc_move(c->token, token.ptr, token.len);
+    c->token_len = (uint32_t)token.len;
+    c->conn.grpc.token = viamc_view(c->token, token.len);
+    vmc_grpc_changed(&c->conn.grpc);
+}
+
+/* AuthenticateRequest {1: entity, 2: {1: type, 2: payload}} */
+VMC_FN void vmc_auth_encode(const viamc_client *c, vmc_wr *w)
+{
+    const char *type = c->desc.api_key != NULL ? "api-key" : c->desc.credential_type;
+    const char *payload = c->desc.api_key != NULL ? c->desc.api_key : c->desc.credential_payload;
+    size_t credentials;
+    vmc_wire_put_text(w, 1, viamc_text(vmc_auth_entity(c)));
+    credentials = vmc_wire_open(w, 2);
+    vmc_wire_put_text(w, 1, viamc_text(type));
+    vmc_wire_put_text(w, 2, viamc_text(payload));
+    vmc_wire_close(w, credentials);
+}
+
+/* Sends Authenticate when tx has room for it. OK, WAIT, or NOMEM: tx is too small for these credentials. */
+VMC_FN viamc_err vmc_auth_start(viamc_client *c)
+{
+    uint32_t room = vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES);
+    vmc_wr w = vmc_wr_of(vmc_calls_tx_next(&c->calls), room);
+    vmc_call *call;
+    if (c->aux != VMC_AUX_NOTHING)
+        return VIAMC_WAIT;
+    vmc_auth_encode(c, &w);
+    if (w.full)
+        return c->calls.tx_used == 0 ? VIAMC_ERR_NOMEM : VIAMC_WAIT;
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, viamc_view(NULL, 0), c->token, c->token_cap, c->desc.timeout_ms);
+    call->flags &= (uint16_t)~VMC_CALL_F_TOKEN;
+    vmc_calls_put_message(&c->calls, vmc_client_rec(c, VMC_REC_AUX), viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
+    c->aux = VMC_AUX_AUTH;
+    c->token_len = 0;
+    c->conn.grpc.hold_token = true;
+    return VIAMC_OK;
+}
+
+/* Authenticate ended: stores the token, or fills in the error. */
+VMC_FN viamc_err vmc_auth_on_end(viamc_client *c, viamc_error *e)
+{
+    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    viamc_bytes token;
+    c->conn.grpc.hold_token = false;
+    if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0)
+        return vmc_fail(e, VIAMC_ERR_NOMEM, c->token_cap, "auth", VMC_TEXT("the robot's token is longer than token_bytes"));
+    if (call->status != VIAMC_OK)
+        return vmc_fail(e, VIAMC_ERR_AUTH, call->status, "auth", VMC_TEXT("the robot refused the credentials"));
+    if (vmc_wire_find(vmc_client_internal_reply(c, VMC_REC_AUX), 1, &token) != VIAMC_OK || token.len == 0)
+        return vmc_fail(e, VIAMC_ERR_AUTH, VIAMC_INTERNAL, "auth", VMC_TEXT("the robot answered without a token"));
+    vmc_auth_set_token(c, token);
+    return VIAMC_OK;
+}
+
+#endif

@@ -1,0 +1,829 @@
+/* SPDX-License-Identifier: MIT */
+/* client/client: the layout of the block, then calls, events, and the poll that drives all parts. */
+#ifndef VIAMC_CLIENT_CLIENT_IMPL_H
+#define VIAMC_CLIENT_CLIENT_IMPL_H
+
+#include "client/dial_impl.h"
+#include "client/motion_impl.h"
+
+#define VMC_CLIENT_TIMEOUT 5000u /* design.md 5: unary calls that move nothing, ms */
+#define VMC_CLIENT_TX_MIN 256u   /* a host name while dialling; Stop's 128 octets and a request */
+#define VMC_CLIENT_OUT_MIN 512u
+#define VMC_CLIENT_SLOT_MIN 64u
+
+/* ---- layout ---- */
+
+VMC_FN void vmc_client_default(uint32_t *value, bool board, uint32_t on_host, uint32_t on_board)
+{
+    if (*value == 0)
+        *value = board ? on_board : on_host;
+}
+
+/* Fills in defaults; NULL or what is wrong. */
+VMC_FN const char *vmc_client_check_desc(viamc_client_desc *d)
+{
+    bool board = d->profile == VIAMC_BOARD;
+#ifdef VIAMC_NO_TLS
+    d->no_tls = true;
+#endif
+    if (d->guard != 0 || d->guard_end != 0)
+        return VMC_TEXT("desc not initialised: begin with viamc_client_desc d = VIAMC_ZERO");
+    if (d->profile > VIAMC_BOARD)
+        return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
+    if (d->max_calls == 0)
+        d->max_calls = 4;
+    vmc_client_default(&d->slot_bytes, board, 4096, 512);
+    vmc_client_default(&d->tx_bytes, board, 16384, 1024);
+    vmc_client_default(&d->token_bytes, board, 1024, 1024);
+    vmc_client_default(&d->in_bytes, board, d->no_tls ? 4096 : VMC_TLS_IN_MAX, d->no_tls ? 256 : 4608);
+    vmc_client_default(&d->out_bytes, board, 16384, 512);
+    vmc_client_default(&d->table_bytes, board, 4096, 256);
+    if (d->token_bytes == VIAMC_OFF)
+        d->token_bytes = 0;
+    if (d->max_calls > VIAMC_MAX_CALLS)
+        return VMC_TEXT("max_calls above VIAMC_MAX_CALLS");
+    if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < VMC_CLIENT_OUT_MIN || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
+        return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
+    if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
+        return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
+    if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
+        return VMC_TEXT("in_bytes out of range");
+    return NULL;
+}
+
+/* design.md 2, invariant 2: where the TLS input does not take every record, the peer's credit over all streams must fit into one. */
+VMC_FN uint32_t vmc_client_credit_need(const viamc_client_desc *d)
+{
+    uint32_t streams = (uint32_t)d->max_calls + VMC_REC_EXTRA;
+    if (d->no_tls || d->profile != VIAMC_BOARD || d->in_bytes >= VMC_TLS_IN_MAX)
+        return 0;
+    return streams * (d->slot_bytes + VMC_CALL_PREFIX) + 325u + 512u;
+}
+
+/* The pieces of the block. */
+typedef struct vmc_client_layout {
+    viamc_client *client;
+    void *tls;
+    uint8_t *in, *out, *tx, *token, *table, *room;
+    vmc_call *rec;
+    vmc_h2_stream *streams;
+    vmc_unsettled *unsettled;
+    uint32_t out_cap, slots_bytes;
+    size_t trust_cap, size;
+} vmc_client_layout;
+
+/* Octets that the certificate check needs while dialling. Hosts walk a store, boards have arrays. */
+VMC_FN size_t vmc_client_trust_bytes(const viamc_client_desc *d)
+{
+#ifndef VIAMC_NO_TLS
+    if (!d->no_tls)
+        return vmc_tls_trust_bytes(d->profile == VIAMC_HOST);
+#endif
+    (void)d;
+    return 0;
+}
+
+VMC_FN size_t vmc_client_tls_bytes(const viamc_client_desc *d)
+{
+#ifndef VIAMC_NO_TLS
+    if (!d->no_tls)
+        return vmc_tls_bytes(VMC_TLS_CLIENT);
+#endif
+    (void)d;
+    return 0;
+}
+
+/* The one layout function: measures with base NULL, divides with the block. d has its defaults. */
+VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_client_layout *l)
+{
+    vmc_carve cv;
+    size_t records = (size_t)d->max_calls + VMC_REC_EXTRA, room;
+    cv.base = base;
+    cv.at = 0;
+    l->out_cap = d->no_tls ? d->out_bytes : vmc_min32(d->out_bytes + 85u, VMC_TLS_OUT_MAX); /* 85: what a TLS record adds */
+    l->slots_bytes = (d->max_calls + 1u) * (d->slot_bytes + VMC_CALL_EXTRA);
+    l->trust_cap = vmc_client_trust_bytes(d);
+    l->client = (viamc_client *)vmc_carve_take(&cv, sizeof(viamc_client));
+    l->tls = vmc_carve_take(&cv, vmc_client_tls_bytes(d));
+    l->rec = (vmc_call *)vmc_carve_take(&cv, records * sizeof(vmc_call));
+    l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, records * sizeof(vmc_h2_stream));
+    l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, d->max_calls * sizeof(vmc_unsettled));
+    l->in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
+    l->out = (uint8_t *)vmc_carve_take(&cv, l->out_cap);
+    l->tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
+    l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes);
+    l->table = (uint8_t *)vmc_carve_take(&cv, d->table_bytes);
+    room = (size_t)d->rx_bytes + l->slots_bytes;
+    l->trust_cap = room > l->trust_cap ? room : l->trust_cap;
+    l->room = (uint8_t *)vmc_carve_take(&cv, l->trust_cap); /* big, then slots; while dialling the certificate check */
+    l->size = cv.at;
+}
+
+VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc)
+{
+    viamc_client_desc d = *desc;
+    vmc_client_layout l;
+    if (vmc_client_check_desc(&d) != NULL)
+        return 0;
+    vmc_client_carve(&d, NULL, &l);
+    return l.size + VMC_ALIGN - 1u;
+}
+
+VMC_FN void vmc_client_init_calls(viamc_client *c, const viamc_client_desc *d, const vmc_client_layout *l)
+{
+    vmc_calls_config cfg;
+    cfg.rec = l->rec;
+    cfg.slots = l->room + d->rx_bytes;
+    cfg.big = l->room;
+    cfg.tx = l->tx;
+    cfg.aux_text = c->aux_text;
+    cfg.slot_bytes = d->slot_bytes;
+    cfg.big_cap = d->rx_bytes;
+    cfg.tx_cap = d->tx_bytes;
+    cfg.large_max = vmc_client_credit_need(d) != 0 ? 1u : VIAMC_MAX_CALLS;
+    cfg.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
+    cfg.slot_count = (uint8_t)(d->max_calls + 1u);
+    vmc_calls_init(&c->calls, &cfg);
+}
+
+VMC_FN void vmc_client_init_conn(viamc_client *c, const viamc_client_desc *d, const vmc_client_layout *l)
+{
+    vmc_conn_config cfg;
+    cfg.port = d->port;
+    cfg.port_user = d->port_user;
+    cfg.number = 0;
+    cfg.in = l->in;
+    cfg.in_cap = d->in_bytes;
+    cfg.out = l->out;
+    cfg.out_cap = l->out_cap;
+    cfg.tls = d->no_tls ? NULL : l->tls;
+    vmc_conn_init(&c->conn, &cfg);
+}
+
+/* Divides the block and fills it. */
+VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_client **client)
+{
+    vmc_client_layout l;
+    viamc_client *c;
+    vmc_client_carve(d, base, &l);
+    c = l.client;
+    VIAMC_MEMSET(c, 0, sizeof *c);
+    c->size = l.size;
+    c->log = d->log;
+    c->profile = d->profile;
+    c->max_calls = d->max_calls;
+    c->token = l.token;
+    c->token_cap = d->token_bytes;
+    c->table = l.table;
+    c->table_bytes = d->table_bytes;
+    c->streams = l.streams;
+    c->trust = l.room;
+    c->trust_cap = l.trust_cap;
+    c->motion.unsettled = l.unsettled;
+    VIAMC_MEMSET(l.unsettled, 0, d->max_calls * sizeof l.unsettled[0]);
+    VIAMC_MEMSET(l.streams, 0, (size_t)(d->max_calls + VMC_REC_EXTRA) * sizeof l.streams[0]);
+    vmc_error_clear(&c->error);
+    vmc_error_clear(&c->lost);
+    vmc_error_clear(&c->session_error);
+    vmc_client_init_calls(c, d, &l);
+    vmc_client_init_conn(c, d, &l);
+    vmc_dial_reset_carrier(c, false);
+    *client = c;
+}
+
+VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client)
+{
+    viamc_client_desc d;
+    size_t skip = vmc_misaligned(memory);
+    vmc_client_layout l;
+    *client = NULL;
+    if (memory == NULL || desc == NULL || desc->port == NULL)
+        return VIAMC_ERR_ARG;
+    d = *desc;
+    if (vmc_client_check_desc(&d) != NULL || vmc_client_credit_need(&d) > d.in_bytes)
+        return VIAMC_ERR_ARG;
+    vmc_client_carve(&d, NULL, &l);
+    if (size < skip || size - skip < l.size)
+        return VIAMC_ERR_NOMEM;
+    vmc_client_build(&d, (uint8_t *)memory + skip, client);
+    return VIAMC_OK;
+}
+
+/* ---- starting calls ---- */
+
+/* What a call does, by its method or by its path. */
+VMC_FN uint8_t vmc_client_flags(const viamc_method *method, const char *path, const viamc_opts *o)
+{
+    static const char component[] = "/viam.component.", stop_all[] = "/viam.robot.v1.RobotService/StopAll", stop[] = "/Stop";
+    size_t n = vmc_strlen(path);
+    uint8_t flags = o->stream & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM);
+    if (method != NULL)
+        return method->flags;
+    if (viamc_str_eq(viamc_text(path), viamc_text(stop_all)))
+        return (uint8_t)(flags | VIAMC_M_STOP_ALL);
+    if (n < sizeof component - 1u || !vmc_same(path, component, sizeof component - 1u))
+        return flags;
+    if (vmc_same(path + n - (sizeof stop - 1u), stop, sizeof stop - 1u))
+        return (uint8_t)(flags | VIAMC_M_STOP);
+    return (uint8_t)(o->reads_only ? flags : flags | VIAMC_M_MOVES);
+}
+
+VMC_FN uint8_t vmc_client_motion(uint8_t flags, const viamc_opts *o)
+{
+    if ((flags & (VIAMC_M_STOP | VIAMC_M_STOP_ALL)) != 0)
+        return VMC_MOTION_STOP;
+    if (o->replace)
+        return VMC_MOTION_SETPOINT;
+    return (flags & (VIAMC_M_MONITORED | VIAMC_M_MOVES)) != 0 ? VMC_MOTION_MOVE : VMC_MOTION_NONE;
+}
+
+/* A request that is about to become a call. */
+typedef struct vmc_start {
+    const viamc_method *method;
+    const char *path;
+    const viamc_opts *opts;
+    viamc_bytes msg;
+    viamc_bytes added[2]; /* field 99: its head, and opts.extra */
+    uint32_t resource;
+    uint8_t flags;        /* VIAMC_M_* */
+    uint8_t motion;
+    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
+} vmc_start;
+
+/* opts.extra becomes field 99, length-delimited. */
+VMC_FN void vmc_client_add_extra(vmc_start *s)
+{
+    vmc_wr w = vmc_wr_of(s->head, sizeof s->head);
+    s->added[0] = s->added[1] = viamc_view(NULL, 0);
+    if (s->opts->extra.len == 0)
+        return;
+    vmc_wire_put_tag(&w, 99, VMC_WIRE_BYTES);
+    vmc_wire_put_varint(&w, s->opts->extra.len);
+    s->added[0] = viamc_view(s->head, w.len);
+    s->added[1] = s->opts->extra;
+}
+
+/* Octets of tx that the request takes, without its prefix. */
+VMC_FN size_t vmc_client_tx_need(const vmc_start *s)
+{
+    return (s->opts->keep ? 0 : s->msg.len) + s->added[0].len + s->added[1].len;
+}
+
+VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
+{
+    const viamc_opts *o = s->opts;
+    if (c == NULL || s->path == NULL || s->path[0] != '/' || o->guard != 0 || o->guard_end != 0)
+        return VIAMC_ERR_ARG;
+    s->flags = vmc_client_flags(s->method, s->path, o);
+    s->motion = vmc_client_motion(s->flags, o);
+    if (o->extra.len != 0 && (s->method == NULL || (s->flags & VIAMC_M_EXTRA) == 0))
+        return VIAMC_ERR_ARG;
+    if (o->replace && (s->flags & VIAMC_M_SETPOINT) == 0)
+        return VIAMC_ERR_ARG;
+    if (o->metadata_count > 200u || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
+        return VIAMC_ERR_ARG;
+    vmc_client_add_extra(s);
+    if (s->motion == VMC_MOTION_STOP && vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES)
+        return VIAMC_ERR_ARG;
+    if (c->calls.in_sink || c->in_poll)
+        return VIAMC_ERR_STATE;
+    if (s->motion != VMC_MOTION_NONE)
+        s->resource = (s->flags & VIAMC_M_STOP_ALL) != 0 ? VMC_MOTION_ANY : vmc_motion_resource(s->path, s->msg);
+    return VIAMC_OK;
+}
+
+/* Stop's own record: free, or taken over by a StopAll, which covers the Stop that is in it: that one's DONE says CANCELLED. */
+VMC_FN uint8_t vmc_client_stop_record(viamc_client *c, uint32_t resource)
+{
+    uint8_t i = vmc_client_rec(c, VMC_REC_STOP);
+    vmc_call *call = &c->calls.rec[i];
+    if (call->state == VMC_CALL_FREE)
+        return i;
+    if (resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0)
+        return VMC_CALL_NONE;
+    c->motion.covered = vmc_calls_handle(&c->calls, i);
+    c->motion.covered_user = call->user;
+    c->motion.covered_method = call->method;
+    vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, NULL);
+    if (call->state == VMC_CALL_ENDED)
+        c->calls.ended--;
+    vmc_calls_free(&c->calls, i);
+    return i;
+}
+
+VMC_FN uint8_t vmc_client_free_record(viamc_client *c, const vmc_start *s)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (c->calls.rec[i].state == VMC_CALL_FREE)
+            return i;
+    return s->motion == VMC_MOTION_STOP ? vmc_client_stop_record(c, s->resource) : VMC_CALL_NONE;
+}
+
+/* The time limit of a call (design.md 5, 6). */
+VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
+{
+    bool stream = (s->flags & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)) != 0;
+    bool moves = s->motion == VMC_MOTION_MOVE || s->motion == VMC_MOTION_SETPOINT;
+    if (s->opts->timeout_ms != 0)
+        return s->opts->timeout_ms;
+    return stream || moves ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
+}
+
+VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
+{
+    const viamc_opts *o = s->opts;
+    call->method = s->method;
+    call->path = s->path;
+    call->user = o->user;
+    call->metadata = o->metadata;
+    call->metadata_count = (uint8_t)o->metadata_count;
+    call->into = o->into;
+    call->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
+    call->sink = o->sink;
+    call->sink_user = o->sink_user;
+    call->meta = o->metadata_into;
+    call->meta_cap = o->metadata_into == NULL ? 0 : (uint32_t)vmc_min(o->metadata_cap, VMC_CALL_MAX_MESSAGE);
+    call->motion = s->motion;
+    call->resource = s->resource;
+    call->asked = c->now;
+    call->flags |= VMC_CALL_F_TOKEN;
+    if ((s->flags & VIAMC_M_CLIENT_STREAM) != 0)
+        call->flags |= VMC_CALL_F_CLIENT_STREAM;
+    else
+        call->flags |= VMC_CALL_F_FINISH;
+    if ((s->flags & VIAMC_M_SERVER_STREAM) != 0)
+        call->flags |= VMC_CALL_F_SERVER_STREAM;
+    vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
+}
+
+/* A pending setpoint of the same kind gets the new value and keeps its handle. */
+VMC_FN viamc_err vmc_client_replace(viamc_client *c, uint8_t i, const vmc_start *s, viamc_call *handle)
+{
+    if (s->msg.len + s->added[0].len + s->added[1].len > vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES) + c->calls.rec[i].tx_len)
+        return VIAMC_ERR_NOMEM;
+    vmc_calls_tx_cut(&c->calls, i); /* a value that was encoded in place lies behind what moves now */
+    vmc_calls_put_message(&c->calls, i, s->msg, s->added, false);
+    c->calls.rec[i].asked = c->now;
+    *handle = vmc_calls_handle(&c->calls, i);
+    return VIAMC_OK;
+}
+
+/* Puts the call on its way: by the motion rules, or at once. */
+VMC_FN void vmc_client_launch(viamc_client *c, uint8_t i)
+{
+    vmc_call *call = &c->calls.rec[i];
+    c->dirty = true;
+    if (vmc_motion_kind(call) == VMC_MOTION_STOP)
+        vmc_motion_begin_stop(c, i);
+    else if (vmc_motion_is_move(call))
+        vmc_motion_launch(c, i);
+}
+
+VMC_FN viamc_err vmc_client_start(viamc_client *c, vmc_start *s, viamc_call *handle)
+{
+    viamc_err err = vmc_client_check_start(c, s);
+    bool stop = s->motion == VMC_MOTION_STOP, move = s->motion == VMC_MOTION_MOVE || s->motion == VMC_MOTION_SETPOINT;
+    uint8_t i;
+    vmc_call *call;
+    *handle = 0;
+    if (err != VIAMC_OK)
+        return err;
+    if (c->dial.state != VIAMC_READY) {
+        c->motion.unconfirmed += stop; /* asked for while disconnected: the old session is not resumed */
+        return VIAMC_ERR_STATE;
+    }
+    if (s->motion == VMC_MOTION_SETPOINT && (i = vmc_motion_setpoint(c, s->path, s->resource, true)) != VMC_CALL_NONE)
+        return vmc_client_replace(c, i, s, handle);
+    if (move && s->motion != VMC_MOTION_SETPOINT && vmc_motion_is_stopping(c, s->resource))
+        return VIAMC_ERR_BUSY;
+    i = vmc_client_free_record(c, s);
+    if (i == VMC_CALL_NONE)
+        return VIAMC_ERR_BUSY;
+    if (vmc_client_tx_need(s) > vmc_calls_tx_room(&c->calls, stop ? 0 : VMC_STOP_BYTES))
+        return VIAMC_ERR_NOMEM;
+    call = vmc_calls_claim(&c->calls, i);
+    vmc_client_fill(c, call, s);
+    if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0)
+        vmc_calls_put_message(&c->calls, i, s->msg, s->added, s->opts->keep);
+    *handle = vmc_calls_handle(&c->calls, i);
+    vmc_client_launch(c, i);
+    return VIAMC_OK;
+}
+
+static const viamc_opts vmc_client_no_opts = VIAMC_ZERO;
+
+VMC_FN viamc_err vmc_client_call(viamc_client *c, const viamc_method *method, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call)
+{
+    vmc_start s;
+    viamc_call unused;
+    VIAMC_MEMSET(&s, 0, sizeof s);
+    s.method = method;
+    s.path = path;
+    s.opts = opts == NULL ? &vmc_client_no_opts : opts;
+    s.msg = msg;
+    return vmc_client_start(c, &s, call == NULL ? &unused : call);
+}
+
+VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call)
+{
+    if (method == NULL)
+        return VIAMC_ERR_ARG;
+    return vmc_client_call(c, method, method->path, msg, opts, call);
+}
+
+VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call)
+{
+    return vmc_client_call(c, NULL, path, msg, opts, call);
+}
+
+VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap)
+{
+    *cap = vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES);
+    return vmc_calls_tx_next(&c->calls);
+}
+
+/* ---- calls that run ---- */
+
+VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg)
+{
+    uint8_t i = vmc_calls_find(&c->calls, call);
+    vmc_call *rec;
+    if (i == VMC_CALL_NONE || i > c->max_calls)
+        return VIAMC_ERR_NOT_FOUND;
+    rec = &c->calls.rec[i];
+    if (c->in_poll || !vmc_call_is_client_stream(rec) || (rec->flags & VMC_CALL_F_FINISH) != 0)
+        return VIAMC_ERR_STATE;
+    if (!vmc_motion_is_running(rec))
+        return VIAMC_ERR_NOT_FOUND;
+    if (!vmc_calls_can_append(&c->calls, i))
+        return VIAMC_ERR_BUSY;
+    if (msg.len > vmc_calls_tx_room(&c->calls, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
+        return vmc_call_pending(rec) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    vmc_calls_put_message(&c->calls, i, msg, vmc_calls_nothing, false);
+    c->dirty = true;
+    return VIAMC_OK;
+}
+
+VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call)
+{
+    uint8_t i = vmc_calls_find(&c->calls, call);
+    if (i == VMC_CALL_NONE || i > c->max_calls || !vmc_motion_is_running(&c->calls.rec[i]))
+        return VIAMC_ERR_NOT_FOUND;
+    if (c->in_poll || !vmc_call_is_client_stream(&c->calls.rec[i]))
+        return VIAMC_ERR_STATE;
+    c->calls.rec[i].flags |= VMC_CALL_F_FINISH;
+    c->dirty = true;
+    return VIAMC_OK;
+}
+
+VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call call)
+{
+    uint8_t i = vmc_calls_find(&c->calls, call);
+    if (i == VMC_CALL_NONE || i > c->max_calls)
+        return VIAMC_ERR_NOT_FOUND;
+    if (c->in_poll)
+        return VIAMC_ERR_STATE;
+    vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("cancelled by the caller"));
+    c->dirty = true;
+    return VIAMC_OK;
+}
+
+/* ---- ends of calls ---- */
+
+VMC_FN void vmc_client_on_internal_end(viamc_client *c, uint8_t i)
+{
+    vmc_aux aux = (vmc_aux)c->aux;
+    if (i != vmc_client_rec(c, VMC_REC_AUX)) {
+        vmc_session_on_beat_end(c, (uint8_t)(i - vmc_client_rec(c, VMC_REC_BEAT)));
+        return;
+    }
+    c->aux = VMC_AUX_NOTHING;
+    switch (aux) {
+    case VMC_AUX_AUTH: vmc_dial_on_auth_end(c); break;
+    case VMC_AUX_SESSION: vmc_session_on_start_end(c); break;
+    case VMC_AUX_CHECK: vmc_dial_on_check_end(c); break;
+    case VMC_AUX_NOTHING: break;
+    }
+}
+
+/* Looks at the calls that have ended. One whose header block is half sent waits: the rest of it is read from the record. */
+VMC_FN void vmc_client_ends(viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->calls.count && c->calls.ended != 0; i++) {
+        if (c->calls.rec[i].state != VMC_CALL_ENDED || (c->conn.state == VMC_CONN_UP && c->conn.grpc.h2.out_slot == i))
+            continue;
+        vmc_dial_check_token(c, &c->calls.rec[i]);
+        if ((c->calls.rec[i].flags & VMC_CALL_F_INTERNAL) != 0)
+            vmc_client_on_internal_end(c, i);
+        else if (!vmc_motion_on_end(c, i))
+            continue;
+        vmc_calls_tell(&c->calls, i);
+    }
+}
+
+/* ---- the poll ---- */
+
+/* The connection is gone: every call ends, the port is closed, and the dialling decides what is next. */
+VMC_FN void vmc_client_on_lost(viamc_client *c)
+{
+    bool was_ready = c->dial.state == VIAMC_READY || c->dial.step == VMC_DIAL_DRAINING;
+    c->lost = c->conn.error;
+#ifndef VIAMC_NO_TLS
+    if (c->conn.secure)
+        c->dial.dates = c->conn.tls->dates;
+#endif
+    vmc_grpc_abort(&c->conn.grpc, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
+    vmc_session_on_lost(c);
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
+    if (c->lost.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
+        return;
+    vmc_dial_after_loss(c);
+    if (was_ready) {
+        c->events |= VMC_EV_LOST;
+        vmc_log(&c->log, VIAMC_LOG_WARN, c->lost.where, c->lost.what, (uint32_t)c->lost.code, c->lost.detail);
+    }
+}
+
+VMC_FN void vmc_client_on_goaway(viamc_client *c)
+{
+    viamc_ms window = c->session.state == VMC_SESSION_ON ? c->session.window / 5u : VMC_DIAL_DRAIN;
+    if (c->dial.state == VIAMC_READY)
+        vmc_dial_drain(c, vmc_min32(window, VMC_DIAL_DRAIN));
+    else if (c->dial.step != VMC_DIAL_DRAINING)
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "", VMC_TEXT("the robot closed the connection (GOAWAY)"));
+}
+
+/* Everything that the connection has for us now. */
+VMC_FN void vmc_client_receive(viamc_client *c)
+{
+    vmc_conn_event ev = c->conn.state == VMC_CONN_OPENING ? vmc_dial_open(c) : vmc_conn_next(&c->conn);
+    while (ev != VMC_CONN_IDLE && ev != VMC_CONN_LOST) {
+        if (ev == VMC_CONN_IS_UP)
+            vmc_dial_on_up(c);
+        else if (ev == VMC_CONN_GOAWAY)
+            vmc_client_on_goaway(c);
+        ev = vmc_conn_next(&c->conn);
+    }
+}
+
+/* A lost connection's events are taken before the next attempt, whose certificate check uses the slots. */
+VMC_FN bool vmc_client_may_redial(const viamc_client *c)
+{
+    return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.again, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
+}
+
+/* A poll's work on the connection: read, think, write. */
+VMC_FN void vmc_client_turn(viamc_client *c)
+{
+    vmc_conn_begin(&c->conn);
+    vmc_client_receive(c);
+    vmc_grpc_expire(&c->conn.grpc, c->now);
+    vmc_client_ends(c);
+    vmc_dial_step_time(c);
+    if (c->dial.state == VIAMC_READY) {
+        vmc_session_step(c);
+        if ((c->events & VMC_EV_SESSION_LOST) != 0)
+            vmc_motion_on_session_lost(c);
+    }
+    vmc_motion_step(c);
+    vmc_client_ends(c);
+    vmc_conn_flush(&c->conn, c->now);
+    if (c->conn.state == VMC_CONN_BROKEN)
+        vmc_client_on_lost(c);
+    if (c->conn.steps > c->stats.steps_max)
+        c->stats.steps_max = c->conn.steps;
+}
+
+VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
+{
+    if (c->in_poll || c->calls.in_sink)
+        return VIAMC_ERR_STATE;
+    c->now = now;
+    c->stats.polls++;
+    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time */
+        c->dial.fresh = false;
+        c->dial.clock_at = now;
+        vmc_timer_set(&c->dial.again, now, 0);
+    }
+    vmc_session_note_poll(c);
+    c->polled_at = now;
+    c->polled = true;
+    c->in_poll = true;
+    c->dirty = false;
+    if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
+        vmc_dial_start(c);
+    vmc_client_turn(c);
+    c->in_poll = false;
+    return c->dial.state == VIAMC_FAILED ? c->error.code : (viamc_err)VIAMC_OK;
+}
+
+VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *hint)
+{
+    hint->ms = VIAMC_FOREVER;
+    hint->want = 0;
+    vmc_grpc_wait(&c->conn.grpc, now, &hint->ms);
+    vmc_dial_wait(c, now, &hint->ms);
+    vmc_session_wait(c, now, &hint->ms);
+    vmc_motion_wait(c, now, &hint->ms);
+    vmc_conn_wait(&c->conn, hint);
+    if (c->dirty || c->dial.fresh || c->events != 0 || c->motion.covered != 0 || c->calls.first != VMC_CALL_NONE)
+        hint->ms = 0;
+}
+
+/* ---- events ---- */
+
+VMC_FN bool vmc_client_take_event(viamc_client *c, uint8_t bit)
+{
+    bool there = (c->events & bit) != 0;
+    c->events &= (uint8_t)~bit;
+    return there;
+}
+
+VMC_FN void vmc_client_event_call(viamc_client *c, uint8_t i, uint8_t kind, viamc_event *ev)
+{
+    const vmc_call *call = &c->calls.rec[i];
+    ev->kind = kind;
+    ev->call = vmc_calls_handle(&c->calls, i);
+    ev->user = call->user;
+    ev->method = call->method;
+    ev->path = call->path;
+    ev->metadata = viamc_view(call->meta, call->meta_len);
+}
+
+VMC_FN void vmc_client_event_done(viamc_client *c, uint8_t i, viamc_event *ev)
+{
+    const vmc_call *call = &c->calls.rec[i];
+    vmc_client_event_call(c, i, VIAMC_EV_DONE, ev);
+    ev->status = call->status;
+    ev->ran = call->ran;
+    ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
+    ev->text.ptr = (const char *)vmc_calls_text(&c->calls, i);
+    ev->text.len = call->text_len;
+    ev->text_cut = (call->flags & VMC_CALL_F_TEXT_CUT) != 0;
+    if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call))
+        (void)vmc_calls_take(&c->calls, i, &ev->msg);
+    if (call->status != VIAMC_OK) {
+        ev->error.code = VIAMC_ERR_RPC;
+        ev->error.detail = call->status;
+    }
+    vmc_calls_free(&c->calls, i);
+}
+
+/* The next event of the call that is first in the list; false when it has none left. */
+VMC_FN bool vmc_client_next_of(viamc_client *c, uint8_t i, viamc_event *ev)
+{
+    vmc_call *call = &c->calls.rec[i];
+    if (vmc_call_is_server_stream(call) && call->state != VMC_CALL_FREE && vmc_calls_take(&c->calls, i, &ev->msg)) {
+        vmc_client_event_call(c, i, VIAMC_EV_MESSAGE, ev);
+        return true;
+    }
+    if ((call->flags & VMC_CALL_F_WRITABLE) != 0 && call->state == VMC_CALL_OPEN) {
+        call->flags &= (uint16_t)~VMC_CALL_F_WRITABLE;
+        vmc_client_event_call(c, i, VIAMC_EV_WRITABLE, ev);
+        return true;
+    }
+    if (call->state != VMC_CALL_TOLD)
+        return false;
+    vmc_client_event_done(c, i, ev);
+    return true;
+}
+
+VMC_FN bool vmc_client_next_call_event(viamc_client *c, viamc_event *ev)
+{
+    while (c->calls.first != VMC_CALL_NONE) {
+        uint8_t i = c->calls.first;
+        bool found = vmc_client_next_of(c, i, ev);
+        if (!found || ev->kind == VIAMC_EV_DONE)
+            vmc_calls_unlist_first(&c->calls);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+/* DONE of a Stop whose record a StopAll took over. */
+VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
+{
+    if (c->motion.covered == 0)
+        return false;
+    ev->kind = VIAMC_EV_DONE;
+    ev->call = c->motion.covered;
+    ev->user = c->motion.covered_user;
+    ev->method = c->motion.covered_method;
+    ev->status = VIAMC_CANCELLED;
+    ev->ran = VIAMC_MAYBE;
+    ev->text = viamc_text(VMC_TEXT("a StopAll took its place"));
+    ev->error.code = VIAMC_ERR_RPC;
+    ev->error.detail = VIAMC_CANCELLED;
+    c->motion.covered = 0;
+    return true;
+}
+
+/* Order: READY, what concerns the session, calls, LOST. */
+VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
+{
+    VIAMC_MEMSET(ev, 0, sizeof *ev);
+    vmc_error_clear(&ev->error);
+    if (c->in_poll)
+        return false;
+    if (vmc_client_take_event(c, VMC_EV_READY)) {
+        ev->kind = VIAMC_EV_READY;
+    } else if (vmc_client_take_event(c, VMC_EV_UNPROTECTED)) {
+        ev->kind = VIAMC_EV_UNPROTECTED;
+    } else if (vmc_client_take_event(c, VMC_EV_STARVED)) {
+        ev->kind = VIAMC_EV_STARVED;
+        ev->late_ms = c->late_ms;
+    } else if (vmc_client_take_event(c, VMC_EV_SESSION_LOST)) {
+        ev->kind = VIAMC_EV_SESSION_LOST;
+        ev->error = c->session_error;
+    } else if (vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev)) {
+        return true;
+    } else if (vmc_client_take_event(c, VMC_EV_LOST)) {
+        ev->kind = VIAMC_EV_LOST;
+        ev->error = c->lost;
+        ev->retry_ms = c->retry_ms;
+    }
+    return ev->kind != 0;
+}
+
+/* ---- dial, state, close ---- */
+
+/* Ends what there is: calls are dropped without events, secrets are wiped. */
+VMC_FN void vmc_client_reset(viamc_client *c)
+{
+    uint8_t i;
+    vmc_conn_close(&c->conn, c->now);
+    for (i = 0; i < c->calls.count; i++)
+        vmc_calls_free(&c->calls, i);
+    c->calls.first = c->calls.last = VMC_CALL_NONE;
+    c->calls.ended = 0;
+    c->calls.tx_used = 0;
+    c->calls.big_owner = VMC_CALL_NONE;
+    c->aux = VMC_AUX_NOTHING;
+    c->events = 0;
+    vmc_wipe(c->token, c->token_cap);
+    vmc_wipe(&c->session, sizeof c->session);
+    vmc_wipe(&c->desc, sizeof c->desc);
+    c->token_len = 0;
+    c->motion.unconfirmed = 0;
+}
+
+VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc)
+{
+    if (c == NULL || desc == NULL)
+        return VIAMC_ERR_ARG;
+    if (c->in_poll || c->calls.in_sink)
+        return VIAMC_ERR_STATE;
+    vmc_client_reset(c);
+    vmc_error_clear(&c->error);
+    vmc_error_clear(&c->lost);
+    VIAMC_MEMSET(&c->dial, 0, sizeof c->dial);
+    c->dial.state = VIAMC_FAILED;
+    if (vmc_dial_set(c, desc) != VIAMC_OK)
+        return c->error.code;
+    c->dial.state = VIAMC_DIALING;
+    c->dial.fresh = true;
+    return VIAMC_OK;
+}
+
+VIAMC_API uint8_t viamc_state(const viamc_client *c)
+{
+    return c->dial.state;
+}
+
+VIAMC_API viamc_error viamc_client_error(const viamc_client *c)
+{
+    return c->error.code != VIAMC_OK ? c->error : c->lost;
+}
+
+VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats)
+{
+    *stats = c->stats;
+    stats->heartbeats = c->session.beats;
+    stats->heartbeat_age_ms = c->session.acked ? now - c->session.acked_at : VIAMC_FOREVER;
+    stats->window_ms = c->session.state == VMC_SESSION_ON ? c->session.window : 0;
+}
+
+VIAMC_API const char *viamc_client_suite(const viamc_client *c)
+{
+    if (c->conn.state != VMC_CONN_UP)
+        return "";
+#ifndef VIAMC_NO_TLS
+    if (c->conn.secure)
+        return vmc_tls_suite_name(c->conn.tls);
+#endif
+    return VMC_TEXT("plaintext");
+}
+
+VIAMC_API void viamc_client_close(viamc_client *c)
+{
+    if (c == NULL || c->in_poll)
+        return;
+    vmc_client_reset(c);
+    vmc_wipe(c, c->size);
+}
+
+#endif

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/* client/dial: from an address to READY and, after a loss, back again. Attempts, one deadline over all steps, downgrade, backoff. */
+#ifndef VIAMC_CLIENT_DIAL_IMPL_H
+#define VIAMC_CLIENT_DIAL_IMPL_H
+
+#include "client/address_impl.h"
+#include "client/auth_impl.h"
+
+#define VMC_DIAL_TIMEOUT 20000u      /* design.md 5: of an attempt, ms */
+#define VMC_DIAL_ATTEMPTS 3u
+#define VMC_DIAL_BACKOFF 1000u       /* doubles up to ... */
+#define VMC_DIAL_BACKOFF_MAX 60000u
+#define VMC_DIAL_CHECK 10000u        /* of silence */
+#define VMC_DIAL_CHECK_TIMEOUT 5000u
+#define VMC_DIAL_CHECKS 2u           /* unanswered ones that end a connection */
+#define VMC_DIAL_DRAIN 5000u         /* for running calls after GOAWAY, ms; less under a session */
+
+static const char vmc_dial_check_path[] = "/viam.robot.v1.RobotService/GetVersion";
+
+/* ---- the desc ---- */
+
+VMC_FN void vmc_dial_default(uint32_t *value, uint32_t otherwise)
+{
+    if (*value == 0)
+        *value = otherwise;
+}
+
+VMC_FN void vmc_dial_defaults(viamc_dial_desc *d)
+{
+    vmc_dial_default(&d->timeout_ms, VMC_DIAL_TIMEOUT);
+    vmc_dial_default(&d->attempts, VMC_DIAL_ATTEMPTS);
+    vmc_dial_default(&d->max_reconnect_attempts, VIAMC_FOREVER);
+    vmc_dial_default(&d->backoff_ms, VMC_DIAL_BACKOFF);
+    vmc_dial_default(&d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
+    vmc_dial_default(&d->check_interval_ms, VMC_DIAL_CHECK);
+}
+
+/* What is wrong with credentials, or NULL. */
+VMC_FN const char *vmc_dial_check_credentials(const viamc_client *c, const viamc_dial_desc *d)
+{
+    if ((d->api_key == NULL) != (d->api_key_id == NULL))
+        return VMC_TEXT("api_key and api_key_id belong together");
+    if ((d->credential_type == NULL) != (d->credential_payload == NULL))
+        return VMC_TEXT("credential_type and credential_payload belong together");
+    if (d->api_key != NULL && d->credential_type != NULL)
+        return VMC_TEXT("either api_key or credential_type");
+    if (d->api_key_id != NULL && !vmc_address_is_uuid(d->api_key_id))
+        return VMC_TEXT("api_key_id is not a UUID");
+    if ((d->api_key != NULL || d->credential_type != NULL) && c->token_cap == 0)
+        return VMC_TEXT("credentials need token_bytes in the client's desc");
+    return NULL;
+}
+
+/* What is wrong with how the robot is to be trusted, or NULL. */
+VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d, const vmc_address *a)
+{
+    if (d->insecure || a->is_unix)
+        return NULL;
+#ifndef VIAMC_NO_TLS
+    if (c->conn.tls == NULL)
+        return VMC_TEXT("TLS needs memory: leave no_tls out of the client's desc, or set dial.insecure");
+    if (d->next_root == NULL && d->anchor_count == 0 && d->pin_sha256.len == 0)
+        return VMC_TEXT("whom to trust? set dial.anchors, dial.next_root, dial.pin_sha256 or dial.insecure");
+    if (d->pin_sha256.len != 0 && d->pin_sha256.len != 32u)
+        return VMC_TEXT("pin_sha256 must have 32 octets");
+    return NULL;
+#else
+    (void)c;
+    return VMC_TEXT("built without TLS: set dial.insecure");
+#endif
+}
+
+/* Checks a desc and takes it over. */
+VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
+{
+    const char *what = NULL;
+    if (d == NULL || d->guard != 0 || d->guard_end != 0)
+        what = VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
+    else if (d->address == NULL)
+        what = VMC_TEXT("no address");
+    if (what == NULL)
+        what = vmc_address_parse(d->address, d->insecure ? 80u : 443u, &c->dial.address);
+    if (what == NULL)
+        what = vmc_dial_check_credentials(c, d);
+    if (what == NULL)
+        what = vmc_dial_check_trust(c, d, &c->dial.address);
+    if (what != NULL)
+        return vmc_fail(&c->error, VIAMC_ERR_ARG, 0, "dial", what);
+    c->desc = *d;
+    vmc_dial_defaults(&c->desc);
+    return VIAMC_OK;
+}
+
+/* ---- an attempt ---- */
+
+/* HTTP/2 and gRPC start anew with each connection. */
+VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
+{
+    vmc_h2_config h2;
+    vmc_grpc_config grpc;
+    const bool small = c->profile == VIAMC_BOARD && secure;
+    VIAMC_MEMSET(&h2, 0, sizeof h2);
+    h2.streams = c->streams;
+    h2.count = c->calls.count;
+    h2.table = c->table;
+    h2.table_bytes = c->table_bytes;
+    h2.window = c->calls.slot_bytes + VMC_CALL_PREFIX;
+    h2.header_list = c->profile == VIAMC_BOARD ? 2048u : 8192u;
+    h2.credit_limit = small && c->conn.in_cap < VMC_TLS_IN_MAX ? c->conn.in_cap - 325u - 512u : 0; /* design.md 2, invariant 2 */
+    grpc.https = secure;
+    grpc.scratch = c->scratch;
+    grpc.scratch_cap = sizeof c->scratch;
+    vmc_grpc_init(&c->conn.grpc, &h2, &c->calls, &grpc);
+    c->conn.grpc.authority[0] = c->dial.address.authority[0];
+    c->conn.grpc.authority[1] = c->dial.address.authority[1];
+    c->conn.grpc.client_name = viamc_text("c;v" VIAMC_VERSION ";" VIAMC_API_VERSION);
+}
+
+VMC_FN bool vmc_dial_is_secure(const viamc_client *c)
+{
+    return !c->desc.insecure && !c->dial.address.is_unix && !c->dial.plain;
+}
+
+VMC_FN void vmc_dial_begin(viamc_client *c)
+{
+    bool secure = vmc_dial_is_secure(c);
+    vmc_error_clear(&c->lost);
+    vmc_conn_start(&c->conn, secure, VMC_CONN_OPENING);
+    vmc_dial_reset_carrier(c, secure);
+    c->dial.state = VIAMC_DIALING;
+    c->dial.step = VMC_DIAL_OPENING;
+    vmc_timer_off(&c->dial.again);
+    vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("attempt"), c->dial.attempts + 1u, 0);
+}
+
+/* A new attempt with a deadline of its own; a downgrade goes on with the old one. */
+VMC_FN void vmc_dial_start(viamc_client *c)
+{
+    c->dial.plain = false;
+    vmc_timer_set(&c->dial.deadline, c->now, c->desc.timeout_ms);
+    vmc_dial_begin(c);
+}
+
+/* The time that certificates are judged by: what the caller said, and what has passed since. */
+VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
+{
+    viamc_ms passed = c->now - c->dial.clock_at;
+    if (c->desc.unix_time != 0 && passed >= 1000u && passed <= VMC_TIME_MAX) {
+        c->desc.unix_time += passed / 1000u;
+        c->dial.clock_at += passed / 1000u * 1000u;
+    }
+    return c->desc.unix_time;
+}
+
+#ifndef VIAMC_NO_TLS
+
+/* The name that the certificate must have (viam-wire.md 1.3). */
+VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
+{
+    viamc_str host;
+    if (c->desc.server_name != NULL)
+        return viamc_text(c->desc.server_name);
+    host.ptr = (const char *)c->dial.address.host.ptr;
+    host.len = c->dial.address.host.len;
+    if (c->desc.credential_type == NULL || c->desc.auth_entity == NULL || c->desc.auth_entity[0] == '\0')
+        return host;
+    return viamc_text(c->desc.auth_entity);
+}
+
+VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
+{
+    vmc_tls_client_desc d;
+    VIAMC_MEMSET(&d, 0, sizeof d);
+    d.server_name = vmc_dial_server_name(c);
+    d.anchors = c->desc.anchors;
+    d.anchor_count = c->desc.anchor_count;
+    d.next_root = c->desc.next_root;
+    d.next_root_user = c->desc.next_root_user;
+    d.pin_sha256 = c->desc.pin_sha256;
+    d.unix_time = vmc_dial_unix_time(c);
+    d.order = c->profile == VIAMC_BOARD ? VMC_TLS_CHACHA_FIRST : VMC_TLS_AES_FIRST;
+    d.trust = c->trust;
+    d.trust_cap = c->trust_cap;
+    c->dial.step = VMC_DIAL_SECURING;
+    return vmc_conn_secure_client(&c->conn, &d);
+}
+
+#endif
+
+/* tx is empty while dialling: the terminated host name has its place there. */
+VMC_FN const char *vmc_dial_host(viamc_client *c)
+{
+    viamc_bytes host = c->dial.address.host;
+    if (c->dial.address.is_unix)
+        return c->desc.address;
+    vmc_copy(c->calls.tx, host.ptr, host.len);
+    c->calls.tx[host.len] = '\0';
+    return (const char *)c->calls.tx;
+}
+
+/* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
+VMC_FN vmc_conn_event vmc_dial_open(viamc_client *c)
+{
+    viamc_err err = c->conn.port->open(c->conn.port_user, c->conn.number, vmc_dial_host(c), c->dial.address.is_unix ? 0 : c->dial.address.port);
+    const char *what = VMC_TEXT("the port failed");
+    if (err == VIAMC_WAIT)
+        return VMC_CONN_IDLE;
+    if (err == VIAMC_OK) {
+#ifndef VIAMC_NO_TLS
+        if (c->conn.secure)
+            return vmc_dial_secure(c) == VIAMC_OK ? VMC_CONN_IDLE : VMC_CONN_LOST;
+#endif
+        return vmc_conn_up(&c->conn);
+    }
+    if (err == VIAMC_ERR_REFUSED)
+        what = VMC_TEXT("nobody listens at this address");
+    else if (err == VIAMC_ERR_DNS)
+        what = VMC_TEXT("this name has no address");
+    else if (err == VIAMC_ERR_TIMEOUT)
+        what = VMC_TEXT("no answer from this address");
+    return vmc_conn_break(&c->conn, err, 0, "dial", what);
+}
+
+/* ---- the end of an attempt ---- */
+
+/* Trying again cannot help: the configuration, the robot's identity or its answer would have to change. */
+VMC_FN bool vmc_dial_is_final(viamc_err code)
+{
+    switch (code) {
+    case VIAMC_ERR_ARG:
+    case VIAMC_ERR_NOMEM:
+    case VIAMC_ERR_ENTROPY:
+    case VIAMC_ERR_TLS_CERT:
+    case VIAMC_ERR_TLS_ALPN:
+    case VIAMC_ERR_TLS_RECORD:
+    case VIAMC_ERR_AUTH:
+    case VIAMC_ERR_INSECURE: return true;
+    default: return false;
+    }
+}
+
+/* The time to the next attempt: doubles, at most the longest; a fifth of it up or down, so that many clients do not come at once. */
+VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
+{
+    viamc_ms ms = c->dial.backoff_ms == 0 ? c->desc.backoff_ms : c->dial.backoff_ms * 2u;
+    uint8_t dice = 128;
+    if (ms > c->desc.max_backoff_ms || c->lost.code == VIAMC_ERR_AUTH)
+        ms = c->desc.max_backoff_ms;
+    c->dial.backoff_ms = ms;
+    (void)c->conn.port->random(c->conn.port_user, &dice, 1);
+    return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
+}
+
+/* The attempt, or the connection, failed with c->lost: what now? */
+VMC_FN void vmc_dial_after_loss(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    bool used_up;
+    d->attempts++;
+    d->step = VMC_DIAL_REST;
+    vmc_timer_off(&d->deadline);
+    used_up = d->was_ready ? c->desc.max_reconnect_attempts != VIAMC_FOREVER && d->attempts > (c->desc.max_reconnect_attempts == VIAMC_OFF ? 0 : c->desc.max_reconnect_attempts)
+                           : c->desc.attempts != VIAMC_FOREVER && d->attempts >= c->desc.attempts;
+    if (used_up || (!d->was_ready && vmc_dial_is_final(c->lost.code))) {
+        c->retry_ms = VIAMC_FOREVER;
+        vmc_client_fail(c, &c->lost);
+        return;
+    }
+    d->state = d->was_ready ? VIAMC_BACKOFF : VIAMC_DIALING;
+    c->retry_ms = d->was_ready ? vmc_dial_next_backoff(c) : 0;
+    vmc_timer_set(&d->again, c->now, c->retry_ms);
+}
+
+/* The robot does not speak TLS (viam-wire.md 1.4). True: goes on in plaintext. */
+VMC_FN bool vmc_dial_downgrade(viamc_client *c)
+{
+    bool credentials = vmc_auth_has_credentials(c);
+    bool allowed = credentials ? c->desc.allow_insecure_with_creds_downgrade : c->desc.allow_insecure_downgrade;
+    if (allowed) {
+        c->dial.plain = true;
+        vmc_dial_begin(c);
+        return true;
+    }
+    vmc_error_clear(&c->lost);
+    (void)vmc_fail(&c->lost, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    return false;
+}
+
+/* ---- READY and after ---- */
+
+VMC_FN void vmc_dial_ready(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    d->state = VIAMC_READY;
+    d->step = VMC_DIAL_REST;
+    d->attempts = 0;
+    d->backoff_ms = 0;
+    d->silent = 0;
+    d->was_ready = true;
+    d->reauth = false;
+    d->heard_at = c->now;
+    vmc_timer_off(&d->deadline);
+    vmc_error_clear(&c->lost);
+    c->stats.connects++;
+    c->events |= VMC_EV_READY;
+    vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->stats.connects, 0);
+}
+
+/* The connection is up: authenticate, or be ready. */
+VMC_FN void vmc_dial_on_up(viamc_client *c)
+{
+    c->dial.step = VMC_DIAL_AUTH;
+    if (!vmc_auth_has_credentials(c) || c->dial.address.is_unix) {
+        vmc_dial_ready(c);
+    } else if (vmc_auth_is_token(c)) {
+        viamc_bytes token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload));
+        c->conn.grpc.token = token; /* kept by the caller */
+        vmc_dial_ready(c);
+    }
+}
+
+/* AUTH, or a token that was refused while READY: sends Authenticate when it can. */
+VMC_FN void vmc_dial_authenticate(viamc_client *c)
+{
+    if (c->aux != VMC_AUX_NOTHING || vmc_auth_start(c) != VIAMC_ERR_NOMEM)
+        return;
+    (void)vmc_conn_break(&c->conn, VIAMC_ERR_NOMEM, 0, "auth", VMC_TEXT("tx_bytes is too small for the credentials"));
+}
+
+/* Authenticate ended. */
+VMC_FN void vmc_dial_on_auth_end(viamc_client *c)
+{
+    viamc_error e;
+    vmc_error_clear(&e);
+    c->dial.reauth = false;
+    if (vmc_auth_on_end(c, &e) != VIAMC_OK)
+        (void)vmc_conn_break_with(&c->conn, &e);
+    else if (c->dial.step == VMC_DIAL_AUTH)
+        vmc_dial_ready(c);
+}
+
+/* A call was refused for its token: get a new one; the call is reported as it ended. */
+VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
+{
+    if (call->status == VIAMC_UNAUTHENTICATED && call->ran == VIAMC_ANSWERED && (call->flags & VMC_CALL_F_TOKEN) != 0 && c->dial.state == VIAMC_READY
+        && vmc_auth_has_credentials(c) && !vmc_auth_is_token(c))
+        c->dial.reauth = true;
+}
+
+/* ---- signs of life ---- */
+
+VMC_FN void vmc_dial_check(viamc_client *c)
+{
+    if (c->conn.heard) {
+        c->conn.heard = false;
+        c->dial.heard_at = c->now;
+        c->dial.silent = 0;
+    }
+    if (c->desc.check_interval_ms == VIAMC_OFF || c->aux != VMC_AUX_NOTHING || c->now - c->dial.heard_at < c->desc.check_interval_ms)
+        return;
+    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
+    c->aux = VMC_AUX_CHECK;
+}
+
+/* Any answer is a sign of life; silence twice in a row ends the connection. */
+VMC_FN void vmc_dial_on_check_end(viamc_client *c)
+{
+    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    if (call->ran == VIAMC_ANSWERED)
+        c->dial.silent = 0;
+    else if (++c->dial.silent >= VMC_DIAL_CHECKS)
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
+}
+
+/* ---- time ---- */
+
+/* GOAWAY: running calls may end, but not for long: without new streams there are no heartbeats. */
+VMC_FN void vmc_dial_drain(viamc_client *c, viamc_ms limit)
+{
+    if (c->dial.step == VMC_DIAL_DRAINING)
+        return;
+    c->dial.state = VIAMC_DIALING;
+    c->dial.step = VMC_DIAL_DRAINING;
+    vmc_timer_set(&c->dial.deadline, c->now, limit);
+}
+
+VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->calls.count; i++)
+        if (c->calls.rec[i].state == VMC_CALL_OPEN)
+            return true;
+    return false;
+}
+
+/* What time does to the dialling: deadlines, the next attempt, authentication that waits for room. */
+VMC_FN void vmc_dial_step_time(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    bool open = c->conn.state != VMC_CONN_CLOSED && c->conn.state != VMC_CONN_BROKEN;
+    if (d->step == VMC_DIAL_DRAINING && open) {
+        if (vmc_timer_due(&d->deadline, c->now) || !vmc_dial_has_calls(c))
+            (void)vmc_conn_break(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "", VMC_TEXT("the robot closed the connection (GOAWAY)"));
+    } else if (d->step != VMC_DIAL_REST && open && vmc_timer_due(&d->deadline, c->now)) {
+        const char *where = d->step == VMC_DIAL_OPENING ? "dial" : d->step == VMC_DIAL_SECURING ? "TLS" : "auth";
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where, VMC_TEXT("no answer within the time limit"));
+    }
+    if (c->conn.state == VMC_CONN_UP && (d->step == VMC_DIAL_AUTH || d->reauth))
+        vmc_dial_authenticate(c);
+    if (d->state == VIAMC_READY)
+        vmc_dial_check(c);
+}
+
+VMC_FN void vmc_dial_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
+{
+    vmc_timer t;
+    vmc_wait_timer(wait, &c->dial.deadline, now);
+    vmc_wait_timer(wait, &c->dial.again, now);
+    if (c->dial.state != VIAMC_READY || c->aux != VMC_AUX_NOTHING)
+        return;
+    vmc_timer_set(&t, c->dial.heard_at, c->desc.check_interval_ms);
+    vmc_wait_timer(wait, &t, now);
+}
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* client/internal: calls of our own: heartbeats, Authenticate, StartSession, signs of life. */
+#ifndef VIAMC_CLIENT_INTERNAL_IMPL_H
+#define VIAMC_CLIENT_INTERNAL_IMPL_H
+
+#include "client/state.h"
+#include "conn/conn_impl.h"
+
+static const uint8_t vmc_empty_message[VMC_CALL_PREFIX] = {0, 0, 0, 0, 0};
+
+/* The record of ours number `which` (VMC_REC_*). */
+VMC_FN uint8_t vmc_client_rec(const viamc_client *c, uint8_t which)
+{
+    return (uint8_t)(c->max_calls + which);
+}
+
+VMC_FN bool vmc_client_rec_free(const viamc_client *c, uint8_t which)
+{
+    return c->calls.rec[vmc_client_rec(c, which)].state == VMC_CALL_FREE;
+}
+
+/* Starts a unary call of ours.
+ *   body   octets with prefix, ours until the call ends; empty: they are put into tx by the caller
+ *   reply  memory for the reply with its prefix; NULL: only the status matters */
+VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, viamc_bytes body, uint8_t *reply, uint32_t reply_cap, viamc_ms timeout)
+{
+    vmc_call *call = vmc_calls_claim(&c->calls, vmc_client_rec(c, which));
+    call->path = path;
+    call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN;
+    if (reply == NULL)
+        call->flags |= VMC_CALL_F_DROP;
+    call->body = body.ptr;
+    call->body_len = (uint32_t)body.len;
+    call->into = reply;
+    call->into_cap = reply_cap;
+    vmc_timer_set(&call->deadline, c->now, timeout);
+    return call;
+}
+
+/* The reply of an internal call, without its prefix; empty if it was not whole. */
+VMC_FN viamc_bytes vmc_client_internal_reply(viamc_client *c, uint8_t which)
+{
+    viamc_bytes msg;
+    (void)vmc_calls_take(&c->calls, vmc_client_rec(c, which), &msg);
+    return msg;
+}
+
+/* The client is over: it will not try again. */
+VMC_FN void vmc_client_fail(viamc_client *c, const viamc_error *e)
+{
+    (void)vmc_fail(&c->error, e->code, e->detail, e->where, e->what);
+    c->dial.state = VIAMC_FAILED;
+    c->dial.step = VMC_DIAL_REST;
+    vmc_log(&c->log, VIAMC_LOG_ERROR, e->where, e->what, (uint32_t)e->code, e->detail);
+}
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* client/motion: the promise of the product. Nothing of the user's is sent twice; Stop cannot be overtaken (design.md 6).
+ *
+ * A server runs streams side by side, so a SetPower sent just before Stop may run after it. Therefore Stop goes out at once, and once
+ * more when every move of its resource that left before it is settled: its stream was ended by the robot. One that we ended ourselves
+ * (deadline, cancel, loss) may run for one window more. Stop's DONE comes when the last copy is answered. */
+#ifndef VIAMC_CLIENT_MOTION_IMPL_H
+#define VIAMC_CLIENT_MOTION_IMPL_H
+
+#include "client/session_impl.h"
+
+VMC_FN uint8_t vmc_motion_kind(const vmc_call *call)
+{
+    return call->motion & VMC_MOTION_KIND;
+}
+
+VMC_FN bool vmc_motion_is_move(const vmc_call *call)
+{
+    return vmc_motion_kind(call) == VMC_MOTION_MOVE || vmc_motion_kind(call) == VMC_MOTION_SETPOINT;
+}
+
+VMC_FN bool vmc_motion_is_running(const vmc_call *call)
+{
+    return call->state == VMC_CALL_OPEN || call->state == VMC_CALL_HELD;
+}
+
+VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
+{
+    return stop == resource || stop == VMC_MOTION_ANY;
+}
+
+/* ---- resources ---- */
+
+/* 32-bit FNV-1a; a collision only costs a wait. */
+VMC_FN uint32_t vmc_motion_hash(uint32_t h, const uint8_t *p, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; i++)
+        h = (h ^ p[i]) * 16777619u;
+    return h;
+}
+
+/* Hash of service and field 1, the resource's name. */
+VMC_FN uint32_t vmc_motion_resource(const char *path, viamc_bytes msg)
+{
+    viamc_bytes name;
+    size_t n = vmc_strlen(path);
+    uint32_t h;
+    while (n > 1u && path[n - 1u] != '/')
+        n--;
+    h = vmc_motion_hash(2166136261u, (const uint8_t *)path, n);
+    if (vmc_wire_find(msg, 1, &name) == VIAMC_OK)
+        h = vmc_motion_hash(h, name.ptr, name.len);
+    return h == 0 || h == VMC_MOTION_ANY ? 1u : h;
+}
+
+/* ---- moves that may still run although we ended them ---- */
+
+VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
+{
+    viamc_ms window = vmc_session_window(c);
+    uint8_t k;
+    for (k = 0; k < c->max_calls; k++)
+        if (!c->motion.unsettled[k].until.on || c->motion.unsettled[k].resource == resource) {
+            c->motion.unsettled[k].resource = resource;
+            vmc_timer_set(&c->motion.unsettled[k].until, c->now, window);
+            return;
+        }
+    vmc_timer_set(&c->motion.any, c->now, window);
+}
+
+/* Forgets the ones whose time has come. */
+VMC_FN void vmc_motion_expire(viamc_client *c)
+{
+    uint8_t k;
+    for (k = 0; k < c->max_calls; k++)
+        if (vmc_timer_due(&c->motion.unsettled[k].until, c->now))
+            vmc_timer_off(&c->motion.unsettled[k].until);
+    if (vmc_timer_due(&c->motion.any, c->now))
+        vmc_timer_off(&c->motion.any);
+}
+
+VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
+{
+    uint8_t k;
+    for (k = 0; k < c->max_calls; k++)
+        if (c->motion.unsettled[k].until.on && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+            return true;
+    return c->motion.any.on;
+}
+
+/* Moves of the resource that have left and have not ended. */
+VMC_FN bool vmc_motion_has_running(const viamc_client *c, uint32_t resource)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && (c->calls.rec[i].flags & VMC_CALL_F_SENT) != 0
+            && vmc_motion_covers(resource, c->calls.rec[i].resource))
+            return true;
+    return false;
+}
+
+/* ---- Stop ---- */
+
+/* A Stop of the resource is under way: its DONE has not been made. */
+VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
+{
+    uint8_t i;
+    for (i = 0; i <= c->max_calls; i++) {
+        const vmc_call *call = &c->calls.rec[i];
+        bool under_way = vmc_motion_is_running(call) || call->state == VMC_CALL_ENDED;
+        if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(call->resource, resource))
+            return true;
+    }
+    return false;
+}
+
+/* Moves of the resource that have not left, pending setpoints too, will not leave any more. */
+VMC_FN void vmc_motion_drop_unsent(viamc_client *c, uint32_t resource, uint32_t status, const char *text)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_motion_is_move(&c->calls.rec[i]) && (c->calls.rec[i].flags & VMC_CALL_F_SENT) == 0 && vmc_motion_covers(resource, c->calls.rec[i].resource))
+            vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+}
+
+/* Record i is a Stop that goes out now. */
+VMC_FN void vmc_motion_begin_stop(viamc_client *c, uint8_t i)
+{
+    vmc_call *stop = &c->calls.rec[i];
+    stop->motion |= VMC_MOTION_COUNTED;
+    c->motion.unconfirmed++;
+    stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
+    stop->asked = c->now;
+    vmc_motion_drop_unsent(c, stop->resource, VIAMC_CANCELLED, VMC_TEXT("a Stop of this resource came before it left"));
+    if (vmc_motion_has_running(c, stop->resource))
+        stop->motion |= VMC_MOTION_AGAIN;
+    if (vmc_motion_has_unsettled(c, stop->resource))
+        stop->motion |= VMC_MOTION_AGAIN | VMC_MOTION_UNCONFIRMED;
+}
+
+/* Moves that do not end within one window after the Stop are cancelled; what is known of them then is time alone. */
+VMC_FN void vmc_motion_cancel_running(viamc_client *c, uint32_t resource)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && vmc_motion_covers(resource, c->calls.rec[i].resource))
+            vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("still running one window after a Stop of this resource"));
+}
+
+VMC_FN void vmc_motion_send_again(viamc_client *c, uint8_t i)
+{
+    vmc_call *stop = &c->calls.rec[i];
+    stop->motion &= (uint8_t)~VMC_MOTION_AGAIN;
+    vmc_calls_again(&c->calls, i);
+    vmc_timer_set(&stop->deadline, c->now, VMC_SESSION_TIMEOUT);
+}
+
+/* A copy of Stop i was answered OK: is that the end? True if DONE can be told. */
+VMC_FN bool vmc_motion_stop_answered(viamc_client *c, uint8_t i)
+{
+    vmc_call *stop = &c->calls.rec[i];
+    if ((stop->motion & VMC_MOTION_AGAIN) == 0)
+        return true;
+    if (c->now - stop->asked >= vmc_session_window(c)) {
+        if (vmc_motion_has_running(c, stop->resource)) {
+            stop->motion |= VMC_MOTION_UNCONFIRMED;
+            vmc_motion_cancel_running(c, stop->resource);
+        }
+    } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
+        return false; /* looked at again with the next poll */
+    }
+    vmc_motion_send_again(c, i);
+    return false;
+}
+
+/* The last word on Stop i. */
+VMC_FN void vmc_motion_stop_done(viamc_client *c, uint8_t i)
+{
+    vmc_call *stop = &c->calls.rec[i];
+    if (stop->status == VIAMC_OK && (stop->motion & (VMC_MOTION_COUNTED | VMC_MOTION_UNCONFIRMED)) == VMC_MOTION_COUNTED && c->motion.unconfirmed != 0)
+        c->motion.unconfirmed--;
+}
+
+/* ---- moves ---- */
+
+/* A move ended: settled if the robot ended it, or if it never ran. */
+VMC_FN void vmc_motion_move_ended(viamc_client *c, uint8_t i)
+{
+    const vmc_call *call = &c->calls.rec[i];
+    uint8_t k;
+    vmc_session_check_call(c, i);
+    if (call->ran != VIAMC_MAYBE || (call->flags & VMC_CALL_F_PEER_END) != 0)
+        return;
+    vmc_motion_unsettle(c, call->resource);
+    for (k = 0; k <= c->max_calls; k++) { /* a Stop that is waiting for it learns nothing certain any more */
+        vmc_call *stop = &c->calls.rec[k];
+        if (vmc_motion_kind(stop) == VMC_MOTION_STOP && (stop->motion & VMC_MOTION_AGAIN) != 0 && vmc_motion_covers(stop->resource, call->resource))
+            stop->motion |= VMC_MOTION_UNCONFIRMED;
+    }
+}
+
+/* A user's call has ended. True if its owner can be told. */
+VMC_FN bool vmc_motion_on_end(viamc_client *c, uint8_t i)
+{
+    vmc_call *call = &c->calls.rec[i];
+    if (vmc_motion_is_move(call))
+        vmc_motion_move_ended(c, i);
+    if (vmc_motion_kind(call) != VMC_MOTION_STOP)
+        return true;
+    if (call->status == VIAMC_OK && !vmc_motion_stop_answered(c, i))
+        return false;
+    vmc_motion_stop_done(c, i);
+    return true;
+}
+
+/* ---- setpoints ---- */
+
+/* The setpoint of this method and resource that is in flight (pending false) or pending; VMC_CALL_NONE. */
+VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, const char *path, uint32_t resource, bool pending)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++) {
+        const vmc_call *call = &c->calls.rec[i];
+        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_motion_is_running(call) && call->resource == resource
+            && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(viamc_text(call->path), viamc_text(path)))
+            return i;
+    }
+    return VMC_CALL_NONE;
+}
+
+/* Lets a call go if nothing is in its way: a Stop, a setpoint in flight, a session that has to be started. */
+VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
+{
+    vmc_call *call = &c->calls.rec[i];
+    call->state = VMC_CALL_HELD;
+    call->motion &= (uint8_t)~VMC_MOTION_PENDING;
+    if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
+        bool blocked = vmc_motion_is_stopping(c, call->resource);
+        call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
+        if (blocked || vmc_motion_setpoint(c, call->path, call->resource, false) != VMC_CALL_NONE)
+            return;
+        call->motion &= (uint8_t)~VMC_MOTION_PENDING;
+        vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
+    }
+    if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
+        vmc_session_release(c, call);
+    else
+        c->session.wanted = true;
+}
+
+/* Pending setpoints go when their turn comes, and are dropped when they are older than one window. */
+VMC_FN void vmc_motion_step_pending(viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++) {
+        vmc_call *call = &c->calls.rec[i];
+        if (call->state != VMC_CALL_HELD || (call->motion & VMC_MOTION_PENDING) == 0)
+            continue;
+        if (c->now - call->asked >= vmc_session_window(c))
+            vmc_calls_end_text(&c->calls, i, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
+        else
+            vmc_motion_launch(c, i);
+    }
+}
+
+/* The session is lost: setpoints that wait belong to what the robot has just stopped. */
+VMC_FN void vmc_motion_on_session_lost(viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (c->calls.rec[i].state == VMC_CALL_HELD && (c->calls.rec[i].motion & VMC_MOTION_PENDING) != 0)
+            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this setpoint left"));
+}
+
+VMC_FN void vmc_motion_step(viamc_client *c)
+{
+    vmc_motion_expire(c);
+    vmc_motion_step_pending(c);
+}
+
+/* A Stop that waits looks again when a move settles by time, and one window after it was asked for. */
+VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
+{
+    uint8_t i;
+    for (i = 0; i <= c->max_calls; i++) {
+        const vmc_call *call = &c->calls.rec[i];
+        bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED;
+        if (stop || (call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0)) {
+            vmc_timer t;
+            vmc_timer_set(&t, call->asked, vmc_session_window(c));
+            vmc_wait_timer(wait, &t, now);
+        }
+    }
+    for (i = 0; i < c->max_calls; i++)
+        vmc_wait_timer(wait, &c->motion.unsettled[i].until, now);
+    vmc_wait_timer(wait, &c->motion.any, now);
+}
+
+#endif

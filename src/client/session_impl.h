@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* client/session: the safety session: started by the first moving call, kept alive by the polls (viam-wire.md 4, design.md 6). */
+#ifndef VIAMC_CLIENT_SESSION_IMPL_H
+#define VIAMC_CLIENT_SESSION_IMPL_H
+
+#include "client/internal_impl.h"
+#include "codec/wire_impl.h"
+
+static const char vmc_session_start_path[] = "/viam.robot.v1.RobotService/StartSession";
+static const char vmc_session_beat_path[] = "/viam.robot.v1.RobotService/SendSessionHeartbeat";
+
+#define VMC_SESSION_TIMEOUT 5000u /* viamc: StartSession is a unary call that moves nothing, ms */
+
+/* The window that the motion rules reckon with. */
+VMC_FN viamc_ms vmc_session_window(const viamc_client *c)
+{
+    return c->session.window != 0 ? c->session.window : VMC_MOTION_WINDOW;
+}
+
+/* {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
+VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
+{
+    return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
+}
+
+/* The session is over on the robot, which stops what it moved. */
+VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
+{
+    vmc_session *s = &c->session;
+    vmc_error_clear(&c->session_error);
+    (void)vmc_fail(&c->session_error, VIAMC_ERR_SESSION, s->gap, "session", what);
+    c->events |= VMC_EV_SESSION_LOST;
+    s->state = VMC_SESSION_NONE;
+    s->id_len = 0;
+    s->wanted = true; /* the next one starts at once; nothing is replayed */
+    c->motion.unconfirmed = 0;
+    vmc_log(&c->log, VIAMC_LOG_WARN, "session", what, s->gap, s->window);
+}
+
+/* ---- the calls that wait for it ---- */
+
+VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
+{
+    return call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) == 0;
+}
+
+/* Lets a held call go, with the session if there is one. */
+VMC_FN void vmc_session_release(viamc_client *c, vmc_call *call)
+{
+    call->state = VMC_CALL_OPEN;
+    if (c->session.state == VMC_SESSION_ON)
+        call->flags |= VMC_CALL_F_SESSION;
+}
+
+VMC_FN void vmc_session_release_all(viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_session_is_waiting(&c->calls.rec[i]))
+            vmc_session_release(c, &c->calls.rec[i]);
+}
+
+/* StartSession failed before them: they never ran. */
+VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *text)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_session_is_waiting(&c->calls.rec[i]))
+            vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+}
+
+/* ---- StartSession ---- */
+
+VMC_FN void vmc_session_start(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
+    if (c->aux != VMC_AUX_NOTHING)
+        return;
+    s->resumed = 0;
+    if (s->resume && s->id_len != 0 && c->motion.unconfirmed == 0) {
+        body = vmc_session_request(c);
+        s->resumed = vmc_hpack_key(viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len));
+    } else {
+        c->motion.unconfirmed = 0; /* a new session: the robot's expiry of the old one stops what that moved */
+    }
+    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
+    c->aux = VMC_AUX_SESSION;
+    s->state = VMC_SESSION_STARTING;
+    s->wanted = false;
+    s->resume = false;
+}
+
+/* Reads StartSessionResponse {1: id, 2: heartbeat_window}; the id moves to where requests have it. */
+VMC_FN bool vmc_session_take_reply(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    viamc_bytes msg = vmc_client_internal_reply(c, VMC_REC_AUX), id, window;
+    viamc_ms ms;
+    if (vmc_wire_find(msg, 1, &id) != VIAMC_OK || id.len == 0 || id.len > VMC_SESSION_ID)
+        return false;
+    if (vmc_wire_find(msg, 2, &window) != VIAMC_OK || !vmc_wire_duration(window, &ms) || ms == 0)
+        return false;
+    s->window = ms;
+    s->id_len = (uint8_t)id.len;
+    vmc_move(s->wire + VMC_CALL_PREFIX + 2u, id.ptr, id.len);
+    s->wire[0] = 0;
+    vmc_put_be32(s->wire + 1, (uint32_t)id.len + 2u);
+    s->wire[5] = 0x0a; /* field 1, length-delimited */
+    s->wire[6] = s->id_len;
+    return true;
+}
+
+VMC_FN void vmc_session_on(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    viamc_bytes id = viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len);
+    if (s->resumed != 0 && s->resumed != vmc_hpack_key(id))
+        vmc_session_lost(c, VMC_TEXT("the session expired while the connection was lost"));
+    s->id_len = (uint8_t)id.len;
+    s->wanted = false;
+    s->state = VMC_SESSION_ON;
+    s->acked = false;
+    s->gap = 0;
+    s->left_at = c->now;
+    vmc_timer_set(&s->beat, c->now, 0);
+    c->conn.grpc.session = id;
+    vmc_grpc_changed(&c->conn.grpc);
+    vmc_session_release_all(c);
+    vmc_log(&c->log, VIAMC_LOG_INFO, "session", VMC_TEXT("started, window in ms"), s->window, 0);
+}
+
+/* The robot has no sessions. */
+VMC_FN void vmc_session_absent(viamc_client *c)
+{
+    c->session.state = VMC_SESSION_ABSENT;
+    c->session.id_len = 0;
+    if (c->desc.require_session) {
+        vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+        return;
+    }
+    c->events |= VMC_EV_UNPROTECTED;
+    vmc_session_release_all(c);
+}
+
+VMC_FN void vmc_session_on_start_end(viamc_client *c)
+{
+    uint8_t aux = vmc_client_rec(c, VMC_REC_AUX);
+    const vmc_call *call = &c->calls.rec[aux];
+    char text[VMC_CALL_TEXT + 1u];
+    if (call->status == VIAMC_OK && vmc_session_take_reply(c)) {
+        vmc_session_on(c);
+        return;
+    }
+    c->session.state = VMC_SESSION_NONE;
+    c->session.id_len = 0;
+    if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED) {
+        vmc_session_absent(c);
+        return;
+    }
+    vmc_copy(text, c->aux_text, call->text_len);
+    text[call->text_len] = '\0';
+    if (call->status == VIAMC_OK)
+        vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));
+    else
+        vmc_session_fail_all(c, call->status, text);
+}
+
+/* ---- heartbeats ---- */
+
+VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
+{
+    vmc_session *s = &c->session;
+    viamc_ms late = c->now - s->beat.at, gap = c->now - s->left_at;
+    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, vmc_session_request(c), NULL, 0, 2u * s->window);
+    s->sent_at[which] = c->now;
+    s->left_at = c->now;
+    vmc_timer_set(&s->beat, c->now, s->window / 5u);
+    if (gap > s->window / 2u) {
+        c->late_ms = late;
+        c->events |= VMC_EV_STARVED;
+    }
+}
+
+/* At most two are in flight: no gap up to a round trip of 2/5 of the window, alive up to 6/5. */
+VMC_FN void vmc_session_beat(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    uint8_t which;
+    bool slow = false;
+    if (vmc_timer_due(&s->beat, c->now))
+        for (which = 0; which < 2u; which++)
+            if (vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which))) {
+                vmc_session_send_beat(c, which);
+                break;
+            }
+    for (which = 0; which < 2u; which++)
+        slow = slow || (!vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which)) && c->now - s->sent_at[which] > s->window / 5u);
+    c->conn.grpc.hold_data = slow;
+}
+
+/* True if these words say that the session is gone (viam-wire.md 4.4). */
+VMC_FN bool vmc_session_is_expired(const viamc_client *c, uint8_t i)
+{
+    const vmc_call *call = &c->calls.rec[i];
+    viamc_bytes text = viamc_view(vmc_calls_text(&c->calls, i), call->text_len);
+    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(text, "SESSION_EXPIRED");
+}
+
+VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
+{
+    vmc_session *s = &c->session;
+    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, (uint8_t)(VMC_REC_BEAT + which))];
+    if (s->state != VMC_SESSION_ON)
+        return;
+    if (call->status == VIAMC_OK) {
+        s->acked_at = s->sent_at[which];
+        s->acked = true;
+        s->gap = 0;
+        s->beats++;
+    } else if (call->ran == VIAMC_ANSWERED && (call->status == VIAMC_INVALID_ARGUMENT || call->status == VIAMC_UNIMPLEMENTED)) {
+        vmc_session_lost(c, VMC_TEXT("the session expired"));
+    }
+}
+
+/* A call that carried the session was told that there is none. */
+VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
+{
+    if (c->session.state == VMC_SESSION_ON && (c->calls.rec[i].flags & VMC_CALL_F_SESSION) != 0 && vmc_session_is_expired(c, i))
+        vmc_session_lost(c, VMC_TEXT("the session expired"));
+}
+
+/* ---- time and connection ---- */
+
+/* Every poll: the time since the last one counts towards an explanation, should the session expire. */
+VMC_FN void vmc_session_note_poll(viamc_client *c)
+{
+    if (c->polled && c->now - c->polled_at > c->session.gap && c->now - c->polled_at <= VMC_TIME_MAX)
+        c->session.gap = c->now - c->polled_at;
+}
+
+VMC_FN void vmc_session_step(viamc_client *c)
+{
+    if (c->session.state == VMC_SESSION_NONE && (c->session.wanted || c->session.resume))
+        vmc_session_start(c);
+    if (c->session.state == VMC_SESSION_ON)
+        vmc_session_beat(c);
+    else
+        c->conn.grpc.hold_data = false;
+}
+
+/* The connection is lost: the session may be resumed on the next one, if nothing that it moved is in doubt. */
+VMC_FN void vmc_session_on_lost(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    s->resume = s->state == VMC_SESSION_ON || s->resume;
+    if (s->state == VMC_SESSION_STARTING)
+        s->id_len = 0;
+    s->state = VMC_SESSION_NONE;
+    s->wanted = false;
+}
+
+VMC_FN void vmc_session_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
+{
+    if (c->session.state == VMC_SESSION_ON && (vmc_client_rec_free(c, VMC_REC_BEAT) || vmc_client_rec_free(c, VMC_REC_BEAT2)))
+        vmc_wait_timer(wait, &c->session.beat, now);
+}
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* client/state: what a client consists of. Each part of this room owns one of the structs; viamc_client is their sum. */
+#ifndef VIAMC_CLIENT_STATE_H
+#define VIAMC_CLIENT_STATE_H
+
+#include "base/log_impl.h"
+#include "client/client.h"
+#include "conn/conn.h"
+
+/* A dial address, as views into the text it came from. */
+typedef struct vmc_address {
+    viamc_bytes host;       /* without brackets; of a unix socket "unix:" and the path */
+    viamc_bytes authority[2]; /* :authority: host with brackets as it was written, and ":port" */
+    uint16_t port;
+    bool is_unix;
+} vmc_address;
+
+typedef enum vmc_dial_step {
+    VMC_DIAL_REST,    /* nothing under way: IDLE, BACKOFF, FAILED or READY */
+    VMC_DIAL_OPENING, /* the port connects; the attempt's deadline runs */
+    VMC_DIAL_SECURING,
+    VMC_DIAL_AUTH,    /* Authenticate is to be sent, or its answer awaited */
+    VMC_DIAL_DRAINING /* the robot said GOAWAY: running calls may end, then the connection is given up */
+} vmc_dial_step;
+
+typedef struct vmc_dial {
+    vmc_address address;
+#ifndef VIAMC_NO_TLS
+    vmc_tls_dates dates;  /* of the certificate that was refused last */
+#endif
+    vmc_timer deadline;   /* of the attempt, or of DRAINING */
+    vmc_timer again;      /* BACKOFF: next attempt */
+    viamc_ms backoff_ms;  /* the last one */
+    viamc_ms clock_at;    /* when desc.unix_time was true */
+    viamc_ms heard_at;    /* when the last octet came */
+    uint32_t attempts;    /* failed ones in a row */
+    uint8_t state;        /* VIAMC_IDLE ... */
+    uint8_t step;         /* vmc_dial_step */
+    uint8_t silent;       /* liveness checks without an answer */
+    bool plain;           /* this attempt goes on in plaintext (downgrade) */
+    bool was_ready;       /* since viamc_dial */
+    bool fresh;           /* viamc_dial was called, no poll yet */
+    bool reauth;          /* the token was refused while READY */
+} vmc_dial;
+
+typedef enum vmc_session_state {
+    VMC_SESSION_NONE,     /* not started */
+    VMC_SESSION_STARTING, /* StartSession is awaited; moving calls wait */
+    VMC_SESSION_ON,
+    VMC_SESSION_ABSENT    /* this robot has none: moving calls go bare, until the next connection */
+} vmc_session_state;
+
+#define VMC_SESSION_ID 36u /* octets of a UUID as text */
+#define VMC_SESSION_REPLY 80u /* StartSessionResponse with its prefix: 5 + 2 + 36 + 2 + 12 octets, and what may be added to it */
+
+typedef struct vmc_session {
+    uint8_t wire[VMC_SESSION_REPLY]; /* STARTING: the reply as it comes; else a request {1: id} with its prefix, 43 octets */
+    viamc_ms window;      /* heartbeat window of the session, or the last one's */
+    vmc_timer beat;       /* next heartbeat */
+    viamc_ms sent_at[2];  /* when each of the two heartbeats left */
+    viamc_ms left_at;     /* when the last one left */
+    viamc_ms acked_at;    /* when the last answered one left */
+    viamc_ms gap;         /* longest time between two polls since then */
+    uint32_t beats;       /* answered */
+    uint64_t resumed;     /* key of the id that StartSession is to resume; 0: none */
+    uint8_t state;        /* vmc_session_state */
+    uint8_t id_len;       /* of the id in wire; 0: none */
+    bool wanted;          /* to be started */
+    bool resume;          /* the connection was lost with this session on it */
+    bool acked;           /* acked_at counts */
+} vmc_session;
+
+/* A moving call that we ended: it may still run on the robot. */
+typedef struct vmc_unsettled {
+    uint32_t resource;
+    vmc_timer until;
+} vmc_unsettled;
+
+typedef struct vmc_motion {
+    vmc_unsettled *unsettled; /* max_calls entries */
+    vmc_timer any;            /* one that found no entry: counts for every resource */
+    viamc_call covered;       /* Stop whose record a StopAll took over: its DONE is to be taken; 0: none */
+    void *covered_user;
+    const viamc_method *covered_method;
+    uint32_t unconfirmed;     /* Stops asked for since the session began whose confirmation is missing */
+} vmc_motion;
+
+/* vmc_call.motion: a kind, and what is known */
+enum {
+    VMC_MOTION_NONE = 0,
+    VMC_MOTION_MOVE = 1,
+    VMC_MOTION_SETPOINT = 2, /* a move of which one is in flight and one pending */
+    VMC_MOTION_STOP = 3,
+    VMC_MOTION_KIND = 3,
+    VMC_MOTION_PENDING = 0x04,     /* setpoint: waits for the one in flight, or for a Stop */
+    VMC_MOTION_AGAIN = 0x08,       /* Stop: to be sent once more when all earlier moves are settled */
+    VMC_MOTION_UNCONFIRMED = 0x10, /* Stop: a move before it ended by time alone */
+    VMC_MOTION_COUNTED = 0x20      /* Stop: is in vmc_motion.unconfirmed */
+};
+#define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
+#define VMC_MOTION_WINDOW 2000u    /* design.md 6: window where the robot names none, ms */
+
+/* Connection events waiting to be taken: one bit a kind. */
+enum {
+    VMC_EV_READY = 1,
+    VMC_EV_STARVED = 2,
+    VMC_EV_UNPROTECTED = 4,
+    VMC_EV_SESSION_LOST = 8,
+    VMC_EV_LOST = 16
+};
+
+/* Records beside the user's max_calls: Stop has a slot, the others are ours. */
+enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
+
+#define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room */
+
+/* What the auxiliary record is doing. */
+typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
+
+struct viamc_client {
+    vmc_calls calls;
+    vmc_dial dial;
+    vmc_session session;
+    vmc_motion motion;
+    viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
+    viamc_log log;
+    viamc_error error;      /* of the client: FAILED, or why viamc_dial or viamc_client_init refused */
+    viamc_error lost;       /* of the last connection, until READY */
+    viamc_error session_error;
+    uint8_t *token;
+    uint8_t *table;
+    uint8_t *trust;         /* memory of the certificate check: overlays big and the slots while dialling */
+    vmc_h2_stream *streams;
+    size_t size;            /* of the whole block */
+    size_t trust_cap;
+    uint32_t token_cap, token_len;
+    uint32_t table_bytes;
+    uint32_t retry_ms, late_ms; /* of the events LOST and STARVED */
+    viamc_ms now, polled_at;
+    viamc_stats stats;
+    uint8_t profile;
+    uint8_t max_calls;
+    uint8_t events;         /* VMC_EV_* */
+    uint8_t aux;            /* vmc_aux */
+    bool polled;            /* polled_at counts */
+    bool in_poll;
+    bool dirty;             /* something was asked for since the last poll: do not sleep */
+    uint8_t scratch[32];    /* of the reply fields that come in pieces */
+    uint8_t aux_text[VMC_CALL_TEXT];
+    vmc_conn conn;
+};
+
+#endif

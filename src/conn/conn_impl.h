@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/* conn/conn: opening, reading, writing, ending. */
+#ifndef VIAMC_CONN_CONN_IMPL_H
+#define VIAMC_CONN_CONN_IMPL_H
+
+#include "conn/conn.h"
+#include "tls/tls_impl.h"
+
+VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
+{
+    VIAMC_MEMSET(c, 0, sizeof *c);
+    c->port = cfg->port;
+    c->port_user = cfg->port_user;
+    c->number = (uint16_t)cfg->number;
+    c->in = cfg->in;
+    c->in_cap = cfg->in_cap;
+    c->out = cfg->out;
+    c->out_cap = cfg->out_cap;
+#ifndef VIAMC_NO_TLS
+    c->tls = (vmc_tls *)cfg->tls;
+#endif
+    vmc_error_clear(&c->error);
+}
+
+/* The connection is over; the first reason counts. */
+VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
+{
+    (void)vmc_fail(&c->error, code, detail, where, what);
+    c->state = VMC_CONN_BROKEN;
+    return VMC_CONN_LOST;
+}
+
+VMC_FN vmc_conn_event vmc_conn_break_with(vmc_conn *c, const viamc_error *e)
+{
+    return vmc_conn_break(c, e->code, e->detail, e->where, e->what);
+}
+
+VMC_FN bool vmc_conn_is_secure(const vmc_conn *c)
+{
+    return c->secure;
+}
+
+/* ---- opening ---- */
+
+/* Starts over with empty buffers; grpc is set up by the owner. */
+VMC_FN void vmc_conn_start(vmc_conn *c, bool secure, vmc_conn_state state)
+{
+    vmc_error_clear(&c->error);
+    c->in_at = c->in_len = 0;
+    c->out_at = c->out_len = 0;
+    c->secure = secure;
+    c->blocked = false;
+    c->state = (uint8_t)state;
+}
+
+#ifndef VIAMC_NO_TLS
+
+/* Random octets for one handshake, from the port alone. Wiped by the caller. */
+VMC_FN viamc_err vmc_conn_seed(vmc_conn *c, uint8_t seed[VMC_TLS_SEED_MIN])
+{
+    if (c->port->random != NULL && c->port->random(c->port_user, seed, VMC_TLS_SEED_MIN) == VIAMC_OK)
+        return VIAMC_OK;
+    (void)vmc_conn_break(c, VIAMC_ERR_ENTROPY, 0, "TLS", VMC_TEXT("the port has no random bytes"));
+    return VIAMC_ERR_ENTROPY;
+}
+
+/* The port is open: starts TLS as a client. d is completed with buffers and seed. */
+VMC_FN viamc_err vmc_conn_secure_client(vmc_conn *c, vmc_tls_client_desc *d)
+{
+    uint8_t seed[VMC_TLS_SEED_MIN];
+    viamc_err err = vmc_conn_seed(c, seed);
+    if (err != VIAMC_OK)
+        return err;
+    d->seed = seed;
+    d->seed_len = sizeof seed;
+    d->in = c->in;
+    d->in_cap = c->in_cap;
+    d->out = c->out;
+    d->out_cap = c->out_cap;
+    err = vmc_tls_client_open(c->tls, d);
+    vmc_wipe(seed, sizeof seed);
+    if (err != VIAMC_OK)
+        (void)vmc_conn_break(c, err, 0, "TLS", VMC_TEXT("cannot start"));
+    c->state = err == VIAMC_OK ? VMC_CONN_SECURING : c->state;
+    return err;
+}
+
+/* A peer was accepted: starts TLS as a server. */
+VMC_FN viamc_err vmc_conn_secure_server(vmc_conn *c, vmc_tls_server_desc *d)
+{
+    uint8_t seed[VMC_TLS_SEED_MIN];
+    viamc_err err = vmc_conn_seed(c, seed);
+    if (err != VIAMC_OK)
+        return err;
+    d->seed = seed;
+    d->seed_len = sizeof seed;
+    d->in = c->in;
+    d->in_cap = c->in_cap;
+    d->out = c->out;
+    d->out_cap = c->out_cap;
+    err = vmc_tls_server_open(c->tls, d);
+    vmc_wipe(seed, sizeof seed);
+    if (err != VIAMC_OK)
+        (void)vmc_conn_break(c, err, 0, "TLS", VMC_TEXT("cannot start"));
+    c->state = err == VIAMC_OK ? VMC_CONN_SECURING : c->state;
+    return err;
+}
+
+#endif
+
+/* ---- reading ---- */
+
+/* Asks the port for octets; *len 0: none now. Counts as a step. */
+VMC_FN viamc_err vmc_conn_port_read(vmc_conn *c, uint8_t *buf, size_t cap, size_t *len)
+{
+    viamc_err err;
+    *len = 0;
+    c->steps++;
+    err = c->port->read(c->port_user, c->number, buf, cap, len);
+    if (err == VIAMC_WAIT)
+        err = VIAMC_OK;
+    if (*len > cap) /* a port that lies about its buffer has already written past it */
+        *len = cap;
+    if (*len != 0)
+        c->heard = true;
+    if (err != VIAMC_OK)
+        (void)vmc_conn_break(c, err, 0, err == VIAMC_ERR_CLOSED ? "" : "port",
+                             err == VIAMC_ERR_CLOSED ? VMC_TEXT("the peer closed the connection") : VMC_TEXT("reading failed"));
+    return err;
+}
+
+/* Hands received octets up; VMC_CONN_IDLE when all of them are parsed. */
+VMC_FN vmc_conn_event vmc_conn_parse(vmc_conn *c, const uint8_t *p, size_t n, size_t *used)
+{
+    vmc_rd in = vmc_rd_of(viamc_view(p, n));
+    vmc_grpc_event ev = vmc_grpc_recv(&c->grpc, &in);
+    *used = n - in.left;
+    switch (ev) {
+    case VMC_GRPC_REQUEST: return VMC_CONN_REQUEST;
+    case VMC_GRPC_GOAWAY: return VMC_CONN_GOAWAY;
+    case VMC_GRPC_FAILED: return vmc_conn_break_with(c, &c->grpc.h2.error);
+    case VMC_GRPC_MORE: break;
+    }
+    return VMC_CONN_IDLE;
+}
+
+/* One turn of plaintext: what is left of the last read, else a new one. *more: there may be more. */
+VMC_FN vmc_conn_event vmc_conn_read_plain(vmc_conn *c, bool *more)
+{
+    vmc_conn_event ev;
+    size_t n;
+    if (c->in_at == c->in_len) {
+        c->in_at = c->in_len = 0;
+        if (vmc_conn_port_read(c, c->in, c->in_cap, &n) != VIAMC_OK && n == 0)
+            return VMC_CONN_LOST;
+        c->in_len = (uint32_t)n;
+        *more = n != 0;
+        if (n == 0)
+            return VMC_CONN_IDLE;
+    }
+    ev = vmc_conn_parse(c, c->in + c->in_at, c->in_len - c->in_at, &n);
+    c->in_at += (uint32_t)n;
+    return ev;
+}
+
+#ifndef VIAMC_NO_TLS
+
+/* Moves octets from the port into the record under way. */
+VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, bool *more)
+{
+    size_t cap, n;
+    uint8_t *to = vmc_tls_wire_in(c->tls, &cap);
+    viamc_err err;
+    *more = false;
+    if (to == NULL)
+        return VIAMC_OK;
+    err = vmc_conn_port_read(c, to, cap, &n);
+    if (n != 0) {
+        *more = true;
+        if (vmc_tls_wire_in_done(c->tls, n) != VIAMC_OK) {
+            (void)vmc_conn_break_with(c, &c->tls->error);
+            return c->error.code;
+        }
+    }
+    return err;
+}
+
+/* One turn of TLS: plaintext that is there, else octets for the next record. */
+VMC_FN vmc_conn_event vmc_conn_read_secure(vmc_conn *c, bool *more)
+{
+    size_t n;
+    const uint8_t *p = vmc_tls_app_in(c->tls, &n);
+    if (p != NULL && n != 0) {
+        vmc_conn_event ev = vmc_conn_parse(c, p, n, &n);
+        vmc_tls_app_in_done(c->tls, n);
+        return ev;
+    }
+    if (vmc_tls_state_of(c->tls) == VMC_TLS_CLOSED)
+        return vmc_conn_break(c, VIAMC_ERR_CLOSED, 0, "TLS", VMC_TEXT("the peer closed the connection"));
+    return vmc_conn_read_record(c, more) == VIAMC_OK ? VMC_CONN_IDLE : VMC_CONN_LOST;
+}
+
+#endif
+
+/* ---- writing ---- */
+
+/* Gives octets to the port; how many it took. */
+VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
+{
+    size_t done = 0;
+    viamc_err err;
+    c->steps++;
+    err = c->port->write(c->port_user, c->number, p, n, &done);
+    if (done > n)
+        done = n;
+    c->blocked = done < n;
+    if (err != VIAMC_OK && err != VIAMC_WAIT) {
+        (void)vmc_conn_break(c, err, 0, err == VIAMC_ERR_CLOSED ? "" : "port",
+                             err == VIAMC_ERR_CLOSED ? VMC_TEXT("the peer closed the connection") : VMC_TEXT("writing failed"));
+        return 0;
+    }
+    return done;
+}
+
+/* One turn of plaintext; false when nothing is left or nothing goes. */
+VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
+{
+    if (c->out_at == c->out_len) {
+        vmc_wr w = vmc_wr_of(c->out, c->out_cap);
+        vmc_grpc_write(&c->grpc, now, &w);
+        c->out_at = 0;
+        c->out_len = (uint32_t)w.len;
+        c->blocked = false;
+        if (w.len == 0)
+            return false;
+    }
+    c->out_at += (uint32_t)vmc_conn_port_write(c, c->out + c->out_at, c->out_len - c->out_at);
+    return !c->blocked;
+}
+
+#ifndef VIAMC_NO_TLS
+
+/* Octets of finished records to the port; false when the port is full or there are none. */
+VMC_FN bool vmc_conn_write_records(vmc_conn *c)
+{
+    size_t n;
+    const uint8_t *p = vmc_tls_wire_out(c->tls, &n);
+    c->blocked = false;
+    if (p == NULL || n == 0)
+        return false;
+    vmc_tls_wire_out_done(c->tls, vmc_conn_port_write(c, p, n));
+    return !c->blocked;
+}
+
+/* One turn of TLS: frames become a record, the record goes out. */
+VMC_FN bool vmc_conn_write_secure(vmc_conn *c, viamc_ms now)
+{
+    size_t cap;
+    uint8_t *to = vmc_tls_app_out(c->tls, &cap);
+    if (to != NULL && cap != 0 && c->state != VMC_CONN_SECURING) {
+        vmc_wr w = vmc_wr_of(to, cap);
+        vmc_grpc_write(&c->grpc, now, &w);
+        if (w.len != 0)
+            vmc_tls_app_out_done(c->tls, w.len);
+    }
+    return vmc_conn_write_records(c);
+}
+
+#endif
+
+VMC_FN bool vmc_conn_write_turn(vmc_conn *c, viamc_ms now)
+{
+#ifndef VIAMC_NO_TLS
+    if (c->secure)
+        return vmc_conn_write_secure(c, now);
+#endif
+    return vmc_conn_write_plain(c, now);
+}
+
+/* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. A broken connection still says goodbye. */
+VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
+{
+    uint32_t turn;
+    if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_OPENING)
+        return;
+    for (turn = 0; turn < VMC_POLL_STEPS && vmc_conn_write_turn(c, now); turn++)
+        ;
+}
+
+/* ---- the states ---- */
+
+VMC_FN vmc_conn_event vmc_conn_up(vmc_conn *c)
+{
+    c->state = VMC_CONN_UP;
+    return VMC_CONN_IS_UP;
+}
+
+#ifndef VIAMC_NO_TLS
+
+/* At most one record a poll: a step of the handshake cannot be divided, and others wait for it. */
+VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
+{
+    bool more = true;
+    uint32_t part;
+    while (vmc_conn_write_records(c))
+        ;
+    for (part = 0; part < 2u && more && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
+        if (vmc_conn_read_record(c, &more) != VIAMC_OK)
+            return VMC_CONN_LOST;
+    while (c->error.code == VIAMC_OK && vmc_conn_write_records(c))
+        ;
+    if (c->error.code != VIAMC_OK)
+        return VMC_CONN_LOST;
+    switch (vmc_tls_state_of(c->tls)) {
+    case VMC_TLS_HANDSHAKE: return VMC_CONN_IDLE;
+    case VMC_TLS_UP: return vmc_conn_up(c);
+    case VMC_TLS_CLOSED: return vmc_conn_break(c, VIAMC_ERR_CLOSED, 0, "TLS", VMC_TEXT("the peer closed the connection"));
+    case VMC_TLS_IDLE:
+    case VMC_TLS_FAILED: break;
+    }
+    return vmc_conn_break_with(c, &c->tls->error);
+}
+
+#endif
+
+VMC_FN vmc_conn_event vmc_conn_on_up(vmc_conn *c)
+{
+    bool more = true;
+    vmc_conn_event ev = VMC_CONN_IDLE;
+    while (more && ev == VMC_CONN_IDLE && c->steps < VMC_POLL_STEPS) {
+        if (c->error.code != VIAMC_OK)
+            return VMC_CONN_LOST;
+#ifndef VIAMC_NO_TLS
+        if (c->secure) {
+            ev = vmc_conn_read_secure(c, &more);
+            continue;
+        }
+#endif
+        ev = vmc_conn_read_plain(c, &more);
+    }
+    return ev;
+}
+
+/* A poll begins: bounds are counted from here. */
+VMC_FN void vmc_conn_begin(vmc_conn *c)
+{
+    c->steps = 0;
+    if (c->state == VMC_CONN_UP)
+        vmc_grpc_settle(&c->grpc);
+}
+
+/* Goes on until something is to be looked at, or nothing is left to do now. OPENING is the owner's: it knows the address. */
+VMC_FN vmc_conn_event vmc_conn_next(vmc_conn *c)
+{
+    switch ((vmc_conn_state)c->state) {
+    case VMC_CONN_CLOSED:
+    case VMC_CONN_OPENING: return VMC_CONN_IDLE;
+    case VMC_CONN_SECURING:
+#ifndef VIAMC_NO_TLS
+        return vmc_conn_on_securing(c);
+#else
+        return VMC_CONN_IDLE;
+#endif
+    case VMC_CONN_UP: return vmc_conn_on_up(c);
+    case VMC_CONN_BROKEN: return VMC_CONN_LOST;
+    }
+    return VMC_CONN_IDLE;
+}
+
+/* Ends the connection at once: what is staged is tried once, then keys and plaintext are wiped. */
+VMC_FN void vmc_conn_close(vmc_conn *c, viamc_ms now)
+{
+    if (c->state == VMC_CONN_CLOSED)
+        return;
+#ifndef VIAMC_NO_TLS
+    if (c->secure && (c->state == VMC_CONN_UP || c->state == VMC_CONN_BROKEN)) {
+        vmc_conn_flush(c, now);
+        vmc_tls_close(c->tls);
+    }
+#endif
+    vmc_conn_flush(c, now);
+    c->port->close(c->port_user, c->number);
+#ifndef VIAMC_NO_TLS
+    if (c->secure && c->tls != NULL)
+        vmc_tls_wipe(c->tls);
+#endif
+    vmc_wipe(c->in, c->in_cap);
+    vmc_wipe(c->out, c->out_cap);
+    c->state = VMC_CONN_CLOSED;
+}
+
+/* What the owner of the loop should wait for. */
+VMC_FN void vmc_conn_wait(const vmc_conn *c, viamc_wait_hint *hint)
+{
+    if (c->state == VMC_CONN_CLOSED)
+        return;
+    hint->want |= VIAMC_WANT_READ;
+    if (c->blocked || c->state == VMC_CONN_OPENING)
+        hint->want |= VIAMC_WANT_WRITE;
+    if (c->steps >= VMC_POLL_STEPS || c->in_at != c->in_len)
+        hint->ms = 0; /* the bound was reached: there is more */
+}
+
+#endif

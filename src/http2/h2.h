@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* http2/h2: HTTP/2 frames to streams and back, both roles (RFC 9113).
+ * Octets are handed in and events are pulled; octets to send are written into a window that is handed in.
+ * Nothing is queued: what is owed to the peer (acknowledgements, resets, credit) is state, and becomes frames when there is room.
+ * Knows hpack. Knows nothing of gRPC, sockets, TLS and time. */
+#ifndef VIAMC_HTTP2_H2_H
+#define VIAMC_HTTP2_H2_H
+
+#include "base/core_impl.h"
+#include "http2/hpack.h"
+
+/* RFC 9113 7: error codes */
+enum {
+    VMC_H2_NO_ERROR = 0,
+    VMC_H2_PROTOCOL_ERROR = 1,
+    VMC_H2_INTERNAL_ERROR = 2,
+    VMC_H2_FLOW_CONTROL_ERROR = 3,
+    VMC_H2_SETTINGS_TIMEOUT = 4,
+    VMC_H2_STREAM_CLOSED = 5,
+    VMC_H2_FRAME_SIZE_ERROR = 6,
+    VMC_H2_REFUSED_STREAM = 7,
+    VMC_H2_CANCEL = 8,
+    VMC_H2_COMPRESSION_ERROR = 9,
+    VMC_H2_CONNECT_ERROR = 10,
+    VMC_H2_ENHANCE_YOUR_CALM = 11,
+    VMC_H2_INADEQUATE_SECURITY = 12,
+    VMC_H2_HTTP_1_1_REQUIRED = 13
+};
+
+#define VMC_H2_NO_SLOT 0xffu         /* an event or frame that belongs to no stream of ours */
+#define VMC_H2_WINDOW_INIT 65535u    /* RFC 9113 6.9.2: both windows before SETTINGS, octets */
+#define VMC_H2_WINDOW_MAX 0x7fffffffu /* RFC 9113 6.9.1 */
+#define VMC_H2_FRAME_MAX 16384u      /* RFC 9113 4.2: payload every peer accepts; we announce no more */
+#define VMC_H2_ID_MAX 0x7fffffffu    /* RFC 9113 5.1.1 */
+#define VMC_H2_FRAME_HEAD 9u         /* RFC 9113 4.1: octets of a frame header */
+
+/* Flags of a stream. A slot with id 0 is free. */
+#define VMC_H2_LOCAL_END 0x01u  /* we sent END_STREAM */
+#define VMC_H2_REMOTE_END 0x02u /* the peer sent END_STREAM, or reset the stream */
+#define VMC_H2_RESET_DUE 0x04u  /* RST_STREAM is to be sent, then the slot is free; what comes meanwhile is dropped */
+#define VMC_H2_GOT_FINAL 0x08u  /* the peer's final header block came: DATA is legal, the next block is trailers */
+#define VMC_H2_EARLY 0x10u      /* server: opened before the peer acknowledged our SETTINGS, so it may send 65,535 octets */
+#define VMC_H2_CREDIT_DUE 0x20u /* WINDOW_UPDATE is to be sent */
+
+typedef struct vmc_h2_stream {
+    uint32_t id;
+    int32_t send_window; /* octets that we may send; negative after a SETTINGS that lowered it (RFC 9113 6.9.2) */
+    int32_t credit;      /* octets that the peer may still send */
+    uint32_t owed;       /* octets that have room here and are not yet credited */
+    uint32_t code;       /* with RESET_DUE */
+    uint8_t flags;
+    uint8_t informational; /* 1xx blocks so far */
+} vmc_h2_stream;
+
+typedef enum vmc_h2_event_kind {
+    VMC_H2_MORE,         /* input is used up */
+    VMC_H2_OPENED,       /* server: a request's header block begins on `slot` */
+    VMC_H2_FIELD,        /* a piece of a field of `slot`: piece */
+    VMC_H2_BLOCK_END,    /* header block of `slot` complete and well-formed: status (0: trailers, or a request), end */
+    VMC_H2_DATA,         /* octets of `slot`: data; end */
+    VMC_H2_RESET,        /* the peer reset `slot` with code */
+    VMC_H2_STREAM_ERROR, /* the peer broke a rule on `slot`, which is being reset with code */
+    VMC_H2_GOAWAY,       /* the peer opens no more: code; streams above `last` were not processed */
+    VMC_H2_FAILED,       /* the connection is broken: h->error; GOAWAY is to be sent, then close */
+    VMC_H2_GO            /* internal: go on parsing */
+} vmc_h2_event_kind;
+
+typedef struct vmc_h2_event {
+    uint8_t slot;
+    bool end;        /* with it the peer ended the stream */
+    uint16_t status; /* :status of a response's final header block */
+    uint32_t code;
+    uint32_t last;
+    viamc_bytes data;       /* view into the input */
+    vmc_hpack_piece piece;
+} vmc_h2_event;
+
+typedef struct vmc_h2_config {
+    bool server;
+    vmc_h2_stream *streams; /* kept: count slots */
+    uint8_t count;
+    uint8_t max_streams;    /* server: SETTINGS_MAX_CONCURRENT_STREAMS */
+    uint8_t *table;         /* kept: table_bytes octets for the decoder */
+    uint32_t table_bytes;   /* SETTINGS_HEADER_TABLE_SIZE */
+    uint32_t window;        /* SETTINGS_INITIAL_WINDOW_SIZE */
+    uint32_t header_list;   /* SETTINGS_MAX_HEADER_LIST_SIZE */
+    uint32_t credit_limit;  /* most octets that the peer may have on its way over all streams, 0: any (design.md 2, invariant 2) */
+} vmc_h2_config;
+
+typedef enum vmc_h2_state {
+    VMC_H2_AT_PREFACE, /* server: 24 octets of the client's preface */
+    VMC_H2_AT_HEAD,    /* 9 octets of a frame header */
+    VMC_H2_AT_PADDING, /* the octet that gives the padding's length */
+    VMC_H2_AT_WEIGHT,  /* 5 octets of priority in HEADERS */
+    VMC_H2_AT_DATA,    /* payload of DATA */
+    VMC_H2_AT_BLOCK,   /* header block fragment */
+    VMC_H2_AT_SMALL,   /* fixed octets of the other frames, collected in small[] */
+    VMC_H2_AT_SKIP,    /* octets without meaning: padding, unknown frames, debug text */
+    VMC_H2_AT_END      /* failed: all input is dropped */
+} vmc_h2_state;
+
+/* Header block being received: one at a time on a connection. */
+typedef struct vmc_h2_block {
+    uint32_t octets;        /* encoded, so far */
+    uint32_t list;          /* decoded, as RFC 9113 10.5.1 counts */
+    uint16_t fields;
+    uint16_t status;
+    uint8_t continuations;
+    uint8_t digits;         /* of :status */
+    uint8_t pseudo;         /* bits of the pseudo fields seen */
+    bool regular;           /* a regular field was seen: no pseudo field may follow */
+    bool malformed;         /* RFC 9113 8.1.1: the stream will be reset when the block ends */
+    bool too_large;         /* above what we announced */
+    bool end_stream;        /* flag of its HEADERS frame */
+    bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
+} vmc_h2_block;
+
+typedef struct vmc_h2 {
+    vmc_h2_stream *streams;
+    vmc_hpack_dec decoder;
+    vmc_hpack_enc encoder;
+    viamc_error error;
+    /* windows and limits */
+    uint32_t window;       /* ours, per stream */
+    uint32_t header_list;
+    uint32_t table_bytes;
+    uint32_t credit_limit;
+    uint32_t zombies;      /* credit of streams reset since the last PING was sent */
+    uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
+    int32_t credit;        /* octets the peer may still send on the connection */
+    int32_t send_window;   /* octets we may send on the connection */
+    int32_t peer_window;   /* what a new stream of ours may send */
+    uint32_t peer_streams; /* how many streams the peer permits */
+    uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
+    uint32_t goaway_last;  /* streams above were not processed */
+    uint32_t goaway_code;  /* ours */
+    uint32_t noise;        /* frames since the last one that moved something */
+    /* frame being received */
+    uint32_t left;         /* octets of its payload to come */
+    uint32_t id;
+    uint32_t block_id;     /* stream of the header block being received */
+    uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
+    uint32_t refused_last; /* server: last of them */
+    uint8_t type;
+    uint8_t flags;
+    uint8_t padding;
+    uint8_t slot;
+    uint8_t state;         /* vmc_h2_state */
+    uint8_t small_len;
+    uint8_t small[VMC_H2_FRAME_HEAD];
+    /* frame being written */
+    uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
+    uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
+    bool out_first;        /* its HEADERS frame is still to come */
+    bool out_end;          /* its HEADERS frame carries END_STREAM */
+    uint16_t out_at;       /* position of the open frame's header in the window */
+    /* owed to the peer */
+    uint8_t pings_due;
+    uint8_t settings_due;
+    uint8_t ping[VMC_H2_MAX_PINGS][8];
+    vmc_h2_block block;
+    uint8_t count;
+    uint8_t max_streams;
+    uint8_t empty;         /* DATA frames without octets in a row */
+    bool server;
+    bool started;          /* preface and SETTINGS were sent */
+    bool got_settings;     /* the peer's first SETTINGS came */
+    bool acked;            /* the peer acknowledged ours */
+    bool goaway_got;
+    bool goaway_due;
+    bool goaway_sent;
+    bool chores;           /* a stream has RESET_DUE or CREDIT_DUE */
+    bool ping_due;         /* server: the peer is asked for a sign of life */
+} vmc_h2;
+
+#endif

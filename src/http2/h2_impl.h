@@ -1,0 +1,1060 @@
+/* SPDX-License-Identifier: MIT */
+/* http2/h2: the parser is one state function per vmc_h2_state, the frame types are one function each;
+ * writing comes last. Section numbers are RFC 9113's. */
+#ifndef VIAMC_HTTP2_H2_IMPL_H
+#define VIAMC_HTTP2_H2_IMPL_H
+
+#include "http2/h2.h"
+#include "http2/hpack_impl.h"
+
+/* 6: frame types */
+enum {
+    VMC_H2_F_DATA = 0,
+    VMC_H2_F_HEADERS = 1,
+    VMC_H2_F_PRIORITY = 2,
+    VMC_H2_F_RST_STREAM = 3,
+    VMC_H2_F_SETTINGS = 4,
+    VMC_H2_F_PUSH_PROMISE = 5,
+    VMC_H2_F_PING = 6,
+    VMC_H2_F_GOAWAY = 7,
+    VMC_H2_F_WINDOW_UPDATE = 8,
+    VMC_H2_F_CONTINUATION = 9
+};
+
+/* 6: frame flags */
+#define VMC_H2_END_STREAM 0x01u
+#define VMC_H2_ACK 0x01u
+#define VMC_H2_END_HEADERS 0x04u
+#define VMC_H2_PADDED 0x08u
+#define VMC_H2_PRIORITY 0x20u
+
+/* 6.5.2: settings */
+#define VMC_H2_HEADER_TABLE_SIZE 1u
+#define VMC_H2_ENABLE_PUSH 2u
+#define VMC_H2_MAX_CONCURRENT_STREAMS 3u
+#define VMC_H2_INITIAL_WINDOW_SIZE 4u
+#define VMC_H2_MAX_FRAME_SIZE 5u
+#define VMC_H2_MAX_HEADER_LIST_SIZE 6u
+
+/* Bits of vmc_h2_block.pseudo (8.3). */
+#define VMC_H2_P_STATUS 0x01u
+#define VMC_H2_P_METHOD 0x02u
+#define VMC_H2_P_SCHEME 0x04u
+#define VMC_H2_P_PATH 0x08u
+#define VMC_H2_P_AUTHORITY 0x10u
+
+static const char vmc_h2_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"; /* 3.4 */
+#define VMC_H2_PREFACE_LEN 24u
+
+VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
+{
+    VIAMC_MEMSET(h, 0, sizeof *h);
+    VIAMC_MEMSET(cfg->streams, 0, cfg->count * sizeof cfg->streams[0]);
+    h->streams = cfg->streams;
+    h->count = cfg->count;
+    h->server = cfg->server;
+    h->max_streams = cfg->max_streams;
+    h->window = cfg->window;
+    h->header_list = cfg->header_list;
+    h->table_bytes = cfg->table_bytes;
+    h->credit_limit = cfg->credit_limit;
+    h->credit = (int32_t)VMC_H2_WINDOW_INIT;
+    h->send_window = (int32_t)VMC_H2_WINDOW_INIT;
+    h->peer_window = (int32_t)VMC_H2_WINDOW_INIT;
+    h->peer_streams = VMC_H2_WINDOW_MAX; /* 6.5.2: no limit until the peer names one */
+    h->next_id = 1;
+    h->goaway_last = VMC_H2_ID_MAX;
+    h->out_slot = VMC_H2_NO_SLOT;
+    h->state = cfg->server ? VMC_H2_AT_PREFACE : VMC_H2_AT_HEAD;
+    vmc_error_clear(&h->error);
+    vmc_hpack_dec_init(&h->decoder, cfg->table, cfg->table_bytes);
+    vmc_hpack_enc_init(&h->encoder);
+}
+
+/* ---- errors ---- */
+
+/* 5.4.1: the connection cannot go on; GOAWAY tells the peer why. */
+VMC_FN vmc_h2_event_kind vmc_h2_fail(vmc_h2 *h, uint32_t code, const char *what)
+{
+    if (h->error.code == VIAMC_OK) {
+        h->goaway_code = code;
+        h->goaway_due = true;
+    }
+    (void)vmc_fail(&h->error, VIAMC_ERR_H2, code, "HTTP/2", what);
+    h->state = VMC_H2_AT_END;
+    return VMC_H2_FAILED;
+}
+
+/* Marks a stream for RST_STREAM; the slot is free when that is sent. */
+VMC_FN void vmc_h2_reset(vmc_h2 *h, uint8_t slot, uint32_t code)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    if (s->id == 0 || (s->flags & VMC_H2_RESET_DUE) != 0)
+        return;
+    s->flags |= VMC_H2_RESET_DUE;
+    s->code = code;
+    h->chores = true;
+}
+
+/* 5.4.2: the stream cannot go on, the connection can. */
+VMC_FN vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint8_t slot, uint32_t code)
+{
+    ev->slot = slot;
+    ev->code = code;
+    vmc_h2_reset(h, slot, code);
+    return VMC_H2_STREAM_ERROR;
+}
+
+/* A frame that moves nothing: bounded, so that a flood ends (10.5). */
+VMC_FN vmc_h2_event_kind vmc_h2_noise(vmc_h2 *h)
+{
+    if (++h->noise > VMC_H2_MAX_NOISE)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of frames that do nothing"));
+    return VMC_H2_GO;
+}
+
+/* ---- streams ---- */
+
+VMC_FN bool vmc_h2_is_free(const vmc_h2 *h, uint8_t slot)
+{
+    return h->streams[slot].id == 0;
+}
+
+/* A stream that still takes part: not free and not about to be reset. */
+VMC_FN bool vmc_h2_is_live(const vmc_h2 *h, uint8_t slot)
+{
+    return slot != VMC_H2_NO_SLOT && h->streams[slot].id != 0 && (h->streams[slot].flags & VMC_H2_RESET_DUE) == 0;
+}
+
+VMC_FN uint8_t vmc_h2_find(const vmc_h2 *h, uint32_t id)
+{
+    uint8_t i;
+    for (i = 0; i < h->count; i++)
+        if (h->streams[i].id == id)
+            return i;
+    return VMC_H2_NO_SLOT;
+}
+
+VMC_FN uint8_t vmc_h2_free_slot(const vmc_h2 *h)
+{
+    return vmc_h2_find(h, 0);
+}
+
+VMC_FN uint32_t vmc_h2_open_streams(const vmc_h2 *h)
+{
+    uint32_t n = 0;
+    uint8_t i;
+    for (i = 0; i < h->count; i++)
+        n += h->streams[i].id != 0;
+    return n;
+}
+
+/* Octets that the peer may have on its way to us, resets not yet confirmed included. */
+VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
+{
+    uint32_t n = h->zombies + h->zombies_ping;
+    uint8_t i;
+    for (i = 0; i < h->count; i++)
+        if (h->streams[i].id != 0 && h->streams[i].credit > 0)
+            n += (uint32_t)h->streams[i].credit;
+    return n;
+}
+
+/* True if one more stream may be opened while `spare` of those that the peer permits stay unused;
+ * a peer that permits so few still leaves one. */
+VMC_FN bool vmc_h2_may_open(const vmc_h2 *h, uint32_t spare)
+{
+    uint32_t limit = h->peer_streams > spare ? h->peer_streams - spare : vmc_min32(h->peer_streams, 1);
+    if (h->goaway_got || h->error.code != VIAMC_OK || h->next_id > VMC_H2_ID_MAX || vmc_h2_open_streams(h) >= limit)
+        return false;
+    return h->credit_limit == 0 || vmc_h2_outstanding(h) + h->window <= h->credit_limit;
+}
+
+/* Client: gives slot the next id. Only when vmc_h2_may_open, just before its header block. */
+VMC_FN void vmc_h2_open(vmc_h2 *h, uint8_t slot)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    VIAMC_MEMSET(s, 0, sizeof *s);
+    s->id = h->next_id;
+    s->send_window = h->peer_window;
+    s->credit = (int32_t)h->window;
+    h->next_id += 2;
+}
+
+/* Server: the request that is just being received gets another slot, which is free. */
+VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
+{
+    vmc_h2_stream s = h->streams[slot];
+    h->streams[slot].id = 0;
+    h->streams[slot].flags = 0;
+    h->streams[to] = s;
+    h->slot = to;
+}
+
+VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    if (h->credit_limit != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
+        h->zombies += (uint32_t)s->credit; /* may still arrive: counts until a later PING is answered */
+    s->id = 0;
+    s->flags = 0;
+}
+
+/* The owner of the slot is done with it: a stream that both sides ended is free at once, another one is reset. */
+VMC_FN void vmc_h2_release(vmc_h2 *h, uint8_t slot, uint32_t code)
+{
+    const uint8_t ends = VMC_H2_LOCAL_END | VMC_H2_REMOTE_END;
+    if (h->streams[slot].id == 0)
+        return;
+    if ((h->streams[slot].flags & ends) == ends)
+        vmc_h2_free(h, slot);
+    else
+        vmc_h2_reset(h, slot, code);
+}
+
+/* Says how many octets of `slot` have room here. What the peer may send less than that is owed to it;
+ * WINDOW_UPDATE goes out when half a window is owed, or `at_once`. */
+VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, bool at_once)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    int32_t owed = (int32_t)vmc_min32(room, VMC_H2_WINDOW_MAX / 2u) - s->credit; /* credit is at least -(2^31-1) / 2 here */
+    if (!vmc_h2_is_live(h, slot) || (s->flags & VMC_H2_REMOTE_END) != 0)
+        return;
+    s->owed = owed > 0 ? (uint32_t)owed : 0;
+    if (s->owed != 0 && (at_once || s->owed >= h->window / 2u)) {
+        s->flags |= VMC_H2_CREDIT_DUE;
+        h->chores = true;
+    }
+}
+
+/* ---- receiving: frame headers ---- */
+
+/* Collects n octets in small[]; true when they are complete. */
+VMC_FN bool vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint8_t n)
+{
+    viamc_bytes v = vmc_rd_take(in, vmc_min(in->left, (size_t)(n - h->small_len)));
+    vmc_copy(h->small + h->small_len, v.ptr, v.len);
+    h->small_len = (uint8_t)(h->small_len + v.len);
+    return h->small_len == n;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
+{
+    while (in->left != 0 && h->small_len < VMC_H2_PREFACE_LEN)
+        if (vmc_rd_u8(in) != (uint8_t)vmc_h2_preface[h->small_len++])
+            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("peer does not speak HTTP/2"));
+    if (h->small_len < VMC_H2_PREFACE_LEN)
+        return VMC_H2_MORE;
+    h->small_len = 0;
+    h->state = VMC_H2_AT_HEAD;
+    return VMC_H2_GO;
+}
+
+/* The payload's first state: padding length, priority, then the payload itself. */
+VMC_FN vmc_h2_event_kind vmc_h2_enter(vmc_h2 *h, vmc_h2_state payload)
+{
+    h->small_len = 0;
+    h->padding = 0;
+    if (payload != VMC_H2_AT_SMALL && payload != VMC_H2_AT_SKIP && (h->flags & VMC_H2_PADDED) != 0)
+        h->state = VMC_H2_AT_PADDING;
+    else if (payload == VMC_H2_AT_BLOCK && (h->flags & VMC_H2_PRIORITY) != 0)
+        h->state = VMC_H2_AT_WEIGHT;
+    else
+        h->state = (uint8_t)payload;
+    return VMC_H2_GO;
+}
+
+/* True if the frame's stream was never opened: an id of the future, or of the other side. */
+VMC_FN bool vmc_h2_is_idle(const vmc_h2 *h)
+{
+    return h->id % 2u == 0 || h->id >= h->next_id;
+}
+
+/* 6.1, 6.9: every octet of the frame counts in both windows, padding included. */
+VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
+{
+    vmc_h2_stream *s;
+    if (h->id == 0 || vmc_h2_is_idle(h))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("DATA on an idle stream"));
+    if ((int32_t)h->left > h->credit)
+        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the connection's window"));
+    h->credit -= (int32_t)h->left;
+    h->empty = h->left == 0 && (h->flags & VMC_H2_END_STREAM) == 0 ? (uint8_t)(h->empty + 1u) : 0;
+    if (h->empty > VMC_H2_MAX_EMPTY)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA"));
+    (void)vmc_h2_enter(h, VMC_H2_AT_DATA);
+    if (!vmc_h2_is_live(h, h->slot)) {
+        h->slot = VMC_H2_NO_SLOT;
+        return vmc_h2_noise(h);
+    }
+    s = &h->streams[h->slot];
+    if ((int32_t)h->left > s->credit)
+        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the stream's window"));
+    s->credit -= (int32_t)h->left;
+    if ((s->flags & VMC_H2_REMOTE_END) != 0)
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_STREAM_CLOSED);
+    if ((s->flags & VMC_H2_GOT_FINAL) == 0)
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_PROTOCOL_ERROR);
+    return VMC_H2_GO;
+}
+
+VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
+{
+    VIAMC_MEMSET(&h->block, 0, sizeof h->block);
+    h->block.open = true;
+    h->block_id = h->id;
+    h->block.end_stream = (h->flags & VMC_H2_END_STREAM) != 0;
+    h->block.octets = h->left;
+    vmc_hpack_dec_begin(&h->decoder);
+}
+
+/* Server: one stream more than we permit. Ids in a row, so that any number of refusals is two numbers. */
+VMC_FN vmc_h2_event_kind vmc_h2_refuse(vmc_h2 *h)
+{
+    if (h->refused != 0 && h->id != h->refused_last + 2u)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of streams"));
+    if (h->refused == 0)
+        h->refused = h->id;
+    h->refused_last = h->id;
+    h->slot = VMC_H2_NO_SLOT; /* its block is decoded and dropped */
+    return vmc_h2_noise(h);
+}
+
+/* Server: a new id opens a stream (5.1.1), or is refused (5.1.2). */
+VMC_FN vmc_h2_event_kind vmc_h2_accept(vmc_h2 *h, vmc_h2_event *ev)
+{
+    vmc_h2_stream *s;
+    h->next_id = h->id + 2u;
+    h->slot = vmc_h2_free_slot(h);
+    if (h->slot == VMC_H2_NO_SLOT || h->refused != 0 || h->goaway_sent)
+        return vmc_h2_refuse(h);
+    s = &h->streams[h->slot];
+    VIAMC_MEMSET(s, 0, sizeof *s);
+    s->id = h->id;
+    s->send_window = h->peer_window;
+    s->credit = (int32_t)(h->acked ? h->window : VMC_H2_WINDOW_INIT);
+    s->flags = h->acked ? 0 : VMC_H2_EARLY;
+    ev->slot = h->slot;
+    return VMC_H2_OPENED;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_begin_headers(vmc_h2 *h, vmc_h2_event *ev)
+{
+    if (h->id % 2u == 0 || (!h->server && vmc_h2_is_idle(h)))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("HEADERS on an idle stream"));
+    vmc_h2_block_begin(h);
+    (void)vmc_h2_enter(h, VMC_H2_AT_BLOCK);
+    if (h->server && h->id >= h->next_id)
+        return vmc_h2_accept(h, ev);
+    if (!vmc_h2_is_live(h, h->slot)) {
+        h->slot = VMC_H2_NO_SLOT;
+        return vmc_h2_noise(h);
+    }
+    if ((h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0)
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_STREAM_CLOSED);
+    return VMC_H2_GO;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_begin_continuation(vmc_h2 *h)
+{
+    vmc_h2_block *b = &h->block;
+    b->octets += h->left;
+    if (++b->continuations > VMC_H2_MAX_CONTINUATIONS || b->octets > VMC_H2_MAX_BLOCK_BYTES)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("header block without end"));
+    h->flags &= VMC_H2_END_HEADERS; /* 6.10 defines no other flag */
+    return vmc_h2_enter(h, VMC_H2_AT_BLOCK);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_begin_settings(vmc_h2 *h)
+{
+    bool ack = (h->flags & VMC_H2_ACK) != 0;
+    if (h->id != 0)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS on a stream"));
+    if (h->left % 6u != 0 || (ack && h->left != 0))
+        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("SETTINGS of a wrong length"));
+    if (h->left / 6u > VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of SETTINGS"));
+    if (!ack) {
+        h->got_settings = true;
+        h->settings_due++;
+    }
+    return vmc_h2_enter(h, VMC_H2_AT_SMALL);
+}
+
+/* The frames with a few fixed octets: which length, and may they be on a stream? */
+VMC_FN vmc_h2_event_kind vmc_h2_begin_fixed(vmc_h2 *h, uint32_t len, bool exact, bool on_connection, bool on_stream)
+{
+    if (h->id == 0 ? !on_connection : !on_stream)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on a wrong stream"));
+    if (exact ? h->left != len : h->left < len)
+        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame of a wrong length"));
+    if (h->id != 0 && h->type != VMC_H2_F_PRIORITY && vmc_h2_is_idle(h))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on an idle stream"));
+    return vmc_h2_enter(h, VMC_H2_AT_SMALL);
+}
+
+/* 5.3.2: priority is ignored; only its length can be wrong, and that is the stream's error. */
+VMC_FN vmc_h2_event_kind vmc_h2_begin_priority(vmc_h2 *h, vmc_h2_event *ev)
+{
+    if (h->id == 0)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PRIORITY on stream 0"));
+    (void)vmc_h2_enter(h, VMC_H2_AT_SKIP);
+    if (h->left != 5u && vmc_h2_is_live(h, h->slot))
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_FRAME_SIZE_ERROR);
+    return vmc_h2_noise(h);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
+{
+    h->slot = h->id == 0 ? (uint8_t)VMC_H2_NO_SLOT : vmc_h2_find(h, h->id);
+    switch (h->type) {
+    case VMC_H2_F_DATA: return vmc_h2_begin_data(h, ev);
+    case VMC_H2_F_HEADERS: return vmc_h2_begin_headers(h, ev);
+    case VMC_H2_F_PRIORITY: return vmc_h2_begin_priority(h, ev);
+    case VMC_H2_F_RST_STREAM: return vmc_h2_begin_fixed(h, 4, true, false, true);
+    case VMC_H2_F_SETTINGS: return vmc_h2_begin_settings(h);
+    case VMC_H2_F_PUSH_PROMISE: return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PUSH_PROMISE although push is off"));
+    case VMC_H2_F_PING: return vmc_h2_begin_fixed(h, 8, true, true, false);
+    case VMC_H2_F_GOAWAY: return vmc_h2_begin_fixed(h, 8, false, true, false);
+    case VMC_H2_F_WINDOW_UPDATE: return vmc_h2_begin_fixed(h, 4, true, true, true);
+    case VMC_H2_F_CONTINUATION: return vmc_h2_begin_continuation(h);
+    default: break;
+    }
+    (void)vmc_h2_enter(h, VMC_H2_AT_SKIP); /* 5.5: unknown types are ignored */
+    return vmc_h2_noise(h);
+}
+
+/* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
+VMC_FN vmc_h2_event_kind vmc_h2_on_head(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    if (!vmc_h2_collect(h, in, VMC_H2_FRAME_HEAD))
+        return VMC_H2_MORE;
+    h->left = vmc_be24(h->small);
+    h->type = h->small[3];
+    h->flags = h->small[4];
+    h->id = vmc_be32(h->small + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
+    if (!h->got_settings && (h->type != VMC_H2_F_SETTINGS || (h->flags & VMC_H2_ACK) != 0))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("peer does not speak HTTP/2: its first frame is not SETTINGS"));
+    if (h->left > VMC_H2_FRAME_MAX)
+        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame larger than announced"));
+    if (h->block.open != (h->type == VMC_H2_F_CONTINUATION) || (h->block.open && h->id != h->block_id))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("CONTINUATION out of place"));
+    return vmc_h2_begin_frame(h, ev);
+}
+
+/* 6.1: the pad length octet; padding may not be longer than what is left. */
+VMC_FN vmc_h2_event_kind vmc_h2_on_padding(vmc_h2 *h, vmc_rd *in)
+{
+    uint8_t n;
+    if (h->left == 0)
+        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("padded frame without octets"));
+    if (in->left == 0)
+        return VMC_H2_MORE;
+    n = vmc_rd_u8(in);
+    h->left--;
+    if (n > h->left)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("padding longer than the frame"));
+    h->padding = n;
+    if (h->type == VMC_H2_F_DATA)
+        h->state = VMC_H2_AT_DATA;
+    else
+        h->state = (h->flags & VMC_H2_PRIORITY) != 0 ? VMC_H2_AT_WEIGHT : VMC_H2_AT_BLOCK;
+    return VMC_H2_GO;
+}
+
+/* 5.3.2: the five octets of a stream's priority; ignored. */
+VMC_FN vmc_h2_event_kind vmc_h2_on_weight(vmc_h2 *h, vmc_rd *in)
+{
+    if (h->left < h->padding + 5u)
+        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("HEADERS shorter than its priority"));
+    if (!vmc_h2_collect(h, in, 5))
+        return VMC_H2_MORE;
+    h->left -= 5u;
+    h->state = VMC_H2_AT_BLOCK;
+    return VMC_H2_GO;
+}
+
+/* ---- receiving: DATA ---- */
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    uint32_t body = h->left - h->padding;
+    bool last;
+    if (body != 0 && in->left == 0)
+        return VMC_H2_MORE;
+    ev->data = vmc_rd_take(in, vmc_min(in->left, body));
+    h->left -= (uint32_t)ev->data.len;
+    last = h->left == h->padding;
+    if (last)
+        h->state = VMC_H2_AT_SKIP;
+    if (!vmc_h2_is_live(h, h->slot)) /* ended meanwhile: dropped */
+        return VMC_H2_GO;
+    if (ev->data.len != 0)
+        h->noise = 0;
+    ev->slot = h->slot;
+    ev->end = last && (h->flags & VMC_H2_END_STREAM) != 0;
+    if (ev->end)
+        h->streams[h->slot].flags |= VMC_H2_REMOTE_END;
+    return ev->data.len != 0 || ev->end ? VMC_H2_DATA : VMC_H2_GO;
+}
+
+/* ---- receiving: header blocks ---- */
+
+/* 8.3: which pseudo field this is, 0 for one that has no business here. */
+VMC_FN uint8_t vmc_h2_pseudo(const vmc_h2 *h, uint8_t known)
+{
+    if (!h->server)
+        return known == VMC_NAME_STATUS ? VMC_H2_P_STATUS : 0;
+    switch (known) {
+    case VMC_NAME_METHOD: return VMC_H2_P_METHOD;
+    case VMC_NAME_SCHEME: return VMC_H2_P_SCHEME;
+    case VMC_NAME_PATH: return VMC_H2_P_PATH;
+    case VMC_NAME_AUTHORITY: return VMC_H2_P_AUTHORITY;
+    default: return 0;
+    }
+}
+
+/* 8.2, 8.3: rules that hold for a field's name and its place in the block. */
+VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p, bool trailers)
+{
+    vmc_h2_block *b = &h->block;
+    bool is_pseudo = p->name.len != 0 && p->name.ptr[0] == ':';
+    if (is_pseudo) {
+        uint8_t bit = vmc_h2_pseudo(h, p->known);
+        if (bit == 0 || trailers || b->regular || (b->pseudo & bit) != 0)
+            b->malformed = true;
+        b->pseudo |= bit;
+    } else {
+        b->regular = true;
+        if (p->known == VMC_NAME_CONNECTION)
+            b->malformed = true;
+    }
+    b->fields++;
+}
+
+/* :status is three digits (8.3.2), wherever its pieces are cut. */
+VMC_FN void vmc_h2_take_status(vmc_h2_block *b, viamc_bytes v)
+{
+    size_t i;
+    for (i = 0; i < v.len; i++) {
+        if (b->digits == 3u || v.ptr[i] < '0' || v.ptr[i] > '9') {
+            b->malformed = true;
+            return;
+        }
+        b->status = (uint16_t)(b->status * 10u + (uint32_t)(v.ptr[i] - '0'));
+        b->digits++;
+    }
+}
+
+/* Books one piece of a field; true if it is to be handed up. */
+VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
+{
+    vmc_h2_block *b = &h->block;
+    bool live = vmc_h2_is_live(h, h->slot);
+    if ((p->flags & VMC_HPACK_FIRST) != 0)
+        vmc_h2_check_name(h, p, live && (h->streams[h->slot].flags & VMC_H2_GOT_FINAL) != 0);
+    if (p->known == VMC_NAME_STATUS)
+        vmc_h2_take_status(b, p->value);
+    if ((p->flags & VMC_HPACK_LAST) != 0) {
+        b->list += p->size;
+        if (b->list > h->header_list)
+            b->too_large = true;
+        if ((p->flags & (VMC_HPACK_BAD_NAME | VMC_HPACK_BAD_VALUE)) != 0)
+            b->malformed = true;
+    }
+    return live && !b->malformed && !b->too_large && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
+}
+
+/* Final header block of a response: 1xx are skipped, 101 has no meaning in HTTP/2 (8.6). */
+VMC_FN bool vmc_h2_response_ok(vmc_h2 *h, vmc_h2_stream *s)
+{
+    vmc_h2_block *b = &h->block;
+    if (b->digits != 3u || b->status < 100u || b->status == 101u)
+        return false;
+    if (b->status >= 200u) {
+        s->flags |= VMC_H2_GOT_FINAL;
+        return true;
+    }
+    return !b->end_stream && ++s->informational <= VMC_H2_MAX_INFORMATIONAL;
+}
+
+/* First header block of a request. */
+VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
+{
+    const uint8_t needed = VMC_H2_P_METHOD | VMC_H2_P_SCHEME | VMC_H2_P_PATH;
+    s->flags |= VMC_H2_GOT_FINAL;
+    return (h->block.pseudo & needed) == needed;
+}
+
+/* The whole block is there: is it what may come now on this stream? */
+VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
+{
+    vmc_h2_block *b = &h->block;
+    vmc_h2_stream *s;
+    bool ok;
+    b->open = false;
+    h->state = VMC_H2_AT_SKIP; /* padding */
+    if (!vmc_hpack_dec_end(&h->decoder))
+        return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block ends inside a field"));
+    if (!vmc_h2_is_live(h, h->slot))
+        return VMC_H2_GO;
+    s = &h->streams[h->slot];
+    if (b->too_large)
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_ENHANCE_YOUR_CALM);
+    if ((s->flags & VMC_H2_GOT_FINAL) != 0)
+        ok = b->end_stream; /* trailers end the stream (8.1) */
+    else
+        ok = h->server ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
+    if (!ok || b->malformed)
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_PROTOCOL_ERROR);
+    if (b->status != 0 && b->status < 200u)
+        return vmc_h2_noise(h);
+    h->noise = 0;
+    if (b->end_stream)
+        s->flags |= VMC_H2_REMOTE_END;
+    ev->slot = h->slot;
+    ev->end = b->end_stream;
+    ev->status = b->status;
+    return VMC_H2_BLOCK_END;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    vmc_rd part;
+    vmc_hpack_result r;
+    uint32_t body = h->left - h->padding;
+    part.ptr = in->ptr;
+    part.left = vmc_min(in->left, body);
+    part.short_ = false;
+    r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
+    {
+        size_t used = vmc_min(in->left, body) - part.left;
+        (void)vmc_rd_take(in, used);
+        h->left -= (uint32_t)used;
+    }
+    if (r == VMC_HPACK_ERROR)
+        return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block cannot be decoded"));
+    if (r == VMC_HPACK_PIECE) {
+        bool up = vmc_h2_take_piece(h, &ev->piece);
+        if (h->block.list > VMC_H2_MAX_LIST_BYTES || h->block.fields > VMC_H2_MAX_FIELDS)
+            return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("header list without end"));
+        ev->slot = h->slot;
+        return up ? VMC_H2_FIELD : VMC_H2_GO;
+    }
+    if (h->left != h->padding)
+        return VMC_H2_MORE;
+    if ((h->flags & VMC_H2_END_HEADERS) != 0)
+        return vmc_h2_end_block(h, ev);
+    h->state = VMC_H2_AT_SKIP; /* padding, then CONTINUATION */
+    return VMC_H2_GO;
+}
+
+/* ---- receiving: the small frames ---- */
+
+/* 6.9.2: a new initial window moves the window of every open stream. */
+VMC_FN vmc_h2_event_kind vmc_h2_set_peer_window(vmc_h2 *h, uint32_t value)
+{
+    int32_t delta;
+    uint8_t i;
+    if (value > VMC_H2_WINDOW_MAX)
+        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("SETTINGS with a window above 2^31-1"));
+    delta = (int32_t)value - h->peer_window;
+    h->peer_window = (int32_t)value;
+    for (i = 0; i < h->count; i++) {
+        vmc_h2_stream *s = &h->streams[i];
+        if (s->id != 0 && delta > 0 && s->send_window > (int32_t)VMC_H2_WINDOW_MAX - delta)
+            return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("SETTINGS lift a window above 2^31-1"));
+        if (s->id != 0)
+            s->send_window += delta; /* at least 0 - 2^31+1: it started at 0 or above and gave no more than it had */
+    }
+    return VMC_H2_GO;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_setting(vmc_h2 *h)
+{
+    uint32_t id = vmc_be16(h->small), value = vmc_be32(h->small + 2);
+    switch (id) {
+    case VMC_H2_HEADER_TABLE_SIZE: vmc_hpack_enc_resize(&h->encoder, value); break;
+    case VMC_H2_ENABLE_PUSH:
+        if (value > (h->server ? 1u : 0u))
+            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS_ENABLE_PUSH out of range"));
+        break;
+    case VMC_H2_MAX_CONCURRENT_STREAMS: h->peer_streams = vmc_min32(value, VMC_H2_WINDOW_MAX); break;
+    case VMC_H2_INITIAL_WINDOW_SIZE: return vmc_h2_set_peer_window(h, value);
+    case VMC_H2_MAX_FRAME_SIZE:
+        if (value < VMC_H2_FRAME_MAX || value > 0xffffffu)
+            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS_MAX_FRAME_SIZE out of range"));
+        break;
+    default: break; /* 6.5.2: unknown settings are ignored */
+    }
+    return VMC_H2_GO;
+}
+
+/* The peer acknowledged our SETTINGS: from now on it keeps to our window (server: early streams lose what they had too much). */
+VMC_FN vmc_h2_event_kind vmc_h2_on_settings_ack(vmc_h2 *h)
+{
+    uint8_t i;
+    if (!h->acked)
+        for (i = 0; i < h->count; i++)
+            if ((h->streams[i].flags & VMC_H2_EARLY) != 0) {
+                h->streams[i].credit += (int32_t)h->window - (int32_t)VMC_H2_WINDOW_INIT;
+                h->streams[i].flags &= (uint8_t)~VMC_H2_EARLY;
+            }
+    h->acked = true;
+    return vmc_h2_noise(h);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_settings(vmc_h2 *h, vmc_rd *in)
+{
+    if (h->left == 0) {
+        h->state = VMC_H2_AT_HEAD;
+        h->small_len = 0;
+        return (h->flags & VMC_H2_ACK) != 0 ? vmc_h2_on_settings_ack(h) : vmc_h2_noise(h);
+    }
+    if (!vmc_h2_collect(h, in, 6))
+        return VMC_H2_MORE;
+    h->left -= 6u;
+    h->small_len = 0;
+    return vmc_h2_on_setting(h);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h)
+{
+    if ((h->flags & VMC_H2_ACK) != 0) {
+        h->zombies_ping = 0; /* ours: whatever was on its way before it has come */
+        return vmc_h2_noise(h);
+    }
+    if (h->pings_due == VMC_H2_MAX_PINGS)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of PING"));
+    vmc_copy(h->ping[h->pings_due++], h->small, 8);
+    return vmc_h2_noise(h);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_rst(vmc_h2 *h, vmc_h2_event *ev)
+{
+    bool answered;
+    if (!vmc_h2_is_live(h, h->slot))
+        return vmc_h2_noise(h); /* late: the stream is over (5.1) */
+    answered = !h->server && (h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0;
+    h->streams[h->slot].flags |= VMC_H2_REMOTE_END | VMC_H2_LOCAL_END;
+    if (answered)
+        return vmc_h2_noise(h); /* after a whole response it only says that our request is not wanted (8.1) */
+    ev->slot = h->slot;
+    ev->code = vmc_be32(h->small);
+    return VMC_H2_RESET;
+}
+
+/* 6.8: the last id may only sink. */
+VMC_FN vmc_h2_event_kind vmc_h2_on_goaway(vmc_h2 *h, vmc_h2_event *ev)
+{
+    uint32_t last = vmc_be32(h->small) & VMC_H2_ID_MAX;
+    if (last > h->goaway_last)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("GOAWAY takes streams back"));
+    h->goaway_last = last;
+    h->goaway_got = true;
+    ev->code = vmc_be32(h->small + 4);
+    ev->last = last;
+    return VMC_H2_GOAWAY;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, vmc_h2_event *ev)
+{
+    uint32_t n = vmc_be32(h->small) & VMC_H2_WINDOW_MAX;
+    int32_t *window;
+    if (h->id == 0)
+        window = &h->send_window;
+    else if (vmc_h2_is_live(h, h->slot))
+        window = &h->streams[h->slot].send_window;
+    else
+        return vmc_h2_noise(h);
+    if (n != 0 && *window <= (int32_t)VMC_H2_WINDOW_MAX - (int32_t)n) {
+        *window += (int32_t)n;
+        return vmc_h2_noise(h);
+    }
+    if (h->id == 0)
+        return vmc_h2_fail(h, n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("WINDOW_UPDATE out of range"));
+    return vmc_h2_stream_error(h, ev, h->slot, n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_small(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    uint8_t n = h->type == VMC_H2_F_PING || h->type == VMC_H2_F_GOAWAY ? 8 : 4;
+    if (h->type == VMC_H2_F_SETTINGS)
+        return vmc_h2_on_settings(h, in);
+    if (!vmc_h2_collect(h, in, n))
+        return VMC_H2_MORE;
+    h->left -= n;
+    h->state = VMC_H2_AT_SKIP;
+    switch (h->type) {
+    case VMC_H2_F_PING: return vmc_h2_on_ping(h);
+    case VMC_H2_F_GOAWAY: return vmc_h2_on_goaway(h, ev);
+    case VMC_H2_F_RST_STREAM: return vmc_h2_on_rst(h, ev);
+    default: return vmc_h2_on_window_update(h, ev);
+    }
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
+{
+    h->left -= (uint32_t)vmc_rd_take(in, vmc_min(in->left, h->left)).len;
+    if (h->left != 0)
+        return VMC_H2_MORE;
+    h->state = VMC_H2_AT_HEAD;
+    h->small_len = 0;
+    return VMC_H2_GO;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    switch ((vmc_h2_state)h->state) {
+    case VMC_H2_AT_PREFACE: return vmc_h2_on_preface(h, in);
+    case VMC_H2_AT_HEAD: return vmc_h2_on_head(h, in, ev);
+    case VMC_H2_AT_PADDING: return vmc_h2_on_padding(h, in);
+    case VMC_H2_AT_WEIGHT: return vmc_h2_on_weight(h, in);
+    case VMC_H2_AT_DATA: return vmc_h2_on_data(h, in, ev);
+    case VMC_H2_AT_BLOCK: return vmc_h2_on_block(h, in, ev);
+    case VMC_H2_AT_SMALL: return vmc_h2_on_small(h, in, ev);
+    case VMC_H2_AT_SKIP: return vmc_h2_on_skip(h, in);
+    case VMC_H2_AT_END: break;
+    }
+    (void)vmc_rd_take(in, in->left);
+    return VMC_H2_MORE;
+}
+
+/* Consumes input up to the next event. Each turn consumes octets or leaves a state for the next one of the same frame,
+ * so the turns are bounded by twice the octets plus the states. */
+VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    vmc_h2_event_kind kind;
+    ev->slot = VMC_H2_NO_SLOT;
+    ev->end = false;
+    do
+        kind = vmc_h2_step(h, in, ev);
+    while (kind == VMC_H2_GO);
+    return kind;
+}
+
+/* ---- sending ---- */
+
+/* Writes a frame header and claims its payload; NULL if both together do not fit. */
+VMC_FN uint8_t *vmc_h2_frame(vmc_wr *w, uint32_t len, uint8_t type, uint8_t flags, uint32_t id)
+{
+    uint8_t *p = len > vmc_wr_room(w) || VMC_H2_FRAME_HEAD > vmc_wr_room(w) - len ? NULL : vmc_wr_claim(w, VMC_H2_FRAME_HEAD + len);
+    if (p == NULL)
+        return NULL;
+    vmc_put_be24(p, len);
+    p[3] = type;
+    p[4] = flags;
+    vmc_put_be32(p + 5, id);
+    return p + VMC_H2_FRAME_HEAD;
+}
+
+VMC_FN uint8_t *vmc_h2_put_setting(uint8_t *p, uint32_t id, uint32_t value)
+{
+    vmc_put_be16(p, id);
+    vmc_put_be32(p + 2, value);
+    return p + 6;
+}
+
+/* Preface (client), SETTINGS and the credit that makes the connection's window no limit: streams alone push back. */
+VMC_FN void vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
+{
+    const size_t need = VMC_H2_PREFACE_LEN + VMC_H2_FRAME_HEAD + 30u + VMC_H2_FRAME_HEAD + 4u;
+    uint8_t *p;
+    if (vmc_wr_room(w) < need)
+        return;
+    if (!h->server)
+        vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
+    p = vmc_h2_frame(w, 30, VMC_H2_F_SETTINGS, 0, 0);
+    p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->table_bytes);
+    p = h->server ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
+    p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
+    p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
+    (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
+    h->started = true;
+}
+
+/* Credits the connection's window when half of it is used up. */
+VMC_FN void vmc_h2_write_connection_credit(vmc_h2 *h, vmc_wr *w)
+{
+    uint32_t n = VMC_H2_WINDOW_MAX - (uint32_t)h->credit;
+    uint8_t *p;
+    if (n < VMC_H2_WINDOW_MAX / 2u)
+        return;
+    p = vmc_h2_frame(w, 4, VMC_H2_F_WINDOW_UPDATE, 0, 0);
+    if (p == NULL)
+        return;
+    vmc_put_be32(p, n);
+    h->credit = (int32_t)VMC_H2_WINDOW_MAX;
+}
+
+VMC_FN void vmc_h2_write_acks(vmc_h2 *h, vmc_wr *w)
+{
+    while (h->settings_due != 0 && vmc_h2_frame(w, 0, VMC_H2_F_SETTINGS, VMC_H2_ACK, 0) != NULL)
+        h->settings_due--;
+    while (h->pings_due != 0) {
+        uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_PING, VMC_H2_ACK, 0);
+        if (p == NULL)
+            return;
+        vmc_copy(p, h->ping[0], 8);
+        h->pings_due--;
+        vmc_move(h->ping[0], h->ping[1], (size_t)h->pings_due * 8u);
+    }
+}
+
+VMC_FN void vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
+{
+    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_GOAWAY, 0, 0);
+    if (p == NULL)
+        return;
+    vmc_put_be32(p, h->server && h->next_id > 1u ? h->next_id - 2u : 0);
+    vmc_put_be32(p + 4, h->goaway_code);
+    h->goaway_due = false;
+    h->goaway_sent = true;
+}
+
+/* RST_STREAM or WINDOW_UPDATE of one stream; false if there is no room. */
+VMC_FN bool vmc_h2_write_chore(vmc_h2 *h, uint8_t slot, vmc_wr *w)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    uint8_t *p;
+    if (s->id == 0 || (s->flags & (VMC_H2_RESET_DUE | VMC_H2_CREDIT_DUE)) == 0)
+        return true;
+    p = vmc_h2_frame(w, 4, (s->flags & VMC_H2_RESET_DUE) != 0 ? VMC_H2_F_RST_STREAM : VMC_H2_F_WINDOW_UPDATE, 0, s->id);
+    if (p == NULL)
+        return false;
+    if ((s->flags & VMC_H2_RESET_DUE) != 0) {
+        vmc_put_be32(p, s->code);
+        vmc_h2_free(h, slot);
+        return true;
+    }
+    vmc_put_be32(p, s->owed);
+    s->credit += (int32_t)s->owed; /* now the room that vmc_h2_room was told */
+    s->owed = 0;
+    s->flags &= (uint8_t)~VMC_H2_CREDIT_DUE;
+    return true;
+}
+
+VMC_FN void vmc_h2_write_refusals(vmc_h2 *h, vmc_wr *w)
+{
+    while (h->refused != 0) {
+        uint8_t *p = vmc_h2_frame(w, 4, VMC_H2_F_RST_STREAM, 0, h->refused);
+        if (p == NULL)
+            return;
+        vmc_put_be32(p, VMC_H2_REFUSED_STREAM);
+        h->refused = h->refused == h->refused_last ? 0 : h->refused + 2u;
+    }
+}
+
+VMC_FN void vmc_h2_write_chores(vmc_h2 *h, vmc_wr *w)
+{
+    uint8_t i;
+    for (i = 0; i < h->count; i++)
+        if (!vmc_h2_write_chore(h, i, w))
+            return;
+    h->chores = false;
+}
+
+/* Credit of reset streams counts until a PING sent after the reset is answered. */
+VMC_FN void vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
+{
+    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_PING, 0, 0);
+    if (p == NULL)
+        return;
+    VIAMC_MEMSET(p, 'v', 8);
+    h->ping_due = false;
+    h->zombies_ping = h->zombies;
+    h->zombies = 0;
+}
+
+/* Everything that is owed, as far as it fits; nothing while a header block is open (6.10). */
+VMC_FN void vmc_h2_write_control(vmc_h2 *h, vmc_wr *w)
+{
+    if (!h->started)
+        vmc_h2_write_start(h, w);
+    if (!h->started || h->out_slot != VMC_H2_NO_SLOT)
+        return;
+    vmc_h2_write_connection_credit(h, w);
+    if ((h->settings_due | h->pings_due) != 0)
+        vmc_h2_write_acks(h, w);
+    if (h->goaway_due)
+        vmc_h2_write_goaway(h, w);
+    vmc_h2_write_refusals(h, w);
+    if (h->chores)
+        vmc_h2_write_chores(h, w);
+    if (h->ping_due || (h->zombies != 0 && h->zombies_ping == 0))
+        vmc_h2_write_ping(h, w);
+}
+
+/* True if vmc_h2_write_control has something to write. */
+VMC_FN bool vmc_h2_has_control(const vmc_h2 *h)
+{
+    return !h->started || h->settings_due != 0 || h->pings_due != 0 || h->goaway_due || h->refused != 0 || h->chores || h->ping_due || (h->zombies != 0 && h->zombies_ping == 0);
+}
+
+/* Opens the next frame of a header block: HEADERS, later CONTINUATION. False: no room, try with the next window.
+ * The caller puts fields into *part until they are all in, or it is full, and calls vmc_h2_block_close. */
+VMC_FN bool vmc_h2_block_open(vmc_h2 *h, uint8_t slot, bool end_stream, vmc_wr *w, vmc_wr *part)
+{
+    const size_t least = VMC_H2_FRAME_HEAD + 32u; /* viamc: a frame with fewer octets is not worth its header */
+    size_t room = vmc_wr_room(w);
+    if (room < least)
+        return false;
+    if (h->out_slot == VMC_H2_NO_SLOT) {
+        h->out_slot = slot;
+        h->out_id = h->streams[slot].id;
+        h->out_first = true;
+        h->out_end = end_stream;
+    }
+    *part = vmc_wr_of(w->ptr + w->len + VMC_H2_FRAME_HEAD, vmc_min(room - VMC_H2_FRAME_HEAD, VMC_H2_FRAME_MAX));
+    return true;
+}
+
+VMC_FN void vmc_h2_block_close(vmc_h2 *h, vmc_wr *w, const vmc_wr *part, bool last)
+{
+    vmc_h2_stream *s = &h->streams[h->out_slot];
+    uint8_t flags = last ? (uint8_t)VMC_H2_END_HEADERS : 0;
+    if (h->out_first && h->out_end)
+        flags |= VMC_H2_END_STREAM;
+    (void)vmc_h2_frame(w, (uint32_t)part->len, h->out_first ? VMC_H2_F_HEADERS : VMC_H2_F_CONTINUATION, flags, h->out_id);
+    h->out_first = false;
+    if (!last)
+        return;
+    if (h->out_end && s->id == h->out_id)
+        s->flags |= VMC_H2_LOCAL_END;
+    h->out_slot = VMC_H2_NO_SLOT;
+}
+
+/* Octets of DATA that the peer permits now on this stream, `spare` of the connection's window left alone. */
+VMC_FN uint32_t vmc_h2_data_room(const vmc_h2 *h, uint8_t slot, uint32_t spare)
+{
+    int32_t stream = h->streams[slot].send_window, conn = h->send_window;
+    if (stream <= 0 || conn <= 0 || (uint32_t)conn <= spare)
+        return 0;
+    return vmc_min32(vmc_min32((uint32_t)stream, (uint32_t)conn - spare), VMC_H2_FRAME_MAX);
+}
+
+/* Writes one DATA frame and claims its n octets, at most vmc_h2_data_room; NULL if it does not fit into the window. */
+VMC_FN uint8_t *vmc_h2_write_data(vmc_h2 *h, uint8_t slot, uint32_t n, bool end, vmc_wr *w)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    uint8_t *p = vmc_h2_frame(w, n, VMC_H2_F_DATA, end ? VMC_H2_END_STREAM : 0, s->id);
+    if (p == NULL)
+        return NULL;
+    s->send_window -= (int32_t)n;
+    h->send_window -= (int32_t)n;
+    h->noise = 0;
+    if (end)
+        s->flags |= VMC_H2_LOCAL_END;
+    return p;
+}
+
+/* Says goodbye: no new streams; the peer may finish what it started. */
+VMC_FN void vmc_h2_goaway(vmc_h2 *h, uint32_t code)
+{
+    if (h->goaway_sent || h->goaway_due)
+        return;
+    h->goaway_code = code;
+    h->goaway_due = true;
+}
+
+#endif

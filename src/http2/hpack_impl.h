@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: MIT */
+/* http2/hpack: decoder (integers, Huffman code, dynamic table, fields piece by piece) and encoder (each field once per connection). */
+#ifndef VIAMC_HTTP2_HPACK_IMPL_H
+#define VIAMC_HTTP2_HPACK_IMPL_H
+
+#include "base/config.h"
+#include "base/core.h"
+#include "base/core_impl.h"
+#include "http2/hpack.h"
+#include "http2/hpack_table_impl.h"
+
+/* Prefix masks of RFC 7541 section 6; each tells its representation. */
+#define VMC_HPACK_INDEXED 0x7fu
+#define VMC_HPACK_INSERT 0x3fu
+#define VMC_HPACK_UPDATE 0x1fu
+#define VMC_HPACK_LITERAL 0x0fu /* without indexing and never indexed: the same for an endpoint */
+#define VMC_HPACK_STRING 0x7fu
+
+#define VMC_HPACK_INT_SHIFT 28u /* shift of the last octet that an integer may have */
+#define VMC_HPACK_UPDATES 2u    /* RFC 7541 4.2: size updates of one block */
+
+typedef enum vmc_hpack_state {
+    VMC_HPACK_AT_FIELD,     /* first octet of a representation */
+    VMC_HPACK_AT_INDEX,     /* more of its integer */
+    VMC_HPACK_AT_NAME_LEN,  /* length of the name */
+    VMC_HPACK_AT_VALUE_LEN, /* length of the value */
+    VMC_HPACK_AT_NAME,      /* octets of the name */
+    VMC_HPACK_AT_VALUE,     /* octets of the value */
+    VMC_HPACK_AT_ERROR      /* the connection's compression is lost */
+} vmc_hpack_state;
+
+/* ---- dynamic table ---- */
+
+/* Stands before the octets of an entry. */
+typedef struct vmc_hpack_entry {
+    uint16_t back;        /* octets to the entry before, unless this is the oldest */
+    uint16_t len;         /* octets to the entry behind; even */
+    uint16_t size;        /* name and value */
+    uint16_t value_len;   /* octets of the value */
+    uint8_t name_len;     /* octets of the name that are kept */
+    uint8_t known, flags; /* vmc_name, NAME_CUT | BAD_NAME | BAD_VALUE */
+    uint8_t pad;
+} vmc_hpack_entry;
+
+#define VMC_HPACK_ENTRY ((uint32_t)sizeof(vmc_hpack_entry))
+
+/* An entry takes less than it counts: a table within its size fits the arena, and so does the next entry once the older ones that it
+ * displaces are evicted. */
+VMC_STATIC_ASSERT(hpack_entry_fits_the_overhead, sizeof(vmc_hpack_entry) + 1u <= VMC_HPACK_OVERHEAD);
+
+VMC_FN vmc_hpack_entry *vmc_hpack_at(const vmc_hpack_dec *d, uint32_t offset)
+{
+    return (vmc_hpack_entry *)(void *)(d->arena + offset);
+}
+
+/* Evicts the oldest entries until at most limit octets are used. */
+VMC_FN void vmc_hpack_evict(vmc_hpack_dec *d, uint32_t limit)
+{
+    while (d->used > limit) {
+        const vmc_hpack_entry *e = vmc_hpack_at(d, d->start);
+        d->used -= e->size + VMC_HPACK_OVERHEAD;
+        d->start += e->len;
+        d->count--;
+    }
+}
+
+/* Appends octets, which field.size counts already, to the entry that is built up. One that is too large leaves an empty table. */
+VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
+{
+    uint32_t at;
+    if (d->form != VMC_HPACK_INSERT)
+        return;
+    if (d->field.size > d->max) {
+        d->form = VMC_HPACK_LITERAL;
+        vmc_hpack_evict(d, 0);
+        return;
+    }
+    vmc_hpack_evict(d, d->max - d->field.size);
+    at = d->end + VMC_HPACK_ENTRY + d->built;
+    if (at + v.len >= d->limit) { /* one octet may follow to make it even */
+        vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
+        at -= d->start;
+        d->last -= d->start;
+        d->end -= d->start;
+        d->start = 0;
+    }
+    vmc_copy(d->arena + at, v.ptr, v.len);
+    d->built += (uint32_t)v.len;
+}
+
+/* The entry that is built up has all its octets. */
+VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
+{
+    vmc_hpack_entry *e = vmc_hpack_at(d, d->end);
+    e->back = (uint16_t)(d->end - d->last);
+    e->len = (uint16_t)((d->built + VMC_HPACK_ENTRY + 1u) & ~1u);
+    e->size = (uint16_t)(d->field.size - VMC_HPACK_OVERHEAD);
+    e->value_len = (uint16_t)(d->built - d->field.name.len);
+    e->name_len = (uint8_t)d->field.name.len;
+    e->known = d->field.known;
+    e->flags = d->field.flags;
+    d->used += d->field.size;
+    d->last = d->end;
+    d->end += e->len;
+    d->count++;
+}
+
+/* Fills p with an entry of the static or the dynamic table; false if there is none of this index. */
+VMC_FN bool vmc_hpack_get(const vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
+{
+    uint32_t size;
+    if (index - 1u < VMC_HPACK_STATIC) {
+        uint32_t e = vmc_hpack_static[index - 1u];
+        p->name.ptr = (const uint8_t *)vmc_hpack_text + VMC_HPACK_ENTRY_NAME_AT(e);
+        p->name.len = VMC_HPACK_ENTRY_NAME_LEN(e);
+        p->value.ptr = (const uint8_t *)vmc_hpack_text + VMC_HPACK_ENTRY_VALUE_AT(e);
+        p->value.len = VMC_HPACK_ENTRY_VALUE_LEN(e);
+        p->known = VMC_HPACK_ENTRY_KNOWN(e);
+        p->flags = 0;
+        size = VMC_HPACK_ENTRY_NAME_LEN(e) + VMC_HPACK_ENTRY_VALUE_LEN(e);
+    } else {
+        const vmc_hpack_entry *e;
+        uint32_t at = d->last;
+        index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
+        if (index >= d->count)
+            return false;
+        for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
+            at -= e->back;
+        p->name.ptr = (const uint8_t *)(e + 1);
+        p->name.len = e->name_len;
+        p->value.ptr = p->name.ptr + e->name_len;
+        p->value.len = e->value_len;
+        p->known = e->known;
+        p->flags = e->flags;
+        size = e->size;
+    }
+    p->size = size + VMC_HPACK_OVERHEAD;
+    return true;
+}
+
+/* ---- primitives: RFC 7541 section 5 ---- */
+
+/* The parts of a step answer MORE (go on), PIECE (there is one, or what was read is whole) or ERROR. */
+
+/* Takes an octet of an integer. PIECE: it was the last, d->number is the integer. */
+VMC_FN vmc_hpack_result vmc_hpack_int(vmc_hpack_dec *d, uint32_t b, uint32_t mask)
+{
+    if (d->shift == 0) {
+        d->number = b & mask;
+        if (d->number != mask)
+            return VMC_HPACK_PIECE;
+    } else {
+        uint32_t shift = d->shift - 7u;
+        if (shift > VMC_HPACK_INT_SHIFT || (b & 0x7fu) > (VMC_HPACK_MAX_INT - d->number) >> shift)
+            return VMC_HPACK_ERROR;
+        d->number += (b & 0x7fu) << shift;
+        if (b < 0x80u) {
+            d->shift = 0;
+            return VMC_HPACK_PIECE;
+        }
+    }
+    d->shift = (uint8_t)(d->shift + 7u);
+    return VMC_HPACK_MORE;
+}
+
+/* Decodes up to most octets of the input into d->piece. False: EOS. */
+VMC_FN bool vmc_huffman_decode(vmc_hpack_dec *d, vmc_rd *in, size_t most, viamc_bytes *v)
+{
+    const uint8_t *p = in->ptr;
+    uint32_t code = d->code, bits = d->bits, octet = 0;
+    size_t n = 0;
+    while (n < sizeof d->piece) {
+        uint32_t g = 0, len;
+        while (code > vmc_huffman_upper[g]) /* the last is the highest number: never passed */
+            g++;
+        len = vmc_huffman_bits[g];
+        if (len > bits) {
+            if (most == 0)
+                break;
+            most--;
+            octet = *p++;
+            code |= octet << 24 >> bits; /* from bit 25 on some find no place: they come when the symbol is taken */
+            bits += 8u;
+            continue;
+        }
+        if (code >= VMC_HUFFMAN_EOS)
+            return false;
+        d->piece[n++] = vmc_huffman_symbols[(code >> (32u - len)) - vmc_huffman_base[g] & 0xffu];
+        code <<= len;
+        bits -= len;
+        if (bits + len > 32u)
+            code |= octet << (32u - bits);
+    }
+    d->code = code;
+    d->bits = (uint8_t)bits;
+    in->left -= (size_t)(p - in->ptr);
+    d->number -= (uint32_t)(p - in->ptr);
+    in->ptr = p;
+    v->ptr = d->piece;
+    v->len = n;
+    return true;
+}
+
+/* Takes the next octets of a string. PIECE: they are the last. */
+VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_bytes *v)
+{
+    size_t most = vmc_min(in->left, d->number);
+    if (!d->huffman) {
+        *v = vmc_rd_take(in, most);
+        d->number -= (uint32_t)most;
+    } else if (!vmc_huffman_decode(d, in, most, v)) {
+        return VMC_HPACK_ERROR;
+    }
+    if (d->number != 0)
+        return VMC_HPACK_MORE;
+    if (d->bits < 8u && (d->code | 0xffffffffu >> d->bits) == 0xffffffffu) /* padding: the start of EOS */
+        return VMC_HPACK_PIECE;
+    return v->len < sizeof d->piece ? VMC_HPACK_ERROR : VMC_HPACK_MORE;
+}
+
+/* ---- names and values: RFC 9113 8.2.1 ---- */
+
+/* vmc_name of a name that was spelled out. */
+VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
+{
+    uint32_t i;
+    for (i = 0; i < sizeof vmc_hpack_known / sizeof vmc_hpack_known[0]; i++) {
+        uint32_t k = vmc_hpack_known[i];
+        if (VMC_HPACK_KNOWN_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_KNOWN_AT(k), name.ptr, name.len) == 0)
+            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
+    }
+    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
+}
+
+VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
+{
+    return c - '!' <= '~' - '!' && c - 'A' > 'Z' - 'A' && (c != ':' || first);
+}
+
+VMC_FN void vmc_hpack_add_name(vmc_hpack_dec *d, viamc_bytes v)
+{
+    size_t i, n = vmc_min(v.len, sizeof d->name - d->field.name.len);
+    vmc_copy(d->name + d->field.name.len, v.ptr, n);
+    d->field.name.len += n;
+    if (n != v.len)
+        d->field.flags |= VMC_HPACK_NAME_CUT;
+    for (i = 0; i < v.len; i++, d->field.size++)
+        if (!vmc_hpack_is_name(v.ptr[i], d->field.size == VMC_HPACK_OVERHEAD))
+            d->field.flags |= VMC_HPACK_BAD_NAME;
+}
+
+VMC_FN bool vmc_hpack_is_blank(uint32_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+VMC_FN void vmc_hpack_add_value(vmc_hpack_dec *d, viamc_bytes v, bool last)
+{
+    size_t i;
+    bool first = (d->field.flags & VMC_HPACK_FIRST) != 0;
+    for (i = 0; i < v.len; i++) {
+        uint32_t c = v.ptr[i];
+        if (c <= ' ' && (c == '\0' || c == '\n' || c == '\r'
+                         || (vmc_hpack_is_blank(c) && ((first && i == 0) || (last && i == v.len - 1u)))))
+            d->field.flags |= VMC_HPACK_BAD_VALUE;
+    }
+    d->field.size += (uint32_t)v.len;
+    vmc_hpack_build(d, v);
+}
+
+/* ---- fields: RFC 7541 section 6 ---- */
+
+VMC_FN uint8_t vmc_hpack_form(uint32_t b)
+{
+    return b >= 0x80u ? VMC_HPACK_INDEXED : b >= 0x40u ? VMC_HPACK_INSERT : b >= 0x20u ? VMC_HPACK_UPDATE : VMC_HPACK_LITERAL;
+}
+
+/* The name is whole: an entry begins with it. */
+VMC_FN vmc_hpack_result vmc_hpack_start_value(vmc_hpack_dec *d)
+{
+    d->state = VMC_HPACK_AT_VALUE_LEN;
+    d->built = 0;
+    vmc_hpack_build(d, d->field.name);
+    return VMC_HPACK_MORE;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_indexed(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
+{
+    d->updates = 0;
+    if (!vmc_hpack_get(d, index, p))
+        return VMC_HPACK_ERROR;
+    p->flags |= VMC_HPACK_FIRST | VMC_HPACK_LAST;
+    return VMC_HPACK_PIECE;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
+{
+    if (d->updates == 0 || d->number > d->limit)
+        return VMC_HPACK_ERROR;
+    d->updates--;
+    d->max = d->number;
+    vmc_hpack_evict(d, d->max);
+    return VMC_HPACK_MORE;
+}
+
+/* A literal: its name is spelled out, or copied from an entry, which its own insertion may evict. */
+VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
+{
+    vmc_hpack_piece *f = &d->field;
+    d->updates = 0;
+    if (d->number == 0) {
+        d->state = VMC_HPACK_AT_NAME_LEN;
+        f->name.ptr = d->name;
+        f->name.len = 0;
+        f->flags = VMC_HPACK_FIRST;
+        f->size = VMC_HPACK_OVERHEAD;
+        return VMC_HPACK_MORE;
+    }
+    if (!vmc_hpack_get(d, d->number, f))
+        return VMC_HPACK_ERROR;
+    vmc_copy(d->name, f->name.ptr, f->name.len);
+    f->name.ptr = d->name;
+    f->flags = (uint8_t)((f->flags & ~VMC_HPACK_BAD_VALUE) | VMC_HPACK_FIRST);
+    f->size -= (uint32_t)f->value.len;
+    return vmc_hpack_start_value(d);
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
+{
+    vmc_hpack_result r = vmc_hpack_int(d, b, d->form);
+    if (r != VMC_HPACK_PIECE)
+        return r;
+    d->state = VMC_HPACK_AT_FIELD;
+    return d->form == VMC_HPACK_INDEXED ? vmc_hpack_indexed(d, d->number, p) : d->form == VMC_HPACK_UPDATE ? vmc_hpack_update(d)
+                                                                                                           : vmc_hpack_literal(d);
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_on_field(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
+{
+    d->form = vmc_hpack_form(b);
+    d->state = VMC_HPACK_AT_INDEX;
+    return vmc_hpack_on_index(d, b, p);
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
+{
+    vmc_hpack_result r;
+    if (d->shift == 0)
+        d->huffman = b >= 0x80u;
+    r = vmc_hpack_int(d, b, VMC_HPACK_STRING);
+    if (r != VMC_HPACK_PIECE)
+        return r;
+    d->state = (uint8_t)(d->state + (VMC_HPACK_AT_NAME - VMC_HPACK_AT_NAME_LEN));
+    d->code = 0;
+    d->bits = 0;
+    return VMC_HPACK_MORE;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_rd *in)
+{
+    viamc_bytes v;
+    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
+    if (r == VMC_HPACK_ERROR)
+        return r;
+    vmc_hpack_add_name(d, v);
+    if (r == VMC_HPACK_MORE)
+        return r;
+    if (d->field.name.len == 0)
+        d->field.flags |= VMC_HPACK_BAD_NAME;
+    d->field.known = vmc_hpack_classify(d->field.name);
+    return vmc_hpack_start_value(d);
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+{
+    viamc_bytes v;
+    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
+    if (r == VMC_HPACK_ERROR || (r == VMC_HPACK_MORE && v.len == 0))
+        return r;
+    vmc_hpack_add_value(d, v, r == VMC_HPACK_PIECE);
+    *p = d->field;
+    p->value = v;
+    d->field.flags = (uint8_t)(d->field.flags & ~VMC_HPACK_FIRST);
+    if (r == VMC_HPACK_PIECE) {
+        p->flags |= VMC_HPACK_LAST;
+        d->state = VMC_HPACK_AT_FIELD;
+        if (d->form == VMC_HPACK_INSERT)
+            vmc_hpack_insert(d);
+    }
+    return VMC_HPACK_PIECE;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+{
+    switch ((vmc_hpack_state)d->state) {
+    case VMC_HPACK_AT_FIELD: return vmc_hpack_on_field(d, vmc_rd_u8(in), p);
+    case VMC_HPACK_AT_INDEX: return vmc_hpack_on_index(d, vmc_rd_u8(in), p);
+    case VMC_HPACK_AT_NAME_LEN:
+    case VMC_HPACK_AT_VALUE_LEN: return vmc_hpack_on_len(d, vmc_rd_u8(in));
+    case VMC_HPACK_AT_NAME: return vmc_hpack_on_name(d, in);
+    case VMC_HPACK_AT_VALUE: return vmc_hpack_on_value(d, in, p);
+    case VMC_HPACK_AT_ERROR: return VMC_HPACK_ERROR;
+    }
+    return VMC_HPACK_ERROR;
+}
+
+/* A string whose octets are all taken goes on without input: an empty one, or one with symbols left to decode. */
+VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
+{
+    return d->number == 0 && d->state >= VMC_HPACK_AT_NAME;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+{
+    vmc_hpack_result r = VMC_HPACK_MORE;
+    while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d))) /* a step takes an octet at least, or ends a string */
+        r = vmc_hpack_step(d, in, p);
+    if (r == VMC_HPACK_ERROR) {
+        d->state = VMC_HPACK_AT_ERROR;
+        d->number = 0; /* in hand: the answer stays without input too */
+    }
+    return r;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+{
+    if (d->state == VMC_HPACK_AT_FIELD && in->left != 0 && *in->ptr > 0x80u && vmc_hpack_get(d, *in->ptr & VMC_HPACK_INDEXED, p)
+        && *in->ptr != 0xffu) { /* most fields: one octet */
+        d->updates = 0;
+        in->ptr++;
+        in->left--;
+        p->flags |= VMC_HPACK_FIRST | VMC_HPACK_LAST;
+        return VMC_HPACK_PIECE;
+    }
+    return vmc_hpack_run(d, in, p);
+}
+
+VMC_FN void vmc_hpack_dec_begin(vmc_hpack_dec *d)
+{
+    d->updates = VMC_HPACK_UPDATES;
+}
+
+VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d)
+{
+    return d->state == VMC_HPACK_AT_FIELD;
+}
+
+VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_bytes)
+{
+    VIAMC_ASSERT(table_bytes <= VMC_HPACK_MAX_TABLE && (uintptr_t)arena % 2u == 0);
+    VIAMC_MEMSET(d, 0, sizeof *d);
+    d->arena = arena;
+    d->limit = vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
+    d->max = vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
+}
+
+/* ---- encoder ---- */
+
+#if (VMC_HPACK_ENCODER_ENTRIES & (VMC_HPACK_ENCODER_ENTRIES - 1)) != 0 || VMC_HPACK_ENCODER_ENTRIES > 64
+#error "VMC_HPACK_ENCODER_ENTRIES must be a power of two, at most 64"
+#endif
+
+VMC_FN void vmc_hpack_enc_init(vmc_hpack_enc *e)
+{
+    VIAMC_MEMSET(e, 0, sizeof *e);
+    e->max = e->next = VMC_HPACK_ENC_MAX_TABLE;
+}
+
+VMC_FN void vmc_hpack_enc_resize(vmc_hpack_enc *e, uint32_t peer_table_bytes)
+{
+    e->next = (uint16_t)vmc_min32(peer_table_bytes, VMC_HPACK_ENC_MAX_TABLE);
+    e->changed = e->changed || e->next != e->max; /* stays: the peer must hear of a size that it had for a moment */
+}
+
+VMC_FN void vmc_hpack_enc_reset(vmc_hpack_enc *e)
+{
+    e->changed = e->changed || e->count != 0;
+}
+
+/* Writes an integer behind the high bits of its first octet: up to 6 octets. Answers how many. */
+VMC_FN uint32_t vmc_hpack_put_int(uint8_t *to, uint32_t first, uint32_t mask, uint32_t v)
+{
+    uint32_t n = 1;
+    to[0] = (uint8_t)(first | vmc_min32(v, mask));
+    if (v < mask)
+        return n;
+    for (v -= mask; v >= 0x80u; v >>= 7)
+        to[n++] = (uint8_t)(v | 0x80u);
+    to[n++] = (uint8_t)v;
+    return n;
+}
+
+VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w)
+{
+    uint16_t size = e->next;
+    uint8_t *to;
+    if (!e->changed)
+        return true;
+    if (vmc_wr_room(w) < VMC_HPACK_BEGIN_OCTETS)
+        return false;
+    VIAMC_MEMSET(e, 0, sizeof *e);
+    e->max = e->next = size;
+    to = w->ptr + w->len;
+    to[0] = VMC_HPACK_UPDATE + 1u; /* to 0 */
+    w->len += size == 0 ? 1u : 1u + vmc_hpack_put_int(to + 1, VMC_HPACK_UPDATE + 1u, VMC_HPACK_UPDATE, size);
+    return true;
+}
+
+/* Where a key is, or would be. */
+VMC_FN uint32_t vmc_hpack_place(const vmc_hpack_enc *e, uint64_t key)
+{
+    uint32_t i = (uint32_t)key % VMC_HPACK_ENCODER_ENTRIES;
+    while (e->serials[i] != 0 && e->keys[i] != key) /* one place is free: it ends */
+        i = (i + 1u) % VMC_HPACK_ENCODER_ENTRIES;
+    return i;
+}
+
+VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
+{
+    uint32_t serial = e->serials[vmc_hpack_place(e, key)];
+    return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
+}
+
+/* What the field counts in a table. */
+VMC_FN size_t vmc_hpack_field_size(const vmc_hpack_field *f)
+{
+    return f->name.len + f->value[0].len + f->value[1].len + VMC_HPACK_OVERHEAD;
+}
+
+VMC_FN uint8_t vmc_hpack_choose(const vmc_hpack_enc *e, const vmc_hpack_field *f)
+{
+    bool insert = f->key != 0 && e->count + 1u < VMC_HPACK_ENCODER_ENTRIES && vmc_hpack_field_size(f) <= (size_t)e->max - e->used;
+    return insert ? VMC_HPACK_INSERT : VMC_HPACK_LITERAL;
+}
+
+/* Writes a literal from offset skip on. False if some of it found no room. */
+VMC_FN bool vmc_hpack_put_literal(const vmc_hpack_enc *e, const vmc_hpack_field *f, size_t skip, vmc_wr *w)
+{
+    uint8_t head[12], len[6];
+    viamc_bytes parts[5];
+    uint32_t i, n = vmc_hpack_put_int(head, e->form == VMC_HPACK_INSERT ? 0x40u : f->never ? 0x10u : 0u, e->form, f->name_index);
+    if (f->name_index == 0)
+        n += vmc_hpack_put_int(head + n, 0, VMC_HPACK_STRING, (uint32_t)f->name.len);
+    parts[0] = viamc_view(head, n);
+    parts[1] = viamc_view(f->name.ptr, f->name_index == 0 ? f->name.len : 0);
+    parts[2] = viamc_view(len, vmc_hpack_put_int(len, 0, VMC_HPACK_STRING, (uint32_t)(f->value[0].len + f->value[1].len)));
+    parts[3] = f->value[0];
+    parts[4] = f->value[1];
+    for (i = 0; i < 5u; i++) {
+        size_t from = vmc_min(skip, parts[i].len), part = vmc_min(parts[i].len - from, vmc_wr_room(w));
+        skip -= from;
+        if (part != 0)
+            vmc_wr_bytes(w, parts[i].ptr + from, part);
+        if (from + part != parts[i].len)
+            return false;
+    }
+    return true;
+}
+
+VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *at, vmc_wr *w)
+{
+    size_t before = w->len;
+    if (*at == 0) {
+        uint8_t indexed = f->full_index != 0 ? (uint8_t)(0x80u | f->full_index) : vmc_hpack_find(e, f->key);
+        if (indexed != 0) {
+            vmc_wr_cut(w, &indexed, 1);
+            return w->len != before;
+        }
+        e->form = vmc_hpack_choose(e, f);
+    }
+    if (!vmc_hpack_put_literal(e, f, *at, w)) {
+        *at += (uint32_t)(w->len - before);
+        return false;
+    }
+    *at = 0;
+    if (e->form == VMC_HPACK_INSERT) {
+        uint32_t i = vmc_hpack_place(e, f->key);
+        e->keys[i] = f->key;
+        e->serials[i] = ++e->count;
+        e->used = (uint16_t)(e->used + vmc_hpack_field_size(f));
+    }
+    return true;
+}
+
+/* ---- keys ---- */
+
+#define VMC_HPACK_KEY_FACTOR 0x9e3779b97f4a7c15u /* 2^64 divided by the golden ratio, odd */
+
+/* Another key, or another word, gives another result. Twice: the highest octet of a word reaches only the highest of a product. */
+VMC_FN uint64_t vmc_hpack_mix(uint64_t key, uint64_t word)
+{
+    key = (key ^ word) * VMC_HPACK_KEY_FACTOR;
+    return (key << 32 | key >> 32) * VMC_HPACK_KEY_FACTOR;
+}
+
+VMC_FN uint64_t vmc_hpack_key(viamc_bytes v)
+{
+    uint64_t key = v.len, word = 0;
+    const uint8_t *p = v.ptr;
+    size_t left = v.len;
+    if (left < sizeof word) {
+        while (left-- != 0)
+            word = word << 8 | *p++;
+    } else {
+        for (; left > sizeof word; left -= sizeof word, p += sizeof word) {
+            VIAMC_MEMCPY(&word, p, sizeof word);
+            key = vmc_hpack_mix(key, word);
+        }
+        VIAMC_MEMCPY(&word, v.ptr + v.len - sizeof word, sizeof word); /* the last eight, some of them again */
+    }
+    key = vmc_hpack_mix(key, word);
+    return (key ^ key >> 32) | (uint64_t)1 << 63;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* loops/posix_loop: helpers that wait, for programs with one robot and nothing else to do. Made of viamc_poll and poll(2). */
+#ifndef VIAMC_LOOPS_POSIX_LOOP_H
+#define VIAMC_LOOPS_POSIX_LOOP_H
+
+#include "client/client.h"
+#include "ports/posix.h"
+
+#ifndef VIAMC_NO_POSIX
+
+/* Makes a client on a port to the system and starts to dial.
+ *   posix   kept until viamc_posix_close
+ *   memory  kept until viamc_client_close, size octets: VIAMC_CLIENT_MEM
+ *   desc    copied; NULL: 4 calls, and all memory that is left for large replies; port and port_user are filled in
+ *   dial    copied, what it points to is kept; the system's trust store and clock are filled in where it names none
+ *   client  out
+ * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
+VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
+
+/* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT; else the client's error. Other events are dropped. */
+VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
+
+/* Polls until a call is done, at most ms milliseconds; events of other calls are dropped.
+ *   ev  out, may be NULL: its DONE, views until the next poll
+ * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); else the client's error. */
+VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev);
+
+/* Polls for ms milliseconds: heartbeats flow. Events are dropped. OK, or the client's error. */
+VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
+
+/* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
+VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
+
+/* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. */
+VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
+
+#endif
+#endif

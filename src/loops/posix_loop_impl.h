@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* loops/posix_loop: poll, look, sleep, repeat. */
+#ifndef VIAMC_LOOPS_POSIX_LOOP_IMPL_H
+#define VIAMC_LOOPS_POSIX_LOOP_IMPL_H
+
+#include "client/robot_impl.h"
+#include "loops/posix_loop.h"
+#include "ports/posix_impl.h"
+
+#ifndef VIAMC_NO_POSIX
+
+#define VMC_LOOP_TEXT 256u /* longest explanation */
+
+/* How the last call that was waited for ended, for viamc_posix_explain. Lies in viamc_posix.text. */
+VMC_FN void vmc_loop_say(viamc_posix *p, const char *a, const char *b, viamc_str c)
+{
+    vmc_wr w = vmc_wr_of(p->text, sizeof p->text - 1u);
+    vmc_explain_cut(&w, a);
+    vmc_explain_cut(&w, b);
+    if (c.len != 0)
+        vmc_explain_cut(&w, ": ");
+    vmc_wr_cut(&w, c.ptr, c.len);
+    p->text[w.len] = '\0';
+}
+
+/* All memory that a client with rx_bytes 0 leaves. */
+VMC_FN viamc_err vmc_loop_fit(viamc_posix *p, viamc_client_desc *d, size_t size)
+{
+    size_t need = viamc_client_mem_size(d), room = (size_t)(d->max_calls == 0 ? 5u : d->max_calls + 1u) * ((d->slot_bytes == 0 ? 4096u : d->slot_bytes) + VMC_CALL_EXTRA);
+    size_t trust = vmc_client_trust_bytes(d), free_room = trust > room ? trust - room : 0; /* the certificate check's room, used while dialling only */
+    if (need == 0 || need > size)
+        return VIAMC_OK; /* viamc_client_init says what is wrong */
+    (void)p;
+    d->rx_bytes = (uint32_t)vmc_min((size - need + free_room) & ~(size_t)7u, VMC_CALL_MAX_MESSAGE);
+    return VIAMC_OK;
+}
+
+/* "NOMEM: client needs 9,416 bytes, 8,192 given" */
+VMC_FN void vmc_loop_say_nomem(viamc_posix *p, const viamc_client_desc *d, size_t size)
+{
+    vmc_wr w = vmc_wr_of(p->text, sizeof p->text - 1u);
+    vmc_explain_cut(&w, "NOMEM: client needs ");
+    vmc_explain_number(&w, (uint32_t)viamc_client_mem_size(d));
+    vmc_explain_cut(&w, " bytes, ");
+    vmc_explain_number(&w, (uint32_t)size);
+    vmc_explain_cut(&w, " given");
+    p->text[w.len] = '\0';
+}
+
+VMC_FN void vmc_loop_fill_dial(viamc_posix *p, viamc_dial_desc *d)
+{
+    if (d->next_root == NULL && d->anchor_count == 0 && d->pin_sha256.len == 0) {
+        d->next_root = viamc_posix_next_root;
+        d->next_root_user = p;
+    }
+    if (d->unix_time == 0)
+        d->unix_time = viamc_posix_unix_time();
+}
+
+VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client)
+{
+    viamc_client_desc d = VIAMC_ZERO;
+    viamc_dial_desc dd = *dial;
+    viamc_err err;
+    viamc_posix_init(posix);
+    if (desc != NULL)
+        d = *desc;
+    d.port = viamc_posix_port();
+    d.port_user = posix;
+    if (desc == NULL)
+        (void)vmc_loop_fit(posix, &d, size);
+    err = viamc_client_init(memory, size, &d, client);
+    if (err == VIAMC_ERR_NOMEM)
+        vmc_loop_say_nomem(posix, &d, size);
+    if (err != VIAMC_OK)
+        return err;
+    posix->loop = *client;
+    vmc_loop_fill_dial(posix, &dd);
+    return viamc_dial(*client, &dd);
+}
+
+/* One poll and one sleep that ends at `until` at the latest. */
+VMC_FN viamc_err vmc_loop_turn(viamc_posix *p, viamc_ms until)
+{
+    viamc_client *c = (viamc_client *)p->loop;
+    viamc_wait_hint hint;
+    viamc_ms now = viamc_posix_now();
+    viamc_wait(c, now, &hint);
+    if (vmc_time_reached(now, until))
+        hint.ms = 0;
+    else if (hint.ms > until - now)
+        hint.ms = until - now;
+    if (hint.ms != 0)
+        (void)viamc_posix_sleep(p, &hint);
+    return viamc_poll(c, viamc_posix_now());
+}
+
+VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
+{
+    return vmc_loop_turn(posix, viamc_posix_now() + vmc_min32(ms, VMC_TIME_MAX));
+}
+
+/* Polls until `kind` comes (of `call`, if it is a call's), or until the time is over. */
+VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, uint32_t ms, viamc_event *ev)
+{
+    viamc_client *c = (viamc_client *)p->loop;
+    viamc_ms until = viamc_posix_now() + vmc_min32(ms, VMC_TIME_MAX);
+    for (;;) { /* ends with the time, at the latest */
+        viamc_err err = vmc_loop_turn(p, until);
+        while (viamc_next_event(c, ev))
+            if (ev->kind == kind && (call == 0 || ev->call == call))
+                return VIAMC_OK;
+        if (err != VIAMC_OK)
+            return err;
+        if (vmc_time_reached(viamc_posix_now(), until))
+            return VIAMC_ERR_TIMEOUT;
+    }
+}
+
+VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
+{
+    viamc_event ev;
+    viamc_err err;
+    if (viamc_state((viamc_client *)posix->loop) == VIAMC_READY)
+        return VIAMC_OK;
+    err = vmc_loop_until(posix, VIAMC_EV_READY, 0, ms, &ev);
+    if (err == VIAMC_ERR_TIMEOUT)
+        vmc_loop_say(posix, "not ready in time", "", viamc_text(""));
+    return err;
+}
+
+/* "SetPower" of "/viam.component.motor.v1.MotorService/SetPower" */
+VMC_FN const char *vmc_loop_method(const char *path)
+{
+    const char *name = path;
+    size_t i;
+    for (i = 0; path != NULL && path[i] != '\0'; i++)
+        if (path[i] == '/')
+            name = path + i + 1u;
+    return name == NULL ? "call" : name;
+}
+
+VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev)
+{
+    viamc_event own;
+    viamc_event *e = ev == NULL ? &own : ev;
+    viamc_err err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
+    char head[64];
+    vmc_wr w = vmc_wr_of(head, sizeof head - 1u);
+    if (err == VIAMC_ERR_TIMEOUT)
+        vmc_loop_say(posix, "the call is not done in time", "", viamc_text(""));
+    if (err != VIAMC_OK || e->status == VIAMC_OK)
+        return err;
+    vmc_explain_cut(&w, vmc_loop_method(e->path));
+    vmc_explain_cut(&w, ": ");
+    head[w.len] = '\0';
+    vmc_loop_say(posix, head, viamc_status_name(e->status), e->text);
+    return VIAMC_ERR_RPC;
+}
+
+VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
+{
+    viamc_event ev;
+    viamc_err err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
+    return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
+}
+
+VMC_FN void vmc_loop_print(const char *s)
+{
+    size_t n = vmc_strlen(s);
+    while (n != 0) {
+        ssize_t done = write(STDERR_FILENO, s, n);
+        if (done <= 0)
+            return;
+        s += done;
+        n -= (size_t)done;
+    }
+}
+
+VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
+{
+    char buf[VMC_LOOP_TEXT];
+    const viamc_client *c = (const viamc_client *)posix->loop;
+    vmc_loop_print(program);
+    vmc_loop_print(": ");
+    if (posix->text[0] != '\0' && (c == NULL || c->error.code == VIAMC_OK)) {
+        vmc_loop_print(posix->text);
+    } else if (c != NULL && viamc_client_error(c).code != VIAMC_OK) {
+        (void)viamc_explain(c, buf, sizeof buf);
+        vmc_loop_print(buf);
+    } else {
+        vmc_loop_print(viamc_err_name(err));
+    }
+    vmc_loop_print("\n");
+    return 1;
+}
+
+#endif
+#endif

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+#define VIAMC_IMPLEMENTATION
+#include "viamc.h"

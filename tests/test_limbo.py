@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The certificate cases of C2SP/x509-limbo (core) against trust: how many agree, and that each that does not is a known one.
+
+The chain is given in the order in which a TLS server has to send it: each certificate after the one that it issued. A case of KNOWN
+that begins to agree fails the test, so the list only shrinks. `-v` prints the verdicts that differ.
+"""
+import base64
+import datetime
+import json
+import lzma
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+import testing
+
+DATA = testing.ROOT.parent / "shared/vectors/x509-limbo-core.json.xz"
+BUILD = testing.ROOT / "build/limbo"
+
+# What trust does otherwise, and why.
+KNOWN = {
+}
+
+
+def der_of(pem):
+    return base64.b64decode(re.search("-----BEGIN CERTIFICATE-----(.*?)-----END", pem, re.S).group(1))
+
+
+def elements(data):
+    """The elements of one level as (tag, whole, content)."""
+    at = 0
+    while at < len(data):
+        head, size = at + 2, data[at + 1]
+        if size >= 128:
+            head += size - 128
+            size = int.from_bytes(data[at + 2:head], "big")
+        yield data[at], data[at:head + size], data[head:head + size]
+        at = head + size
+
+
+def names_of(cert):
+    """Issuer and subject."""
+    tbs = next(elements(next(elements(cert))[2]))[2]
+    parts = [whole for tag, whole, _ in elements(tbs) if tag == 0x30]
+    return parts[1], parts[3]
+
+
+def in_order(leaf, others):
+    """The leaf and the others as a server sends them; what fits nowhere is left out."""
+    chain, left = [leaf], list(others)
+    while True:
+        issuer = names_of(chain[-1])[0]
+        above = [cert for cert in left if names_of(cert)[1] == issuer]
+        if not above:
+            return chain
+        chain.append(above[0])
+        left.remove(above[0])
+
+
+def line_of(case):
+    """A case as tests/limbo.c reads it."""
+    when = case["validation_time"]
+    when = datetime.datetime.fromisoformat(when) if when else datetime.datetime(2024, 6, 1, tzinfo=datetime.timezone.utc)
+    roots = [der_of(pem) for pem in case["trusted_certs"]]
+    chain = in_order(der_of(case["peer_certificate"]), [der_of(pem) for pem in case["untrusted_intermediates"]])
+    name = (case["expected_peer_name"] or {}).get("value") or "-"
+    words = [name, str(int(when.timestamp())), str(len(roots)), *[c.hex() for c in roots], str(len(chain)), *[c.hex() for c in chain]]
+    return " ".join(words) + "\n"
+
+
+class Limbo(unittest.TestCase):
+    def test_cases(self):
+        if not DATA.exists():
+            self.skipTest("missing data: x509-limbo-core.json.xz")
+        BUILD.mkdir(parents=True, exist_ok=True)
+        flags = os.environ.get("LIMBO_CFLAGS", "-g -O1 -fsanitize=address,undefined").split()
+        code, output = testing.run(os.environ.get("CC", "cc"), "-std=c99", "-D_POSIX_C_SOURCE=200809L", *flags, "-I", testing.ROOT / "src",
+                                   testing.ROOT / "tests/limbo.c", "-o", BUILD / "limbo", "-lbearssl")
+        self.assertEqual(code, 0, output)
+        with lzma.open(DATA) as file:
+            cases = [case for case in json.load(file)["testcases"] if case["validation_kind"] == "SERVER"]
+        done = subprocess.run([BUILD / "limbo"], input="".join(map(line_of, cases)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=100, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        verdicts = done.stdout.splitlines()
+        self.assertEqual(len(verdicts), len(cases))
+        wrong = {}
+        for case, verdict in zip(cases, verdicts):
+            if (verdict == "yes") != (case["expected_result"] == "SUCCESS"):
+                wrong[case["id"]] = verdict
+        if "-v" in sys.argv:
+            for name, verdict in wrong.items():
+                print(f"{name}: {verdict}")
+        print(f"limbo: {len(cases) - len(wrong)} of {len(cases)} cases agree")
+        self.assertEqual(sorted(set(wrong) - set(KNOWN)), [], "new disagreements")
+        self.assertEqual(sorted(set(KNOWN) - set(wrong)), [], "these agree now: take them off KNOWN")
+
+
+testing.main("limbo")

@@ -1,0 +1,838 @@
+/* SPDX-License-Identifier: MIT */
+/* tls/x509, tls/key, tls/trust: certificates, keys, names, and which chains are believed. */
+#define VIAMC_IMPLEMENTATION
+#include "viamc.h"
+#include "tls_kit.h"
+
+/* ---- dates ---- */
+
+TEST(dates_follow_the_calendar)
+{
+    static const struct { uint32_t y, m, d, days; } known[] = {
+        { 1970, 1, 1, 0 }, { 1970, 1, 2, 1 }, { 1972, 2, 29, 789 }, { 2000, 2, 29, 11016 }, { 2000, 3, 1, 11017 },
+        { 2026, 3, 1, 20513 }, { 2026, 10, 1, 20727 }, { 2100, 2, 28, 47540 }, { 2100, 3, 1, 47541 }, { 9999, 12, 31, 2932896 }
+    };
+    size_t i;
+    uint32_t days;
+    for (i = 0; i < TEST_COUNT(known); i++) {
+        vmc_date d;
+        d.year = known[i].y;
+        d.month = known[i].m;
+        d.day = known[i].d;
+        CHECK_EQ_INT(vmc_date_days(d), known[i].days);
+    }
+    for (days = 0; days < 2932896; days += 13) { /* there and back */
+        vmc_date d = vmc_date_of(days);
+        if (vmc_date_days(d) != days || d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31) {
+            CHECK_EQ_INT(vmc_date_days(d), days);
+            return;
+        }
+    }
+}
+
+TEST(dates_before_1970_are_day_0)
+{
+    vmc_date d;
+    d.year = 1950;
+    d.month = 6;
+    d.day = 1;
+    CHECK_EQ_INT(vmc_date_days(d), 0);
+}
+
+TEST(dates_as_text)
+{
+    char text[16];
+    vmc_wr w = vmc_wr_of(text, sizeof text);
+    vmc_wr_date(&w, 20513);
+    CHECK_EQ_MEM(text, w.len, "2026-03-01", 10);
+}
+
+TEST(clock_is_split_without_64_bit_division)
+{
+    static const uint64_t times[] = { 0, 1, 86399, 86400, 86401, 1781481600, 4294967295u, 4294967296u, 99999999999u };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(times); i++) {
+        vmc_trust *tr = (vmc_trust *)calloc(1, sizeof *tr);
+        REQUIRE(tr != NULL);
+        vmc_trust_set_clock(tr, times[i]);
+        CHECK_EQ_INT(tr->day, times[i] / 86400u);
+        CHECK_EQ_INT(tr->sec, times[i] % 86400u);
+        free(tr);
+    }
+}
+
+/* ---- names ---- */
+
+static void check_ip(const char *text, const char *hex)
+{
+    uint8_t ip[16], want[16];
+    size_t len = vmc_ip_of(viamc_text(text), ip), n = test_hex(hex, want, sizeof want);
+    if (!(len == n && memcmp(ip, want, n) == 0)) {
+        printf("  address \"%s\"\n", text);
+        CHECK_EQ_MEM(ip, len, want, n);
+    }
+}
+
+TEST(addresses_are_recognised)
+{
+    check_ip("10.0.0.7", "0a000007");
+    check_ip("255.255.255.255", "ffffffff");
+    check_ip("::", "00000000000000000000000000000000");
+    check_ip("::1", "00000000000000000000000000000001");
+    check_ip("1::", "00010000000000000000000000000000");
+    check_ip("2001:db8::beef", "20010db800000000000000000000beef");
+    check_ip("2001:DB8:0:0:0:0:0:BEEF", "20010db800000000000000000000beef");
+    check_ip("fe80::1%eth0", "fe800000000000000000000000000001");
+    check_ip("::ffff:10.0.0.7", "00000000000000000000ffff0a000007");
+    check_ip("1:2:3:4:5:6:7::", "00010002000300040005000600070000");
+    check_ip("::2:3:4:5:6:7:8", "00000002000300040005000600070008");
+    check_ip("1:2:3:4:5:6:1.2.3.4", "00010002000300040005000601020304");
+}
+
+TEST(other_texts_are_not_addresses)
+{
+    static const char *const no[] = {
+        "", "robot.test", "10.0.0", "10.0.0.", "10.0.0.7.", "10.0.0.256", "10.0.0.07", "10.0.0.1234", "1.2.3.4.5", "1:2", ":1", "1:::2", "1::2::3",
+        "12345::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "::1.2.3", "1:2:3:4:5:6:7:1.2.3.4", ":", "1:", "g::", "10.0.0.7%e",
+        "1:2:3:4:5:6:7:", "::1:", "0x7f.1", "2130706433"
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(no); i++)
+        check_ip(no[i], "");
+}
+
+TEST(addresses_with_any_octets_stay_inside)
+{
+    unsigned i;
+    for (i = 0; i < 200000; i++) {
+        static const char letters[] = ":::...0123456789abcdefFg%";
+        char *text = (char *)malloc(24); /* no more, so that the sanitizer sees a step outside */
+        uint8_t *ip = (uint8_t *)malloc(16);
+        uint32_t n = test_rand_below(24), k;
+        viamc_str s;
+        REQUIRE(text != NULL && ip != NULL);
+        for (k = 0; k < n; k++)
+            text[24 - n + k] = letters[test_rand_below(sizeof letters - 1)];
+        s.ptr = text + (24 - n);
+        s.len = n;
+        CHECK(vmc_ip_of(s, ip) <= 16);
+        free(ip);
+        free(text);
+    }
+}
+
+TEST(dns_names)
+{
+    char out[VMC_TRUST_NAME_MAX + 1u], longest[300];
+    viamc_str nul;
+    CHECK(vmc_trust_dns_name(viamc_text("robot.test"), out));
+    CHECK_EQ_STR(out, "robot.test");
+    CHECK(vmc_trust_dns_name(viamc_text("robot.test."), out));
+    CHECK_EQ_STR(out, "robot.test");
+    CHECK(!vmc_trust_dns_name(viamc_text(""), out));
+    CHECK(!vmc_trust_dns_name(viamc_text("."), out));
+    CHECK(!vmc_trust_dns_name(viamc_text("a b"), out));
+    CHECK(!vmc_trust_dns_name(viamc_text("*.test"), out));
+    nul.ptr = "robot.test\0.evil";
+    nul.len = 16;
+    CHECK(!vmc_trust_dns_name(nul, out));
+    memset(longest, 'a', sizeof longest);
+    nul.ptr = longest;
+    nul.len = VMC_TRUST_NAME_MAX;
+    CHECK(vmc_trust_dns_name(nul, out));
+    nul.len = VMC_TRUST_NAME_MAX + 1u;
+    CHECK(!vmc_trust_dns_name(nul, out));
+}
+
+/* ---- reading certificates ---- */
+
+/* Reads a copy of the octets in pieces of at most `piece` octets. */
+static bool read_cert(vmc_x509 *x, const uint8_t *p, size_t len, size_t piece, viamc_bytes ip)
+{
+    size_t at = 0;
+    vmc_x509_begin(x, (uint16_t)len, ip);
+    while (at < len) {
+        size_t n = piece < len - at ? piece : len - at;
+        uint8_t *copy = (uint8_t *)malloc(n);
+        if (copy == NULL)
+            test_die("no memory", "read_cert");
+        memcpy(copy, p + at, n);
+        (void)vmc_x509_push(x, copy, n);
+        free(copy);
+        at += n;
+    }
+    return vmc_x509_complete(x);
+}
+
+TEST(certificate_is_read_the_same_in_any_pieces)
+{
+    viamc_bytes c = kit_cert("web");
+    viamc_bytes ip = viamc_view("\x0a\0\0\x07", 4);
+    vmc_x509 whole, x;
+    size_t piece;
+    CHECK(read_cert(&whole, c.ptr, c.len, c.len, ip));
+    CHECK_EQ_INT(whole.version, 2);
+    CHECK_EQ_INT(whole.key_type, VIAMC_KEY_EC);
+    CHECK_EQ_INT(whole.curve, VIAMC_CURVE_P256);
+    CHECK_EQ_INT(whole.q.len, 65);
+    CHECK_EQ_INT(whole.spki.len, 91);
+    CHECK_EQ_INT(whole.flags, VMC_X509_SAN | VMC_X509_IP | VMC_X509_EKU | VMC_X509_EKU_SERVER | VMC_X509_BASIC | VMC_X509_USAGE);
+    CHECK_EQ_INT(c.ptr[whole.issuer.at], 0x30);
+    CHECK_EQ_INT(c.ptr[whole.q.at], 4);
+    for (piece = 1; piece < 300; piece++) {
+        CHECK(read_cert(&x, c.ptr, c.len, piece, ip));
+        CHECK_EQ_MEM(&x, offsetof(vmc_x509, keep), &whole, offsetof(vmc_x509, keep));
+    }
+}
+
+TEST(certificate_cut_short_is_not_complete)
+{
+    viamc_bytes c = kit_cert("rsa");
+    size_t n;
+    for (n = 0; n < c.len; n++) {
+        vmc_x509 x;
+        CHECK(!read_cert(&x, c.ptr, n, n + 1u, viamc_view(NULL, 0))); /* announced as so long */
+        vmc_x509_begin(&x, (uint16_t)c.len, viamc_view(NULL, 0));
+        (void)vmc_x509_push(&x, c.ptr, n);                            /* announced longer */
+        CHECK(!vmc_x509_complete(&x));
+    }
+}
+
+TEST(certificate_with_more_behind_it_is_bad)
+{
+    viamc_bytes c = kit_cert("ec");
+    uint8_t *longer = (uint8_t *)calloc(1, c.len + 1);
+    vmc_x509 x;
+    REQUIRE(longer != NULL);
+    memcpy(longer, c.ptr, c.len);
+    CHECK(!read_cert(&x, longer, c.len + 1, c.len + 1, viamc_view(NULL, 0)));
+    free(longer);
+}
+
+TEST(damaged_certificates_stay_inside)
+{
+    static const char *const names[] = { "web", "rsa", "root-names", "v1", "p384", "client" };
+    unsigned i, good = 0;
+    for (i = 0; i < 60000; i++) {
+        viamc_bytes c = kit_cert(names[i % TEST_COUNT(names)]);
+        uint8_t *copy = (uint8_t *)malloc(c.len);
+        unsigned flips = 1 + test_rand_below(3), k;
+        vmc_x509 x;
+        REQUIRE(copy != NULL);
+        memcpy(copy, c.ptr, c.len);
+        for (k = 0; k < flips; k++)
+            copy[test_rand_below((uint32_t)c.len)] = (uint8_t)test_rand();
+        if (read_cert(&x, copy, c.len, 1 + test_rand_below((uint32_t)c.len), viamc_view("\x7f\0\0\1", 4))) {
+            viamc_anchor a;
+            good++;
+            CHECK(x.n.at + x.n.len <= c.len && x.q.at + x.q.len <= c.len && x.spki.at + x.spki.len <= c.len);
+            CHECK(x.subject.at + x.subject.len <= c.len && x.issuer.at + x.issuer.len <= c.len);
+            vmc_x509_anchor(&x, copy, 0, &a);
+            CHECK(vmc_x509_bits(a.n) <= 8u * c.len);
+        }
+        free(copy);
+    }
+    CHECK(good > 1000); /* most flips fall into names, numbers and signatures */
+}
+
+TEST(arbitrary_octets_stay_inside)
+{
+    unsigned i;
+    for (i = 0; i < 100000; i++) {
+        static const uint8_t tags[] = { 0x30, 0x30, 0x30, 0x02, 0x03, 0x04, 0x06, 0xa0, 0xa3, 0x81, 0x82, 0x17, 0x18, 0x01, 0, 1, 2, 3, 5, 9, 20 };
+        uint8_t junk[64];
+        uint32_t n = 1 + test_rand_below(sizeof junk), k;
+        vmc_x509 x;
+        for (k = 0; k < n; k++)
+            junk[k] = test_rand_below(8) == 0 ? (uint8_t)test_rand() : tags[test_rand_below(sizeof tags)];
+        CHECK(!read_cert(&x, junk, n, 1 + test_rand_below(n), viamc_view(NULL, 0)));
+    }
+}
+
+TEST(certificate_of_65535_octets_is_the_longest)
+{
+    /* 30 82 ff fb: as long as 16 bits of offset allow; the walk must not wrap */
+    uint8_t *p = (uint8_t *)calloc(1, VMC_X509_MAX_BYTES);
+    vmc_x509 x;
+    REQUIRE(p != NULL);
+    p[0] = 0x30;
+    p[1] = 0x82;
+    p[2] = 0xff;
+    p[3] = 0xfb;
+    p[4] = 0x30;
+    p[5] = 0x82;
+    p[6] = 0xff;
+    p[7] = 0xf7; /* TBS to the very end */
+    p[8] = 0x02;
+    p[9] = 0x82;
+    p[10] = 0xff;
+    p[11] = 0xf2; /* serial number, one octet before the end: then there is no room for a head */
+    CHECK(!read_cert(&x, p, VMC_X509_MAX_BYTES, VMC_X509_MAX_BYTES, viamc_view(NULL, 0)));
+    CHECK(!read_cert(&x, p, VMC_X509_MAX_BYTES, 1, viamc_view(NULL, 0)));
+    free(p);
+}
+
+/* ---- private keys ---- */
+
+TEST(private_keys_of_every_form)
+{
+    static const struct { const char *file; uint8_t type; unsigned bits; } keys[] = {
+        { "key-ec0.der", VIAMC_KEY_EC, 256 }, { "key-ec0.old.der", VIAMC_KEY_EC, 256 }, { "key-p384.der", VIAMC_KEY_EC, 384 },
+        { "key-p384.old.der", VIAMC_KEY_EC, 384 }, { "key-rsa0.der", VIAMC_KEY_RSA, 2048 }, { "key-rsa0.old.der", VIAMC_KEY_RSA, 2048 },
+        { "key-rsa4096.der", VIAMC_KEY_RSA, 4096 }, { "key-rsa4096.old.der", VIAMC_KEY_RSA, 4096 }
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(keys); i++) {
+        vmc_key k;
+        CHECK(vmc_key_read(kit_octets(keys[i].file), &k));
+        CHECK_EQ_INT(k.type, keys[i].type);
+        if (k.type == VIAMC_KEY_RSA) {
+            CHECK_EQ_INT(k.of.rsa.n_bitlen, keys[i].bits);
+            CHECK_EQ_INT(k.of.rsa.plen, keys[i].bits / 16);
+        } else {
+            CHECK(k.of.ec.xlen * 8 <= keys[i].bits && k.of.ec.xlen * 8 + 32 > keys[i].bits);
+        }
+    }
+}
+
+TEST(private_keys_that_are_not_taken)
+{
+    vmc_key k;
+    CHECK(!vmc_key_read(kit_octets("key-weak.der"), &k)); /* 1,024 bits */
+    CHECK(!vmc_key_read(kit_octets("key-p521.der"), &k));
+    CHECK(!vmc_key_read(kit_cert("ec"), &k));
+    CHECK(!vmc_key_read(viamc_view(NULL, 0), &k));
+}
+
+TEST(damaged_private_keys_stay_inside)
+{
+    static const char *const files[] = { "key-ec0.der", "key-ec0.old.der", "key-rsa0.der", "key-rsa0.old.der" };
+    unsigned i;
+    for (i = 0; i < 40000; i++) {
+        viamc_bytes c = kit_octets(files[i % TEST_COUNT(files)]);
+        size_t len = test_rand_below(4) == 0 ? test_rand_below((uint32_t)c.len) : c.len;
+        uint8_t *copy = (uint8_t *)malloc(len + 1);
+        vmc_key k;
+        REQUIRE(copy != NULL);
+        memcpy(copy, c.ptr, len);
+        if (len != 0)
+            copy[test_rand_below(test_rand_below(2) ? (uint32_t)len : (uint32_t)(len < 40 ? len : 40))] = (uint8_t)test_rand();
+        if (vmc_key_read(viamc_view(copy, len), &k) && k.type == VIAMC_KEY_RSA)
+            CHECK(k.of.rsa.plen <= VMC_KEY_FACTOR_MAX && k.of.rsa.qlen <= VMC_KEY_FACTOR_MAX && k.of.rsa.dplen <= k.of.rsa.plen
+                  && (k.of.rsa.n_bitlen + 7) / 8 <= k.of.rsa.plen + k.of.rsa.qlen);
+        free(copy);
+    }
+}
+
+TEST(identity_needs_its_own_key)
+{
+    vmc_tls_identity id;
+    viamc_error e;
+    viamc_bytes chain[KIT_CHAIN];
+    size_t n = kit_chain("ec", chain);
+    memset(&e, 0, sizeof e);
+    CHECK_EQ_INT(vmc_tls_identity_load(&id, chain, n, kit_octets("key-ec4.der"), &e), VIAMC_OK);
+    CHECK_EQ_INT(vmc_tls_identity_load(&id, chain, n, kit_octets("key-ec1.der"), &e), VIAMC_ERR_ARG);
+    CHECK_EQ_STR(e.what, "server's key is not the one of its first certificate");
+    memset(&e, 0, sizeof e);
+    CHECK_EQ_INT(vmc_tls_identity_load(&id, chain, n, kit_octets("key-rsa0.der"), &e), VIAMC_ERR_ARG);
+    CHECK_EQ_STR(e.what, "server's key is not the one of its first certificate");
+    memset(&e, 0, sizeof e);
+    CHECK_EQ_INT(vmc_tls_identity_load(&id, chain, n, kit_cert("ec"), &e), VIAMC_ERR_ARG);
+    CHECK_EQ_STR(e.what, "server's key is not an unencrypted RSA key of 2,048 to 4,096 bits or P-256 or P-384 key");
+    memset(&e, 0, sizeof e);
+    chain[0].len--;
+    CHECK_EQ_INT(vmc_tls_identity_load(&id, chain, n, kit_octets("key-ec4.der"), &e), VIAMC_ERR_ARG);
+    CHECK_EQ_STR(e.what, "malformed certificate of the server");
+    memset(&e, 0, sizeof e);
+    CHECK_EQ_INT(vmc_tls_identity_load(&id, chain, 0, kit_octets("key-ec4.der"), &e), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(vmc_tls_identity_load(&id, chain, VMC_TLS_CHAIN_MAX + 1u, kit_octets("key-ec4.der"), &e), VIAMC_ERR_ARG);
+    memset(&e, 0, sizeof e);
+    n = kit_chain("rsa", chain);
+    CHECK_EQ_INT(vmc_tls_identity_load(&id, chain, n, kit_octets("key-rsa2.der"), &e), VIAMC_OK);
+    CHECK_EQ_INT(vmc_tls_identity_load(&id, chain, n, kit_octets("key-rsa0.der"), &e), VIAMC_ERR_ARG);
+}
+
+/* ---- chains: what is believed ---- */
+
+typedef struct trial {
+    const char *chain;   /* certificates in the order of sending */
+    const char *anchors; /* const array */
+    const char *store;   /* or by next_root */
+    const char *name;    /* NULL: robot.test */
+    uint64_t now;        /* 0: KIT_NOW */
+    const char *pin;     /* certificate whose key is pinned */
+    size_t piece;        /* octets at once, 0: 256 as BearSSL does */
+} trial;
+
+typedef struct verdict {
+    unsigned code;  /* BR_ERR_*, 0: believed */
+    char text[160];
+    unsigned asked; /* calls of next_root */
+} verdict;
+
+/* Feeds a chain to trust as the TLS engine would, and explains as tls would. */
+static verdict judge(const trial *in)
+{
+    static uint64_t memory[(VMC_TRUST_BYTES + VMC_TRUST_ROOT_BYTES) / 8u];
+    viamc_bytes chain[KIT_CHAIN];
+    viamc_anchor anchors[KIT_CHAIN];
+    kit_store store;
+    uint8_t ip[16], pin[32];
+    char name[VMC_TRUST_NAME_MAX + 1u];
+    size_t n = kit_chain(in->chain, chain), i, ip_len;
+    vmc_tls_client_desc d;
+    vmc_trust *tr;
+    const br_x509_class **ctx;
+    vmc_tls t;
+    verdict v;
+    vmc_wr w = vmc_wr_of(v.text, sizeof v.text - 1u);
+    memset(&d, 0, sizeof d);
+    memset(&store, 0, sizeof store);
+    memset(memory, 0xee, sizeof memory);
+    memset(&t, 0, sizeof t);
+    d.server_name = viamc_text(in->name != NULL ? in->name : "robot.test");
+    if (in->anchors != NULL) {
+        d.anchor_count = kit_anchors(in->anchors, anchors);
+        d.anchors = anchors;
+    }
+    if (in->store != NULL) {
+        store.count = kit_chain(in->store, store.certs);
+        d.next_root = kit_next_root;
+        d.next_root_user = &store;
+    }
+    if (in->pin != NULL)
+        d.pin_sha256 = kit_pin(in->pin, pin);
+    d.unix_time = in->now != 0 ? in->now : KIT_NOW;
+    if (in->now == 1)
+        d.unix_time = 0; /* the clock is unknown */
+    d.trust = memory;
+    ip_len = vmc_ip_of(d.server_name, ip);
+    if (ip_len == 0 && !vmc_trust_dns_name(d.server_name, name))
+        test_die("bad name", in->name);
+    tr = vmc_trust_open(&d, ip, ip_len);
+    ctx = &tr->vtable;
+    (*ctx)->start_chain(ctx, ip_len == 0 ? name : NULL);
+    for (i = 0; i < n; i++) {
+        size_t at = 0, piece = in->piece != 0 ? in->piece : 256;
+        (*ctx)->start_cert(ctx, (uint32_t)chain[i].len);
+        for (; at < chain[i].len; at += piece) {
+            size_t part = piece < chain[i].len - at ? piece : chain[i].len - at;
+            uint8_t *copy = (uint8_t *)malloc(part);
+            memcpy(copy, chain[i].ptr + at, part);
+            (*ctx)->append(ctx, copy, part);
+            free(copy);
+        }
+        (*ctx)->end_cert(ctx);
+    }
+    v.code = (*ctx)->end_chain(ctx);
+    v.asked = store.asked;
+    CHECK((v.code == 0) == ((*ctx)->get_pkey(ctx, NULL) != NULL));
+    t.state = VMC_TLS_HANDSHAKE;
+    t.trust = tr;
+    if (v.code != 0)
+        vmc_tls_engine_failed(&t, (int)v.code);
+    if (t.error.code != VIAMC_OK)
+        vmc_tls_explain(&t, &w);
+    v.text[w.len] = '\0';
+    CHECK_EQ_INT(t.error.code, v.code == 0 ? VIAMC_OK : VIAMC_ERR_TLS_CERT);
+    return v;
+}
+
+/* The verdict must be the same with a const array and with a store, and in pieces of any size. */
+static void expect(const char *chain, const char *anchors, const char *name, uint64_t now, const char *text)
+{
+    static const size_t pieces[] = { 0, 1, 7, 70000 };
+    trial in;
+    size_t i;
+    memset(&in, 0, sizeof in);
+    in.chain = chain;
+    in.name = name;
+    in.now = now;
+    for (i = 0; i < 2 * TEST_COUNT(pieces); i++) {
+        verdict v;
+        in.anchors = i % 2 == 0 ? anchors : NULL;
+        in.store = i % 2 == 1 ? anchors : NULL;
+        in.piece = pieces[i / 2];
+        v = judge(&in);
+        if (strcmp(v.text, text) != 0)
+            printf("  chain \"%s\" to \"%s\" for %s\n", chain, anchors, name != NULL ? name : "robot.test");
+        CHECK_EQ_STR(v.text, text);
+        CHECK_EQ_INT(v.code != 0, text[0] != '\0');
+    }
+}
+
+TEST(good_chains)
+{
+    expect("ec", "root-ec", NULL, 0, "");
+    expect("rsa", "root-rsa", NULL, 0, "");
+    expect("web inter-web", "root-web", NULL, 0, "");
+    expect("web-rsa inter-web", "root-web", NULL, 0, "");
+    expect("p384", "root-384", NULL, 0, "");
+    expect("sha512", "root-rsa", NULL, 0, "");
+    expect("no-eku", "root-ec", NULL, 0, "");
+    expect("any-inter inter-any", "root-ec", NULL, 0, "");
+    expect("many-names", "root-ec", NULL, 0, "");
+}
+
+TEST(anchor_is_found_wherever_it_is)
+{
+    expect("ec root-ec", "root-ec", NULL, 0, "");                     /* the server sends the root too */
+    expect("web inter-web root-web", "root-web", NULL, 0, "");
+    expect("web", "inter-web", NULL, 0, "");                          /* the anchor is an intermediate */
+    expect("web inter-web", "inter-web", NULL, 0, "");
+    expect("ec", "root-rsa root-web root-384 root-ec", NULL, 0, "");
+    expect("ec rsa p384", "root-ec", NULL, 0, "");                    /* what follows an anchor is not looked at */
+    expect("self", "self", NULL, 0, "");                              /* the server's own certificate, put into the store */
+}
+
+TEST(two_anchors_of_one_name)
+{
+    expect("twin", "root-twin-b", NULL, 0, "");
+    expect("twin", "root-twin-a root-twin-b", NULL, 0, "");
+    expect("twin", "root-twin-b root-twin-a", NULL, 0, "");
+    expect("twin", "root-twin-a", NULL, 0, "a trust anchor has its issuer's name, but another key");
+}
+
+TEST(names_of_servers)
+{
+    expect("ec", "root-ec", "ROBOT.test", 0, "");
+    expect("ec", "root-ec", "a.wild.test", 0, "");
+    expect("ec", "root-ec", "localhost", 0, "");
+    expect("ec", "root-ec", "10.0.0.7", 0, "");
+    expect("ec", "root-ec", "127.0.0.1", 0, "");
+    expect("ec", "root-ec", "::1", 0, "");
+    expect("ec", "root-ec", "2001:db8:0::beef", 0, "");
+    expect("ec", "root-ec", "other.test", 0, "certificate is for another server name");
+    expect("ec", "root-ec", "a.b.wild.test", 0, "certificate is for another server name");
+    expect("ec", "root-ec", "wild.test", 0, "certificate is for another server name");
+    expect("ec", "root-ec", "robot.test.evil", 0, "certificate is for another server name");
+    expect("ec", "root-ec", "10.0.0.8", 0, "certificate does not name this address");
+    expect("ec", "root-ec", "::2", 0, "certificate does not name this address");
+    expect("ec", "root-ec", "127.0.0.2", 0, "certificate does not name this address"); /* no exception for 127.* */
+    expect("ip-as-dns", "root-ec", "10.0.0.7", 0, "certificate does not name this address");
+    expect("no-san", "root-ec", "robot.test", 0, "certificate has no subjectAltName; common names are not compared");
+    expect("no-san", "root-ec", "10.0.0.7", 0, "certificate has no subjectAltName; common names are not compared");
+    expect("no-san", "root-ec", "localhost", 0, "certificate has no subjectAltName; common names are not compared");
+}
+
+TEST(dates_of_certificates)
+{
+    expect("expired", "root-ec", NULL, 0, "certificate expired 2026-03-01");
+    expect("expired", "root-ec", NULL, 1772323200uLL, "");  /* 2026-03-01T00:00:00Z, its last second */
+    expect("expired", "root-ec", NULL, 1772323201uLL, "certificate expired 2026-03-01");
+    expect("early", "root-ec", NULL, 0, "certificate not valid before 2026-10-01; this device's clock says 2026-06-15");
+    expect("early", "root-ec", NULL, 1, "certificate not valid before 2026-10-01; this device's clock says 1970-01-01: set dial.unix_time");
+    expect("ec", "root-ec", NULL, 1, "certificate not valid before 2020-01-01; this device's clock says 1970-01-01: set dial.unix_time");
+    expect("ec", "root-ec", NULL, 300, "certificate not valid before 2020-01-01; this device's clock says 1970-01-01: set dial.unix_time");
+    expect("by-expired inter-expired", "root-ec", NULL, 0, "certificate expired 2026-03-01");
+    expect("under-expired", "root-expired", NULL, 0, "the trust anchor of its issuer is not valid at this time");
+    expect("under-expired", "root-expired", NULL, KIT_NOW - 200 * KIT_DAY, "");
+}
+
+TEST(purposes_of_certificates)
+{
+    expect("client", "root-ec", NULL, 0, "certificate is not for servers (extended key usage)");
+    expect("empty-eku", "root-ec", NULL, 0, "certificate is not for servers (extended key usage)");
+    expect("any", "root-ec", NULL, 0, "certificate is not for servers (extended key usage)");
+    expect("by-client inter-client", "root-ec", NULL, 0, "certificate is not for servers (extended key usage)");
+    expect("authority", "root-ec", NULL, 0, "server's certificate is that of an authority (CA:TRUE)");
+    expect("self-authority", "self-authority", NULL, 0, "server's certificate is that of an authority (CA:TRUE)");
+    expect("by-not-ca inter-not-ca", "root-ec", NULL, 0, "certificate was issued by one that may not issue any");
+    expect("by-no-basic inter-no-basic", "root-ec", NULL, 0, "certificate was issued by one that may not issue any");
+    expect("by-too-long inter-under-short inter-short", "root-ec", NULL, 0, "certificate was issued by one that may not issue any");
+}
+
+TEST(forms_of_certificates)
+{
+    expect("v1", "root-ec", NULL, 0, "certificate is not of version 3"); /* its common name would do for the engine */
+    expect("v1", "root-ec", "10.0.0.7", 0, "certificate is not of version 3");
+    expect("critical", "root-ec", NULL, 0, "certificate has a critical extension that is not supported");
+    expect("names", "root-ec", NULL, 0, "certificate has name constraints, which are not supported");
+    expect("by-names inter-names", "root-ec", NULL, 0, "certificate has name constraints, which are not supported");
+    expect("by-names-critical inter-names-critical", "root-ec", NULL, 0, "certificate has name constraints, which are not supported");
+    expect("twice", "root-ec", NULL, 0, "malformed certificate");
+}
+
+TEST(keys_and_signatures_of_certificates)
+{
+    expect("weak", "root-ec", NULL, 0, "RSA key has less than 2,048 bits");
+    expect("weak-root", "root-weak", NULL, 0, "the trust anchor of its issuer has a key of a kind or size that is not supported");
+    expect("forged", "root-ec", NULL, 0, "a trust anchor has its issuer's name, but another key");
+    expect("sha1", "root-rsa", NULL, 0, "certificate has a key or signature of a kind that is not supported");
+    expect("under-p521", "root-p521", NULL, 0, "the trust anchor of its issuer has a key of a kind or size that is not supported");
+}
+
+TEST(chains_that_lead_nowhere)
+{
+    expect("ec", "root-rsa", NULL, 0, "certificate's issuer is unknown");
+    expect("web", "root-web", NULL, 0, "certificate's issuer is unknown");          /* the intermediate is missing */
+    expect("web root-web", "root-rsa", NULL, 0, "certificates of the chain are not in order");
+    expect("any-inter inter-web", "root-web", NULL, 0, "certificates of the chain are not in order");
+    expect("", "root-ec", NULL, 0, "server sent no certificate");
+    expect("ec root-ec", "root-rsa", NULL, 0, "certificate's issuer is unknown");
+}
+
+TEST(roots_of_a_store_are_looked_at)
+{
+    trial in;
+    verdict v;
+    size_t i;
+    static const struct { const char *chain, *store, *text; } rows[] = {
+        { "under-names", "root-names", "the trust anchor of its issuer has name constraints, which are not supported" },
+        { "under-client", "root-client", "the trust anchor of its issuer is not for servers (extended key usage)" },
+        { "under-critical", "root-critical", "the trust anchor of its issuer has a critical extension that is not supported" },
+        { "under-no-sign", "root-no-sign", "certificate's issuer is unknown" }, /* keyUsage without keyCertSign: no authority */
+        { "under-no-ca", "root-no-ca", "certificate's issuer is unknown" }
+    };
+    memset(&in, 0, sizeof in);
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        in.chain = rows[i].chain;
+        in.store = rows[i].store;
+        v = judge(&in);
+        CHECK_EQ_STR(v.text, rows[i].text);
+    }
+}
+
+TEST(certificate_that_is_no_authority_vouches_for_itself_alone)
+{
+    /* root-no-ca has the key that signed the certificate, and the issuer's name: still it may not */
+    expect("under-no-ca", "root-no-ca", NULL, 0, "certificate's issuer is unknown");
+    expect("ec", "rsa", NULL, 0, "certificate's issuer is unknown");
+    expect("ec", "ec", NULL, 0, "");  /* trusted by itself, though its issuer is not */
+}
+
+TEST(without_anchors_the_text_says_so)
+{
+    trial in;
+    verdict v;
+    memset(&in, 0, sizeof in);
+    in.chain = "ec";
+    v = judge(&in);
+    CHECK_EQ_STR(v.text, "there are no trust anchors: set dial.anchors or dial.next_root");
+    CHECK_EQ_INT(v.code, BR_ERR_X509_NOT_TRUSTED);
+}
+
+TEST(store_is_walked_once_per_certificate_and_not_further_than_needed)
+{
+    trial in;
+    verdict v;
+    memset(&in, 0, sizeof in);
+    in.chain = "web inter-web";
+    in.store = "root-ec root-web root-rsa";
+    v = judge(&in);
+    CHECK_EQ_STR(v.text, "");
+    CHECK_EQ_INT(v.asked, 4 + 2); /* all three and the end for the leaf, then two */
+    in.chain = "expired";
+    v = judge(&in);
+    CHECK_EQ_INT(v.asked, 0);     /* a certificate that fails costs no walk */
+}
+
+TEST(store_with_things_in_it)
+{
+    static uint64_t memory[(VMC_TRUST_BYTES + VMC_TRUST_ROOT_BYTES) / 8u];
+    viamc_bytes leaf = kit_cert("ec");
+    vmc_tls_client_desc d;
+    kit_store store;
+    unsigned round;
+    for (round = 0; round < 3; round++) {
+        vmc_trust *tr;
+        const br_x509_class **ctx;
+        memset(&d, 0, sizeof d);
+        memset(&store, 0, sizeof store);
+        store.certs[0] = kit_cert("many-names");           /* 36 KB: answered NOMEM */
+        store.certs[1] = viamc_view("no certificate", 14);
+        store.certs[2] = viamc_view(NULL, 0);
+        store.certs[3] = kit_cert("root-ec");
+        store.count = round == 0 ? 4 : 3;
+        store.broken = round == 2 ? (viamc_err)VIAMC_ERR_IO : (viamc_err)VIAMC_OK;
+        d.next_root = kit_next_root;
+        d.next_root_user = &store;
+        d.unix_time = KIT_NOW;
+        d.trust = memory;
+        tr = vmc_trust_open(&d, NULL, 0);
+        ctx = &tr->vtable;
+        (*ctx)->start_chain(ctx, "robot.test");
+        (*ctx)->start_cert(ctx, (uint32_t)leaf.len);
+        (*ctx)->append(ctx, leaf.ptr, leaf.len);
+        (*ctx)->end_cert(ctx);
+        CHECK_EQ_INT((*ctx)->end_chain(ctx), round == 0 ? 0 : BR_ERR_X509_NOT_TRUSTED);
+        if (round == 1)
+            CHECK_EQ_STR(tr->what, "certificate's issuer is unknown");
+        if (round == 2)
+            CHECK_EQ_STR(tr->what, "the trust store cannot be read");
+    }
+}
+
+TEST(chains_longer_than_ten_are_refused)
+{
+    expect("ec root-ec root-ec root-ec root-ec root-ec root-ec root-ec root-ec root-ec", "root-rsa", NULL, 0,
+           "certificate's issuer is unknown");
+    expect("ec root-ec root-ec root-ec root-ec root-ec root-ec root-ec root-ec root-ec root-ec", "root-rsa", NULL, 0,
+           "chain of more than 10 certificates, or one of more than 65,535 octets");
+}
+
+TEST(certificates_of_64_kilobytes_are_refused)
+{
+    static uint64_t memory[VMC_TRUST_BYTES / 8u];
+    vmc_tls_client_desc d;
+    vmc_trust *tr;
+    const br_x509_class **ctx;
+    memset(&d, 0, sizeof d);
+    d.trust = memory;
+    d.unix_time = KIT_NOW;
+    tr = vmc_trust_open(&d, NULL, 0);
+    ctx = &tr->vtable;
+    (*ctx)->start_chain(ctx, NULL);
+    (*ctx)->start_cert(ctx, 65535);
+    CHECK_EQ_INT(tr->fail, 0);
+    (*ctx)->start_cert(ctx, 65536);
+    CHECK_EQ_INT(tr->fail, BR_ERR_X509_LIMIT_EXCEEDED);
+    (*ctx)->append(ctx, (const unsigned char *)"0", 1);
+    (*ctx)->end_cert(ctx);
+    CHECK_EQ_INT((*ctx)->end_chain(ctx), BR_ERR_X509_LIMIT_EXCEEDED);
+}
+
+TEST(pinned_keys)
+{
+    trial in;
+    verdict v;
+    size_t i;
+    static const struct { const char *chain, *pin, *name; } good[] = {
+        { "ec", "ec", "robot.test" }, { "rsa", "rsa", "robot.test" }, { "p384", "p384", "robot.test" },
+        { "expired", "ec", "robot.test" },      /* the same key: the rest is not looked at */
+        { "no-san", "ec", "1.2.3.4" }, { "self-authority", "ec", "other.test" }, { "v1", "ec", "robot.test" },
+        { "root-web", "root-web", "robot.test" }, { "many-names", "ec", "robot.test" }, { "ec rsa", "ec", "x.test" }
+    };
+    for (i = 0; i < TEST_COUNT(good); i++) {
+        size_t piece;
+        for (piece = 0; piece < 300; piece += 1 + piece / 4) {
+            memset(&in, 0, sizeof in);
+            in.chain = good[i].chain;
+            in.pin = good[i].pin;
+            in.name = good[i].name;
+            in.now = 1;
+            in.piece = piece;
+            v = judge(&in);
+            CHECK_EQ_STR(v.text, "");
+            CHECK_EQ_INT(v.code, 0);
+        }
+    }
+    in.piece = 0;
+    in.chain = "rsa ec"; /* the pinned key must be the server's own */
+    in.pin = "ec";
+    v = judge(&in);
+    CHECK_EQ_STR(v.text, "server's key is not the pinned one");
+    in.chain = "weak";
+    in.pin = "weak";
+    v = judge(&in);
+    CHECK_EQ_STR(v.text, "pinned key is of a kind or size that is not supported");
+    in.chain = "p521";
+    in.pin = "p521";
+    v = judge(&in);
+    CHECK_EQ_STR(v.text, "pinned key is of a kind or size that is not supported");
+    in.chain = "";
+    in.pin = "ec";
+    v = judge(&in);
+    CHECK_EQ_STR(v.text, "server sent no certificate");
+}
+
+TEST(pin_comes_before_anchors)
+{
+    trial in;
+    verdict v;
+    memset(&in, 0, sizeof in);
+    in.chain = "ec";
+    in.anchors = "root-ec";
+    in.pin = "rsa";
+    v = judge(&in);
+    CHECK_EQ_STR(v.text, "server's key is not the pinned one");
+}
+
+TEST(damaged_chains_are_never_believed)
+{
+    static uint64_t memory[VMC_TRUST_BYTES / 8u];
+    viamc_bytes certs[KIT_CHAIN];
+    viamc_anchor anchors[KIT_CHAIN];
+    unsigned i;
+    size_t n = kit_chain("web inter-web", certs);
+    (void)kit_anchors("root-web", anchors);
+    for (i = 0; i < 3000; i++) {
+        vmc_tls_client_desc d;
+        vmc_trust *tr;
+        const br_x509_class **ctx;
+        size_t which = test_rand_below((uint32_t)n), k;
+        uint32_t at = test_rand_below((uint32_t)certs[which].len);
+        uint8_t flip = (uint8_t)(1u << test_rand_below(8));
+        unsigned code;
+        memset(&d, 0, sizeof d);
+        d.trust = memory;
+        d.unix_time = KIT_NOW;
+        d.anchors = anchors;
+        d.anchor_count = 1;
+        tr = vmc_trust_open(&d, NULL, 0);
+        ctx = &tr->vtable;
+        (*ctx)->start_chain(ctx, "robot.test");
+        for (k = 0; k < n; k++) {
+            uint8_t *copy = (uint8_t *)malloc(certs[k].len);
+            REQUIRE(copy != NULL);
+            memcpy(copy, certs[k].ptr, certs[k].len);
+            if (k == which)
+                copy[at] ^= flip;
+            (*ctx)->start_cert(ctx, (uint32_t)certs[k].len);
+            (*ctx)->append(ctx, copy, certs[k].len);
+            (*ctx)->end_cert(ctx);
+            free(copy);
+        }
+        code = (*ctx)->end_chain(ctx);
+        if (code == 0) {
+            printf("  octet %u of certificate %u, bit %u\n", (unsigned)at, (unsigned)which, (unsigned)flip);
+            CHECK(code != 0);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    test_begin("trust", argc, argv);
+    RUN(dates_follow_the_calendar);
+    RUN(dates_before_1970_are_day_0);
+    RUN(dates_as_text);
+    RUN(clock_is_split_without_64_bit_division);
+    RUN(addresses_are_recognised);
+    RUN(other_texts_are_not_addresses);
+    RUN(addresses_with_any_octets_stay_inside);
+    RUN(dns_names);
+    if (!kit_certs())
+        test_die("cannot make certificates", "tests/certs/make.py");
+    RUN(certificate_is_read_the_same_in_any_pieces);
+    RUN(certificate_cut_short_is_not_complete);
+    RUN(certificate_with_more_behind_it_is_bad);
+    RUN(damaged_certificates_stay_inside);
+    RUN(arbitrary_octets_stay_inside);
+    RUN(certificate_of_65535_octets_is_the_longest);
+    RUN(private_keys_of_every_form);
+    RUN(private_keys_that_are_not_taken);
+    RUN(damaged_private_keys_stay_inside);
+    RUN(identity_needs_its_own_key);
+    RUN(good_chains);
+    RUN(anchor_is_found_wherever_it_is);
+    RUN(two_anchors_of_one_name);
+    RUN(names_of_servers);
+    RUN(dates_of_certificates);
+    RUN(purposes_of_certificates);
+    RUN(forms_of_certificates);
+    RUN(keys_and_signatures_of_certificates);
+    RUN(chains_that_lead_nowhere);
+    RUN(roots_of_a_store_are_looked_at);
+    RUN(certificate_that_is_no_authority_vouches_for_itself_alone);
+    RUN(without_anchors_the_text_says_so);
+    RUN(store_is_walked_once_per_certificate_and_not_further_than_needed);
+    RUN(store_with_things_in_it);
+    RUN(chains_longer_than_ten_are_refused);
+    RUN(certificates_of_64_kilobytes_are_refused);
+    RUN(pinned_keys);
+    RUN(pin_comes_before_anchors);
+    RUN(damaged_chains_are_never_believed);
+    return test_end();
+}

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""For test programs in Python: unittest with the closing line of tests/test.h.
+
+    import testing, unittest
+
+    class Merge(unittest.TestCase):
+        def test_something(self): ...
+
+    testing.main("amalgamate")
+
+`-v` and names of tests as arguments work as in unittest. A skip whose reason begins with "missing" is a failure in CI (tests/run.py).
+"""
+import pathlib
+import subprocess
+import sys
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def run(*command, **options):
+    """A command's exit code and everything that it printed."""
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=120, check=False, **options)
+    return done.returncode, done.stdout
+
+
+def write_tree(root, files):
+    """Makes files from a dict of path to text."""
+    for name, text in files.items():
+        path = pathlib.Path(root) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8"))
+
+
+def close(name, passed, failed, skipped):
+    """Prints the closing line and ends the program with the right exit code."""
+    print(f"{name}: {passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    sys.exit(1 if failed or passed + skipped == 0 else 0)
+
+
+def main(name):
+    """Runs the tests of the calling module."""
+    result = unittest.main(module="__main__", exit=False, argv=sys.argv).result
+    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    for test, reason in result.skipped:
+        print(f"skip {test.id().split('.', 1)[-1]}: {reason}")
+    close(name, result.testsRun - failed - len(result.skipped), failed, len(result.skipped))

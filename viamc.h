@@ -1,0 +1,14670 @@
+/* viamc.h: GENERATED from src/ by tools/amalgamate.py. Do not edit it: edit src/, then run `make amalgamate`. */
+/* SPDX-License-Identifier: MIT */
+/* viamc: talk to a Viam robot, or be one, from C99: gRPC over HTTP/2, TLS by BearSSL, safety sessions, in memory that you give it.
+ *
+ *     #define VIAMC_IMPLEMENTATION          in exactly one file
+ *     #include "viamc.h"
+ *
+ * A client is a block of memory, a port moves its bytes, viamc_poll does all the work there is and viamc_wait says when it wants to be
+ * called next, events say what happened. No threads, no heap, nothing blocks. Typed calls: viamc_proto.h. */
+#ifndef VIAMC_H
+#define VIAMC_H
+
+/* ---- src/base/config.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* base/config: compiler, options and every bound of the library, each with its name.
+ * Knows C99 only. No option changes a public struct or prototype. */
+#ifndef VIAMC_BASE_CONFIG_H
+#define VIAMC_BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define VIAMC_VERSION "0.1.0"
+#define VIAMC_API_VERSION "v0.1.601" /* version of the Viam API that viamc_proto.h is made from */
+
+/* ---- how the functions are declared ---- */
+#ifndef VIAMC_API
+#ifdef VIAMC_STATIC
+#if defined(__GNUC__)
+#define VIAMC_API static __attribute__((unused))
+#else
+#define VIAMC_API static
+#endif
+#else
+#define VIAMC_API
+#endif
+#endif
+
+#if defined(__GNUC__)
+#define VMC_FN static __attribute__((unused))
+#else
+#define VMC_FN static
+#endif
+
+/* All zero: every default. `viamc_dial_desc dial = VIAMC_ZERO;` */
+#ifdef __cplusplus
+#define VIAMC_ZERO {}
+#else
+#define VIAMC_ZERO {0}
+#endif
+
+/* A static assertion with a written name, for C99, C11 and C++11. */
+#if defined(__cplusplus)
+#define VMC_STATIC_ASSERT(name, cond) static_assert(cond, #name)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define VMC_STATIC_ASSERT(name, cond) _Static_assert(cond, #name)
+#else
+#define VMC_STATIC_ASSERT(name, cond) typedef char vmc_assert_##name[(cond) ? 1 : -1]
+#endif
+
+/* ---- replaceable library functions: the only four that the core needs ---- */
+#ifndef VIAMC_MEMCPY
+#define VIAMC_MEMCPY memcpy
+#endif
+#ifndef VIAMC_MEMMOVE
+#define VIAMC_MEMMOVE memmove
+#endif
+#ifndef VIAMC_MEMSET
+#define VIAMC_MEMSET memset
+#endif
+#ifndef VIAMC_MEMCMP
+#define VIAMC_MEMCMP memcmp
+#endif
+
+/* VIAMC_ASSERT(x): caller mistakes in debug builds; never reached by what a peer sends. */
+#ifndef VIAMC_ASSERT
+#define VIAMC_ASSERT(x) ((void)0)
+#endif
+
+/* ---- options: 0/1 or a number ---- */
+/* VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
+ * VIAMC_NO_SERVER  no server role                                  -10 KB
+ * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on a POSIX system they are there
+ * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
+ * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
+#ifndef VIAMC_CHECK
+#define VIAMC_CHECK 0
+#endif
+#if !defined(VIAMC_NO_POSIX) && !defined(__unix__) && !defined(__APPLE__)
+#define VIAMC_NO_POSIX
+#endif
+
+#ifdef VIAMC_NO_STRINGS
+#define VMC_TEXT(s) ""
+#else
+#define VMC_TEXT(s) s
+#endif
+
+/* ---- bounds: each can be set, each has a range check ---- */
+
+/* HPACK and HTTP/2 (RFC 7541, RFC 9113) */
+#ifndef VIAMC_MAX_CALLS
+#define VIAMC_MAX_CALLS 64u /* most calls of a client at once; handles have 8 bits of index */
+#endif
+#if VIAMC_MAX_CALLS < 1 || VIAMC_MAX_CALLS > 250
+#error "VIAMC_MAX_CALLS must be from 1 to 250"
+#endif
+#define VMC_H2_MAX_BLOCK_BYTES 65536u    /* encoded octets of one header block; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
+#define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
+#define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
+#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
+#define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
+#define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets and end, in a row, per connection */
+#define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PRIORITY, unknown, late RST...) since the last useful one */
+#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks of one stream */
+#define VMC_HPACK_ENCODER_ENTRIES 16u    /* fields that our encoder keeps in the peer's table */
+
+/* google.protobuf.Struct */
+#define VMC_STRUCT_MAX_DEPTH 16u /* nesting of Struct, ListValue and Value */
+
+/* Work */
+#define VMC_POLL_STEPS 64u /* reads or writes of one poll; the rest waits for the next */
+
+#endif
+/* ---- end of src/base/config.h ---- */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- src/base/core.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* base/core: results, views, the record of an error.
+ * Knows C99; knows nothing of networks and protocols. */
+#ifndef VIAMC_BASE_CORE_H
+#define VIAMC_BASE_CORE_H
+
+
+/* What a function answers. VIAMC_OK is 0; the range of a code says which reaction fits, `detail` of the error record what exactly. */
+typedef int16_t viamc_err;
+
+enum {
+    VIAMC_OK = 0,
+    /* 1-15: the caller. Fix the call. */
+    VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit */
+    VIAMC_ERR_STATE = 2,     /* not now (not connected, from inside a callback, after the end) */
+    VIAMC_ERR_NOMEM = 3,     /* the memory given is too small; detail: the bytes needed */
+    VIAMC_ERR_BUSY = 4,      /* all calls in use, or a Stop of this resource is under way; try again after an event */
+    VIAMC_ERR_NOT_FOUND = 5, /* no such name */
+    VIAMC_ERR_SINK = 6,      /* a sink refused a piece */
+    VIAMC_ERR_ENTROPY = 7,   /* no random bytes to be had: nothing starts */
+    VIAMC_WAIT = 15,         /* not an error: not yet, ask again */
+    /* 16-31: the link. detail: the port's own number (errno). Reconnect. */
+    VIAMC_ERR_CLOSED = 16,   /* the peer closed the connection */
+    VIAMC_ERR_TIMEOUT = 17,  /* a deadline passed */
+    VIAMC_ERR_DNS = 18,      /* the name has no address */
+    VIAMC_ERR_IO = 19,       /* the port failed */
+    VIAMC_ERR_REFUSED = 20,  /* nobody listens there */
+    /* 32-47: TLS. detail: BR_ERR_* or 256 + alert. Check trust, name and clock. */
+    VIAMC_ERR_TLS = 32,
+    VIAMC_ERR_TLS_PLAINTEXT = 33, /* the peer does not speak TLS */
+    VIAMC_ERR_TLS_CERT = 34,      /* certificate refused */
+    VIAMC_ERR_TLS_ALPN = 35,      /* the peer did not choose h2 */
+    VIAMC_ERR_TLS_RECORD = 36,    /* a record larger than the input buffer; detail: the buffer */
+    /* 48-63: HTTP/2. detail: the code of RFC 9113 section 7. Reconnect. */
+    VIAMC_ERR_H2 = 48,        /* the peer broke the protocol; detail: the code that it was told */
+    VIAMC_ERR_H2_GOAWAY = 49, /* the peer said goodbye; detail: its code */
+    /* 64-79: RPC. detail: gRPC status, text in the record. */
+    VIAMC_ERR_RPC = 64,     /* a call ended with a status other than OK */
+    VIAMC_ERR_AUTH = 65,    /* the robot refused the credentials */
+    VIAMC_ERR_SESSION = 66, /* the safety session is lost */
+    VIAMC_ERR_MESSAGE = 67, /* a message could not be decoded or encoded */
+    VIAMC_ERR_INSECURE = 68 /* the robot is plaintext and that was not accepted */
+};
+
+/* gRPC status codes (gRPC, statuscodes). */
+enum {
+    VIAMC_CANCELLED = 1,
+    VIAMC_UNKNOWN = 2,
+    VIAMC_INVALID_ARGUMENT = 3,
+    VIAMC_DEADLINE_EXCEEDED = 4,
+    VIAMC_NOT_FOUND = 5,
+    VIAMC_ALREADY_EXISTS = 6,
+    VIAMC_PERMISSION_DENIED = 7,
+    VIAMC_RESOURCE_EXHAUSTED = 8,
+    VIAMC_FAILED_PRECONDITION = 9,
+    VIAMC_ABORTED = 10,
+    VIAMC_OUT_OF_RANGE = 11,
+    VIAMC_UNIMPLEMENTED = 12,
+    VIAMC_INTERNAL = 13,
+    VIAMC_UNAVAILABLE = 14,
+    VIAMC_DATA_LOSS = 15,
+    VIAMC_UNAUTHENTICATED = 16
+};
+
+/* Octets somewhere else: pointer and length, never terminated. Whose they are and for how long says each function. */
+typedef struct viamc_bytes {
+    const uint8_t *ptr;
+    size_t len;
+} viamc_bytes;
+
+/* The same for text, UTF-8. */
+typedef struct viamc_str {
+    const char *ptr;
+    size_t len;
+} viamc_str;
+
+/* printf("%.*s", VIAMC_ARG(str)) */
+#define VIAMC_ARG(s) (int)(s).len, (s).ptr
+
+/* What went wrong: the first cause within its scope (call, connection, client). */
+typedef struct viamc_error {
+    viamc_err code;
+    uint32_t detail;    /* by the range of the code */
+    const char *where;  /* constant: "dial", "TLS", "HTTP/2", "auth", "session" */
+    const char *what;   /* constant text, "" with VIAMC_NO_STRINGS */
+} viamc_error;
+
+/* Makes a view of n octets at ptr; nothing is copied. */
+VIAMC_API viamc_bytes viamc_view(const void *ptr, size_t n);
+
+/* Makes a view of a terminated string; NULL gives an empty view. */
+VIAMC_API viamc_str viamc_text(const char *s);
+
+/* True if both texts are the same. */
+VIAMC_API bool viamc_str_eq(viamc_str a, viamc_str b);
+
+/* "0.1.0" */
+VIAMC_API const char *viamc_version(void);
+
+/* The name of a code: "NOMEM", "TLS_CERT"; "?" for an unknown one. Constant. */
+VIAMC_API const char *viamc_err_name(viamc_err err);
+
+/* The name of a gRPC status: "UNAVAILABLE"; "OK" for 0, "?" above 16. Constant. */
+VIAMC_API const char *viamc_status_name(uint32_t status);
+
+#endif
+/* ---- end of src/base/core.h ---- */
+/* ---- src/base/time.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* base/time: milliseconds that may wrap. Knows no clock: time is handed in. */
+#ifndef VIAMC_BASE_TIME_H
+#define VIAMC_BASE_TIME_H
+
+
+/* Milliseconds of any monotonic clock. May wrap: only differences below 2^31 are used. */
+typedef uint32_t viamc_ms;
+
+#define VIAMC_OFF 0xfffffffeu     /* in a desc: never, where 0 would mean the default */
+#define VIAMC_FOREVER 0xffffffffu /* in a desc or as a wait: no limit */
+
+#endif
+/* ---- end of src/base/time.h ---- */
+/* ---- src/base/log.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* base/log: one callback for transitions and failures. Never keys, tokens or payload; no printf. */
+#ifndef VIAMC_BASE_LOG_H
+#define VIAMC_BASE_LOG_H
+
+
+enum { VIAMC_LOG_ERROR = 1, VIAMC_LOG_WARN = 2, VIAMC_LOG_INFO = 3, VIAMC_LOG_DEBUG = 4 };
+
+/* One line of log. Texts are constants, "" with VIAMC_NO_STRINGS. */
+typedef struct viamc_log_item {
+    uint8_t level;    /* VIAMC_LOG_* */
+    const char *part; /* "dial", "h2": the part that speaks */
+    const char *text; /* what happened */
+    uint32_t a, b;    /* two numbers that belong to the text: state, code, milliseconds */
+} viamc_log_item;
+
+/* Called from poll and from the functions that start something; may call nothing of viamc on that client. */
+typedef void (*viamc_log_fn)(void *user, const viamc_log_item *item);
+
+/* A logger: kept by value in descs. fn NULL: silent. */
+typedef struct viamc_log {
+    viamc_log_fn fn;
+    void *user;
+} viamc_log;
+
+#endif
+/* ---- end of src/base/log.h ---- */
+/* ---- src/base/port.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* base/port: what viamc asks of the world: bytes out, bytes in, random bytes.
+ * Ports are leaves (sockets, UART, lwIP, memory); everything above knows only this. */
+#ifndef VIAMC_BASE_PORT_H
+#define VIAMC_BASE_PORT_H
+
+
+/* Where a peer comes from, as text: "10.0.0.9:51544", "unix". Terminated. */
+typedef struct viamc_addr {
+    char text[56];
+} viamc_addr;
+
+/* A port. None of the functions blocks; each is called from poll only; `user` is the pointer of the desc.
+ * conn: 0 for a client; a server counts its peers from 0. */
+typedef struct viamc_port {
+    /* Starts or goes on opening a connection. OK: open. WAIT: not yet, called again at the next poll. Else an error (DNS, REFUSED, IO, TIMEOUT).
+     * host: terminated, without brackets; "unix:/path" for a unix socket, then port is 0. NULL on servers. */
+    viamc_err (*open)(void *user, unsigned conn, const char *host, uint16_t port);
+    /* Reads what is there, at most cap octets. OK and *len 0: nothing now. CLOSED: the peer ended the stream. */
+    viamc_err (*read)(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len);
+    /* Writes what fits. OK and *done 0: later. */
+    viamc_err (*write)(void *user, unsigned conn, const uint8_t *buf, size_t len, size_t *done);
+    /* Ends the connection, also one that open has not finished. Must be harmless when called twice. */
+    void (*close)(void *user, unsigned conn);
+    /* Fills out with len unpredictable octets, or answers an error: then nothing starts. */
+    viamc_err (*random)(void *user, uint8_t *out, size_t len);
+    /* Takes a waiting connection as number conn. OK, WAIT (nobody there) or an error. NULL on clients. */
+    viamc_err (*accept)(void *user, unsigned conn, viamc_addr *peer);
+} viamc_port;
+
+/* What a caller of poll may wait for. */
+#define VIAMC_WANT_READ 1u
+#define VIAMC_WANT_WRITE 2u
+
+/* How long the caller may sleep and what should wake it. */
+typedef struct viamc_wait_hint {
+    uint32_t ms;  /* at most, VIAMC_FOREVER: until a byte comes */
+    uint8_t want; /* VIAMC_WANT_READ, VIAMC_WANT_WRITE or both */
+} viamc_wait_hint;
+
+#endif
+/* ---- end of src/base/port.h ---- */
+/* ---- src/codec/struct.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/struct: google.protobuf.Struct, the form of readings, `extra` and DoCommand: read in place, written into the caller's buffer.
+ * Knows the wire format; knows nothing of calls and robots. */
+#ifndef VIAMC_CODEC_STRUCT_H
+#define VIAMC_CODEC_STRUCT_H
+
+
+/* What a value is. All numbers are doubles: whole ones above 2^53 lose digits. */
+enum {
+    VIAMC_NULL = 0,   /* also a value that the peer left empty */
+    VIAMC_NUMBER = 1, /* value.number */
+    VIAMC_STRING = 2, /* value.text */
+    VIAMC_BOOL = 3,   /* value.boolean */
+    VIAMC_STRUCT = 4, /* value.fields */
+    VIAMC_LIST = 5    /* value.list */
+};
+
+/* A walk over the fields of a Struct, or over a map<string, Value> such as sensor readings. Holds a view of the encoded bytes and
+ * nothing else: copy it to walk again. Struct and lists may lie in one another VMC_STRUCT_MAX_DEPTH deep, the outermost counted. */
+typedef struct viamc_fields {
+    viamc_bytes rest; /* encoded fields that are still to come */
+    viamc_err err;    /* OK, or MESSAGE: the walk ended early, the bytes are malformed or too deep */
+    uint8_t depth;    /* 1 for the outermost */
+} viamc_fields;
+
+/* A walk over the values of a list. */
+typedef struct viamc_values {
+    viamc_bytes rest;
+    viamc_err err;
+    uint8_t depth;
+} viamc_values;
+
+/* One value. Only the member that belongs to `kind` holds something, the others are zero or empty. Text and walks are views of the
+ * encoded bytes and live as long as these. */
+typedef struct viamc_value {
+    uint8_t kind; /* VIAMC_NULL to VIAMC_LIST */
+    bool boolean;
+    double number;
+    viamc_str text; /* as the peer sent it; UTF-8 is not checked */
+    viamc_fields fields;
+    viamc_values list;
+} viamc_value;
+
+/* Builds a Struct. Members are viamc's, except that `len` may be read after viamc_struct_end. */
+typedef struct viamc_struct_writer {
+    uint8_t *ptr;
+    size_t cap;
+    size_t len; /* octets written, or with NOMEM the octets that would have been needed */
+    viamc_err err;
+    uint8_t depth;  /* nested ones that are open */
+    uint32_t lists; /* a bit for each of them: it is a list */
+    size_t entry[VMC_STRUCT_MAX_DEPTH]; /* where its map entry starts, 0 inside a list */
+    size_t start[VMC_STRUCT_MAX_DEPTH]; /* where its content starts */
+} viamc_struct_writer;
+
+/* Starts a walk over an encoded Struct or map<string, Value>.
+ *   encoded  view: stays where it is as long as the walk and its values are used
+ * Allowed:  always. Nothing is read yet. */
+VIAMC_API viamc_fields viamc_struct_fields(viamc_bytes encoded);
+
+/* Reads the next field.
+ *   fields  moved on by one
+ *   key     out: view of its key; not unique: of equal keys the last one counts
+ *   value   out: its value
+ * Allowed:  always.
+ * Returns:  true; false at the end, and then key and value are empty. fields->err tells whether the end was a good one. */
+VIAMC_API bool viamc_struct_next(viamc_fields *fields, viamc_str *key, viamc_value *value);
+
+/* Reads the next value of a list.
+ *   list   moved on by one
+ *   value  out
+ * Allowed:  always.
+ * Returns:  true; false at the end, and then value is null. list->err tells whether the end was a good one. */
+VIAMC_API bool viamc_list_next(viamc_values *list, viamc_value *value);
+
+/* Finds a field by its key among those still to come; of equal keys the last one.
+ *   fields  not moved
+ *   key     terminated
+ *   value   out: null unless OK
+ * Allowed:  always. Takes time in proportion to the bytes.
+ * Returns:  OK; NOT_FOUND; MESSAGE (malformed or too deep, wherever that is on this level) */
+VIAMC_API viamc_err viamc_struct_find(const viamc_fields *fields, const char *key, viamc_value *value);
+
+/* Checks a whole encoded Struct, so that no walk over it can fail later.
+ *   encoded  looked at only
+ * Allowed:  always. Takes time in proportion to the bytes, and no recursion.
+ * Returns:  OK; MESSAGE (malformed, or deeper than VMC_STRUCT_MAX_DEPTH) */
+VIAMC_API viamc_err viamc_struct_check(viamc_bytes encoded);
+
+/* Begins a Struct.
+ *   w    the caller's, all of it is set
+ *   buf  lent until viamc_struct_end; NULL to measure: viamc_struct_end then answers NOMEM and w->len is the need
+ *   cap  octets of buf
+ * Allowed:  always. The functions below keep the first mistake for viamc_struct_end. */
+VIAMC_API void viamc_struct_begin(viamc_struct_writer *w, void *buf, size_t cap);
+
+/* Adds a number, a bool or a null.
+ *   key  copied, terminated; NULL exactly inside a list
+ * Allowed:  between begin and end. */
+VIAMC_API void viamc_struct_number(viamc_struct_writer *w, const char *key, double number);
+VIAMC_API void viamc_struct_bool(viamc_struct_writer *w, const char *key, bool boolean);
+VIAMC_API void viamc_struct_null(viamc_struct_writer *w, const char *key);
+
+/* Adds a text: terminated, or a view.
+ *   key           copied, terminated; NULL exactly inside a list
+ *   string, text  copied; UTF-8, peers refuse anything else
+ * Allowed:  between begin and end. */
+VIAMC_API void viamc_struct_string(viamc_struct_writer *w, const char *key, const char *string);
+VIAMC_API void viamc_struct_text(viamc_struct_writer *w, const char *key, viamc_str text);
+
+/* Opens a Struct or a list inside; what follows goes into it until viamc_struct_close.
+ *   key  copied, terminated; NULL exactly inside a list
+ * Allowed:  between begin and end, VMC_STRUCT_MAX_DEPTH - 1 times in one another. */
+VIAMC_API void viamc_struct_open_struct(viamc_struct_writer *w, const char *key);
+VIAMC_API void viamc_struct_open_list(viamc_struct_writer *w, const char *key);
+
+/* Closes what was opened last.
+ * Allowed:  once for each open. */
+VIAMC_API void viamc_struct_close(viamc_struct_writer *w);
+
+/* Ends the Struct.
+ *   encoded  out: view of the caller's buffer; empty unless OK
+ * Allowed:  once. The buffer is the caller's again.
+ * Returns:  OK; NOMEM (w->len = bytes needed); ARG (key missing, key inside a list, too deep); STATE (open and close do not match) */
+VIAMC_API viamc_err viamc_struct_end(viamc_struct_writer *w, viamc_bytes *encoded);
+
+#endif
+/* ---- end of src/codec/struct.h ---- */
+/* ---- src/ports/posix.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/posix: sockets, names, trust store, clock and random octets of a POSIX system, none of which blocks.
+ * Knows base/port and the codecs dns and pem; knows nothing of what is sent. */
+#ifndef VIAMC_PORTS_POSIX_H
+#define VIAMC_PORTS_POSIX_H
+
+
+#ifndef VIAMC_NO_POSIX
+
+/* Numbers for viamc_posix_errno beside those of the connections. */
+enum { VIAMC_POSIX_CONNS = 16, VIAMC_POSIX_LISTENER = 16, VIAMC_POSIX_ROOTS = 17 };
+
+#define VMC_POSIX_NAME_BYTES 256u /* a host name (at most 253 octets), a unix path or a scope id with its address, terminated */
+#define VMC_POSIX_IPS 8u          /* addresses tried for one name */
+#define VMC_POSIX_SERVERS 3u      /* nameservers asked, as resolv.conf(5) has them */
+#define VMC_POSIX_KNOWN 2u        /* names whose last good address is kept */
+#define VMC_POSIX_PEM_BYTES 1024u /* of the trust store read at once */
+
+/* An address: 4 or 16 octets; none: a unix socket, whose path is the name dialled. */
+typedef struct vmc_posix_ip {
+    uint8_t octets[16];
+    uint8_t len;
+    uint32_t scope; /* of a link-local address: number of the interface */
+} vmc_posix_ip;
+
+typedef struct vmc_posix_conn {
+    int fd;       /* -1: none */
+    int error;    /* last errno */
+    bool blocked; /* the last write did not fit */
+} vmc_posix_conn;
+
+/* Name to addresses: ip[0..count), in the order of trying. */
+typedef struct vmc_posix_lookup {
+    vmc_posix_ip ip[VMC_POSIX_IPS];
+    vmc_posix_ip server[VMC_POSIX_SERVERS];
+    uint8_t count, servers;
+    uint8_t tries;   /* queries sent so far, over all servers */
+    uint8_t heard;   /* bits of the questions (A, AAAA) that are answered for good */
+    uint8_t refused; /* bits of those that the present server cannot answer */
+    bool asked;      /* the addresses came from a server: worth keeping */
+    int fd;          /* UDP socket to the present server, -1: none */
+    int error;       /* 0: the servers know no such name */
+    uint16_t id[2];
+    viamc_ms again;  /* when the next server has its turn */
+} vmc_posix_lookup;
+
+/* The one connection that is being opened; others wait for it. */
+typedef struct vmc_posix_dial {
+    char name[VMC_POSIX_NAME_BYTES];
+    uint16_t port;
+    uint8_t state;   /* VMC_POSIX_IDLE ... */
+    uint8_t started; /* addresses tried so far */
+    unsigned conn;
+    int fd[VMC_POSIX_IPS]; /* attempts under way, -1: none */
+    int error;             /* of the attempt that failed most tellingly */
+    viamc_ms next;         /* when the next address has its turn */
+} vmc_posix_dial;
+
+typedef struct vmc_posix_known {
+    char name[VMC_POSIX_NAME_BYTES];
+    vmc_posix_ip ip;
+} vmc_posix_known;
+
+/* The trust store while it is read; its file is conn[VIAMC_POSIX_ROOTS].fd. */
+typedef struct vmc_posix_roots {
+    void *folder;         /* DIR, NULL: a single file */
+    uint32_t next;        /* number of the certificate that comes next */
+    uint32_t folder_next; /* of SSL_CERT_DIR's list */
+    uint32_t total;       /* octets read so far */
+    uint16_t at, len;     /* of buf: read, filled */
+    uint8_t buf[VMC_POSIX_PEM_BYTES];
+} vmc_posix_roots;
+
+/* A port to the system: the sockets of one client or of one server, up to 16 connections. Of fixed size, kept where it is (stack or
+ * static) until viamc_posix_close; belongs to one thread at a time. The first members may be set between init and use. */
+typedef struct viamc_posix {
+    const char *hosts_file;   /* kept; default: /etc/hosts */
+    const char *resolv_file;  /* kept; default: /etc/resolv.conf */
+    const char *nameserver;   /* kept; numeric address of the only server to ask; default NULL: those of resolv_file */
+    uint16_t nameserver_port; /* default: 53 */
+    viamc_ms dns_timeout_ms;  /* wait for each server's answer; default: 1000 */
+    void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
+    char text[160];           /* likewise: what the last one of them has to say */
+    /* from here on private */
+    vmc_posix_conn conn[VIAMC_POSIX_CONNS + 2];
+    bool knocked; /* somebody waits at the listener, and the server was told */
+    uint8_t known_next;
+    vmc_posix_known known[VMC_POSIX_KNOWN];
+    vmc_posix_lookup lookup;
+    vmc_posix_dial dial;
+    vmc_posix_roots roots;
+} viamc_posix;
+
+/* Sets the defaults; no socket is opened yet.
+ * Allowed:  on memory of any content, but not on a port in use: that one is closed first. */
+VIAMC_API void viamc_posix_init(viamc_posix *p);
+
+/* Closes every socket and file and removes the unix socket that was listened on. The port can be used again.
+ * Allowed:  any time after viamc_posix_init, also twice. */
+VIAMC_API void viamc_posix_close(viamc_posix *p);
+
+/* The functions for viamc_client_desc.port; the user pointer is the viamc_posix. Constant. */
+VIAMC_API const viamc_port *viamc_posix_port(void);
+
+/* The functions for a server's desc; the user pointer is a viamc_posix that listens. Constant. */
+VIAMC_API const viamc_port *viamc_posix_server_port(void);
+
+/* Milliseconds of the monotonic clock: the time that polls want. */
+VIAMC_API viamc_ms viamc_posix_now(void);
+
+/* Seconds since 1970-01-01, 0 if the clock cannot be read: the time that certificates are judged by. */
+VIAMC_API uint64_t viamc_posix_unix_time(void);
+
+/* Listens for connections.
+ *   address  copied, "HOST:PORT" (HOST empty: all interfaces; else numeric, "[v6]" or a name of the hosts file; PORT 0: any
+ *            free one) or "unix:/path" (a socket that nobody listens on any more is replaced)
+ * Allowed:  once until viamc_posix_close. Never blocks.
+ * Returns:  OK; ARG (no such form of address); STATE (listens already); DNS (name unknown); IO (viamc_posix_errno of
+ *           VIAMC_POSIX_LISTENER says why: EADDRINUSE, EACCES, ...) */
+VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
+
+/* The address that is listened on: "127.0.0.1:8080", "[::]:8080", "unix:/path".
+ *   buf  out: terminated text; 120 octets are always enough
+ * Returns:  OK; STATE (does not listen); NOMEM (cap too small) */
+VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap);
+
+/* The system's reason (errno) for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS.
+ * After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
+VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn);
+
+/* Reads one certificate of the trust store: SSL_CERT_FILE, else the folders of SSL_CERT_DIR, else the system's usual file or
+ * folder. Asked for with index 0, 1, 2 ... the store is read once from start to end; a smaller index starts again. Certificates
+ * longer than cap and what is no certificate are passed over.
+ *   user  the viamc_posix
+ *   der   lent, out: the certificate
+ * Allowed:  from dial.next_root, or on a port of one's own.
+ * Returns:  OK; NOT_FOUND (no more); IO (cannot be read: see viamc_posix_errno of VIAMC_POSIX_ROOTS, viamc_posix_roots_path) */
+VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *der, size_t cap, size_t *len);
+
+/* Where the trust store is, for messages: "/etc/ssl/certs/ca-certificates.crt". Valid until the environment is changed. */
+VIAMC_API const char *viamc_posix_roots_path(void);
+
+/* Sleeps until one of the sockets is ready, the time is over or a signal comes. Wakes by itself for the port's own work: answers
+ * and time limits of names and of connections that are being opened.
+ *   wait  from viamc_wait or viamc_server_wait; not changed
+ * Returns:  OK; IO (poll(2) failed) */
+VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wait);
+
+#endif
+#endif
+/* ---- end of src/ports/posix.h ---- */
+/* ---- src/tls/trust.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* tls/trust: whom a client trusts: public types of descs.
+ * Knows octets; knows nothing of the TLS engine. Is there in every build, so that no option changes a desc. */
+#ifndef VIAMC_TLS_TRUST_H
+#define VIAMC_TLS_TRUST_H
+
+
+enum { VIAMC_KEY_RSA = 1, VIAMC_KEY_EC = 2 };         /* kind of a public key */
+enum { VIAMC_CURVE_P256 = 23, VIAMC_CURVE_P384 = 24 }; /* RFC 8422 5.1.1 */
+
+/* A trust anchor: the name and the key of a certificate authority. Boards have a const array of them, made by tools/anchor.py. */
+typedef struct viamc_anchor {
+    viamc_bytes dn;      /* kept: the subject's Name as DER, with its SEQUENCE */
+    uint8_t key_type;    /* VIAMC_KEY_RSA or VIAMC_KEY_EC */
+    uint8_t curve;       /* VIAMC_CURVE_* of an EC key */
+    uint8_t ca;          /* 1: an authority; 0: vouches for the server with this very key and for nobody else */
+    viamc_bytes n, e;    /* kept: RSA modulus and exponent, big-endian */
+    viamc_bytes q;       /* kept: EC point, uncompressed */
+    uint32_t from_day;   /* first and last day of validity, days since 1970-01-01 UTC; 0: not limited */
+    uint32_t until_day;
+} viamc_anchor;
+
+/* Gives certificate number index of a trust store as DER. Called while a server's chain is checked, in rising order from 0, and again
+ * from 0 for the next certificate of the chain; so the store is never in memory as a whole.
+ *   der, cap  lent: where the certificate goes
+ *   len       out: octets written
+ * Returns:  OK; NOT_FOUND (no such index: the end); NOMEM (this one is larger than cap: it is skipped); else the check fails.
+ * Called from: poll. May not call viamc on the same client. */
+typedef viamc_err (*viamc_next_root_fn)(void *user, unsigned index, uint8_t *der, size_t cap, size_t *len);
+
+/* ---- sizes that the memory macros need, also where there is no BearSSL to ask; proven in tls_impl.h ---- */
+#define VMC_TLS_IN_MIN 837u        /* input buffer: 512 octets of plaintext and 325 of overhead, the least that BearSSL takes */
+#define VMC_TLS_IN_MAX 16709u      /* input buffer in which every record fits: 16,384 + 325 */
+#define VMC_TLS_OUT_MIN 597u       /* output buffer: 512 octets of plaintext and 85 of overhead */
+#define VMC_TLS_OUT_MAX 16469u     /* 16,384 + 85 */
+#define VMC_TLS_SEED_MIN 32u       /* octets of seed */
+#define VMC_TRUST_ROOT_BYTES 4096u /* one root certificate of a store; the largest of Debian's 144 has 2,007 octets */
+#if UINTPTR_MAX > 0xffffffffu
+#define VMC_TLS_CLIENT_BYTES 3904u
+#define VMC_TLS_SERVER_BYTES 4320u
+#define VMC_TRUST_BYTES 3568u /* without room for a root */
+#else
+#define VMC_TLS_CLIENT_BYTES 3520u
+#define VMC_TLS_SERVER_BYTES 3904u
+#define VMC_TRUST_BYTES 3360u
+#endif
+
+#endif
+/* ---- end of src/tls/trust.h ---- */
+/* ---- src/call/call.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* call/call: what a call is to its caller: options, handle, events. Knows nothing of HTTP/2, sockets and robots. */
+#ifndef VIAMC_CALL_CALL_H
+#define VIAMC_CALL_CALL_H
+
+
+/* A running call: 8 bits of index, 24 of generation. 0 is never valid. */
+typedef uint32_t viamc_call;
+
+/* viamc_method.flags */
+#define VIAMC_M_CLIENT_STREAM 0x01u /* the caller sends any number of messages */
+#define VIAMC_M_SERVER_STREAM 0x02u /* the robot sends any number of messages */
+#define VIAMC_M_MONITORED 0x04u     /* moves something and carries the session (safety_heartbeat_monitored) */
+#define VIAMC_M_MOVES 0x08u         /* moves something, but is not monitored: gantry Home */
+#define VIAMC_M_SETPOINT 0x10u      /* only the newest value matters: opts.replace is allowed */
+#define VIAMC_M_STOP 0x20u          /* ends motion of the resource named in field 1 */
+#define VIAMC_M_STOP_ALL 0x40u      /* ends motion of every resource */
+#define VIAMC_M_EXTRA 0x80u         /* field 99 is `extra`, a Struct: opts.extra is allowed */
+
+/* A method of a service: constants of viamc_proto.h, or one's own. Kept as long as a call of it runs. */
+typedef struct viamc_method {
+    const char *path;    /* "/package.Service/Method" */
+    const void *request; /* nanopb descriptors, for viamc_proto.h; the core does not look at them */
+    const void *reply;
+    uint8_t flags;       /* VIAMC_M_* */
+} viamc_method;
+
+/* One field of metadata. Names are lower case; the value of a name that ends in -bin is octets, base64 on the wire. */
+typedef struct viamc_metadata {
+    viamc_str name;
+    viamc_bytes value;
+} viamc_metadata;
+
+/* A piece of a large message on its way to a sink. */
+typedef struct viamc_piece {
+    const char *path;  /* field that the octets belong to; NULL: octets of the encoded message */
+    viamc_bytes bytes; /* view during the call of the sink */
+    uint32_t offset;   /* of the first octet */
+    uint32_t total;    /* octets in all */
+} viamc_piece;
+
+/* Takes a piece. Called from poll; may not call viamc on that client (STATE).
+ * Returns OK: taken. WAIT: nothing taken, the piece comes again at a later poll. Else the call is cancelled with this error. */
+typedef viamc_err (*viamc_sink_fn)(void *user, const viamc_piece *piece);
+
+/* Options of one call. Zero means default; copied when the call starts. */
+typedef struct viamc_opts {
+    uint32_t guard;         /* leave 0: catches an uninitialised struct */
+    viamc_ms timeout_ms;    /* 0: 5 s for unary calls that move nothing, none for the others; VIAMC_FOREVER: none */
+    const viamc_metadata *metadata; /* kept until DONE: metadata_count fields to send */
+    size_t metadata_count;
+    viamc_bytes extra;      /* copied: an encoded Struct, sent as field 99; ARG where the method has none */
+    uint8_t *into;          /* lent until DONE: room for a reply larger than a slot */
+    size_t into_cap;
+    viamc_sink_fn sink;     /* takes messages larger than a slot piece by piece */
+    void *sink_user;
+    uint8_t *metadata_into; /* lent until DONE was pulled: room for the reply's metadata, read with viamc_event_metadata */
+    size_t metadata_cap;
+    void *user;             /* handed back in every event of the call */
+    uint8_t stream;         /* raw calls: VIAMC_M_CLIENT_STREAM, VIAMC_M_SERVER_STREAM or both; 0 unary. Methods know theirs */
+    bool keep;              /* the request's octets stay where they are, kept until DONE, instead of being copied */
+    bool replace;           /* setpoint: newest value only (VIAMC_M_SETPOINT methods, else ARG) */
+    bool reads_only;        /* raw calls: moves nothing, so no session is needed */
+    uint32_t guard_end;     /* leave 0 */
+} viamc_opts;
+
+/* viamc_event.ran: whether the robot may have run the call. */
+enum {
+    VIAMC_NOT_RUN = 1, /* certainly not: it never left, or the robot refused it unread */
+    VIAMC_MAYBE = 2,   /* lost, cancelled or late: nobody knows */
+    VIAMC_ANSWERED = 3 /* the robot answered with a status */
+};
+
+/* viamc_event.kind, in the order in which they can come */
+enum {
+    VIAMC_EV_READY = 1,      /* connected and authenticated: calls may start */
+    VIAMC_EV_MESSAGE = 2,    /* call: one message of a stream: msg */
+    VIAMC_EV_WRITABLE = 3,   /* call: everything sent so far is on its way, the next message may be sent */
+    VIAMC_EV_DONE = 4,       /* call: over: status, text, ran, msg (unary reply); its handle is invalid from now on */
+    VIAMC_EV_STARVED = 5,    /* the heartbeat left late_ms after it was due: poll more often */
+    VIAMC_EV_UNPROTECTED = 6, /* this robot has no sessions: it will not stop when this program dies */
+    VIAMC_EV_SESSION_LOST = 7, /* the safety session ended on the robot, which stopped what it moved: error */
+    VIAMC_EV_LOST = 8        /* connection lost: error; next try in retry_ms. Nothing of the old connection follows */
+};
+
+/* What happened. Views last until the next poll of that client. */
+typedef struct viamc_event {
+    uint8_t kind;        /* VIAMC_EV_* */
+    uint8_t ran;         /* DONE: VIAMC_NOT_RUN, VIAMC_MAYBE, VIAMC_ANSWERED */
+    bool unconfirmed;    /* DONE of a Stop: a motion call before it ended by time alone (see "Stop" in README) */
+    bool text_cut;       /* text did not fit and was cut */
+    uint32_t status;     /* DONE: gRPC status */
+    viamc_call call;     /* MESSAGE, WRITABLE, DONE */
+    void *user;          /* opts.user of that call */
+    const viamc_method *method; /* of that call; NULL for raw calls */
+    const char *path;
+    viamc_bytes msg;     /* MESSAGE, DONE: view */
+    viamc_str text;      /* DONE: the robot's own words, view */
+    viamc_bytes metadata; /* MESSAGE, DONE: what came into opts.metadata_into so far */
+    viamc_error error;   /* LOST, SESSION_LOST; DONE: code RPC and the status as detail, OK if the status is OK */
+    uint32_t retry_ms;   /* LOST: ms to the next try, VIAMC_FOREVER: there is none */
+    uint32_t late_ms;    /* STARVED */
+} viamc_event;
+
+/* Walks the metadata of an event: *at starts at 0. name and value are views into the lent buffer;
+ * values of names that end in -bin are still base64. False at the end. */
+VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str *name, viamc_bytes *value);
+
+#endif
+/* ---- end of src/call/call.h ---- */
+/* ---- src/client/client.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/client: a connection to a robot: memory, dialling, polling, calls, events. */
+#ifndef VIAMC_CLIENT_CLIENT_H
+#define VIAMC_CLIENT_CLIENT_H
+
+
+/* One robot as its program sees it. Lives in one block of the caller's memory; two clients in two blocks are independent.
+ * Belongs to one thread at a time. */
+typedef struct viamc_client viamc_client;
+
+enum { VIAMC_HOST = 0, VIAMC_BOARD = 1 }; /* viamc_client_desc.profile: which defaults, which ciphers first */
+
+/* How a client's memory is divided. Zero means default; copied by viamc_client_init. Defaults: host / board. */
+typedef struct viamc_client_desc {
+    uint32_t guard;          /* leave 0: catches an uninitialised struct */
+    const viamc_port *port;  /* kept: moves the bytes; required */
+    void *port_user;         /* kept: handed to the port */
+    uint8_t profile;         /* VIAMC_HOST or VIAMC_BOARD */
+    uint8_t max_calls;       /* calls at once; 4 / 4 */
+    bool no_tls;             /* never TLS: no memory for it; dial.insecure is needed then */
+    uint32_t rx_bytes;       /* the one buffer for replies larger than a slot; 0: none */
+    uint32_t slot_bytes;     /* reply that every call can take without waiting; 4,096 / 512 */
+    uint32_t tx_bytes;       /* requests waiting to be sent, the last 128 for Stop; 16,384 / 1,024; at least 256 */
+    uint32_t token_bytes;    /* longest bearer token; 1,024 / 1,024; VIAMC_OFF: no authentication */
+    uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608; plaintext input: 4,096 / 256 */
+    uint32_t out_bytes;      /* frames on their way out, at least 512; 16,384 / 512 */
+    uint32_t table_bytes;    /* HPACK table for replies; 4,096 / 256 */
+    viamc_log log;           /* kept */
+    uint32_t guard_end;      /* leave 0 */
+} viamc_client_desc;
+
+/* Where a robot is and how to become its client. Copied by viamc_dial; what it points to is kept until viamc_client_close. */
+typedef struct viamc_dial_desc {
+    uint32_t guard;
+    const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; required */
+    const char *api_key;     /* with api_key_id: API key and its id (a UUID) */
+    const char *api_key_id;
+    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token */
+    const char *credential_payload;
+    const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
+    const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
+    bool insecure;               /* plaintext; otherwise TLS */
+    bool allow_insecure_downgrade;            /* go on in plaintext if the robot does not speak TLS, without credentials */
+    bool allow_insecure_with_creds_downgrade; /* the same with credentials, which are sent in the clear */
+    bool require_session;        /* moving calls fail on robots without sessions instead of going unprotected */
+    bool disable_sessions;       /* moving calls carry no session: nothing stops the robot when this program dies */
+    const viamc_anchor *anchors; /* whom to trust: an array (boards, made by tools/anchor.py), or ... */
+    size_t anchor_count;
+    viamc_next_root_fn next_root; /* ... a store that is walked; viamc_posix_open fills it in */
+    void *next_root_user;
+    viamc_bytes pin_sha256;      /* or the SHA-256 of the robot's public key (SubjectPublicKeyInfo), instead of both */
+    uint64_t unix_time;          /* seconds since 1970 at the time of the call of viamc_dial; 0: clock unknown, certificates are refused */
+    viamc_ms timeout_ms;         /* of one attempt, all steps together; 20,000 */
+    uint32_t attempts;           /* until the first READY; 3; VIAMC_FOREVER: no limit */
+    uint32_t max_reconnect_attempts; /* in a row, after a loss; default and VIAMC_FOREVER: no limit; VIAMC_OFF: none */
+    viamc_ms backoff_ms;         /* before the second reconnect attempt, doubles; 1,000 */
+    viamc_ms max_backoff_ms;     /* 60,000 */
+    viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
+    uint32_t guard_end;
+} viamc_dial_desc;
+
+enum { /* viamc_state */
+    VIAMC_IDLE = 0,    /* viamc_dial was not called */
+    VIAMC_DIALING = 1, /* connecting, TLS, authentication */
+    VIAMC_READY = 2,   /* calls may start */
+    VIAMC_BACKOFF = 3, /* lost; the next attempt is waiting */
+    VIAMC_FAILED = 4   /* will not try again; viamc_poll returns the error */
+};
+
+/* Octets that a block for this desc needs, exactly, whatever its alignment. 0: the desc is wrong (viamc_client_init says what). */
+VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc);
+
+/* Makes a client in a block of memory. Nothing is sent.
+ *   memory  kept until viamc_client_close: size octets, any alignment
+ *   desc    copied
+ *   client  out: the client, inside memory
+ * Returns:  OK; ARG (detail in viamc_desc_error: which member); NOMEM (viamc_client_mem_size says how much). */
+VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client);
+
+/* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first.
+ *   desc  copied; what it points to is kept until viamc_client_close
+ * Returns:  OK; ARG (bad address, key id not a UUID, api_key without api_key_id, NULL address ...: viamc_explain says what);
+ *           STATE (from inside a sink). */
+VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc);
+
+/* Does all the work there is, and never blocks: reads, writes, heartbeats, redialling. Bounded (VMC_POLL_STEPS).
+ * Events and views of the last poll end here.
+ *   now  milliseconds of a monotonic clock, may wrap
+ * Returns:  OK, also while the connection is lost; the client's error when it will not try again (state FAILED). */
+VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now);
+
+/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. */
+VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *hint);
+
+/* Takes the next event. False: none. What it shows lasts until the next poll; what is not taken waits. */
+VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev);
+
+/* VIAMC_IDLE to VIAMC_FAILED */
+VIAMC_API uint8_t viamc_state(const viamc_client *c);
+
+/* The error of the client or, if it has none, of the connection that was lost last (until READY). */
+VIAMC_API viamc_error viamc_client_error(const viamc_client *c);
+
+/* Writes what went wrong for a person: "TLS: certificate expired 2026-03-01 (rover.viam.cloud:443)". Terminated, cut to cap.
+ * Returns the octets written, without the terminator. */
+VIAMC_API size_t viamc_explain(const viamc_client *c, char *buf, size_t cap);
+
+/* Ends everything at once: calls, connection, secrets (wiped). The session is left to expire on the robot, which then stops what it
+ * moved: stop it yourself first if you want to know. Allowed: any time but from inside poll. */
+VIAMC_API void viamc_client_close(viamc_client *c);
+
+/* Starts a call of a method and returns at once.
+ *   method  kept until the call ends
+ *   msg     copied (opts.keep: kept until DONE): the encoded request; not sent for client streams, whose messages go by viamc_call_send
+ *   opts    copied; NULL: defaults
+ *   call    out: handle until DONE was taken; may be NULL
+ * Allowed:  in state READY; not from a sink.
+ * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 128 octets ...); STATE (not READY);
+ *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now).
+ * Source:   gRPC over HTTP/2, Requests; motion: design.md 6 */
+VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
+
+/* The same without a method object: path "/package.Service/Method", kept until the call ends. What begins with /viam.component. counts as
+ * moving unless opts.reads_only; opts.stream makes it a stream. */
+VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
+
+/* Where the next request can be encoded in place: *cap octets. Handing exactly that view to viamc_call_method spares a copy. */
+VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
+
+/* Sends the next message of a client stream; WRITABLE comes when it is on its way.
+ * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE); NOMEM; NOT_FOUND (the call is over); STATE (after viamc_call_end). */
+VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg);
+
+/* Says that no more messages follow. OK, NOT_FOUND, STATE. */
+VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call);
+
+/* Gives a call up: its DONE comes with CANCELLED. What the robot has begun may go on: only Stop stops. OK, NOT_FOUND. */
+VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call call);
+
+/* What a client has done and how close to its limits it is. */
+typedef struct viamc_stats {
+    uint32_t polls, steps_max;      /* polls; most port calls of one poll */
+    uint32_t heartbeats;            /* answered */
+    uint32_t heartbeat_age_ms;      /* since the last answered one was sent; VIAMC_FOREVER: none */
+    uint32_t window_ms;             /* heartbeat window of the session; 0: no session */
+    uint32_t connects;              /* times READY */
+} viamc_stats;
+
+VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats);
+
+/* "ECDHE-ECDSA-CHACHA20-POLY1305", "plaintext", "" while not connected. Constant. */
+VIAMC_API const char *viamc_client_suite(const viamc_client *c);
+
+/* ---- memory for static arrays: bounds of viamc_client_mem_size, proven by the tests ---- */
+
+/* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token, Stop's slot and the records beside the
+ * user's; per call: record, stream and slot. */
+#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 13000u : 11600u)
+#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 3400u : 2500u)
+#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 256u : 168u) + (slot) + 96u)
+/* the slots and rx are at least what the certificate check needs, which uses them while dialling */
+#define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
+    (((calls) + 1u) * ((slot) + 96u) + (rx) > (trust) ? 0u : (trust) - ((calls) + 1u) * ((slot) + 96u) - (rx))
+
+/* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
+#define VIAMC_CLIENT_MEM(calls, rx) \
+    (VMC_CLIENT_FIXED_TLS + 16709u + 16469u + 16384u + 4096u + 1024u + 4096u + VMC_CLIENT_PER_CALL(4096u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 4096u, rx, 9600u))
+/* Board defaults: TLS input of 4,608 octets, slots of 512. */
+#define VIAMC_CLIENT_MEM_SMALL(calls, rx) \
+    (VMC_CLIENT_FIXED_TLS + 4608u + 640u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 9600u))
+/* Board defaults without TLS. */
+#define VIAMC_CLIENT_MEM_PLAIN(calls, rx) \
+    (VMC_CLIENT_FIXED_PLAIN + 256u + 512u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))
+
+#endif
+/* ---- end of src/client/client.h ---- */
+/* ---- src/client/robot.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/robot: what every robot can be asked: its resources, StopAll, version, status, operations. Without nanopb. */
+#ifndef VIAMC_CLIENT_ROBOT_H
+#define VIAMC_CLIENT_ROBOT_H
+
+
+/* Name of a resource: "rdk", "component", "motor", "left". Views into the reply. */
+typedef struct viamc_robot_resource {
+    viamc_str space, type, subtype, name;
+} viamc_robot_resource;
+
+/* Each starts a call like viamc_call_method, with the same results; the reply comes with DONE. */
+VIAMC_API viamc_err viamc_robot_resource_names(viamc_client *c, const viamc_opts *opts, viamc_call *call);
+VIAMC_API viamc_err viamc_robot_get_version(viamc_client *c, const viamc_opts *opts, viamc_call *call);
+VIAMC_API viamc_err viamc_robot_get_machine_status(viamc_client *c, const viamc_opts *opts, viamc_call *call);
+VIAMC_API viamc_err viamc_robot_get_operations(viamc_client *c, const viamc_opts *opts, viamc_call *call);
+
+/* Stops everything that can move. A Stop by the rules of motion: goes first, cannot be overtaken, always has room. */
+VIAMC_API viamc_err viamc_robot_stop_all(viamc_client *c, const viamc_opts *opts, viamc_call *call);
+
+/* Cancels an operation by its id, at most 64 octets (ARG). */
+VIAMC_API viamc_err viamc_robot_cancel_operation(viamc_client *c, viamc_str id, const viamc_opts *opts, viamc_call *call);
+
+/* Walks the resources of a DONE of viamc_robot_resource_names: *at starts at 0. False at the end (or what is malformed). */
+VIAMC_API bool viamc_robot_next_resource(const viamc_event *ev, size_t *at, viamc_robot_resource *name);
+
+/* Looks a resource up in a DONE of viamc_robot_resource_names: type and subtype may be NULL for any.
+ * Returns:  OK; NOT_FOUND; ARG (not such an event). */
+VIAMC_API viamc_err viamc_robot_find_resource(const viamc_event *ev, const char *type, const char *subtype, const char *name, viamc_robot_resource *found);
+
+/* Platform ("rdk", "viamc"), version and API version of a DONE of viamc_robot_get_version. Views. OK; ARG; MESSAGE (malformed). */
+VIAMC_API viamc_err viamc_robot_version(const viamc_event *ev, viamc_str *platform, viamc_str *version, viamc_str *api_version);
+
+enum { VIAMC_MACHINE_UNSPECIFIED = 0, VIAMC_MACHINE_INITIALIZING = 1, VIAMC_MACHINE_RUNNING = 2 };
+
+/* State of a DONE of viamc_robot_get_machine_status: VIAMC_MACHINE_*. OK; ARG; MESSAGE. */
+VIAMC_API viamc_err viamc_robot_machine_state(const viamc_event *ev, uint32_t *state);
+
+/* Walks the resources of that reply with their states (viam.robot.v1.ResourceStatus.State: 3 is READY). */
+VIAMC_API bool viamc_robot_next_status(const viamc_event *ev, size_t *at, viamc_robot_resource *name, uint32_t *state);
+
+/* Walks the running operations of a DONE of viamc_robot_get_operations: id and method. */
+VIAMC_API bool viamc_robot_next_operation(const viamc_event *ev, size_t *at, viamc_str *id, viamc_str *method);
+
+#endif
+/* ---- end of src/client/robot.h ---- */
+/* ---- src/server/server.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* server/server: being a robot: memory, peers, resources and the handlers that serve them. */
+#ifndef VIAMC_SERVER_SERVER_H
+#define VIAMC_SERVER_SERVER_H
+
+
+/* One robot that others drive. Lives in one block of the caller's memory; belongs to one thread at a time. */
+typedef struct viamc_server viamc_server;
+
+/* One call that is being served. A handle that is valid while its handler runs and, after viamc_request_keep, until it is answered. */
+typedef struct viamc_request viamc_request;
+
+/* A name under which a service is offered. Lives in the server's block. */
+typedef struct viamc_resource viamc_resource;
+
+/* A key that lets clients in: id and secret, as a client's api_key_id and api_key. */
+typedef struct viamc_api_key {
+    const char *id;
+    const char *key;
+} viamc_api_key;
+
+/* viamc_server_event.kind */
+enum {
+    VIAMC_SEV_CAME = 1,      /* a peer was accepted: text its address */
+    VIAMC_SEV_SECURED = 2,   /* its TLS handshake is over: text the suite; ms since it came */
+    VIAMC_SEV_KNOWN = 3,     /* it authenticated: text the key id; ms since it came */
+    VIAMC_SEV_REFUSED = 4,   /* it showed wrong credentials: text the key id that it claims, number how many times on this connection */
+    VIAMC_SEV_LEFT = 5,      /* it is gone: error; ms since it came */
+    VIAMC_SEV_CALL = 6,      /* a handler is called: text the method's path, name the resource */
+    VIAMC_SEV_SESSION = 7,   /* a safety session begins, or goes on (number 1): ms its window */
+    VIAMC_SEV_HEARTBEAT = 8, /* of a session: ms since the one before */
+    VIAMC_SEV_BOUND = 9,     /* a moving call: from now on the session stops name when it ends */
+    VIAMC_SEV_EXPIRED = 10,  /* a session ended: ms since its last heartbeat, number of resources that it moved */
+    VIAMC_SEV_STOPPED = 11   /* the server stopped name: ms since it was due, number the gRPC status that stop answered */
+};
+
+/* What happened, for a person who watches. Views last as long as the callback. */
+typedef struct viamc_server_event {
+    uint8_t kind;       /* VIAMC_SEV_* */
+    uint8_t peer;       /* whose: 0 to max_peers - 1; 255: nobody's */
+    viamc_str text;
+    viamc_str name;     /* of a resource */
+    viamc_ms ms;
+    uint32_t number;
+    viamc_error error;  /* LEFT */
+} viamc_server_event;
+
+/* Called from viamc_server_poll and from the functions that answer; may call nothing of viamc on that server. */
+typedef void (*viamc_server_event_fn)(void *user, const viamc_server_event *event);
+
+/* What a server needs. Zero means default; copied by viamc_server_init. Defaults: host / board. */
+typedef struct viamc_server_desc {
+    uint32_t guard;                /* leave 0: catches an uninitialised struct */
+    const viamc_port *port;        /* kept: moves the bytes and accepts peers; required */
+    void *port_user;               /* kept: handed to the port */
+    uint8_t profile;               /* VIAMC_HOST or VIAMC_BOARD: which defaults, which ciphers first */
+    uint8_t max_peers;             /* connections at once, at most 250; 2. More wait in the port's queue */
+    uint8_t max_requests;          /* of one peer at once, at most 250; 4 */
+    uint8_t max_resources;         /* 8 */
+    uint8_t max_sessions;          /* safety sessions at once; 4 */
+    const viamc_api_key *api_keys; /* kept: who may come in; none: everybody (Authenticate still answers OK) */
+    size_t api_key_count;
+    const viamc_bytes *cert_chain; /* kept, DER, its own first; none: plaintext */
+    size_t cert_count;
+    viamc_bytes key;               /* kept, DER: the private key of the first certificate */
+    viamc_ms window_ms;            /* a session ends this long after its last heartbeat; 2,000; from 30 to 60,000 */
+    uint32_t slot_bytes;           /* request that every call can take without waiting; 4,096 / 512 */
+    uint32_t rx_bytes;             /* the one buffer for requests larger than that, shared by all peers; 0: none */
+    uint32_t tx_bytes;             /* answers of one peer waiting to be sent, at least 256: half of it for answers of unary calls, half for
+                                    * streams (viamc_answer_room); 16,384 / 1,024 */
+    uint32_t in_bytes;             /* TLS input, 2,560 to 16,709: 16,709; plaintext input: 4,096 / 256 */
+    uint32_t out_bytes;            /* frames on their way out, at least 512; 16,384 / 512 */
+    uint32_t message_bytes;        /* memory for one decoded request (viamc_request_scratch); 512 / 256 */
+    const char *platform;          /* kept: what GetVersion answers; "viamc" */
+    const char *version;           /* kept; viamc_version() */
+    viamc_server_event_fn on_event; /* NULL: nobody watches */
+    void *event_user;
+    viamc_log log;                 /* kept */
+    uint32_t guard_end;            /* leave 0 */
+} viamc_server_desc;
+
+/* Octets that a block for this desc needs, exactly, whatever its alignment. 0: the desc is wrong (viamc_server_init says what). */
+VIAMC_API size_t viamc_server_mem_size(const viamc_server_desc *desc);
+
+/* Makes a server in a block of memory. Nothing is accepted before the first poll.
+ *   memory  kept until viamc_server_close: size octets, any alignment
+ *   desc    copied; what it points to is kept
+ *   server  out: the server, inside memory. Also after an error, if the block has room for that much, for viamc_server_explain alone;
+ *           else NULL
+ * Returns:  OK; ARG (viamc_server_explain says what); NOMEM (detail: octets needed); ENTROPY (the port has no random bytes). */
+VIAMC_API viamc_err viamc_server_init(void *memory, size_t size, const viamc_server_desc *desc, viamc_server **server);
+
+/* What is wrong with the server itself; code OK: nothing. NULL: memory was too small for any server. */
+VIAMC_API viamc_error viamc_server_error(const viamc_server *s);
+
+/* The same for a person: "NOMEM: server needs 9,416 bytes, 8,192 given". Terminated, cut to cap. Returns the octets written. */
+VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t cap);
+
+/* Does all the work there is, and never blocks: ends sessions and stops what they moved, accepts, reads, calls handlers, writes. Bounded: one
+ * record and max_requests handlers a peer, one step of one TLS handshake.
+ *   now  milliseconds of a monotonic clock, may wrap
+ * Allowed:  not from a handler.
+ * Returns:  OK; STATE (from a handler, or after an error of viamc_server_init). A lost peer is no error. */
+VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now);
+
+/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. */
+VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait_hint *hint);
+
+/* Ends everything: stops once what is bound to a session, says goodbye to the peers, closes, wipes the block. Not from a handler. */
+VIAMC_API void viamc_server_close(viamc_server *s);
+
+/* ---- services and resources: generated (viamc_server_add_motor ...), or one's own ---- */
+
+/* Serves one call. Called from viamc_server_poll; may do anything but poll or close.
+ *   msg  view while the handler runs (kept requests: until they are answered)
+ * Called once for unary calls and server streams; for client streams once per message and once more, with msg.ptr NULL, when the client has
+ * ended its side (viamc_request_at_end).
+ * Returns:  OK: answered, failed, kept; or, of a client stream before its end, taken. A stream of answers whose handler returns OK at the
+ *           end (server stream: at once) without keeping has ended with status OK.
+ *           WAIT: not yet. The handler is called again with the same message at a later poll, soonest when there is room for an answer.
+ *           A request that its client gave up meanwhile is gone without another call.
+ *           Else the call fails with INTERNAL (NOMEM: RESOURCE_EXHAUSTED, MESSAGE: INVALID_ARGUMENT), unless it was answered. */
+typedef viamc_err (*viamc_serve_fn)(viamc_request *rq, viamc_bytes msg);
+
+/* A method and who serves it. */
+typedef struct viamc_serve {
+    const viamc_method *method; /* kept */
+    viamc_serve_fn serve;       /* NULL: UNIMPLEMENTED */
+} viamc_serve;
+
+/* A service. */
+typedef struct viamc_service {
+    const char *name;           /* kept: "viam.component.motor.v1.MotorService" */
+    const char *type;           /* kept: "component", "service"; "" for services without resource names */
+    const char *subtype;        /* kept: "motor" */
+    const viamc_serve *methods; /* kept */
+    uint8_t count;
+    viamc_serve_fn stop;        /* ends motion of the resource: for session expiry and StopAll. Its request is the server's own, with
+                                 * the name in field 1 (and field 99, extra, of StopAll); only the status of its answer counts, and it is
+                                 * asked again until that is OK. It may keep, but then msg ends with its return. NULL: nothing to stop */
+} viamc_service;
+
+/* Offers a service under a name.
+ *   service   kept
+ *   name      kept: the resource's name, 1 to 128 octets; "" for a service without resource names
+ *   ops, user kept: what viamc_request_ops and viamc_request_user answer
+ *   resource  out, may be NULL
+ * Returns:  OK; ARG (the name is too long, the same service has it already, or type and name do not fit); NOMEM (max_resources). */
+VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *service, const char *name, const void *ops, void *user,
+                                     viamc_resource **resource);
+
+/* The name it was added under. */
+VIAMC_API viamc_str viamc_resource_name(const viamc_resource *resource);
+
+/* ---- requests ---- */
+
+/* What was given to viamc_server_add for the resource that the request names. */
+VIAMC_API const void *viamc_request_ops(const viamc_request *rq);
+VIAMC_API void *viamc_request_user(const viamc_request *rq);
+
+/* The method that was called; NULL for the server's own Stop. */
+VIAMC_API const viamc_method *viamc_request_method(const viamc_request *rq);
+
+/* The resource name asked for (field 1 of the first message): the one of viamc_server_add. */
+VIAMC_API viamc_str viamc_request_name(const viamc_request *rq);
+
+/* The message at hand, encoded: what the handler was called with. View until the request is answered. */
+VIAMC_API viamc_bytes viamc_request_message(const viamc_request *rq);
+
+/* True in the call that says that a client stream has ended: there is no message. */
+VIAMC_API bool viamc_request_at_end(const viamc_request *rq);
+
+/* True if the client gave up, is gone, or its deadline has passed. A kept request is to be answered or failed all the same: only then its
+ * place is free again. */
+VIAMC_API bool viamc_request_cancelled(const viamc_request *rq);
+
+/* A number for the handler's own use, 0 when the request comes: where a stream of answers has got to. Valid as long as rq. */
+VIAMC_API uint32_t *viamc_request_mark(viamc_request *rq);
+
+/* Memory for one decoded message, aligned for any type; the same for every request, so it ends when the handler returns. NULL: more than
+ * desc.message_bytes. */
+VIAMC_API void *viamc_request_scratch(viamc_request *rq, size_t size);
+
+/* ---- answers ---- */
+
+/* Where the next answer or message of a stream can be encoded in place: *cap octets. Handing exactly that view on spares a copy.
+ * Half of tx_bytes (less 64 octets) is always there for a handler that answers a unary call at once. */
+VIAMC_API uint8_t *viamc_answer_room(viamc_request *rq, size_t *cap);
+
+/* Answers with one message and status OK.
+ *   msg  copied
+ * Returns:  OK; BUSY (a kept request: no room now, later); NOMEM (larger than there ever is room for); CLOSED (the client has given up: the
+ *           request is over all the same); STATE (it is answered already). */
+VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg);
+
+/* Ends the call with a status other than OK.
+ *   status  VIAMC_CANCELLED to VIAMC_UNAUTHENTICATED
+ *   text    copied, cut to 88 octets; NULL: none
+ * Returns:  OK; ARG; CLOSED, STATE as above. */
+VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *text);
+
+/* Keeps the request for an answer from a later loop. It occupies one of its peer's max_requests until then. OK; STATE (answered already). */
+VIAMC_API viamc_err viamc_request_keep(viamc_request *rq);
+
+/* Sends one message of a stream of answers.
+ *   msg  copied
+ * Returns:  OK; BUSY (no room now: later; a handler returns WAIT); NOMEM (more than half of tx_bytes); CLOSED (the client has given up: end
+ *           it); STATE (not a stream, or ended). */
+VIAMC_API viamc_err viamc_request_send(viamc_request *rq, viamc_bytes msg);
+
+/* Ends a stream of answers with status OK. OK; CLOSED, STATE as above. */
+VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
+
+/* ---- memory for static arrays: bounds of viamc_server_mem_size, proven by the tests ---- */
+
+/* Sums, octets, of the layout in server_impl.h. Fixed: server, TLS identity, 8 keys, 8 resources, 4 sessions; per peer: peer, TLS context,
+ * HPACK table and the 512 octets of header fields; per request: record, stream and slot. */
+#define VMC_SERVER_FIXED (sizeof(void *) == 8 ? 3400u : 2200u)
+#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 10300u : 9500u)
+#define VMC_SERVER_PEER_PLAIN (VMC_SERVER_PEER_TLS - (sizeof(void *) == 8 ? 4320u : 3904u))
+#define VMC_SERVER_REQUEST(slot) ((sizeof(void *) == 8 ? 400u : 280u) + (slot) + 96u)
+
+/* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
+#define VIAMC_SERVER_MEM(peers, requests, rx) \
+    (VMC_SERVER_FIXED + 512u + (peers) * (VMC_SERVER_PEER_TLS + 16709u + 16469u + 16384u + (requests) * VMC_SERVER_REQUEST(4096u)) + (rx))
+/* Board defaults: TLS input of 16,709 octets, slots of 512. */
+#define VIAMC_SERVER_MEM_SMALL(peers, requests, rx) \
+    (VMC_SERVER_FIXED + 256u + (peers) * (VMC_SERVER_PEER_TLS + 16709u + 640u + 1024u + (requests) * VMC_SERVER_REQUEST(512u)) + (rx))
+/* Board defaults without TLS. */
+#define VIAMC_SERVER_MEM_PLAIN(peers, requests, rx) \
+    (VMC_SERVER_FIXED + 256u + (peers) * (VMC_SERVER_PEER_PLAIN + 256u + 512u + 1024u + (requests) * VMC_SERVER_REQUEST(512u)) + (rx))
+
+#endif
+/* ---- end of src/server/server.h ---- */
+/* ---- src/loops/posix_loop.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* loops/posix_loop: helpers that wait, for programs with one robot and nothing else to do. Made of viamc_poll and poll(2). */
+#ifndef VIAMC_LOOPS_POSIX_LOOP_H
+#define VIAMC_LOOPS_POSIX_LOOP_H
+
+
+#ifndef VIAMC_NO_POSIX
+
+/* Makes a client on a port to the system and starts to dial.
+ *   posix   kept until viamc_posix_close
+ *   memory  kept until viamc_client_close, size octets: VIAMC_CLIENT_MEM
+ *   desc    copied; NULL: 4 calls, and all memory that is left for large replies; port and port_user are filled in
+ *   dial    copied, what it points to is kept; the system's trust store and clock are filled in where it names none
+ *   client  out
+ * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
+VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
+
+/* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT; else the client's error. Other events are dropped. */
+VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
+
+/* Polls until a call is done, at most ms milliseconds; events of other calls are dropped.
+ *   ev  out, may be NULL: its DONE, views until the next poll
+ * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); else the client's error. */
+VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev);
+
+/* Polls for ms milliseconds: heartbeats flow. Events are dropped. OK, or the client's error. */
+VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
+
+/* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
+VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
+
+/* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. */
+VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
+
+#endif
+#endif
+/* ---- end of src/loops/posix_loop.h ---- */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+
+#if defined(VIAMC_IMPLEMENTATION) && !defined(VIAMC_IMPLEMENTED)
+#define VIAMC_IMPLEMENTED
+
+/* ---- src/ports/posix_sys.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/posix_sys: the system headers of ports/posix, so that they can stand outside extern "C", and what systems have or lack.
+ * Knows nothing else.
+ *
+ * A strict mode (-std=c99) hides POSIX names unless a program asks for them before its first system header. If none was read yet
+ * this part asks; else it says what to do. In the GNU modes, the default of gcc and clang, nothing has to be asked for. */
+#ifndef VIAMC_PORTS_POSIX_SYS_H
+#define VIAMC_PORTS_POSIX_SYS_H
+
+#if !defined(VIAMC_NO_POSIX) && (defined(__unix__) || defined(__APPLE__))
+
+#if defined(__STRICT_ANSI__) && defined(__linux__) && !defined(_FEATURES_H) && !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+
+#if !defined(CLOCK_MONOTONIC) || !defined(O_CLOEXEC)
+#error "viamc: POSIX is hidden: use -std=gnu99 or -D_POSIX_C_SOURCE=200809L, or include viamc.h first; no sockets: -DVIAMC_NO_POSIX"
+#endif
+
+#if defined(__APPLE__)
+#include <sys/random.h>
+#elif defined(__has_include)
+#if __has_include(<sys/random.h>)
+#include <sys/random.h>
+#endif
+#endif
+
+#ifdef SOCK_CLOEXEC /* set with the socket, so that no fork of another thread comes between */
+#define VMC_POSIX_SOCK_FLAGS SOCK_CLOEXEC
+#else
+#define VMC_POSIX_SOCK_FLAGS 0
+#endif
+#ifdef MSG_NOSIGNAL
+#define VMC_POSIX_SEND_FLAGS MSG_NOSIGNAL
+#else
+#define VMC_POSIX_SEND_FLAGS 0
+#endif
+#if defined(TCP_NOTSENT_LOWAT)
+#define VMC_POSIX_NOTSENT TCP_NOTSENT_LOWAT
+#elif defined(__linux__)
+#define VMC_POSIX_NOTSENT 25 /* hidden by _POSIX_C_SOURCE */
+#endif
+
+#endif
+#endif
+/* ---- end of src/ports/posix_sys.h ---- */
+/* ---- src/tls/tls_sys.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* tls/tls_sys: the one header of BearSSL. Stands outside of extern "C": it has its own. */
+#ifndef VIAMC_TLS_TLS_SYS_H
+#define VIAMC_TLS_TLS_SYS_H
+
+#ifndef VIAMC_NO_TLS
+#include <bearssl.h>
+#endif
+
+#endif
+/* ---- end of src/tls/tls_sys.h ---- */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- src/base/core_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* base/core: cursors over octets, the first-error rule, carving of the one block, secrets. */
+#ifndef VIAMC_BASE_CORE_IMPL_H
+#define VIAMC_BASE_CORE_IMPL_H
+
+
+/* ---- views ---- */
+
+VMC_FN size_t vmc_strlen(const char *s)
+{
+    size_t n = 0;
+    while (s != NULL && s[n] != '\0')
+        n++;
+    return n;
+}
+
+VIAMC_API viamc_bytes viamc_view(const void *ptr, size_t n)
+{
+    viamc_bytes v;
+    v.ptr = (const uint8_t *)ptr;
+    v.len = n;
+    return v;
+}
+
+VIAMC_API viamc_str viamc_text(const char *s)
+{
+    viamc_str v;
+    v.ptr = s;
+    v.len = vmc_strlen(s);
+    return v;
+}
+
+VMC_FN bool vmc_same(const void *a, const void *b, size_t n)
+{
+    return n == 0 || VIAMC_MEMCMP(a, b, n) == 0;
+}
+
+VIAMC_API bool viamc_str_eq(viamc_str a, viamc_str b)
+{
+    return a.len == b.len && vmc_same(a.ptr, b.ptr, a.len);
+}
+
+/* Compares with a terminated constant. */
+VMC_FN bool vmc_bytes_are(viamc_bytes v, const char *s)
+{
+    size_t n = vmc_strlen(s);
+    return v.len == n && vmc_same(v.ptr, s, n);
+}
+
+VMC_FN viamc_bytes vmc_bytes_of(viamc_str s)
+{
+    return viamc_view(s.ptr, s.len);
+}
+
+VMC_FN size_t vmc_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+VMC_FN uint32_t vmc_min32(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+VMC_FN void vmc_copy(void *to, const void *from, size_t n)
+{
+    if (n != 0) /* memcpy(NULL, ..., 0) is undefined */
+        VIAMC_MEMCPY(to, from, n);
+}
+
+VMC_FN void vmc_move(void *to, const void *from, size_t n)
+{
+    if (n != 0)
+        VIAMC_MEMMOVE(to, from, n);
+}
+
+/* ---- secrets ---- */
+
+/* Overwrites octets so that no optimiser leaves them standing. */
+VMC_FN void vmc_wipe(void *p, size_t n)
+{
+    volatile uint8_t *v = (volatile uint8_t *)p;
+    while (n-- != 0)
+        v[n] = 0;
+}
+
+/* Compares without a branch on the content: time depends on the lengths only. */
+VMC_FN bool vmc_same_secret(viamc_bytes a, viamc_bytes b)
+{
+    size_t i;
+    uint8_t diff = (uint8_t)(a.len != b.len);
+    for (i = 0; i < a.len && i < b.len; i++)
+        diff = (uint8_t)(diff | (a.ptr[i] ^ b.ptr[i]));
+    return diff == 0;
+}
+
+/* ---- errors ---- */
+
+/* The first cause stays, later ones are echoes. */
+VMC_FN viamc_err vmc_fail(viamc_error *e, viamc_err code, uint32_t detail, const char *where, const char *what)
+{
+    if (e->code == VIAMC_OK) {
+        e->code = code;
+        e->detail = detail;
+        e->where = where;
+        e->what = what;
+    }
+    return e->code;
+}
+
+VMC_FN void vmc_error_clear(viamc_error *e)
+{
+    e->code = VIAMC_OK;
+    e->detail = 0;
+    e->where = "";
+    e->what = "";
+}
+
+VIAMC_API const char *viamc_version(void)
+{
+    return VIAMC_VERSION;
+}
+
+VIAMC_API const char *viamc_err_name(viamc_err err)
+{
+    switch (err) {
+    case VIAMC_OK: return VMC_TEXT("OK");
+    case VIAMC_ERR_ARG: return VMC_TEXT("ARG");
+    case VIAMC_ERR_STATE: return VMC_TEXT("STATE");
+    case VIAMC_ERR_NOMEM: return VMC_TEXT("NOMEM");
+    case VIAMC_ERR_BUSY: return VMC_TEXT("BUSY");
+    case VIAMC_ERR_NOT_FOUND: return VMC_TEXT("NOT_FOUND");
+    case VIAMC_ERR_SINK: return VMC_TEXT("SINK");
+    case VIAMC_ERR_ENTROPY: return VMC_TEXT("ENTROPY");
+    case VIAMC_WAIT: return VMC_TEXT("WAIT");
+    case VIAMC_ERR_CLOSED: return VMC_TEXT("CLOSED");
+    case VIAMC_ERR_TIMEOUT: return VMC_TEXT("TIMEOUT");
+    case VIAMC_ERR_DNS: return VMC_TEXT("DNS");
+    case VIAMC_ERR_IO: return VMC_TEXT("IO");
+    case VIAMC_ERR_REFUSED: return VMC_TEXT("REFUSED");
+    case VIAMC_ERR_TLS: return VMC_TEXT("TLS");
+    case VIAMC_ERR_TLS_PLAINTEXT: return VMC_TEXT("TLS_PLAINTEXT");
+    case VIAMC_ERR_TLS_CERT: return VMC_TEXT("TLS_CERT");
+    case VIAMC_ERR_TLS_ALPN: return VMC_TEXT("TLS_ALPN");
+    case VIAMC_ERR_TLS_RECORD: return VMC_TEXT("TLS_RECORD");
+    case VIAMC_ERR_H2: return VMC_TEXT("H2");
+    case VIAMC_ERR_H2_GOAWAY: return VMC_TEXT("H2_GOAWAY");
+    case VIAMC_ERR_RPC: return VMC_TEXT("RPC");
+    case VIAMC_ERR_AUTH: return VMC_TEXT("AUTH");
+    case VIAMC_ERR_SESSION: return VMC_TEXT("SESSION");
+    case VIAMC_ERR_MESSAGE: return VMC_TEXT("MESSAGE");
+    case VIAMC_ERR_INSECURE: return VMC_TEXT("INSECURE");
+    default: return "?";
+    }
+}
+
+VIAMC_API const char *viamc_status_name(uint32_t status)
+{
+    switch (status) {
+    case VIAMC_OK: return VMC_TEXT("OK");
+    case VIAMC_CANCELLED: return VMC_TEXT("CANCELLED");
+    case VIAMC_UNKNOWN: return VMC_TEXT("UNKNOWN");
+    case VIAMC_INVALID_ARGUMENT: return VMC_TEXT("INVALID_ARGUMENT");
+    case VIAMC_DEADLINE_EXCEEDED: return VMC_TEXT("DEADLINE_EXCEEDED");
+    case VIAMC_NOT_FOUND: return VMC_TEXT("NOT_FOUND");
+    case VIAMC_ALREADY_EXISTS: return VMC_TEXT("ALREADY_EXISTS");
+    case VIAMC_PERMISSION_DENIED: return VMC_TEXT("PERMISSION_DENIED");
+    case VIAMC_RESOURCE_EXHAUSTED: return VMC_TEXT("RESOURCE_EXHAUSTED");
+    case VIAMC_FAILED_PRECONDITION: return VMC_TEXT("FAILED_PRECONDITION");
+    case VIAMC_ABORTED: return VMC_TEXT("ABORTED");
+    case VIAMC_OUT_OF_RANGE: return VMC_TEXT("OUT_OF_RANGE");
+    case VIAMC_UNIMPLEMENTED: return VMC_TEXT("UNIMPLEMENTED");
+    case VIAMC_INTERNAL: return VMC_TEXT("INTERNAL");
+    case VIAMC_UNAVAILABLE: return VMC_TEXT("UNAVAILABLE");
+    case VIAMC_DATA_LOSS: return VMC_TEXT("DATA_LOSS");
+    case VIAMC_UNAUTHENTICATED: return VMC_TEXT("UNAUTHENTICATED");
+    default: return "?";
+    }
+}
+
+/* ---- reading cursor: goes short once and stays short, so one check serves many reads ---- */
+
+typedef struct vmc_rd {
+    const uint8_t *ptr; /* next octet */
+    size_t left;        /* octets from ptr on */
+    bool short_;        /* a read asked for more than was left */
+} vmc_rd;
+
+VMC_FN vmc_rd vmc_rd_of(viamc_bytes v)
+{
+    vmc_rd r;
+    r.ptr = v.ptr;
+    r.left = v.len;
+    r.short_ = false;
+    return r;
+}
+
+VMC_FN bool vmc_rd_ok(const vmc_rd *r)
+{
+    return !r->short_;
+}
+
+/* Takes n octets as a view; an empty one and short if fewer are left. */
+VMC_FN viamc_bytes vmc_rd_take(vmc_rd *r, size_t n)
+{
+    viamc_bytes v;
+    v.ptr = r->ptr;
+    v.len = 0;
+    if (n > r->left) {
+        r->short_ = true;
+        r->left = 0;
+        return v;
+    }
+    v.len = n;
+    if (n != 0)
+        r->ptr += n;
+    r->left -= n;
+    return v;
+}
+
+VMC_FN uint8_t vmc_rd_u8(vmc_rd *r)
+{
+    if (r->left == 0) {
+        r->short_ = true;
+        return 0;
+    }
+    r->left--;
+    return *r->ptr++;
+}
+
+VMC_FN uint32_t vmc_be16(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 8 | p[1];
+}
+
+VMC_FN uint32_t vmc_be24(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+}
+
+VMC_FN uint32_t vmc_be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* ---- writing cursor: goes full once and stays full; len <= cap always holds ---- */
+
+typedef struct vmc_wr {
+    uint8_t *ptr; /* start of the memory */
+    size_t cap;
+    size_t len;   /* octets written */
+    bool full;    /* a write did not fit; nothing of it was written */
+} vmc_wr;
+
+VMC_FN vmc_wr vmc_wr_of(void *ptr, size_t cap)
+{
+    vmc_wr w;
+    w.ptr = (uint8_t *)ptr;
+    w.cap = cap;
+    w.len = 0;
+    w.full = false;
+    return w;
+}
+
+VMC_FN size_t vmc_wr_room(const vmc_wr *w)
+{
+    return w->cap - w->len;
+}
+
+/* Claims n octets to be written by the caller; NULL and full if they do not fit. */
+VMC_FN uint8_t *vmc_wr_claim(vmc_wr *w, size_t n)
+{
+    uint8_t *p;
+    if (n > w->cap - w->len) {
+        w->full = true;
+        return NULL;
+    }
+    p = w->ptr + w->len;
+    w->len += n;
+    return p;
+}
+
+VMC_FN void vmc_wr_bytes(vmc_wr *w, const void *p, size_t n)
+{
+    uint8_t *to = n == 0 ? NULL : vmc_wr_claim(w, n);
+    if (to != NULL)
+        vmc_copy(to, p, n);
+}
+
+VMC_FN void vmc_wr_u8(vmc_wr *w, uint32_t v)
+{
+    uint8_t *p = vmc_wr_claim(w, 1);
+    if (p != NULL)
+        p[0] = (uint8_t)v;
+}
+
+VMC_FN void vmc_put_be16(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+VMC_FN void vmc_put_be24(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 16);
+    p[1] = (uint8_t)(v >> 8);
+    p[2] = (uint8_t)v;
+}
+
+VMC_FN void vmc_put_be32(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 24);
+    p[1] = (uint8_t)(v >> 16);
+    p[2] = (uint8_t)(v >> 8);
+    p[3] = (uint8_t)v;
+}
+
+VMC_FN void vmc_wr_be16(vmc_wr *w, uint32_t v)
+{
+    uint8_t *p = vmc_wr_claim(w, 2);
+    if (p != NULL)
+        vmc_put_be16(p, v);
+}
+
+VMC_FN void vmc_wr_be32(vmc_wr *w, uint32_t v)
+{
+    uint8_t *p = vmc_wr_claim(w, 4);
+    if (p != NULL)
+        vmc_put_be32(p, v);
+}
+
+VMC_FN void vmc_wr_text(vmc_wr *w, const char *s)
+{
+    vmc_wr_bytes(w, s, vmc_strlen(s));
+}
+
+/* Writes a number in decimal digits, at most 10. */
+VMC_FN void vmc_wr_dec(vmc_wr *w, uint32_t v)
+{
+    uint8_t d[10];
+    size_t n = sizeof d;
+    do {
+        d[--n] = (uint8_t)('0' + v % 10u);
+        v /= 10u;
+    } while (v != 0);
+    vmc_wr_bytes(w, d + n, sizeof d - n);
+}
+
+/* Writes a decimal number of at least two digits: the parts of dates. */
+VMC_FN void vmc_wr_dec2(vmc_wr *w, uint32_t v)
+{
+    if (v < 10u)
+        vmc_wr_u8(w, '0');
+    vmc_wr_dec(w, v);
+}
+
+/* Writes a number with commas between thousands: "9,416". */
+VMC_FN void vmc_wr_grouped(vmc_wr *w, uint32_t v)
+{
+    uint8_t d[13]; /* 10 digits, 3 commas */
+    size_t n = sizeof d, digits = 0;
+    do {
+        if (digits != 0 && digits % 3u == 0)
+            d[--n] = ',';
+        d[--n] = (uint8_t)('0' + v % 10u);
+        v /= 10u;
+        digits++;
+    } while (v != 0);
+    vmc_wr_bytes(w, d + n, sizeof d - n);
+}
+
+/* As much of a text as fits: for texts that may be cut, never for protocol octets. */
+VMC_FN void vmc_wr_cut(vmc_wr *w, const void *p, size_t n)
+{
+    vmc_wr_bytes(w, p, vmc_min(n, vmc_wr_room(w)));
+}
+
+/* ---- carving one block: the same code measures (base NULL) and divides ---- */
+
+typedef struct vmc_carve {
+    uint8_t *base; /* NULL: only count */
+    size_t at;     /* octets taken so far */
+} vmc_carve;
+
+#define VMC_ALIGN sizeof(uint64_t) /* of every piece, and of the block's start */
+
+/* Takes n octets, aligned; NULL while measuring. */
+VMC_FN void *vmc_carve_take(vmc_carve *cv, size_t n)
+{
+    size_t at = cv->at;
+    cv->at += (n + (VMC_ALIGN - 1u)) / VMC_ALIGN * VMC_ALIGN;
+    return cv->base == NULL ? NULL : cv->base + at;
+}
+
+/* Octets to skip so that p is aligned. */
+VMC_FN size_t vmc_misaligned(const void *p)
+{
+    return (size_t)((VMC_ALIGN - (uintptr_t)p % VMC_ALIGN) % VMC_ALIGN);
+}
+
+#endif
+/* ---- end of src/base/core_impl.h ---- */
+/* ---- src/base/time_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* base/time: wrap-safe comparison, timers, the shortest of many waits. */
+#ifndef VIAMC_BASE_TIME_IMPL_H
+#define VIAMC_BASE_TIME_IMPL_H
+
+
+#define VMC_TIME_MAX 0x7fffffffu /* longest span that comparison can tell from the past, ms: 24 days */
+
+/* True if a is b or later. */
+VMC_FN bool vmc_time_reached(viamc_ms a, viamc_ms b)
+{
+    return (viamc_ms)(a - b) <= VMC_TIME_MAX;
+}
+
+/* A point in time that is awaited, or not. */
+typedef struct vmc_timer {
+    viamc_ms at;
+    bool on;
+} vmc_timer;
+
+/* Arms the timer; VIAMC_FOREVER and VIAMC_OFF leave it off, longer spans than 24 days count as 24 days. */
+VMC_FN void vmc_timer_set(vmc_timer *t, viamc_ms now, viamc_ms after)
+{
+    t->on = after != VIAMC_FOREVER && after != VIAMC_OFF;
+    t->at = now + (after > VMC_TIME_MAX ? VMC_TIME_MAX : after);
+}
+
+VMC_FN void vmc_timer_off(vmc_timer *t)
+{
+    t->on = false;
+}
+
+VMC_FN bool vmc_timer_due(const vmc_timer *t, viamc_ms now)
+{
+    return t->on && vmc_time_reached(now, t->at);
+}
+
+/* Milliseconds until the timer is due, 0 if it is, VIAMC_FOREVER if it is off. */
+VMC_FN viamc_ms vmc_timer_left(const vmc_timer *t, viamc_ms now)
+{
+    if (!t->on)
+        return VIAMC_FOREVER;
+    return vmc_time_reached(now, t->at) ? 0 : t->at - now;
+}
+
+/* Shortens a wait to the timer's. */
+VMC_FN void vmc_wait_timer(viamc_ms *wait, const vmc_timer *t, viamc_ms now)
+{
+    viamc_ms left = vmc_timer_left(t, now);
+    if (left < *wait)
+        *wait = left;
+}
+
+#endif
+/* ---- end of src/base/time_impl.h ---- */
+/* ---- src/base/log_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+#ifndef VIAMC_BASE_LOG_IMPL_H
+#define VIAMC_BASE_LOG_IMPL_H
+
+
+VMC_FN void vmc_log(const viamc_log *log, uint8_t level, const char *part, const char *text, uint32_t a, uint32_t b)
+{
+    viamc_log_item item;
+    if (log->fn == NULL)
+        return;
+    item.level = level;
+    item.part = part;
+    item.text = text;
+    item.a = a;
+    item.b = b;
+    log->fn(log->user, &item);
+}
+
+#endif
+/* ---- end of src/base/log_impl.h ---- */
+/* ---- src/codec/wire_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/wire: the wire format of protocol buffers, field by field, for messages small enough to be coded by hand.
+ * Knows tags, varints, fixed fields, lengths and groups; knows nothing of any message but google.protobuf.Duration. */
+#ifndef VIAMC_CODEC_WIRE_IMPL_H
+#define VIAMC_CODEC_WIRE_IMPL_H
+
+
+#define VMC_WIRE_MAX_VARINT 10u /* octets: 64 bits, 7 in each */
+#define VMC_WIRE_MAX_GROUPS 8u  /* viamc: groups open at once; proto3 has none, so they are only gone over */
+
+enum { /* wire types, the low three bits of a tag */
+    VMC_WIRE_VARINT = 0,
+    VMC_WIRE_FIXED64 = 1,
+    VMC_WIRE_BYTES = 2, /* string, bytes, submessage, packed numbers */
+    VMC_WIRE_GROUP = 3,
+    VMC_WIRE_GROUP_END = 4,
+    VMC_WIRE_FIXED32 = 5
+};
+
+VMC_STATIC_ASSERT(wire_double_has_64_bits, sizeof(double) == sizeof(uint64_t));
+
+typedef struct vmc_wire_field {
+    uint32_t number;
+    uint8_t type;      /* VMC_WIRE_*, never GROUP_END */
+    uint64_t value;    /* of VARINT, FIXED64, FIXED32; else 0 */
+    viamc_bytes bytes; /* of BYTES, and what lies between the two tags of a GROUP; else empty */
+} vmc_wire_field;
+
+/* ---- reading: a malformed field makes the cursor short, so its caller tells the end from damage by vmc_rd_ok ---- */
+
+VMC_FN void vmc_wire_bad(vmc_rd *r)
+{
+    r->short_ = true;
+    r->left = 0;
+}
+
+/* Reads a varint; one of more than 10 octets or 64 bits is malformed. */
+VMC_FN uint64_t vmc_wire_varint(vmc_rd *r)
+{
+    uint64_t v = 0;
+    unsigned shift;
+    for (shift = 0; shift < 7u * VMC_WIRE_MAX_VARINT; shift += 7u) {
+        uint8_t octet = vmc_rd_u8(r);
+        if (shift == 63u && octet > 1u)
+            break;
+        v |= (uint64_t)(octet & 0x7fu) << shift;
+        if (octet < 0x80u)
+            return v;
+    }
+    vmc_wire_bad(r);
+    return 0;
+}
+
+/* Reads n octets, at most 8, least significant first. */
+VMC_FN uint64_t vmc_wire_fixed(vmc_rd *r, size_t n)
+{
+    viamc_bytes v = vmc_rd_take(r, n);
+    uint64_t value = 0;
+    while (v.len != 0)
+        value = value << 8 | v.ptr[--v.len];
+    return value;
+}
+
+/* Reads a length and that many octets. */
+VMC_FN viamc_bytes vmc_wire_sized(vmc_rd *r)
+{
+    uint64_t n = vmc_wire_varint(r);
+    if (n > r->left) {
+        vmc_wire_bad(r);
+        n = 0;
+    }
+    return vmc_rd_take(r, (size_t)n);
+}
+
+/* Reads a tag: field number 1 to 2^29 - 1, any type. False at the end too. */
+VMC_FN bool vmc_wire_tag(vmc_rd *r, vmc_wire_field *f)
+{
+    uint64_t tag;
+    if (r->left == 0)
+        return false;
+    tag = vmc_wire_varint(r);
+    f->number = (uint32_t)tag >> 3;
+    f->type = (uint8_t)(tag & 7u);
+    if (tag > 0xffffffffu || f->number == 0)
+        vmc_wire_bad(r);
+    return vmc_rd_ok(r);
+}
+
+/* Reads what belongs to a tag other than those of groups. */
+VMC_FN void vmc_wire_payload(vmc_rd *r, vmc_wire_field *f)
+{
+    f->value = 0;
+    f->bytes = viamc_view(r->ptr, 0);
+    switch (f->type) {
+    case VMC_WIRE_VARINT: f->value = vmc_wire_varint(r); break;
+    case VMC_WIRE_FIXED64: f->value = vmc_wire_fixed(r, 8); break;
+    case VMC_WIRE_FIXED32: f->value = vmc_wire_fixed(r, 4); break;
+    case VMC_WIRE_BYTES: f->bytes = vmc_wire_sized(r); break;
+    default: vmc_wire_bad(r); break; /* an end without a beginning, or types 6 and 7 */
+    }
+}
+
+/* Goes over a group and the groups in it, up to the end tag of the same number. */
+VMC_FN void vmc_wire_group(vmc_rd *r, vmc_wire_field *f)
+{
+    uint32_t open[VMC_WIRE_MAX_GROUPS];
+    const uint8_t *start = r->ptr, *end = r->ptr;
+    size_t depth = 1;
+    vmc_wire_field in;
+    open[0] = f->number;
+    while (depth != 0) { /* every turn takes a tag from the cursor or leaves */
+        end = r->ptr;
+        if (!vmc_wire_tag(r, &in) || (in.type == VMC_WIRE_GROUP && depth == VMC_WIRE_MAX_GROUPS)
+            || (in.type == VMC_WIRE_GROUP_END && in.number != open[depth - 1])) {
+            vmc_wire_bad(r);
+            break;
+        }
+        if (in.type == VMC_WIRE_GROUP)
+            open[depth++] = in.number;
+        else if (in.type == VMC_WIRE_GROUP_END)
+            depth--;
+        else
+            vmc_wire_payload(r, &in);
+    }
+    f->value = 0;
+    f->bytes = viamc_view(start, depth == 0 ? (size_t)(end - start) : 0);
+}
+
+/* Reads the next field, whatever it is. False at the end of the message, or with the cursor short if it is malformed. */
+VMC_FN bool vmc_wire_next(vmc_rd *r, vmc_wire_field *f)
+{
+    if (!vmc_wire_tag(r, f))
+        return false;
+    if (f->type == VMC_WIRE_GROUP)
+        vmc_wire_group(r, f);
+    else
+        vmc_wire_payload(r, f);
+    return vmc_rd_ok(r);
+}
+
+/* Finds a string, bytes or submessage field; the last one counts, other types of the same number do not.
+ * OK; NOT_FOUND; MESSAGE (malformed somewhere). Only OK leaves something in bytes. */
+VMC_FN viamc_err vmc_wire_find(viamc_bytes msg, uint32_t number, viamc_bytes *bytes)
+{
+    vmc_rd r = vmc_rd_of(msg);
+    vmc_wire_field f;
+    viamc_err err = VIAMC_ERR_NOT_FOUND;
+    *bytes = viamc_view(NULL, 0);
+    while (vmc_wire_next(&r, &f)) {
+        if (f.number == number && f.type == VMC_WIRE_BYTES) {
+            *bytes = f.bytes;
+            err = VIAMC_OK;
+        }
+    }
+    if (vmc_rd_ok(&r))
+        return err;
+    *bytes = viamc_view(NULL, 0);
+    return VIAMC_ERR_MESSAGE;
+}
+
+VMC_FN viamc_str vmc_wire_text(const vmc_wire_field *f)
+{
+    viamc_str s;
+    s.ptr = (const char *)f->bytes.ptr;
+    s.len = f->bytes.len;
+    return s;
+}
+
+VMC_FN double vmc_wire_double(uint64_t bits)
+{
+    double d;
+    VIAMC_MEMCPY(&d, &bits, sizeof d);
+    return d;
+}
+
+/* Milliseconds of seconds and nanoseconds as they come off the wire: below 0 gives 0, too many give VMC_TIME_MAX. */
+VMC_FN viamc_ms vmc_wire_ms(uint64_t seconds, uint32_t nanos)
+{
+    if (seconds >> 63 != 0 || nanos >> 31 != 0)
+        return 0;
+    if (seconds >= VMC_TIME_MAX / 1000u)
+        return VMC_TIME_MAX;
+    return (viamc_ms)seconds * 1000u + vmc_min32(nanos, 999999999u) / 1000000u;
+}
+
+/* Reads a google.protobuf.Duration, rounded down to milliseconds. False if it is malformed. */
+VMC_FN bool vmc_wire_duration(viamc_bytes msg, viamc_ms *ms)
+{
+    vmc_rd r = vmc_rd_of(msg);
+    vmc_wire_field f;
+    uint64_t seconds = 0;
+    uint32_t nanos = 0;
+    while (vmc_wire_next(&r, &f)) {
+        if (f.type == VMC_WIRE_VARINT && f.number == 1)
+            seconds = f.value;
+        else if (f.type == VMC_WIRE_VARINT && f.number == 2)
+            nanos = (uint32_t)f.value; /* int32: the upper half repeats the sign */
+    }
+    *ms = vmc_wire_ms(seconds, nanos);
+    return vmc_rd_ok(&r);
+}
+
+/* ---- writing: every field is written, also one that holds its default; leaving those out is the caller's choice ---- */
+
+VMC_FN size_t vmc_wire_varint_size(uint64_t v)
+{
+    size_t n = 1;
+    while (v >= 0x80u) {
+        v >>= 7;
+        n++;
+    }
+    return n;
+}
+
+/* Writes a varint where there is room for it; returns its octets, at most 10. */
+VMC_FN size_t vmc_wire_varint_at(uint8_t *p, uint64_t v)
+{
+    size_t n = 0;
+    while (v >= 0x80u) {
+        p[n++] = (uint8_t)(v | 0x80u);
+        v >>= 7;
+    }
+    p[n++] = (uint8_t)v;
+    return n;
+}
+
+VMC_FN void vmc_wire_put_varint(vmc_wr *w, uint64_t v)
+{
+    uint8_t octets[VMC_WIRE_MAX_VARINT];
+    vmc_wr_bytes(w, octets, vmc_wire_varint_at(octets, v));
+}
+
+VMC_FN void vmc_wire_put_tag(vmc_wr *w, uint32_t number, uint8_t type)
+{
+    vmc_wire_put_varint(w, number << 3 | type);
+}
+
+/* uint32, uint64, enums, and int32 or int64 that the caller has extended to 64 bits. */
+VMC_FN void vmc_wire_put_uint(vmc_wr *w, uint32_t number, uint64_t v)
+{
+    vmc_wire_put_tag(w, number, VMC_WIRE_VARINT);
+    vmc_wire_put_varint(w, v);
+}
+
+VMC_FN void vmc_wire_put_bool(vmc_wr *w, uint32_t number, bool v)
+{
+    vmc_wire_put_uint(w, number, v ? 1u : 0u);
+}
+
+/* Bytes, or a submessage that is encoded already. */
+VMC_FN void vmc_wire_put_bytes(vmc_wr *w, uint32_t number, viamc_bytes v)
+{
+    vmc_wire_put_tag(w, number, VMC_WIRE_BYTES);
+    vmc_wire_put_varint(w, v.len);
+    vmc_wr_bytes(w, v.ptr, v.len);
+}
+
+VMC_FN void vmc_wire_put_text(vmc_wr *w, uint32_t number, viamc_str v)
+{
+    vmc_wire_put_bytes(w, number, vmc_bytes_of(v));
+}
+
+/* Writes the 8 octets of a double, least significant first. */
+VMC_FN void vmc_wire_double_at(uint8_t *p, double v)
+{
+    uint64_t bits;
+    size_t i;
+    VIAMC_MEMCPY(&bits, &v, sizeof bits);
+    for (i = 0; i < 8u; i++) {
+        p[i] = (uint8_t)bits;
+        bits >>= 8;
+    }
+}
+
+VMC_FN void vmc_wire_put_double(vmc_wr *w, uint32_t number, double v)
+{
+    uint8_t octets[8];
+    vmc_wire_double_at(octets, v);
+    vmc_wire_put_tag(w, number, VMC_WIRE_FIXED64);
+    vmc_wr_bytes(w, octets, sizeof octets);
+}
+
+/* Gives content of n octets a length in front of it that takes 1 + more octets where one was kept free; there is room. */
+VMC_FN void vmc_wire_widen(uint8_t *content, size_t n, size_t more)
+{
+    if (more != 0)
+        vmc_move(content + more, content, n);
+    (void)vmc_wire_varint_at(content - 1, n);
+}
+
+/* Begins a submessage of unknown length. Returns where its content starts, for vmc_wire_close. */
+VMC_FN size_t vmc_wire_open(vmc_wr *w, uint32_t number)
+{
+    vmc_wire_put_tag(w, number, VMC_WIRE_BYTES);
+    vmc_wr_u8(w, 0); /* the length, widened when it is known */
+    return w->len;
+}
+
+/* Ends the submessage opened last. */
+VMC_FN void vmc_wire_close(vmc_wr *w, size_t start)
+{
+    size_t n = w->len - start, more = vmc_wire_varint_size(n) - 1u;
+    if (!w->full && vmc_wr_claim(w, more) != NULL)
+        vmc_wire_widen(w->ptr + start, n, more);
+}
+
+/* Writes a google.protobuf.Duration. */
+VMC_FN void vmc_wire_put_duration(vmc_wr *w, uint32_t number, viamc_ms ms)
+{
+    size_t sub = vmc_wire_open(w, number);
+    if (ms >= 1000u)
+        vmc_wire_put_uint(w, 1, ms / 1000u);
+    if (ms % 1000u != 0)
+        vmc_wire_put_uint(w, 2, ms % 1000u * 1000000u);
+    vmc_wire_close(w, sub);
+}
+
+#endif
+/* ---- end of src/codec/wire_impl.h ---- */
+/* ---- src/codec/struct_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/struct: the reader is a chain of cursors, one a level, so depth costs it nothing; the writer keeps one octet free for every
+ * length and shifts what follows when a length turns out to need more. */
+#ifndef VIAMC_CODEC_STRUCT_IMPL_H
+#define VIAMC_CODEC_STRUCT_IMPL_H
+
+
+/* Field numbers of google/protobuf/struct.proto. Members of Value: number = kind + 1. */
+#define VMC_STRUCT_ITEM 1u  /* Struct.fields, ListValue.values, and the maps of readings */
+#define VMC_STRUCT_KEY 1u   /* of a map entry */
+#define VMC_STRUCT_VALUE 2u /* of a map entry */
+
+VMC_STATIC_ASSERT(struct_depth_fits_the_bits_of_lists, VMC_STRUCT_MAX_DEPTH >= 2u && VMC_STRUCT_MAX_DEPTH <= 32u);
+
+/* ---- reading ---- */
+
+VMC_FN void vmc_struct_no_value(viamc_value *v)
+{
+    VIAMC_MEMSET(v, 0, sizeof *v);
+    v->number = 0;
+    v->text = viamc_text("");
+}
+
+/* The wire type of a kind. */
+VMC_FN uint8_t vmc_struct_type(uint8_t kind)
+{
+    if (kind == VIAMC_NUMBER)
+        return VMC_WIRE_FIXED64;
+    return kind == VIAMC_NULL || kind == VIAMC_BOOL ? VMC_WIRE_VARINT : VMC_WIRE_BYTES;
+}
+
+/* Takes over a member of Value; unknown ones are passed by. False if it lies too deep. */
+VMC_FN bool vmc_struct_member(const vmc_wire_field *f, uint8_t depth, viamc_value *v)
+{
+    uint8_t kind = (uint8_t)(f->number - 1u);
+    if (f->number > VIAMC_LIST + 1u || f->type != vmc_struct_type(kind))
+        return true;
+    vmc_struct_no_value(v); /* members of a oneof replace one another */
+    v->kind = kind;
+    switch (kind) {
+    case VIAMC_NUMBER: v->number = vmc_wire_double(f->value); break;
+    case VIAMC_STRING: v->text = vmc_wire_text(f); break;
+    case VIAMC_BOOL: v->boolean = f->value != 0; break;
+    case VIAMC_STRUCT:
+        v->fields.rest = f->bytes;
+        v->fields.depth = (uint8_t)(depth + 1u);
+        return depth < VMC_STRUCT_MAX_DEPTH;
+    case VIAMC_LIST:
+        v->list.rest = f->bytes;
+        v->list.depth = (uint8_t)(depth + 1u);
+        return depth < VMC_STRUCT_MAX_DEPTH;
+    default: break;
+    }
+    return true;
+}
+
+/* Reads a Value that stands in a Struct or list of that depth. */
+VMC_FN bool vmc_struct_read_value(viamc_bytes msg, uint8_t depth, viamc_value *v)
+{
+    vmc_rd r = vmc_rd_of(msg);
+    vmc_wire_field f;
+    while (vmc_wire_next(&r, &f))
+        if (!vmc_struct_member(&f, depth, v))
+            return false;
+    return vmc_rd_ok(&r);
+}
+
+/* Reads a map entry; a missing key is "", a missing value null. */
+VMC_FN bool vmc_struct_read_entry(viamc_bytes msg, uint8_t depth, viamc_str *key, viamc_value *v)
+{
+    vmc_rd r = vmc_rd_of(msg);
+    vmc_wire_field f;
+    viamc_bytes value = viamc_view(NULL, 0);
+    while (vmc_wire_next(&r, &f)) {
+        if (f.type == VMC_WIRE_BYTES && f.number == VMC_STRUCT_KEY)
+            *key = vmc_wire_text(&f);
+        else if (f.type == VMC_WIRE_BYTES && f.number == VMC_STRUCT_VALUE)
+            value = f.bytes;
+    }
+    return vmc_rd_ok(&r) && vmc_struct_read_value(value, depth, v);
+}
+
+/* Reads the next item of a Struct or, without a key, of a list. False at the end; *err is set if that is not the good one. */
+VMC_FN bool vmc_struct_step(viamc_bytes *rest, uint8_t depth, viamc_err *err, viamc_str *key, viamc_value *v)
+{
+    vmc_rd r = vmc_rd_of(*rest);
+    vmc_wire_field f;
+    bool more;
+    vmc_struct_no_value(v);
+    do
+        more = vmc_wire_next(&r, &f);
+    while (more && (f.number != VMC_STRUCT_ITEM || f.type != VMC_WIRE_BYTES));
+    if (more && (key != NULL ? vmc_struct_read_entry(f.bytes, depth, key, v) : vmc_struct_read_value(f.bytes, depth, v))) {
+        *rest = viamc_view(r.ptr, r.left);
+        return true;
+    }
+    if (more || !vmc_rd_ok(&r))
+        *err = VIAMC_ERR_MESSAGE;
+    rest->len = 0;
+    vmc_struct_no_value(v);
+    return false;
+}
+
+VIAMC_API viamc_fields viamc_struct_fields(viamc_bytes encoded)
+{
+    viamc_fields fields;
+    fields.rest = encoded;
+    fields.err = VIAMC_OK;
+    fields.depth = 1;
+    return fields;
+}
+
+VIAMC_API bool viamc_struct_next(viamc_fields *fields, viamc_str *key, viamc_value *value)
+{
+    *key = viamc_text("");
+    if (vmc_struct_step(&fields->rest, fields->depth, &fields->err, key, value))
+        return true;
+    *key = viamc_text("");
+    return false;
+}
+
+VIAMC_API bool viamc_list_next(viamc_values *list, viamc_value *value)
+{
+    return vmc_struct_step(&list->rest, list->depth, &list->err, NULL, value);
+}
+
+VIAMC_API viamc_err viamc_struct_find(const viamc_fields *fields, const char *key, viamc_value *value)
+{
+    viamc_fields walk = *fields;
+    viamc_str k, wanted = viamc_text(key);
+    viamc_value v;
+    viamc_err err = VIAMC_ERR_NOT_FOUND;
+    vmc_struct_no_value(value);
+    while (viamc_struct_next(&walk, &k, &v)) {
+        if (viamc_str_eq(k, wanted)) {
+            *value = v;
+            err = VIAMC_OK;
+        }
+    }
+    if (walk.err == VIAMC_OK)
+        return err;
+    vmc_struct_no_value(value);
+    return walk.err;
+}
+
+/* Each turn reads one item, goes one level down with it, or comes back up from a level that is done. */
+VIAMC_API viamc_err viamc_struct_check(viamc_bytes encoded)
+{
+    viamc_bytes rest[VMC_STRUCT_MAX_DEPTH];
+    uint32_t lists = 0; /* bit n: level n is a list */
+    uint8_t depth = 1;
+    viamc_err err = VIAMC_OK;
+    viamc_value v;
+    viamc_str key;
+    rest[0] = encoded;
+    while (depth != 0 && err == VIAMC_OK) {
+        bool list = (lists >> (depth - 1u) & 1u) != 0;
+        if (!vmc_struct_step(&rest[depth - 1u], depth, &err, list ? NULL : &key, &v)) {
+            depth--;
+        } else if (v.kind == VIAMC_STRUCT) { /* depth < VMC_STRUCT_MAX_DEPTH, else the step had failed */
+            lists &= ~((uint32_t)1 << depth);
+            rest[depth++] = v.fields.rest;
+        } else if (v.kind == VIAMC_LIST) {
+            lists |= (uint32_t)1 << depth;
+            rest[depth++] = v.list.rest;
+        }
+    }
+    return err;
+}
+
+/* ---- writing: after NOMEM nothing is written any more, but lengths go on being counted ---- */
+
+VMC_FN void vmc_struct_fail(viamc_struct_writer *w, viamc_err err)
+{
+    if (w->err == VIAMC_OK || (w->err == VIAMC_ERR_NOMEM && err != VIAMC_ERR_NOMEM))
+        w->err = err; /* a mistake outweighs a lack of room */
+}
+
+/* Counts n octets; true if they may be written, and then they lie before w->len. */
+VMC_FN bool vmc_struct_claim(viamc_struct_writer *w, size_t n)
+{
+    if (w->err == VIAMC_OK && n > w->cap - w->len)
+        w->err = VIAMC_ERR_NOMEM;
+    w->len += n;
+    return w->err == VIAMC_OK;
+}
+
+VMC_FN void vmc_struct_put(viamc_struct_writer *w, const void *p, size_t n)
+{
+    if (n != 0 && vmc_struct_claim(w, n))
+        vmc_copy(w->ptr + (w->len - n), p, n);
+}
+
+/* Tag and the octet kept for a length; returns where the content starts. */
+VMC_FN size_t vmc_struct_open(viamc_struct_writer *w, uint32_t number)
+{
+    uint8_t head[2];
+    head[0] = (uint8_t)(number << 3 | VMC_WIRE_BYTES);
+    head[1] = 0;
+    vmc_struct_put(w, head, sizeof head);
+    return w->len;
+}
+
+/* Writes the length of what began at start. */
+VMC_FN void vmc_struct_patch(viamc_struct_writer *w, size_t start)
+{
+    size_t n = w->len - start, more = vmc_wire_varint_size(n) - 1u;
+    if (vmc_struct_claim(w, more))
+        vmc_wire_widen(w->ptr + start, n, more);
+}
+
+VMC_FN bool vmc_struct_in_list(const viamc_struct_writer *w)
+{
+    return w->depth != 0 && (w->lists >> (w->depth - 1u) & 1u) != 0;
+}
+
+/* Begins a map entry and writes its key; inside a list there is neither. Returns where the entry starts, or 0. */
+VMC_FN size_t vmc_struct_entry(viamc_struct_writer *w, const char *key)
+{
+    size_t entry, text;
+    if ((key == NULL) != vmc_struct_in_list(w))
+        vmc_struct_fail(w, VIAMC_ERR_ARG);
+    if (key == NULL)
+        return 0;
+    entry = vmc_struct_open(w, VMC_STRUCT_ITEM);
+    text = vmc_struct_open(w, VMC_STRUCT_KEY);
+    vmc_struct_put(w, key, vmc_strlen(key));
+    vmc_struct_patch(w, text);
+    return entry;
+}
+
+/* Begins the Value behind a key or in a list. */
+VMC_FN size_t vmc_struct_value(viamc_struct_writer *w, size_t entry)
+{
+    return vmc_struct_open(w, entry != 0 ? VMC_STRUCT_VALUE : VMC_STRUCT_ITEM);
+}
+
+VMC_FN void vmc_struct_done(viamc_struct_writer *w, size_t entry, size_t value)
+{
+    vmc_struct_patch(w, value);
+    if (entry != 0)
+        vmc_struct_patch(w, entry);
+}
+
+/* Adds a value whose n octets are encoded already, its tag first. */
+VMC_FN void vmc_struct_scalar(viamc_struct_writer *w, const char *key, const uint8_t *p, size_t n)
+{
+    size_t entry = vmc_struct_entry(w, key);
+    size_t value = vmc_struct_value(w, entry);
+    vmc_struct_put(w, p, n);
+    vmc_struct_done(w, entry, value);
+}
+
+VMC_FN uint8_t vmc_struct_tag(uint8_t kind)
+{
+    return (uint8_t)((kind + 1u) << 3 | vmc_struct_type(kind));
+}
+
+VIAMC_API void viamc_struct_begin(viamc_struct_writer *w, void *buf, size_t cap)
+{
+    VIAMC_MEMSET(w, 0, sizeof *w);
+    w->ptr = (uint8_t *)buf;
+    w->cap = buf != NULL ? cap : 0;
+}
+
+VIAMC_API void viamc_struct_number(viamc_struct_writer *w, const char *key, double number)
+{
+    uint8_t p[9];
+    p[0] = vmc_struct_tag(VIAMC_NUMBER);
+    vmc_wire_double_at(p + 1, number);
+    vmc_struct_scalar(w, key, p, sizeof p);
+}
+
+VIAMC_API void viamc_struct_bool(viamc_struct_writer *w, const char *key, bool boolean)
+{
+    uint8_t p[2];
+    p[0] = vmc_struct_tag(VIAMC_BOOL);
+    p[1] = boolean ? 1 : 0;
+    vmc_struct_scalar(w, key, p, sizeof p);
+}
+
+VIAMC_API void viamc_struct_null(viamc_struct_writer *w, const char *key)
+{
+    uint8_t p[2];
+    p[0] = vmc_struct_tag(VIAMC_NULL);
+    p[1] = 0;
+    vmc_struct_scalar(w, key, p, sizeof p);
+}
+
+VIAMC_API void viamc_struct_text(viamc_struct_writer *w, const char *key, viamc_str text)
+{
+    size_t entry = vmc_struct_entry(w, key);
+    size_t value = vmc_struct_value(w, entry);
+    size_t start = vmc_struct_open(w, VIAMC_STRING + 1u);
+    vmc_struct_put(w, text.ptr, text.len);
+    vmc_struct_patch(w, start);
+    vmc_struct_done(w, entry, value);
+}
+
+VIAMC_API void viamc_struct_string(viamc_struct_writer *w, const char *key, const char *string)
+{
+    viamc_struct_text(w, key, viamc_text(string));
+}
+
+/* Opens a level. Its Value starts two octets before its content: tag and length stand between. */
+VMC_FN void vmc_struct_push(viamc_struct_writer *w, const char *key, uint8_t kind)
+{
+    size_t entry;
+    if (w->depth + 1u >= VMC_STRUCT_MAX_DEPTH) {
+        vmc_struct_fail(w, VIAMC_ERR_ARG);
+        return;
+    }
+    entry = vmc_struct_entry(w, key);
+    (void)vmc_struct_value(w, entry);
+    w->entry[w->depth] = entry;
+    w->start[w->depth] = vmc_struct_open(w, kind + 1u);
+    w->lists &= ~((uint32_t)1 << w->depth);
+    if (kind == VIAMC_LIST)
+        w->lists |= (uint32_t)1 << w->depth;
+    w->depth++;
+}
+
+VIAMC_API void viamc_struct_open_struct(viamc_struct_writer *w, const char *key)
+{
+    vmc_struct_push(w, key, VIAMC_STRUCT);
+}
+
+VIAMC_API void viamc_struct_open_list(viamc_struct_writer *w, const char *key)
+{
+    vmc_struct_push(w, key, VIAMC_LIST);
+}
+
+VIAMC_API void viamc_struct_close(viamc_struct_writer *w)
+{
+    size_t start;
+    if (w->depth == 0) {
+        vmc_struct_fail(w, VIAMC_ERR_STATE);
+        return;
+    }
+    w->depth--;
+    start = w->start[w->depth];
+    vmc_struct_patch(w, start);
+    vmc_struct_done(w, w->entry[w->depth], start - 2u);
+}
+
+VIAMC_API viamc_err viamc_struct_end(viamc_struct_writer *w, viamc_bytes *encoded)
+{
+    if (w->depth != 0)
+        vmc_struct_fail(w, VIAMC_ERR_STATE);
+    *encoded = viamc_view(w->ptr, w->err == VIAMC_OK ? w->len : 0);
+    return w->err;
+}
+
+#endif
+/* ---- end of src/codec/struct_impl.h ---- */
+/* ---- src/codec/base64_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/base64: the standard alphabet of RFC 4648 4, for `-bin` metadata and PEM. Padding is optional when reading.
+ * Knows characters; knows nothing of lines and of what the octets mean. */
+#ifndef VIAMC_CODEC_BASE64_IMPL_H
+#define VIAMC_CODEC_BASE64_IMPL_H
+
+
+#define VMC_BASE64_NONE 0xffu /* not of the alphabet */
+
+/* ---- decoding, a character at a time ---- */
+
+typedef struct vmc_base64 {
+    uint32_t bits; /* of the group under way */
+    uint8_t count; /* its characters, 0 to 3 */
+    uint8_t pads;  /* '=' seen; they end the text */
+    bool bad;      /* something that is no base64 was among the characters */
+} vmc_base64;
+
+/* Begins, and leaves nothing of an earlier text behind. */
+VMC_FN void vmc_base64_begin(vmc_base64 *b)
+{
+    b->bits = 0;
+    b->count = 0;
+    b->pads = 0;
+    b->bad = false;
+}
+
+VMC_FN uint32_t vmc_base64_value(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - (uint32_t)'A';
+    if (c >= 'a' && c <= 'z')
+        return c - (uint32_t)'a' + 26u;
+    if (c >= '0' && c <= '9')
+        return c - (uint32_t)'0' + 52u;
+    return c == '+' ? 62u : c == '/' ? 63u : VMC_BASE64_NONE;
+}
+
+/* Writes the n octets, at most 3, that stand highest in 24 bits. */
+VMC_FN void vmc_base64_emit(uint32_t bits, size_t n, vmc_wr *out)
+{
+    uint8_t octets[3];
+    vmc_put_be24(octets, bits);
+    vmc_wr_bytes(out, octets, n);
+}
+
+VMC_FN void vmc_base64_char(vmc_base64 *b, uint8_t c, vmc_wr *out)
+{
+    uint32_t value = vmc_base64_value(c);
+    if (c == '=' && b->count >= 2u && b->count + b->pads < 4u) {
+        b->pads++;
+    } else if (value == VMC_BASE64_NONE || b->pads != 0) {
+        b->bad = true;
+    } else {
+        b->bits = b->bits << 6 | value;
+        if (++b->count == 4u) {
+            vmc_base64_emit(b->bits, 3, out);
+            b->bits = 0;
+            b->count = 0;
+        }
+    }
+}
+
+/* Writes what is left over. False if the text was not base64: a stray character, one left alone, too little padding. Bits that do not
+ * fill an octet are ignored. Whether everything fitted says out->full. */
+VMC_FN bool vmc_base64_end(vmc_base64 *b, vmc_wr *out)
+{
+    bool good = !b->bad && b->count != 1u && (b->pads == 0 || b->count + b->pads == 4u);
+    if (good && b->count != 0)
+        vmc_base64_emit(b->bits << (24u - 6u * b->count), b->count - 1u, out);
+    b->bits = 0;
+    return good;
+}
+
+/* Decodes a whole text. False as vmc_base64_end. */
+VMC_FN bool vmc_base64_decode(viamc_bytes text, vmc_wr *out)
+{
+    vmc_base64 b;
+    size_t i;
+    vmc_base64_begin(&b);
+    for (i = 0; i < text.len && !b.bad; i++)
+        vmc_base64_char(&b, text.ptr[i], out);
+    return vmc_base64_end(&b, out);
+}
+
+/* ---- encoding ---- */
+
+/* Characters of n octets. */
+VMC_FN size_t vmc_base64_size(size_t n, bool padded)
+{
+    size_t rest = n % 3u;
+    return n / 3u * 4u + (rest == 0 ? 0 : padded ? 4u : rest + 1u);
+}
+
+VMC_FN uint8_t vmc_base64_letter(uint32_t value)
+{
+    value &= 63u;
+    if (value < 26u)
+        return (uint8_t)('A' + value);
+    if (value < 52u)
+        return (uint8_t)('a' + (value - 26u));
+    if (value < 62u)
+        return (uint8_t)('0' + (value - 52u));
+    return value == 62u ? '+' : '/';
+}
+
+/* Writes the text of octets; gRPC metadata goes without padding, PEM with it. */
+VMC_FN void vmc_base64_encode(vmc_wr *w, viamc_bytes v, bool padded)
+{
+    size_t at, i;
+    for (at = 0; at < v.len; at += 3u) {
+        size_t n = vmc_min(v.len - at, 3u);
+        uint32_t bits = (uint32_t)v.ptr[at] << 16;
+        if (n > 1u)
+            bits |= (uint32_t)v.ptr[at + 1u] << 8;
+        if (n > 2u)
+            bits |= v.ptr[at + 2u];
+        for (i = 0; i <= n; i++)
+            vmc_wr_u8(w, vmc_base64_letter(bits >> (18u - 6u * i)));
+        for (; padded && i < 4u; i++)
+            vmc_wr_u8(w, '=');
+    }
+}
+
+#endif
+/* ---- end of src/codec/base64_impl.h ---- */
+/* ---- src/codec/percent_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/percent: the form of grpc-message: octets outside 0x20 to 0x7e, and '%', stand as %XX.
+ * Knows UTF-8 only as far as not to cut a character in two; knows nothing of headers. */
+#ifndef VIAMC_CODEC_PERCENT_IMPL_H
+#define VIAMC_CODEC_PERCENT_IMPL_H
+
+
+VMC_FN bool vmc_percent_plain(uint8_t c)
+{
+    return c >= 0x20u && c <= 0x7eu && c != '%';
+}
+
+/* Octets of a text once encoded. */
+VMC_FN size_t vmc_percent_size(viamc_str text)
+{
+    size_t i, n = 0;
+    for (i = 0; i < text.len; i++)
+        n += vmc_percent_plain((uint8_t)text.ptr[i]) ? 1u : 3u;
+    return n;
+}
+
+VMC_FN uint8_t vmc_percent_digit(uint32_t v)
+{
+    return (uint8_t)(v < 10u ? '0' + v : 'A' + (v - 10u));
+}
+
+VMC_FN void vmc_percent_encode(vmc_wr *w, viamc_str text)
+{
+    size_t i;
+    for (i = 0; i < text.len; i++) {
+        uint8_t c = (uint8_t)text.ptr[i], escape[3];
+        escape[0] = '%';
+        escape[1] = vmc_percent_digit(c >> 4);
+        escape[2] = vmc_percent_digit(c & 15u);
+        if (vmc_percent_plain(c))
+            vmc_wr_u8(w, c);
+        else
+            vmc_wr_bytes(w, escape, sizeof escape);
+    }
+}
+
+/* The value of a hex digit in either case, or 16. */
+VMC_FN uint8_t vmc_percent_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return (uint8_t)(c - '0');
+    c = (uint8_t)(c | 0x20u);
+    return c >= 'a' && c <= 'f' ? (uint8_t)(c - 'a' + 10) : 16u;
+}
+
+/* Octets that the UTF-8 character at p announces: 1 to 4; 1 too for an octet that begins none. */
+VMC_FN size_t vmc_percent_utf8_size(uint8_t c)
+{
+    return c >= 0xf0u && c < 0xf8u ? 4u : c >= 0xe0u && c < 0xf0u ? 3u : c >= 0xc0u && c < 0xe0u ? 2u : 1u;
+}
+
+/* Octets of a cut text that end with a whole character: up to three fewer. */
+VMC_FN size_t vmc_percent_utf8_cut(const uint8_t *p, size_t len)
+{
+    size_t back;
+    for (back = 1; back <= 3u && back <= len; back++) {
+        uint8_t c = p[len - back];
+        if ((c & 0xc0u) != 0x80u) /* the first octet of the last character */
+            return vmc_percent_utf8_size(c) > back ? len - back : len;
+    }
+    return len;
+}
+
+/* ---- decoding, lenient and in pieces ---- */
+
+typedef struct vmc_percent {
+    vmc_wr out;     /* the decoded text; out.len says how much there is */
+    bool truncated; /* it did not fit, what there is ends with a whole character */
+    uint8_t held;   /* octets of an escape under way: 0, 1 ('%') or 2 ('%' and digit) */
+    uint8_t digit;  /* the digit, as it came */
+} vmc_percent;
+
+VMC_FN void vmc_percent_begin(vmc_percent *d, void *buf, size_t cap)
+{
+    d->out = vmc_wr_of(buf, cap);
+    d->truncated = false;
+    d->held = 0;
+    d->digit = 0;
+}
+
+/* Writes an octet; from the first that does not fit on nothing more. */
+VMC_FN void vmc_percent_emit(vmc_percent *d, uint32_t c)
+{
+    vmc_wr_u8(&d->out, c);
+    if (d->out.full && !d->truncated) {
+        d->truncated = true;
+        d->out.len = vmc_percent_utf8_cut(d->out.ptr, d->out.len);
+        d->out.cap = d->out.len;
+    }
+}
+
+/* Copies through what turned out to be no escape. */
+VMC_FN void vmc_percent_flush(vmc_percent *d)
+{
+    if (d->held > 0)
+        vmc_percent_emit(d, '%');
+    if (d->held > 1u)
+        vmc_percent_emit(d, d->digit);
+    d->held = 0;
+}
+
+VMC_FN void vmc_percent_char(vmc_percent *d, uint8_t c)
+{
+    bool hex = vmc_percent_value(c) < 16u;
+    if (d->held == 2u && hex) {
+        d->held = 0;
+        vmc_percent_emit(d, (uint32_t)vmc_percent_value(d->digit) << 4 | vmc_percent_value(c));
+    } else if (d->held == 1u && hex) {
+        d->held = 2;
+        d->digit = c;
+    } else {
+        vmc_percent_flush(d);
+        if (c == '%')
+            d->held = 1;
+        else
+            vmc_percent_emit(d, c);
+    }
+}
+
+VMC_FN void vmc_percent_feed(vmc_percent *d, viamc_bytes piece)
+{
+    size_t i;
+    for (i = 0; i < piece.len; i++)
+        vmc_percent_char(d, piece.ptr[i]);
+}
+
+/* Ends the text and returns it. */
+VMC_FN viamc_bytes vmc_percent_end(vmc_percent *d)
+{
+    vmc_percent_flush(d);
+    return viamc_view(d->out.ptr, d->out.len);
+}
+
+#endif
+/* ---- end of src/codec/percent_impl.h ---- */
+/* ---- src/codec/pem_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/pem: takes the pieces of a PEM file (RFC 7468) and hands out its objects one by one: label and DER octets.
+ * Knows lines and base64; knows nothing of certificates, keys and files. */
+#ifndef VIAMC_CODEC_PEM_IMPL_H
+#define VIAMC_CODEC_PEM_IMPL_H
+
+
+#define VMC_PEM_MAX_LABEL 32u /* viamc: longer than any label in use; an object with a longer one is junk */
+#define VMC_PEM_DASHES 5u     /* RFC 7468 2: around both lines */
+
+/* What vmc_pem_next found. Each object that begins ends in exactly one of the last three, or is left unfinished by the end of the file. */
+enum {
+    VMC_PEM_MORE = 0,      /* the piece is used up */
+    VMC_PEM_OBJECT = 1,    /* label and der hold an object */
+    VMC_PEM_TOO_LARGE = 2, /* an object that did not fit into the buffer */
+    VMC_PEM_BAD = 3        /* no base64, encrypted in the old way, empty, or without its own end */
+};
+
+typedef enum vmc_pem_state {
+    VMC_PEM_LINE,       /* at the start of a line, `at` octets of "-----BEGIN " matched */
+    VMC_PEM_JUNK,       /* in the rest of a line that says nothing */
+    VMC_PEM_LABEL,      /* in the label */
+    VMC_PEM_LABEL_END,  /* in the dashes behind it, `at` seen */
+    VMC_PEM_BODY,       /* in the base64 */
+    VMC_PEM_END,        /* `at` octets of "-----END " matched */
+    VMC_PEM_END_LABEL,  /* `at` octets of the label matched again */
+    VMC_PEM_END_DASHES  /* in the dashes behind that, `at` seen */
+} vmc_pem_state;
+
+typedef struct vmc_pem {
+    vmc_wr der; /* the caller's buffer, with der.len octets of the object */
+    vmc_base64 body;
+    uint8_t state; /* vmc_pem_state */
+    uint8_t at;
+    uint8_t label_len;
+    char label[VMC_PEM_MAX_LABEL];
+} vmc_pem;
+
+/* Begins a file.
+ * buf: lent until the last call; parts of refused objects may stay in it, so wipe it where keys are read. */
+VMC_FN void vmc_pem_begin(vmc_pem *p, void *buf, size_t cap)
+{
+    p->der = vmc_wr_of(buf, cap);
+    vmc_base64_begin(&p->body);
+    p->state = VMC_PEM_LINE;
+    p->at = 0;
+    p->label_len = 0;
+}
+
+VMC_FN viamc_str vmc_pem_label(const vmc_pem *p)
+{
+    viamc_str s;
+    s.ptr = p->label;
+    s.len = p->label_len;
+    return s;
+}
+
+/* True between the first and the last line of an object: at the end of a file this is damage. */
+VMC_FN bool vmc_pem_inside(const vmc_pem *p)
+{
+    return p->state >= VMC_PEM_BODY;
+}
+
+VMC_FN void vmc_pem_enter(vmc_pem *p, vmc_pem_state state)
+{
+    p->state = (uint8_t)state;
+    p->at = 0;
+}
+
+VMC_FN void vmc_pem_on_line(vmc_pem *p, uint8_t c)
+{
+    static const char begin[] = "-----BEGIN ";
+    if (c == (uint8_t)begin[p->at]) {
+        if (++p->at == sizeof begin - 1u) {
+            vmc_pem_enter(p, VMC_PEM_LABEL);
+            p->label_len = 0;
+        }
+    } else if (c == '\n' || c == '\r') {
+        p->at = 0;
+    } else if (p->at != 0 || (c != ' ' && c != '\t' && c < 0x80u)) { /* else indented, or a byte order mark in front of the file */
+        vmc_pem_enter(p, VMC_PEM_JUNK);
+    }
+}
+
+VMC_FN void vmc_pem_on_junk(vmc_pem *p, uint8_t c)
+{
+    if (c == '\n' || c == '\r')
+        vmc_pem_enter(p, VMC_PEM_LINE);
+}
+
+VMC_FN void vmc_pem_on_label(vmc_pem *p, uint8_t c)
+{
+    if (c == '-') {
+        vmc_pem_enter(p, VMC_PEM_LABEL_END);
+        p->at = 1;
+    } else if (c < 0x20u || c > 0x7eu || p->label_len == VMC_PEM_MAX_LABEL) {
+        vmc_pem_enter(p, VMC_PEM_JUNK);
+        vmc_pem_on_junk(p, c);
+    } else {
+        p->label[p->label_len++] = (char)c;
+    }
+}
+
+VMC_FN void vmc_pem_on_label_end(vmc_pem *p, uint8_t c)
+{
+    if (c != '-') {
+        vmc_pem_enter(p, VMC_PEM_JUNK);
+        vmc_pem_on_junk(p, c);
+    } else if (++p->at == VMC_PEM_DASHES) {
+        vmc_pem_enter(p, VMC_PEM_BODY);
+        vmc_base64_begin(&p->body);
+        p->der.len = 0;
+        p->der.full = false;
+    }
+}
+
+VMC_FN void vmc_pem_on_body(vmc_pem *p, uint8_t c)
+{
+    if (c == '-') {
+        vmc_pem_enter(p, VMC_PEM_END);
+        p->at = 1;
+    } else if (c != '\n' && c != '\r' && c != ' ' && c != '\t') {
+        vmc_base64_char(&p->body, c, &p->der);
+    }
+}
+
+/* An object is over, well or badly. */
+VMC_FN unsigned vmc_pem_finish(vmc_pem *p, bool good)
+{
+    good = vmc_base64_end(&p->body, &p->der) && good;
+    vmc_pem_enter(p, VMC_PEM_JUNK);
+    if (good && !p->der.full && p->der.len != 0)
+        return VMC_PEM_OBJECT;
+    p->der.len = 0;
+    return good && p->der.full ? VMC_PEM_TOO_LARGE : VMC_PEM_BAD;
+}
+
+VMC_FN unsigned vmc_pem_on_end(vmc_pem *p, uint8_t c)
+{
+    static const char end[] = "-----END ";
+    if (c == (uint8_t)end[p->at]) {
+        if (++p->at == sizeof end - 1u)
+            vmc_pem_enter(p, VMC_PEM_END_LABEL);
+    } else if (p->at == VMC_PEM_DASHES && c == 'B') { /* the next object begins before this one has ended */
+        (void)vmc_pem_finish(p, false);
+        p->state = VMC_PEM_LINE;
+        p->at = VMC_PEM_DASHES + 1u;
+        return VMC_PEM_BAD;
+    } else {
+        p->body.bad = true;
+        p->state = VMC_PEM_BODY;
+    }
+    return VMC_PEM_MORE;
+}
+
+VMC_FN unsigned vmc_pem_on_end_label(vmc_pem *p, uint8_t c)
+{
+    bool whole = p->at == p->label_len;
+    if (whole && c == '-') {
+        vmc_pem_enter(p, VMC_PEM_END_DASHES);
+        p->at = 1;
+    } else if (whole || c != (uint8_t)p->label[p->at]) {
+        unsigned found = vmc_pem_finish(p, false);
+        vmc_pem_on_junk(p, c);
+        return found;
+    } else {
+        p->at++;
+    }
+    return VMC_PEM_MORE;
+}
+
+VMC_FN unsigned vmc_pem_on_end_dashes(vmc_pem *p, uint8_t c)
+{
+    unsigned found = VMC_PEM_MORE;
+    if (c != '-') {
+        found = vmc_pem_finish(p, false);
+        vmc_pem_on_junk(p, c);
+    } else if (++p->at == VMC_PEM_DASHES) {
+        found = vmc_pem_finish(p, true);
+    }
+    return found;
+}
+
+VMC_FN unsigned vmc_pem_char(vmc_pem *p, uint8_t c)
+{
+    switch ((vmc_pem_state)p->state) {
+    case VMC_PEM_LINE: vmc_pem_on_line(p, c); break;
+    case VMC_PEM_JUNK: vmc_pem_on_junk(p, c); break;
+    case VMC_PEM_LABEL: vmc_pem_on_label(p, c); break;
+    case VMC_PEM_LABEL_END: vmc_pem_on_label_end(p, c); break;
+    case VMC_PEM_BODY: vmc_pem_on_body(p, c); break;
+    case VMC_PEM_END: return vmc_pem_on_end(p, c);
+    case VMC_PEM_END_LABEL: return vmc_pem_on_end_label(p, c);
+    case VMC_PEM_END_DASHES: return vmc_pem_on_end_dashes(p, c);
+    }
+    return VMC_PEM_MORE;
+}
+
+/* Reads on in a piece until something is found or the piece is used up. Label and DER octets hold until the next call. */
+VMC_FN unsigned vmc_pem_next(vmc_pem *p, viamc_bytes *piece)
+{
+    unsigned found = VMC_PEM_MORE;
+    while (found == VMC_PEM_MORE && piece->len != 0) {
+        uint8_t c = *piece->ptr++;
+        piece->len--;
+        found = vmc_pem_char(p, c);
+    }
+    return found;
+}
+
+#endif
+/* ---- end of src/codec/pem_impl.h ---- */
+/* ---- src/codec/dns_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/dns: what a resolver that never blocks needs: queries, a walk over the records of any packet (DNS and mDNS), answers with
+ * addresses, texts of addresses, /etc/hosts and /etc/resolv.conf.
+ * Knows RFC 1035 and 3596; knows nothing of sockets, files, servers and time. */
+#ifndef VIAMC_CODEC_DNS_IMPL_H
+#define VIAMC_CODEC_DNS_IMPL_H
+
+
+#define VMC_DNS_HEADER 12u      /* RFC 1035 4.1.1, octets */
+#define VMC_DNS_MAX_LABEL 63u   /* RFC 1035 2.3.4, octets */
+#define VMC_DNS_MAX_WIRE 255u   /* RFC 1035 2.3.4: a name with its lengths and the root, octets */
+#define VMC_DNS_MAX_NAME 253u   /* the same as text: less the first length and the root */
+#define VMC_DNS_MAX_QUERY (VMC_DNS_HEADER + VMC_DNS_MAX_WIRE + 4u) /* with one question, octets */
+#define VMC_DNS_MAX_PACKET 512u /* RFC 1035 2.3.4: longest answer over UDP to a query without EDNS, octets */
+#define VMC_DNS_MAX_JUMPS 32u   /* viamc: compression pointers in one name; each leads backward too */
+#define VMC_DNS_MAX_ALIASES 8u  /* viamc: CNAMEs followed in one answer */
+#define VMC_DNS_MAX_ADDRS 8u    /* viamc: addresses kept of one name */
+#define VMC_DNS_MAX_SERVERS 3u  /* resolv.conf(5) */
+
+enum { /* record types, RFC 1035 3.2.2, 3596 2.1, 2782 */
+    VMC_DNS_A = 1,
+    VMC_DNS_CNAME = 5,
+    VMC_DNS_PTR = 12,
+    VMC_DNS_TXT = 16,
+    VMC_DNS_AAAA = 28,
+    VMC_DNS_SRV = 33
+};
+
+#define VMC_DNS_IN 1u          /* class */
+#define VMC_DNS_TOP 0x8000u    /* of a class in mDNS, RFC 6762 5.4, 10.2: answer to me alone; flush the cache */
+#define VMC_DNS_RESPONSE 0x8000u /* flags, RFC 1035 4.1.1 */
+#define VMC_DNS_OPCODE 0x7800u
+#define VMC_DNS_RCODE 0x000fu
+#define VMC_DNS_TC 0x0200u     /* cut to what a packet holds */
+#define VMC_DNS_RD 0x0100u     /* recursion desired: what a stub resolver asks for */
+
+/* ---- addresses ---- */
+
+typedef struct vmc_dns_addr {
+    uint8_t family;    /* 4 or 6 */
+    uint8_t bytes[16]; /* as on the wire, 4 or 16 of them */
+} vmc_dns_addr;
+
+typedef struct vmc_dns_addrs {
+    uint8_t count;
+    vmc_dns_addr list[VMC_DNS_MAX_ADDRS];
+} vmc_dns_addrs;
+
+/* Adds an address of 4 or 16 octets; one too many is left out. */
+VMC_FN void vmc_dns_add(vmc_dns_addrs *to, viamc_bytes octets)
+{
+    vmc_dns_addr *a = &to->list[to->count];
+    if (to->count >= VMC_DNS_MAX_ADDRS || (octets.len != 4u && octets.len != 16u))
+        return;
+    VIAMC_MEMSET(a, 0, sizeof *a);
+    a->family = octets.len == 4u ? 4 : 6;
+    vmc_copy(a->bytes, octets.ptr, octets.len);
+    to->count++;
+}
+
+/* Reads a decimal number that takes up a whole text, has no leading zero and is at most max. */
+VMC_FN bool vmc_dns_number(viamc_str s, uint32_t max, uint32_t *v)
+{
+    size_t i;
+    *v = 0;
+    for (i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        *v = *v * 10u + (uint32_t)(s.ptr[i] - '0'); /* max * 10 + 9 does not overflow: max is below 2^16 */
+        if (*v > max)
+            return false;
+    }
+    return s.len == 1u || (s.len > 1u && s.ptr[0] != '0');
+}
+
+/* Octets before the next c, or all. */
+VMC_FN size_t vmc_dns_until(viamc_str s, char c)
+{
+    size_t n = 0;
+    while (n < s.len && s.ptr[n] != c)
+        n++;
+    return n;
+}
+
+VMC_FN viamc_str vmc_dns_part(viamc_str s, size_t at, size_t n)
+{
+    s.ptr += at;
+    s.len = n;
+    return s;
+}
+
+/* "10.0.0.7" */
+VMC_FN bool vmc_dns_parse_v4(viamc_str s, uint8_t *out)
+{
+    size_t i, n;
+    uint32_t v;
+    for (i = 0; i < 4u; i++) {
+        n = i < 3u ? vmc_dns_until(s, '.') : s.len;
+        if ((i < 3u && n == s.len) || !vmc_dns_number(vmc_dns_part(s, 0, n), 255, &v))
+            return false;
+        out[i] = (uint8_t)v;
+        if (i < 3u)
+            s = vmc_dns_part(s, n + 1u, s.len - n - 1u);
+    }
+    return true;
+}
+
+VMC_FN uint32_t vmc_dns_hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return (uint32_t)(c - '0');
+    if (c >= 'a' && c <= 'f')
+        return (uint32_t)(c - 'a') + 10u;
+    return c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A') + 10u : 16u;
+}
+
+/* Reads a group of one to four hex digits as two octets; returns the digits, 0 if there is none. */
+VMC_FN size_t vmc_dns_group(viamc_str s, uint8_t *out)
+{
+    uint32_t v = 0;
+    size_t n = 0;
+    while (n < s.len && n < 4u && vmc_dns_hex(s.ptr[n]) < 16u)
+        v = v << 4 | vmc_dns_hex(s.ptr[n++]);
+    vmc_put_be16(out, v);
+    return n;
+}
+
+/* Reads one group, or a dotted quad at the end, at *at; have is what was read before. Returns the octets it gave, 0 if it is neither. */
+VMC_FN size_t vmc_dns_v6_piece(viamc_str s, size_t *at, uint8_t *out, size_t have)
+{
+    viamc_str rest = vmc_dns_part(s, *at, s.len - *at);
+    size_t n = vmc_dns_until(rest, ':');
+    if (n == rest.len && vmc_dns_until(rest, '.') < n) {
+        *at = s.len;
+        return have <= 12u && vmc_dns_parse_v4(rest, out + have) ? 4u : 0;
+    }
+    n = vmc_dns_group(rest, out + have);
+    *at += n;
+    return n != 0 ? 2u : 0;
+}
+
+/* "fe80::1", "::ffff:10.0.0.7"; no zone (%eth0). */
+VMC_FN bool vmc_dns_parse_v6(viamc_str s, uint8_t *out)
+{
+    size_t at = 0, n = 0, got, gap = 16; /* n octets are there, the zeros of "::" go in at gap; 16: no "::" */
+    while (at < s.len && n <= 14u) {
+        if (s.len - at >= 2u && s.ptr[at] == ':' && s.ptr[at + 1u] == ':') {
+            if (gap != 16u)
+                return false;
+            gap = n;
+            at += 2u;
+            if (at == s.len)
+                break;
+        } else if (n != 0 && s.ptr[at++] != ':') {
+            return false;
+        }
+        got = vmc_dns_v6_piece(s, &at, out, n);
+        if (got == 0)
+            return false;
+        n += got;
+    }
+    if (at != s.len || (gap == 16u) != (n == 16u))
+        return false;
+    if (gap != 16u) {
+        vmc_move(out + (16u - (n - gap)), out + gap, n - gap);
+        VIAMC_MEMSET(out + gap, 0, 16u - n);
+    }
+    return true;
+}
+
+/* Reads the text of an address of either family, without brackets, port and zone. */
+VMC_FN bool vmc_dns_parse_addr(viamc_str s, vmc_dns_addr *a)
+{
+    VIAMC_MEMSET(a, 0, sizeof *a);
+    a->family = vmc_dns_until(s, ':') < s.len ? 6 : 4;
+    return a->family == 6 ? vmc_dns_parse_v6(s, a->bytes) : vmc_dns_parse_v4(s, a->bytes);
+}
+
+/* ---- queries ---- */
+
+/* A name without the dot that may end it. */
+VMC_FN viamc_str vmc_dns_trim(viamc_str name)
+{
+    if (name.len != 0 && name.ptr[name.len - 1u] == '.')
+        name.len--;
+    return name;
+}
+
+/* Checks RFC 1035 2.3.4: labels of 1 to 63 octets, 253 in all, a dot at the end allowed. Which characters is the server's matter. */
+VMC_FN bool vmc_dns_name_good(viamc_str name)
+{
+    viamc_str rest = vmc_dns_trim(name);
+    size_t n = 0;
+    if (rest.len == 0 || rest.len > VMC_DNS_MAX_NAME)
+        return false;
+    for (;;) {
+        n = vmc_dns_until(rest, '.');
+        if (n == 0 || n > VMC_DNS_MAX_LABEL)
+            return false;
+        if (n == rest.len)
+            return true;
+        rest = vmc_dns_part(rest, n + 1u, rest.len - n - 1u);
+    }
+}
+
+/* Writes a good name as labels. */
+VMC_FN void vmc_dns_put_name(vmc_wr *w, viamc_str name)
+{
+    viamc_str rest = vmc_dns_trim(name);
+    for (;;) {
+        size_t n = vmc_dns_until(rest, '.');
+        vmc_wr_u8(w, (uint32_t)n);
+        vmc_wr_bytes(w, rest.ptr, n);
+        if (n == rest.len)
+            break;
+        rest = vmc_dns_part(rest, n + 1u, rest.len - n - 1u);
+    }
+    vmc_wr_u8(w, 0);
+}
+
+/* Writes the header of a query. mDNS asks with id 0 and flags 0. */
+VMC_FN void vmc_dns_put_header(vmc_wr *w, uint16_t id, uint16_t flags, uint16_t questions)
+{
+    vmc_wr_be16(w, id);
+    vmc_wr_be16(w, flags);
+    vmc_wr_be16(w, questions);
+    vmc_wr_be16(w, 0);
+    vmc_wr_be16(w, 0);
+    vmc_wr_be16(w, 0);
+}
+
+/* Writes a question of class cls: VMC_DNS_IN, with VMC_DNS_TOP in mDNS if one wants the answer alone. ARG if the name is not good. */
+VMC_FN viamc_err vmc_dns_put_question(vmc_wr *w, viamc_str name, uint16_t type, uint16_t cls)
+{
+    if (!vmc_dns_name_good(name))
+        return VIAMC_ERR_ARG;
+    vmc_dns_put_name(w, name);
+    vmc_wr_be16(w, type);
+    vmc_wr_be16(w, cls);
+    return w->full ? VIAMC_ERR_NOMEM : VIAMC_OK;
+}
+
+/* Writes the query of a stub resolver for A or AAAA; VMC_DNS_MAX_QUERY octets are enough. id: unpredictable. OK, ARG, NOMEM. */
+VMC_FN viamc_err vmc_dns_put_query(vmc_wr *w, uint16_t id, viamc_str name, uint16_t type)
+{
+    vmc_dns_put_header(w, id, VMC_DNS_RD, 1);
+    return vmc_dns_put_question(w, name, type, VMC_DNS_IN);
+}
+
+/* ---- names in packets: an offset into the packet is all that is kept of one ---- */
+
+typedef struct vmc_dns_name {
+    viamc_bytes all; /* the packet */
+    size_t at;       /* next length octet or pointer */
+    size_t floor;    /* pointers lead below it: no name can run in a circle */
+    size_t end;      /* behind the name where it stood, 0 while unknown */
+    uint16_t wire;   /* octets so far, as RFC 1035 counts them */
+    uint8_t jumps;
+    bool bad;
+} vmc_dns_name;
+
+VMC_FN vmc_dns_name vmc_dns_name_at(viamc_bytes packet, size_t at)
+{
+    vmc_dns_name n;
+    n.all = packet;
+    n.at = at;
+    n.floor = at;
+    n.end = 0;
+    n.wire = 1; /* the root */
+    n.jumps = 0;
+    n.bad = false;
+    return n;
+}
+
+/* Follows a pointer. False if it leads forward, or if there were too many. */
+VMC_FN bool vmc_dns_jump(vmc_dns_name *n)
+{
+    size_t target;
+    if (n->all.len - n->at < 2u || n->jumps == VMC_DNS_MAX_JUMPS)
+        return false;
+    target = vmc_be16(n->all.ptr + n->at) & 0x3fffu;
+    if (target >= n->floor)
+        return false;
+    if (n->end == 0)
+        n->end = n->at + 2u;
+    n->at = target;
+    n->floor = target;
+    n->jumps++;
+    return true;
+}
+
+/* Takes a label of n octets. False if it reaches over the packet or makes the name too long. */
+VMC_FN bool vmc_dns_take_label(vmc_dns_name *n, size_t len, viamc_bytes *label)
+{
+    if (len > n->all.len - n->at - 1u || len + 1u > VMC_DNS_MAX_WIRE - n->wire)
+        return false;
+    *label = viamc_view(n->all.ptr + n->at + 1u, len);
+    n->wire = (uint16_t)(n->wire + len + 1u);
+    n->at += len + 1u;
+    return true;
+}
+
+/* Reads the next label. False at the root, or with n->bad if the name is malformed. */
+VMC_FN bool vmc_dns_label(vmc_dns_name *n, viamc_bytes *label)
+{
+    while (!n->bad && n->at < n->all.len) { /* a turn ends in a label, the root, damage, or one of 32 jumps */
+        uint8_t octet = n->all.ptr[n->at];
+        if (octet == 0) {
+            if (n->end == 0)
+                n->end = n->at + 1u;
+            return false;
+        }
+        if (octet <= VMC_DNS_MAX_LABEL) {
+            n->bad = !vmc_dns_take_label(n, octet, label);
+            return !n->bad;
+        }
+        n->bad = octet < 0xc0u || !vmc_dns_jump(n); /* 0x40 and 0x80 are reserved */
+    }
+    n->bad = true;
+    return false;
+}
+
+/* Offset behind the name at `at`; 0 if it is malformed anywhere. */
+VMC_FN size_t vmc_dns_name_end(viamc_bytes packet, size_t at)
+{
+    vmc_dns_name n = vmc_dns_name_at(packet, at);
+    viamc_bytes label;
+    while (vmc_dns_label(&n, &label))
+        continue;
+    return n.bad ? 0 : n.end;
+}
+
+VMC_FN uint8_t vmc_dns_lower(uint8_t c)
+{
+    return (uint8_t)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+/* Compares ASCII letters without their case, RFC 1035 2.3.3. */
+VMC_FN bool vmc_dns_same_text(viamc_bytes a, viamc_bytes b)
+{
+    size_t i;
+    for (i = 0; i < a.len && i < b.len; i++)
+        if (vmc_dns_lower(a.ptr[i]) != vmc_dns_lower(b.ptr[i]))
+            return false;
+    return a.len == b.len;
+}
+
+/* Compares two names of a packet. */
+VMC_FN bool vmc_dns_same_name(viamc_bytes packet, size_t a, size_t b)
+{
+    vmc_dns_name na = vmc_dns_name_at(packet, a), nb = vmc_dns_name_at(packet, b);
+    viamc_bytes la, lb;
+    for (;;) { /* a name has at most 127 labels */
+        bool more_a = vmc_dns_label(&na, &la), more_b = vmc_dns_label(&nb, &lb);
+        if (!more_a || !more_b)
+            return more_a == more_b && !na.bad && !nb.bad;
+        if (!vmc_dns_same_text(la, lb))
+            return false;
+    }
+}
+
+/* Writes a name as text without a dot at the end; dots inside a label stay as they are (mDNS has such), control characters become '?'.
+ * False if it is malformed or does not fit; VMC_DNS_MAX_NAME octets are enough. */
+VMC_FN bool vmc_dns_name_text(viamc_bytes packet, size_t at, vmc_wr *w)
+{
+    vmc_dns_name n = vmc_dns_name_at(packet, at);
+    viamc_bytes label;
+    size_t i;
+    bool first = true;
+    while (vmc_dns_label(&n, &label)) {
+        if (!first)
+            vmc_wr_u8(w, '.');
+        for (i = 0; i < label.len; i++)
+            vmc_wr_u8(w, label.ptr[i] < 0x20u || label.ptr[i] == 0x7fu ? (uint32_t)'?' : label.ptr[i]);
+        first = false;
+    }
+    return !n.bad && !w->full;
+}
+
+/* Compares a name of a packet with a text. */
+VMC_FN bool vmc_dns_name_is(viamc_bytes packet, size_t at, viamc_str name)
+{
+    vmc_dns_name n = vmc_dns_name_at(packet, at);
+    viamc_bytes label, rest = vmc_bytes_of(vmc_dns_trim(name));
+    bool first = true;
+    while (vmc_dns_label(&n, &label)) {
+        if (!first && (rest.len == 0 || *rest.ptr != '.'))
+            return false;
+        if (!first)
+            rest = viamc_view(rest.ptr + 1, rest.len - 1u);
+        if (label.len > rest.len || !vmc_dns_same_text(label, viamc_view(rest.ptr, label.len)))
+            return false;
+        rest = viamc_view(rest.ptr + label.len, rest.len - label.len);
+        first = false;
+    }
+    return !n.bad && rest.len == 0;
+}
+
+/* ---- packets ---- */
+
+enum { /* sections, in their order */
+    VMC_DNS_QUESTION = 0,
+    VMC_DNS_ANSWER = 1,
+    VMC_DNS_AUTHORITY = 2,
+    VMC_DNS_ADDITIONAL = 3
+};
+
+typedef struct vmc_dns_packet {
+    viamc_bytes all;
+    size_t at;        /* next question or record */
+    uint16_t id;
+    uint16_t flags;
+    uint16_t left[4]; /* entries of each section that are still to come */
+    bool bad;         /* the walk ended early: malformed */
+} vmc_dns_packet;
+
+typedef struct vmc_dns_record {
+    uint8_t section;
+    bool top;         /* the highest bit of the class, see VMC_DNS_TOP */
+    uint16_t type;
+    uint16_t cls;     /* without that bit */
+    uint32_t ttl;     /* seconds; 0 of a question, as all that follows */
+    size_t name;      /* offset of the owner's name */
+    size_t data_at;   /* offset of data, for the names in it */
+    viamc_bytes data;
+} vmc_dns_record;
+
+/* Begins a walk. False if there is not even a header. */
+VMC_FN bool vmc_dns_open(viamc_bytes packet, vmc_dns_packet *p)
+{
+    size_t i;
+    VIAMC_MEMSET(p, 0, sizeof *p);
+    p->all = packet;
+    p->at = VMC_DNS_HEADER;
+    if (packet.len < VMC_DNS_HEADER) {
+        p->bad = true;
+        return false;
+    }
+    p->id = (uint16_t)vmc_be16(packet.ptr);
+    p->flags = (uint16_t)vmc_be16(packet.ptr + 2);
+    for (i = 0; i < 4u; i++)
+        p->left[i] = (uint16_t)vmc_be16(packet.ptr + 4u + 2u * i);
+    return true;
+}
+
+VMC_FN uint32_t vmc_dns_u16(vmc_rd *r)
+{
+    uint32_t high = vmc_rd_u8(r);
+    return high << 8 | vmc_rd_u8(r);
+}
+
+/* Reads what follows the name of a record. */
+VMC_FN bool vmc_dns_read_record(vmc_dns_packet *p, vmc_dns_record *rec)
+{
+    vmc_rd r = vmc_rd_of(viamc_view(p->all.ptr + p->at, p->all.len - p->at));
+    uint32_t cls;
+    rec->type = (uint16_t)vmc_dns_u16(&r);
+    cls = vmc_dns_u16(&r);
+    rec->cls = (uint16_t)(cls & (VMC_DNS_TOP - 1u));
+    rec->top = (cls & VMC_DNS_TOP) != 0;
+    if (rec->section != VMC_DNS_QUESTION) {
+        rec->ttl = vmc_dns_u16(&r) << 16;
+        rec->ttl |= vmc_dns_u16(&r);
+        rec->data = vmc_rd_take(&r, vmc_dns_u16(&r));
+        rec->data_at = p->all.len - r.left - rec->data.len;
+    }
+    p->at = p->all.len - r.left;
+    return vmc_rd_ok(&r);
+}
+
+/* Reads the next question or record, through all sections. False at the end, or with p->bad if the packet is malformed. */
+VMC_FN bool vmc_dns_next_record(vmc_dns_packet *p, vmc_dns_record *rec)
+{
+    uint8_t section = VMC_DNS_QUESTION;
+    size_t end;
+    VIAMC_MEMSET(rec, 0, sizeof *rec);
+    while (section < VMC_DNS_ADDITIONAL && p->left[section] == 0)
+        section++;
+    if (p->bad || p->left[section] == 0)
+        return false;
+    p->left[section]--;
+    rec->section = section;
+    rec->name = p->at;
+    end = vmc_dns_name_end(p->all, p->at);
+    p->at = end;
+    p->bad = end == 0 || !vmc_dns_read_record(p, rec);
+    return !p->bad;
+}
+
+/* True if the data of a record is one name and nothing else, as in CNAME and PTR. */
+VMC_FN bool vmc_dns_data_is_name(viamc_bytes packet, const vmc_dns_record *rec)
+{
+    return rec->data.len != 0 && vmc_dns_name_end(packet, rec->data_at) == rec->data_at + rec->data.len;
+}
+
+typedef struct vmc_dns_srv {
+    uint16_t priority, weight, port;
+    size_t target; /* offset of a name */
+} vmc_dns_srv;
+
+/* Reads the data of an SRV record, RFC 2782. */
+VMC_FN bool vmc_dns_read_srv(viamc_bytes packet, const vmc_dns_record *rec, vmc_dns_srv *srv)
+{
+    if (rec->data.len < 7u)
+        return false;
+    srv->priority = (uint16_t)vmc_be16(rec->data.ptr);
+    srv->weight = (uint16_t)vmc_be16(rec->data.ptr + 2);
+    srv->port = (uint16_t)vmc_be16(rec->data.ptr + 4);
+    srv->target = rec->data_at + 6u;
+    return vmc_dns_name_end(packet, srv->target) == rec->data_at + rec->data.len;
+}
+
+/* Takes the next string off the data of a TXT record. False at the end, and at a string that reaches over it. */
+VMC_FN bool vmc_dns_next_string(viamc_bytes *data, viamc_bytes *string)
+{
+    vmc_rd r = vmc_rd_of(*data);
+    if (data->len == 0)
+        return false;
+    *string = vmc_rd_take(&r, vmc_rd_u8(&r));
+    *data = viamc_view(r.ptr, r.left);
+    return vmc_rd_ok(&r);
+}
+
+/* ---- answers of a resolver's server ---- */
+
+typedef struct vmc_dns_result {
+    vmc_dns_addrs addrs; /* what several answers gave; the caller clears it */
+    uint8_t rcode;       /* of the last answer, RFC 1035 4.1.1: 0, 3 no such name, others: ask another server */
+    bool truncated;      /* that answer was cut; what it gave was taken */
+} vmc_dns_result;
+
+/* True if a packet answers the one question that was asked; p stands behind it then. owner: offset of the name.
+ * A refusal may come without the question: then owner is 0. */
+VMC_FN bool vmc_dns_answers(vmc_dns_packet *p, uint16_t id, viamc_str name, uint16_t type, size_t *owner)
+{
+    vmc_dns_record q;
+    *owner = 0;
+    if (p->id != id || (p->flags & (VMC_DNS_RESPONSE | VMC_DNS_OPCODE)) != VMC_DNS_RESPONSE)
+        return false;
+    if (p->left[VMC_DNS_QUESTION] != 1u)
+        return p->left[VMC_DNS_QUESTION] == 0 && (p->flags & VMC_DNS_RCODE) != 0;
+    if (!vmc_dns_next_record(p, &q) || q.type != type || q.cls != VMC_DNS_IN || q.top)
+        return false;
+    *owner = q.name;
+    return vmc_dns_name_is(p->all, q.name, name);
+}
+
+/* Goes once over the answers: takes the addresses of owner. Returns the offset of the name that owner is an alias of, or 0. */
+VMC_FN size_t vmc_dns_collect(vmc_dns_packet *p, size_t owner, uint16_t type, vmc_dns_addrs *to)
+{
+    size_t alias = 0, len = type == VMC_DNS_A ? 4u : 16u;
+    vmc_dns_record rec;
+    while (p->left[VMC_DNS_ANSWER] != 0 && vmc_dns_next_record(p, &rec)) {
+        if (rec.cls != VMC_DNS_IN || (rec.type != type && rec.type != VMC_DNS_CNAME) || !vmc_dns_same_name(p->all, rec.name, owner))
+            continue;
+        if (rec.type == type && rec.data.len == len)
+            vmc_dns_add(to, rec.data);
+        else if (rec.type == VMC_DNS_CNAME && alias == 0 && vmc_dns_data_is_name(p->all, &rec))
+            alias = rec.data_at;
+    }
+    return alias;
+}
+
+/* Reads a packet that came as an answer to vmc_dns_put_query.
+ * OK: it gave an address. WAIT: it answers something else, go on waiting. DNS: it says that there is none (see rcode).
+ * MESSAGE: it is malformed; res->addrs is as before. */
+VMC_FN viamc_err vmc_dns_answer(viamc_bytes packet, uint16_t id, viamc_str name, uint16_t type, vmc_dns_result *res)
+{
+    vmc_dns_packet p, walk;
+    uint8_t before = res->addrs.count;
+    size_t owner, hop;
+    if (!vmc_dns_open(packet, &p) || !vmc_dns_answers(&p, id, name, type, &owner))
+        return VIAMC_WAIT;
+    res->rcode = (uint8_t)(p.flags & VMC_DNS_RCODE);
+    res->truncated = (p.flags & VMC_DNS_TC) != 0;
+    for (hop = 0; hop <= VMC_DNS_MAX_ALIASES && owner != 0 && res->addrs.count == before; hop++) {
+        walk = p;
+        owner = vmc_dns_collect(&walk, owner, type, &res->addrs);
+        if (walk.bad && !res->truncated) {
+            res->addrs.count = before;
+            return VIAMC_ERR_MESSAGE;
+        }
+    }
+    return res->addrs.count != before ? VIAMC_OK : VIAMC_ERR_DNS;
+}
+
+/* ---- the words of a text file that comes in pieces ---- */
+
+typedef struct vmc_dns_words {
+    char text[VMC_DNS_MAX_NAME + 1u]; /* with room for the dot at the end of a name */
+    uint16_t len;  /* of the word; 0 when it was too long */
+    uint8_t index; /* words before it in its line, 255 at most */
+    bool over;     /* it is too long */
+    bool taken;    /* it was handed out */
+    bool comment;  /* up to the end of the line */
+} vmc_dns_words;
+
+VMC_FN void vmc_dns_words_begin(vmc_dns_words *s)
+{
+    VIAMC_MEMSET(s, 0, sizeof *s);
+}
+
+VMC_FN viamc_str vmc_dns_word(const vmc_dns_words *s)
+{
+    viamc_str word;
+    word.ptr = s->text;
+    word.len = s->len;
+    return word;
+}
+
+/* Takes a character of a word, or one between words. */
+VMC_FN void vmc_dns_word_char(vmc_dns_words *s, char c, bool blank)
+{
+    if (c == '\n') {
+        s->comment = false;
+        s->index = 0;
+    } else if (c == '#' || c == ';') {
+        s->comment = true;
+    } else if (!blank && !s->comment) {
+        s->over = s->over || s->len == sizeof s->text;
+        if (!s->over)
+            s->text[s->len++] = c;
+    }
+}
+
+/* Reads on in a piece until a word is whole (what ends it is left in the piece) or the piece is used up: then false. Comments, from '#'
+ * or ';' on, are left out. End a file with a piece of "\n". */
+VMC_FN bool vmc_dns_next_word(vmc_dns_words *s, viamc_bytes *piece)
+{
+    if (s->taken) {
+        s->taken = false;
+        s->over = false;
+        s->len = 0;
+        s->index = (uint8_t)(s->index < 255u ? s->index + 1u : 255u);
+    }
+    while (piece->len != 0) {
+        char c = (char)*piece->ptr;
+        bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
+        if (blank && (s->len != 0 || s->over)) {
+            s->len = (uint16_t)(s->over ? 0 : s->len);
+            s->taken = true;
+            return true;
+        }
+        vmc_dns_word_char(s, c, blank);
+        piece->ptr++;
+        piece->len--;
+    }
+    return false;
+}
+
+/* ---- /etc/hosts: hosts(5) ---- */
+
+typedef struct vmc_dns_hosts {
+    vmc_dns_words words;
+    viamc_str name;      /* view: the name that is looked for */
+    vmc_dns_addr addr;   /* of the line */
+    bool usable;         /* it is one */
+    vmc_dns_addrs found; /* addresses of the name, in the file's order */
+} vmc_dns_hosts;
+
+VMC_FN void vmc_dns_hosts_begin(vmc_dns_hosts *h, viamc_str name)
+{
+    VIAMC_MEMSET(h, 0, sizeof *h);
+    vmc_dns_words_begin(&h->words);
+    h->name = vmc_dns_trim(name);
+}
+
+/* Takes a piece of the file; the last one is "\n". */
+VMC_FN void vmc_dns_hosts_feed(vmc_dns_hosts *h, viamc_bytes piece)
+{
+    while (vmc_dns_next_word(&h->words, &piece)) {
+        viamc_str word = vmc_dns_word(&h->words);
+        if (h->words.index == 0)
+            h->usable = vmc_dns_parse_addr(word, &h->addr);
+        else if (h->usable && word.len != 0 && vmc_dns_same_text(vmc_bytes_of(vmc_dns_trim(word)), vmc_bytes_of(h->name)))
+            vmc_dns_add(&h->found, viamc_view(h->addr.bytes, h->addr.family == 4 ? 4u : 16u));
+    }
+}
+
+/* ---- /etc/resolv.conf: resolv.conf(5) ---- */
+
+enum { VMC_DNS_CONF_OTHER = 0, VMC_DNS_CONF_SERVER = 1, VMC_DNS_CONF_SEARCH = 2, VMC_DNS_CONF_OPTIONS = 3 };
+
+typedef struct vmc_dns_conf {
+    vmc_dns_words words;
+    uint8_t key;        /* of the line */
+    uint8_t count;      /* servers; 0 means that the local machine is asked */
+    uint8_t timeout_s;  /* 1 to 30, default 5 */
+    uint8_t attempts;   /* 1 to 5, default 2 */
+    uint8_t ndots;      /* dots from which on a name is tried as it is first; 0 to 15, default 1 */
+    uint8_t search_len; /* first domain of the last search or domain line, for names with fewer dots */
+    char search[VMC_DNS_MAX_NAME];
+    vmc_dns_addr server[VMC_DNS_MAX_SERVERS];
+} vmc_dns_conf;
+
+VMC_FN void vmc_dns_conf_begin(vmc_dns_conf *c)
+{
+    VIAMC_MEMSET(c, 0, sizeof *c);
+    vmc_dns_words_begin(&c->words);
+    c->timeout_s = 5;
+    c->attempts = 2;
+    c->ndots = 1;
+}
+
+VMC_FN uint8_t vmc_dns_conf_key(viamc_bytes word)
+{
+    if (vmc_bytes_are(word, "nameserver"))
+        return VMC_DNS_CONF_SERVER;
+    if (vmc_bytes_are(word, "options"))
+        return VMC_DNS_CONF_OPTIONS;
+    return vmc_bytes_are(word, "search") || vmc_bytes_are(word, "domain") ? VMC_DNS_CONF_SEARCH : VMC_DNS_CONF_OTHER;
+}
+
+/* A server past the third, and one that is no address (a zone is not understood), is left out. */
+VMC_FN void vmc_dns_conf_server(vmc_dns_conf *c, viamc_str word)
+{
+    if (c->count < VMC_DNS_MAX_SERVERS && vmc_dns_parse_addr(word, &c->server[c->count]))
+        c->count++;
+}
+
+VMC_FN void vmc_dns_conf_search(vmc_dns_conf *c, viamc_str word)
+{
+    word = vmc_dns_trim(word);
+    c->search_len = 0;
+    if (!vmc_dns_name_good(word))
+        return;
+    c->search_len = (uint8_t)word.len;
+    vmc_copy(c->search, word.ptr, word.len);
+}
+
+/* Takes the number behind "name:", cut to its range. */
+VMC_FN void vmc_dns_conf_option(viamc_str word, const char *name, uint32_t min, uint32_t max, uint8_t *to)
+{
+    size_t n = vmc_dns_until(word, ':');
+    uint32_t v;
+    if (!vmc_bytes_are(viamc_view(word.ptr, n), name) || n == word.len)
+        return;
+    if (vmc_dns_number(vmc_dns_part(word, n + 1u, word.len - n - 1u), 9999, &v))
+        *to = (uint8_t)(v < min ? min : vmc_min32(v, max));
+}
+
+VMC_FN void vmc_dns_conf_word(vmc_dns_conf *c, viamc_str word)
+{
+    if (c->words.index == 0) {
+        c->key = vmc_dns_conf_key(vmc_bytes_of(word));
+    } else if (c->key == VMC_DNS_CONF_OPTIONS) {
+        vmc_dns_conf_option(word, "timeout", 1, 30, &c->timeout_s);
+        vmc_dns_conf_option(word, "attempts", 1, 5, &c->attempts);
+        vmc_dns_conf_option(word, "ndots", 0, 15, &c->ndots);
+    } else if (c->words.index == 1u && c->key == VMC_DNS_CONF_SERVER) {
+        vmc_dns_conf_server(c, word);
+    } else if (c->words.index == 1u && c->key == VMC_DNS_CONF_SEARCH) {
+        vmc_dns_conf_search(c, word);
+    }
+}
+
+/* Takes a piece of the file; the last one is "\n". */
+VMC_FN void vmc_dns_conf_feed(vmc_dns_conf *c, viamc_bytes piece)
+{
+    while (vmc_dns_next_word(&c->words, &piece))
+        vmc_dns_conf_word(c, vmc_dns_word(&c->words));
+}
+
+#endif
+/* ---- end of src/codec/dns_impl.h ---- */
+/* ---- src/ports/posix_os_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/posix, lowest part: clock, random octets, addresses, sockets that do not block. */
+#ifndef VIAMC_PORTS_POSIX_OS_IMPL_H
+#define VIAMC_PORTS_POSIX_OS_IMPL_H
+
+
+
+#ifndef VIAMC_NO_POSIX
+
+#define VMC_POSIX_RANDOM_BYTES 256u /* getrandom(2), getentropy(3): up to here a request is filled whole */
+#define VMC_POSIX_UNSENT 16384      /* octets that the kernel holds unsent: what goes first waits behind no more */
+
+/* ---- clock ---- */
+
+VIAMC_API viamc_ms viamc_posix_now(void)
+{
+    struct timespec t;
+    if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
+        return 0;
+    return (viamc_ms)((uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u);
+}
+
+VIAMC_API uint64_t viamc_posix_unix_time(void)
+{
+    time_t t = time(NULL);
+    return t < 0 ? 0 : (uint64_t)t;
+}
+
+/* ---- errors ---- */
+
+VMC_FN viamc_err vmc_posix_err(int error)
+{
+    switch (error) {
+    case ECONNREFUSED: return VIAMC_ERR_REFUSED;
+    case ENOENT: return VIAMC_ERR_REFUSED; /* no such unix socket */
+    case ETIMEDOUT: return VIAMC_ERR_TIMEOUT;
+    case ECONNRESET: return VIAMC_ERR_CLOSED;
+    case EPIPE: return VIAMC_ERR_CLOSED;
+    default: return VIAMC_ERR_IO;
+    }
+}
+
+/* An error that means: nothing was done, later. */
+VMC_FN bool vmc_posix_later(int error)
+{
+    bool later = error == EAGAIN || error == EINTR;
+#if EWOULDBLOCK != EAGAIN
+    later = later || error == EWOULDBLOCK;
+#endif
+    return later;
+}
+
+VMC_FN void vmc_posix_close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+/* ---- random octets ---- */
+
+/* Where there is no system call for it. A short read is an error: what is missing would be predictable. */
+VMC_FN viamc_err vmc_posix_urandom(uint8_t *out, size_t len)
+{
+    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, out, len);
+    vmc_posix_close_fd(&fd);
+    return n < 0 || (size_t)n != len ? VIAMC_ERR_ENTROPY : VIAMC_OK;
+}
+
+/* At most VMC_POSIX_RANDOM_BYTES. A kernel that has gathered no entropy yet is an error: waiting for it would block. */
+VMC_FN viamc_err vmc_posix_random_some(uint8_t *out, size_t len)
+{
+#if defined(GRND_NONBLOCK)
+    ssize_t n = getrandom(out, len, GRND_NONBLOCK);
+    if (n < 0 && errno == ENOSYS)
+        return vmc_posix_urandom(out, len);
+    return n < 0 || (size_t)n != len ? VIAMC_ERR_ENTROPY : VIAMC_OK;
+#elif defined(__APPLE__) || defined(__OpenBSD__)
+    return getentropy(out, len) != 0 ? VIAMC_ERR_ENTROPY : VIAMC_OK;
+#else
+    return vmc_posix_urandom(out, len);
+#endif
+}
+
+VMC_FN viamc_err vmc_posix_random(void *user, uint8_t *out, size_t len)
+{
+    viamc_err err = VIAMC_OK;
+    size_t at = 0;
+    (void)user;
+    while (err == VIAMC_OK && at < len) {
+        size_t n = vmc_min(len - at, VMC_POSIX_RANDOM_BYTES);
+        err = vmc_posix_random_some(out + at, n);
+        at += n;
+    }
+    return err;
+}
+
+/* ---- addresses ---- */
+
+typedef union vmc_posix_sa {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un local;
+    struct sockaddr_storage max;
+} vmc_posix_sa;
+
+/* Number of an interface from its name or digits, 0: none. */
+VMC_FN uint32_t vmc_posix_scope(viamc_str zone)
+{
+    char name[IF_NAMESIZE];
+    uint32_t number = 0;
+    if (zone.len == 0 || zone.len >= sizeof name)
+        return 0;
+    if (vmc_dns_number(zone, 65535u, &number))
+        return number;
+    vmc_copy(name, zone.ptr, zone.len);
+    name[zone.len] = '\0';
+    return if_nametoindex(name);
+}
+
+/* Reads "10.0.0.7", "fe80::1", "fe80::1%eth0" or one of them in brackets. */
+VMC_FN bool vmc_posix_ip_of(viamc_str text, vmc_posix_ip *ip)
+{
+    vmc_dns_addr addr;
+    size_t n;
+    if (text.len >= 2u && text.ptr[0] == '[' && text.ptr[text.len - 1u] == ']')
+        text = vmc_dns_part(text, 1, text.len - 2u);
+    n = vmc_dns_until(text, '%');
+    if (!vmc_dns_parse_addr(vmc_dns_part(text, 0, n), &addr))
+        return false;
+    ip->len = addr.family == 4 ? 4 : 16;
+    ip->scope = n < text.len ? vmc_posix_scope(vmc_dns_part(text, n + 1u, text.len - n - 1u)) : 0;
+    vmc_copy(ip->octets, addr.bytes, sizeof ip->octets);
+    return n == text.len || (ip->scope != 0 && ip->len == 16u);
+}
+
+VMC_FN socklen_t vmc_posix_sa_ip(vmc_posix_sa *sa, const vmc_posix_ip *ip, uint16_t port)
+{
+    VIAMC_MEMSET(sa, 0, sizeof *sa);
+    if (ip->len == 4u) {
+        sa->v4.sin_family = AF_INET;
+        sa->v4.sin_port = htons(port);
+        vmc_copy(&sa->v4.sin_addr, ip->octets, 4);
+        return (socklen_t)sizeof sa->v4;
+    }
+    sa->v6.sin6_family = AF_INET6;
+    sa->v6.sin6_port = htons(port);
+    sa->v6.sin6_scope_id = ip->scope;
+    vmc_copy(&sa->v6.sin6_addr, ip->octets, 16);
+    return (socklen_t)sizeof sa->v6;
+}
+
+VMC_FN bool vmc_posix_is_unix(const char *address)
+{
+    return vmc_strlen(address) >= 5u && vmc_same(address, "unix:", 5);
+}
+
+/* From "unix:/path" or "unix:///path"; 0 if the path is missing or longer than the system permits. */
+VMC_FN socklen_t vmc_posix_sa_unix(vmc_posix_sa *sa, const char *address)
+{
+    const char *path = address + 5;
+    size_t n;
+    if (path[0] == '/' && path[1] == '/')
+        path += 2;
+    n = vmc_strlen(path);
+    VIAMC_MEMSET(sa, 0, sizeof *sa);
+    if (n == 0 || n >= sizeof sa->local.sun_path)
+        return 0;
+    sa->local.sun_family = AF_UNIX;
+    vmc_copy(sa->local.sun_path, path, n);
+    return (socklen_t)sizeof sa->local;
+}
+
+/* "10.0.0.9:51544", "[::1]:80", "unix:/path"; a terminal 0 is the caller's. */
+VMC_FN void vmc_posix_sa_text(vmc_wr *w, const vmc_posix_sa *sa)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}; /* ::ffff:0:0/96, RFC 4291 2.5.5.2 */
+    char t[INET6_ADDRSTRLEN];
+    const uint8_t *v6 = sa->v6.sin6_addr.s6_addr;
+    if (sa->any.sa_family == AF_UNIX) {
+        vmc_wr_text(w, "unix:");
+        vmc_wr_text(w, sa->local.sun_path);
+    } else if (sa->any.sa_family == AF_INET6 && !vmc_same(v6, mapped, sizeof mapped)) {
+        vmc_wr_u8(w, '[');
+        vmc_wr_text(w, inet_ntop(AF_INET6, v6, t, sizeof t));
+        vmc_wr_text(w, "]:");
+        vmc_wr_dec(w, ntohs(sa->v6.sin6_port));
+    } else {
+        bool v4 = sa->any.sa_family == AF_INET;
+        vmc_wr_text(w, v4 ? inet_ntop(AF_INET, &sa->v4.sin_addr, t, sizeof t) : inet_ntop(AF_INET, v6 + 12, t, sizeof t));
+        vmc_wr_u8(w, ':');
+        vmc_wr_dec(w, ntohs(v4 ? sa->v4.sin_port : sa->v6.sin6_port));
+    }
+}
+
+/* ---- sockets ---- */
+
+/* Makes a socket what all of ours are: not blocking, not inherited, without SIGPIPE. */
+VMC_FN bool vmc_posix_prepare(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+#ifdef SO_NOSIGPIPE
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, (socklen_t)sizeof on);
+#endif
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* A new socket, -1 with errno. */
+VMC_FN int vmc_posix_socket(int family, int type)
+{
+    int fd = socket(family, type | VMC_POSIX_SOCK_FLAGS, 0);
+    if (fd >= 0 && !vmc_posix_prepare(fd))
+        vmc_posix_close_fd(&fd);
+    return fd;
+}
+
+/* Small frames at once, and a short queue in the kernel. Fails on unix sockets, which need neither. */
+VMC_FN void vmc_posix_tune(int fd)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, (socklen_t)sizeof on);
+#ifdef VMC_POSIX_NOTSENT
+    {
+        int unsent = VMC_POSIX_UNSENT;
+        (void)setsockopt(fd, IPPROTO_TCP, VMC_POSIX_NOTSENT, &unsent, (socklen_t)sizeof unsent);
+    }
+#endif
+}
+
+/* True if a socket is connected to itself: a port of this machine that nobody listens on can be the one just chosen for us. */
+VMC_FN bool vmc_posix_is_self(int fd)
+{
+    vmc_posix_sa here, there;
+    socklen_t n = (socklen_t)sizeof here, m = (socklen_t)sizeof there;
+    if (getsockname(fd, &here.any, &n) != 0 || getpeername(fd, &there.any, &m) != 0 || here.any.sa_family == AF_UNIX)
+        return false;
+    return n == m && vmc_same(&here, &there, n);
+}
+
+/* What became of a connect: 0 done, EINPROGRESS, or why it failed. */
+VMC_FN int vmc_posix_connected(int fd)
+{
+    struct pollfd f;
+    int error = 0;
+    socklen_t n = (socklen_t)sizeof error;
+    f.fd = fd;
+    f.events = POLLOUT;
+    f.revents = 0;
+    if (poll(&f, 1, 0) <= 0 || f.revents == 0)
+        return EINPROGRESS;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0)
+        error = errno;
+    return error == 0 && vmc_posix_is_self(fd) ? ECONNREFUSED : error;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/posix_os_impl.h ---- */
+/* ---- src/ports/posix_names_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/posix: names to addresses without ever waiting: numeric, hosts file, localhost, then the system's nameservers over UDP.
+ * Knows files and datagrams; knows nothing of connections. Uses neither search domains nor TCP: what a cut answer holds is taken. */
+#ifndef VIAMC_PORTS_POSIX_NAMES_IMPL_H
+#define VIAMC_PORTS_POSIX_NAMES_IMPL_H
+
+
+
+#ifndef VIAMC_NO_POSIX
+
+#define VMC_POSIX_FILE_BYTES 16777216u /* viamc: of a hosts or resolver file, a safety net; long block lists have 5 MB */
+#define VMC_POSIX_ROUNDS 2u            /* resolv.conf(5), attempts: how often each server is asked */
+#define VMC_POSIX_DATAGRAMS 16u        /* read in one poll; the rest waits for the next */
+#define VMC_POSIX_GRACE_MS 50u         /* RFC 8305 3: wait for the other family once one has answered */
+
+enum { VMC_POSIX_ASK_A = 1, VMC_POSIX_ASK_AAAA = 2, VMC_POSIX_ASK_BOTH = 3 };
+
+/* ---- files in pieces ---- */
+
+typedef struct vmc_posix_file {
+    int fd;
+    bool ended;
+    size_t left;
+    uint8_t buf[1024];
+} vmc_posix_file;
+
+VMC_FN void vmc_posix_file_open(vmc_posix_file *f, const char *path)
+{
+    f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    f->ended = false;
+    f->left = VMC_POSIX_FILE_BYTES;
+}
+
+/* The next piece; the last one is a line end, also of a file that is not there. False after that. */
+VMC_FN bool vmc_posix_file_next(vmc_posix_file *f, viamc_bytes *piece)
+{
+    ssize_t n = f->fd < 0 ? 0 : read(f->fd, f->buf, vmc_min(sizeof f->buf, f->left));
+    if (n > 0) {
+        f->left -= (size_t)n;
+        *piece = viamc_view(f->buf, (size_t)n);
+        return true;
+    }
+    vmc_posix_close_fd(&f->fd);
+    *piece = viamc_view("\n", 1);
+    f->ended = !f->ended;
+    return f->ended;
+}
+
+/* ---- lists of addresses ---- */
+
+VMC_FN void vmc_posix_add(vmc_posix_lookup *l, const vmc_posix_ip *ip)
+{
+    uint8_t i;
+    for (i = 0; i < l->count; i++)
+        if (l->ip[i].len == ip->len && l->ip[i].scope == ip->scope && vmc_same(l->ip[i].octets, ip->octets, ip->len))
+            return;
+    if (l->count < VMC_POSIX_IPS)
+        l->ip[l->count++] = *ip;
+}
+
+VMC_FN vmc_posix_ip vmc_posix_ip_from(const vmc_dns_addr *addr)
+{
+    vmc_posix_ip ip;
+    ip.len = addr->family == 4 ? 4 : 16;
+    ip.scope = 0;
+    vmc_copy(ip.octets, addr->bytes, sizeof ip.octets);
+    return ip;
+}
+
+VMC_FN void vmc_posix_add_all(vmc_posix_lookup *l, const vmc_dns_addrs *from, size_t max)
+{
+    size_t i;
+    for (i = 0; i < from->count && i < max; i++) {
+        vmc_posix_ip ip = vmc_posix_ip_from(&from->list[i]);
+        vmc_posix_add(l, &ip);
+    }
+}
+
+/* IPv6 and IPv4 in turn, IPv6 first, each in the order in which it came (RFC 8305 4). */
+VMC_FN void vmc_posix_alternate(vmc_posix_lookup *l)
+{
+    vmc_posix_ip ip[VMC_POSIX_IPS];
+    uint8_t i, from, family = 16, n = 0;
+    uint8_t taken[VMC_POSIX_IPS] = {0};
+    for (i = 0; i < 2u * l->count && n < l->count; i++) {
+        for (from = 0; from < l->count && (taken[from] != 0 || l->ip[from].len != family); from++)
+            continue;
+        if (from < l->count) {
+            taken[from] = 1;
+            ip[n++] = l->ip[from];
+        }
+        family = family == 4u ? 16 : 4;
+    }
+    vmc_copy(l->ip, ip, n * sizeof ip[0]);
+}
+
+/* ---- what needs no server ---- */
+
+VMC_FN void vmc_posix_hosts(vmc_posix_lookup *l, const char *path, const char *name)
+{
+    vmc_posix_file f;
+    vmc_dns_hosts hosts;
+    viamc_bytes piece;
+    vmc_dns_hosts_begin(&hosts, viamc_text(name));
+    vmc_posix_file_open(&f, path);
+    while (vmc_posix_file_next(&f, &piece))
+        vmc_dns_hosts_feed(&hosts, piece);
+    vmc_posix_add_all(l, &hosts.found, VMC_POSIX_IPS);
+}
+
+/* "localhost" and names below it never leave the machine: RFC 6761 6.3. */
+VMC_FN void vmc_posix_localhost(vmc_posix_lookup *l, const char *name)
+{
+    viamc_str s = vmc_dns_trim(viamc_text(name)), last = s;
+    vmc_posix_ip ip;
+    if (s.len > 9u && s.ptr[s.len - 10u] == '.')
+        last = vmc_dns_part(s, s.len - 9u, 9);
+    if (!vmc_dns_same_text(vmc_bytes_of(last), viamc_view("localhost", 9)))
+        return;
+    if (vmc_posix_ip_of(viamc_text("127.0.0.1"), &ip))
+        vmc_posix_add(l, &ip);
+    if (vmc_posix_ip_of(viamc_text("::1"), &ip))
+        vmc_posix_add(l, &ip);
+}
+
+VMC_FN void vmc_posix_lookup_reset(vmc_posix_lookup *l)
+{
+    if (l->fd >= 0)
+        (void)close(l->fd);
+    VIAMC_MEMSET(l, 0, sizeof *l);
+    l->fd = -1;
+}
+
+/* Finds the addresses of a name without asking anybody; count says how many. */
+VMC_FN void vmc_posix_lookup_here(viamc_posix *p, const char *name)
+{
+    vmc_posix_lookup *l = &p->lookup;
+    vmc_posix_ip ip;
+    vmc_posix_lookup_reset(l);
+    if (vmc_posix_ip_of(viamc_text(name), &ip)) {
+        vmc_posix_add(l, &ip);
+        return;
+    }
+    vmc_posix_hosts(l, p->hosts_file, name);
+    if (l->count == 0)
+        vmc_posix_localhost(l, name);
+}
+
+/* ---- addresses that worked ---- */
+
+VMC_FN const vmc_posix_ip *vmc_posix_recall(const viamc_posix *p, const char *name)
+{
+    uint8_t i;
+    for (i = 0; i < VMC_POSIX_KNOWN; i++)
+        if (p->known[i].ip.len != 0 && viamc_str_eq(viamc_text(p->known[i].name), viamc_text(name)))
+            return &p->known[i].ip;
+    return NULL;
+}
+
+VMC_FN void vmc_posix_remember(viamc_posix *p, const char *name, const vmc_posix_ip *ip)
+{
+    uint8_t i = 0;
+    while (i < VMC_POSIX_KNOWN && !viamc_str_eq(viamc_text(p->known[i].name), viamc_text(name)))
+        i++;
+    if (i == VMC_POSIX_KNOWN) {
+        i = p->known_next;
+        p->known_next = (uint8_t)((i + 1u) % VMC_POSIX_KNOWN);
+        vmc_copy(p->known[i].name, name, vmc_strlen(name) + 1u);
+    }
+    p->known[i].ip = *ip;
+}
+
+/* ---- asking servers ---- */
+
+/* Whom to ask: the one that was set, else those of the system, else this machine, as resolv.conf(5) says. */
+VMC_FN void vmc_posix_servers(viamc_posix *p)
+{
+    vmc_posix_lookup *l = &p->lookup;
+    vmc_posix_file f;
+    vmc_dns_conf conf;
+    viamc_bytes piece;
+    l->servers = 1;
+    if (p->nameserver != NULL && vmc_posix_ip_of(viamc_text(p->nameserver), &l->server[0]))
+        return;
+    (void)vmc_posix_ip_of(viamc_text("127.0.0.1"), &l->server[0]);
+    vmc_dns_conf_begin(&conf);
+    vmc_posix_file_open(&f, p->resolv_file);
+    while (vmc_posix_file_next(&f, &piece))
+        vmc_dns_conf_feed(&conf, piece);
+    for (l->servers = 0; l->servers < conf.count && l->servers < VMC_POSIX_SERVERS; l->servers++)
+        l->server[l->servers] = vmc_posix_ip_from(&conf.server[l->servers]);
+    if (l->servers == 0)
+        l->servers = 1;
+}
+
+VMC_FN bool vmc_posix_send_query(vmc_posix_lookup *l, unsigned which, const char *name)
+{
+    uint8_t query[VMC_DNS_MAX_QUERY];
+    vmc_wr w = vmc_wr_of(query, sizeof query);
+    uint16_t type = which == 0 ? VMC_DNS_A : VMC_DNS_AAAA;
+    return vmc_dns_put_query(&w, l->id[which], viamc_text(name), type) == VIAMC_OK
+           && send(l->fd, query, w.len, VMC_POSIX_SEND_FLAGS) == (ssize_t)w.len;
+}
+
+/* Sends what is not answered yet to one server, from a new port that the system chooses. The socket is connected, so nobody else's
+ * datagrams arrive, and the absence of a server does. OK, IO (l->error says why) or ENTROPY. */
+VMC_FN viamc_err vmc_posix_ask(viamc_posix *p, const char *name, const vmc_posix_ip *server)
+{
+    vmc_posix_lookup *l = &p->lookup;
+    vmc_posix_sa sa;
+    socklen_t n = vmc_posix_sa_ip(&sa, server, p->nameserver_port);
+    uint8_t id[4];
+    unsigned which;
+    bool sent = true;
+    vmc_posix_close_fd(&l->fd);
+    if (vmc_posix_random(NULL, id, sizeof id) != VIAMC_OK)
+        return VIAMC_ERR_ENTROPY;
+    l->refused = 0;
+    l->fd = vmc_posix_socket(sa.any.sa_family, SOCK_DGRAM);
+    sent = l->fd >= 0 && connect(l->fd, &sa.any, n) == 0;
+    for (which = 0; sent && which < 2u; which++) {
+        l->id[which] = (uint16_t)vmc_be16(id + 2u * which);
+        if ((l->heard & (1u << which)) == 0)
+            sent = vmc_posix_send_query(l, which, name);
+    }
+    if (sent)
+        return VIAMC_OK;
+    l->error = errno;
+    return VIAMC_ERR_IO;
+}
+
+/* All servers were asked in vain: an address that worked before is better than none. */
+VMC_FN viamc_err vmc_posix_lookup_give_up(viamc_posix *p, const char *name)
+{
+    const vmc_posix_ip *known = vmc_posix_recall(p, name);
+    vmc_posix_close_fd(&p->lookup.fd);
+    if (known == NULL)
+        return VIAMC_ERR_DNS;
+    vmc_posix_add(&p->lookup, known);
+    return VIAMC_OK;
+}
+
+/* Turns to the next server. WAIT: it was asked; OK: not needed, an old address will do; else an error. */
+VMC_FN viamc_err vmc_posix_ask_next(viamc_posix *p, const char *name, viamc_ms now)
+{
+    vmc_posix_lookup *l = &p->lookup;
+    unsigned rounds = vmc_posix_recall(p, name) != NULL ? 1u : VMC_POSIX_ROUNDS; /* with an address at hand patience is waste */
+    while (l->tries < l->servers * rounds) {
+        viamc_err err = vmc_posix_ask(p, name, &l->server[l->tries % l->servers]);
+        l->tries++;
+        l->again = now + p->dns_timeout_ms;
+        if (err == VIAMC_OK)
+            return VIAMC_WAIT;
+        if (err != VIAMC_ERR_IO)
+            return err;
+    }
+    return vmc_posix_lookup_give_up(p, name);
+}
+
+/* Takes a datagram: an answer to one of the two questions, or nothing of ours. */
+VMC_FN void vmc_posix_hear(vmc_posix_lookup *l, const char *name, viamc_bytes packet, viamc_ms now)
+{
+    unsigned which;
+    for (which = 0; which < 2u; which++) {
+        uint8_t bit = (uint8_t)(1u << which);
+        vmc_dns_result res;
+        viamc_err err;
+        if ((l->heard & bit) != 0)
+            continue;
+        VIAMC_MEMSET(&res, 0, sizeof res);
+        err = vmc_dns_answer(packet, l->id[which], viamc_text(name), which == 0 ? VMC_DNS_A : VMC_DNS_AAAA, &res);
+        if (err == VIAMC_OK || (err == VIAMC_ERR_DNS && (res.rcode == 0 || res.rcode == 3u)))
+            l->heard |= bit;
+        else if (err != VIAMC_WAIT)
+            l->refused |= bit;
+        vmc_posix_add_all(l, &res.addrs, VMC_POSIX_IPS / 2u); /* so that both families find room */
+    }
+    if (l->count != 0 && vmc_time_reached(l->again, now + VMC_POSIX_GRACE_MS)) /* only ever shortens the wait */
+        l->again = now + VMC_POSIX_GRACE_MS;
+}
+
+/* Reads what came. False if the server is not there at all. */
+VMC_FN bool vmc_posix_listen_to_server(vmc_posix_lookup *l, const char *name, viamc_ms now)
+{
+    uint8_t buf[VMC_DNS_MAX_PACKET];
+    unsigned i;
+    for (i = 0; i < VMC_POSIX_DATAGRAMS && (l->heard | l->refused) != VMC_POSIX_ASK_BOTH; i++) {
+        ssize_t n = recv(l->fd, buf, sizeof buf, 0);
+        if (n < 0 && vmc_posix_later(errno))
+            return true;
+        l->error = n < 0 ? errno : 0;
+        if (n < 0)
+            return false;
+        vmc_posix_hear(l, name, viamc_view(buf, (size_t)n), now);
+    }
+    return true;
+}
+
+/* Goes on with a question. OK: l->ip holds addresses; WAIT; DNS: none to be had; ENTROPY. */
+VMC_FN viamc_err vmc_posix_lookup_step(viamc_posix *p, const char *name, viamc_ms now)
+{
+    vmc_posix_lookup *l = &p->lookup;
+    bool there = vmc_posix_listen_to_server(l, name, now);
+    bool late = vmc_time_reached(now, l->again);
+    bool done = (l->heard | l->refused) == VMC_POSIX_ASK_BOTH;
+    if (there && !late && !done)
+        return VIAMC_WAIT;
+    if (l->count != 0 || l->heard == VMC_POSIX_ASK_BOTH) {
+        vmc_posix_close_fd(&l->fd);
+        l->asked = true;
+        vmc_posix_alternate(l);
+        return l->count != 0 ? VIAMC_OK : VIAMC_ERR_DNS;
+    }
+    if (there)
+        l->error = done ? EPROTO : ETIMEDOUT;
+    return vmc_posix_ask_next(p, name, now);
+}
+
+/* Begins to look a name up. Results as those of vmc_posix_lookup_step. */
+VMC_FN viamc_err vmc_posix_lookup_start(viamc_posix *p, const char *name, viamc_ms now)
+{
+    vmc_posix_lookup_here(p, name);
+    if (p->lookup.count != 0)
+        return VIAMC_OK;
+    if (!vmc_dns_name_good(viamc_text(name)))
+        return VIAMC_ERR_DNS;
+    vmc_posix_servers(p);
+    return vmc_posix_ask_next(p, name, now);
+}
+
+#endif
+#endif
+/* ---- end of src/ports/posix_names_impl.h ---- */
+/* ---- src/ports/posix_listen_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/posix: listening and taking connections. Knows sockets; knows nothing of what the server does with its peers. */
+#ifndef VIAMC_PORTS_POSIX_LISTEN_IMPL_H
+#define VIAMC_PORTS_POSIX_LISTEN_IMPL_H
+
+
+
+#ifndef VIAMC_NO_POSIX
+
+#define VMC_POSIX_BACKLOG 16
+
+/* The address of the listening socket; 0 if there is none. */
+VMC_FN socklen_t vmc_posix_listener(const viamc_posix *p, vmc_posix_sa *sa)
+{
+    int fd = p->conn[VIAMC_POSIX_LISTENER].fd;
+    socklen_t n = (socklen_t)sizeof *sa;
+    VIAMC_MEMSET(sa, 0, sizeof *sa);
+    return fd >= 0 && getsockname(fd, &sa->any, &n) == 0 ? n : 0;
+}
+
+VMC_FN void vmc_posix_peer(viamc_addr *peer, const vmc_posix_sa *sa)
+{
+    vmc_wr w = vmc_wr_of(peer->text, sizeof peer->text - 1u);
+    if (sa->any.sa_family == AF_UNIX)
+        vmc_wr_text(&w, "unix");
+    else
+        vmc_posix_sa_text(&w, sa);
+    peer->text[w.len] = '\0';
+}
+
+/* Errors of a connection that was lost before it was taken, as accept(2) lists them: no reason to stop listening. */
+VMC_FN bool vmc_posix_lost_early(int error)
+{
+    return error == ECONNABORTED || error == EPROTO || error == ECONNRESET || error == ENETDOWN || error == ENETUNREACH
+           || error == EHOSTUNREACH || error == EOPNOTSUPP;
+}
+
+VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
+{
+    viamc_posix *p = (viamc_posix *)user;
+    vmc_posix_conn *listener = &p->conn[VIAMC_POSIX_LISTENER];
+    vmc_posix_sa sa;
+    socklen_t n = (socklen_t)sizeof sa;
+    int fd;
+    if (conn >= VIAMC_POSIX_CONNS)
+        return VIAMC_ERR_ARG;
+    if (listener->fd < 0 || p->conn[conn].fd >= 0)
+        return VIAMC_ERR_STATE;
+    p->knocked = false;
+    VIAMC_MEMSET(&sa, 0, sizeof sa);
+    fd = accept(listener->fd, &sa.any, &n);
+    if (fd < 0 && (vmc_posix_later(errno) || vmc_posix_lost_early(errno)))
+        return VIAMC_WAIT;
+    if (fd < 0 || !vmc_posix_prepare(fd)) {
+        listener->error = errno;
+        vmc_posix_close_fd(&fd);
+        return VIAMC_ERR_IO;
+    }
+    vmc_posix_tune(fd);
+    vmc_posix_peer(peer, &sa);
+    p->conn[conn].fd = fd;
+    p->conn[conn].error = 0;
+    p->conn[conn].blocked = false;
+    return VIAMC_OK;
+}
+
+/* Reads "HOST:PORT". The host is left as it stands; false if there is no port. */
+VMC_FN bool vmc_posix_host_port(const char *address, char *host, size_t cap, uint16_t *port)
+{
+    viamc_str s = viamc_text(address);
+    uint32_t number = 0;
+    size_t n = s.len;
+    while (n != 0 && s.ptr[n - 1u] != ':')
+        n--;
+    if (n == 0 || n > cap || !vmc_dns_number(vmc_dns_part(s, n, s.len - n), 65535u, &number))
+        return false;
+    vmc_copy(host, address, n - 1u);
+    host[n - 1u] = '\0';
+    *port = (uint16_t)number;
+    return host[0] == '[' || vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
+}
+
+/* Removes a socket that nobody listens on any more. Anything else at that path stays. */
+VMC_FN void vmc_posix_unlink_stale(const vmc_posix_sa *sa, socklen_t n)
+{
+    struct stat st;
+    int fd = -1;
+    if (lstat(sa->local.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return;
+    fd = vmc_posix_socket(AF_UNIX, SOCK_STREAM);
+    if (fd >= 0 && connect(fd, &sa->any, n) != 0 && errno == ECONNREFUSED)
+        (void)unlink(sa->local.sun_path);
+    vmc_posix_close_fd(&fd);
+}
+
+/* Listens on one address. any: IPv6 and IPv4 by one socket. */
+VMC_FN viamc_err vmc_posix_bind(viamc_posix *p, const vmc_posix_sa *sa, socklen_t n, bool any)
+{
+    vmc_posix_conn *c = &p->conn[VIAMC_POSIX_LISTENER];
+    int on = 1, both = any ? 0 : 1;
+    c->fd = vmc_posix_socket(sa->any.sa_family, SOCK_STREAM);
+    if (c->fd >= 0 && sa->any.sa_family != AF_UNIX)
+        (void)setsockopt(c->fd, SOL_SOCKET, SO_REUSEADDR, &on, (socklen_t)sizeof on);
+    if (c->fd >= 0 && sa->any.sa_family == AF_INET6)
+        (void)setsockopt(c->fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, (socklen_t)sizeof both);
+    if (c->fd >= 0 && bind(c->fd, &sa->any, n) == 0 && listen(c->fd, VMC_POSIX_BACKLOG) == 0)
+        return VIAMC_OK;
+    c->error = errno;
+    vmc_posix_close_fd(&c->fd);
+    return VIAMC_ERR_IO;
+}
+
+VMC_FN viamc_err vmc_posix_listen_unix(viamc_posix *p, const char *address)
+{
+    vmc_posix_sa sa;
+    socklen_t n = vmc_posix_sa_unix(&sa, address);
+    if (n == 0)
+        return VIAMC_ERR_ARG;
+    vmc_posix_unlink_stale(&sa, n);
+    return vmc_posix_bind(p, &sa, n, false);
+}
+
+/* All interfaces: both families, or IPv4 where there is no IPv6. */
+VMC_FN viamc_err vmc_posix_listen_any(viamc_posix *p, uint16_t port)
+{
+    vmc_posix_sa sa;
+    vmc_posix_ip any;
+    viamc_err err;
+    VIAMC_MEMSET(&any, 0, sizeof any);
+    any.len = 16;
+    err = vmc_posix_bind(p, &sa, vmc_posix_sa_ip(&sa, &any, port), true);
+    if (err == VIAMC_OK || p->conn[VIAMC_POSIX_LISTENER].error == EADDRINUSE)
+        return err;
+    any.len = 4;
+    return vmc_posix_bind(p, &sa, vmc_posix_sa_ip(&sa, &any, port), false);
+}
+
+VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
+{
+    char host[VMC_POSIX_NAME_BYTES];
+    vmc_posix_sa sa;
+    socklen_t n;
+    uint16_t port = 0;
+    if (p->conn[VIAMC_POSIX_LISTENER].fd >= 0)
+        return VIAMC_ERR_STATE;
+    if (address == NULL)
+        return VIAMC_ERR_ARG;
+    if (vmc_posix_is_unix(address))
+        return vmc_posix_listen_unix(p, address);
+    if (!vmc_posix_host_port(address, host, sizeof host, &port))
+        return VIAMC_ERR_ARG;
+    if (host[0] == '\0')
+        return vmc_posix_listen_any(p, port);
+    vmc_posix_lookup_here(p, host);
+    if (p->lookup.count == 0)
+        return VIAMC_ERR_DNS;
+    n = vmc_posix_sa_ip(&sa, &p->lookup.ip[0], port);
+    return vmc_posix_bind(p, &sa, n, false);
+}
+
+VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap)
+{
+    vmc_posix_sa sa;
+    vmc_wr w = vmc_wr_of(buf, cap);
+    if (vmc_posix_listener(p, &sa) == 0)
+        return VIAMC_ERR_STATE;
+    vmc_posix_sa_text(&w, &sa);
+    vmc_wr_u8(&w, 0);
+    return w.full ? VIAMC_ERR_NOMEM : VIAMC_OK;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/posix_listen_impl.h ---- */
+/* ---- src/ports/posix_roots_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/posix: the system's trust store, one certificate after another.
+ * Knows where systems keep it and PEM files; knows nothing of what is in a certificate. */
+#ifndef VIAMC_PORTS_POSIX_ROOTS_IMPL_H
+#define VIAMC_PORTS_POSIX_ROOTS_IMPL_H
+
+
+
+#ifndef VIAMC_NO_POSIX
+
+#define VMC_POSIX_ROOTS_BYTES 67108864u /* viamc: of one walk through the store; Debian's has 220 KB */
+#define VMC_POSIX_PATH_BYTES 1024u      /* of one folder of SSL_CERT_DIR */
+
+/* Number i of the files that systems keep their roots in; NULL behind the last. The last one is a folder. */
+VMC_FN const char *vmc_posix_roots_usual(unsigned i)
+{
+    switch (i) {
+    case 0: return "/etc/ssl/certs/ca-certificates.crt"; /* Debian, Arch, Gentoo */
+    case 1: return "/etc/pki/tls/certs/ca-bundle.crt";   /* Fedora, RHEL */
+    case 2: return "/etc/ssl/ca-bundle.pem";             /* openSUSE */
+    case 3: return "/etc/ssl/cert.pem";                  /* Alpine, BSD, macOS */
+    case 4: return "/etc/ssl/certs";
+    default: return NULL;
+    }
+}
+
+/* The value of a variable, NULL if it is not set or empty. */
+VMC_FN const char *vmc_posix_env(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+VIAMC_API const char *viamc_posix_roots_path(void)
+{
+    const char *path = vmc_posix_env("SSL_CERT_FILE");
+    unsigned i;
+    if (path == NULL)
+        path = vmc_posix_env("SSL_CERT_DIR");
+    for (i = 0; path == NULL; i++)
+        if (vmc_posix_roots_usual(i + 1u) == NULL || access(vmc_posix_roots_usual(i), R_OK) == 0)
+            path = vmc_posix_roots_usual(i);
+    return path;
+}
+
+VMC_FN void vmc_posix_roots_close(viamc_posix *p)
+{
+    vmc_posix_close_fd(&p->conn[VIAMC_POSIX_ROOTS].fd);
+    if (p->roots.folder != NULL)
+        (void)closedir((DIR *)p->roots.folder);
+    p->roots.folder = NULL;
+    p->roots.next = 0;
+    p->roots.folder_next = 0;
+    p->roots.total = 0;
+    p->roots.at = p->roots.len = 0;
+}
+
+VMC_FN viamc_err vmc_posix_roots_fail(viamc_posix *p, int error)
+{
+    vmc_posix_roots_close(p);
+    p->conn[VIAMC_POSIX_ROOTS].error = error;
+    return VIAMC_ERR_IO;
+}
+
+/* ---- folders ---- */
+
+/* Opens number folder_next of a list with colons. False behind the last; a folder that is not there is passed over. */
+VMC_FN bool vmc_posix_roots_next_folder(viamc_posix *p)
+{
+    viamc_str list = viamc_text(viamc_posix_roots_path());
+    char path[VMC_POSIX_PATH_BYTES];
+    size_t n = vmc_dns_until(list, ':');
+    uint32_t i;
+    if (p->roots.folder != NULL)
+        (void)closedir((DIR *)p->roots.folder);
+    p->roots.folder = NULL;
+    for (i = 0; i < p->roots.folder_next && n < list.len; i++) {
+        list = vmc_dns_part(list, n + 1u, list.len - n - 1u);
+        n = vmc_dns_until(list, ':');
+    }
+    if (i < p->roots.folder_next)
+        return false;
+    p->roots.folder_next++;
+    if (n < sizeof path) {
+        vmc_copy(path, list.ptr, n);
+        path[n] = '\0';
+        p->roots.folder = opendir(path);
+    }
+    if (p->roots.folder == NULL && p->conn[VIAMC_POSIX_ROOTS].error == 0)
+        p->conn[VIAMC_POSIX_ROOTS].error = n < sizeof path ? errno : ENAMETOOLONG;
+    return true;
+}
+
+/* A link to another name in the same folder: the hash links beside the files that they stand for. */
+VMC_FN bool vmc_posix_roots_is_twin(int folder, const char *name)
+{
+    char target[VMC_POSIX_NAME_BYTES];
+    ssize_t i, n = readlinkat(folder, name, target, sizeof target);
+    for (i = 0; i < n; i++)
+        if (target[i] == '/')
+            return false;
+    return n > 0;
+}
+
+/* Opens the next file of the folder. False behind the last. */
+VMC_FN bool vmc_posix_roots_next_file(viamc_posix *p)
+{
+    DIR *folder = (DIR *)p->roots.folder;
+    const struct dirent *entry;
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        if (entry->d_name[0] == '.' || vmc_posix_roots_is_twin(dirfd(folder), entry->d_name))
+            continue;
+        p->conn[VIAMC_POSIX_ROOTS].fd = openat(dirfd(folder), entry->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (p->conn[VIAMC_POSIX_ROOTS].fd >= 0)
+            return true;
+    }
+    return false;
+}
+
+/* The file that comes after the present one. False: that was the last, or the only one. */
+VMC_FN bool vmc_posix_roots_advance(viamc_posix *p)
+{
+    vmc_posix_close_fd(&p->conn[VIAMC_POSIX_ROOTS].fd);
+    if (p->roots.folder_next == 0)
+        return false;
+    while (!vmc_posix_roots_next_file(p))
+        if (!vmc_posix_roots_next_folder(p))
+            return false;
+    return true;
+}
+
+/* ---- the walk ---- */
+
+/* Opens the store at its start. */
+VMC_FN viamc_err vmc_posix_roots_open(viamc_posix *p)
+{
+    vmc_posix_conn *file = &p->conn[VIAMC_POSIX_ROOTS];
+    const char *path = viamc_posix_roots_path();
+    struct stat st;
+    bool one = vmc_posix_env("SSL_CERT_FILE") != NULL;
+    if (!one && vmc_posix_env("SSL_CERT_DIR") == NULL)
+        one = stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+    vmc_posix_roots_close(p);
+    file->error = 0;
+    if (one) {
+        file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        file->error = file->fd < 0 ? errno : 0;
+    } else {
+        (void)vmc_posix_roots_next_folder(p);
+        if (vmc_posix_roots_next_file(p) || vmc_posix_roots_advance(p))
+            file->error = 0; /* one folder of several is enough */
+        else if (file->error == 0)
+            return VIAMC_ERR_NOT_FOUND;
+    }
+    if (file->error != 0)
+        return vmc_posix_roots_fail(p, file->error);
+    return VIAMC_OK;
+}
+
+/* Fills the buffer from the present file or the next one. NOT_FOUND: the store is at its end. */
+VMC_FN viamc_err vmc_posix_roots_fill(viamc_posix *p, bool *other_file)
+{
+    vmc_posix_roots *r = &p->roots;
+    for (;;) { /* ends with the last file, at the latest */
+        int fd = p->conn[VIAMC_POSIX_ROOTS].fd;
+        ssize_t n = fd < 0 ? 0 : read(fd, r->buf, sizeof r->buf);
+        if (n < 0 && r->folder == NULL)
+            return vmc_posix_roots_fail(p, errno);
+        if (n > 0 && r->total > VMC_POSIX_ROOTS_BYTES)
+            return vmc_posix_roots_fail(p, EFBIG);
+        if (n > 0) {
+            r->total += (uint32_t)n;
+            r->at = 0;
+            r->len = (uint16_t)n;
+            return VIAMC_OK;
+        }
+        if (!vmc_posix_roots_advance(p)) /* what cannot be read in a folder (subfolders, others' files) is passed over */
+            return VIAMC_ERR_NOT_FOUND;
+        *other_file = true;
+    }
+}
+
+VMC_FN bool vmc_posix_roots_is_cert(const vmc_pem *pem)
+{
+    return vmc_bytes_are(vmc_bytes_of(vmc_pem_label(pem)), "CERTIFICATE");
+}
+
+/* Reads up to and with the next certificate. */
+VMC_FN viamc_err vmc_posix_roots_read(viamc_posix *p, uint8_t *der, size_t cap, size_t *len)
+{
+    vmc_posix_roots *r = &p->roots;
+    viamc_err err = VIAMC_OK;
+    vmc_pem pem;
+    vmc_pem_begin(&pem, der, cap);
+    for (;;) { /* each turn but the last takes octets, of which there are at most VMC_POSIX_ROOTS_BYTES */
+        viamc_bytes piece = viamc_view(r->buf + r->at, (size_t)(r->len - r->at));
+        unsigned found = vmc_pem_next(&pem, &piece);
+        bool other_file = false;
+        r->at = (uint16_t)(r->len - piece.len);
+        if (found == VMC_PEM_OBJECT && vmc_posix_roots_is_cert(&pem))
+            break;
+        if (found == VMC_PEM_MORE)
+            err = vmc_posix_roots_fill(p, &other_file);
+        if (err != VIAMC_OK)
+            return err;
+        if (other_file)
+            vmc_pem_begin(&pem, der, cap);
+    }
+    *len = pem.der.len;
+    r->next++;
+    return VIAMC_OK;
+}
+
+VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *der, size_t cap, size_t *len)
+{
+    viamc_posix *p = (viamc_posix *)user;
+    viamc_err err = VIAMC_OK;
+    *len = 0;
+    if (index == 0 || index < p->roots.next || (p->conn[VIAMC_POSIX_ROOTS].fd < 0 && p->roots.folder_next == 0))
+        err = vmc_posix_roots_open(p);
+    while (err == VIAMC_OK && p->roots.next <= index)
+        err = vmc_posix_roots_read(p, der, cap, len);
+    if (err != VIAMC_OK) {
+        vmc_posix_roots_close(p);
+        *len = 0;
+    }
+    return err;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/posix_roots_impl.h ---- */
+/* ---- src/ports/posix_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/posix: connections: opening by several addresses, reading, writing, sleeping. */
+#ifndef VIAMC_PORTS_POSIX_IMPL_H
+#define VIAMC_PORTS_POSIX_IMPL_H
+
+
+
+#ifndef VIAMC_NO_POSIX
+
+#define VMC_POSIX_STAGGER_MS 250u /* RFC 8305 5: from one attempt to connect to the next */
+#define VMC_POSIX_RETRY_MS 20u    /* viamc: a unix socket whose queue is full does not say when it has room */
+
+enum {
+    VMC_POSIX_IDLE = 0, /* nobody dials */
+    VMC_POSIX_NAME,     /* waits for nameservers; lookup.again */
+    VMC_POSIX_CONNECT   /* waits for one of fd[0..started); next */
+};
+
+/* ---- life ---- */
+
+VIAMC_API void viamc_posix_init(viamc_posix *p)
+{
+    unsigned i;
+    VIAMC_MEMSET(p, 0, sizeof *p);
+    p->hosts_file = "/etc/hosts";
+    p->resolv_file = "/etc/resolv.conf";
+    p->nameserver_port = 53;
+    p->dns_timeout_ms = 1000;
+    p->lookup.fd = -1;
+    for (i = 0; i < VIAMC_POSIX_CONNS + 2u; i++)
+        p->conn[i].fd = -1;
+    for (i = 0; i < VMC_POSIX_IPS; i++)
+        p->dial.fd[i] = -1;
+}
+
+/* Ends the opening under way; the attempts that lost are closed. */
+VMC_FN void vmc_posix_dial_end(viamc_posix *p)
+{
+    unsigned i;
+    for (i = 0; i < VMC_POSIX_IPS; i++)
+        vmc_posix_close_fd(&p->dial.fd[i]);
+    vmc_posix_close_fd(&p->lookup.fd);
+    p->dial.state = VMC_POSIX_IDLE;
+}
+
+VMC_FN void vmc_posix_close(void *user, unsigned conn)
+{
+    viamc_posix *p = (viamc_posix *)user;
+    if (conn >= VIAMC_POSIX_CONNS)
+        return;
+    if (p->dial.state != VMC_POSIX_IDLE && p->dial.conn == conn)
+        vmc_posix_dial_end(p);
+    vmc_posix_close_fd(&p->conn[conn].fd);
+    vmc_posix_roots_close(p);
+    p->knocked = false; /* there is room again */
+}
+
+VIAMC_API void viamc_posix_close(viamc_posix *p)
+{
+    vmc_posix_sa sa;
+    unsigned i;
+    for (i = 0; i < VIAMC_POSIX_CONNS; i++)
+        vmc_posix_close(p, i);
+    if (vmc_posix_listener(p, &sa) != 0 && sa.any.sa_family == AF_UNIX)
+        (void)unlink(sa.local.sun_path); /* before the close: while we listen, nobody takes the path over */
+    vmc_posix_close_fd(&p->conn[VIAMC_POSIX_LISTENER].fd);
+}
+
+VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn)
+{
+    return conn < VIAMC_POSIX_CONNS + 2u ? p->conn[conn].error : EBADF;
+}
+
+/* ---- opening ---- */
+
+/* Starts to connect to one address. 0: connected or under way (*fd), EAGAIN: the queue of a unix socket is full, else why not. */
+VMC_FN int vmc_posix_connect(const vmc_posix_dial *d, const vmc_posix_ip *ip, int *fd)
+{
+    vmc_posix_sa sa;
+    socklen_t n = ip->len == 0 ? vmc_posix_sa_unix(&sa, d->name) : vmc_posix_sa_ip(&sa, ip, d->port);
+    int error = 0;
+    if (n == 0)
+        return ENAMETOOLONG;
+    *fd = vmc_posix_socket(sa.any.sa_family, SOCK_STREAM);
+    if (*fd < 0)
+        return errno;
+    vmc_posix_tune(*fd);
+    if (connect(*fd, &sa.any, n) != 0 && errno != EINPROGRESS && errno != EINTR)
+        error = errno;
+    if (error != 0)
+        vmc_posix_close_fd(fd);
+    return error;
+}
+
+/* Keeps the reason that tells most: somebody refused, else the first. */
+VMC_FN void vmc_posix_dial_failed(vmc_posix_dial *d, int error)
+{
+    if (d->error == 0 || error == ECONNREFUSED)
+        d->error = error;
+}
+
+/* Looks after the attempts under way. Number of the one that is connected, VMC_POSIX_IPS: none; *live: how many go on. */
+VMC_FN unsigned vmc_posix_dial_check(vmc_posix_dial *d, unsigned *live)
+{
+    unsigned i;
+    *live = 0;
+    for (i = 0; i < d->started; i++) {
+        int error = d->fd[i] < 0 ? EBADF : vmc_posix_connected(d->fd[i]);
+        if (error == 0)
+            return i;
+        if (error == EINPROGRESS)
+            *live += 1u;
+        else if (d->fd[i] >= 0)
+            vmc_posix_dial_failed(d, error);
+        if (error != EINPROGRESS)
+            vmc_posix_close_fd(&d->fd[i]);
+    }
+    return VMC_POSIX_IPS;
+}
+
+VMC_FN viamc_err vmc_posix_dial_won(viamc_posix *p, unsigned i)
+{
+    vmc_posix_dial *d = &p->dial;
+    p->conn[d->conn].fd = d->fd[i];
+    p->conn[d->conn].blocked = false;
+    d->fd[i] = -1;
+    if (p->lookup.asked)
+        vmc_posix_remember(p, d->name, &p->lookup.ip[i]);
+    vmc_posix_dial_end(p);
+    return VIAMC_OK;
+}
+
+/* One address after the other: at once if none is under way, else when the last one has had its time. Those before go on. */
+VMC_FN viamc_err vmc_posix_on_connect(viamc_posix *p, viamc_ms now)
+{
+    vmc_posix_dial *d = &p->dial;
+    unsigned live, winner = vmc_posix_dial_check(d, &live);
+    while (winner == VMC_POSIX_IPS && d->started < p->lookup.count && (live == 0 || vmc_time_reached(now, d->next))) {
+        int error = vmc_posix_connect(d, &p->lookup.ip[d->started], &d->fd[d->started]);
+        d->next = now + (error == EAGAIN ? VMC_POSIX_RETRY_MS : VMC_POSIX_STAGGER_MS);
+        if (error == EAGAIN)
+            return VIAMC_WAIT;
+        if (error != 0)
+            vmc_posix_dial_failed(d, error);
+        d->started++;
+        winner = vmc_posix_dial_check(d, &live);
+    }
+    if (winner != VMC_POSIX_IPS)
+        return vmc_posix_dial_won(p, winner);
+    if (live != 0)
+        return VIAMC_WAIT;
+    return vmc_posix_err(d->error);
+}
+
+VMC_FN viamc_err vmc_posix_on_name(viamc_posix *p, viamc_ms now)
+{
+    viamc_err err = vmc_posix_lookup_step(p, p->dial.name, now);
+    p->dial.error = err == VIAMC_ERR_DNS ? p->lookup.error : 0;
+    if (err == VIAMC_OK)
+        p->dial.state = VMC_POSIX_CONNECT;
+    return err;
+}
+
+/* Begins to open a connection: from here on the addresses are known, or servers are asked. */
+VMC_FN viamc_err vmc_posix_dial_start(viamc_posix *p, unsigned conn, const char *host, uint16_t port, viamc_ms now)
+{
+    vmc_posix_dial *d = &p->dial;
+    size_t n = vmc_strlen(host);
+    viamc_err err = VIAMC_OK;
+    d->error = 0;
+    if (n == 0 || n >= sizeof d->name)
+        return VIAMC_ERR_ARG;
+    vmc_copy(d->name, host, n + 1u);
+    d->port = port;
+    d->conn = conn;
+    d->started = 0;
+    d->next = now;
+    if (vmc_posix_is_unix(host)) {
+        vmc_posix_lookup_reset(&p->lookup);
+        p->lookup.count = 1; /* an address without octets */
+    } else {
+        err = vmc_posix_lookup_start(p, d->name, now);
+        d->error = err == VIAMC_ERR_DNS ? p->lookup.error : 0;
+    }
+    d->state = err == VIAMC_OK ? VMC_POSIX_CONNECT : err == VIAMC_WAIT ? VMC_POSIX_NAME : VMC_POSIX_IDLE;
+    return err;
+}
+
+VMC_FN viamc_err vmc_posix_open(void *user, unsigned conn, const char *host, uint16_t port)
+{
+    viamc_posix *p = (viamc_posix *)user;
+    viamc_ms now = viamc_posix_now();
+    viamc_err err = VIAMC_OK;
+    if (conn >= VIAMC_POSIX_CONNS)
+        return VIAMC_ERR_ARG;
+    if (p->conn[conn].fd >= 0)
+        return VIAMC_OK;
+    if (p->dial.state == VMC_POSIX_IDLE)
+        err = vmc_posix_dial_start(p, conn, host, port, now);
+    else if (p->dial.conn != conn)
+        return VIAMC_WAIT;
+    else if (p->dial.state == VMC_POSIX_NAME)
+        err = vmc_posix_on_name(p, now);
+    if (err == VIAMC_OK)
+        err = vmc_posix_on_connect(p, now);
+    p->conn[conn].error = p->dial.error;
+    if (err != VIAMC_OK && err != VIAMC_WAIT)
+        vmc_posix_dial_end(p);
+    return err;
+}
+
+/* ---- octets ---- */
+
+/* The connection, NULL if it is not open. */
+VMC_FN vmc_posix_conn *vmc_posix_at(void *user, unsigned conn)
+{
+    viamc_posix *p = (viamc_posix *)user;
+    return conn < VIAMC_POSIX_CONNS && p->conn[conn].fd >= 0 ? &p->conn[conn] : NULL;
+}
+
+/* A call on a socket failed: OK if that only means later. */
+VMC_FN viamc_err vmc_posix_failed(vmc_posix_conn *c)
+{
+    if (vmc_posix_later(errno))
+        return VIAMC_OK;
+    c->error = errno;
+    return vmc_posix_err(c->error);
+}
+
+VMC_FN viamc_err vmc_posix_read(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
+{
+    vmc_posix_conn *c = vmc_posix_at(user, conn);
+    ssize_t n;
+    *len = 0;
+    if (c == NULL)
+        return VIAMC_ERR_STATE;
+    if (cap == 0)
+        return VIAMC_OK; /* recv would answer 0, which means the end */
+    n = recv(c->fd, buf, cap, 0);
+    if (n < 0)
+        return vmc_posix_failed(c);
+    *len = (size_t)n;
+    if (n == 0)
+        c->error = 0;
+    return n == 0 ? VIAMC_ERR_CLOSED : VIAMC_OK;
+}
+
+VMC_FN viamc_err vmc_posix_write(void *user, unsigned conn, const uint8_t *buf, size_t len, size_t *done)
+{
+    vmc_posix_conn *c = vmc_posix_at(user, conn);
+    ssize_t n;
+    *done = 0;
+    if (c == NULL)
+        return VIAMC_ERR_STATE;
+    n = len == 0 ? 0 : send(c->fd, buf, len, VMC_POSIX_SEND_FLAGS);
+    c->blocked = n < 0 || (size_t)n < len;
+    if (n < 0)
+        return vmc_posix_failed(c);
+    *done = (size_t)n;
+    return VIAMC_OK;
+}
+
+/* ---- sleeping ---- */
+
+#define VMC_POSIX_FDS (VIAMC_POSIX_CONNS + 1u + VMC_POSIX_IPS + 1u) /* connections, listener, attempts, nameserver */
+
+VMC_FN unsigned vmc_posix_watch(struct pollfd *out, unsigned count, int fd, int events)
+{
+    if (fd < 0 || events == 0)
+        return count;
+    out[count].fd = fd;
+    out[count].events = (short)events;
+    out[count].revents = 0;
+    return count + 1u;
+}
+
+/* Every socket that something is awaited from: at most VMC_POSIX_FDS. Only connections whose last write did not fit are watched for
+ * room, else a server that waits for one of its peers would be woken by all others. */
+VMC_FN unsigned vmc_posix_fds(const viamc_posix *p, uint8_t want, struct pollfd *out)
+{
+    int reads = (want & VIAMC_WANT_READ) != 0 ? POLLIN : 0;
+    bool writes = (want & VIAMC_WANT_WRITE) != 0, blocked = false;
+    unsigned i, n = 0;
+    for (i = 0; i < VIAMC_POSIX_CONNS; i++)
+        blocked = blocked || (p->conn[i].fd >= 0 && p->conn[i].blocked);
+    for (i = 0; i < VIAMC_POSIX_CONNS; i++)
+        n = vmc_posix_watch(out, n, p->conn[i].fd, reads | (writes && (p->conn[i].blocked || !blocked) ? POLLOUT : 0));
+    n = vmc_posix_watch(out, n, p->knocked ? -1 : p->conn[VIAMC_POSIX_LISTENER].fd, POLLIN);
+    for (i = 0; i < VMC_POSIX_IPS; i++)
+        n = vmc_posix_watch(out, n, p->dial.fd[i], POLLOUT);
+    return vmc_posix_watch(out, n, p->lookup.fd, POLLIN);
+}
+
+/* Shortens a wait to what the port itself has to do. */
+VMC_FN void vmc_posix_wait(const viamc_posix *p, viamc_ms now, viamc_ms *ms)
+{
+    vmc_timer t;
+    t.at = p->dial.state == VMC_POSIX_NAME ? p->lookup.again : p->dial.next;
+    t.on = p->dial.state == VMC_POSIX_NAME || (p->dial.state == VMC_POSIX_CONNECT && p->dial.started < p->lookup.count);
+    vmc_wait_timer(ms, &t, now);
+}
+
+VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wait)
+{
+    struct pollfd fds[VMC_POSIX_FDS];
+    unsigned i, n = vmc_posix_fds(p, wait->want, fds);
+    viamc_ms ms = wait->ms;
+    vmc_posix_wait(p, viamc_posix_now(), &ms);
+    if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
+        return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
+    for (i = 0; i < n; i++)
+        if (fds[i].fd == p->conn[VIAMC_POSIX_LISTENER].fd && fds[i].revents != 0)
+            p->knocked = true;
+    return VIAMC_OK;
+}
+
+/* ---- the ports ---- */
+
+VIAMC_API const viamc_port *viamc_posix_port(void)
+{
+    static const viamc_port port = {vmc_posix_open, vmc_posix_read, vmc_posix_write, vmc_posix_close, vmc_posix_random, NULL};
+    return &port;
+}
+
+VIAMC_API const viamc_port *viamc_posix_server_port(void)
+{
+    static const viamc_port port = {NULL, vmc_posix_read, vmc_posix_write, vmc_posix_close, vmc_posix_random, vmc_posix_accept};
+    return &port;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/posix_impl.h ---- */
+/* ---- src/ports/loop.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/loop: a network in memory, with a clock that the test moves and faults on request.
+ * Knows base/port; knows nothing of what the octets mean. Nothing here points into itself: a copy of a vmc_loop is a snapshot,
+ * and the same calls after it bring the same octets. */
+#ifndef VIAMC_PORTS_LOOP_H
+#define VIAMC_PORTS_LOOP_H
+
+
+#ifndef VMC_LOOP_CLIENTS
+#define VMC_LOOP_CLIENTS 3u /* client ports; one server port comes on top */
+#endif
+#ifndef VMC_LOOP_LINKS
+#define VMC_LOOP_LINKS 4u /* connections at once; more opens wait */
+#endif
+#ifndef VMC_LOOP_PIPE_BYTES
+#define VMC_LOOP_PIPE_BYTES 16384u /* octets under way in one direction of one connection */
+#endif
+#define VMC_LOOP_SEGMENTS 32u /* different times of arrival in one direction; more: the last ones arrive together */
+
+enum { VMC_LOOP_TO_SERVER = 0, VMC_LOOP_TO_CLIENT = 1 };
+
+/* Kinds of port calls. ANY: every call that can fail (all but close), counted together. */
+enum {
+    VMC_LOOP_OPEN = 0,
+    VMC_LOOP_READ,
+    VMC_LOOP_WRITE,
+    VMC_LOOP_CLOSE,
+    VMC_LOOP_RANDOM,
+    VMC_LOOP_ACCEPT,
+    VMC_LOOP_ANY,
+    VMC_LOOP_KINDS
+};
+
+/* What happens after cut_at octets of one direction. The reader gets exactly these octets in every case. */
+enum {
+    VMC_LOOP_CUT_NONE = 0,
+    VMC_LOOP_CUT_CLOSE,  /* then the connection is closed: CLOSED on both sides, what the other direction held is still read */
+    VMC_LOOP_CUT_RESET,  /* then it is broken: IO on both sides, what the other direction held is lost */
+    VMC_LOOP_CUT_SWALLOW /* then this direction takes every octet and delivers none */
+};
+
+/* One direction of the next connections, or (in vmc_loop_pipe) of one that stands. All zero: a perfect line. */
+typedef struct vmc_loop_line {
+    uint32_t capacity;  /* octets under way at most; 0: VMC_LOOP_PIPE_BYTES */
+    uint32_t delay_ms;  /* from write to read, also of the end */
+    uint32_t read_max;  /* octets of one read at most; 0: no limit */
+    uint32_t write_max; /* octets of one write at most; 0: no limit */
+    bool split;         /* reads and writes of seeded random length, now and then 0 */
+    uint8_t cut;        /* VMC_LOOP_CUT_*; of the next connection only, unless */
+    bool cut_every;     /* this is set */
+    uint64_t cut_at;
+} vmc_loop_line;
+
+/* Port calls that fail: those numbered at, at + 1, ... at + count - 1 among the calls of their kind, from 1. */
+typedef struct vmc_loop_fault {
+    uint8_t kind;   /* VMC_LOOP_* */
+    uint32_t at;    /* 0: none */
+    uint32_t count; /* 0: for ever */
+    viamc_err err;  /* VIAMC_WAIT: not now (no entropy for random); VIAMC_OK: one octet moves; else this error */
+} vmc_loop_fault;
+
+/* One port: its user pointer is the address of this. */
+typedef struct vmc_loop_end {
+    uint32_t index;                 /* of the client; VMC_LOOP_CLIENTS: the server */
+    uint32_t calls[VMC_LOOP_KINDS]; /* made so far */
+    vmc_loop_fault fault;
+    uint32_t open_waits;            /* WAITs before each open is done */
+    viamc_err open_err;             /* answer of open, if not OK: VIAMC_ERR_REFUSED ... */
+    uint32_t waited;                /* of open_waits, by the open under way */
+    uint64_t rand;                  /* state of the random function */
+} vmc_loop_end;
+
+/* One direction of one connection. Octet k lies at buf[k % VMC_LOOP_PIPE_BYTES]; taken <= kept <= sent. */
+typedef struct vmc_loop_pipe {
+    vmc_loop_line line;
+    uint64_t sent;  /* octets taken from the writer */
+    uint64_t kept;  /* of them, not swallowed */
+    uint64_t taken; /* of them, read */
+    struct {
+        uint64_t until; /* octets below this number ... */
+        viamc_ms at;    /* ... are there from this time on */
+    } segment[VMC_LOOP_SEGMENTS];
+    uint32_t segments;
+    viamc_err end;    /* what the reader gets after the last octet; OK: it goes on */
+    viamc_ms end_at;  /* from this time on */
+    bool told;        /* the reader got it */
+    viamc_err broken; /* what the writer gets; OK: it goes on */
+    bool swallow;     /* further octets vanish */
+    uint8_t buf[VMC_LOOP_PIPE_BYTES];
+} vmc_loop_pipe;
+
+/* One connection. */
+typedef struct vmc_loop_link {
+    bool used, accepted;
+    bool closed[2];  /* by the reader of this direction */
+    uint32_t client; /* whose */
+    unsigned conn[2]; /* its number at the server, at the client */
+    vmc_loop_pipe pipe[2];
+} vmc_loop_link;
+
+/* Called with each run of octets that a writer got rid of. May call nothing of this loop. */
+typedef void (*vmc_loop_tap)(void *user, unsigned link, unsigned direction, const uint8_t *ptr, size_t len);
+
+/* The network. Members that tests set and read at any time: now, line, end[].fault and .open_*, link[].pipe[].line, tap. */
+typedef struct vmc_loop {
+    viamc_ms now;
+    vmc_loop_line line[2];                   /* VMC_LOOP_TO_*, copied by each new connection */
+    vmc_loop_end end[VMC_LOOP_CLIENTS + 1u]; /* the last one is the server's */
+    vmc_loop_link link[VMC_LOOP_LINKS];
+    uint64_t octets[2];                      /* sent so far in each direction, over all connections */
+    uint64_t rand;                           /* of split */
+    vmc_loop_tap tap;                        /* NULL: none */
+    void *tap_user;
+} vmc_loop;
+
+#endif
+/* ---- end of src/ports/loop.h ---- */
+/* ---- src/ports/loop_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/loop: pipes, connections, faults. */
+#ifndef VIAMC_PORTS_LOOP_IMPL_H
+#define VIAMC_PORTS_LOOP_IMPL_H
+
+
+/* xorshift64*: the state is never 0. */
+VMC_FN uint32_t vmc_loop_rand(uint64_t *state)
+{
+    uint64_t x = *state;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    *state = x;
+    return (uint32_t)((x * 0x2545f4914f6cdd1du) >> 32);
+}
+
+/* Makes an empty network without faults at time 0. Everything random follows from the seed. */
+VMC_FN void vmc_loop_init(vmc_loop *loop, uint64_t seed)
+{
+    uint32_t i;
+    VIAMC_MEMSET(loop, 0, sizeof *loop);
+    loop->rand = (seed ^ 0x9e3779b97f4a7c15u) | 1u;
+    for (i = 0; i <= VMC_LOOP_CLIENTS; i++) {
+        loop->end[i].index = i;
+        loop->end[i].rand = ((seed + i + 1u) * 0xd1342543de82ef95u) | 1u;
+    }
+}
+
+/* The user pointers of the ports. */
+VMC_FN void *vmc_loop_client(vmc_loop *loop, uint32_t index)
+{
+    VIAMC_ASSERT(index < VMC_LOOP_CLIENTS);
+    return &loop->end[index];
+}
+
+VMC_FN void *vmc_loop_server(vmc_loop *loop)
+{
+    return &loop->end[VMC_LOOP_CLIENTS];
+}
+
+/* The network that an end lies in: by distance, so that a copy of the network works where it lies. */
+VMC_FN vmc_loop *vmc_loop_of(vmc_loop_end *end)
+{
+    void *first = end - end->index;
+    void *loop = (uint8_t *)first - offsetof(vmc_loop, end);
+    return (vmc_loop *)loop;
+}
+
+/* ---- pipes ---- */
+
+/* Octets that have arrived and were not read. */
+VMC_FN uint64_t vmc_loop_arrived(const vmc_loop_pipe *p, viamc_ms now)
+{
+    uint64_t until = p->taken;
+    uint32_t i;
+    for (i = 0; i < p->segments && vmc_time_reached(now, p->segment[i].at); i++)
+        until = p->segment[i].until;
+    return until - p->taken;
+}
+
+/* Notes that the octets up to kept are there at a time; time never runs backwards within a pipe. */
+VMC_FN void vmc_loop_arrive(vmc_loop_pipe *p, viamc_ms at)
+{
+    uint32_t last = p->segments - 1u; /* only used if there is one */
+    if (p->segments != 0 && !vmc_time_reached(at, p->segment[last].at))
+        at = p->segment[last].at;
+    if (p->segments == 0 || (p->segment[last].at != at && p->segments < VMC_LOOP_SEGMENTS))
+        last = p->segments++;
+    p->segment[last].at = at;
+    p->segment[last].until = p->kept;
+}
+
+/* How many of n octets one read or write moves. */
+VMC_FN size_t vmc_loop_share(vmc_loop *loop, const vmc_loop_line *line, uint32_t max, size_t n)
+{
+    uint32_t r;
+    if (max != 0)
+        n = vmc_min(n, max);
+    if (!line->split || n == 0)
+        return n;
+    r = vmc_loop_rand(&loop->rand);
+    if (r % 8u == 0)
+        return 0;
+    if (r % 2u == 0) /* short pieces find more faults than long ones */
+        n = vmc_min(n, 16u);
+    return 1u + (r >> 8) % n;
+}
+
+VMC_FN size_t vmc_loop_pull(vmc_loop *loop, vmc_loop_pipe *p, uint8_t *buf, size_t cap)
+{
+    uint64_t there = vmc_loop_arrived(p, loop->now);
+    size_t i, n = vmc_loop_share(loop, &p->line, p->line.read_max, there < cap ? (size_t)there : cap);
+    uint32_t done = 0;
+    for (i = 0; i < n; i++)
+        buf[i] = p->buf[(p->taken + i) % VMC_LOOP_PIPE_BYTES];
+    p->taken += n;
+    while (done < p->segments && p->segment[done].until <= p->taken)
+        done++;
+    p->segments -= done;
+    vmc_move(p->segment, p->segment + done, p->segments * sizeof p->segment[0]);
+    return n;
+}
+
+/* Octets that a pipe takes now, at most len: its room, and none beyond the cut. */
+VMC_FN size_t vmc_loop_room(const vmc_loop_pipe *p, size_t len)
+{
+    uint64_t used = p->kept - p->taken, left = len;
+    uint64_t cap = p->line.capacity == 0 ? VMC_LOOP_PIPE_BYTES : vmc_min(p->line.capacity, VMC_LOOP_PIPE_BYTES);
+    if (p->swallow)
+        return len;
+    left = used >= cap ? 0 : cap - used < left ? cap - used : left;
+    if (p->line.cut != VMC_LOOP_CUT_NONE && p->line.cut_at < p->sent + left)
+        left = p->line.cut_at <= p->sent ? 0 : p->line.cut_at - p->sent;
+    return (size_t)left;
+}
+
+VMC_FN size_t vmc_loop_push(vmc_loop *loop, vmc_loop_pipe *p, const uint8_t *buf, size_t len)
+{
+    size_t i, n = vmc_loop_share(loop, &p->line, p->line.write_max, vmc_loop_room(p, len));
+    p->sent += n;
+    if (p->swallow || n == 0)
+        return n;
+    for (i = 0; i < n; i++)
+        p->buf[(p->kept + i) % VMC_LOOP_PIPE_BYTES] = buf[i];
+    p->kept += n;
+    vmc_loop_arrive(p, loop->now + p->line.delay_ms);
+    return n;
+}
+
+/* ---- ends of connections ---- */
+
+/* No octet comes after those that are under way. */
+VMC_FN void vmc_loop_finish(const vmc_loop *loop, vmc_loop_pipe *p, viamc_err err)
+{
+    if (p->end != VIAMC_OK)
+        return;
+    p->end = err;
+    p->end_at = loop->now + p->line.delay_ms;
+}
+
+/* Does what the line wants after its last octet. */
+VMC_FN void vmc_loop_cut(vmc_loop *loop, vmc_loop_link *l, unsigned dir)
+{
+    vmc_loop_pipe *out = &l->pipe[dir], *in = &l->pipe[1u - dir];
+    uint8_t cut = out->line.cut;
+    viamc_err err = cut == VMC_LOOP_CUT_RESET ? VIAMC_ERR_IO : VIAMC_ERR_CLOSED;
+    if (cut == VMC_LOOP_CUT_NONE || out->sent < out->line.cut_at)
+        return;
+    out->line.cut = VMC_LOOP_CUT_NONE;
+    out->swallow = true;
+    if (cut == VMC_LOOP_CUT_SWALLOW)
+        return;
+    if (cut == VMC_LOOP_CUT_RESET) {
+        in->taken = in->kept;
+        in->segments = 0;
+    }
+    out->broken = err;
+    in->swallow = true; /* the other side writes into the void until it has read the end, as with TCP */
+    vmc_loop_finish(loop, out, err);
+    vmc_loop_finish(loop, in, err);
+    in->end_at = loop->now; /* the writer learns at once */
+}
+
+VMC_FN unsigned vmc_loop_out(const vmc_loop_end *end)
+{
+    return end->index == VMC_LOOP_CLIENTS ? VMC_LOOP_TO_CLIENT : VMC_LOOP_TO_SERVER;
+}
+
+/* The connection that an end knows by this number, or NULL. */
+VMC_FN vmc_loop_link *vmc_loop_find(vmc_loop_end *end, unsigned conn)
+{
+    vmc_loop *loop = vmc_loop_of(end);
+    unsigned i, in = 1u - vmc_loop_out(end);
+    for (i = 0; i < VMC_LOOP_LINKS; i++) {
+        vmc_loop_link *l = &loop->link[i];
+        bool mine = in == VMC_LOOP_TO_SERVER ? l->accepted : l->client == end->index;
+        if (l->used && mine && !l->closed[in] && l->conn[in] == conn)
+            return l;
+    }
+    return NULL;
+}
+
+/* ---- faults ---- */
+
+/* Counts a call. True if it fails, then with *err. */
+VMC_FN bool vmc_loop_fails(vmc_loop_end *end, unsigned kind, viamc_err *err)
+{
+    const vmc_loop_fault *f = &end->fault;
+    uint32_t n = ++end->calls[kind];
+    uint32_t all = ++end->calls[VMC_LOOP_ANY];
+    if (f->kind == VMC_LOOP_ANY)
+        n = all;
+    else if (f->kind != kind)
+        return false;
+    if (f->at == 0 || n < f->at || (f->count != 0 && n - f->at >= f->count))
+        return false;
+    *err = f->err;
+    return true;
+}
+
+/* How a read or write of *n octets begins: the connection, or NULL if the call ends with *err. A fault can shorten *n. */
+VMC_FN vmc_loop_link *vmc_loop_begin(vmc_loop_end *end, unsigned conn, unsigned kind, size_t *n, viamc_err *err)
+{
+    vmc_loop_link *l = vmc_loop_find(end, conn);
+    bool fails = vmc_loop_fails(end, kind, err);
+    if (fails && *err == VIAMC_OK) {
+        *n = vmc_min(*n, 1);
+    } else if (fails) {
+        *err = *err == VIAMC_WAIT ? (viamc_err)VIAMC_OK : *err;
+        return NULL;
+    }
+    if (l == NULL)
+        *err = VIAMC_ERR_STATE;
+    return l;
+}
+
+/* ---- the port ---- */
+
+VMC_FN viamc_err vmc_loop_connect(vmc_loop_end *end, unsigned conn)
+{
+    vmc_loop *loop = vmc_loop_of(end);
+    vmc_loop_link *l;
+    unsigned i = 0;
+    while (i < VMC_LOOP_LINKS && loop->link[i].used)
+        i++;
+    if (i == VMC_LOOP_LINKS)
+        return VIAMC_WAIT;
+    l = &loop->link[i];
+    l->used = true;
+    l->accepted = l->closed[0] = l->closed[1] = false;
+    l->client = end->index;
+    l->conn[VMC_LOOP_TO_CLIENT] = conn;
+    for (i = 0; i < 2u; i++) {
+        VIAMC_MEMSET(&l->pipe[i], 0, offsetof(vmc_loop_pipe, buf));
+        l->pipe[i].line = loop->line[i];
+        if (!loop->line[i].cut_every)
+            loop->line[i].cut = VMC_LOOP_CUT_NONE;
+    }
+    for (i = 0; i < 2u; i++)
+        vmc_loop_cut(loop, l, i); /* after no octet at all */
+    return VIAMC_OK;
+}
+
+VMC_FN viamc_err vmc_loop_open(void *user, unsigned conn, const char *host, uint16_t port)
+{
+    vmc_loop_end *end = (vmc_loop_end *)user;
+    viamc_err err = VIAMC_OK;
+    (void)host;
+    (void)port;
+    (void)vmc_loop_fails(end, VMC_LOOP_OPEN, &err);
+    if (err != VIAMC_OK)
+        return err;
+    if (vmc_loop_find(end, conn) != NULL)
+        return VIAMC_OK;
+    if (end->waited < end->open_waits) {
+        end->waited++;
+        return VIAMC_WAIT;
+    }
+    end->waited = 0;
+    return end->open_err != VIAMC_OK ? end->open_err : vmc_loop_connect(end, conn);
+}
+
+VMC_FN viamc_err vmc_loop_read(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
+{
+    vmc_loop_end *end = (vmc_loop_end *)user;
+    vmc_loop *loop = vmc_loop_of(end);
+    viamc_err err = VIAMC_OK;
+    vmc_loop_link *l = vmc_loop_begin(end, conn, VMC_LOOP_READ, &cap, &err);
+    vmc_loop_pipe *in;
+    *len = 0;
+    if (l == NULL)
+        return err;
+    in = &l->pipe[1u - vmc_loop_out(end)];
+    *len = vmc_loop_pull(loop, in, buf, cap);
+    if (in->end == VIAMC_OK || in->taken != in->kept || *len != 0 || !vmc_time_reached(loop->now, in->end_at))
+        return VIAMC_OK;
+    in->told = true;
+    return in->end;
+}
+
+VMC_FN viamc_err vmc_loop_write(void *user, unsigned conn, const uint8_t *buf, size_t len, size_t *done)
+{
+    vmc_loop_end *end = (vmc_loop_end *)user;
+    vmc_loop *loop = vmc_loop_of(end);
+    unsigned dir = vmc_loop_out(end);
+    viamc_err err = VIAMC_OK;
+    vmc_loop_link *l = vmc_loop_begin(end, conn, VMC_LOOP_WRITE, &len, &err);
+    *done = 0;
+    if (l == NULL)
+        return err;
+    if (l->pipe[dir].broken != VIAMC_OK)
+        return l->pipe[dir].broken;
+    if (l->pipe[1u - dir].told)
+        return l->pipe[1u - dir].end;
+    *done = vmc_loop_push(loop, &l->pipe[dir], buf, len);
+    loop->octets[dir] += *done;
+    if (loop->tap != NULL && *done != 0)
+        loop->tap(loop->tap_user, (unsigned)(l - loop->link), dir, buf, *done);
+    vmc_loop_cut(loop, l, dir);
+    return VIAMC_OK;
+}
+
+VMC_FN void vmc_loop_close(void *user, unsigned conn)
+{
+    vmc_loop_end *end = (vmc_loop_end *)user;
+    vmc_loop_link *l = vmc_loop_find(end, conn);
+    unsigned dir = vmc_loop_out(end);
+    end->calls[VMC_LOOP_CLOSE]++;
+    end->waited = 0;
+    if (l == NULL)
+        return;
+    l->closed[1u - dir] = true;
+    l->pipe[1u - dir].swallow = true;
+    vmc_loop_finish(vmc_loop_of(end), &l->pipe[dir], VIAMC_ERR_CLOSED);
+    l->used = l->accepted && !l->closed[dir]; /* one that nobody accepted is forgotten */
+}
+
+VMC_FN viamc_err vmc_loop_random(void *user, uint8_t *out, size_t len)
+{
+    vmc_loop_end *end = (vmc_loop_end *)user;
+    viamc_err err = VIAMC_OK;
+    size_t i;
+    if (vmc_loop_fails(end, VMC_LOOP_RANDOM, &err) && err == VIAMC_WAIT)
+        err = VIAMC_ERR_ENTROPY;
+    if (err != VIAMC_OK)
+        return err;
+    for (i = 0; i < len; i++)
+        out[i] = (uint8_t)vmc_loop_rand(&end->rand);
+    return VIAMC_OK;
+}
+
+VMC_FN viamc_err vmc_loop_accept(void *user, unsigned conn, viamc_addr *peer)
+{
+    vmc_loop_end *end = (vmc_loop_end *)user;
+    vmc_loop *loop = vmc_loop_of(end);
+    vmc_wr name = vmc_wr_of(peer->text, sizeof peer->text);
+    viamc_err err = VIAMC_OK;
+    unsigned i;
+    (void)vmc_loop_fails(end, VMC_LOOP_ACCEPT, &err);
+    if (err != VIAMC_OK)
+        return err;
+    if (vmc_loop_find(end, conn) != NULL)
+        return VIAMC_ERR_STATE;
+    for (i = 0; i < VMC_LOOP_LINKS; i++) {
+        vmc_loop_link *l = &loop->link[i];
+        if (!l->used || l->accepted)
+            continue;
+        l->accepted = true;
+        l->conn[VMC_LOOP_TO_SERVER] = conn;
+        vmc_wr_text(&name, "client "); /* there are no addresses here */
+        vmc_wr_dec(&name, l->client);
+        vmc_wr_u8(&name, 0);
+        return VIAMC_OK;
+    }
+    return VIAMC_WAIT;
+}
+
+/* The port of a client; its user pointer comes from vmc_loop_client. */
+VMC_FN const viamc_port *vmc_loop_port(void)
+{
+    static const viamc_port port = {vmc_loop_open, vmc_loop_read, vmc_loop_write, vmc_loop_close, vmc_loop_random, NULL};
+    return &port;
+}
+
+/* The port of the server; its user pointer comes from vmc_loop_server. */
+VMC_FN const viamc_port *vmc_loop_server_port(void)
+{
+    static const viamc_port port = {NULL, vmc_loop_read, vmc_loop_write, vmc_loop_close, vmc_loop_random, vmc_loop_accept};
+    return &port;
+}
+
+/* Milliseconds that the clock may jump before the network has something for somebody: 0 if it has, VIAMC_FOREVER if nothing is
+ * under way. */
+VMC_FN viamc_ms vmc_loop_next(const vmc_loop *loop)
+{
+    viamc_ms least = VIAMC_FOREVER;
+    unsigned i, dir;
+    for (i = 0; i < VMC_LOOP_LINKS; i++) {
+        const vmc_loop_link *l = &loop->link[i];
+        if (l->used && !l->accepted)
+            return 0;
+        for (dir = 0; l->used && dir < 2u; dir++) {
+            const vmc_loop_pipe *p = &l->pipe[dir];
+            vmc_timer t;
+            t.on = !l->closed[dir] && (p->segments != 0 || (p->end != VIAMC_OK && !p->told));
+            t.at = p->segments != 0 ? p->segment[0].at : p->end_at;
+            vmc_wait_timer(&least, &t, loop->now);
+        }
+    }
+    return least;
+}
+
+#endif
+/* ---- end of src/ports/loop_impl.h ---- */
+/* ---- src/tls/tls.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* tls/tls: TLS 1.2 as a thing between two byte ports, client and server: private declarations.
+ * Knows BearSSL and octets; knows nothing of HTTP/2, sockets and who uses it. */
+#ifndef VIAMC_TLS_TLS_H
+#define VIAMC_TLS_TLS_H
+
+
+#ifndef VIAMC_NO_TLS
+
+typedef enum vmc_tls_role { VMC_TLS_CLIENT, VMC_TLS_SERVER } vmc_tls_role;
+
+typedef enum vmc_tls_state {
+    VMC_TLS_IDLE,      /* all zero, or wiped: nothing moves */
+    VMC_TLS_HANDSHAKE, /* wire_in and wire_out move octets; no application data yet */
+    VMC_TLS_UP,        /* application data flows both ways */
+    VMC_TLS_CLOSED,    /* the peer's close_notify came, or ours was answered; wire_out may still hold ours */
+    VMC_TLS_FAILED     /* error says why; nothing moves any more, except an alert that waits in wire_out */
+} vmc_tls_state;
+
+/* Which cipher comes first: decided by who pays for it. */
+typedef enum vmc_tls_order {
+    VMC_TLS_AES_FIRST,   /* hosts: AES instructions */
+    VMC_TLS_CHACHA_FIRST /* boards: ChaCha20-Poly1305 costs a sixth of AES-GCM there */
+} vmc_tls_order;
+
+/* Numbers of a certificate error, in days since 1970-01-01 UTC. */
+typedef struct vmc_tls_dates {
+    uint32_t clock, from, until;
+    bool early; /* else late */
+} vmc_tls_dates;
+
+typedef struct vmc_trust vmc_trust;
+
+/* The part that both roles share. Is the first member of vmc_tls_client and vmc_tls_server: vmc_tls_bytes says how much there must be. */
+typedef struct vmc_tls {
+    br_ssl_engine_context *eng;
+    vmc_trust *trust;      /* clients, during the handshake only */
+    uint8_t *in, *out;     /* the record buffers */
+    size_t in_cap, out_cap;
+    viamc_error error;
+    vmc_tls_dates dates;   /* of a certificate refused for its dates */
+    const char *alpn[1];   /* what is offered: "h2" */
+    uint8_t state;         /* vmc_tls_state */
+    uint8_t role;          /* vmc_tls_role */
+    uint8_t head;          /* octets of the first record header that came, at most 5 */
+    bool closing;          /* vmc_tls_close was called */
+} vmc_tls;
+
+/* What a client connection needs. All views are used until the handshake has ended; nothing is copied but the name. */
+typedef struct vmc_tls_client_desc {
+    viamc_str server_name;       /* DNS name or address as text: decides SNI (none for addresses) and the name that is checked */
+    const viamc_anchor *anchors; /* kept until UP */
+    size_t anchor_count;
+    viamc_next_root_fn next_root;
+    void *next_root_user;
+    viamc_bytes pin_sha256;      /* SHA-256 of the server's SubjectPublicKeyInfo; set: the key is checked, the chain is not */
+    uint64_t unix_time;          /* seconds; 0: the clock is unknown, certificates are refused with a text that says so */
+    const uint8_t *seed;         /* unpredictable octets: the only source of the engine's secrets */
+    size_t seed_len;             /* at least VMC_TLS_SEED_MIN */
+    uint8_t order;               /* vmc_tls_order */
+    uint8_t *in, *out;           /* kept until wiped */
+    size_t in_cap, out_cap;      /* VMC_TLS_IN_MIN to _MAX, VMC_TLS_OUT_MIN to _MAX */
+    void *trust;                 /* lent until UP, aligned as uint64_t: may be memory that has another use after the handshake */
+    size_t trust_cap;            /* vmc_tls_trust_bytes(next_root != NULL) */
+} vmc_tls_client_desc;
+
+#define VMC_TLS_CHAIN_MAX 4u /* certificates that a server sends */
+
+/* A private key: views into its DER. */
+typedef struct vmc_key {
+    uint8_t type; /* VIAMC_KEY_*, 0: none */
+    union {
+        br_rsa_private_key rsa;
+        br_ec_private_key ec;
+    } of;
+    viamc_bytes n; /* RSA: the modulus, to compare with the certificate's */
+} vmc_key;
+
+/* A server's certificates and key: made once by vmc_tls_identity_load, used by any number of connections. */
+typedef struct vmc_tls_identity {
+    br_x509_certificate chain[VMC_TLS_CHAIN_MAX]; /* views */
+    size_t chain_len;
+    vmc_key key;
+} vmc_tls_identity;
+
+typedef struct vmc_tls_server_desc {
+    const vmc_tls_identity *identity; /* kept until wiped */
+    const uint8_t *seed;
+    size_t seed_len;
+    uint8_t order;
+    uint8_t *in, *out;
+    size_t in_cap, out_cap;
+} vmc_tls_server_desc;
+
+/* The functions are in tls_impl.h, in the order of use:
+ *     vmc_tls_bytes, vmc_tls_trust_bytes         how much memory
+ *     vmc_tls_identity_load                      servers: certificates and key, once
+ *     vmc_tls_client_open, vmc_tls_server_open
+ *     vmc_tls_state_of
+ *     vmc_tls_wire_in, _done, wire_out, _done    octets of the wire
+ *     vmc_tls_app_in, _done, app_out, _done      octets of the user
+ *     vmc_tls_close, vmc_tls_wipe
+ *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain */
+
+#endif /* VIAMC_NO_TLS */
+#endif
+/* ---- end of src/tls/tls.h ---- */
+/* ---- src/tls/crypto_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* tls/crypto: which of BearSSL's implementations are linked: the ones that are used, and no more.
+ * Knows BearSSL's primitives; knows nothing of certificates and records. */
+#ifndef VIAMC_TLS_CRYPTO_IMPL_H
+#define VIAMC_TLS_CRYPTO_IMPL_H
+
+
+#ifndef VIAMC_NO_TLS
+
+/* Options, for boards whose robots have certificates of a kind that is known. Flash that they save: Cortex-M4, -Os.
+ * VIAMC_NO_P384  no P-384, SHA-384 and SHA-512 in certificates, no AES-256    -6.6 KB; most public chains need them
+ * VIAMC_NO_RSA   no RSA certificates and keys                                -2.3 KB
+ * VIAMC_NO_AES   ChaCha20-Poly1305 only                                      -3.9 KB
+ * VIAMC_NO_X509  no certificate chains: clients take a pinned key only      -11.6 KB */
+
+/* Multiplies of 16 bits are the better choice where one of 32 x 32 to 64 bits is a library call. */
+#ifndef VIAMC_TLS_M15
+#if defined(__ARM_ARCH_6M__) || defined(__AVR__)
+#define VIAMC_TLS_M15 1
+#else
+#define VIAMC_TLS_M15 0
+#endif
+#endif
+
+#if VIAMC_TLS_M15
+#define VMC_CRYPTO_P256 (&br_ec_p256_m15)
+#define VMC_CRYPTO_X25519 (&br_ec_c25519_m15)
+#define VMC_CRYPTO_P384 (&br_ec_prime_i15)
+#define VMC_CRYPTO_ECDSA_VRFY br_ecdsa_i15_vrfy_asn1
+#define VMC_CRYPTO_ECDSA_SIGN br_ecdsa_i15_sign_asn1
+#else
+#define VMC_CRYPTO_P256 (&br_ec_p256_m31)
+#define VMC_CRYPTO_X25519 (&br_ec_c25519_m31)
+#define VMC_CRYPTO_P384 (&br_ec_prime_i31)
+#define VMC_CRYPTO_ECDSA_VRFY br_ecdsa_i31_vrfy_asn1
+#define VMC_CRYPTO_ECDSA_SIGN br_ecdsa_i31_sign_asn1
+#endif
+
+/* The 64-bit curves came after release 0.6, and their last error was mended before the feature that is asked for here. */
+#if defined(BR_FEATURE_X509_TIME_CALLBACK) && !VIAMC_TLS_M15 && UINTPTR_MAX > 0xffffffffu
+#define VMC_CRYPTO_M64 1
+#else
+#define VMC_CRYPTO_M64 0
+#endif
+
+#define VMC_CRYPTO_CURVE(id) ((uint32_t)1 << (id))
+
+VMC_FN const br_ec_impl *vmc_crypto_curve(int curve)
+{
+    const br_ec_impl *fast = NULL;
+#if VMC_CRYPTO_M64
+    if (curve == BR_EC_secp256r1)
+        fast = br_ec_p256_m64_get();
+    else if (curve == BR_EC_curve25519)
+        fast = br_ec_c25519_m64_get();
+#endif
+#ifndef VIAMC_NO_P384
+    if (curve == BR_EC_secp384r1)
+        return VMC_CRYPTO_P384;
+#endif
+    if (fast != NULL)
+        return fast;
+    return curve == BR_EC_curve25519 ? VMC_CRYPTO_X25519 : VMC_CRYPTO_P256;
+}
+
+VMC_FN const unsigned char *vmc_crypto_generator(int curve, size_t *len)
+{
+    return vmc_crypto_curve(curve)->generator(curve, len);
+}
+
+VMC_FN const unsigned char *vmc_crypto_order(int curve, size_t *len)
+{
+    return vmc_crypto_curve(curve)->order(curve, len);
+}
+
+VMC_FN size_t vmc_crypto_xoff(int curve, size_t *len)
+{
+    return vmc_crypto_curve(curve)->xoff(curve, len);
+}
+
+VMC_FN uint32_t vmc_crypto_mul(unsigned char *g, size_t glen, const unsigned char *x, size_t xlen, int curve)
+{
+    return vmc_crypto_curve(curve)->mul(g, glen, x, xlen, curve);
+}
+
+VMC_FN size_t vmc_crypto_mulgen(unsigned char *r, const unsigned char *x, size_t xlen, int curve)
+{
+    return vmc_crypto_curve(curve)->mulgen(r, x, xlen, curve);
+}
+
+VMC_FN uint32_t vmc_crypto_muladd(unsigned char *a, const unsigned char *b, size_t len, const unsigned char *x, size_t xlen,
+                                  const unsigned char *y, size_t ylen, int curve)
+{
+    return vmc_crypto_curve(curve)->muladd(a, b, len, x, xlen, y, ylen, curve);
+}
+
+/* Key exchange: what the hello offers and nothing else. */
+static const br_ec_impl vmc_crypto_ecdhe = {
+    VMC_CRYPTO_CURVE(BR_EC_secp256r1) | VMC_CRYPTO_CURVE(BR_EC_curve25519),
+    vmc_crypto_generator, vmc_crypto_order, vmc_crypto_xoff, vmc_crypto_mul, vmc_crypto_mulgen, vmc_crypto_muladd
+};
+
+/* Signatures: certificates and what their keys sign. */
+static const br_ec_impl vmc_crypto_ecdsa = {
+#ifndef VIAMC_NO_P384
+    VMC_CRYPTO_CURVE(BR_EC_secp384r1) |
+#endif
+    VMC_CRYPTO_CURVE(BR_EC_secp256r1),
+    vmc_crypto_generator, vmc_crypto_order, vmc_crypto_xoff, vmc_crypto_mul, vmc_crypto_mulgen, vmc_crypto_muladd
+};
+
+/* The engine has one set of curves for both, so the one for signatures is put in here. */
+VMC_FN uint32_t vmc_crypto_vrfy(const br_ec_impl *impl, const void *hash, size_t hash_len, const br_ec_public_key *pk,
+                                const void *sig, size_t sig_len)
+{
+    (void)impl;
+    return VMC_CRYPTO_ECDSA_VRFY(&vmc_crypto_ecdsa, hash, hash_len, pk, sig, sig_len);
+}
+
+VMC_FN size_t vmc_crypto_sign(const br_ec_impl *impl, const br_hash_class *hf, const void *hash, const br_ec_private_key *sk,
+                              void *sig)
+{
+    (void)impl;
+    return VMC_CRYPTO_ECDSA_SIGN(&vmc_crypto_ecdsa, hf, hash, sk, sig);
+}
+
+VMC_FN bool vmc_crypto_has_curve(int curve)
+{
+    return curve >= 0 && curve < 32 && (vmc_crypto_ecdsa.supported_curves & VMC_CRYPTO_CURVE(curve)) != 0;
+}
+
+/* BearSSL's key structs point to octets that it only reads. */
+VMC_FN unsigned char *vmc_crypto_octets(viamc_bytes v)
+{
+    union { const uint8_t *in; unsigned char *out; } p; /* -Wcast-qual */
+    p.in = v.ptr;
+    return p.out;
+}
+
+#endif
+#endif
+/* ---- end of src/tls/crypto_impl.h ---- */
+/* ---- src/tls/x509_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* tls/x509: reads a certificate (RFC 5280, DER) octet by octet and notes what the checks need: no certificate is ever held as a whole.
+ * Knows DER and the fields of a certificate; knows nothing of signatures, chains, names of servers, BearSSL. */
+#ifndef VIAMC_TLS_X509_IMPL_H
+#define VIAMC_TLS_X509_IMPL_H
+
+
+#ifndef VIAMC_NO_TLS
+
+#define VMC_X509_MAX_BYTES 65535u /* viamc: octets of one certificate; offsets have 16 bits */
+#define VMC_X509_DEPTH 9u         /* open elements: the whole, certificate, TBS, [3], extensions, extension, value, names, one to spare */
+#define VMC_X509_KEEP 20u         /* octets kept of a small element: an algorithm, a time, an address */
+#define VMC_X509_HEAD 4u          /* tag, 0x82, two octets of length */
+#define VMC_X509_V3 2u            /* the version field of version 3 */
+
+/* Days from 0000-03-01, where the years of this sum begin, to 1970-01-01. */
+#define VMC_DATE_EPOCH 719468u
+#define VMC_DATE_ERA_DAYS 146097u /* 400 years */
+
+/* ---- dates ---- */
+
+typedef struct vmc_date {
+    uint32_t year, month, day;
+} vmc_date;
+
+/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, year 1 or later; 0 for all that is before. */
+VMC_FN uint32_t vmc_date_days(vmc_date d)
+{
+    uint32_t year = d.month <= 2u ? d.year - 1u : d.year;
+    uint32_t month = d.month <= 2u ? d.month + 9u : d.month - 3u; /* from March: then the leap day is the last of its year */
+    uint32_t days = year * 365u + year / 4u - year / 100u + year / 400u + (153u * month + 2u) / 5u + d.day - 1u;
+    return days < VMC_DATE_EPOCH ? 0u : days - VMC_DATE_EPOCH;
+}
+
+VMC_FN vmc_date vmc_date_of(uint32_t days)
+{
+    vmc_date d;
+    uint32_t all = (days > UINT32_MAX - VMC_DATE_EPOCH ? UINT32_MAX - VMC_DATE_EPOCH : days) + VMC_DATE_EPOCH;
+    uint32_t of_era = all % VMC_DATE_ERA_DAYS;
+    uint32_t year = (of_era - of_era / 1460u + of_era / 36524u - of_era / 146096u) / 365u; /* less the leap days before it */
+    uint32_t of_year = of_era - (365u * year + year / 4u - year / 100u);
+    uint32_t month = (5u * of_year + 2u) / 153u;
+    d.day = of_year - (153u * month + 2u) / 5u + 1u;
+    d.month = month < 10u ? month + 3u : month - 9u;
+    d.year = year + all / VMC_DATE_ERA_DAYS * 400u + (d.month <= 2u ? 1u : 0u);
+    return d;
+}
+
+/* Writes "2026-03-01". */
+VMC_FN void vmc_wr_date(vmc_wr *w, uint32_t days)
+{
+    vmc_date d = vmc_date_of(days);
+    vmc_wr_dec(w, d.year);
+    vmc_wr_u8(w, '-');
+    vmc_wr_dec2(w, d.month);
+    vmc_wr_u8(w, '-');
+    vmc_wr_dec2(w, d.day);
+}
+
+/* ---- what is noted ---- */
+
+#define VMC_X509_SAN 0x0001u          /* there is a subjectAltName */
+#define VMC_X509_IP 0x0002u           /* it has the address that was asked for */
+#define VMC_X509_EKU 0x0004u          /* there is an extKeyUsage */
+#define VMC_X509_EKU_SERVER 0x0008u   /* it has serverAuth */
+#define VMC_X509_EKU_ANY 0x0010u      /* it has anyExtendedKeyUsage */
+#define VMC_X509_BASIC 0x0020u        /* there is a basicConstraints */
+#define VMC_X509_CA 0x0040u           /* it says CA */
+#define VMC_X509_NAMES 0x0080u        /* there is a nameConstraints */
+#define VMC_X509_USAGE 0x0100u        /* there is a keyUsage */
+#define VMC_X509_USAGE_SIGN 0x0200u   /* it has keyCertSign */
+#define VMC_X509_CRITICAL 0x0400u     /* there is a critical extension that is none of these */
+
+/* Where an element lies in the certificate. */
+typedef struct vmc_x509_part {
+    uint16_t at, len;
+} vmc_x509_part;
+
+/* Elements. Those that hold others stand first. */
+typedef enum vmc_x509_what {
+    VMC_X509_WHOLE,
+    VMC_X509_CERT,
+    VMC_X509_TBS,
+    VMC_X509_VERSION,
+    VMC_X509_VALIDITY,
+    VMC_X509_SPKI,
+    VMC_X509_ALG,
+    VMC_X509_BITS,      /* of an RSA key: holds a sequence */
+    VMC_X509_RSA,
+    VMC_X509_EXTS_TAG,
+    VMC_X509_EXTS,
+    VMC_X509_EXT,
+    VMC_X509_EXT_VALUE,
+    VMC_X509_ALT_NAMES,
+    VMC_X509_EKUS,
+    VMC_X509_BASICS,
+    VMC_X509_LAST_HOLDER = VMC_X509_BASICS,
+    VMC_X509_VERSION_NUMBER,
+    VMC_X509_SIGNED_WITH, /* the algorithm of the signature, which is under the signature */
+    VMC_X509_SIGNATURE_ALG, /* the same, which is not */
+    VMC_X509_ISSUER,
+    VMC_X509_FROM,
+    VMC_X509_UNTIL,
+    VMC_X509_SUBJECT,
+    VMC_X509_ALG_ID,
+    VMC_X509_ALG_CURVE,
+    VMC_X509_BITS_PAD,  /* the octet of unused bits in front of an RSA key: no element, has no head */
+    VMC_X509_POINT,     /* bit string of an EC key */
+    VMC_X509_RSA_N,
+    VMC_X509_RSA_E,
+    VMC_X509_EXT_ID,
+    VMC_X509_EXT_CRITICAL,
+    VMC_X509_ALT_IP,
+    VMC_X509_EKU_ID,
+    VMC_X509_BASIC_CA,
+    VMC_X509_KEY_USAGE,
+    VMC_X509_SKIP,
+    VMC_X509_BAD
+} vmc_x509_what;
+
+typedef struct vmc_x509_open {
+    uint16_t end;   /* offset of the first octet behind it */
+    uint8_t what;   /* vmc_x509_what */
+    uint8_t nth;    /* elements in it so far; stays at 255 */
+} vmc_x509_open;
+
+typedef struct vmc_x509 {
+    viamc_bytes ip;        /* address to look for among the alternative names: 4 or 16 octets, empty: none */
+    vmc_x509_part issuer, subject, spki; /* whole, with their heads; len 0: not complete yet */
+    vmc_x509_part n, e, q; /* contents: RSA modulus (with its leading 0) and exponent, EC point */
+    uint32_t from_day, from_sec, until_day, until_sec; /* days since 1970-01-01, seconds of the day */
+    uint16_t flags;
+    uint8_t version;       /* as encoded: 2 is version 3 */
+    uint8_t key_type;      /* VIAMC_KEY_*, 0: another */
+    uint8_t curve;         /* VIAMC_CURVE_*, 0: another */
+    bool bad;              /* not a certificate that is understood: nothing is read any more */
+    /* the reader */
+    uint16_t at;           /* octets read */
+    uint16_t start;        /* offset of the element's tag */
+    uint16_t len;          /* of the element's content */
+    uint16_t left;         /* octets of it to come */
+    uint8_t what;          /* the element whose head or content is read */
+    uint8_t ext;           /* last octet of the extension's OID below 2.5.29, 0: another */
+    bool critical;
+    uint8_t head_len, keep_len, depth;
+    uint8_t head[VMC_X509_HEAD];
+    uint8_t keep[VMC_X509_KEEP];
+    uint8_t alg[VMC_X509_KEEP]; /* SIGNED_WITH */
+    uint16_t alg_len;
+    vmc_x509_open open[VMC_X509_DEPTH];
+} vmc_x509;
+
+enum { VMC_EXT_USAGE = 15, VMC_EXT_ALT_NAME = 17, VMC_EXT_BASIC = 19, VMC_EXT_NAMES = 30, VMC_EXT_POLICIES = 32, VMC_EXT_EKU = 37 };
+
+/* Begins a certificate of len octets.
+ * ip: view until the last octet. */
+VMC_FN void vmc_x509_begin(vmc_x509 *x, uint16_t len, viamc_bytes ip)
+{
+    VIAMC_MEMSET(x, 0, sizeof *x);
+    x->ip = ip;
+    x->depth = 1;
+    x->open[0].what = VMC_X509_WHOLE;
+    x->open[0].end = len;
+}
+
+/* True once every octet was read and all was well. */
+VMC_FN bool vmc_x509_complete(const vmc_x509 *x)
+{
+    return !x->bad && x->depth == 0;
+}
+
+/* ---- which element follows ---- */
+
+VMC_FN vmc_x509_what vmc_x509_in_tbs(vmc_x509_open *o, uint8_t tag)
+{
+    if (o->nth == 0 && tag != 0xa0u)
+        o->nth = 1; /* version 1 says nothing of its version */
+    switch (o->nth) {
+    case 0: return VMC_X509_VERSION;
+    case 1: return tag == 0x02u ? VMC_X509_SKIP : VMC_X509_BAD; /* serial number */
+    case 2: return tag == 0x30u ? VMC_X509_SIGNED_WITH : VMC_X509_BAD;
+    case 3: return tag == 0x30u ? VMC_X509_ISSUER : VMC_X509_BAD;
+    case 4: return tag == 0x30u ? VMC_X509_VALIDITY : VMC_X509_BAD;
+    case 5: return tag == 0x30u ? VMC_X509_SUBJECT : VMC_X509_BAD;
+    case 6: return tag == 0x30u ? VMC_X509_SPKI : VMC_X509_BAD;
+    default: return tag == 0xa3u ? VMC_X509_EXTS_TAG : tag == 0x81u || tag == 0x82u ? VMC_X509_SKIP : VMC_X509_BAD;
+    }
+}
+
+VMC_FN vmc_x509_what vmc_x509_in_ext(const vmc_x509 *x, const vmc_x509_open *o, uint8_t tag)
+{
+    if (o->nth == 0)
+        return tag == 0x06u ? VMC_X509_EXT_ID : VMC_X509_BAD;
+    if (o->nth == 1 && tag == 0x01u)
+        return VMC_X509_EXT_CRITICAL;
+    if (tag != 0x04u || o->nth > 2u || x->what == VMC_X509_EXT_VALUE)
+        return VMC_X509_BAD;
+    return VMC_X509_EXT_VALUE;
+}
+
+VMC_FN vmc_x509_what vmc_x509_in_value(const vmc_x509 *x, const vmc_x509_open *o, uint8_t tag)
+{
+    if (o->nth != 0)
+        return VMC_X509_BAD;
+    switch (x->ext) {
+    case VMC_EXT_ALT_NAME: return tag == 0x30u ? VMC_X509_ALT_NAMES : VMC_X509_BAD;
+    case VMC_EXT_EKU: return tag == 0x30u ? VMC_X509_EKUS : VMC_X509_BAD;
+    case VMC_EXT_BASIC: return tag == 0x30u ? VMC_X509_BASICS : VMC_X509_BAD;
+    case VMC_EXT_USAGE: return tag == 0x03u ? VMC_X509_KEY_USAGE : VMC_X509_BAD;
+    default: return VMC_X509_BAD;
+    }
+}
+
+VMC_FN vmc_x509_what vmc_x509_one_of(uint8_t nth, vmc_x509_what a, vmc_x509_what b)
+{
+    return nth == 0 ? a : nth == 1u ? b : VMC_X509_BAD;
+}
+
+/* The element that a tag begins inside the innermost open one. */
+VMC_FN vmc_x509_what vmc_x509_child(vmc_x509 *x, uint8_t tag)
+{
+    vmc_x509_open *o = &x->open[x->depth - 1u];
+    bool seq = tag == 0x30u;
+    switch (o->what) {
+    case VMC_X509_WHOLE: return seq && o->nth == 0 ? VMC_X509_CERT : VMC_X509_BAD;
+    case VMC_X509_CERT:
+        if (tag == 0x03u && o->nth == 2u)
+            return VMC_X509_SKIP; /* signature */
+        return seq ? vmc_x509_one_of(o->nth, VMC_X509_TBS, VMC_X509_SIGNATURE_ALG) : VMC_X509_BAD;
+    case VMC_X509_TBS: return vmc_x509_in_tbs(o, tag);
+    case VMC_X509_VERSION: return tag == 0x02u && o->nth == 0 ? VMC_X509_VERSION_NUMBER : VMC_X509_BAD;
+    case VMC_X509_VALIDITY:
+        return tag == 0x17u || tag == 0x18u ? vmc_x509_one_of(o->nth, VMC_X509_FROM, VMC_X509_UNTIL) : VMC_X509_BAD;
+    case VMC_X509_SPKI:
+        if (tag == 0x03u && o->nth == 1u)
+            return x->key_type == VIAMC_KEY_RSA ? VMC_X509_BITS : VMC_X509_POINT;
+        return seq && o->nth == 0 ? VMC_X509_ALG : VMC_X509_BAD;
+    case VMC_X509_ALG:
+        if (o->nth == 0)
+            return tag == 0x06u ? VMC_X509_ALG_ID : VMC_X509_BAD;
+        return tag == 0x06u ? VMC_X509_ALG_CURVE : VMC_X509_SKIP;
+    case VMC_X509_BITS: return seq && o->nth == 0 ? VMC_X509_RSA : VMC_X509_BAD;
+    case VMC_X509_RSA: return tag == 0x02u ? vmc_x509_one_of(o->nth, VMC_X509_RSA_N, VMC_X509_RSA_E) : VMC_X509_BAD;
+    case VMC_X509_EXTS_TAG: return seq && o->nth == 0 ? VMC_X509_EXTS : VMC_X509_BAD;
+    case VMC_X509_EXTS: return seq ? VMC_X509_EXT : VMC_X509_BAD;
+    case VMC_X509_EXT: return vmc_x509_in_ext(x, o, tag);
+    case VMC_X509_EXT_VALUE: return vmc_x509_in_value(x, o, tag);
+    case VMC_X509_ALT_NAMES: return tag == 0x87u ? VMC_X509_ALT_IP : VMC_X509_SKIP;
+    case VMC_X509_EKUS: return tag == 0x06u ? VMC_X509_EKU_ID : VMC_X509_BAD;
+    case VMC_X509_BASICS:
+        if (tag == 0x01u && o->nth == 0)
+            return VMC_X509_BASIC_CA;
+        return tag == 0x02u && o->nth < 2u ? VMC_X509_SKIP : VMC_X509_BAD; /* path length: the engine counts */
+    default: return VMC_X509_BAD;
+    }
+}
+
+/* How many elements must have been in it when it ends. */
+VMC_FN uint8_t vmc_x509_least(uint8_t what)
+{
+    switch (what) {
+    case VMC_X509_CERT: return 3;
+    case VMC_X509_TBS: return 7;
+    case VMC_X509_VALIDITY:
+    case VMC_X509_SPKI:
+    case VMC_X509_RSA:
+    case VMC_X509_EXT: return 2;
+    case VMC_X509_BASICS: /* an empty one says: no CA */
+    case VMC_X509_EKUS: return 0; /* an empty one: for nothing */
+    default: return 1;
+    }
+}
+
+/* ---- what small elements say ---- */
+
+VMC_FN uint32_t vmc_x509_two(const uint8_t *p)
+{
+    return (uint32_t)(p[0] - '0') * 10u + (uint32_t)(p[1] - '0');
+}
+
+/* Reads "YYMMDDHHMMSSZ" or the same with four digits of year (RFC 5280 4.1.2.5). */
+VMC_FN void vmc_x509_time(vmc_x509 *x, uint32_t *day, uint32_t *sec)
+{
+    const uint8_t *p = x->keep;
+    bool utc = x->len == 13u;
+    uint32_t i, digits = utc ? 12u : 14u, hour, minute, second;
+    vmc_date d;
+    if ((!utc && x->len != 15u) || x->head[0] != (utc ? 0x17u : 0x18u) || p[digits] != 'Z')
+        x->bad = true;
+    for (i = 0; !x->bad && i < digits; i++)
+        x->bad = p[i] < '0' || p[i] > '9';
+    if (x->bad)
+        return;
+    d.year = utc ? vmc_x509_two(p) + (p[0] < '5' ? 2000u : 1900u) : vmc_x509_two(p) * 100u + vmc_x509_two(p + 2);
+    p += utc ? 2 : 4;
+    d.month = vmc_x509_two(p);
+    d.day = vmc_x509_two(p + 2);
+    hour = vmc_x509_two(p + 4);
+    minute = vmc_x509_two(p + 6);
+    second = vmc_x509_two(p + 8);
+    x->bad = d.year == 0 || d.month == 0 || d.month > 12u || d.day == 0 || d.day > 31u || hour > 23u || minute > 59u || second > 59u;
+    if (x->bad)
+        return;
+    *day = vmc_date_days(d);
+    *sec = hour * 3600u + minute * 60u + second;
+}
+
+/* Kind of a public key by the OID of its algorithm; 0: another. */
+VMC_FN uint8_t vmc_x509_key_type_of(viamc_bytes id)
+{
+    static const uint8_t rsa[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01 }; /* RFC 8017 A.1 */
+    static const uint8_t ec[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };              /* RFC 5480 2.1.1 */
+    if (id.len == sizeof rsa && vmc_same(id.ptr, rsa, sizeof rsa))
+        return VIAMC_KEY_RSA;
+    return id.len == sizeof ec && vmc_same(id.ptr, ec, sizeof ec) ? VIAMC_KEY_EC : 0;
+}
+
+/* Curve by its OID; 0: another. */
+VMC_FN uint8_t vmc_x509_curve_of(viamc_bytes id)
+{
+    static const uint8_t p256[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 }; /* RFC 5480 2.1.1.1 */
+    static const uint8_t p384[] = { 0x2b, 0x81, 0x04, 0x00, 0x22 };
+    if (id.len == sizeof p256 && vmc_same(id.ptr, p256, sizeof p256))
+        return VIAMC_CURVE_P256;
+    return id.len == sizeof p384 && vmc_same(id.ptr, p384, sizeof p384) ? VIAMC_CURVE_P384 : 0;
+}
+
+/* The small element that was read; longer ones are cut, and then equal to nothing that is asked for. */
+VMC_FN viamc_bytes vmc_x509_kept(const vmc_x509 *x)
+{
+    return viamc_view(x->keep, x->len == x->keep_len ? x->keep_len : 0u);
+}
+
+VMC_FN bool vmc_x509_is(const vmc_x509 *x, const uint8_t *id, size_t len)
+{
+    viamc_bytes kept = vmc_x509_kept(x);
+    return kept.len == len && vmc_same(kept.ptr, id, len);
+}
+
+VMC_FN uint16_t vmc_x509_ext_flag(uint8_t ext)
+{
+    switch (ext) {
+    case VMC_EXT_USAGE: return VMC_X509_USAGE;
+    case VMC_EXT_ALT_NAME: return VMC_X509_SAN;
+    case VMC_EXT_BASIC: return VMC_X509_BASIC;
+    case VMC_EXT_NAMES: return VMC_X509_NAMES;
+    case VMC_EXT_EKU: return VMC_X509_EKU;
+    default: return 0;
+    }
+}
+
+/* An extension's OID: those that are looked at lie below 2.5.29 and may stand there once. */
+VMC_FN void vmc_x509_ext_id(vmc_x509 *x)
+{
+    uint16_t flag;
+    x->ext = x->len == 3u && x->keep[0] == 0x55u && x->keep[1] == 0x1du ? x->keep[2] : (uint8_t)0;
+    x->critical = false;
+    flag = vmc_x509_ext_flag(x->ext);
+    x->bad = (x->flags & flag) != 0;
+    x->flags = (uint16_t)(x->flags | flag);
+}
+
+VMC_FN void vmc_x509_purpose(vmc_x509 *x)
+{
+    static const uint8_t server[] = { 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01 }; /* RFC 5280 4.2.1.12 */
+    static const uint8_t any[] = { 0x55, 0x1d, 0x25, 0x00 };
+    if (vmc_x509_is(x, server, sizeof server))
+        x->flags |= VMC_X509_EKU_SERVER;
+    if (vmc_x509_is(x, any, sizeof any))
+        x->flags |= VMC_X509_EKU_ANY;
+}
+
+VMC_FN void vmc_x509_usage(vmc_x509 *x)
+{
+    if (x->len < 1u || x->keep[0] > 7u)
+        x->bad = true;
+    else if (x->len > 1u && (x->keep[1] & 0x04u) != 0) /* RFC 5280 4.2.1.3: keyCertSign is bit 5 */
+        x->flags |= VMC_X509_USAGE_SIGN;
+}
+
+VMC_FN bool vmc_x509_true(vmc_x509 *x)
+{
+    x->bad = x->len != 1u || (x->keep[0] != 0 && x->keep[0] != 0xffu); /* DER: a BOOLEAN is one of these */
+    return x->keep[0] != 0;
+}
+
+/* A small element is complete: keep has its first octets. */
+VMC_FN void vmc_x509_value(vmc_x509 *x)
+{
+    switch (x->what) {
+    case VMC_X509_VERSION_NUMBER:
+        x->version = x->keep[0];
+        x->bad = x->len != 1u;
+        break;
+    case VMC_X509_SIGNED_WITH:
+        vmc_copy(x->alg, x->keep, sizeof x->alg);
+        x->alg_len = x->len;
+        break;
+    case VMC_X509_SIGNATURE_ALG: x->bad = x->len != x->alg_len || !vmc_same(x->keep, x->alg, sizeof x->alg); break;
+    case VMC_X509_FROM: vmc_x509_time(x, &x->from_day, &x->from_sec); break;
+    case VMC_X509_UNTIL: vmc_x509_time(x, &x->until_day, &x->until_sec); break;
+    case VMC_X509_ALG_ID: x->key_type = vmc_x509_key_type_of(vmc_x509_kept(x)); break;
+    case VMC_X509_ALG_CURVE: x->curve = vmc_x509_curve_of(vmc_x509_kept(x)); break;
+    case VMC_X509_BITS_PAD:
+    case VMC_X509_POINT: x->bad = x->keep[0] != 0; break; /* unused bits */
+    case VMC_X509_EXT_ID: vmc_x509_ext_id(x); break;
+    case VMC_X509_EXT_CRITICAL: x->critical = vmc_x509_true(x); break;
+    case VMC_X509_ALT_IP:
+        if (x->ip.len != 0 && vmc_x509_is(x, x->ip.ptr, x->ip.len))
+            x->flags |= VMC_X509_IP;
+        break;
+    case VMC_X509_EKU_ID: vmc_x509_purpose(x); break;
+    case VMC_X509_BASIC_CA:
+        if (vmc_x509_true(x))
+            x->flags |= VMC_X509_CA;
+        break;
+    case VMC_X509_KEY_USAGE: vmc_x509_usage(x); break;
+    default: break;
+    }
+}
+
+/* ---- reading ---- */
+
+VMC_FN vmc_x509_part vmc_x509_place(uint16_t at, uint16_t len)
+{
+    vmc_x509_part p;
+    p.at = at;
+    p.len = len;
+    return p;
+}
+
+/* An element with others inside. */
+VMC_FN void vmc_x509_enter(vmc_x509 *x)
+{
+    vmc_x509_open *o;
+    if (x->depth == VMC_X509_DEPTH) {
+        x->bad = true; /* not reached: the grammar ends before */
+        return;
+    }
+    o = &x->open[x->depth++];
+    o->what = x->what;
+    o->nth = 0;
+    o->end = (uint16_t)(x->at + x->len);
+    x->left = 0;
+    if (x->what == VMC_X509_BITS) {
+        x->what = VMC_X509_BITS_PAD;
+        x->left = 1;
+        x->bad = x->len == 0;
+        x->len = 1;
+    }
+}
+
+VMC_FN void vmc_x509_enter_value(vmc_x509 *x)
+{
+    if (x->critical && vmc_x509_ext_flag(x->ext) == 0 && x->ext != VMC_EXT_POLICIES)
+        x->flags |= VMC_X509_CRITICAL;
+    if (vmc_x509_ext_flag(x->ext) != 0 && x->ext != VMC_EXT_NAMES)
+        vmc_x509_enter(x);
+}
+
+/* A head is complete: notes places, enters elements that hold others. */
+VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
+{
+    uint16_t head = (uint16_t)(x->at - x->start);
+    x->left = x->len;
+    x->keep_len = 0;
+    VIAMC_MEMSET(x->keep, 0, sizeof x->keep);
+    switch (x->what) {
+    case VMC_X509_ISSUER: x->issuer = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
+    case VMC_X509_SUBJECT: x->subject = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
+    case VMC_X509_SPKI: x->spki = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
+    case VMC_X509_RSA_N: x->n = vmc_x509_place(x->at, x->len); break;
+    case VMC_X509_RSA_E: x->e = vmc_x509_place(x->at, x->len); break;
+    case VMC_X509_POINT:
+        x->bad = x->len == 0;
+        x->q = vmc_x509_place((uint16_t)(x->at + 1u), (uint16_t)(x->len - (x->len != 0 ? 1u : 0u)));
+        break;
+    default: break;
+    }
+    if (x->what == VMC_X509_EXT_VALUE)
+        vmc_x509_enter_value(x);
+    else if (x->what <= VMC_X509_LAST_HOLDER)
+        vmc_x509_enter(x);
+    if (x->left == 0 && x->what > VMC_X509_LAST_HOLDER)
+        vmc_x509_value(x); /* empty */
+}
+
+/* Octets that the head has, known after its second; 0: this form of length is not taken (indefinite, or 64 KiB and more). */
+VMC_FN unsigned vmc_x509_head_need(const vmc_x509 *x)
+{
+    if (x->head_len < 2u || x->head[1] < 0x80u)
+        return 2;
+    return x->head[1] == 0x81u ? 3u : x->head[1] == 0x82u ? 4u : 0u;
+}
+
+VMC_FN void vmc_x509_head_done(vmc_x509 *x)
+{
+    uint32_t len = x->head[1], least = 0;
+    if (x->head_len == 3u) {
+        len = x->head[2];
+        least = 0x80u;
+    } else if (x->head_len == 4u) {
+        len = vmc_be16(x->head + 2);
+        least = 0x100u;
+    }
+    x->head_len = 0;
+    if (len < least || len > (uint32_t)x->open[x->depth - 1u].end - x->at) { /* DER: the shortest form */
+        x->bad = true;
+        return;
+    }
+    if (x->open[x->depth - 1u].nth != 255u)
+        x->open[x->depth - 1u].nth++;
+    x->len = (uint16_t)len;
+    vmc_x509_begin_content(x);
+}
+
+VMC_FN void vmc_x509_head_octet(vmc_x509 *x, uint8_t c)
+{
+    if (x->head_len == 0) {
+        vmc_x509_what what = vmc_x509_child(x, c);
+        x->bad = what == VMC_X509_BAD || (c & 0x1fu) == 0x1fu; /* no tag of several octets is in a certificate */
+        x->what = (uint8_t)what;
+        x->start = x->at;
+    }
+    x->head[x->head_len++] = c;
+    x->at++;
+    if (vmc_x509_head_need(x) == 0)
+        x->bad = true;
+    else if (!x->bad && x->head_len == vmc_x509_head_need(x))
+        vmc_x509_head_done(x);
+}
+
+VMC_FN size_t vmc_x509_content(vmc_x509 *x, const uint8_t *p, size_t n)
+{
+    size_t take = vmc_min(n, x->left);
+    size_t keep = vmc_min(take, VMC_X509_KEEP - (size_t)x->keep_len);
+    vmc_copy(x->keep + x->keep_len, p, keep);
+    x->keep_len = (uint8_t)(x->keep_len + keep);
+    x->at = (uint16_t)(x->at + take);
+    x->left = (uint16_t)(x->left - take);
+    if (x->left == 0)
+        vmc_x509_value(x);
+    return take;
+}
+
+/* Leaves the elements that end here. */
+VMC_FN void vmc_x509_leave(vmc_x509 *x)
+{
+    while (!x->bad && x->left == 0 && x->head_len == 0 && x->depth != 0 && x->at == x->open[x->depth - 1u].end) {
+        const vmc_x509_open *o = &x->open[--x->depth];
+        x->bad = o->nth < vmc_x509_least(o->what);
+        x->what = o->what; /* so that an extension knows that its value came */
+    }
+}
+
+/* Reads on. False: bad, now or earlier; more octets than were announced are bad too. */
+VMC_FN bool vmc_x509_push(vmc_x509 *x, const uint8_t *p, size_t n)
+{
+    while (n != 0 && !x->bad) {
+        size_t used = 1;
+        if (x->depth == 0)
+            x->bad = true;
+        else if (x->left != 0)
+            used = vmc_x509_content(x, p, n);
+        else if (x->at == x->open[x->depth - 1u].end)
+            x->bad = true; /* a certificate of no octets */
+        else
+            vmc_x509_head_octet(x, *p);
+        p += used;
+        n -= used;
+        vmc_x509_leave(x);
+    }
+    return !x->bad;
+}
+
+/* ---- the key, once the certificate's octets are in memory ---- */
+
+/* A number without its leading zeros. */
+VMC_FN viamc_bytes vmc_x509_number(viamc_bytes v)
+{
+    while (v.len != 0 && *v.ptr == 0) {
+        v.ptr++;
+        v.len--;
+    }
+    return v;
+}
+
+VMC_FN uint32_t vmc_x509_bits(viamc_bytes v)
+{
+    uint32_t bits;
+    uint8_t top;
+    v = vmc_x509_number(v);
+    if (v.len == 0)
+        return 0;
+    bits = (uint32_t)(v.len - 1u) * 8u;
+    for (top = *v.ptr; top != 0; top >>= 1)
+        bits++;
+    return bits;
+}
+
+/* Makes an anchor of a certificate that was read; `octets` begin at offset `from` of it and reach to the end of its key at least. */
+VMC_FN void vmc_x509_anchor(const vmc_x509 *x, const uint8_t *octets, uint16_t from, viamc_anchor *a)
+{
+    VIAMC_MEMSET(a, 0, sizeof *a);
+    a->key_type = x->key_type;
+    a->curve = x->curve;
+    if (x->key_type == VIAMC_KEY_RSA) {
+        a->n = vmc_x509_number(viamc_view(octets + (x->n.at - from), x->n.len));
+        a->e = vmc_x509_number(viamc_view(octets + (x->e.at - from), x->e.len));
+    } else if (x->key_type == VIAMC_KEY_EC) {
+        a->q = viamc_view(octets + (x->q.at - from), x->q.len);
+    }
+    a->from_day = x->from_day;
+    a->until_day = x->until_day;
+}
+
+#endif /* VIAMC_NO_TLS */
+#endif
+/* ---- end of src/tls/x509_impl.h ---- */
+/* ---- src/tls/key_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* tls/key: a server's private key out of its DER (PKCS#8, PKCS#1, SEC 1), by a reader of our own: BearSSL 0.6's has a wrong length check.
+ * Knows DER and the sizes that BearSSL's private operations take; knows nothing of certificates and TLS. */
+#ifndef VIAMC_TLS_KEY_IMPL_H
+#define VIAMC_TLS_KEY_IMPL_H
+
+
+#if !defined(VIAMC_NO_TLS) && !defined(VIAMC_NO_SERVER)
+
+#define VMC_KEY_RSA_MIN_BITS 2048u
+#define VMC_KEY_RSA_MAX_BITS 4096u  /* BearSSL's bound, BR_MAX_RSA_SIZE */
+#define VMC_KEY_FACTOR_MAX 260u     /* octets of a factor: half of the bound and 32 bits */
+
+/* Takes an element with this tag; its content is a view. False: another, or none. */
+VMC_FN bool vmc_der_take(vmc_rd *r, uint8_t tag, viamc_bytes *content)
+{
+    uint8_t got = vmc_rd_u8(r);
+    size_t len = vmc_rd_u8(r);
+    if (len > 0x82u || len == 0x80u)
+        return false;
+    if (len == 0x81u) {
+        len = vmc_rd_u8(r);
+    } else if (len == 0x82u) {
+        len = (size_t)vmc_rd_u8(r) << 8;
+        len |= vmc_rd_u8(r);
+    }
+    *content = vmc_rd_take(r, len);
+    return vmc_rd_ok(r) && got == tag;
+}
+
+/* Takes a positive INTEGER without leading zeros. */
+VMC_FN bool vmc_der_number(vmc_rd *r, viamc_bytes *v)
+{
+    if (!vmc_der_take(r, 0x02, v) || v->len == 0 || (v->ptr[0] & 0x80u) != 0)
+        return false;
+    *v = vmc_x509_number(*v);
+    return true;
+}
+
+
+/* RFC 8017 A.1.2, behind the version: n, e, d, p, q, dp, dq, iq. The lengths are what BearSSL relies on without a look. */
+VMC_FN bool vmc_key_rsa(vmc_rd *r, vmc_key *k)
+{
+    viamc_bytes v[8];
+    br_rsa_private_key *sk = &k->of.rsa;
+    unsigned i;
+    for (i = 0; i < 8u; i++)
+        if (!vmc_der_number(r, &v[i]) || v[i].len == 0)
+            return false;
+    sk->n_bitlen = vmc_x509_bits(v[0]);
+    if (sk->n_bitlen < VMC_KEY_RSA_MIN_BITS || sk->n_bitlen > VMC_KEY_RSA_MAX_BITS || v[3].len > VMC_KEY_FACTOR_MAX
+        || v[4].len > VMC_KEY_FACTOR_MAX)
+        return false;
+    i = (unsigned)vmc_x509_bits(v[3]) + (unsigned)vmc_x509_bits(v[4]); /* n has this many bits or one less */
+    if ((sk->n_bitlen != i && sk->n_bitlen + 1u != i) || v[5].len > v[3].len || v[6].len > v[4].len || v[7].len > v[3].len
+        || (v[3].ptr[v[3].len - 1u] & 1u) == 0 || (v[4].ptr[v[4].len - 1u] & 1u) == 0)
+        return false;
+    sk->p = vmc_crypto_octets(v[3]);
+    sk->plen = v[3].len;
+    sk->q = vmc_crypto_octets(v[4]);
+    sk->qlen = v[4].len;
+    sk->dp = vmc_crypto_octets(v[5]);
+    sk->dplen = v[5].len;
+    sk->dq = vmc_crypto_octets(v[6]);
+    sk->dqlen = v[6].len;
+    sk->iq = vmc_crypto_octets(v[7]);
+    sk->iqlen = v[7].len;
+    k->n = v[0];
+    k->type = VIAMC_KEY_RSA;
+    return true;
+}
+
+/* RFC 5915 3, behind the version: the number, then [0] the curve, which PKCS#8 may have told already. */
+VMC_FN bool vmc_key_ec(vmc_rd *r, uint8_t curve, vmc_key *k)
+{
+    viamc_bytes x, wrap, id;
+    vmc_rd in;
+    if (!vmc_der_take(r, 0x04, &x))
+        return false;
+    if (r->left != 0 && *r->ptr == 0xa0u) {
+        if (!vmc_der_take(r, 0xa0, &wrap))
+            return false;
+        in = vmc_rd_of(wrap);
+        if (!vmc_der_take(&in, 0x06, &id) || (curve != 0 && curve != vmc_x509_curve_of(id)))
+            return false;
+        curve = vmc_x509_curve_of(id);
+    }
+    x = vmc_x509_number(x);
+    if (curve == 0 || x.len == 0 || x.len > (curve == VIAMC_CURVE_P256 ? 32u : 48u))
+        return false;
+    k->of.ec.curve = curve; /* the same numbers in BearSSL and here */
+    k->of.ec.x = vmc_crypto_octets(x);
+    k->of.ec.xlen = x.len;
+    k->type = VIAMC_KEY_EC;
+    return true;
+}
+
+/* RFC 5958 2: algorithm, then the key of one of the two kinds in an OCTET STRING. */
+VMC_FN bool vmc_key_pkcs8(viamc_bytes alg, vmc_rd *r, vmc_key *k)
+{
+    viamc_bytes id, curve, inner, version;
+    vmc_rd a = vmc_rd_of(alg), in;
+    if (!vmc_der_take(&a, 0x06, &id) || !vmc_der_take(r, 0x04, &inner))
+        return false;
+    in = vmc_rd_of(inner);
+    if (!vmc_der_take(&in, 0x30, &inner))
+        return false;
+    in = vmc_rd_of(inner);
+    if (!vmc_der_take(&in, 0x02, &version))
+        return false;
+    switch (vmc_x509_key_type_of(id)) {
+    case VIAMC_KEY_RSA: return vmc_key_rsa(&in, k);
+    case VIAMC_KEY_EC: return vmc_der_take(&a, 0x06, &curve) && vmc_key_ec(&in, vmc_x509_curve_of(curve), k);
+    default: return false;
+    }
+}
+
+/* Reads a private key; k then points into der. False: not one of ours. */
+VMC_FN bool vmc_key_read(viamc_bytes der, vmc_key *k)
+{
+    vmc_rd r = vmc_rd_of(der);
+    viamc_bytes all, version, alg;
+    k->type = 0;
+    if (!vmc_der_take(&r, 0x30, &all))
+        return false;
+    r = vmc_rd_of(all);
+    if (!vmc_der_take(&r, 0x02, &version) || r.left == 0)
+        return false;
+    switch (*r.ptr) {
+    case 0x02: return vmc_key_rsa(&r, k);
+    case 0x04: return vmc_key_ec(&r, 0, k);
+    case 0x30: return vmc_der_take(&r, 0x30, &alg) && vmc_key_pkcs8(alg, &r, k);
+    default: return false;
+    }
+}
+
+#endif
+#endif
+/* ---- end of src/tls/key_impl.h ---- */
+/* ---- src/tls/trust_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* tls/trust: decides whether a server's certificates are to be believed. Stands between the TLS engine and BearSSL's certificate engine,
+ * which checks encodings, signatures, names and dates within the chain; this adds what that one lacks, and the step from the chain to
+ * a trust anchor. Knows certificates; knows nothing of records, sockets, files. */
+#ifndef VIAMC_TLS_TRUST_IMPL_H
+#define VIAMC_TLS_TRUST_IMPL_H
+
+
+#ifndef VIAMC_NO_TLS
+
+#define VMC_TRUST_MAX_CERTS 10u   /* viamc: certificates looked at of one chain; each costs a signature */
+#define VMC_TRUST_MAX_ROOTS 4096u /* viamc: certificates asked of next_root for each of those */
+#define VMC_TRUST_RSA_BITS 2048u  /* least size of an RSA key, everywhere */
+#define VMC_TRUST_SPKI_MAX 600u   /* a pinned key with its head: RSA-4096 has 550 octets */
+#define VMC_TRUST_DAY_0 719528u   /* 1970-01-01 in BearSSL's days, which begin with year 0 */
+#define VMC_TRUST_NAME_MAX 253u   /* RFC 1035 2.3.4, without the root's dot */
+
+struct vmc_trust {
+    const br_x509_class *vtable; /* first: BearSSL's view of this struct */
+    const viamc_anchor *anchors;
+    size_t anchor_count;
+    viamc_next_root_fn next_root;
+    void *next_root_user;
+    uint8_t *root;               /* room for one certificate of the store, NULL without next_root */
+    viamc_bytes pin;             /* 32 octets, or none */
+    uint32_t day, sec;           /* the clock, since 1970-01-01 */
+    vmc_x509 cert;               /* the certificate under way */
+    uint32_t certs;              /* those that are complete */
+    uint16_t fail;               /* BR_ERR_*, 0: nothing found so far */
+    bool trusted;                /* the chain has reached an anchor, or the key is the pinned one: the rest is not looked at */
+    uint8_t ip[16];              /* the server's address, if that is its name */
+    const char *what;            /* text of the failure */
+    const char *why;             /* why an anchor of the right name did not do */
+    vmc_tls_dates dates;
+    br_x509_pkey pinned;
+    union {
+        uint8_t spki[VMC_TRUST_SPKI_MAX]; /* with a pin */
+#ifndef VIAMC_NO_X509
+        br_x509_minimal_context chain;    /* else */
+#endif
+    } of;
+};
+
+VMC_FN void vmc_trust_fail(vmc_trust *tr, unsigned code, const char *what)
+{
+    if (tr->fail == 0) {
+        tr->fail = (uint16_t)code;
+        tr->what = what;
+    }
+}
+
+VMC_FN vmc_trust *vmc_trust_of(const br_x509_class **ctx)
+{
+    return (vmc_trust *)(void *)ctx;
+}
+
+/* ---- names ---- */
+
+VMC_FN unsigned vmc_ip_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return (unsigned)(c - '0');
+    if (c >= 'a' && c <= 'f')
+        return (unsigned)(c - 'a') + 10u;
+    return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10u : 16u;
+}
+
+/* Four decimal numbers without leading zeros. */
+VMC_FN bool vmc_ip4(const char *p, size_t len, uint8_t *ip)
+{
+    unsigned i;
+    for (i = 0; i < 4u; i++) {
+        unsigned v = 0, digits = 0;
+        while (len != 0 && vmc_ip_digit(*p) < 10u && digits < 3u && (digits == 0 || v != 0)) {
+            v = v * 10u + vmc_ip_digit(*p++);
+            len--;
+            digits++;
+        }
+        if (digits == 0 || v > 255u)
+            return false;
+        ip[i] = (uint8_t)v;
+        if (i < 3u && (len == 0 || *p != '.'))
+            return false;
+        if (i < 3u) {
+            p++;
+            len--;
+        }
+    }
+    return len == 0;
+}
+
+/* RFC 4291 2.2: groups of hex digits, one "::", perhaps an IPv4 address at the end. */
+VMC_FN bool vmc_ip6(const char *p, size_t len, uint8_t *ip)
+{
+    size_t at = 0, gap = 17; /* 17: no "::" so far */
+    VIAMC_MEMSET(ip, 0, 16);
+    if (len >= 2u && p[0] == ':' && p[1] == ':') {
+        gap = 0;
+        p += 2;
+        len -= 2u;
+    }
+    while (len != 0 && at < 16u) {
+        unsigned v = 0, digits = 0;
+        if (at <= 12u && vmc_ip4(p, len, ip + at)) {
+            at += 4u;
+            len = 0;
+            break;
+        }
+        while (digits < len && digits < 4u && vmc_ip_digit(p[digits]) < 16u)
+            v = v << 4 | vmc_ip_digit(p[digits++]);
+        if (digits == 0)
+            return false;
+        vmc_put_be16(ip + at, v);
+        at += 2u;
+        p += digits;
+        len -= digits;
+        if (len == 0)
+            break;
+        if (len < 2u || *p != ':')
+            return false;
+        p++;
+        len--;
+        if (*p == ':') {
+            if (gap != 17u)
+                return false;
+            gap = at;
+            p++;
+            len--;
+        }
+    }
+    if (len != 0 || (gap == 17u) != (at == 16u))
+        return false;
+    if (gap != 17u && at != 16u) {
+        vmc_move(ip + 16u - (at - gap), ip + gap, at - gap);
+        VIAMC_MEMSET(ip + gap, 0, 16u - at);
+    }
+    return true;
+}
+
+/* Reads an address; a zone ("%eth0") is not part of it. Answers its octets: 4, 16, or 0: it is a name. */
+VMC_FN size_t vmc_ip_of(viamc_str s, uint8_t ip[16])
+{
+    size_t len = 0;
+    while (len < s.len && s.ptr[len] != '%')
+        len++;
+    if (vmc_ip4(s.ptr, s.len, ip))
+        return 4;
+    return vmc_ip6(s.ptr, len, ip) ? 16u : 0u;
+}
+
+/* Copies a DNS name without the root's dot, terminated. False: not a name. */
+VMC_FN bool vmc_trust_dns_name(viamc_str s, char out[VMC_TRUST_NAME_MAX + 1u])
+{
+    size_t i;
+    if (s.len != 0 && s.ptr[s.len - 1u] == '.')
+        s.len--;
+    if (s.len == 0 || s.len > VMC_TRUST_NAME_MAX)
+        return false;
+    for (i = 0; i < s.len; i++)
+        if (s.ptr[i] <= ' ' || s.ptr[i] > '~' || s.ptr[i] == '*')
+            return false;
+    vmc_copy(out, s.ptr, s.len);
+    out[s.len] = '\0';
+    return true;
+}
+
+/* ---- pinned key ---- */
+
+/* Keeps the octets of the piece that belong to the key's SubjectPublicKeyInfo. The piece ends at cert.at. */
+VMC_FN void vmc_trust_keep_spki(vmc_trust *tr, const uint8_t *p, size_t n)
+{
+    const vmc_x509_part *spki = &tr->cert.spki;
+    size_t first = tr->cert.at - n, from, to;
+    size_t at = tr->cert.what == VMC_X509_SPKI && spki->len == 0 ? tr->cert.start : spki->at; /* its head may not be complete yet */
+    if (spki->len == 0 && tr->cert.what != VMC_X509_SPKI)
+        return;
+    from = first > at ? first : at;
+    to = spki->len == 0 ? tr->cert.at : vmc_min(tr->cert.at, (size_t)spki->at + spki->len);
+    if (from >= to)
+        return;
+    if (to - at > VMC_TRUST_SPKI_MAX)
+        vmc_trust_fail(tr, BR_ERR_X509_LIMIT_EXCEEDED, VMC_TEXT("server's key is too long"));
+    else
+        vmc_copy(tr->of.spki + (from - at), p + (from - first), to - from);
+}
+
+/* Makes BearSSL's public key of an anchor's. False: of a kind or size that is not taken. */
+VMC_FN bool vmc_trust_key(const viamc_anchor *a, br_x509_pkey *pk)
+{
+    VIAMC_MEMSET(pk, 0, sizeof *pk);
+    if (a->key_type == VIAMC_KEY_RSA) {
+        pk->key_type = BR_KEYTYPE_RSA;
+        pk->key.rsa.n = vmc_crypto_octets(a->n);
+        pk->key.rsa.nlen = a->n.len;
+        pk->key.rsa.e = vmc_crypto_octets(a->e);
+        pk->key.rsa.elen = a->e.len;
+        return vmc_x509_bits(a->n) >= VMC_TRUST_RSA_BITS && a->e.len != 0;
+    }
+    pk->key_type = BR_KEYTYPE_EC;
+    pk->key.ec.curve = a->curve;
+    pk->key.ec.q = vmc_crypto_octets(a->q);
+    pk->key.ec.qlen = a->q.len;
+    return a->key_type == VIAMC_KEY_EC && vmc_crypto_has_curve(a->curve) && a->q.len != 0;
+}
+
+VMC_FN void vmc_trust_sha256(viamc_bytes v, uint8_t out[32])
+{
+    br_sha256_context sha;
+    br_sha256_init(&sha);
+    br_sha256_update(&sha, v.ptr, v.len);
+    br_sha256_out(&sha, out);
+}
+
+/* The first certificate is complete: its key is the pinned one or not. */
+VMC_FN void vmc_trust_compare_pin(vmc_trust *tr)
+{
+    uint8_t sum[32];
+    viamc_anchor a;
+    vmc_trust_sha256(viamc_view(tr->of.spki, tr->cert.spki.len), sum);
+    if (!vmc_same_secret(viamc_view(sum, sizeof sum), tr->pin)) {
+        vmc_trust_fail(tr, BR_ERR_X509_NOT_TRUSTED, VMC_TEXT("server's key is not the pinned one"));
+        return;
+    }
+    vmc_x509_anchor(&tr->cert, tr->of.spki, tr->cert.spki.at, &a);
+    if (!vmc_trust_key(&a, &tr->pinned)) {
+        vmc_trust_fail(tr, BR_ERR_X509_UNSUPPORTED, VMC_TEXT("pinned key is of a kind or size that is not supported"));
+        return;
+    }
+    tr->trusted = true;
+}
+
+/* ---- chain ---- */
+
+#ifndef VIAMC_NO_X509
+
+VMC_FN const uint8_t *vmc_trust_hash_oid(size_t hash_len)
+{
+    static const uint8_t sha256[] = { 9, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01 }; /* RFC 8017 B.1, length first */
+    static const uint8_t sha384[] = { 9, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02 };
+    static const uint8_t sha512[] = { 9, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03 };
+    return hash_len == 32u ? sha256 : hash_len == 48u ? sha384 : hash_len == 64u ? sha512 : NULL;
+}
+
+/* Whether the key made the signature of the certificate that the engine has just read. */
+VMC_FN bool vmc_trust_signed_by(const br_x509_minimal_context *c, const br_x509_pkey *pk)
+{
+    const uint8_t *oid = vmc_trust_hash_oid(c->cert_sig_hash_len);
+    uint8_t hash[64];
+    if (oid == NULL || pk->key_type != c->cert_signer_key_type)
+        return false;
+    if (pk->key_type == BR_KEYTYPE_EC)
+        return c->iecdsa(c->iec, c->tbs_hash, c->cert_sig_hash_len, &pk->key.ec, c->cert_sig, c->cert_sig_len) == 1u;
+    return c->irsa != 0 && c->irsa(c->cert_sig, c->cert_sig_len, oid, c->cert_sig_hash_len, &pk->key.rsa, hash) == 1u
+        && vmc_same(hash, c->tbs_hash, c->cert_sig_hash_len);
+}
+
+VMC_FN bool vmc_trust_same_key(const br_x509_pkey *a, const br_x509_pkey *b)
+{
+    if (a->key_type != b->key_type)
+        return false;
+    if (a->key_type == BR_KEYTYPE_EC)
+        return a->key.ec.curve == b->key.ec.curve && a->key.ec.qlen == b->key.ec.qlen
+            && vmc_same(a->key.ec.q, b->key.ec.q, a->key.ec.qlen);
+    return a->key.rsa.nlen == b->key.rsa.nlen && vmc_same(a->key.rsa.n, b->key.rsa.n, a->key.rsa.nlen)
+        && a->key.rsa.elen == b->key.rsa.elen && vmc_same(a->key.rsa.e, b->key.rsa.e, a->key.rsa.elen);
+}
+
+/* Whether an anchor has the name that is looked for: an authority the issuer's, another one the server's own. */
+VMC_FN bool vmc_trust_named(const vmc_trust *tr, viamc_bytes dn, bool ca)
+{
+    const br_x509_minimal_context *c = &tr->of.chain;
+    uint8_t sum[32];
+    if (dn.len != (ca ? tr->cert.issuer.len : tr->cert.subject.len) || (!ca && tr->certs != 0))
+        return false;
+    vmc_trust_sha256(dn, sum);
+    return vmc_same(sum, ca ? c->saved_dn_hash : c->current_dn_hash, sizeof sum);
+}
+
+/* Whether an anchor of the right name vouches for the certificate that was just read. */
+VMC_FN bool vmc_trust_vouches(vmc_trust *tr, const viamc_anchor *a)
+{
+    br_x509_pkey pk;
+    if ((a->until_day != 0 && tr->day > a->until_day) || tr->day < a->from_day) {
+        tr->why = VMC_TEXT("the trust anchor of its issuer is not valid at this time");
+        return false;
+    }
+    if (!vmc_trust_key(a, &pk)) {
+        tr->why = VMC_TEXT("the trust anchor of its issuer has a key of a kind or size that is not supported");
+        return false;
+    }
+    tr->why = VMC_TEXT("a trust anchor has its issuer's name, but another key");
+    return a->ca ? vmc_trust_signed_by(&tr->of.chain, &pk) : vmc_trust_same_key(&tr->of.chain.pkey, &pk);
+}
+
+VMC_FN void vmc_trust_walk_anchors(vmc_trust *tr)
+{
+    size_t i;
+    for (i = 0; i < tr->anchor_count && !tr->trusted; i++) {
+        const viamc_anchor *a = &tr->anchors[i];
+        tr->trusted = vmc_trust_named(tr, a->dn, a->ca != 0) && vmc_trust_vouches(tr, a);
+    }
+}
+
+/* True for a certificate of the store that may sign others. */
+VMC_FN bool vmc_trust_is_authority(const vmc_x509 *x)
+{
+    return (x->flags & VMC_X509_CA) != 0 && (x->flags & (VMC_X509_USAGE | VMC_X509_USAGE_SIGN)) != VMC_X509_USAGE;
+}
+
+VMC_FN bool vmc_trust_for_servers(uint16_t flags, uint16_t enough)
+{
+    return (flags & VMC_X509_EKU) == 0 || (flags & enough) != 0;
+}
+
+/* Looks at one certificate of the store, which lies in root. */
+VMC_FN void vmc_trust_root(vmc_trust *tr, uint16_t len)
+{
+    vmc_x509 x;
+    viamc_anchor a;
+    viamc_bytes dn;
+    vmc_x509_begin(&x, len, viamc_view(NULL, 0));
+    (void)vmc_x509_push(&x, tr->root, len);
+    if (!vmc_x509_complete(&x))
+        return; /* a store may hold things that are not understood */
+    vmc_x509_anchor(&x, tr->root, 0, &a);
+    a.ca = vmc_trust_is_authority(&x) ? 1u : 0u;
+    dn = viamc_view(tr->root + x.subject.at, x.subject.len);
+    if (!vmc_trust_named(tr, dn, a.ca != 0))
+        return;
+    if ((x.flags & VMC_X509_NAMES) != 0)
+        tr->why = VMC_TEXT("the trust anchor of its issuer has name constraints, which are not supported");
+    else if ((x.flags & VMC_X509_CRITICAL) != 0)
+        tr->why = VMC_TEXT("the trust anchor of its issuer has a critical extension that is not supported");
+    else if (!vmc_trust_for_servers(x.flags, VMC_X509_EKU_SERVER | VMC_X509_EKU_ANY))
+        tr->why = VMC_TEXT("the trust anchor of its issuer is not for servers (extended key usage)");
+    else
+        tr->trusted = vmc_trust_vouches(tr, &a);
+}
+
+VMC_FN void vmc_trust_walk_store(vmc_trust *tr)
+{
+    unsigned i;
+    for (i = 0; i < VMC_TRUST_MAX_ROOTS && !tr->trusted; i++) {
+        size_t len = 0;
+        viamc_err err = tr->next_root(tr->next_root_user, i, tr->root, VMC_TRUST_ROOT_BYTES, &len);
+        if (err == VIAMC_ERR_NOT_FOUND)
+            return;
+        if (err == VIAMC_OK && len <= VMC_TRUST_ROOT_BYTES) {
+            vmc_trust_root(tr, (uint16_t)len);
+        } else if (err != VIAMC_ERR_NOMEM) {
+            tr->why = VMC_TEXT("the trust store cannot be read");
+            return;
+        }
+    }
+}
+
+/* What BearSSL found, in words. */
+VMC_FN const char *vmc_trust_text(int code)
+{
+    switch (code) {
+    case BR_ERR_X509_EXPIRED: return VMC_TEXT("certificate is not valid at this time");
+    case BR_ERR_X509_BAD_SERVER_NAME: return VMC_TEXT("certificate is for another server name");
+    case BR_ERR_X509_DN_MISMATCH: return VMC_TEXT("certificates of the chain are not in order");
+    case BR_ERR_X509_BAD_SIGNATURE: return VMC_TEXT("a certificate's signature is wrong");
+    case BR_ERR_X509_CRITICAL_EXTENSION: return VMC_TEXT("certificate has a critical extension that is not supported");
+    case BR_ERR_X509_NOT_CA: return VMC_TEXT("certificate was issued by one that may not issue any");
+    case BR_ERR_X509_FORBIDDEN_KEY_USAGE: return VMC_TEXT("certificate's key may not be used for this");
+    case BR_ERR_X509_WEAK_PUBLIC_KEY: return VMC_TEXT("RSA key has less than 2,048 bits");
+    case BR_ERR_X509_UNSUPPORTED:
+    case BR_ERR_X509_WRONG_KEY_TYPE: return VMC_TEXT("certificate has a key or signature of a kind that is not supported");
+    case BR_ERR_X509_LIMIT_EXCEEDED: return VMC_TEXT("certificate has a key or signature that is too long");
+    default: return VMC_TEXT("malformed certificate");
+    }
+}
+
+/* The engine has refused the certificate that was just read. */
+VMC_FN void vmc_trust_engine_failed(vmc_trust *tr)
+{
+    int code = tr->of.chain.err;
+    const char *what = vmc_trust_text(code);
+    if (code == BR_ERR_X509_EXPIRED) {
+        tr->dates.clock = tr->day;
+        tr->dates.from = tr->cert.from_day;
+        tr->dates.until = tr->cert.until_day;
+        tr->dates.early = tr->day < tr->cert.from_day || (tr->day == tr->cert.from_day && tr->sec < tr->cert.from_sec);
+    } else if (code == BR_ERR_X509_BAD_SERVER_NAME && (tr->cert.flags & VMC_X509_SAN) == 0) {
+        what = VMC_TEXT("certificate has no subjectAltName; common names are not compared");
+    } else if (code == BR_ERR_X509_CRITICAL_EXTENSION && (tr->cert.flags & VMC_X509_NAMES) != 0) {
+        what = VMC_TEXT("certificate has name constraints, which are not supported");
+    }
+    vmc_trust_fail(tr, (unsigned)code, what);
+}
+
+/* What the engine does not look at, for the server's own certificate. */
+VMC_FN void vmc_trust_check_server(vmc_trust *tr)
+{
+    uint16_t flags = tr->cert.flags;
+    if ((flags & VMC_X509_CA) != 0)
+        vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE, VMC_TEXT("server's certificate is that of an authority (CA:TRUE)"));
+    else if ((flags & VMC_X509_SAN) == 0)
+        vmc_trust_fail(tr, BR_ERR_X509_BAD_SERVER_NAME, VMC_TEXT("certificate has no subjectAltName; common names are not compared"));
+    else if (tr->cert.ip.len != 0 && (flags & VMC_X509_IP) == 0)
+        vmc_trust_fail(tr, BR_ERR_X509_BAD_SERVER_NAME, VMC_TEXT("certificate does not name this address"));
+}
+
+/* The same for every certificate of the chain. */
+VMC_FN void vmc_trust_check(vmc_trust *tr)
+{
+    uint16_t enough = tr->certs == 0 ? VMC_X509_EKU_SERVER : VMC_X509_EKU_SERVER | VMC_X509_EKU_ANY;
+    if (!vmc_x509_complete(&tr->cert))
+        vmc_trust_fail(tr, BR_ERR_X509_TRUNCATED, VMC_TEXT("malformed certificate"));
+    else if (tr->cert.version != VMC_X509_V3)
+        vmc_trust_fail(tr, BR_ERR_X509_UNSUPPORTED, VMC_TEXT("certificate is not of version 3"));
+    else if ((tr->cert.flags & VMC_X509_NAMES) != 0)
+        vmc_trust_fail(tr, BR_ERR_X509_CRITICAL_EXTENSION, VMC_TEXT("certificate has name constraints, which are not supported"));
+    else if (!vmc_trust_for_servers(tr->cert.flags, enough))
+        vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE, VMC_TEXT("certificate is not for servers (extended key usage)"));
+    else if (tr->certs == 0)
+        vmc_trust_check_server(tr);
+}
+
+/* A certificate of a chain is complete. */
+VMC_FN void vmc_trust_end_link(vmc_trust *tr)
+{
+    br_x509_minimal_vtable.end_cert(&tr->of.chain.vtable);
+    if (tr->of.chain.err != 0)
+        vmc_trust_engine_failed(tr);
+    else
+        vmc_trust_check(tr);
+    if (tr->fail != 0)
+        return;
+    vmc_trust_walk_anchors(tr);
+    if (tr->next_root != NULL)
+        vmc_trust_walk_store(tr);
+}
+
+VMC_FN void vmc_trust_begin_engine(vmc_trust *tr)
+{
+    br_x509_minimal_context *c = &tr->of.chain;
+    br_x509_minimal_init(c, &br_sha256_vtable, NULL, 0); /* anchors are our matter */
+    br_x509_minimal_set_hash(c, br_sha256_ID, &br_sha256_vtable);
+#ifndef VIAMC_NO_P384
+    br_x509_minimal_set_hash(c, br_sha384_ID, &br_sha384_vtable);
+    br_x509_minimal_set_hash(c, br_sha512_ID, &br_sha512_vtable);
+#endif
+    br_x509_minimal_set_ecdsa(c, &vmc_crypto_ecdsa, vmc_crypto_vrfy);
+#ifndef VIAMC_NO_RSA
+    br_x509_minimal_set_rsa(c, br_rsa_pkcs1_vrfy_get_default());
+    br_x509_minimal_set_minrsa(c, (int)(VMC_TRUST_RSA_BITS / 8u));
+#endif
+    br_x509_minimal_set_time(c, tr->day + VMC_TRUST_DAY_0, tr->sec);
+}
+
+#endif /* VIAMC_NO_X509 */
+
+/* ---- what BearSSL's TLS engine calls ---- */
+
+VMC_FN void vmc_trust_start_chain(const br_x509_class **ctx, const char *server_name)
+{
+    vmc_trust *tr = vmc_trust_of(ctx);
+    tr->certs = 0;
+    tr->fail = 0;
+    tr->trusted = false;
+#ifndef VIAMC_NO_X509
+    if (tr->pin.len == 0)
+        br_x509_minimal_vtable.start_chain(&tr->of.chain.vtable, server_name);
+#endif
+    (void)server_name;
+}
+
+VMC_FN void vmc_trust_start_cert(const br_x509_class **ctx, uint32_t length)
+{
+    vmc_trust *tr = vmc_trust_of(ctx);
+    if (tr->fail != 0 || tr->trusted)
+        return;
+    if (length > VMC_X509_MAX_BYTES || tr->certs == VMC_TRUST_MAX_CERTS) {
+        vmc_trust_fail(tr, BR_ERR_X509_LIMIT_EXCEEDED, VMC_TEXT("chain of more than 10 certificates, or one of more than 65,535 octets"));
+        return;
+    }
+    vmc_x509_begin(&tr->cert, (uint16_t)length, tr->cert.ip);
+#ifndef VIAMC_NO_X509
+    if (tr->pin.len == 0)
+        br_x509_minimal_vtable.start_cert(&tr->of.chain.vtable, length);
+#endif
+}
+
+VMC_FN void vmc_trust_append(const br_x509_class **ctx, const unsigned char *buf, size_t len)
+{
+    vmc_trust *tr = vmc_trust_of(ctx);
+    if (tr->fail != 0 || tr->trusted)
+        return;
+    if (!vmc_x509_push(&tr->cert, buf, len))
+        vmc_trust_fail(tr, BR_ERR_X509_UNEXPECTED, VMC_TEXT("malformed certificate"));
+    else if (tr->pin.len != 0)
+        vmc_trust_keep_spki(tr, buf, len);
+#ifndef VIAMC_NO_X509
+    else
+        br_x509_minimal_vtable.append(&tr->of.chain.vtable, buf, len);
+#endif
+}
+
+VMC_FN void vmc_trust_end_cert(const br_x509_class **ctx)
+{
+    vmc_trust *tr = vmc_trust_of(ctx);
+    if (tr->fail != 0 || tr->trusted)
+        return;
+    if (tr->pin.len != 0 && vmc_x509_complete(&tr->cert))
+        vmc_trust_compare_pin(tr);
+    else if (tr->pin.len != 0)
+        vmc_trust_fail(tr, BR_ERR_X509_TRUNCATED, VMC_TEXT("malformed certificate"));
+#ifndef VIAMC_NO_X509
+    else
+        vmc_trust_end_link(tr);
+#endif
+    tr->certs++;
+}
+
+VMC_FN unsigned vmc_trust_end_chain(const br_x509_class **ctx)
+{
+    vmc_trust *tr = vmc_trust_of(ctx);
+    if (tr->trusted)
+        return tr->fail;
+    if (tr->certs == 0)
+        vmc_trust_fail(tr, BR_ERR_X509_EMPTY_CHAIN, VMC_TEXT("server sent no certificate"));
+    else if (tr->anchor_count == 0 && tr->next_root == NULL)
+        vmc_trust_fail(tr, BR_ERR_X509_NOT_TRUSTED, VMC_TEXT("there are no trust anchors: set dial.anchors or dial.next_root"));
+    else
+        vmc_trust_fail(tr, BR_ERR_X509_NOT_TRUSTED, tr->why != NULL ? tr->why : VMC_TEXT("certificate's issuer is unknown"));
+    return tr->fail;
+}
+
+VMC_FN const br_x509_pkey *vmc_trust_get_pkey(const br_x509_class *const *ctx, unsigned *usages)
+{
+    const vmc_trust *tr = (const vmc_trust *)(const void *)ctx;
+    if (!tr->trusted || tr->fail != 0)
+        return NULL;
+    if (usages != NULL)
+        *usages = BR_KEYTYPE_SIGN;
+#ifndef VIAMC_NO_X509
+    if (tr->pin.len == 0) {
+        if (usages != NULL)
+            *usages = tr->of.chain.key_usages;
+        return &tr->of.chain.pkey;
+    }
+#endif
+    return &tr->pinned;
+}
+
+static const br_x509_class vmc_trust_class = {
+    sizeof(vmc_trust), vmc_trust_start_chain, vmc_trust_start_cert, vmc_trust_append, vmc_trust_end_cert, vmc_trust_end_chain,
+    vmc_trust_get_pkey
+};
+
+/* Splits unix seconds into days and seconds, without a division of 64 bits: 86,400 is 128 x 675. */
+VMC_FN void vmc_trust_set_clock(vmc_trust *tr, uint64_t unix_time)
+{
+    uint64_t most = ((uint64_t)1 << 39) - 1u; /* the year 19,391 */
+    uint64_t now = unix_time < most ? unix_time : most;
+    tr->day = (uint32_t)(now >> 7) / 675u;
+    tr->sec = (uint32_t)(now - (uint64_t)tr->day * 86400u);
+}
+
+/* Sets up the checks of one connection in the memory that the desc lends. `address`: the server is named by one. */
+VMC_FN vmc_trust *vmc_trust_open(const vmc_tls_client_desc *d, const uint8_t *ip, size_t ip_len)
+{
+    vmc_trust *tr = (vmc_trust *)d->trust;
+    VIAMC_MEMSET(tr, 0, sizeof *tr);
+    tr->vtable = &vmc_trust_class;
+    tr->anchors = d->anchors;
+    tr->anchor_count = d->anchor_count;
+    tr->next_root = d->next_root;
+    tr->next_root_user = d->next_root_user;
+    tr->root = d->next_root == NULL ? NULL : (uint8_t *)d->trust + sizeof *tr;
+    tr->pin = d->pin_sha256;
+    tr->what = "";
+    vmc_copy(tr->ip, ip, ip_len);
+    tr->cert.ip = viamc_view(tr->ip, ip_len);
+    vmc_trust_set_clock(tr, d->unix_time);
+#ifndef VIAMC_NO_X509
+    if (tr->pin.len == 0)
+        vmc_trust_begin_engine(tr);
+#endif
+    return tr;
+}
+
+#endif /* VIAMC_NO_TLS */
+#endif
+/* ---- end of src/tls/trust_impl.h ---- */
+/* ---- src/tls/tls_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* tls/tls: BearSSL's engine between byte ports, both roles: TLS 1.2, ECDHE, AEAD suites, ALPN h2, no renegotiation.
+ * Knows BearSSL and trust; knows nothing of HTTP/2, sockets and who uses it. */
+#ifndef VIAMC_TLS_TLS_IMPL_H
+#define VIAMC_TLS_TLS_IMPL_H
+
+
+#ifndef VIAMC_NO_TLS
+
+#define VMC_TLS_RECORD_HEAD 5u     /* RFC 5246 6.2.1: type, version, length */
+#define VMC_TLS_HELLO_FIXED 38u    /* RFC 5246 7.4.1.2: head, version and random of a ClientHello */
+#define VMC_TLS_EXT_GROUPS 10u     /* RFC 8422 5.1.1: supported groups */
+#define VMC_TLS_ALERT_HANDSHAKE 40 /* RFC 5246 7.2.2 */
+#define VMC_TLS_ALERT_VERSION 70
+#define VMC_TLS_ALERT_NAME 112     /* RFC 6066 3: unrecognized_name */
+#define VMC_TLS_ALERT_ALPN 120     /* RFC 7301 3.2: no_application_protocol */
+#define VMC_TLS_CLOCK_SANE 18262u  /* viamc: 2020-01-01; a clock before it was never set */
+
+typedef struct vmc_tls_client {
+    vmc_tls tls;
+    br_ssl_client_context ctx;
+} vmc_tls_client;
+
+#ifndef VIAMC_NO_SERVER
+typedef struct vmc_tls_server {
+    vmc_tls tls;
+    br_ssl_server_context ctx;
+} vmc_tls_server;
+#endif
+
+VMC_STATIC_ASSERT(tls_client_bytes, sizeof(vmc_tls_client) <= VMC_TLS_CLIENT_BYTES);
+VMC_STATIC_ASSERT(tls_trust_bytes, sizeof(vmc_trust) <= VMC_TRUST_BYTES);
+#ifndef VIAMC_NO_SERVER
+VMC_STATIC_ASSERT(tls_server_bytes, sizeof(vmc_tls_server) <= VMC_TLS_SERVER_BYTES);
+#endif
+
+/* Octets that vmc_tls of a role needs, aligned as uint64_t. */
+VMC_FN size_t vmc_tls_bytes(vmc_tls_role role)
+{
+#ifndef VIAMC_NO_SERVER
+    if (role == VMC_TLS_SERVER)
+        return sizeof(vmc_tls_server);
+#endif
+    (void)role;
+    return sizeof(vmc_tls_client);
+}
+
+/* Octets that desc.trust needs: with room for one root if the desc has next_root. */
+VMC_FN size_t vmc_tls_trust_bytes(bool with_store)
+{
+    return sizeof(vmc_trust) + (with_store ? VMC_TRUST_ROOT_BYTES : 0u);
+}
+
+/* ---- setting up ---- */
+
+VMC_FN viamc_err vmc_tls_fail(vmc_tls *t, viamc_err code, uint32_t detail, const char *what)
+{
+    t->state = VMC_TLS_FAILED;
+    return vmc_fail(&t->error, code, detail, "TLS", what);
+}
+
+/* The suites in the order of preference; those that are not compiled in are left out. */
+VMC_FN void vmc_tls_set_suites(br_ssl_engine_context *eng, uint8_t order)
+{
+    static const uint16_t chacha[] = {
+        BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+#ifndef VIAMC_NO_RSA
+        BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+#endif
+    };
+#ifndef VIAMC_NO_AES
+    static const uint16_t aes[] = {
+        BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+#ifndef VIAMC_NO_RSA
+        BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+#endif
+#ifndef VIAMC_NO_P384
+        BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+#ifndef VIAMC_NO_RSA
+        BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+#endif
+#endif
+    };
+    uint16_t all[sizeof chacha / sizeof chacha[0] + sizeof aes / sizeof aes[0]];
+    bool board = order == VMC_TLS_CHACHA_FIRST;
+    vmc_copy(all, board ? chacha : aes, board ? sizeof chacha : sizeof aes);
+    vmc_copy((uint8_t *)all + (board ? sizeof chacha : sizeof aes), board ? aes : chacha, board ? sizeof aes : sizeof chacha);
+    br_ssl_engine_set_suites(eng, all, sizeof all / sizeof all[0]);
+#else
+    (void)order;
+    br_ssl_engine_set_suites(eng, chacha, sizeof chacha / sizeof chacha[0]);
+#endif
+}
+
+VMC_FN void vmc_tls_set_ciphers(br_ssl_engine_context *eng)
+{
+    br_poly1305_run poly = br_poly1305_ctmulq_get(); /* 128-bit products, where there are any */
+#if VIAMC_TLS_M15
+    br_ssl_engine_set_poly1305(eng, poly != 0 ? poly : br_poly1305_ctmul32_run);
+#else
+    br_ssl_engine_set_poly1305(eng, poly != 0 ? poly : br_poly1305_ctmul_run);
+#endif
+    br_ssl_engine_set_chacha20(eng, br_chacha20_ct_run); /* twice as fast as the SSE2 code when gcc has compiled both */
+    br_ssl_engine_set_chapol(eng, &br_sslrec_in_chapol_vtable, &br_sslrec_out_chapol_vtable);
+#ifndef VIAMC_NO_AES
+    br_ssl_engine_set_default_aes_gcm(eng); /* AES instructions, where there are any */
+#endif
+}
+
+/* What both roles have in common. */
+VMC_FN void vmc_tls_set_engine(vmc_tls *t, uint8_t order)
+{
+    br_ssl_engine_context *eng = t->eng;
+    br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
+    vmc_tls_set_suites(eng, order);
+    vmc_tls_set_ciphers(eng);
+    br_ssl_engine_set_hash(eng, br_sha256_ID, &br_sha256_vtable);
+    br_ssl_engine_set_prf_sha256(eng, br_tls12_sha256_prf);
+#ifndef VIAMC_NO_P384
+    br_ssl_engine_set_hash(eng, br_sha384_ID, &br_sha384_vtable);
+    br_ssl_engine_set_prf_sha384(eng, br_tls12_sha384_prf);
+#endif
+    br_ssl_engine_set_ec(eng, &vmc_crypto_ecdhe);
+    t->alpn[0] = "h2";
+    br_ssl_engine_set_protocol_names(eng, t->alpn, 1);
+}
+
+/* What the peer is asked to keep its records to (RFC 6066 4) follows the input buffer alone: a small output buffer is no reason for
+ * small records from the peer. */
+VMC_FN void vmc_tls_set_buffers(vmc_tls *t)
+{
+    uint8_t log = 14;
+    br_ssl_engine_set_buffers_bidi(t->eng, t->in, t->in_cap, t->out, t->out_cap);
+    while (log > 9u && t->in_cap < ((size_t)1 << log) + (VMC_TLS_IN_MAX - 16384u))
+        log--;
+    t->eng->log_max_frag_len = log == 13u ? 12u : log; /* there is no name for 8,192 */
+}
+
+/* The engine draws from the seed alone: 0.6 may believe an RDRAND that always answers the same. */
+VMC_FN void vmc_tls_set_seed(br_ssl_engine_context *eng, const uint8_t *seed, size_t len)
+{
+    eng->rng_os_rand_done = 1;
+    br_ssl_engine_inject_entropy(eng, seed, len);
+}
+
+/* Checks what the descs of both roles share and notes it. */
+VMC_FN viamc_err vmc_tls_begin(vmc_tls *t, br_ssl_engine_context *eng, vmc_tls_role role, uint8_t *in, size_t in_cap, uint8_t *out,
+                               size_t out_cap, const uint8_t *seed, size_t seed_len)
+{
+    t->eng = eng;
+    t->role = (uint8_t)role;
+    t->state = VMC_TLS_HANDSHAKE;
+    t->in = in;
+    t->out = out;
+    t->in_cap = vmc_min(in_cap, VMC_TLS_IN_MAX);
+    t->out_cap = vmc_min(out_cap, VMC_TLS_OUT_MAX);
+    vmc_error_clear(&t->error);
+    if (in == NULL || in_cap < VMC_TLS_IN_MIN)
+        return vmc_tls_fail(t, VIAMC_ERR_NOMEM, VMC_TLS_IN_MIN, VMC_TEXT("TLS input buffer is too small"));
+    if (out == NULL || out_cap < VMC_TLS_OUT_MIN)
+        return vmc_tls_fail(t, VIAMC_ERR_NOMEM, VMC_TLS_OUT_MIN, VMC_TEXT("TLS output buffer is too small"));
+    if (seed == NULL || seed_len < VMC_TLS_SEED_MIN)
+        return vmc_tls_fail(t, VIAMC_ERR_ENTROPY, VMC_TLS_SEED_MIN, VMC_TEXT("no seed for TLS"));
+    return VIAMC_OK;
+}
+
+VMC_FN uint32_t vmc_tls_be16(vmc_rd *r)
+{
+    viamc_bytes v = vmc_rd_take(r, 2);
+    return v.len == 2u ? vmc_be16(v.ptr) : 0u;
+}
+
+/* Finds the two groups in a ClientHello that is one whole record; NULL: they are not there. */
+VMC_FN uint8_t *vmc_tls_find_groups(uint8_t *rec, size_t len)
+{
+    vmc_rd r = vmc_rd_of(viamc_view(rec, len));
+    viamc_bytes head = vmc_rd_take(&r, VMC_TLS_RECORD_HEAD), hello = vmc_rd_take(&r, VMC_TLS_HELLO_FIXED), ext;
+    if (!vmc_rd_ok(&r) || head.ptr[0] != 22u || hello.ptr[0] != 1u || vmc_be24(hello.ptr + 1) != len - VMC_TLS_RECORD_HEAD - 4u)
+        return NULL;
+    (void)vmc_rd_take(&r, vmc_rd_u8(&r));     /* session id */
+    (void)vmc_rd_take(&r, vmc_tls_be16(&r));  /* suites */
+    (void)vmc_rd_take(&r, vmc_rd_u8(&r));     /* compression */
+    (void)vmc_rd_take(&r, 2);                 /* length of all extensions */
+    while (vmc_rd_ok(&r) && r.left != 0) {
+        uint32_t type = vmc_tls_be16(&r);
+        ext = vmc_rd_take(&r, vmc_tls_be16(&r));
+        if (vmc_rd_ok(&r) && type == VMC_TLS_EXT_GROUPS && ext.len == 6u)
+            return rec + (ext.ptr - rec) + 2; /* behind the length of the list */
+    }
+    return NULL;
+}
+
+/* Puts X25519 before P-256 in the hello that waits to be sent, because servers take the first that they know, and a P-256 exchange costs
+ * a Cortex-M three times as much. BearSSL means to do so itself, but tests the wrong stack cell. The transcript begins anew. */
+VMC_FN void vmc_tls_prefer_x25519(br_ssl_engine_context *eng)
+{
+    size_t len;
+    uint8_t *rec = br_ssl_engine_sendrec_buf(eng, &len);
+    uint8_t *groups = rec == NULL ? NULL : vmc_tls_find_groups(rec, len);
+    if (groups == NULL || vmc_be16(groups) != BR_EC_secp256r1 || vmc_be16(groups + 2) != BR_EC_curve25519)
+        return;
+    vmc_put_be16(groups, BR_EC_curve25519);
+    vmc_put_be16(groups + 2, BR_EC_secp256r1);
+    br_multihash_init(&eng->mhash);
+    br_multihash_update(&eng->mhash, rec + VMC_TLS_RECORD_HEAD, len - VMC_TLS_RECORD_HEAD);
+}
+
+/* Checks whom the desc would have us trust, and how. */
+VMC_FN viamc_err vmc_tls_check_trust(vmc_tls *t, const vmc_tls_client_desc *d)
+{
+    size_t need = vmc_tls_trust_bytes(d->next_root != NULL);
+    if (d->pin_sha256.len != 0 && d->pin_sha256.len != 32u)
+        return vmc_tls_fail(t, VIAMC_ERR_ARG, 32, VMC_TEXT("pinned key is not a SHA-256 of 32 octets"));
+#ifdef VIAMC_NO_X509
+    if (d->pin_sha256.len == 0)
+        return vmc_tls_fail(t, VIAMC_ERR_ARG, 0, VMC_TEXT("built with VIAMC_NO_X509: only a pinned key can be trusted"));
+#endif
+    if (d->trust == NULL || d->trust_cap < need)
+        return vmc_tls_fail(t, VIAMC_ERR_NOMEM, (uint32_t)need, VMC_TEXT("memory for certificates is too small"));
+    return VIAMC_OK;
+}
+
+/* Starts a connection; the ClientHello is in wire_out afterwards.
+ * Returns:  OK; ARG; NOMEM (detail: octets needed); ENTROPY. The error record has a text. */
+VMC_FN viamc_err vmc_tls_client_open(vmc_tls *t, const vmc_tls_client_desc *d)
+{
+    vmc_tls_client *c = (vmc_tls_client *)(void *)t;
+    char name[VMC_TRUST_NAME_MAX + 1u];
+    uint8_t ip[16];
+    size_t ip_len = vmc_ip_of(d->server_name, ip);
+    bool named = ip_len == 0 && vmc_trust_dns_name(d->server_name, name);
+    VIAMC_MEMSET(c, 0, sizeof *c);
+    if (vmc_tls_begin(t, &c->ctx.eng, VMC_TLS_CLIENT, d->in, d->in_cap, d->out, d->out_cap, d->seed, d->seed_len) != VIAMC_OK
+        || vmc_tls_check_trust(t, d) != VIAMC_OK)
+        return t->error.code;
+    if (ip_len == 0 && !named && d->pin_sha256.len == 0)
+        return vmc_tls_fail(t, VIAMC_ERR_ARG, 0, VMC_TEXT("server name is neither a DNS name nor an address"));
+    t->trust = vmc_trust_open(d, ip, ip_len);
+    vmc_tls_set_engine(t, d->order);
+    br_ssl_engine_set_ecdsa(t->eng, vmc_crypto_vrfy);
+#ifndef VIAMC_NO_RSA
+    br_ssl_engine_set_rsavrfy(t->eng, br_rsa_pkcs1_vrfy_get_default());
+#endif
+    br_ssl_engine_set_all_flags(t->eng, BR_OPT_NO_RENEGOTIATION);
+    br_ssl_engine_set_x509(t->eng, &t->trust->vtable);
+    vmc_tls_set_buffers(t);
+    vmc_tls_set_seed(t->eng, d->seed, d->seed_len);
+    if (br_ssl_client_reset(&c->ctx, named ? name : NULL, 0) != 1)
+        return vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)br_ssl_engine_last_error(t->eng), VMC_TEXT("TLS cannot start"));
+    vmc_tls_prefer_x25519(t->eng);
+    return VIAMC_OK;
+}
+
+/* ---- server ---- */
+
+#ifndef VIAMC_NO_SERVER
+
+/* The same for a peer that was accepted. */
+VMC_FN viamc_err vmc_tls_server_open(vmc_tls *t, const vmc_tls_server_desc *d)
+{
+    vmc_tls_server *s = (vmc_tls_server *)(void *)t;
+    const vmc_tls_identity *id = d->identity;
+    VIAMC_MEMSET(s, 0, sizeof *s);
+    if (vmc_tls_begin(t, &s->ctx.eng, VMC_TLS_SERVER, d->in, d->in_cap, d->out, d->out_cap, d->seed, d->seed_len) != VIAMC_OK)
+        return t->error.code;
+    if (id == NULL || id->chain_len == 0)
+        return vmc_tls_fail(t, VIAMC_ERR_ARG, 0, VMC_TEXT("server has no certificate"));
+    vmc_tls_set_engine(t, d->order);
+    br_ssl_engine_set_all_flags(t->eng, BR_OPT_NO_RENEGOTIATION | BR_OPT_ENFORCE_SERVER_PREFERENCES | BR_OPT_FAIL_ON_ALPN_MISMATCH);
+    if (id->key.type == VIAMC_KEY_EC)
+        br_ssl_server_set_single_ec(&s->ctx, id->chain, id->chain_len, &id->key.of.ec, BR_KEYTYPE_SIGN, BR_KEYTYPE_EC,
+                                    &vmc_crypto_ecdsa, vmc_crypto_sign);
+#ifndef VIAMC_NO_RSA
+    else
+        br_ssl_server_set_single_rsa(&s->ctx, id->chain, id->chain_len, &id->key.of.rsa, BR_KEYTYPE_SIGN,
+                                     br_rsa_private_get_default(), br_rsa_pkcs1_sign_get_default());
+#endif
+    vmc_tls_set_buffers(t);
+    vmc_tls_set_seed(t->eng, d->seed, d->seed_len);
+    if (br_ssl_server_reset(&s->ctx) != 1)
+        return vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)br_ssl_engine_last_error(t->eng), VMC_TEXT("TLS cannot start"));
+    return VIAMC_OK;
+}
+
+/* Whether a key is the other half of a certificate's. */
+VMC_FN bool vmc_tls_key_fits(const vmc_key *k, const viamc_anchor *cert)
+{
+    uint8_t q[97]; /* a point of P-384 */
+    viamc_bytes own = k->n;
+    if (k->type != cert->key_type)
+        return false;
+    if (k->type == VIAMC_KEY_RSA)
+        return own.len == cert->n.len && vmc_same(own.ptr, cert->n.ptr, own.len);
+    if (k->of.ec.curve != cert->curve || !vmc_crypto_has_curve(cert->curve))
+        return false;
+    own = viamc_view(q, vmc_crypto_mulgen(q, k->of.ec.x, k->of.ec.xlen, k->of.ec.curve));
+    return own.len == cert->q.len && vmc_same(own.ptr, cert->q.ptr, own.len);
+}
+
+/* Reads a server's certificates and private key.
+ *   chain  kept: DER, the server's own first, each issued by the next
+ *   key    kept: DER of PKCS#8, PKCS#1 or SEC 1: RSA of 2,048 to 4,096 bits, P-256, P-384
+ * Returns:  OK; ARG with a text in e. Costs one multiplication on the curve, to see that key and certificate belong together. */
+VMC_FN viamc_err vmc_tls_identity_load(vmc_tls_identity *id, const viamc_bytes *chain, size_t count, viamc_bytes key, viamc_error *e)
+{
+    vmc_x509 x;
+    viamc_anchor a;
+    size_t i;
+    VIAMC_MEMSET(id, 0, sizeof *id);
+    if (count == 0 || count > VMC_TLS_CHAIN_MAX)
+        return vmc_fail(e, VIAMC_ERR_ARG, VMC_TLS_CHAIN_MAX, "TLS", VMC_TEXT("a server has 1 to 4 certificates"));
+    for (i = count; i-- != 0;) {
+        vmc_x509_begin(&x, (uint16_t)vmc_min(chain[i].len, VMC_X509_MAX_BYTES), viamc_view(NULL, 0));
+        if (chain[i].len == 0 || !vmc_x509_push(&x, chain[i].ptr, chain[i].len) || !vmc_x509_complete(&x))
+            return vmc_fail(e, VIAMC_ERR_ARG, (uint32_t)i, "TLS", VMC_TEXT("malformed certificate of the server"));
+        id->chain[i].data = vmc_crypto_octets(chain[i]);
+        id->chain[i].data_len = chain[i].len;
+    }
+    vmc_x509_anchor(&x, chain[0].ptr, 0, &a); /* the first was read last */
+    if (!vmc_key_read(key, &id->key))
+        return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS",
+                        VMC_TEXT("server's key is not an unencrypted RSA key of 2,048 to 4,096 bits or P-256 or P-384 key"));
+#ifdef VIAMC_NO_RSA
+    if (id->key.type == VIAMC_KEY_RSA)
+        return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS", VMC_TEXT("built with VIAMC_NO_RSA: server's key must be an EC key"));
+#endif
+    if (!vmc_tls_key_fits(&id->key, &a))
+        return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS", VMC_TEXT("server's key is not the one of its first certificate"));
+    id->chain_len = count;
+    return VIAMC_OK;
+}
+
+#endif /* VIAMC_NO_SERVER */
+
+/* ---- errors ---- */
+
+VMC_FN const char *vmc_tls_alert_text(int alert)
+{
+    switch (alert) {
+    case VMC_TLS_ALERT_HANDSHAKE: return VMC_TEXT("no cipher suite or curve in common");
+    case VMC_TLS_ALERT_VERSION: return VMC_TEXT("no version in common: only TLS 1.2 is spoken here");
+    case VMC_TLS_ALERT_NAME: return VMC_TEXT("the peer does not know this server name");
+    case VMC_TLS_ALERT_ALPN: return VMC_TEXT("the peer does not speak HTTP/2 (ALPN h2)");
+    default: return VMC_TEXT("fatal alert");
+    }
+}
+
+VMC_FN const char *vmc_tls_text(int code)
+{
+    switch (code) {
+    case BR_ERR_BAD_MAC: return VMC_TEXT("a record was damaged");
+    case BR_ERR_BAD_FINISHED: return VMC_TEXT("the handshake was damaged");
+    case BR_ERR_BAD_SIGNATURE: return VMC_TEXT("the peer's signature is wrong");
+    case BR_ERR_UNSUPPORTED_VERSION:
+    case BR_ERR_BAD_VERSION: return VMC_TEXT("no version in common: only TLS 1.2 is spoken here");
+    case BR_ERR_BAD_CIPHER_SUITE:
+    case BR_ERR_INVALID_ALGORITHM: return VMC_TEXT("the peer chose what was not offered");
+    case BR_ERR_WRONG_KEY_USAGE: return VMC_TEXT("certificate's key may not be used for this");
+    default: return VMC_TEXT("the peer broke the protocol");
+    }
+}
+
+/* Makes an error of what the engine says. */
+VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
+{
+    int alert = code >= BR_ERR_SEND_FATAL_ALERT ? code - BR_ERR_SEND_FATAL_ALERT : code - BR_ERR_RECV_FATAL_ALERT;
+    if (alert >= 0)
+        (void)vmc_tls_fail(t, alert == VMC_TLS_ALERT_ALPN ? VIAMC_ERR_TLS_ALPN : VIAMC_ERR_TLS, (uint32_t)code,
+                           vmc_tls_alert_text(alert));
+    else if (t->trust != NULL && t->trust->fail != 0) {
+        t->dates = t->trust->dates;
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_CERT, (uint32_t)code, t->trust->what);
+    } else if (code == BR_ERR_TOO_LARGE)
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_RECORD, (uint32_t)t->in_cap, VMC_TEXT("a record is larger than the input buffer"));
+    else if (code == BR_ERR_UNSUPPORTED_VERSION && t->head == VMC_TLS_RECORD_HEAD)
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_PLAINTEXT, (uint32_t)code, VMC_TEXT("the peer does not speak TLS"));
+    else
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(code));
+    t->trust = NULL;
+}
+
+/* ---- state ---- */
+
+/* True if h2 was negotiated. */
+VMC_FN bool vmc_tls_alpn_h2(const vmc_tls *t)
+{
+    return t->eng != NULL && br_ssl_engine_get_selected_protocol(t->eng) == t->alpn[0];
+}
+
+/* The handshake is done: the memory of trust goes back. */
+VMC_FN void vmc_tls_handshake_done(vmc_tls *t)
+{
+    t->trust = NULL;
+    br_ssl_engine_set_x509(t->eng, NULL);
+    t->state = VMC_TLS_UP;
+    if (!vmc_tls_alpn_h2(t)) {
+        br_ssl_engine_close(t->eng); /* the peer hears of it */
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_ALPN, 0, vmc_tls_alert_text(VMC_TLS_ALERT_ALPN));
+    }
+}
+
+/* Follows the engine's state after each step. */
+VMC_FN void vmc_tls_follow(vmc_tls *t)
+{
+    unsigned now;
+    if (t->state != VMC_TLS_HANDSHAKE && t->state != VMC_TLS_UP)
+        return;
+    now = br_ssl_engine_current_state(t->eng);
+    if (now == BR_SSL_CLOSED && br_ssl_engine_last_error(t->eng) != BR_ERR_OK)
+        vmc_tls_engine_failed(t, br_ssl_engine_last_error(t->eng));
+    else if (now == BR_SSL_CLOSED || t->eng->shutdown_recv)
+        t->state = VMC_TLS_CLOSED;
+    else if (t->state == VMC_TLS_HANDSHAKE && (now & (BR_SSL_SENDAPP | BR_SSL_RECVAPP)) != 0)
+        vmc_tls_handshake_done(t);
+}
+
+VMC_FN vmc_tls_state vmc_tls_state_of(const vmc_tls *t)
+{
+    return (vmc_tls_state)t->state;
+}
+
+/* ---- bytes ---- */
+
+/* Room for octets from the wire, at most to the end of the record under way: so one call never does more work than one record gives.
+ * NULL and 0: none now, because plaintext waits in app_in, or never again. */
+VMC_FN uint8_t *vmc_tls_wire_in(vmc_tls *t, size_t *cap)
+{
+    *cap = 0;
+    if (t->state != VMC_TLS_HANDSHAKE && t->state != VMC_TLS_UP)
+        return NULL;
+    return br_ssl_engine_recvrec_buf(t->eng, cap);
+}
+
+/* Says how many came. Answers OK, or the error that the connection has failed with, now or earlier. */
+VMC_FN viamc_err vmc_tls_wire_in_done(vmc_tls *t, size_t n)
+{
+    if (n != 0) {
+        /* the engine asks for no more than the five octets until it has them, and judges them at once */
+        t->head = t->head < VMC_TLS_RECORD_HEAD ? (uint8_t)(t->head + n) : (uint8_t)(VMC_TLS_RECORD_HEAD + 1u);
+        br_ssl_engine_recvrec_ack(t->eng, n);
+        vmc_tls_follow(t);
+    }
+    return t->error.code;
+}
+
+/* Octets for the wire, also after an error: an alert. */
+VMC_FN const uint8_t *vmc_tls_wire_out(vmc_tls *t, size_t *len)
+{
+    *len = 0;
+    return t->state == VMC_TLS_IDLE || t->eng == NULL ? NULL : br_ssl_engine_sendrec_buf(t->eng, len);
+}
+
+VMC_FN void vmc_tls_wire_out_done(vmc_tls *t, size_t n)
+{
+    if (n == 0)
+        return;
+    br_ssl_engine_sendrec_ack(t->eng, n);
+    vmc_tls_follow(t);
+}
+
+/* Plaintext that came: a view until done has taken all of it. Nothing more is read from the wire before. */
+VMC_FN const uint8_t *vmc_tls_app_in(vmc_tls *t, size_t *len)
+{
+    *len = 0;
+    return t->state == VMC_TLS_UP ? br_ssl_engine_recvapp_buf(t->eng, len) : NULL;
+}
+
+VMC_FN void vmc_tls_app_in_done(vmc_tls *t, size_t n)
+{
+    if (n != 0)
+        br_ssl_engine_recvapp_ack(t->eng, n);
+}
+
+/* Room for plaintext; done closes the record. NULL and 0: a record is still on its way out. Nothing else may be called between the two. */
+VMC_FN uint8_t *vmc_tls_app_out(vmc_tls *t, size_t *cap)
+{
+    *cap = 0;
+    return t->state == VMC_TLS_UP ? br_ssl_engine_sendapp_buf(t->eng, cap) : NULL;
+}
+
+VMC_FN void vmc_tls_app_out_done(vmc_tls *t, size_t n)
+{
+    if (n == 0)
+        return;
+    br_ssl_engine_sendapp_ack(t->eng, n);
+    br_ssl_engine_flush(t->eng, 0);
+}
+
+/* ---- the end ---- */
+
+/* Drops plaintext that was not taken and puts close_notify into wire_out, behind a record that is on its way. */
+VMC_FN void vmc_tls_close(vmc_tls *t)
+{
+    size_t len = 0;
+    if (t->state != VMC_TLS_HANDSHAKE && t->state != VMC_TLS_UP)
+        return;
+    if (br_ssl_engine_recvapp_buf(t->eng, &len) != NULL)
+        br_ssl_engine_recvapp_ack(t->eng, len); /* 0.6 would wait for it to be read, for ever */
+    br_ssl_engine_close(t->eng);
+    vmc_tls_follow(t);
+}
+
+/* Overwrites keys and both buffers; the error stays readable. Safe at any time, also twice and on memory that is all zero. */
+VMC_FN void vmc_tls_wipe(vmc_tls *t)
+{
+    viamc_error error = t->error;
+    vmc_tls_dates dates = t->dates;
+    if (t->state == VMC_TLS_IDLE)
+        return;
+    if (t->in != NULL)
+        vmc_wipe(t->in, t->in_cap);
+    if (t->out != NULL)
+        vmc_wipe(t->out, t->out_cap);
+    vmc_wipe(t, vmc_tls_bytes((vmc_tls_role)t->role));
+    t->error = error;
+    t->dates = dates;
+}
+
+/* ---- what was agreed ---- */
+
+/* "ECDHE-ECDSA-CHACHA20-POLY1305"; "" before the handshake has chosen. Constant. */
+VMC_FN const char *vmc_tls_suite_name(const vmc_tls *t)
+{
+    if (t->eng == NULL)
+        return "";
+    switch (t->eng->session.cipher_suite) {
+    case BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: return VMC_TEXT("ECDHE-ECDSA-CHACHA20-POLY1305");
+    case BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: return VMC_TEXT("ECDHE-RSA-CHACHA20-POLY1305");
+    case BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: return VMC_TEXT("ECDHE-ECDSA-AES128-GCM-SHA256");
+    case BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: return VMC_TEXT("ECDHE-RSA-AES128-GCM-SHA256");
+    case BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: return VMC_TEXT("ECDHE-ECDSA-AES256-GCM-SHA384");
+    case BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: return VMC_TEXT("ECDHE-RSA-AES256-GCM-SHA384");
+    default: return "";
+    }
+}
+
+VMC_FN void vmc_tls_explain_dates(const vmc_tls_dates *d, vmc_wr *w)
+{
+    if (!d->early) {
+        vmc_wr_text(w, VMC_TEXT("certificate expired "));
+        vmc_wr_date(w, d->until);
+        return;
+    }
+    vmc_wr_text(w, VMC_TEXT("certificate not valid before "));
+    vmc_wr_date(w, d->from);
+    vmc_wr_text(w, VMC_TEXT("; this device's clock says "));
+    vmc_wr_date(w, d->clock);
+    if (d->clock < VMC_TLS_CLOCK_SANE)
+        vmc_wr_text(w, VMC_TEXT(": set dial.unix_time"));
+}
+
+/* Writes what went wrong with its numbers, without "TLS: ": "certificate expired 2026-03-01". Error and dates may be copies: they
+ * outlive the connection. */
+VMC_FN void vmc_tls_explain_error(const viamc_error *e, const vmc_tls_dates *dates, vmc_wr *w)
+{
+    if (e->code == VIAMC_ERR_TLS_CERT && e->detail == BR_ERR_X509_EXPIRED) {
+        vmc_tls_explain_dates(dates, w);
+        return;
+    }
+    vmc_wr_text(w, e->what);
+    if (e->code == VIAMC_ERR_TLS_RECORD) {
+        vmc_wr_text(w, VMC_TEXT(" of "));
+        vmc_wr_grouped(w, e->detail);
+        vmc_wr_text(w, VMC_TEXT(" bytes: raise in_bytes"));
+    } else if (e->code == VIAMC_ERR_TLS && e->detail >= BR_ERR_RECV_FATAL_ALERT) {
+        vmc_wr_text(w, VMC_TEXT(" (alert "));
+        vmc_wr_dec(w, e->detail & 255u);
+        vmc_wr_text(w, e->detail >= BR_ERR_SEND_FATAL_ALERT ? VMC_TEXT(" sent)") : VMC_TEXT(" received)"));
+    }
+}
+
+VMC_FN void vmc_tls_explain(const vmc_tls *t, vmc_wr *w)
+{
+    vmc_tls_explain_error(&t->error, &t->dates, w);
+}
+
+#endif /* VIAMC_NO_TLS */
+#endif
+/* ---- end of src/tls/tls_impl.h ---- */
+/* ---- src/http2/hpack.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* http2/hpack: header compression, RFC 7541, both directions.
+ * Knows octets, the static table and which names the library treats; knows nothing of frames, streams and calls.
+ * The caller counts blocks, fields and list octets (RFC 9113 10.5.1) and judges what the fields mean. */
+#ifndef VIAMC_HTTP2_HPACK_H
+#define VIAMC_HTTP2_HPACK_H
+
+
+#define VMC_HPACK_DEFAULT_TABLE 4096u       /* RFC 9113 6.5.2: size of both tables until SETTINGS say otherwise, octets */
+#define VMC_HPACK_MAX_TABLE 65536u          /* viamc: largest table of the decoder: lengths in it have 16 bits */
+#define VMC_HPACK_OVERHEAD 32u              /* RFC 7541 4.1: what an entry counts beyond its name and value, octets */
+#define VMC_HPACK_STATIC 61u                /* RFC 7541 appendix A: entries of the static table */
+#define VMC_HPACK_NAME_OCTETS 64u           /* viamc: longest name that is kept whole; no name that is treated has more than 19 */
+#define VMC_HPACK_PIECE_OCTETS 64u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
+#define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1; five octets hold it, the sums of two fit 32 bits */
+#define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of the arena of a table: the 32 an entry counts hold our bookkeeping */
+
+/* Names that the library treats. The order is that of the name list in hpack_table_impl.h. */
+typedef enum vmc_name {
+    VMC_NAME_OTHER,
+    VMC_NAME_STATUS,
+    VMC_NAME_METHOD,
+    VMC_NAME_SCHEME,
+    VMC_NAME_PATH,
+    VMC_NAME_AUTHORITY,
+    VMC_NAME_PSEUDO, /* any other that starts with ':' */
+    VMC_NAME_CONTENT_TYPE,
+    VMC_NAME_TE,
+    VMC_NAME_USER_AGENT,
+    VMC_NAME_AUTHORIZATION,
+    VMC_NAME_GRPC_STATUS,
+    VMC_NAME_GRPC_MESSAGE,
+    VMC_NAME_GRPC_TIMEOUT,
+    VMC_NAME_GRPC_ENCODING,
+    VMC_NAME_VIAM_SID,
+    VMC_NAME_OPID,
+    VMC_NAME_VIAM_CLIENT,
+    VMC_NAME_CONTENT_LENGTH,
+    VMC_NAME_CONNECTION /* connection, keep-alive, proxy-connection, transfer-encoding, upgrade: illegal in HTTP/2 */
+} vmc_name;
+
+/* ---- decoder ---- */
+
+/* vmc_hpack_piece.flags */
+enum {
+    VMC_HPACK_FIRST = 1,     /* first piece of a field */
+    VMC_HPACK_LAST = 2,      /* last piece of a field; it may have no octets */
+    VMC_HPACK_NAME_CUT = 4,  /* the name is longer than VMC_HPACK_NAME_OCTETS, these are the first of them */
+    VMC_HPACK_BAD_NAME = 8,  /* RFC 9113 8.2.1: empty, upper case, control, blank, above '~', ':' not first */
+    VMC_HPACK_BAD_VALUE = 16 /* RFC 9113 8.2.1: NUL, CR, LF, blank at either end; valid with LAST */
+};
+
+/* A part of a field. Views last until the next call with this decoder, or until the input goes. */
+typedef struct vmc_hpack_piece {
+    viamc_bytes name;  /* whole unless NAME_CUT, the same in every piece of a field */
+    viamc_bytes value; /* next octets of the value */
+    uint8_t known;     /* vmc_name */
+    uint8_t flags;     /* VMC_HPACK_FIRST ... */
+    uint32_t size;     /* with LAST: name + value + 32 octets, as RFC 9113 10.5.1 counts */
+} vmc_hpack_piece;
+
+typedef enum vmc_hpack_result {
+    VMC_HPACK_MORE,  /* the input is used up */
+    VMC_HPACK_PIECE, /* *p is filled */
+    VMC_HPACK_ERROR  /* COMPRESSION_ERROR; stays until vmc_hpack_dec_init */
+} vmc_hpack_result;
+
+/* The table is in the arena from start to end, oldest entry first: a vmc_hpack_entry, octets of the name, octets of the value.
+ * Behind the newest one an entry is built up while its octets come. When they reach the arena's end, all moves to its start. */
+typedef struct vmc_hpack_dec {
+    uint8_t state;   /* vmc_hpack_state */
+    uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
+    uint8_t shift;   /* of the next octet of the integer at hand, plus 7; 0: it is the first */
+    uint8_t updates; /* size updates that are still legal in this block */
+    bool huffman;    /* the string at hand is Huffman-coded */
+    uint8_t bits;    /* of code, at most 32 */
+    uint32_t code;   /* bits of a Huffman-coded string not yet decoded, first one highest */
+    uint32_t number; /* integer being read; octets that the string at hand still has */
+    uint32_t limit;  /* octets of the arena: most that a size update may say */
+    uint32_t max;    /* size in force, at most limit */
+    uint32_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
+    uint32_t count;  /* entries */
+    uint32_t start;  /* offset of the oldest entry */
+    uint32_t last;   /* offset of the newest entry, if there is one */
+    uint32_t end;    /* offset behind it; even, like all */
+    uint32_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
+    uint8_t *arena;
+    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
+    uint8_t name[VMC_HPACK_NAME_OCTETS];
+    uint8_t piece[VMC_HPACK_PIECE_OCTETS];
+} vmc_hpack_dec;
+
+VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 208);
+
+/* Starts a decoder for a connection.
+ *   arena        kept, VMC_HPACK_ARENA(table_bytes) octets, even address; NULL if table_bytes is 0
+ *   table_bytes  what our SETTINGS_HEADER_TABLE_SIZE announces, 0 to VMC_HPACK_MAX_TABLE */
+VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_bytes);
+
+/* A header block starts: size updates are legal again. */
+VMC_FN void vmc_hpack_dec_begin(vmc_hpack_dec *d);
+
+/* Takes octets from in until there is a piece of a field. MORE: in is empty. Any split of a block gives the same
+ * fields. */
+VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p);
+
+/* The block has ended; false (COMPRESSION_ERROR) in the middle of a field. */
+VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d);
+
+/* ---- encoder ---- */
+
+#define VMC_HPACK_ENC_MAX_TABLE 4096u /* viamc: most that we use of a peer's table, octets */
+#define VMC_HPACK_BEGIN_OCTETS 4u     /* size updates before a block: to 0 (one octet), to 4,096 at most (three) */
+
+/* What the encoder knows of the peer's table: which keys are in it. Entries are only added, so an index is known by counting. */
+typedef struct vmc_hpack_enc {
+    uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* open addressing from key % entries on; one place stays free */
+    uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside: 1 for the oldest entry; 0: free */
+    uint16_t max;  /* size that the peer was told */
+    uint16_t next; /* size that it is to be told */
+    uint16_t used; /* sum of the entries' sizes; <= max */
+    uint8_t count; /* entries */
+    uint8_t form;  /* prefix mask of the field at hand: VMC_HPACK_INSERT or VMC_HPACK_LITERAL */
+    bool changed;  /* the next block starts with size updates and an empty table */
+} vmc_hpack_enc;
+
+/* One field to be encoded. */
+typedef struct vmc_hpack_field {
+    uint64_t key;         /* identity of name and value on this connection: 1 to 15 for the caller's fixed fields, vmc_hpack_key()
+                           * for the rest; 0: never inserted (values that vary) */
+    uint8_t full_index;   /* static index of name and value together (2..7, 8..14), or 0 */
+    uint8_t name_index;   /* static index of the name, or 0 */
+    bool never;           /* where it goes literally: never-indexed */
+    viamc_bytes name;     /* always given: an entry's size counts it */
+    viamc_bytes value[2]; /* the value is both, one after the other */
+} vmc_hpack_field;
+
+/* Starts an encoder for a connection: the peer's table has 4,096 octets until its SETTINGS say otherwise. */
+VMC_FN void vmc_hpack_enc_init(vmc_hpack_enc *e);
+
+/* The peer's SETTINGS_HEADER_TABLE_SIZE came. If that changes the size in use, the table starts anew with the next block. */
+VMC_FN void vmc_hpack_enc_resize(vmc_hpack_enc *e, uint32_t peer_table_bytes);
+
+/* The next block empties the peer's table. */
+VMC_FN void vmc_hpack_enc_reset(vmc_hpack_enc *e);
+
+/* Starts a block: writes the size updates that are due (nearly always none). False if their VMC_HPACK_BEGIN_OCTETS do not fit:
+ * nothing is written, w is not marked full, to be called again. */
+VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w);
+
+/* The octet of a field that the peer's table has, or 0: then vmc_hpack_put. Saves filling a vmc_hpack_field. */
+VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
+
+/* Writes a field from offset *at of its representation on, as many octets as fit. True when it is complete; then *at is 0 again.
+ * What it becomes is decided at *at == 0, and an insertion counts when the field is complete: f stays the same until then. */
+VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *at, vmc_wr *w);
+
+/* A key for octets that differ from call to call (paths): 64 bits, above 15. */
+VMC_FN uint64_t vmc_hpack_key(viamc_bytes v);
+
+#endif
+/* ---- end of src/http2/hpack.h ---- */
+/* ---- src/http2/hpack_table_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* http2/hpack_table: static table and Huffman code of RFC 7541. GENERATED by tools/gen_hpack.py: do not edit. */
+#ifndef VIAMC_HTTP2_HPACK_TABLE_IMPL_H
+#define VIAMC_HTTP2_HPACK_TABLE_IMPL_H
+
+
+/* All names and values, laid over each other. */
+static const char vmc_hpack_text[] =
+    "GETPOST/index.htmlhttps2002040020630404500gzip, deflatetagrpc-statuserverefererefreshostrict-transport-security:author"
+    "ity:methodatexpectransfer-encodingrpc-messagexpires:path:scheme:statuser-agentaccept-charset-cookieaccept-encodingrpc-"
+    "timeoutaccept-languageaccept-rangesaccess-control-allow-origincache-controlast-modifiedcontent-dispositioncontent-enco"
+    "dingrpc-encodingcontent-languagecontent-lengthcontent-locationcontent-rangecontent-typefromax-forwardsif-matchif-modif"
+    "ied-sinceif-none-matchif-rangeif-unmodified-sincelinkeep-aliveproxy-authenticateproxy-authorizationretry-aftervarywww-"
+    "authenticateviam-sidopidviam_clientproxy-connectionupgrade";
+
+/* RFC 7541 appendix A: where name and value stand in the text, and vmc_name. */
+#define VMC_HPACK_ENTRY_KNOWN(e) ((e) & 0x1fu)
+#define VMC_HPACK_ENTRY_VALUE_LEN(e) ((e) >> 5 & 0xfu)
+#define VMC_HPACK_ENTRY_VALUE_AT(e) ((e) >> 9 & 0x7fu)
+#define VMC_HPACK_ENTRY_NAME_LEN(e) ((e) >> 16 & 0x1fu)
+#define VMC_HPACK_ENTRY_NAME_AT(e) ((e) >> 21 & 0x3ffu)
+static const uint32_t vmc_hpack_static[61] = {
+    0x0dea0005u, 0x0f270062u, 0x0f270682u, 0x15250e24u, 0x15250f64u, 0x15c72483u, 0x15c724a3u, 0x16a72e61u, 0x16a73461u,
+    0x16a73e61u, 0x16a74461u, 0x16a73861u, 0x16a74861u, 0x16a74e61u, 0x188e0000u, 0x1b2f55a0u, 0x1e6f0000u, 0x204d0000u,
+    0x18860000u, 0x21fb0000u, 0x14030000u, 0x23c50000u, 0x45cd000au, 0x254d0000u, 0x28730000u, 0x2ad00000u, 0x2e500000u,
+    0x304e0012u, 0x32100000u, 0x340d0000u, 0x35ac0007u, 0x1a660000u, 0x0fe40000u, 0x06c40000u, 0x10460000u, 0x14470000u,
+    0x37240000u, 0x0a840000u, 0x39080000u, 0x3a110000u, 0x3c2d0000u, 0x3dc80000u, 0x3ed30000u, 0x26cd0000u, 0x41240000u,
+    0x33080000u, 0x378c0000u, 0x42d20000u, 0x45130000u, 0x21250000u, 0x09070000u, 0x09c70000u, 0x476b0000u, 0x08660000u,
+    0x19ea0000u, 0x0ad90000u, 0x10f10013u, 0x174a0009u, 0x48c40000u, 0x4b430000u, 0x49500000u,
+};
+
+/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): offset in the text, length. */
+#define VMC_HPACK_KNOWN_AT(k) ((uint32_t)(k) >> 5)
+#define VMC_HPACK_KNOWN_LEN(k) ((uint32_t)(k) & 0x1fu)
+static const uint16_t vmc_hpack_known[23] = {
+    0x16a7u, 0x0f27u, 0x15c7u, 0x1525u, 0x0deau, 0x16a7u, 0x35acu, 0x06a2u, 0x174au, 0x45cdu, 0x072bu, 0x12ecu, 0x1cecu, 0x2cadu,
+    0x4b48u, 0x4c44u, 0x4ccbu, 0x304eu, 0x4eeau, 0x418au, 0x4e30u, 0x10f1u, 0x5027u,
+};
+
+/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last); for each length of codes the bits, the first
+ * code less its place in that order (modulo 256), the highest code, and then EOS; left-aligned in 32 bits. */
+static const uint8_t vmc_huffman_symbols[256] = {
+    48, 49, 50, 97, 99, 101, 105, 111, 115, 116, 32, 37, 45, 46, 47, 51, 52, 53, 54, 55, 56, 57, 61, 65, 95, 98, 100, 102, 103,
+    104, 108, 109, 110, 112, 114, 117, 58, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87,
+    89, 106, 107, 113, 118, 119, 120, 121, 122, 38, 42, 44, 59, 88, 90, 33, 34, 40, 41, 63, 39, 43, 124, 35, 62, 0, 36, 64, 91,
+    93, 126, 94, 125, 60, 96, 123, 92, 195, 208, 128, 130, 131, 162, 184, 194, 224, 226, 153, 161, 167, 172, 176, 177, 179, 209,
+    216, 217, 227, 229, 230, 129, 132, 133, 134, 136, 146, 154, 156, 160, 163, 164, 169, 170, 173, 178, 181, 185, 186, 187, 189,
+    190, 196, 198, 228, 232, 233, 1, 135, 137, 138, 139, 140, 141, 143, 147, 149, 150, 151, 152, 155, 157, 158, 165, 166, 168,
+    174, 175, 180, 182, 183, 188, 191, 197, 231, 239, 9, 142, 144, 145, 148, 159, 171, 206, 215, 225, 236, 237, 199, 207, 234,
+    235, 192, 193, 200, 201, 202, 205, 210, 213, 218, 219, 238, 240, 242, 243, 255, 203, 204, 211, 212, 214, 221, 222, 223, 241,
+    244, 245, 246, 247, 248, 250, 251, 252, 253, 254, 2, 3, 4, 5, 6, 7, 8, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26,
+    27, 28, 29, 30, 31, 127, 220, 249, 10, 13, 22,
+};
+
+static const uint8_t vmc_huffman_bits[21] = {
+    5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30,
+};
+
+static const uint8_t vmc_huffman_base[21] = {
+    0, 10, 56, 180, 174, 171, 168, 164, 162, 160, 145, 132, 114, 91, 71, 60, 50, 34, 17, 2, 255,
+};
+
+static const uint32_t vmc_huffman_upper[21] = {
+    0x4fffffffu, 0xb7ffffffu, 0xf7ffffffu, 0xfdffffffu, 0xff3fffffu, 0xff9fffffu, 0xffbfffffu, 0xffefffffu, 0xfff7ffffu,
+    0xfffdffffu, 0xfffe5fffu, 0xfffedfffu, 0xffff47ffu, 0xffffafffu, 0xffffe9ffu, 0xfffff5ffu, 0xfffff7ffu, 0xfffffbbfu,
+    0xfffffe1fu, 0xffffffefu, 0xffffffffu,
+};
+
+#define VMC_HUFFMAN_EOS 0xfffffffcu
+
+#endif
+/* ---- end of src/http2/hpack_table_impl.h ---- */
+/* ---- src/http2/hpack_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* http2/hpack: decoder (integers, Huffman code, dynamic table, fields piece by piece) and encoder (each field once per connection). */
+#ifndef VIAMC_HTTP2_HPACK_IMPL_H
+#define VIAMC_HTTP2_HPACK_IMPL_H
+
+
+/* Prefix masks of RFC 7541 section 6; each tells its representation. */
+#define VMC_HPACK_INDEXED 0x7fu
+#define VMC_HPACK_INSERT 0x3fu
+#define VMC_HPACK_UPDATE 0x1fu
+#define VMC_HPACK_LITERAL 0x0fu /* without indexing and never indexed: the same for an endpoint */
+#define VMC_HPACK_STRING 0x7fu
+
+#define VMC_HPACK_INT_SHIFT 28u /* shift of the last octet that an integer may have */
+#define VMC_HPACK_UPDATES 2u    /* RFC 7541 4.2: size updates of one block */
+
+typedef enum vmc_hpack_state {
+    VMC_HPACK_AT_FIELD,     /* first octet of a representation */
+    VMC_HPACK_AT_INDEX,     /* more of its integer */
+    VMC_HPACK_AT_NAME_LEN,  /* length of the name */
+    VMC_HPACK_AT_VALUE_LEN, /* length of the value */
+    VMC_HPACK_AT_NAME,      /* octets of the name */
+    VMC_HPACK_AT_VALUE,     /* octets of the value */
+    VMC_HPACK_AT_ERROR      /* the connection's compression is lost */
+} vmc_hpack_state;
+
+/* ---- dynamic table ---- */
+
+/* Stands before the octets of an entry. */
+typedef struct vmc_hpack_entry {
+    uint16_t back;        /* octets to the entry before, unless this is the oldest */
+    uint16_t len;         /* octets to the entry behind; even */
+    uint16_t size;        /* name and value */
+    uint16_t value_len;   /* octets of the value */
+    uint8_t name_len;     /* octets of the name that are kept */
+    uint8_t known, flags; /* vmc_name, NAME_CUT | BAD_NAME | BAD_VALUE */
+    uint8_t pad;
+} vmc_hpack_entry;
+
+#define VMC_HPACK_ENTRY ((uint32_t)sizeof(vmc_hpack_entry))
+
+/* An entry takes less than it counts: a table within its size fits the arena, and so does the next entry once the older ones that it
+ * displaces are evicted. */
+VMC_STATIC_ASSERT(hpack_entry_fits_the_overhead, sizeof(vmc_hpack_entry) + 1u <= VMC_HPACK_OVERHEAD);
+
+VMC_FN vmc_hpack_entry *vmc_hpack_at(const vmc_hpack_dec *d, uint32_t offset)
+{
+    return (vmc_hpack_entry *)(void *)(d->arena + offset);
+}
+
+/* Evicts the oldest entries until at most limit octets are used. */
+VMC_FN void vmc_hpack_evict(vmc_hpack_dec *d, uint32_t limit)
+{
+    while (d->used > limit) {
+        const vmc_hpack_entry *e = vmc_hpack_at(d, d->start);
+        d->used -= e->size + VMC_HPACK_OVERHEAD;
+        d->start += e->len;
+        d->count--;
+    }
+}
+
+/* Appends octets, which field.size counts already, to the entry that is built up. One that is too large leaves an empty table. */
+VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
+{
+    uint32_t at;
+    if (d->form != VMC_HPACK_INSERT)
+        return;
+    if (d->field.size > d->max) {
+        d->form = VMC_HPACK_LITERAL;
+        vmc_hpack_evict(d, 0);
+        return;
+    }
+    vmc_hpack_evict(d, d->max - d->field.size);
+    at = d->end + VMC_HPACK_ENTRY + d->built;
+    if (at + v.len >= d->limit) { /* one octet may follow to make it even */
+        vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
+        at -= d->start;
+        d->last -= d->start;
+        d->end -= d->start;
+        d->start = 0;
+    }
+    vmc_copy(d->arena + at, v.ptr, v.len);
+    d->built += (uint32_t)v.len;
+}
+
+/* The entry that is built up has all its octets. */
+VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
+{
+    vmc_hpack_entry *e = vmc_hpack_at(d, d->end);
+    e->back = (uint16_t)(d->end - d->last);
+    e->len = (uint16_t)((d->built + VMC_HPACK_ENTRY + 1u) & ~1u);
+    e->size = (uint16_t)(d->field.size - VMC_HPACK_OVERHEAD);
+    e->value_len = (uint16_t)(d->built - d->field.name.len);
+    e->name_len = (uint8_t)d->field.name.len;
+    e->known = d->field.known;
+    e->flags = d->field.flags;
+    d->used += d->field.size;
+    d->last = d->end;
+    d->end += e->len;
+    d->count++;
+}
+
+/* Fills p with an entry of the static or the dynamic table; false if there is none of this index. */
+VMC_FN bool vmc_hpack_get(const vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
+{
+    uint32_t size;
+    if (index - 1u < VMC_HPACK_STATIC) {
+        uint32_t e = vmc_hpack_static[index - 1u];
+        p->name.ptr = (const uint8_t *)vmc_hpack_text + VMC_HPACK_ENTRY_NAME_AT(e);
+        p->name.len = VMC_HPACK_ENTRY_NAME_LEN(e);
+        p->value.ptr = (const uint8_t *)vmc_hpack_text + VMC_HPACK_ENTRY_VALUE_AT(e);
+        p->value.len = VMC_HPACK_ENTRY_VALUE_LEN(e);
+        p->known = VMC_HPACK_ENTRY_KNOWN(e);
+        p->flags = 0;
+        size = VMC_HPACK_ENTRY_NAME_LEN(e) + VMC_HPACK_ENTRY_VALUE_LEN(e);
+    } else {
+        const vmc_hpack_entry *e;
+        uint32_t at = d->last;
+        index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
+        if (index >= d->count)
+            return false;
+        for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
+            at -= e->back;
+        p->name.ptr = (const uint8_t *)(e + 1);
+        p->name.len = e->name_len;
+        p->value.ptr = p->name.ptr + e->name_len;
+        p->value.len = e->value_len;
+        p->known = e->known;
+        p->flags = e->flags;
+        size = e->size;
+    }
+    p->size = size + VMC_HPACK_OVERHEAD;
+    return true;
+}
+
+/* ---- primitives: RFC 7541 section 5 ---- */
+
+/* The parts of a step answer MORE (go on), PIECE (there is one, or what was read is whole) or ERROR. */
+
+/* Takes an octet of an integer. PIECE: it was the last, d->number is the integer. */
+VMC_FN vmc_hpack_result vmc_hpack_int(vmc_hpack_dec *d, uint32_t b, uint32_t mask)
+{
+    if (d->shift == 0) {
+        d->number = b & mask;
+        if (d->number != mask)
+            return VMC_HPACK_PIECE;
+    } else {
+        uint32_t shift = d->shift - 7u;
+        if (shift > VMC_HPACK_INT_SHIFT || (b & 0x7fu) > (VMC_HPACK_MAX_INT - d->number) >> shift)
+            return VMC_HPACK_ERROR;
+        d->number += (b & 0x7fu) << shift;
+        if (b < 0x80u) {
+            d->shift = 0;
+            return VMC_HPACK_PIECE;
+        }
+    }
+    d->shift = (uint8_t)(d->shift + 7u);
+    return VMC_HPACK_MORE;
+}
+
+/* Decodes up to most octets of the input into d->piece. False: EOS. */
+VMC_FN bool vmc_huffman_decode(vmc_hpack_dec *d, vmc_rd *in, size_t most, viamc_bytes *v)
+{
+    const uint8_t *p = in->ptr;
+    uint32_t code = d->code, bits = d->bits, octet = 0;
+    size_t n = 0;
+    while (n < sizeof d->piece) {
+        uint32_t g = 0, len;
+        while (code > vmc_huffman_upper[g]) /* the last is the highest number: never passed */
+            g++;
+        len = vmc_huffman_bits[g];
+        if (len > bits) {
+            if (most == 0)
+                break;
+            most--;
+            octet = *p++;
+            code |= octet << 24 >> bits; /* from bit 25 on some find no place: they come when the symbol is taken */
+            bits += 8u;
+            continue;
+        }
+        if (code >= VMC_HUFFMAN_EOS)
+            return false;
+        d->piece[n++] = vmc_huffman_symbols[(code >> (32u - len)) - vmc_huffman_base[g] & 0xffu];
+        code <<= len;
+        bits -= len;
+        if (bits + len > 32u)
+            code |= octet << (32u - bits);
+    }
+    d->code = code;
+    d->bits = (uint8_t)bits;
+    in->left -= (size_t)(p - in->ptr);
+    d->number -= (uint32_t)(p - in->ptr);
+    in->ptr = p;
+    v->ptr = d->piece;
+    v->len = n;
+    return true;
+}
+
+/* Takes the next octets of a string. PIECE: they are the last. */
+VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_bytes *v)
+{
+    size_t most = vmc_min(in->left, d->number);
+    if (!d->huffman) {
+        *v = vmc_rd_take(in, most);
+        d->number -= (uint32_t)most;
+    } else if (!vmc_huffman_decode(d, in, most, v)) {
+        return VMC_HPACK_ERROR;
+    }
+    if (d->number != 0)
+        return VMC_HPACK_MORE;
+    if (d->bits < 8u && (d->code | 0xffffffffu >> d->bits) == 0xffffffffu) /* padding: the start of EOS */
+        return VMC_HPACK_PIECE;
+    return v->len < sizeof d->piece ? VMC_HPACK_ERROR : VMC_HPACK_MORE;
+}
+
+/* ---- names and values: RFC 9113 8.2.1 ---- */
+
+/* vmc_name of a name that was spelled out. */
+VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
+{
+    uint32_t i;
+    for (i = 0; i < sizeof vmc_hpack_known / sizeof vmc_hpack_known[0]; i++) {
+        uint32_t k = vmc_hpack_known[i];
+        if (VMC_HPACK_KNOWN_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_KNOWN_AT(k), name.ptr, name.len) == 0)
+            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
+    }
+    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
+}
+
+VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
+{
+    return c - '!' <= '~' - '!' && c - 'A' > 'Z' - 'A' && (c != ':' || first);
+}
+
+VMC_FN void vmc_hpack_add_name(vmc_hpack_dec *d, viamc_bytes v)
+{
+    size_t i, n = vmc_min(v.len, sizeof d->name - d->field.name.len);
+    vmc_copy(d->name + d->field.name.len, v.ptr, n);
+    d->field.name.len += n;
+    if (n != v.len)
+        d->field.flags |= VMC_HPACK_NAME_CUT;
+    for (i = 0; i < v.len; i++, d->field.size++)
+        if (!vmc_hpack_is_name(v.ptr[i], d->field.size == VMC_HPACK_OVERHEAD))
+            d->field.flags |= VMC_HPACK_BAD_NAME;
+}
+
+VMC_FN bool vmc_hpack_is_blank(uint32_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+VMC_FN void vmc_hpack_add_value(vmc_hpack_dec *d, viamc_bytes v, bool last)
+{
+    size_t i;
+    bool first = (d->field.flags & VMC_HPACK_FIRST) != 0;
+    for (i = 0; i < v.len; i++) {
+        uint32_t c = v.ptr[i];
+        if (c <= ' ' && (c == '\0' || c == '\n' || c == '\r'
+                         || (vmc_hpack_is_blank(c) && ((first && i == 0) || (last && i == v.len - 1u)))))
+            d->field.flags |= VMC_HPACK_BAD_VALUE;
+    }
+    d->field.size += (uint32_t)v.len;
+    vmc_hpack_build(d, v);
+}
+
+/* ---- fields: RFC 7541 section 6 ---- */
+
+VMC_FN uint8_t vmc_hpack_form(uint32_t b)
+{
+    return b >= 0x80u ? VMC_HPACK_INDEXED : b >= 0x40u ? VMC_HPACK_INSERT : b >= 0x20u ? VMC_HPACK_UPDATE : VMC_HPACK_LITERAL;
+}
+
+/* The name is whole: an entry begins with it. */
+VMC_FN vmc_hpack_result vmc_hpack_start_value(vmc_hpack_dec *d)
+{
+    d->state = VMC_HPACK_AT_VALUE_LEN;
+    d->built = 0;
+    vmc_hpack_build(d, d->field.name);
+    return VMC_HPACK_MORE;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_indexed(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
+{
+    d->updates = 0;
+    if (!vmc_hpack_get(d, index, p))
+        return VMC_HPACK_ERROR;
+    p->flags |= VMC_HPACK_FIRST | VMC_HPACK_LAST;
+    return VMC_HPACK_PIECE;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
+{
+    if (d->updates == 0 || d->number > d->limit)
+        return VMC_HPACK_ERROR;
+    d->updates--;
+    d->max = d->number;
+    vmc_hpack_evict(d, d->max);
+    return VMC_HPACK_MORE;
+}
+
+/* A literal: its name is spelled out, or copied from an entry, which its own insertion may evict. */
+VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
+{
+    vmc_hpack_piece *f = &d->field;
+    d->updates = 0;
+    if (d->number == 0) {
+        d->state = VMC_HPACK_AT_NAME_LEN;
+        f->name.ptr = d->name;
+        f->name.len = 0;
+        f->flags = VMC_HPACK_FIRST;
+        f->size = VMC_HPACK_OVERHEAD;
+        return VMC_HPACK_MORE;
+    }
+    if (!vmc_hpack_get(d, d->number, f))
+        return VMC_HPACK_ERROR;
+    vmc_copy(d->name, f->name.ptr, f->name.len);
+    f->name.ptr = d->name;
+    f->flags = (uint8_t)((f->flags & ~VMC_HPACK_BAD_VALUE) | VMC_HPACK_FIRST);
+    f->size -= (uint32_t)f->value.len;
+    return vmc_hpack_start_value(d);
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
+{
+    vmc_hpack_result r = vmc_hpack_int(d, b, d->form);
+    if (r != VMC_HPACK_PIECE)
+        return r;
+    d->state = VMC_HPACK_AT_FIELD;
+    return d->form == VMC_HPACK_INDEXED ? vmc_hpack_indexed(d, d->number, p) : d->form == VMC_HPACK_UPDATE ? vmc_hpack_update(d)
+                                                                                                           : vmc_hpack_literal(d);
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_on_field(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
+{
+    d->form = vmc_hpack_form(b);
+    d->state = VMC_HPACK_AT_INDEX;
+    return vmc_hpack_on_index(d, b, p);
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
+{
+    vmc_hpack_result r;
+    if (d->shift == 0)
+        d->huffman = b >= 0x80u;
+    r = vmc_hpack_int(d, b, VMC_HPACK_STRING);
+    if (r != VMC_HPACK_PIECE)
+        return r;
+    d->state = (uint8_t)(d->state + (VMC_HPACK_AT_NAME - VMC_HPACK_AT_NAME_LEN));
+    d->code = 0;
+    d->bits = 0;
+    return VMC_HPACK_MORE;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_rd *in)
+{
+    viamc_bytes v;
+    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
+    if (r == VMC_HPACK_ERROR)
+        return r;
+    vmc_hpack_add_name(d, v);
+    if (r == VMC_HPACK_MORE)
+        return r;
+    if (d->field.name.len == 0)
+        d->field.flags |= VMC_HPACK_BAD_NAME;
+    d->field.known = vmc_hpack_classify(d->field.name);
+    return vmc_hpack_start_value(d);
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+{
+    viamc_bytes v;
+    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
+    if (r == VMC_HPACK_ERROR || (r == VMC_HPACK_MORE && v.len == 0))
+        return r;
+    vmc_hpack_add_value(d, v, r == VMC_HPACK_PIECE);
+    *p = d->field;
+    p->value = v;
+    d->field.flags = (uint8_t)(d->field.flags & ~VMC_HPACK_FIRST);
+    if (r == VMC_HPACK_PIECE) {
+        p->flags |= VMC_HPACK_LAST;
+        d->state = VMC_HPACK_AT_FIELD;
+        if (d->form == VMC_HPACK_INSERT)
+            vmc_hpack_insert(d);
+    }
+    return VMC_HPACK_PIECE;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+{
+    switch ((vmc_hpack_state)d->state) {
+    case VMC_HPACK_AT_FIELD: return vmc_hpack_on_field(d, vmc_rd_u8(in), p);
+    case VMC_HPACK_AT_INDEX: return vmc_hpack_on_index(d, vmc_rd_u8(in), p);
+    case VMC_HPACK_AT_NAME_LEN:
+    case VMC_HPACK_AT_VALUE_LEN: return vmc_hpack_on_len(d, vmc_rd_u8(in));
+    case VMC_HPACK_AT_NAME: return vmc_hpack_on_name(d, in);
+    case VMC_HPACK_AT_VALUE: return vmc_hpack_on_value(d, in, p);
+    case VMC_HPACK_AT_ERROR: return VMC_HPACK_ERROR;
+    }
+    return VMC_HPACK_ERROR;
+}
+
+/* A string whose octets are all taken goes on without input: an empty one, or one with symbols left to decode. */
+VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
+{
+    return d->number == 0 && d->state >= VMC_HPACK_AT_NAME;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+{
+    vmc_hpack_result r = VMC_HPACK_MORE;
+    while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d))) /* a step takes an octet at least, or ends a string */
+        r = vmc_hpack_step(d, in, p);
+    if (r == VMC_HPACK_ERROR) {
+        d->state = VMC_HPACK_AT_ERROR;
+        d->number = 0; /* in hand: the answer stays without input too */
+    }
+    return r;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+{
+    if (d->state == VMC_HPACK_AT_FIELD && in->left != 0 && *in->ptr > 0x80u && vmc_hpack_get(d, *in->ptr & VMC_HPACK_INDEXED, p)
+        && *in->ptr != 0xffu) { /* most fields: one octet */
+        d->updates = 0;
+        in->ptr++;
+        in->left--;
+        p->flags |= VMC_HPACK_FIRST | VMC_HPACK_LAST;
+        return VMC_HPACK_PIECE;
+    }
+    return vmc_hpack_run(d, in, p);
+}
+
+VMC_FN void vmc_hpack_dec_begin(vmc_hpack_dec *d)
+{
+    d->updates = VMC_HPACK_UPDATES;
+}
+
+VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d)
+{
+    return d->state == VMC_HPACK_AT_FIELD;
+}
+
+VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_bytes)
+{
+    VIAMC_ASSERT(table_bytes <= VMC_HPACK_MAX_TABLE && (uintptr_t)arena % 2u == 0);
+    VIAMC_MEMSET(d, 0, sizeof *d);
+    d->arena = arena;
+    d->limit = vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
+    d->max = vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
+}
+
+/* ---- encoder ---- */
+
+#if (VMC_HPACK_ENCODER_ENTRIES & (VMC_HPACK_ENCODER_ENTRIES - 1)) != 0 || VMC_HPACK_ENCODER_ENTRIES > 64
+#error "VMC_HPACK_ENCODER_ENTRIES must be a power of two, at most 64"
+#endif
+
+VMC_FN void vmc_hpack_enc_init(vmc_hpack_enc *e)
+{
+    VIAMC_MEMSET(e, 0, sizeof *e);
+    e->max = e->next = VMC_HPACK_ENC_MAX_TABLE;
+}
+
+VMC_FN void vmc_hpack_enc_resize(vmc_hpack_enc *e, uint32_t peer_table_bytes)
+{
+    e->next = (uint16_t)vmc_min32(peer_table_bytes, VMC_HPACK_ENC_MAX_TABLE);
+    e->changed = e->changed || e->next != e->max; /* stays: the peer must hear of a size that it had for a moment */
+}
+
+VMC_FN void vmc_hpack_enc_reset(vmc_hpack_enc *e)
+{
+    e->changed = e->changed || e->count != 0;
+}
+
+/* Writes an integer behind the high bits of its first octet: up to 6 octets. Answers how many. */
+VMC_FN uint32_t vmc_hpack_put_int(uint8_t *to, uint32_t first, uint32_t mask, uint32_t v)
+{
+    uint32_t n = 1;
+    to[0] = (uint8_t)(first | vmc_min32(v, mask));
+    if (v < mask)
+        return n;
+    for (v -= mask; v >= 0x80u; v >>= 7)
+        to[n++] = (uint8_t)(v | 0x80u);
+    to[n++] = (uint8_t)v;
+    return n;
+}
+
+VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w)
+{
+    uint16_t size = e->next;
+    uint8_t *to;
+    if (!e->changed)
+        return true;
+    if (vmc_wr_room(w) < VMC_HPACK_BEGIN_OCTETS)
+        return false;
+    VIAMC_MEMSET(e, 0, sizeof *e);
+    e->max = e->next = size;
+    to = w->ptr + w->len;
+    to[0] = VMC_HPACK_UPDATE + 1u; /* to 0 */
+    w->len += size == 0 ? 1u : 1u + vmc_hpack_put_int(to + 1, VMC_HPACK_UPDATE + 1u, VMC_HPACK_UPDATE, size);
+    return true;
+}
+
+/* Where a key is, or would be. */
+VMC_FN uint32_t vmc_hpack_place(const vmc_hpack_enc *e, uint64_t key)
+{
+    uint32_t i = (uint32_t)key % VMC_HPACK_ENCODER_ENTRIES;
+    while (e->serials[i] != 0 && e->keys[i] != key) /* one place is free: it ends */
+        i = (i + 1u) % VMC_HPACK_ENCODER_ENTRIES;
+    return i;
+}
+
+VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
+{
+    uint32_t serial = e->serials[vmc_hpack_place(e, key)];
+    return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
+}
+
+/* What the field counts in a table. */
+VMC_FN size_t vmc_hpack_field_size(const vmc_hpack_field *f)
+{
+    return f->name.len + f->value[0].len + f->value[1].len + VMC_HPACK_OVERHEAD;
+}
+
+VMC_FN uint8_t vmc_hpack_choose(const vmc_hpack_enc *e, const vmc_hpack_field *f)
+{
+    bool insert = f->key != 0 && e->count + 1u < VMC_HPACK_ENCODER_ENTRIES && vmc_hpack_field_size(f) <= (size_t)e->max - e->used;
+    return insert ? VMC_HPACK_INSERT : VMC_HPACK_LITERAL;
+}
+
+/* Writes a literal from offset skip on. False if some of it found no room. */
+VMC_FN bool vmc_hpack_put_literal(const vmc_hpack_enc *e, const vmc_hpack_field *f, size_t skip, vmc_wr *w)
+{
+    uint8_t head[12], len[6];
+    viamc_bytes parts[5];
+    uint32_t i, n = vmc_hpack_put_int(head, e->form == VMC_HPACK_INSERT ? 0x40u : f->never ? 0x10u : 0u, e->form, f->name_index);
+    if (f->name_index == 0)
+        n += vmc_hpack_put_int(head + n, 0, VMC_HPACK_STRING, (uint32_t)f->name.len);
+    parts[0] = viamc_view(head, n);
+    parts[1] = viamc_view(f->name.ptr, f->name_index == 0 ? f->name.len : 0);
+    parts[2] = viamc_view(len, vmc_hpack_put_int(len, 0, VMC_HPACK_STRING, (uint32_t)(f->value[0].len + f->value[1].len)));
+    parts[3] = f->value[0];
+    parts[4] = f->value[1];
+    for (i = 0; i < 5u; i++) {
+        size_t from = vmc_min(skip, parts[i].len), part = vmc_min(parts[i].len - from, vmc_wr_room(w));
+        skip -= from;
+        if (part != 0)
+            vmc_wr_bytes(w, parts[i].ptr + from, part);
+        if (from + part != parts[i].len)
+            return false;
+    }
+    return true;
+}
+
+VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *at, vmc_wr *w)
+{
+    size_t before = w->len;
+    if (*at == 0) {
+        uint8_t indexed = f->full_index != 0 ? (uint8_t)(0x80u | f->full_index) : vmc_hpack_find(e, f->key);
+        if (indexed != 0) {
+            vmc_wr_cut(w, &indexed, 1);
+            return w->len != before;
+        }
+        e->form = vmc_hpack_choose(e, f);
+    }
+    if (!vmc_hpack_put_literal(e, f, *at, w)) {
+        *at += (uint32_t)(w->len - before);
+        return false;
+    }
+    *at = 0;
+    if (e->form == VMC_HPACK_INSERT) {
+        uint32_t i = vmc_hpack_place(e, f->key);
+        e->keys[i] = f->key;
+        e->serials[i] = ++e->count;
+        e->used = (uint16_t)(e->used + vmc_hpack_field_size(f));
+    }
+    return true;
+}
+
+/* ---- keys ---- */
+
+#define VMC_HPACK_KEY_FACTOR 0x9e3779b97f4a7c15u /* 2^64 divided by the golden ratio, odd */
+
+/* Another key, or another word, gives another result. Twice: the highest octet of a word reaches only the highest of a product. */
+VMC_FN uint64_t vmc_hpack_mix(uint64_t key, uint64_t word)
+{
+    key = (key ^ word) * VMC_HPACK_KEY_FACTOR;
+    return (key << 32 | key >> 32) * VMC_HPACK_KEY_FACTOR;
+}
+
+VMC_FN uint64_t vmc_hpack_key(viamc_bytes v)
+{
+    uint64_t key = v.len, word = 0;
+    const uint8_t *p = v.ptr;
+    size_t left = v.len;
+    if (left < sizeof word) {
+        while (left-- != 0)
+            word = word << 8 | *p++;
+    } else {
+        for (; left > sizeof word; left -= sizeof word, p += sizeof word) {
+            VIAMC_MEMCPY(&word, p, sizeof word);
+            key = vmc_hpack_mix(key, word);
+        }
+        VIAMC_MEMCPY(&word, v.ptr + v.len - sizeof word, sizeof word); /* the last eight, some of them again */
+    }
+    key = vmc_hpack_mix(key, word);
+    return (key ^ key >> 32) | (uint64_t)1 << 63;
+}
+
+#endif
+/* ---- end of src/http2/hpack_impl.h ---- */
+/* ---- src/http2/h2.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* http2/h2: HTTP/2 frames to streams and back, both roles (RFC 9113).
+ * Octets are handed in and events are pulled; octets to send are written into a window that is handed in.
+ * Nothing is queued: what is owed to the peer (acknowledgements, resets, credit) is state, and becomes frames when there is room.
+ * Knows hpack. Knows nothing of gRPC, sockets, TLS and time. */
+#ifndef VIAMC_HTTP2_H2_H
+#define VIAMC_HTTP2_H2_H
+
+
+/* RFC 9113 7: error codes */
+enum {
+    VMC_H2_NO_ERROR = 0,
+    VMC_H2_PROTOCOL_ERROR = 1,
+    VMC_H2_INTERNAL_ERROR = 2,
+    VMC_H2_FLOW_CONTROL_ERROR = 3,
+    VMC_H2_SETTINGS_TIMEOUT = 4,
+    VMC_H2_STREAM_CLOSED = 5,
+    VMC_H2_FRAME_SIZE_ERROR = 6,
+    VMC_H2_REFUSED_STREAM = 7,
+    VMC_H2_CANCEL = 8,
+    VMC_H2_COMPRESSION_ERROR = 9,
+    VMC_H2_CONNECT_ERROR = 10,
+    VMC_H2_ENHANCE_YOUR_CALM = 11,
+    VMC_H2_INADEQUATE_SECURITY = 12,
+    VMC_H2_HTTP_1_1_REQUIRED = 13
+};
+
+#define VMC_H2_NO_SLOT 0xffu         /* an event or frame that belongs to no stream of ours */
+#define VMC_H2_WINDOW_INIT 65535u    /* RFC 9113 6.9.2: both windows before SETTINGS, octets */
+#define VMC_H2_WINDOW_MAX 0x7fffffffu /* RFC 9113 6.9.1 */
+#define VMC_H2_FRAME_MAX 16384u      /* RFC 9113 4.2: payload every peer accepts; we announce no more */
+#define VMC_H2_ID_MAX 0x7fffffffu    /* RFC 9113 5.1.1 */
+#define VMC_H2_FRAME_HEAD 9u         /* RFC 9113 4.1: octets of a frame header */
+
+/* Flags of a stream. A slot with id 0 is free. */
+#define VMC_H2_LOCAL_END 0x01u  /* we sent END_STREAM */
+#define VMC_H2_REMOTE_END 0x02u /* the peer sent END_STREAM, or reset the stream */
+#define VMC_H2_RESET_DUE 0x04u  /* RST_STREAM is to be sent, then the slot is free; what comes meanwhile is dropped */
+#define VMC_H2_GOT_FINAL 0x08u  /* the peer's final header block came: DATA is legal, the next block is trailers */
+#define VMC_H2_EARLY 0x10u      /* server: opened before the peer acknowledged our SETTINGS, so it may send 65,535 octets */
+#define VMC_H2_CREDIT_DUE 0x20u /* WINDOW_UPDATE is to be sent */
+
+typedef struct vmc_h2_stream {
+    uint32_t id;
+    int32_t send_window; /* octets that we may send; negative after a SETTINGS that lowered it (RFC 9113 6.9.2) */
+    int32_t credit;      /* octets that the peer may still send */
+    uint32_t owed;       /* octets that have room here and are not yet credited */
+    uint32_t code;       /* with RESET_DUE */
+    uint8_t flags;
+    uint8_t informational; /* 1xx blocks so far */
+} vmc_h2_stream;
+
+typedef enum vmc_h2_event_kind {
+    VMC_H2_MORE,         /* input is used up */
+    VMC_H2_OPENED,       /* server: a request's header block begins on `slot` */
+    VMC_H2_FIELD,        /* a piece of a field of `slot`: piece */
+    VMC_H2_BLOCK_END,    /* header block of `slot` complete and well-formed: status (0: trailers, or a request), end */
+    VMC_H2_DATA,         /* octets of `slot`: data; end */
+    VMC_H2_RESET,        /* the peer reset `slot` with code */
+    VMC_H2_STREAM_ERROR, /* the peer broke a rule on `slot`, which is being reset with code */
+    VMC_H2_GOAWAY,       /* the peer opens no more: code; streams above `last` were not processed */
+    VMC_H2_FAILED,       /* the connection is broken: h->error; GOAWAY is to be sent, then close */
+    VMC_H2_GO            /* internal: go on parsing */
+} vmc_h2_event_kind;
+
+typedef struct vmc_h2_event {
+    uint8_t slot;
+    bool end;        /* with it the peer ended the stream */
+    uint16_t status; /* :status of a response's final header block */
+    uint32_t code;
+    uint32_t last;
+    viamc_bytes data;       /* view into the input */
+    vmc_hpack_piece piece;
+} vmc_h2_event;
+
+typedef struct vmc_h2_config {
+    bool server;
+    vmc_h2_stream *streams; /* kept: count slots */
+    uint8_t count;
+    uint8_t max_streams;    /* server: SETTINGS_MAX_CONCURRENT_STREAMS */
+    uint8_t *table;         /* kept: table_bytes octets for the decoder */
+    uint32_t table_bytes;   /* SETTINGS_HEADER_TABLE_SIZE */
+    uint32_t window;        /* SETTINGS_INITIAL_WINDOW_SIZE */
+    uint32_t header_list;   /* SETTINGS_MAX_HEADER_LIST_SIZE */
+    uint32_t credit_limit;  /* most octets that the peer may have on its way over all streams, 0: any (design.md 2, invariant 2) */
+} vmc_h2_config;
+
+typedef enum vmc_h2_state {
+    VMC_H2_AT_PREFACE, /* server: 24 octets of the client's preface */
+    VMC_H2_AT_HEAD,    /* 9 octets of a frame header */
+    VMC_H2_AT_PADDING, /* the octet that gives the padding's length */
+    VMC_H2_AT_WEIGHT,  /* 5 octets of priority in HEADERS */
+    VMC_H2_AT_DATA,    /* payload of DATA */
+    VMC_H2_AT_BLOCK,   /* header block fragment */
+    VMC_H2_AT_SMALL,   /* fixed octets of the other frames, collected in small[] */
+    VMC_H2_AT_SKIP,    /* octets without meaning: padding, unknown frames, debug text */
+    VMC_H2_AT_END      /* failed: all input is dropped */
+} vmc_h2_state;
+
+/* Header block being received: one at a time on a connection. */
+typedef struct vmc_h2_block {
+    uint32_t octets;        /* encoded, so far */
+    uint32_t list;          /* decoded, as RFC 9113 10.5.1 counts */
+    uint16_t fields;
+    uint16_t status;
+    uint8_t continuations;
+    uint8_t digits;         /* of :status */
+    uint8_t pseudo;         /* bits of the pseudo fields seen */
+    bool regular;           /* a regular field was seen: no pseudo field may follow */
+    bool malformed;         /* RFC 9113 8.1.1: the stream will be reset when the block ends */
+    bool too_large;         /* above what we announced */
+    bool end_stream;        /* flag of its HEADERS frame */
+    bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
+} vmc_h2_block;
+
+typedef struct vmc_h2 {
+    vmc_h2_stream *streams;
+    vmc_hpack_dec decoder;
+    vmc_hpack_enc encoder;
+    viamc_error error;
+    /* windows and limits */
+    uint32_t window;       /* ours, per stream */
+    uint32_t header_list;
+    uint32_t table_bytes;
+    uint32_t credit_limit;
+    uint32_t zombies;      /* credit of streams reset since the last PING was sent */
+    uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
+    int32_t credit;        /* octets the peer may still send on the connection */
+    int32_t send_window;   /* octets we may send on the connection */
+    int32_t peer_window;   /* what a new stream of ours may send */
+    uint32_t peer_streams; /* how many streams the peer permits */
+    uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
+    uint32_t goaway_last;  /* streams above were not processed */
+    uint32_t goaway_code;  /* ours */
+    uint32_t noise;        /* frames since the last one that moved something */
+    /* frame being received */
+    uint32_t left;         /* octets of its payload to come */
+    uint32_t id;
+    uint32_t block_id;     /* stream of the header block being received */
+    uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
+    uint32_t refused_last; /* server: last of them */
+    uint8_t type;
+    uint8_t flags;
+    uint8_t padding;
+    uint8_t slot;
+    uint8_t state;         /* vmc_h2_state */
+    uint8_t small_len;
+    uint8_t small[VMC_H2_FRAME_HEAD];
+    /* frame being written */
+    uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
+    uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
+    bool out_first;        /* its HEADERS frame is still to come */
+    bool out_end;          /* its HEADERS frame carries END_STREAM */
+    uint16_t out_at;       /* position of the open frame's header in the window */
+    /* owed to the peer */
+    uint8_t pings_due;
+    uint8_t settings_due;
+    uint8_t ping[VMC_H2_MAX_PINGS][8];
+    vmc_h2_block block;
+    uint8_t count;
+    uint8_t max_streams;
+    uint8_t empty;         /* DATA frames without octets in a row */
+    bool server;
+    bool started;          /* preface and SETTINGS were sent */
+    bool got_settings;     /* the peer's first SETTINGS came */
+    bool acked;            /* the peer acknowledged ours */
+    bool goaway_got;
+    bool goaway_due;
+    bool goaway_sent;
+    bool chores;           /* a stream has RESET_DUE or CREDIT_DUE */
+    bool ping_due;         /* server: the peer is asked for a sign of life */
+} vmc_h2;
+
+#endif
+/* ---- end of src/http2/h2.h ---- */
+/* ---- src/http2/h2_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* http2/h2: the parser is one state function per vmc_h2_state, the frame types are one function each;
+ * writing comes last. Section numbers are RFC 9113's. */
+#ifndef VIAMC_HTTP2_H2_IMPL_H
+#define VIAMC_HTTP2_H2_IMPL_H
+
+
+/* 6: frame types */
+enum {
+    VMC_H2_F_DATA = 0,
+    VMC_H2_F_HEADERS = 1,
+    VMC_H2_F_PRIORITY = 2,
+    VMC_H2_F_RST_STREAM = 3,
+    VMC_H2_F_SETTINGS = 4,
+    VMC_H2_F_PUSH_PROMISE = 5,
+    VMC_H2_F_PING = 6,
+    VMC_H2_F_GOAWAY = 7,
+    VMC_H2_F_WINDOW_UPDATE = 8,
+    VMC_H2_F_CONTINUATION = 9
+};
+
+/* 6: frame flags */
+#define VMC_H2_END_STREAM 0x01u
+#define VMC_H2_ACK 0x01u
+#define VMC_H2_END_HEADERS 0x04u
+#define VMC_H2_PADDED 0x08u
+#define VMC_H2_PRIORITY 0x20u
+
+/* 6.5.2: settings */
+#define VMC_H2_HEADER_TABLE_SIZE 1u
+#define VMC_H2_ENABLE_PUSH 2u
+#define VMC_H2_MAX_CONCURRENT_STREAMS 3u
+#define VMC_H2_INITIAL_WINDOW_SIZE 4u
+#define VMC_H2_MAX_FRAME_SIZE 5u
+#define VMC_H2_MAX_HEADER_LIST_SIZE 6u
+
+/* Bits of vmc_h2_block.pseudo (8.3). */
+#define VMC_H2_P_STATUS 0x01u
+#define VMC_H2_P_METHOD 0x02u
+#define VMC_H2_P_SCHEME 0x04u
+#define VMC_H2_P_PATH 0x08u
+#define VMC_H2_P_AUTHORITY 0x10u
+
+static const char vmc_h2_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"; /* 3.4 */
+#define VMC_H2_PREFACE_LEN 24u
+
+VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
+{
+    VIAMC_MEMSET(h, 0, sizeof *h);
+    VIAMC_MEMSET(cfg->streams, 0, cfg->count * sizeof cfg->streams[0]);
+    h->streams = cfg->streams;
+    h->count = cfg->count;
+    h->server = cfg->server;
+    h->max_streams = cfg->max_streams;
+    h->window = cfg->window;
+    h->header_list = cfg->header_list;
+    h->table_bytes = cfg->table_bytes;
+    h->credit_limit = cfg->credit_limit;
+    h->credit = (int32_t)VMC_H2_WINDOW_INIT;
+    h->send_window = (int32_t)VMC_H2_WINDOW_INIT;
+    h->peer_window = (int32_t)VMC_H2_WINDOW_INIT;
+    h->peer_streams = VMC_H2_WINDOW_MAX; /* 6.5.2: no limit until the peer names one */
+    h->next_id = 1;
+    h->goaway_last = VMC_H2_ID_MAX;
+    h->out_slot = VMC_H2_NO_SLOT;
+    h->state = cfg->server ? VMC_H2_AT_PREFACE : VMC_H2_AT_HEAD;
+    vmc_error_clear(&h->error);
+    vmc_hpack_dec_init(&h->decoder, cfg->table, cfg->table_bytes);
+    vmc_hpack_enc_init(&h->encoder);
+}
+
+/* ---- errors ---- */
+
+/* 5.4.1: the connection cannot go on; GOAWAY tells the peer why. */
+VMC_FN vmc_h2_event_kind vmc_h2_fail(vmc_h2 *h, uint32_t code, const char *what)
+{
+    if (h->error.code == VIAMC_OK) {
+        h->goaway_code = code;
+        h->goaway_due = true;
+    }
+    (void)vmc_fail(&h->error, VIAMC_ERR_H2, code, "HTTP/2", what);
+    h->state = VMC_H2_AT_END;
+    return VMC_H2_FAILED;
+}
+
+/* Marks a stream for RST_STREAM; the slot is free when that is sent. */
+VMC_FN void vmc_h2_reset(vmc_h2 *h, uint8_t slot, uint32_t code)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    if (s->id == 0 || (s->flags & VMC_H2_RESET_DUE) != 0)
+        return;
+    s->flags |= VMC_H2_RESET_DUE;
+    s->code = code;
+    h->chores = true;
+}
+
+/* 5.4.2: the stream cannot go on, the connection can. */
+VMC_FN vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint8_t slot, uint32_t code)
+{
+    ev->slot = slot;
+    ev->code = code;
+    vmc_h2_reset(h, slot, code);
+    return VMC_H2_STREAM_ERROR;
+}
+
+/* A frame that moves nothing: bounded, so that a flood ends (10.5). */
+VMC_FN vmc_h2_event_kind vmc_h2_noise(vmc_h2 *h)
+{
+    if (++h->noise > VMC_H2_MAX_NOISE)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of frames that do nothing"));
+    return VMC_H2_GO;
+}
+
+/* ---- streams ---- */
+
+VMC_FN bool vmc_h2_is_free(const vmc_h2 *h, uint8_t slot)
+{
+    return h->streams[slot].id == 0;
+}
+
+/* A stream that still takes part: not free and not about to be reset. */
+VMC_FN bool vmc_h2_is_live(const vmc_h2 *h, uint8_t slot)
+{
+    return slot != VMC_H2_NO_SLOT && h->streams[slot].id != 0 && (h->streams[slot].flags & VMC_H2_RESET_DUE) == 0;
+}
+
+VMC_FN uint8_t vmc_h2_find(const vmc_h2 *h, uint32_t id)
+{
+    uint8_t i;
+    for (i = 0; i < h->count; i++)
+        if (h->streams[i].id == id)
+            return i;
+    return VMC_H2_NO_SLOT;
+}
+
+VMC_FN uint8_t vmc_h2_free_slot(const vmc_h2 *h)
+{
+    return vmc_h2_find(h, 0);
+}
+
+VMC_FN uint32_t vmc_h2_open_streams(const vmc_h2 *h)
+{
+    uint32_t n = 0;
+    uint8_t i;
+    for (i = 0; i < h->count; i++)
+        n += h->streams[i].id != 0;
+    return n;
+}
+
+/* Octets that the peer may have on its way to us, resets not yet confirmed included. */
+VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
+{
+    uint32_t n = h->zombies + h->zombies_ping;
+    uint8_t i;
+    for (i = 0; i < h->count; i++)
+        if (h->streams[i].id != 0 && h->streams[i].credit > 0)
+            n += (uint32_t)h->streams[i].credit;
+    return n;
+}
+
+/* True if one more stream may be opened while `spare` of those that the peer permits stay unused;
+ * a peer that permits so few still leaves one. */
+VMC_FN bool vmc_h2_may_open(const vmc_h2 *h, uint32_t spare)
+{
+    uint32_t limit = h->peer_streams > spare ? h->peer_streams - spare : vmc_min32(h->peer_streams, 1);
+    if (h->goaway_got || h->error.code != VIAMC_OK || h->next_id > VMC_H2_ID_MAX || vmc_h2_open_streams(h) >= limit)
+        return false;
+    return h->credit_limit == 0 || vmc_h2_outstanding(h) + h->window <= h->credit_limit;
+}
+
+/* Client: gives slot the next id. Only when vmc_h2_may_open, just before its header block. */
+VMC_FN void vmc_h2_open(vmc_h2 *h, uint8_t slot)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    VIAMC_MEMSET(s, 0, sizeof *s);
+    s->id = h->next_id;
+    s->send_window = h->peer_window;
+    s->credit = (int32_t)h->window;
+    h->next_id += 2;
+}
+
+/* Server: the request that is just being received gets another slot, which is free. */
+VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
+{
+    vmc_h2_stream s = h->streams[slot];
+    h->streams[slot].id = 0;
+    h->streams[slot].flags = 0;
+    h->streams[to] = s;
+    h->slot = to;
+}
+
+VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    if (h->credit_limit != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
+        h->zombies += (uint32_t)s->credit; /* may still arrive: counts until a later PING is answered */
+    s->id = 0;
+    s->flags = 0;
+}
+
+/* The owner of the slot is done with it: a stream that both sides ended is free at once, another one is reset. */
+VMC_FN void vmc_h2_release(vmc_h2 *h, uint8_t slot, uint32_t code)
+{
+    const uint8_t ends = VMC_H2_LOCAL_END | VMC_H2_REMOTE_END;
+    if (h->streams[slot].id == 0)
+        return;
+    if ((h->streams[slot].flags & ends) == ends)
+        vmc_h2_free(h, slot);
+    else
+        vmc_h2_reset(h, slot, code);
+}
+
+/* Says how many octets of `slot` have room here. What the peer may send less than that is owed to it;
+ * WINDOW_UPDATE goes out when half a window is owed, or `at_once`. */
+VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, bool at_once)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    int32_t owed = (int32_t)vmc_min32(room, VMC_H2_WINDOW_MAX / 2u) - s->credit; /* credit is at least -(2^31-1) / 2 here */
+    if (!vmc_h2_is_live(h, slot) || (s->flags & VMC_H2_REMOTE_END) != 0)
+        return;
+    s->owed = owed > 0 ? (uint32_t)owed : 0;
+    if (s->owed != 0 && (at_once || s->owed >= h->window / 2u)) {
+        s->flags |= VMC_H2_CREDIT_DUE;
+        h->chores = true;
+    }
+}
+
+/* ---- receiving: frame headers ---- */
+
+/* Collects n octets in small[]; true when they are complete. */
+VMC_FN bool vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint8_t n)
+{
+    viamc_bytes v = vmc_rd_take(in, vmc_min(in->left, (size_t)(n - h->small_len)));
+    vmc_copy(h->small + h->small_len, v.ptr, v.len);
+    h->small_len = (uint8_t)(h->small_len + v.len);
+    return h->small_len == n;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
+{
+    while (in->left != 0 && h->small_len < VMC_H2_PREFACE_LEN)
+        if (vmc_rd_u8(in) != (uint8_t)vmc_h2_preface[h->small_len++])
+            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("peer does not speak HTTP/2"));
+    if (h->small_len < VMC_H2_PREFACE_LEN)
+        return VMC_H2_MORE;
+    h->small_len = 0;
+    h->state = VMC_H2_AT_HEAD;
+    return VMC_H2_GO;
+}
+
+/* The payload's first state: padding length, priority, then the payload itself. */
+VMC_FN vmc_h2_event_kind vmc_h2_enter(vmc_h2 *h, vmc_h2_state payload)
+{
+    h->small_len = 0;
+    h->padding = 0;
+    if (payload != VMC_H2_AT_SMALL && payload != VMC_H2_AT_SKIP && (h->flags & VMC_H2_PADDED) != 0)
+        h->state = VMC_H2_AT_PADDING;
+    else if (payload == VMC_H2_AT_BLOCK && (h->flags & VMC_H2_PRIORITY) != 0)
+        h->state = VMC_H2_AT_WEIGHT;
+    else
+        h->state = (uint8_t)payload;
+    return VMC_H2_GO;
+}
+
+/* True if the frame's stream was never opened: an id of the future, or of the other side. */
+VMC_FN bool vmc_h2_is_idle(const vmc_h2 *h)
+{
+    return h->id % 2u == 0 || h->id >= h->next_id;
+}
+
+/* 6.1, 6.9: every octet of the frame counts in both windows, padding included. */
+VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
+{
+    vmc_h2_stream *s;
+    if (h->id == 0 || vmc_h2_is_idle(h))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("DATA on an idle stream"));
+    if ((int32_t)h->left > h->credit)
+        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the connection's window"));
+    h->credit -= (int32_t)h->left;
+    h->empty = h->left == 0 && (h->flags & VMC_H2_END_STREAM) == 0 ? (uint8_t)(h->empty + 1u) : 0;
+    if (h->empty > VMC_H2_MAX_EMPTY)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA"));
+    (void)vmc_h2_enter(h, VMC_H2_AT_DATA);
+    if (!vmc_h2_is_live(h, h->slot)) {
+        h->slot = VMC_H2_NO_SLOT;
+        return vmc_h2_noise(h);
+    }
+    s = &h->streams[h->slot];
+    if ((int32_t)h->left > s->credit)
+        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the stream's window"));
+    s->credit -= (int32_t)h->left;
+    if ((s->flags & VMC_H2_REMOTE_END) != 0)
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_STREAM_CLOSED);
+    if ((s->flags & VMC_H2_GOT_FINAL) == 0)
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_PROTOCOL_ERROR);
+    return VMC_H2_GO;
+}
+
+VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
+{
+    VIAMC_MEMSET(&h->block, 0, sizeof h->block);
+    h->block.open = true;
+    h->block_id = h->id;
+    h->block.end_stream = (h->flags & VMC_H2_END_STREAM) != 0;
+    h->block.octets = h->left;
+    vmc_hpack_dec_begin(&h->decoder);
+}
+
+/* Server: one stream more than we permit. Ids in a row, so that any number of refusals is two numbers. */
+VMC_FN vmc_h2_event_kind vmc_h2_refuse(vmc_h2 *h)
+{
+    if (h->refused != 0 && h->id != h->refused_last + 2u)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of streams"));
+    if (h->refused == 0)
+        h->refused = h->id;
+    h->refused_last = h->id;
+    h->slot = VMC_H2_NO_SLOT; /* its block is decoded and dropped */
+    return vmc_h2_noise(h);
+}
+
+/* Server: a new id opens a stream (5.1.1), or is refused (5.1.2). */
+VMC_FN vmc_h2_event_kind vmc_h2_accept(vmc_h2 *h, vmc_h2_event *ev)
+{
+    vmc_h2_stream *s;
+    h->next_id = h->id + 2u;
+    h->slot = vmc_h2_free_slot(h);
+    if (h->slot == VMC_H2_NO_SLOT || h->refused != 0 || h->goaway_sent)
+        return vmc_h2_refuse(h);
+    s = &h->streams[h->slot];
+    VIAMC_MEMSET(s, 0, sizeof *s);
+    s->id = h->id;
+    s->send_window = h->peer_window;
+    s->credit = (int32_t)(h->acked ? h->window : VMC_H2_WINDOW_INIT);
+    s->flags = h->acked ? 0 : VMC_H2_EARLY;
+    ev->slot = h->slot;
+    return VMC_H2_OPENED;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_begin_headers(vmc_h2 *h, vmc_h2_event *ev)
+{
+    if (h->id % 2u == 0 || (!h->server && vmc_h2_is_idle(h)))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("HEADERS on an idle stream"));
+    vmc_h2_block_begin(h);
+    (void)vmc_h2_enter(h, VMC_H2_AT_BLOCK);
+    if (h->server && h->id >= h->next_id)
+        return vmc_h2_accept(h, ev);
+    if (!vmc_h2_is_live(h, h->slot)) {
+        h->slot = VMC_H2_NO_SLOT;
+        return vmc_h2_noise(h);
+    }
+    if ((h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0)
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_STREAM_CLOSED);
+    return VMC_H2_GO;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_begin_continuation(vmc_h2 *h)
+{
+    vmc_h2_block *b = &h->block;
+    b->octets += h->left;
+    if (++b->continuations > VMC_H2_MAX_CONTINUATIONS || b->octets > VMC_H2_MAX_BLOCK_BYTES)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("header block without end"));
+    h->flags &= VMC_H2_END_HEADERS; /* 6.10 defines no other flag */
+    return vmc_h2_enter(h, VMC_H2_AT_BLOCK);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_begin_settings(vmc_h2 *h)
+{
+    bool ack = (h->flags & VMC_H2_ACK) != 0;
+    if (h->id != 0)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS on a stream"));
+    if (h->left % 6u != 0 || (ack && h->left != 0))
+        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("SETTINGS of a wrong length"));
+    if (h->left / 6u > VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of SETTINGS"));
+    if (!ack) {
+        h->got_settings = true;
+        h->settings_due++;
+    }
+    return vmc_h2_enter(h, VMC_H2_AT_SMALL);
+}
+
+/* The frames with a few fixed octets: which length, and may they be on a stream? */
+VMC_FN vmc_h2_event_kind vmc_h2_begin_fixed(vmc_h2 *h, uint32_t len, bool exact, bool on_connection, bool on_stream)
+{
+    if (h->id == 0 ? !on_connection : !on_stream)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on a wrong stream"));
+    if (exact ? h->left != len : h->left < len)
+        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame of a wrong length"));
+    if (h->id != 0 && h->type != VMC_H2_F_PRIORITY && vmc_h2_is_idle(h))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on an idle stream"));
+    return vmc_h2_enter(h, VMC_H2_AT_SMALL);
+}
+
+/* 5.3.2: priority is ignored; only its length can be wrong, and that is the stream's error. */
+VMC_FN vmc_h2_event_kind vmc_h2_begin_priority(vmc_h2 *h, vmc_h2_event *ev)
+{
+    if (h->id == 0)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PRIORITY on stream 0"));
+    (void)vmc_h2_enter(h, VMC_H2_AT_SKIP);
+    if (h->left != 5u && vmc_h2_is_live(h, h->slot))
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_FRAME_SIZE_ERROR);
+    return vmc_h2_noise(h);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
+{
+    h->slot = h->id == 0 ? (uint8_t)VMC_H2_NO_SLOT : vmc_h2_find(h, h->id);
+    switch (h->type) {
+    case VMC_H2_F_DATA: return vmc_h2_begin_data(h, ev);
+    case VMC_H2_F_HEADERS: return vmc_h2_begin_headers(h, ev);
+    case VMC_H2_F_PRIORITY: return vmc_h2_begin_priority(h, ev);
+    case VMC_H2_F_RST_STREAM: return vmc_h2_begin_fixed(h, 4, true, false, true);
+    case VMC_H2_F_SETTINGS: return vmc_h2_begin_settings(h);
+    case VMC_H2_F_PUSH_PROMISE: return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PUSH_PROMISE although push is off"));
+    case VMC_H2_F_PING: return vmc_h2_begin_fixed(h, 8, true, true, false);
+    case VMC_H2_F_GOAWAY: return vmc_h2_begin_fixed(h, 8, false, true, false);
+    case VMC_H2_F_WINDOW_UPDATE: return vmc_h2_begin_fixed(h, 4, true, true, true);
+    case VMC_H2_F_CONTINUATION: return vmc_h2_begin_continuation(h);
+    default: break;
+    }
+    (void)vmc_h2_enter(h, VMC_H2_AT_SKIP); /* 5.5: unknown types are ignored */
+    return vmc_h2_noise(h);
+}
+
+/* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
+VMC_FN vmc_h2_event_kind vmc_h2_on_head(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    if (!vmc_h2_collect(h, in, VMC_H2_FRAME_HEAD))
+        return VMC_H2_MORE;
+    h->left = vmc_be24(h->small);
+    h->type = h->small[3];
+    h->flags = h->small[4];
+    h->id = vmc_be32(h->small + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
+    if (!h->got_settings && (h->type != VMC_H2_F_SETTINGS || (h->flags & VMC_H2_ACK) != 0))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("peer does not speak HTTP/2: its first frame is not SETTINGS"));
+    if (h->left > VMC_H2_FRAME_MAX)
+        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame larger than announced"));
+    if (h->block.open != (h->type == VMC_H2_F_CONTINUATION) || (h->block.open && h->id != h->block_id))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("CONTINUATION out of place"));
+    return vmc_h2_begin_frame(h, ev);
+}
+
+/* 6.1: the pad length octet; padding may not be longer than what is left. */
+VMC_FN vmc_h2_event_kind vmc_h2_on_padding(vmc_h2 *h, vmc_rd *in)
+{
+    uint8_t n;
+    if (h->left == 0)
+        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("padded frame without octets"));
+    if (in->left == 0)
+        return VMC_H2_MORE;
+    n = vmc_rd_u8(in);
+    h->left--;
+    if (n > h->left)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("padding longer than the frame"));
+    h->padding = n;
+    if (h->type == VMC_H2_F_DATA)
+        h->state = VMC_H2_AT_DATA;
+    else
+        h->state = (h->flags & VMC_H2_PRIORITY) != 0 ? VMC_H2_AT_WEIGHT : VMC_H2_AT_BLOCK;
+    return VMC_H2_GO;
+}
+
+/* 5.3.2: the five octets of a stream's priority; ignored. */
+VMC_FN vmc_h2_event_kind vmc_h2_on_weight(vmc_h2 *h, vmc_rd *in)
+{
+    if (h->left < h->padding + 5u)
+        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("HEADERS shorter than its priority"));
+    if (!vmc_h2_collect(h, in, 5))
+        return VMC_H2_MORE;
+    h->left -= 5u;
+    h->state = VMC_H2_AT_BLOCK;
+    return VMC_H2_GO;
+}
+
+/* ---- receiving: DATA ---- */
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    uint32_t body = h->left - h->padding;
+    bool last;
+    if (body != 0 && in->left == 0)
+        return VMC_H2_MORE;
+    ev->data = vmc_rd_take(in, vmc_min(in->left, body));
+    h->left -= (uint32_t)ev->data.len;
+    last = h->left == h->padding;
+    if (last)
+        h->state = VMC_H2_AT_SKIP;
+    if (!vmc_h2_is_live(h, h->slot)) /* ended meanwhile: dropped */
+        return VMC_H2_GO;
+    if (ev->data.len != 0)
+        h->noise = 0;
+    ev->slot = h->slot;
+    ev->end = last && (h->flags & VMC_H2_END_STREAM) != 0;
+    if (ev->end)
+        h->streams[h->slot].flags |= VMC_H2_REMOTE_END;
+    return ev->data.len != 0 || ev->end ? VMC_H2_DATA : VMC_H2_GO;
+}
+
+/* ---- receiving: header blocks ---- */
+
+/* 8.3: which pseudo field this is, 0 for one that has no business here. */
+VMC_FN uint8_t vmc_h2_pseudo(const vmc_h2 *h, uint8_t known)
+{
+    if (!h->server)
+        return known == VMC_NAME_STATUS ? VMC_H2_P_STATUS : 0;
+    switch (known) {
+    case VMC_NAME_METHOD: return VMC_H2_P_METHOD;
+    case VMC_NAME_SCHEME: return VMC_H2_P_SCHEME;
+    case VMC_NAME_PATH: return VMC_H2_P_PATH;
+    case VMC_NAME_AUTHORITY: return VMC_H2_P_AUTHORITY;
+    default: return 0;
+    }
+}
+
+/* 8.2, 8.3: rules that hold for a field's name and its place in the block. */
+VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p, bool trailers)
+{
+    vmc_h2_block *b = &h->block;
+    bool is_pseudo = p->name.len != 0 && p->name.ptr[0] == ':';
+    if (is_pseudo) {
+        uint8_t bit = vmc_h2_pseudo(h, p->known);
+        if (bit == 0 || trailers || b->regular || (b->pseudo & bit) != 0)
+            b->malformed = true;
+        b->pseudo |= bit;
+    } else {
+        b->regular = true;
+        if (p->known == VMC_NAME_CONNECTION)
+            b->malformed = true;
+    }
+    b->fields++;
+}
+
+/* :status is three digits (8.3.2), wherever its pieces are cut. */
+VMC_FN void vmc_h2_take_status(vmc_h2_block *b, viamc_bytes v)
+{
+    size_t i;
+    for (i = 0; i < v.len; i++) {
+        if (b->digits == 3u || v.ptr[i] < '0' || v.ptr[i] > '9') {
+            b->malformed = true;
+            return;
+        }
+        b->status = (uint16_t)(b->status * 10u + (uint32_t)(v.ptr[i] - '0'));
+        b->digits++;
+    }
+}
+
+/* Books one piece of a field; true if it is to be handed up. */
+VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
+{
+    vmc_h2_block *b = &h->block;
+    bool live = vmc_h2_is_live(h, h->slot);
+    if ((p->flags & VMC_HPACK_FIRST) != 0)
+        vmc_h2_check_name(h, p, live && (h->streams[h->slot].flags & VMC_H2_GOT_FINAL) != 0);
+    if (p->known == VMC_NAME_STATUS)
+        vmc_h2_take_status(b, p->value);
+    if ((p->flags & VMC_HPACK_LAST) != 0) {
+        b->list += p->size;
+        if (b->list > h->header_list)
+            b->too_large = true;
+        if ((p->flags & (VMC_HPACK_BAD_NAME | VMC_HPACK_BAD_VALUE)) != 0)
+            b->malformed = true;
+    }
+    return live && !b->malformed && !b->too_large && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
+}
+
+/* Final header block of a response: 1xx are skipped, 101 has no meaning in HTTP/2 (8.6). */
+VMC_FN bool vmc_h2_response_ok(vmc_h2 *h, vmc_h2_stream *s)
+{
+    vmc_h2_block *b = &h->block;
+    if (b->digits != 3u || b->status < 100u || b->status == 101u)
+        return false;
+    if (b->status >= 200u) {
+        s->flags |= VMC_H2_GOT_FINAL;
+        return true;
+    }
+    return !b->end_stream && ++s->informational <= VMC_H2_MAX_INFORMATIONAL;
+}
+
+/* First header block of a request. */
+VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
+{
+    const uint8_t needed = VMC_H2_P_METHOD | VMC_H2_P_SCHEME | VMC_H2_P_PATH;
+    s->flags |= VMC_H2_GOT_FINAL;
+    return (h->block.pseudo & needed) == needed;
+}
+
+/* The whole block is there: is it what may come now on this stream? */
+VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
+{
+    vmc_h2_block *b = &h->block;
+    vmc_h2_stream *s;
+    bool ok;
+    b->open = false;
+    h->state = VMC_H2_AT_SKIP; /* padding */
+    if (!vmc_hpack_dec_end(&h->decoder))
+        return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block ends inside a field"));
+    if (!vmc_h2_is_live(h, h->slot))
+        return VMC_H2_GO;
+    s = &h->streams[h->slot];
+    if (b->too_large)
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_ENHANCE_YOUR_CALM);
+    if ((s->flags & VMC_H2_GOT_FINAL) != 0)
+        ok = b->end_stream; /* trailers end the stream (8.1) */
+    else
+        ok = h->server ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
+    if (!ok || b->malformed)
+        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_PROTOCOL_ERROR);
+    if (b->status != 0 && b->status < 200u)
+        return vmc_h2_noise(h);
+    h->noise = 0;
+    if (b->end_stream)
+        s->flags |= VMC_H2_REMOTE_END;
+    ev->slot = h->slot;
+    ev->end = b->end_stream;
+    ev->status = b->status;
+    return VMC_H2_BLOCK_END;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    vmc_rd part;
+    vmc_hpack_result r;
+    uint32_t body = h->left - h->padding;
+    part.ptr = in->ptr;
+    part.left = vmc_min(in->left, body);
+    part.short_ = false;
+    r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
+    {
+        size_t used = vmc_min(in->left, body) - part.left;
+        (void)vmc_rd_take(in, used);
+        h->left -= (uint32_t)used;
+    }
+    if (r == VMC_HPACK_ERROR)
+        return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block cannot be decoded"));
+    if (r == VMC_HPACK_PIECE) {
+        bool up = vmc_h2_take_piece(h, &ev->piece);
+        if (h->block.list > VMC_H2_MAX_LIST_BYTES || h->block.fields > VMC_H2_MAX_FIELDS)
+            return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("header list without end"));
+        ev->slot = h->slot;
+        return up ? VMC_H2_FIELD : VMC_H2_GO;
+    }
+    if (h->left != h->padding)
+        return VMC_H2_MORE;
+    if ((h->flags & VMC_H2_END_HEADERS) != 0)
+        return vmc_h2_end_block(h, ev);
+    h->state = VMC_H2_AT_SKIP; /* padding, then CONTINUATION */
+    return VMC_H2_GO;
+}
+
+/* ---- receiving: the small frames ---- */
+
+/* 6.9.2: a new initial window moves the window of every open stream. */
+VMC_FN vmc_h2_event_kind vmc_h2_set_peer_window(vmc_h2 *h, uint32_t value)
+{
+    int32_t delta;
+    uint8_t i;
+    if (value > VMC_H2_WINDOW_MAX)
+        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("SETTINGS with a window above 2^31-1"));
+    delta = (int32_t)value - h->peer_window;
+    h->peer_window = (int32_t)value;
+    for (i = 0; i < h->count; i++) {
+        vmc_h2_stream *s = &h->streams[i];
+        if (s->id != 0 && delta > 0 && s->send_window > (int32_t)VMC_H2_WINDOW_MAX - delta)
+            return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("SETTINGS lift a window above 2^31-1"));
+        if (s->id != 0)
+            s->send_window += delta; /* at least 0 - 2^31+1: it started at 0 or above and gave no more than it had */
+    }
+    return VMC_H2_GO;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_setting(vmc_h2 *h)
+{
+    uint32_t id = vmc_be16(h->small), value = vmc_be32(h->small + 2);
+    switch (id) {
+    case VMC_H2_HEADER_TABLE_SIZE: vmc_hpack_enc_resize(&h->encoder, value); break;
+    case VMC_H2_ENABLE_PUSH:
+        if (value > (h->server ? 1u : 0u))
+            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS_ENABLE_PUSH out of range"));
+        break;
+    case VMC_H2_MAX_CONCURRENT_STREAMS: h->peer_streams = vmc_min32(value, VMC_H2_WINDOW_MAX); break;
+    case VMC_H2_INITIAL_WINDOW_SIZE: return vmc_h2_set_peer_window(h, value);
+    case VMC_H2_MAX_FRAME_SIZE:
+        if (value < VMC_H2_FRAME_MAX || value > 0xffffffu)
+            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS_MAX_FRAME_SIZE out of range"));
+        break;
+    default: break; /* 6.5.2: unknown settings are ignored */
+    }
+    return VMC_H2_GO;
+}
+
+/* The peer acknowledged our SETTINGS: from now on it keeps to our window (server: early streams lose what they had too much). */
+VMC_FN vmc_h2_event_kind vmc_h2_on_settings_ack(vmc_h2 *h)
+{
+    uint8_t i;
+    if (!h->acked)
+        for (i = 0; i < h->count; i++)
+            if ((h->streams[i].flags & VMC_H2_EARLY) != 0) {
+                h->streams[i].credit += (int32_t)h->window - (int32_t)VMC_H2_WINDOW_INIT;
+                h->streams[i].flags &= (uint8_t)~VMC_H2_EARLY;
+            }
+    h->acked = true;
+    return vmc_h2_noise(h);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_settings(vmc_h2 *h, vmc_rd *in)
+{
+    if (h->left == 0) {
+        h->state = VMC_H2_AT_HEAD;
+        h->small_len = 0;
+        return (h->flags & VMC_H2_ACK) != 0 ? vmc_h2_on_settings_ack(h) : vmc_h2_noise(h);
+    }
+    if (!vmc_h2_collect(h, in, 6))
+        return VMC_H2_MORE;
+    h->left -= 6u;
+    h->small_len = 0;
+    return vmc_h2_on_setting(h);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h)
+{
+    if ((h->flags & VMC_H2_ACK) != 0) {
+        h->zombies_ping = 0; /* ours: whatever was on its way before it has come */
+        return vmc_h2_noise(h);
+    }
+    if (h->pings_due == VMC_H2_MAX_PINGS)
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of PING"));
+    vmc_copy(h->ping[h->pings_due++], h->small, 8);
+    return vmc_h2_noise(h);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_rst(vmc_h2 *h, vmc_h2_event *ev)
+{
+    bool answered;
+    if (!vmc_h2_is_live(h, h->slot))
+        return vmc_h2_noise(h); /* late: the stream is over (5.1) */
+    answered = !h->server && (h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0;
+    h->streams[h->slot].flags |= VMC_H2_REMOTE_END | VMC_H2_LOCAL_END;
+    if (answered)
+        return vmc_h2_noise(h); /* after a whole response it only says that our request is not wanted (8.1) */
+    ev->slot = h->slot;
+    ev->code = vmc_be32(h->small);
+    return VMC_H2_RESET;
+}
+
+/* 6.8: the last id may only sink. */
+VMC_FN vmc_h2_event_kind vmc_h2_on_goaway(vmc_h2 *h, vmc_h2_event *ev)
+{
+    uint32_t last = vmc_be32(h->small) & VMC_H2_ID_MAX;
+    if (last > h->goaway_last)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("GOAWAY takes streams back"));
+    h->goaway_last = last;
+    h->goaway_got = true;
+    ev->code = vmc_be32(h->small + 4);
+    ev->last = last;
+    return VMC_H2_GOAWAY;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, vmc_h2_event *ev)
+{
+    uint32_t n = vmc_be32(h->small) & VMC_H2_WINDOW_MAX;
+    int32_t *window;
+    if (h->id == 0)
+        window = &h->send_window;
+    else if (vmc_h2_is_live(h, h->slot))
+        window = &h->streams[h->slot].send_window;
+    else
+        return vmc_h2_noise(h);
+    if (n != 0 && *window <= (int32_t)VMC_H2_WINDOW_MAX - (int32_t)n) {
+        *window += (int32_t)n;
+        return vmc_h2_noise(h);
+    }
+    if (h->id == 0)
+        return vmc_h2_fail(h, n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("WINDOW_UPDATE out of range"));
+    return vmc_h2_stream_error(h, ev, h->slot, n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR);
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_small(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    uint8_t n = h->type == VMC_H2_F_PING || h->type == VMC_H2_F_GOAWAY ? 8 : 4;
+    if (h->type == VMC_H2_F_SETTINGS)
+        return vmc_h2_on_settings(h, in);
+    if (!vmc_h2_collect(h, in, n))
+        return VMC_H2_MORE;
+    h->left -= n;
+    h->state = VMC_H2_AT_SKIP;
+    switch (h->type) {
+    case VMC_H2_F_PING: return vmc_h2_on_ping(h);
+    case VMC_H2_F_GOAWAY: return vmc_h2_on_goaway(h, ev);
+    case VMC_H2_F_RST_STREAM: return vmc_h2_on_rst(h, ev);
+    default: return vmc_h2_on_window_update(h, ev);
+    }
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
+{
+    h->left -= (uint32_t)vmc_rd_take(in, vmc_min(in->left, h->left)).len;
+    if (h->left != 0)
+        return VMC_H2_MORE;
+    h->state = VMC_H2_AT_HEAD;
+    h->small_len = 0;
+    return VMC_H2_GO;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    switch ((vmc_h2_state)h->state) {
+    case VMC_H2_AT_PREFACE: return vmc_h2_on_preface(h, in);
+    case VMC_H2_AT_HEAD: return vmc_h2_on_head(h, in, ev);
+    case VMC_H2_AT_PADDING: return vmc_h2_on_padding(h, in);
+    case VMC_H2_AT_WEIGHT: return vmc_h2_on_weight(h, in);
+    case VMC_H2_AT_DATA: return vmc_h2_on_data(h, in, ev);
+    case VMC_H2_AT_BLOCK: return vmc_h2_on_block(h, in, ev);
+    case VMC_H2_AT_SMALL: return vmc_h2_on_small(h, in, ev);
+    case VMC_H2_AT_SKIP: return vmc_h2_on_skip(h, in);
+    case VMC_H2_AT_END: break;
+    }
+    (void)vmc_rd_take(in, in->left);
+    return VMC_H2_MORE;
+}
+
+/* Consumes input up to the next event. Each turn consumes octets or leaves a state for the next one of the same frame,
+ * so the turns are bounded by twice the octets plus the states. */
+VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    vmc_h2_event_kind kind;
+    ev->slot = VMC_H2_NO_SLOT;
+    ev->end = false;
+    do
+        kind = vmc_h2_step(h, in, ev);
+    while (kind == VMC_H2_GO);
+    return kind;
+}
+
+/* ---- sending ---- */
+
+/* Writes a frame header and claims its payload; NULL if both together do not fit. */
+VMC_FN uint8_t *vmc_h2_frame(vmc_wr *w, uint32_t len, uint8_t type, uint8_t flags, uint32_t id)
+{
+    uint8_t *p = len > vmc_wr_room(w) || VMC_H2_FRAME_HEAD > vmc_wr_room(w) - len ? NULL : vmc_wr_claim(w, VMC_H2_FRAME_HEAD + len);
+    if (p == NULL)
+        return NULL;
+    vmc_put_be24(p, len);
+    p[3] = type;
+    p[4] = flags;
+    vmc_put_be32(p + 5, id);
+    return p + VMC_H2_FRAME_HEAD;
+}
+
+VMC_FN uint8_t *vmc_h2_put_setting(uint8_t *p, uint32_t id, uint32_t value)
+{
+    vmc_put_be16(p, id);
+    vmc_put_be32(p + 2, value);
+    return p + 6;
+}
+
+/* Preface (client), SETTINGS and the credit that makes the connection's window no limit: streams alone push back. */
+VMC_FN void vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
+{
+    const size_t need = VMC_H2_PREFACE_LEN + VMC_H2_FRAME_HEAD + 30u + VMC_H2_FRAME_HEAD + 4u;
+    uint8_t *p;
+    if (vmc_wr_room(w) < need)
+        return;
+    if (!h->server)
+        vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
+    p = vmc_h2_frame(w, 30, VMC_H2_F_SETTINGS, 0, 0);
+    p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->table_bytes);
+    p = h->server ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
+    p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
+    p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
+    (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
+    h->started = true;
+}
+
+/* Credits the connection's window when half of it is used up. */
+VMC_FN void vmc_h2_write_connection_credit(vmc_h2 *h, vmc_wr *w)
+{
+    uint32_t n = VMC_H2_WINDOW_MAX - (uint32_t)h->credit;
+    uint8_t *p;
+    if (n < VMC_H2_WINDOW_MAX / 2u)
+        return;
+    p = vmc_h2_frame(w, 4, VMC_H2_F_WINDOW_UPDATE, 0, 0);
+    if (p == NULL)
+        return;
+    vmc_put_be32(p, n);
+    h->credit = (int32_t)VMC_H2_WINDOW_MAX;
+}
+
+VMC_FN void vmc_h2_write_acks(vmc_h2 *h, vmc_wr *w)
+{
+    while (h->settings_due != 0 && vmc_h2_frame(w, 0, VMC_H2_F_SETTINGS, VMC_H2_ACK, 0) != NULL)
+        h->settings_due--;
+    while (h->pings_due != 0) {
+        uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_PING, VMC_H2_ACK, 0);
+        if (p == NULL)
+            return;
+        vmc_copy(p, h->ping[0], 8);
+        h->pings_due--;
+        vmc_move(h->ping[0], h->ping[1], (size_t)h->pings_due * 8u);
+    }
+}
+
+VMC_FN void vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
+{
+    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_GOAWAY, 0, 0);
+    if (p == NULL)
+        return;
+    vmc_put_be32(p, h->server && h->next_id > 1u ? h->next_id - 2u : 0);
+    vmc_put_be32(p + 4, h->goaway_code);
+    h->goaway_due = false;
+    h->goaway_sent = true;
+}
+
+/* RST_STREAM or WINDOW_UPDATE of one stream; false if there is no room. */
+VMC_FN bool vmc_h2_write_chore(vmc_h2 *h, uint8_t slot, vmc_wr *w)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    uint8_t *p;
+    if (s->id == 0 || (s->flags & (VMC_H2_RESET_DUE | VMC_H2_CREDIT_DUE)) == 0)
+        return true;
+    p = vmc_h2_frame(w, 4, (s->flags & VMC_H2_RESET_DUE) != 0 ? VMC_H2_F_RST_STREAM : VMC_H2_F_WINDOW_UPDATE, 0, s->id);
+    if (p == NULL)
+        return false;
+    if ((s->flags & VMC_H2_RESET_DUE) != 0) {
+        vmc_put_be32(p, s->code);
+        vmc_h2_free(h, slot);
+        return true;
+    }
+    vmc_put_be32(p, s->owed);
+    s->credit += (int32_t)s->owed; /* now the room that vmc_h2_room was told */
+    s->owed = 0;
+    s->flags &= (uint8_t)~VMC_H2_CREDIT_DUE;
+    return true;
+}
+
+VMC_FN void vmc_h2_write_refusals(vmc_h2 *h, vmc_wr *w)
+{
+    while (h->refused != 0) {
+        uint8_t *p = vmc_h2_frame(w, 4, VMC_H2_F_RST_STREAM, 0, h->refused);
+        if (p == NULL)
+            return;
+        vmc_put_be32(p, VMC_H2_REFUSED_STREAM);
+        h->refused = h->refused == h->refused_last ? 0 : h->refused + 2u;
+    }
+}
+
+VMC_FN void vmc_h2_write_chores(vmc_h2 *h, vmc_wr *w)
+{
+    uint8_t i;
+    for (i = 0; i < h->count; i++)
+        if (!vmc_h2_write_chore(h, i, w))
+            return;
+    h->chores = false;
+}
+
+/* Credit of reset streams counts until a PING sent after the reset is answered. */
+VMC_FN void vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
+{
+    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_PING, 0, 0);
+    if (p == NULL)
+        return;
+    VIAMC_MEMSET(p, 'v', 8);
+    h->ping_due = false;
+    h->zombies_ping = h->zombies;
+    h->zombies = 0;
+}
+
+/* Everything that is owed, as far as it fits; nothing while a header block is open (6.10). */
+VMC_FN void vmc_h2_write_control(vmc_h2 *h, vmc_wr *w)
+{
+    if (!h->started)
+        vmc_h2_write_start(h, w);
+    if (!h->started || h->out_slot != VMC_H2_NO_SLOT)
+        return;
+    vmc_h2_write_connection_credit(h, w);
+    if ((h->settings_due | h->pings_due) != 0)
+        vmc_h2_write_acks(h, w);
+    if (h->goaway_due)
+        vmc_h2_write_goaway(h, w);
+    vmc_h2_write_refusals(h, w);
+    if (h->chores)
+        vmc_h2_write_chores(h, w);
+    if (h->ping_due || (h->zombies != 0 && h->zombies_ping == 0))
+        vmc_h2_write_ping(h, w);
+}
+
+/* True if vmc_h2_write_control has something to write. */
+VMC_FN bool vmc_h2_has_control(const vmc_h2 *h)
+{
+    return !h->started || h->settings_due != 0 || h->pings_due != 0 || h->goaway_due || h->refused != 0 || h->chores || h->ping_due || (h->zombies != 0 && h->zombies_ping == 0);
+}
+
+/* Opens the next frame of a header block: HEADERS, later CONTINUATION. False: no room, try with the next window.
+ * The caller puts fields into *part until they are all in, or it is full, and calls vmc_h2_block_close. */
+VMC_FN bool vmc_h2_block_open(vmc_h2 *h, uint8_t slot, bool end_stream, vmc_wr *w, vmc_wr *part)
+{
+    const size_t least = VMC_H2_FRAME_HEAD + 32u; /* viamc: a frame with fewer octets is not worth its header */
+    size_t room = vmc_wr_room(w);
+    if (room < least)
+        return false;
+    if (h->out_slot == VMC_H2_NO_SLOT) {
+        h->out_slot = slot;
+        h->out_id = h->streams[slot].id;
+        h->out_first = true;
+        h->out_end = end_stream;
+    }
+    *part = vmc_wr_of(w->ptr + w->len + VMC_H2_FRAME_HEAD, vmc_min(room - VMC_H2_FRAME_HEAD, VMC_H2_FRAME_MAX));
+    return true;
+}
+
+VMC_FN void vmc_h2_block_close(vmc_h2 *h, vmc_wr *w, const vmc_wr *part, bool last)
+{
+    vmc_h2_stream *s = &h->streams[h->out_slot];
+    uint8_t flags = last ? (uint8_t)VMC_H2_END_HEADERS : 0;
+    if (h->out_first && h->out_end)
+        flags |= VMC_H2_END_STREAM;
+    (void)vmc_h2_frame(w, (uint32_t)part->len, h->out_first ? VMC_H2_F_HEADERS : VMC_H2_F_CONTINUATION, flags, h->out_id);
+    h->out_first = false;
+    if (!last)
+        return;
+    if (h->out_end && s->id == h->out_id)
+        s->flags |= VMC_H2_LOCAL_END;
+    h->out_slot = VMC_H2_NO_SLOT;
+}
+
+/* Octets of DATA that the peer permits now on this stream, `spare` of the connection's window left alone. */
+VMC_FN uint32_t vmc_h2_data_room(const vmc_h2 *h, uint8_t slot, uint32_t spare)
+{
+    int32_t stream = h->streams[slot].send_window, conn = h->send_window;
+    if (stream <= 0 || conn <= 0 || (uint32_t)conn <= spare)
+        return 0;
+    return vmc_min32(vmc_min32((uint32_t)stream, (uint32_t)conn - spare), VMC_H2_FRAME_MAX);
+}
+
+/* Writes one DATA frame and claims its n octets, at most vmc_h2_data_room; NULL if it does not fit into the window. */
+VMC_FN uint8_t *vmc_h2_write_data(vmc_h2 *h, uint8_t slot, uint32_t n, bool end, vmc_wr *w)
+{
+    vmc_h2_stream *s = &h->streams[slot];
+    uint8_t *p = vmc_h2_frame(w, n, VMC_H2_F_DATA, end ? VMC_H2_END_STREAM : 0, s->id);
+    if (p == NULL)
+        return NULL;
+    s->send_window -= (int32_t)n;
+    h->send_window -= (int32_t)n;
+    h->noise = 0;
+    if (end)
+        s->flags |= VMC_H2_LOCAL_END;
+    return p;
+}
+
+/* Says goodbye: no new streams; the peer may finish what it started. */
+VMC_FN void vmc_h2_goaway(vmc_h2 *h, uint32_t code)
+{
+    if (h->goaway_sent || h->goaway_due)
+        return;
+    h->goaway_code = code;
+    h->goaway_due = true;
+}
+
+#endif
+/* ---- end of src/http2/h2_impl.h ---- */
+/* ---- src/call/call_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* call/call: the passive table of calls. Carriers push what came from the peer, owners pull what it means.
+ *
+ * The memory rule (design.md 2): a call's slot holds the octets of its stream as they came, prefixes included.
+ *     [taken by the owner | whole messages | the message under way | room = what the peer may send]
+ * A message larger than a slot leaves only its 5-octet prefix there; its body goes to one of: lent buffer, sink, big.
+ * Both roles use it: a server's requests are calls too. */
+#ifndef VIAMC_CALL_CALL_IMPL_H
+#define VIAMC_CALL_CALL_IMPL_H
+
+
+#define VMC_CALL_PREFIX 5u   /* gRPC over HTTP/2: flag and big-endian length before each message */
+#define VMC_CALL_TEXT 88u    /* octets of status text kept per call; with the prefix's place a slot has 96 octets beside its message */
+#define VMC_CALL_EXTRA 96u
+#define VMC_CALL_NONE 0xffu  /* no record */
+#define VMC_CALL_MAX_MESSAGE 0x7fffff00u /* octets; larger lengths are refused whatever the memory */
+
+typedef enum vmc_call_state {
+    VMC_CALL_FREE,
+    VMC_CALL_HELD,  /* not to be sent yet: waits for the session, or behind a Stop */
+    VMC_CALL_OPEN,  /* to be sent, or on its way, or running */
+    VMC_CALL_ENDED, /* over; its owner has not been told */
+    VMC_CALL_TOLD   /* DONE can be pulled */
+} vmc_call_state;
+
+/* Where the body of a message larger than a slot goes. */
+typedef enum vmc_call_large {
+    VMC_CALL_SMALL, /* no such message under way */
+    VMC_CALL_WAITS, /* for the buffer it needs; its octets stay in the slot */
+    VMC_CALL_INTO,
+    VMC_CALL_SINK,
+    VMC_CALL_BIG,
+    VMC_CALL_TAKEN  /* whole, and its owner has it: its buffer is free again with the next poll */
+} vmc_call_large;
+
+/* vmc_call.flags */
+#define VMC_CALL_F_CLIENT_STREAM 0x0001u /* as VIAMC_M_CLIENT_STREAM */
+#define VMC_CALL_F_SERVER_STREAM 0x0002u
+#define VMC_CALL_F_HEAD 0x0004u     /* header block is to be sent */
+#define VMC_CALL_F_FINISH 0x0008u   /* nothing follows what is pending: half-close (client), trailers (server) */
+#define VMC_CALL_F_FINISHED 0x0010u /* half-close or trailers were sent */
+#define VMC_CALL_F_SENT 0x0020u     /* an octet of it was given to the connection */
+#define VMC_CALL_F_TOKEN 0x0040u    /* carries the bearer token */
+#define VMC_CALL_F_SESSION 0x0080u  /* carries viam-sid */
+#define VMC_CALL_F_INTERNAL 0x0100u /* ours: replies need no slot, sending goes first */
+#define VMC_CALL_F_FIRST 0x0200u    /* goes before other calls: Stop */
+#define VMC_CALL_F_DROP 0x0400u     /* reply octets are counted, not kept */
+#define VMC_CALL_F_REPEATS 0x0800u  /* its message stays in tx until the end: Stop is sent again */
+#define VMC_CALL_F_PEER_END 0x1000u /* the peer ended its side of the stream, or reset it */
+#define VMC_CALL_F_TEXT_CUT 0x2000u
+#define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
+#define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
+
+typedef struct vmc_call {
+    const viamc_method *method; /* NULL: raw */
+    const char *path;
+    void *user;
+    const viamc_metadata *metadata;
+    const uint8_t *body;   /* message octets outside tx (kept, or ours), sent after those in tx */
+    uint8_t *into;         /* lent buffer; of an internal call: its slot */
+    viamc_sink_fn sink;
+    void *sink_user;
+    uint8_t *meta;
+    uint32_t into_cap, meta_cap, meta_len;
+    uint32_t meta_at;      /* start of the field that is being added */
+    uint32_t body_len;
+    uint32_t tx_at, tx_len; /* this call's part of tx */
+    uint32_t sent;          /* octets of tx part and body that were sent */
+    uint32_t stored;        /* slot: octets in it */
+    uint32_t parsed;        /* slot: where the message under way starts */
+    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
+    uint32_t msg_len;       /* message under way larger than a slot */
+    uint32_t got;           /* octets of it that came */
+    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
+    viamc_ms asked;         /* motion: when it was asked for */
+    vmc_timer deadline;
+    uint32_t generation;
+    uint16_t flags;
+    uint8_t state;
+    uint8_t large;          /* vmc_call_large */
+    uint8_t motion;         /* what the motion rules know of it */
+    uint8_t metadata_count;
+    uint8_t messages;       /* whole messages that came, at most 2: unary needs exactly one */
+    uint8_t status;
+    uint8_t ran;
+    uint8_t text_len;
+    uint8_t next;           /* in the list of events */
+} vmc_call;
+
+typedef struct vmc_calls {
+    vmc_call *rec;
+    uint8_t *slots;
+    uint8_t *big;
+    uint8_t *tx;
+    uint8_t *aux_text;   /* text of the records without a slot, VMC_CALL_TEXT octets; the newest wins */
+    uint32_t slot_bytes; /* largest message that a slot takes */
+    uint32_t big_cap;
+    uint32_t tx_cap, tx_used;
+    uint32_t large_max;  /* messages larger than a slot under way at once, beyond which they wait */
+    uint8_t count;       /* records */
+    uint8_t slot_count;  /* the first of them have slots */
+    uint8_t big_owner;
+    uint8_t first, last; /* list of calls with events */
+    uint8_t ended;       /* records in state ENDED */
+    bool in_sink;        /* a sink is being called: nothing else may be */
+    bool big_elsewhere;  /* servers: another table has the large buffer, which they share */
+} vmc_calls;
+
+typedef struct vmc_calls_config {
+    vmc_call *rec;
+    uint8_t *slots;      /* slot_count * (slot_bytes + VMC_CALL_EXTRA) octets */
+    uint8_t *big;
+    uint8_t *tx;
+    uint8_t *aux_text;
+    uint32_t slot_bytes, big_cap, tx_cap, large_max;
+    uint8_t count, slot_count;
+} vmc_calls_config;
+
+VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
+{
+    VIAMC_MEMSET(t, 0, sizeof *t);
+    VIAMC_MEMSET(cfg->rec, 0, cfg->count * sizeof cfg->rec[0]);
+    t->rec = cfg->rec;
+    t->slots = cfg->slots;
+    t->big = cfg->big;
+    t->tx = cfg->tx;
+    t->aux_text = cfg->aux_text;
+    t->slot_bytes = cfg->slot_bytes;
+    t->big_cap = cfg->big_cap;
+    t->tx_cap = cfg->tx_cap;
+    t->large_max = cfg->large_max;
+    t->count = cfg->count;
+    t->slot_count = cfg->slot_count;
+    t->big_owner = VMC_CALL_NONE;
+    t->first = VMC_CALL_NONE;
+    t->last = VMC_CALL_NONE;
+}
+
+/* ---- records and handles ---- */
+
+VMC_FN viamc_call vmc_calls_handle(const vmc_calls *t, uint8_t i)
+{
+    return t->rec[i].generation << 8 | i;
+}
+
+/* The record of a handle, VMC_CALL_NONE if the call is over. */
+VMC_FN uint8_t vmc_calls_find(const vmc_calls *t, viamc_call call)
+{
+    uint8_t i = (uint8_t)(call & 0xffu);
+    if (call == 0 || i >= t->count || t->rec[i].state == VMC_CALL_FREE || t->rec[i].generation != call >> 8)
+        return VMC_CALL_NONE;
+    return i;
+}
+
+/* Makes record i a new call, all members zero but the generation. */
+VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t generation = (c->generation + 1u) & 0xffffffu;
+    VIAMC_MEMSET(c, 0, sizeof *c);
+    c->generation = generation == 0 ? 1u : generation;
+    c->state = VMC_CALL_OPEN;
+    c->flags = VMC_CALL_F_HEAD;
+    c->next = VMC_CALL_NONE;
+    return c;
+}
+
+VMC_FN bool vmc_call_is_client_stream(const vmc_call *c)
+{
+    return (c->flags & VMC_CALL_F_CLIENT_STREAM) != 0;
+}
+
+VMC_FN bool vmc_call_is_server_stream(const vmc_call *c)
+{
+    return (c->flags & VMC_CALL_F_SERVER_STREAM) != 0;
+}
+
+/* Where record i keeps what it receives. */
+VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, uint8_t i, uint32_t *cap)
+{
+    if (i < t->slot_count) {
+        *cap = t->slot_bytes + VMC_CALL_PREFIX;
+        return t->slots + (size_t)i * (t->slot_bytes + VMC_CALL_EXTRA);
+    }
+    *cap = t->rec[i].into_cap;
+    return t->rec[i].into;
+}
+
+VMC_FN uint8_t *vmc_calls_text(const vmc_calls *t, uint8_t i)
+{
+    uint32_t cap;
+    if (i >= t->slot_count)
+        return t->aux_text;
+    return vmc_calls_slot(t, i, &cap) + t->slot_bytes + (VMC_CALL_EXTRA - VMC_CALL_TEXT);
+}
+
+/* Largest message that record i takes in its slot. */
+VMC_FN uint32_t vmc_calls_small(const vmc_calls *t, uint8_t i)
+{
+    uint32_t cap;
+    (void)vmc_calls_slot(t, i, &cap);
+    return cap < VMC_CALL_PREFIX ? 0 : cap - VMC_CALL_PREFIX;
+}
+
+/* ---- tx: requests lie one after another; one that is done is cut out ---- */
+
+/* Octets free in tx for a message of record i, its prefix not counted; `reserve` of them belong to Stop. */
+VMC_FN uint32_t vmc_calls_tx_room(const vmc_calls *t, uint32_t reserve)
+{
+    uint32_t left = t->tx_cap - t->tx_used;
+    return left < reserve + VMC_CALL_PREFIX ? 0 : left - reserve - VMC_CALL_PREFIX;
+}
+
+/* Where the next message's octets will lie: whoever encodes there spares the copy. */
+VMC_FN uint8_t *vmc_calls_tx_next(const vmc_calls *t)
+{
+    return t->tx + t->tx_used + VMC_CALL_PREFIX;
+}
+
+VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t n = c->tx_len, end = c->tx_at + n;
+    uint8_t k;
+    if (n == 0)
+        return;
+    if (end != t->tx_used) {
+        vmc_move(t->tx + c->tx_at, t->tx + end, t->tx_used - end);
+        for (k = 0; k < t->count; k++)
+            if (t->rec[k].tx_len != 0 && t->rec[k].tx_at >= end)
+                t->rec[k].tx_at -= n;
+    }
+    t->tx_used -= n;
+    c->tx_len = 0;
+    c->tx_at = 0;
+}
+
+/* Octets of record i that wait to be sent. */
+VMC_FN uint32_t vmc_call_pending(const vmc_call *c)
+{
+    return c->tx_len + c->body_len - c->sent;
+}
+
+/* Copies a message behind what record i still has to send: prefix, octets, and two views more that belong to it (a field that is added).
+ * With `keep` the octets stay the caller's and go last, which protobuf allows. The caller has checked the room; a call's octets lie
+ * together, so only the last call in tx can get more (vmc_calls_can_append). */
+VMC_FN void vmc_calls_put_message(vmc_calls *t, uint8_t i, viamc_bytes msg, const viamc_bytes added[2], bool keep)
+{
+    vmc_call *c = &t->rec[i];
+    vmc_wr w = vmc_wr_of(t->tx, t->tx_cap);
+    w.len = t->tx_used;
+    if (c->tx_len == 0)
+        c->tx_at = t->tx_used;
+    vmc_wr_u8(&w, 0);
+    vmc_wr_be32(&w, (uint32_t)(msg.len + added[0].len + added[1].len));
+    if (keep) {
+        c->body = msg.ptr;
+        c->body_len = (uint32_t)msg.len;
+    } else {
+        vmc_move(vmc_wr_claim(&w, msg.len), msg.ptr, msg.len); /* may be there already: vmc_calls_tx_next */
+    }
+    vmc_wr_bytes(&w, added[0].ptr, added[0].len);
+    vmc_wr_bytes(&w, added[1].ptr, added[1].len);
+    c->tx_len += (uint32_t)(w.len - t->tx_used);
+    t->tx_used = (uint32_t)w.len;
+}
+
+static const viamc_bytes vmc_calls_nothing[2] = {{NULL, 0}, {NULL, 0}};
+
+/* True if record i can take another message behind the ones it has pending. */
+VMC_FN bool vmc_calls_can_append(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
+    return c->body_len == 0 && (c->tx_len == 0 || c->tx_at + c->tx_len == t->tx_used);
+}
+
+/* Next octets to send, as one view. */
+VMC_FN viamc_bytes vmc_calls_next_octets(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
+    if (c->sent < c->tx_len)
+        return viamc_view(t->tx + c->tx_at + c->sent, c->tx_len - c->sent);
+    return viamc_view(c->body == NULL ? NULL : c->body + (c->sent - c->tx_len), vmc_call_pending(c));
+}
+
+/* ---- events: a list of records, in order of arrival ---- */
+
+VMC_FN void vmc_calls_list(vmc_calls *t, uint8_t i)
+{
+    vmc_call *c = &t->rec[i];
+    if ((c->flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != 0)
+        return;
+    c->flags |= VMC_CALL_F_LISTED;
+    c->next = VMC_CALL_NONE;
+    if (t->first == VMC_CALL_NONE)
+        t->first = i;
+    else
+        t->rec[t->last].next = i;
+    t->last = i;
+}
+
+VMC_FN void vmc_calls_unlist_first(vmc_calls *t)
+{
+    vmc_call *c = &t->rec[t->first];
+    t->first = c->next;
+    c->flags &= (uint16_t)~VMC_CALL_F_LISTED;
+    if (t->first == VMC_CALL_NONE)
+        t->last = VMC_CALL_NONE;
+}
+
+/* Octets were handed to the connection; events and room in tx follow from that. */
+VMC_FN void vmc_calls_sent(vmc_calls *t, uint8_t i, uint32_t n)
+{
+    vmc_call *c = &t->rec[i];
+    c->sent += n;
+    if (vmc_call_pending(c) != 0 || (c->flags & VMC_CALL_F_REPEATS) != 0)
+        return;
+    vmc_calls_tx_cut(t, i);
+    c->body = NULL;
+    c->body_len = 0;
+    c->sent = 0;
+    if (vmc_call_is_client_stream(c) && (c->flags & VMC_CALL_F_FINISH) == 0 && c->state == VMC_CALL_OPEN) {
+        c->flags |= VMC_CALL_F_WRITABLE;
+        vmc_calls_list(t, i);
+    }
+}
+
+/* ---- the end of a call ---- */
+
+/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). */
+VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
+{
+    vmc_call *c = &t->rec[i];
+    if (c->state != VMC_CALL_OPEN && c->state != VMC_CALL_HELD)
+        return;
+    c->status = (uint8_t)status;
+    c->ran = ran;
+    c->state = VMC_CALL_ENDED;
+    vmc_timer_off(&c->deadline);
+    t->ended++;
+    if ((c->flags & VMC_CALL_F_REPEATS) == 0) {
+        vmc_calls_tx_cut(t, i);
+        c->body_len = 0;
+        c->sent = 0;
+    }
+}
+
+/* Keeps as much of a status text as fits. */
+VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, const char *text)
+{
+    vmc_call *c = &t->rec[i];
+    size_t n = vmc_min(vmc_strlen(text), VMC_CALL_TEXT);
+    vmc_copy(vmc_calls_text(t, i), text, n);
+    c->text_len = (uint8_t)n;
+}
+
+/* Ends a call with a text of our own. */
+VMC_FN void vmc_calls_end_text(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran, const char *text)
+{
+    if (t->rec[i].state != VMC_CALL_OPEN && t->rec[i].state != VMC_CALL_HELD)
+        return;
+    vmc_calls_set_text(t, i, text);
+    vmc_calls_end(t, i, status, ran);
+}
+
+/* What is known of a call that we end: nothing left means it never ran. */
+VMC_FN uint8_t vmc_call_ran_locally(const vmc_call *c)
+{
+    return (c->flags & VMC_CALL_F_SENT) != 0 ? VIAMC_MAYBE : VIAMC_NOT_RUN;
+}
+
+VMC_FN void vmc_calls_free(vmc_calls *t, uint8_t i)
+{
+    vmc_calls_tx_cut(t, i);
+    t->rec[i].state = VMC_CALL_FREE;
+    t->rec[i].large = VMC_CALL_SMALL;
+}
+
+/* Its owner has looked at the end: from now on DONE can be pulled. */
+VMC_FN void vmc_calls_tell(vmc_calls *t, uint8_t i)
+{
+    vmc_call *c = &t->rec[i];
+    t->ended--;
+    if ((c->flags & VMC_CALL_F_INTERNAL) != 0) {
+        vmc_calls_free(t, i);
+        return;
+    }
+    c->state = VMC_CALL_TOLD;
+    vmc_calls_tx_cut(t, i);
+    vmc_calls_list(t, i);
+}
+
+/* The same call once more, as if new: Stop is sent again. */
+VMC_FN void vmc_calls_again(vmc_calls *t, uint8_t i)
+{
+    vmc_call *c = &t->rec[i];
+    t->ended--;
+    c->state = VMC_CALL_OPEN;
+    c->flags &= (uint16_t)~(VMC_CALL_F_FINISHED | VMC_CALL_F_PEER_END | VMC_CALL_F_TEXT_CUT);
+    c->flags |= VMC_CALL_F_HEAD;
+    c->sent = c->stored = c->parsed = c->taken = c->got = 0;
+    c->large = VMC_CALL_SMALL;
+    c->messages = 0;
+    c->text_len = 0;
+}
+
+/* ---- receiving ---- */
+
+/* Octets that the message under way of record i still needs; 1 where any number helps. */
+VMC_FN uint32_t vmc_calls_needs(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
+    uint32_t cap, have = c->stored - c->parsed;
+    const uint8_t *p = vmc_calls_slot(t, i, &cap) + c->parsed;
+    if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG)
+        return c->msg_len - c->got;
+    if (c->large == VMC_CALL_SINK)
+        return 1;
+    if (have < VMC_CALL_PREFIX)
+        return VMC_CALL_PREFIX - have;
+    return c->large == VMC_CALL_WAITS ? 0 : VMC_CALL_PREFIX + vmc_be32(p + 1) - have;
+}
+
+/* Octets of its stream that record i has room for: what its peer may send. */
+VMC_FN uint32_t vmc_calls_room(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
+    uint32_t cap;
+    (void)vmc_calls_slot(t, i, &cap);
+    if (c->state != VMC_CALL_OPEN)
+        return 0;
+    if ((c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) && c->got < c->msg_len)
+        return c->msg_len - c->got;
+    return cap - c->stored;
+}
+
+/* Fails a call because of what its peer sent; the carrier cancels the stream. */
+VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, uint8_t i, uint32_t status, const char *text)
+{
+    vmc_calls_end_text(t, i, status, VIAMC_MAYBE, text);
+    return VIAMC_ERR_MESSAGE;
+}
+
+/* Ends a call whose message has no place, and says which size would do. */
+VMC_FN void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
+{
+    vmc_wr w = vmc_wr_of(vmc_calls_text(t, i), VMC_CALL_TEXT);
+    vmc_wr_text(&w, VMC_TEXT("message of "));
+    vmc_wr_grouped(&w, len);
+    vmc_wr_text(&w, VMC_TEXT(" bytes: lend opts.into, a sink, or give more rx_bytes"));
+    t->rec[i].text_len = (uint8_t)w.len;
+    vmc_calls_end(t, i, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE);
+}
+
+/* A whole message of record i is there. */
+VMC_FN void vmc_calls_complete(vmc_calls *t, uint8_t i, uint32_t slot_octets)
+{
+    vmc_call *c = &t->rec[i];
+    c->parsed += slot_octets;
+    if (c->large == VMC_CALL_SINK)
+        c->large = VMC_CALL_SMALL;
+    c->messages = (uint8_t)(c->messages < 2u ? c->messages + 1u : 2u);
+    if (vmc_call_is_server_stream(c))
+        vmc_calls_list(t, i);
+}
+
+/* The memory for a message of msg_len octets, larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
+VMC_FN vmc_call_large vmc_calls_place(vmc_calls *t, uint8_t i)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t k, under_way = 0;
+    if (c->sink != NULL)
+        return VMC_CALL_SINK;
+    if (c->msg_len > (c->into == NULL ? 0 : c->into_cap) && c->msg_len > t->big_cap)
+        return VMC_CALL_SMALL;
+    for (k = 0; k < t->count; k++)
+        under_way += t->rec[k].state == VMC_CALL_OPEN && (t->rec[k].large == VMC_CALL_INTO || t->rec[k].large == VMC_CALL_BIG);
+    if (under_way >= t->large_max)
+        return VMC_CALL_WAITS;
+    if (c->into != NULL && c->msg_len <= c->into_cap)
+        return VMC_CALL_INTO;
+    return t->big_owner == VMC_CALL_NONE && !t->big_elsewhere ? VMC_CALL_BIG : VMC_CALL_WAITS;
+}
+
+/* Hands octets to the sink. OK: taken. WAIT: not. Else the call has ended. */
+VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, uint8_t i, viamc_bytes octets)
+{
+    vmc_call *c = &t->rec[i];
+    viamc_piece piece;
+    viamc_err err;
+    piece.path = NULL;
+    piece.bytes = octets;
+    piece.offset = c->got;
+    piece.total = c->msg_len;
+    t->in_sink = true;
+    err = c->sink(c->sink_user, &piece);
+    t->in_sink = false;
+    if (err == VIAMC_OK)
+        c->got += (uint32_t)octets.len;
+    else if (err != VIAMC_WAIT)
+        vmc_calls_end_text(t, i, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
+    return err;
+}
+
+/* Takes body octets to where the large message goes; how many were taken. */
+VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, uint8_t i, viamc_bytes octets)
+{
+    vmc_call *c = &t->rec[i];
+    uint8_t *to = c->large == VMC_CALL_BIG ? t->big : c->into;
+    if (octets.len > c->msg_len - c->got)
+        octets.len = c->msg_len - c->got;
+    if (c->large == VMC_CALL_SINK)
+        return octets.len != 0 && vmc_calls_to_sink(t, i, octets) == VIAMC_OK ? (uint32_t)octets.len : 0;
+    vmc_copy(to + c->got, octets.ptr, octets.len);
+    c->got += (uint32_t)octets.len;
+    return (uint32_t)octets.len;
+}
+
+/* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */
+VMC_FN void vmc_calls_drain(vmc_calls *t, uint8_t i, uint8_t *slot)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t body = c->parsed + VMC_CALL_PREFIX;
+    uint32_t n = vmc_calls_take_large(t, i, viamc_view(slot + body, c->stored - body));
+    vmc_move(slot + body, slot + body + n, c->stored - body - n);
+    c->stored -= n;
+    if (c->state == VMC_CALL_OPEN && c->got == c->msg_len)
+        vmc_calls_complete(t, i, VMC_CALL_PREFIX);
+}
+
+/* A message larger than a slot: finds its place. */
+VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, uint8_t i, uint8_t *slot, uint32_t len)
+{
+    vmc_call *c = &t->rec[i];
+    if (c->large != VMC_CALL_SMALL)
+        return VIAMC_OK; /* the one before has not gone: this one stays in the slot */
+    c->msg_len = len;
+    c->got = 0;
+    c->large = (uint8_t)vmc_calls_place(t, i);
+    if (c->large == VMC_CALL_SMALL) {
+        vmc_calls_too_large(t, i, len);
+        return VIAMC_ERR_MESSAGE;
+    }
+    if (c->large == VMC_CALL_BIG)
+        t->big_owner = i;
+    if (c->large != VMC_CALL_WAITS)
+        vmc_calls_drain(t, i, slot);
+    return VIAMC_OK;
+}
+
+/* Looks at what lies in the slot from `parsed` on: whole messages, then at most one that is under way. */
+VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, uint8_t i, uint8_t *slot)
+{
+    vmc_call *c = &t->rec[i];
+    const uint32_t small = vmc_calls_small(t, i);
+    while (c->stored - c->parsed >= VMC_CALL_PREFIX && (c->large == VMC_CALL_SMALL || c->got == c->msg_len)) {
+        const uint8_t *p = slot + c->parsed;
+        uint32_t len = vmc_be32(p + 1);
+        if (p[0] != 0)
+            return vmc_calls_refuse(t, i, p[0] == 1u ? VIAMC_UNIMPLEMENTED : VIAMC_INTERNAL, VMC_TEXT("compressed message"));
+        if (len > VMC_CALL_MAX_MESSAGE)
+            return vmc_calls_refuse(t, i, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("message larger than 2 GB"));
+        if (len > small) {
+            uint32_t before = c->parsed;
+            viamc_err err = vmc_calls_begin_large(t, i, slot, len);
+            if (err != VIAMC_OK || c->parsed == before)
+                return err;
+        } else if (c->stored - c->parsed - VMC_CALL_PREFIX < len) {
+            return VIAMC_OK;
+        } else {
+            vmc_calls_complete(t, i, VMC_CALL_PREFIX + len);
+        }
+    }
+    return VIAMC_OK;
+}
+
+/* Octets of record i's stream have come. OK; MESSAGE: the call has ended, its stream is to be cancelled;
+ * NOMEM: more than there is room for (only a server's peer that has not seen our SETTINGS may do that). */
+VMC_FN viamc_err vmc_calls_data(vmc_calls *t, uint8_t i, viamc_bytes octets)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t cap;
+    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
+        return VIAMC_OK;
+    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && c->got < c->msg_len && c->stored == c->parsed + VMC_CALL_PREFIX) {
+        uint32_t n = vmc_calls_take_large(t, i, octets);
+        octets.ptr += n;
+        octets.len -= n;
+        if (c->state != VMC_CALL_OPEN)
+            return VIAMC_ERR_SINK;
+        if (c->got == c->msg_len)
+            vmc_calls_complete(t, i, VMC_CALL_PREFIX);
+    }
+    if (octets.len > cap - c->stored)
+        return VIAMC_ERR_NOMEM;
+    vmc_copy(slot + c->stored, octets.ptr, octets.len);
+    c->stored += (uint32_t)octets.len;
+    return vmc_calls_parse(t, i, slot);
+}
+
+/* The peer ended its stream: is what came whole? */
+VMC_FN bool vmc_calls_is_whole(const vmc_calls *t, uint8_t i)
+{
+    return t->rec[i].stored == t->rec[i].parsed || (t->rec[i].flags & VMC_CALL_F_DROP) != 0;
+}
+
+/* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
+ * A field that does not fit is left out, and so are all later ones. */
+VMC_FN void vmc_calls_metadata(vmc_calls *t, uint8_t i, viamc_bytes name, viamc_bytes value, bool first)
+{
+    vmc_call *c = &t->rec[i];
+    vmc_wr w = vmc_wr_of(c->meta, c->meta_cap);
+    uint32_t len = 0;
+    w.len = c->meta_len;
+    if (first) {
+        c->meta_at = c->meta_len;
+        vmc_wr_be16(&w, (uint32_t)name.len);
+        vmc_wr_be16(&w, 0);
+        vmc_wr_bytes(&w, name.ptr, name.len);
+    }
+    vmc_wr_bytes(&w, value.ptr, value.len);
+    if (!w.full)
+        len = (uint32_t)(w.len - c->meta_at - 4u - name.len);
+    if (w.full || len > 0xffffu) {
+        c->meta_len = c->meta_at;
+        c->meta_cap = c->meta_at;
+        return;
+    }
+    vmc_put_be16(c->meta + c->meta_at + 2, len);
+    c->meta_len = (uint32_t)w.len;
+}
+
+/* ---- taking ---- */
+
+/* The next whole message of record i, as a view that lasts until vmc_calls_settle; false if there is none. */
+VMC_FN bool vmc_calls_take(vmc_calls *t, uint8_t i, viamc_bytes *msg)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t cap, len;
+    uint8_t *p = vmc_calls_slot(t, i, &cap);
+    *msg = viamc_view(NULL, 0);
+    if (c->taken == c->parsed)
+        return false;
+    p += c->taken;
+    len = vmc_be32(p + 1);
+    c->taken += VMC_CALL_PREFIX;
+    if (len <= vmc_calls_small(t, i)) {
+        *msg = viamc_view(p + VMC_CALL_PREFIX, len);
+        c->taken += len;
+    } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : c->into, len);
+        c->large = VMC_CALL_TAKEN;
+    }
+    return true;
+}
+
+/* Start of a poll, for the whole table: the large buffer is free again once its message was taken. */
+VMC_FN void vmc_calls_settle_big(vmc_calls *t)
+{
+    if (t->big_owner != VMC_CALL_NONE && t->rec[t->big_owner].large != VMC_CALL_BIG)
+        t->big_owner = VMC_CALL_NONE;
+}
+
+/* Start of a poll, for one call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
+VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t cap;
+    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    if (c->state == VMC_CALL_FREE || (c->taken == 0 && c->large == VMC_CALL_SMALL))
+        return VIAMC_OK;
+    vmc_move(slot, slot + c->taken, c->stored - c->taken);
+    c->stored -= c->taken;
+    c->parsed -= c->taken;
+    c->taken = 0;
+    if (c->large == VMC_CALL_TAKEN || c->large == VMC_CALL_WAITS)
+        c->large = VMC_CALL_SMALL; /* one that waits asks again */
+    if (c->state != VMC_CALL_OPEN)
+        return VIAMC_OK;
+    if (c->large == VMC_CALL_SINK)
+        vmc_calls_drain(t, i, slot);
+    if (c->state != VMC_CALL_OPEN)
+        return VIAMC_ERR_SINK;
+    return vmc_calls_parse(t, i, slot);
+}
+
+/* ---- public ---- */
+
+VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str *name, viamc_bytes *value)
+{
+    vmc_rd r = vmc_rd_of(ev->metadata);
+    viamc_bytes head, n;
+    (void)vmc_rd_take(&r, *at);
+    head = vmc_rd_take(&r, 4);
+    if (!vmc_rd_ok(&r) || head.len != 4u)
+        return false;
+    n = vmc_rd_take(&r, vmc_be16(head.ptr));
+    *value = vmc_rd_take(&r, vmc_be16(head.ptr + 2));
+    name->ptr = (const char *)n.ptr;
+    name->len = n.len;
+    *at = ev->metadata.len - r.left;
+    return vmc_rd_ok(&r);
+}
+
+#endif
+/* ---- end of src/call/call_impl.h ---- */
+/* ---- src/call/grpc.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* call/grpc: gRPC over HTTP/2, both roles: header fields, message prefixes, status, deadlines.
+ * A carrier: it pushes what comes into the call table and sends what the table has. Stream slots and call records have the same index.
+ * Knows h2 and call. Knows nothing of sockets, TLS and robots. */
+#ifndef VIAMC_CALL_GRPC_H
+#define VIAMC_CALL_GRPC_H
+
+
+#define VMC_GRPC_SPARE_STREAMS 2u  /* of those that the peer permits: a heartbeat and a Stop always have a way out (design.md 2, 5) */
+#define VMC_GRPC_KEEP 96u          /* octets kept of a request's field: the longest path, token or session id that means anything has 87 */
+#define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
+
+/* What the owner of the connection has to look at. */
+typedef enum vmc_grpc_event {
+    VMC_GRPC_MORE,    /* input is used up */
+    VMC_GRPC_REQUEST, /* server: the fields of call g->at are complete: path, kept fields */
+    VMC_GRPC_GOAWAY,  /* the peer takes no new calls: g->code */
+    VMC_GRPC_FAILED   /* the connection is broken: g->h2.error */
+} vmc_grpc_event;
+
+typedef struct vmc_grpc_config {
+    bool https;             /* :scheme */
+    uint8_t *scratch;       /* kept: at least 32 octets on clients; on servers room for the token, the path and the session id, which are
+                             * kept there until VMC_GRPC_REQUEST: name, length (16 bits), octets */
+    uint16_t scratch_cap;
+} vmc_grpc_config;
+
+typedef struct vmc_grpc {
+    vmc_h2 h2;
+    vmc_calls *calls;
+    /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
+    viamc_bytes authority[2]; /* one after the other */
+    viamc_str client_name;  /* viam_client, "" for none */
+    viamc_bytes token;
+    viamc_bytes session;    /* viam-sid */
+    uint32_t code;          /* with VMC_GRPC_GOAWAY */
+    /* the header block that is being received */
+    uint8_t *scratch;
+    uint16_t scratch_cap;
+    uint16_t kept;          /* octets of kept fields in scratch */
+    uint16_t held;          /* octets of the field at hand behind them */
+    bool held_cut;
+    bool type_ok;           /* content-type is gRPC's */
+    bool has_type;
+    bool is_post;
+    bool text_given;        /* grpc-message is being decoded into the call's text */
+    uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
+    uint8_t reject;         /* server: status that the request is refused with, 0: none */
+    viamc_ms timeout;       /* server: grpc-timeout, VIAMC_FOREVER: none */
+    vmc_percent message;
+    /* the header block that is being sent */
+    uint8_t field;          /* next field */
+    uint32_t field_at;      /* octets of it that were written */
+    uint8_t turn;           /* first user's call to be served with the next write */
+    bool server;
+    bool https;
+    bool in_updates;        /* table size updates of the block are being written */
+    bool hold_data;         /* a heartbeat is unanswered: user DATA waits */
+    bool hold_token;        /* the token is being replaced: calls that carry it wait */
+    uint8_t at;
+} vmc_grpc;
+
+#endif
+/* ---- end of src/call/grpc.h ---- */
+/* ---- src/call/grpc_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* call/grpc: receiving, then sending, then time. Statuses follow gRPC over HTTP/2 and the table of viam-wire.md 2.9. */
+#ifndef VIAMC_CALL_GRPC_IMPL_H
+#define VIAMC_CALL_GRPC_IMPL_H
+
+
+#define VMC_GRPC_NO_STATUS 0xffu
+#define VMC_GRPC_TIMEOUT_LEN 10u /* "99999999m" and one more */
+
+static const char vmc_grpc_user_agent[] = "grpc-c-viamc/" VIAMC_VERSION;
+
+VMC_FN void vmc_grpc_init(vmc_grpc *g, const vmc_h2_config *h2, vmc_calls *calls, const vmc_grpc_config *cfg)
+{
+    VIAMC_MEMSET(g, 0, sizeof *g);
+    vmc_h2_init(&g->h2, h2);
+    g->calls = calls;
+    g->server = h2->server;
+    g->https = cfg->https;
+    g->scratch = cfg->scratch;
+    g->scratch_cap = cfg->scratch_cap;
+}
+
+/* Token or session changed: the peer's table holds the old ones. */
+VMC_FN void vmc_grpc_changed(vmc_grpc *g)
+{
+    vmc_hpack_enc_reset(&g->h2.encoder);
+}
+
+/* ---- ending calls ---- */
+
+/* The call is over on our side; its stream ends or is cancelled. A block half sent is finished first (RFC 9113 6.10): so a server's
+ * status and text, which may be half sent, stay as they are. */
+VMC_FN void vmc_grpc_end(vmc_grpc *g, uint8_t i, uint32_t status, uint8_t ran, const char *text)
+{
+    if (text == NULL || g->server)
+        vmc_calls_end(g->calls, i, g->server ? g->calls->rec[i].status : status, ran);
+    else
+        vmc_calls_end_text(g->calls, i, status, ran, text);
+    vmc_h2_release(&g->h2, i, g->server ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+}
+
+/* Client: gives a running call up. */
+VMC_FN void vmc_grpc_cancel(vmc_grpc *g, uint8_t i, uint32_t status, const char *text)
+{
+    vmc_grpc_end(g, i, status, vmc_call_ran_locally(&g->calls->rec[i]), text);
+}
+
+/* The connection is gone: every call of it ends, nothing is sent any more. */
+VMC_FN void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
+{
+    uint8_t i;
+    for (i = 0; i < g->calls->count; i++)
+        vmc_calls_end_text(g->calls, i, status, vmc_call_ran_locally(&g->calls->rec[i]), text);
+}
+
+/* RFC 9113 7 to gRPC (gRPC over HTTP/2, Errors). */
+VMC_FN uint32_t vmc_grpc_status_of_reset(uint32_t code)
+{
+    switch (code) {
+    case VMC_H2_REFUSED_STREAM: return VIAMC_UNAVAILABLE;
+    case VMC_H2_CANCEL: return VIAMC_CANCELLED;
+    case VMC_H2_ENHANCE_YOUR_CALM: return VIAMC_RESOURCE_EXHAUSTED;
+    case VMC_H2_INADEQUATE_SECURITY: return VIAMC_PERMISSION_DENIED;
+    default: return VIAMC_INTERNAL;
+    }
+}
+
+/* HTTP status to gRPC (gRPC, http-grpc-status-mapping). */
+VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
+{
+    switch (http) {
+    case 400: return VIAMC_INTERNAL;
+    case 401: return VIAMC_UNAUTHENTICATED;
+    case 403: return VIAMC_PERMISSION_DENIED;
+    case 404: return VIAMC_UNIMPLEMENTED;
+    case 429:
+    case 502:
+    case 503:
+    case 504: return VIAMC_UNAVAILABLE;
+    default: return VIAMC_UNKNOWN;
+    }
+}
+
+/* ---- receiving: fields ---- */
+
+VMC_FN void vmc_grpc_begin_block(vmc_grpc *g)
+{
+    g->kept = 0;
+    g->type_ok = false;
+    g->has_type = false;
+    g->is_post = false;
+    g->text_given = false;
+    g->status = VMC_GRPC_NO_STATUS;
+    g->reject = 0;
+    g->timeout = VIAMC_FOREVER;
+}
+
+/* Puts the pieces of a value together; true when *value is whole (cut at the scratch's size: *cut). */
+VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
+{
+    const uint8_t whole = VMC_HPACK_FIRST | VMC_HPACK_LAST;
+    vmc_wr w = vmc_wr_of(g->scratch + g->kept, (size_t)(g->scratch_cap - g->kept));
+    if ((p->flags & VMC_HPACK_FIRST) != 0) {
+        g->held = 0;
+        g->held_cut = false;
+    }
+    *value = p->value;
+    if ((p->flags & whole) == whole)
+        return true;
+    w.len = g->held;
+    if (p->value.len > vmc_wr_room(&w))
+        g->held_cut = true;
+    vmc_wr_cut(&w, p->value.ptr, p->value.len);
+    g->held = (uint16_t)w.len;
+    *value = viamc_view(w.ptr, w.len);
+    return (p->flags & VMC_HPACK_LAST) != 0;
+}
+
+/* "application/grpc", alone or followed by '+' or ';' */
+VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
+{
+    static const char type[] = "application/grpc";
+    const size_t n = sizeof type - 1u;
+    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == '+' || v.ptr[n] == ';');
+}
+
+/* One or two digits up to 16; anything else is UNKNOWN, and so is a second one. */
+VMC_FN uint8_t vmc_grpc_parse_status(const vmc_grpc *g, viamc_bytes v)
+{
+    uint32_t n = 0;
+    size_t i;
+    for (i = 0; i < v.len && i < 3u; i++) {
+        if (v.ptr[i] < '0' || v.ptr[i] > '9')
+            return VIAMC_UNKNOWN;
+        n = n * 10u + (uint32_t)(v.ptr[i] - '0');
+    }
+    if (v.len == 0 || v.len > 2u || n > VIAMC_UNAUTHENTICATED || g->status != VMC_GRPC_NO_STATUS)
+        return VIAMC_UNKNOWN;
+    return (uint8_t)n;
+}
+
+/* Up to eight digits and a unit, rounded up to milliseconds; false if it is not that. */
+VMC_FN bool vmc_grpc_parse_timeout(viamc_bytes v, viamc_ms *ms)
+{
+    uint32_t n = 0;
+    size_t i;
+    if (v.len < 2u || v.len > 9u)
+        return false;
+    for (i = 0; i + 1u < v.len; i++) {
+        if (v.ptr[i] < '0' || v.ptr[i] > '9')
+            return false;
+        n = n * 10u + (uint32_t)(v.ptr[i] - '0');
+    }
+    switch (v.ptr[i]) {
+    case 'H': *ms = n > VMC_TIME_MAX / 3600000u ? VMC_TIME_MAX : n * 3600000u; break;
+    case 'M': *ms = n > VMC_TIME_MAX / 60000u ? VMC_TIME_MAX : n * 60000u; break;
+    case 'S': *ms = n > VMC_TIME_MAX / 1000u ? VMC_TIME_MAX : n * 1000u; break;
+    case 'm': *ms = n; break;
+    case 'u': *ms = n / 1000u + (n % 1000u != 0); break;
+    case 'n': *ms = n / 1000000u + (n % 1000000u != 0); break;
+    default: return false;
+    }
+    return true;
+}
+
+/* grpc-message goes straight into the call's text, decoded. */
+VMC_FN void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
+{
+    vmc_call *c = &g->calls->rec[i];
+    if ((p->flags & VMC_HPACK_FIRST) != 0) {
+        vmc_percent_begin(&g->message, vmc_calls_text(g->calls, i), VMC_CALL_TEXT);
+        g->text_given = true;
+    }
+    vmc_percent_feed(&g->message, p->value);
+    if ((p->flags & VMC_HPACK_LAST) == 0)
+        return;
+    c->text_len = (uint8_t)vmc_percent_end(&g->message).len;
+    if (g->message.truncated)
+        c->flags |= VMC_CALL_F_TEXT_CUT;
+}
+
+/* Server: keeps a field for whoever looks at the request, as much of it as can matter. What does not fit refuses the request. */
+VMC_FN void vmc_grpc_keep(vmc_grpc *g, uint8_t known, viamc_bytes value)
+{
+    vmc_wr w = vmc_wr_of(g->scratch, g->scratch_cap);
+    uint8_t *to;
+    w.len = g->kept;
+    if (value.len > VMC_GRPC_KEEP)
+        value.len = VMC_GRPC_KEEP;
+    if ((g->held_cut && value.len < VMC_GRPC_KEEP) || value.len + 3u > vmc_wr_room(&w)) {
+        g->reject = VIAMC_RESOURCE_EXHAUSTED;
+        return;
+    }
+    to = w.ptr + w.len;
+    vmc_move(to + 3, value.ptr, value.len); /* the value may lie right behind what is kept */
+    to[0] = known;
+    vmc_put_be16(to + 1, (uint32_t)value.len);
+    g->kept = (uint16_t)(g->kept + 3u + value.len);
+}
+
+/* The kept field `known`, number nth from 0; false if there is none. */
+VMC_FN bool vmc_grpc_kept(const vmc_grpc *g, uint8_t known, unsigned nth, viamc_bytes *value)
+{
+    vmc_rd r = vmc_rd_of(viamc_view(g->scratch, g->kept));
+    while (r.left != 0) {
+        uint8_t name = vmc_rd_u8(&r);
+        viamc_bytes n = vmc_rd_take(&r, 2);
+        *value = vmc_rd_take(&r, vmc_rd_ok(&r) ? vmc_be16(n.ptr) : 0);
+        if (vmc_rd_ok(&r) && name == known && nth-- == 0)
+            return true;
+    }
+    return false;
+}
+
+VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
+{
+    viamc_bytes value;
+    if (p->known == VMC_NAME_GRPC_MESSAGE) {
+        vmc_grpc_take_message(g, i, p);
+    } else if (p->known == VMC_NAME_CONTENT_TYPE || p->known == VMC_NAME_GRPC_STATUS) {
+        if (!vmc_grpc_gather(g, p, &value))
+            return;
+        if (p->known == VMC_NAME_GRPC_STATUS) {
+            g->status = vmc_grpc_parse_status(g, value);
+        } else {
+            g->has_type = true;
+            g->type_ok = vmc_grpc_is_type(value);
+        }
+    } else if (g->calls->rec[i].meta != NULL && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
+        vmc_calls_metadata(g->calls, i, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+    }
+}
+
+VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
+{
+    viamc_bytes value;
+    switch (p->known) {
+    case VMC_NAME_METHOD:
+    case VMC_NAME_PATH:
+    case VMC_NAME_CONTENT_TYPE:
+    case VMC_NAME_GRPC_TIMEOUT:
+    case VMC_NAME_GRPC_ENCODING:
+    case VMC_NAME_AUTHORIZATION:
+    case VMC_NAME_VIAM_SID:
+    case VMC_NAME_OPID:
+    case VMC_NAME_USER_AGENT:
+    case VMC_NAME_VIAM_CLIENT: break;
+    default: return;
+    }
+    if (!vmc_grpc_gather(g, p, &value))
+        return;
+    switch (p->known) {
+    case VMC_NAME_METHOD: g->is_post = vmc_bytes_are(value, "POST"); break;
+    case VMC_NAME_CONTENT_TYPE: g->type_ok = vmc_grpc_is_type(value); break;
+    case VMC_NAME_GRPC_TIMEOUT:
+        if (!vmc_grpc_parse_timeout(value, &g->timeout))
+            g->reject = VIAMC_INTERNAL;
+        break;
+    case VMC_NAME_GRPC_ENCODING:
+        if (!vmc_bytes_are(value, "identity"))
+            g->reject = VIAMC_UNIMPLEMENTED;
+        break;
+    case VMC_NAME_USER_AGENT: break;
+    default: vmc_grpc_keep(g, p->known, value); break;
+    }
+}
+
+/* ---- receiving: blocks and messages ---- */
+
+/* The peer gave the last word on a call. OK needs what the kind of call promises: one message, or any number of whole ones. */
+VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
+{
+    vmc_call *c = &g->calls->rec[i];
+    c->flags |= VMC_CALL_F_PEER_END;
+    if (!g->text_given)
+        c->text_len = 0;
+    if (g->status == VMC_GRPC_NO_STATUS)
+        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, VMC_TEXT("the stream ended without a grpc-status"));
+    else if (g->status != VIAMC_OK)
+        vmc_grpc_end(g, i, g->status, VIAMC_ANSWERED, NULL);
+    else if (!vmc_calls_is_whole(g->calls, i))
+        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
+    else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
+        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
+    else
+        vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
+}
+
+/* "HTTP 502 without gRPC" */
+VMC_FN void vmc_grpc_end_http(vmc_grpc *g, uint8_t i, uint32_t http)
+{
+    vmc_call *c = &g->calls->rec[i];
+    vmc_wr w = vmc_wr_of(vmc_calls_text(g->calls, i), VMC_CALL_TEXT);
+    vmc_wr_text(&w, VMC_TEXT("HTTP "));
+    vmc_wr_dec(&w, http);
+    vmc_wr_text(&w, VMC_TEXT(" instead of a gRPC answer"));
+    c->text_len = (uint8_t)w.len;
+    vmc_grpc_end(g, i, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
+}
+
+/* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
+VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+{
+    if (ev->end && (ev->status == 0 || ev->status == 200u || g->status != VMC_GRPC_NO_STATUS))
+        vmc_grpc_finish(g, i);
+    else if (ev->status != 200u)
+        vmc_grpc_end_http(g, i, ev->status);
+    else if (!g->type_ok)
+        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, g->has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
+}
+
+/* Server: the path goes where the status text will be; requests that cannot be gRPC are refused by the owner (g->reject). */
+VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+{
+    vmc_call *c = &g->calls->rec[i];
+    uint8_t *text = vmc_calls_text(g->calls, i);
+    viamc_bytes path;
+    if (c->path != NULL) { /* trailers of a request: nothing in them matters but that they end it */
+        c->flags |= VMC_CALL_F_PEER_END;
+        return VMC_GRPC_MORE;
+    }
+    if (!vmc_grpc_kept(g, VMC_NAME_PATH, 0, &path) || path.len >= VMC_CALL_TEXT)
+        g->reject = VIAMC_UNIMPLEMENTED;
+    else
+        vmc_copy(text, path.ptr, path.len);
+    text[g->reject == VIAMC_UNIMPLEMENTED ? 0 : path.len] = '\0';
+    c->path = (const char *)text;
+    if (!g->is_post || !g->type_ok)
+        g->reject = VIAMC_INVALID_ARGUMENT;
+    if (ev->end && g->reject == 0)
+        c->flags |= VMC_CALL_F_PEER_END; /* half-closed without a message */
+    g->at = i;
+    return VMC_GRPC_REQUEST;
+}
+
+VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
+{
+    vmc_grpc_event up = VMC_GRPC_MORE;
+    if (g->server)
+        up = vmc_grpc_on_request_block(g, ev->slot, ev);
+    else
+        vmc_grpc_on_reply_block(g, ev->slot, ev);
+    return up;
+}
+
+/* Tells the peer of call i how much room there is. */
+VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
+{
+    uint32_t room = vmc_calls_room(g->calls, i);
+    int32_t credit = g->h2.streams[i].credit;
+    if (room > 0 && (int32_t)room > credit)
+        vmc_h2_room(&g->h2, i, room, credit < (int32_t)vmc_calls_needs(g->calls, i));
+}
+
+/* What the peer sent has ended call i. A server's peer is told why, a client's is told to stop. */
+VMC_FN void vmc_grpc_refuse(vmc_grpc *g, uint8_t i)
+{
+    vmc_call *c = &g->calls->rec[i];
+    if (!g->server || c->state != VMC_CALL_ENDED) {
+        vmc_h2_release(&g->h2, i, VMC_H2_CANCEL);
+        return;
+    }
+    g->calls->ended--;
+    c->state = VMC_CALL_OPEN;
+    c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
+}
+
+VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
+{
+    uint8_t i = ev->slot;
+    viamc_err err = vmc_calls_data(g->calls, i, ev->data);
+    if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window: this request is refused */
+        vmc_calls_end(g->calls, i, VIAMC_RESOURCE_EXHAUSTED, VIAMC_NOT_RUN);
+        vmc_h2_reset(&g->h2, i, VMC_H2_REFUSED_STREAM);
+    } else if (err != VIAMC_OK) {
+        vmc_grpc_refuse(g, i);
+    } else if (!ev->end) {
+        vmc_grpc_give_credit(g, i);
+    } else if (g->server) {
+        g->calls->rec[i].flags |= VMC_CALL_F_PEER_END; /* half-closed */
+        vmc_calls_list(g->calls, i);
+    } else {
+        vmc_grpc_begin_block(g);
+        vmc_grpc_finish(g, i); /* no trailers will come */
+    }
+}
+
+VMC_FN void vmc_grpc_on_reset(vmc_grpc *g, uint8_t i, uint32_t code)
+{
+    uint8_t ran = code == VMC_H2_REFUSED_STREAM ? VIAMC_NOT_RUN : VIAMC_MAYBE;
+    g->calls->rec[i].flags |= VMC_CALL_F_PEER_END;
+    vmc_grpc_end(g, i, vmc_grpc_status_of_reset(code), ran, VMC_TEXT("the peer reset the stream"));
+}
+
+/* Calls that the peer has not begun will not be; those that have not left cannot. */
+VMC_FN void vmc_grpc_on_goaway(vmc_grpc *g, const vmc_h2_event *ev)
+{
+    uint8_t i;
+    g->code = ev->code;
+    if (g->server)
+        return;
+    for (i = 0; i < g->calls->count; i++)
+        if (g->h2.streams[i].id == 0 || g->h2.streams[i].id > ev->last)
+            vmc_grpc_end(g, i, VIAMC_UNAVAILABLE, VIAMC_NOT_RUN, VMC_TEXT("the peer takes no new calls (GOAWAY)"));
+}
+
+VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, uint8_t i)
+{
+    return g->calls->rec[i].state == VMC_CALL_FREE && g->h2.out_slot != i;
+}
+
+/* Server: a request begins. Its record may still be kept by a handler whose stream the peer has reset: then it moves to one that is free,
+ * or is refused. */
+VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, uint8_t i)
+{
+    uint8_t to = i;
+    if (!vmc_grpc_is_vacant(g, i))
+        for (to = 0; to < g->calls->count && !(vmc_grpc_is_vacant(g, to) && vmc_h2_is_free(&g->h2, to)); to++)
+            ;
+    if (to == g->calls->count) {
+        vmc_h2_reset(&g->h2, i, VMC_H2_REFUSED_STREAM);
+        return;
+    }
+    vmc_h2_move(&g->h2, i, to);
+    vmc_calls_claim(g->calls, to)->flags = VMC_CALL_F_HEAD;
+}
+
+VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, const vmc_h2_event *ev)
+{
+    switch (kind) {
+    case VMC_H2_OPENED:
+        vmc_grpc_on_opened(g, ev->slot);
+        break;
+    case VMC_H2_FIELD:
+        if (g->server)
+            vmc_grpc_on_request_field(g, &ev->piece);
+        else
+            vmc_grpc_on_reply_field(g, ev->slot, &ev->piece);
+        break;
+    case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, ev);
+    case VMC_H2_DATA: vmc_grpc_on_data(g, ev); break;
+    case VMC_H2_RESET: vmc_grpc_on_reset(g, ev->slot, ev->code); break;
+    case VMC_H2_STREAM_ERROR:
+        vmc_grpc_end(g, ev->slot, ev->code == VMC_H2_ENHANCE_YOUR_CALM ? VIAMC_RESOURCE_EXHAUSTED : VIAMC_INTERNAL, VIAMC_MAYBE,
+                     VMC_TEXT("the peer broke a rule of HTTP/2 on this stream"));
+        break;
+    case VMC_H2_GOAWAY: vmc_grpc_on_goaway(g, ev); return VMC_GRPC_GOAWAY;
+    case VMC_H2_FAILED: return VMC_GRPC_FAILED;
+    case VMC_H2_MORE:
+    case VMC_H2_GO: break;
+    }
+    return VMC_GRPC_MORE;
+}
+
+/* Consumes input until its owner has to look at something, or until it is used up. */
+VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
+{
+    vmc_h2_event ev;
+    for (;;) {
+        bool fresh = !g->h2.block.open;
+        vmc_h2_event_kind kind = vmc_h2_next(&g->h2, in, &ev);
+        vmc_grpc_event up;
+        if (kind == VMC_H2_MORE)
+            return VMC_GRPC_MORE;
+        if (fresh && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END))
+            vmc_grpc_begin_block(g);
+        up = vmc_grpc_on_event(g, kind, &ev);
+        if (up != VMC_GRPC_MORE)
+            return up;
+    }
+}
+
+/* Start of a poll: what the owner has taken is gone, and its room is the peer's. */
+VMC_FN void vmc_grpc_settle(vmc_grpc *g)
+{
+    uint8_t i;
+    vmc_calls_settle_big(g->calls);
+    for (i = 0; i < g->calls->count; i++) {
+        if (g->calls->rec[i].state != VMC_CALL_OPEN && g->calls->rec[i].state != VMC_CALL_TOLD)
+            continue;
+        if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
+            vmc_grpc_refuse(g, i);
+        else if (g->h2.streams[i].id != 0)
+            vmc_grpc_give_credit(g, i);
+    }
+}
+
+/* ---- sending: header blocks ---- */
+
+/* Keys of the fields that never change on a connection; 8 to 15 are free. */
+enum { VMC_GRPC_K_AUTHORITY = 1, VMC_GRPC_K_TE, VMC_GRPC_K_TYPE, VMC_GRPC_K_AGENT, VMC_GRPC_K_TOKEN, VMC_GRPC_K_CLIENT, VMC_GRPC_K_SESSION };
+
+VMC_FN bool vmc_grpc_field(vmc_hpack_field *f, uint64_t key, uint8_t name_index, const char *name, viamc_bytes value)
+{
+    f->key = key;
+    f->full_index = 0;
+    f->name_index = name_index;
+    f->never = false;
+    f->name = viamc_view(name, vmc_strlen(name));
+    f->value[0] = value;
+    f->value[1] = viamc_view(NULL, 0);
+    return value.len != 0;
+}
+
+VMC_FN bool vmc_grpc_full_field(vmc_hpack_field *f, uint8_t index)
+{
+    (void)vmc_grpc_field(f, 0, 0, "", viamc_view("", 0));
+    f->full_index = index;
+    return true;
+}
+
+VMC_FN bool vmc_grpc_text_field(vmc_hpack_field *f, uint64_t key, uint8_t name_index, const char *name, const char *value)
+{
+    return vmc_grpc_field(f, key, name_index, name, viamc_view(value, vmc_strlen(value)));
+}
+
+/* "2999m", above 99,999,999 ms in seconds. */
+VMC_FN viamc_bytes vmc_grpc_timeout(viamc_ms left, uint8_t *buf)
+{
+    vmc_wr w = vmc_wr_of(buf, VMC_GRPC_TIMEOUT_LEN);
+    bool long_ = left > 99999999u;
+    vmc_wr_dec(&w, long_ ? left / 1000u : left);
+    vmc_wr_u8(&w, long_ ? 'S' : 'm');
+    return viamc_view(buf, w.len);
+}
+
+/* Field n of a request, in the order that grpc-python's grpclib uses (viam-wire.md 2.4). False: not sent. */
+VMC_FN bool vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t n, viamc_ms now, uint8_t *buf, vmc_hpack_field *f)
+{
+    const viamc_metadata *m;
+    viamc_ms left;
+    switch (n) {
+    case 0: return vmc_grpc_full_field(f, 3);                    /* :method POST */
+    case 1: return vmc_grpc_full_field(f, g->https ? 7 : 6);     /* :scheme */
+    case 2: {
+        viamc_bytes path = viamc_view(c->path, vmc_strlen(c->path));
+        return vmc_grpc_field(f, vmc_hpack_key(path), 4, ":path", path);
+    }
+    case 3:
+        (void)vmc_grpc_field(f, VMC_GRPC_K_AUTHORITY, 1, ":authority", g->authority[0]);
+        f->value[1] = g->authority[1];
+        return true;
+    case 4:
+        left = vmc_timer_left(&c->deadline, now);
+        return left != VIAMC_FOREVER && vmc_grpc_field(f, 0, 0, "grpc-timeout", vmc_grpc_timeout(left == 0 ? 1 : left, buf));
+    case 5: return vmc_grpc_text_field(f, VMC_GRPC_K_TE, 0, "te", "trailers");
+    case 6: return vmc_grpc_text_field(f, VMC_GRPC_K_TYPE, 31, "content-type", "application/grpc");
+    case 7: return vmc_grpc_text_field(f, VMC_GRPC_K_AGENT, 58, "user-agent", vmc_grpc_user_agent);
+    case 8:
+        if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
+            return false;
+        (void)vmc_grpc_text_field(f, VMC_GRPC_K_TOKEN, 23, "authorization", "Bearer ");
+        f->value[1] = g->token;
+        return true;
+    case 9: return vmc_grpc_field(f, VMC_GRPC_K_CLIENT, 0, "viam_client", vmc_bytes_of(g->client_name));
+    case 10: return (c->flags & VMC_CALL_F_SESSION) != 0 && vmc_grpc_field(f, VMC_GRPC_K_SESSION, 0, "viam-sid", g->session);
+    default: break;
+    }
+    m = &c->metadata[n - 11u];
+    (void)vmc_grpc_field(f, 0, 0, "", m->value);
+    f->name = vmc_bytes_of(m->name);
+    return true;
+}
+
+VMC_FN uint8_t vmc_grpc_request_fields(const vmc_call *c)
+{
+    return (uint8_t)(11u + c->metadata_count);
+}
+
+#define VMC_GRPC_REPLY_FIELDS 4u
+
+/* Field n of a reply's headers (0, 1), its trailers (2, 3) or trailers alone (0 to 3). */
+VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_t *buf, vmc_hpack_field *f)
+{
+    const vmc_call *c = &g->calls->rec[i];
+    viamc_str text;
+    vmc_wr w;
+    switch (n) {
+    case 0: return vmc_grpc_full_field(f, 8); /* :status 200 */
+    case 1: return vmc_grpc_text_field(f, VMC_GRPC_K_TYPE, 31, "content-type", "application/grpc");
+    case 2:
+        w = vmc_wr_of(buf, 3);
+        vmc_wr_dec(&w, c->status);
+        return vmc_grpc_field(f, (uint64_t)(c->status == 0 ? VMC_GRPC_K_TE : 0), 0, "grpc-status", viamc_view(buf, w.len));
+    default: break;
+    }
+    text.ptr = (const char *)vmc_calls_text(g->calls, i);
+    text.len = c->text_len;
+    w = vmc_wr_of(buf, 3u * VMC_CALL_TEXT);
+    vmc_percent_encode(&w, text);
+    return vmc_grpc_field(f, 0, 0, "grpc-message", viamc_view(buf, w.len));
+}
+
+/* Puts fields from g->field on into the open frame; true when all are in. */
+VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, viamc_ms now, vmc_wr *part)
+{
+    uint8_t buf[3u * VMC_CALL_TEXT];
+    vmc_hpack_field f;
+    if (g->in_updates) {
+        if (!vmc_hpack_enc_begin(&g->h2.encoder, part))
+            return false;
+        g->in_updates = false;
+    }
+    for (; g->field < count; g->field++) {
+        bool sent = g->server ? vmc_grpc_reply_field(g, i, g->field, buf, &f) : vmc_grpc_request_field(g, &g->calls->rec[i], g->field, now, buf, &f);
+        if (sent && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
+            return false;
+    }
+    return true;
+}
+
+/* Writes the header block of call i, or what fits of it; true when it is complete. `first`, `count`: which fields of a reply. */
+VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, uint8_t i, uint8_t first, uint8_t count, bool end, viamc_ms now, vmc_wr *w)
+{
+    vmc_wr part;
+    bool done;
+    bool begins = g->h2.out_slot == VMC_H2_NO_SLOT;
+    if (!vmc_h2_block_open(&g->h2, i, end, w, &part))
+        return false;
+    if (begins) {
+        g->field = first;
+        g->field_at = 0;
+        g->in_updates = true;
+    }
+    done = vmc_grpc_put_fields(g, i, count, now, &part);
+    g->calls->rec[i].flags |= VMC_CALL_F_SENT;
+    vmc_h2_block_close(&g->h2, w, &part, done);
+    return done;
+}
+
+/* ---- sending: one call ---- */
+
+VMC_FN bool vmc_grpc_is_ours(const vmc_call *c)
+{
+    return (c->flags & (VMC_CALL_F_INTERNAL | VMC_CALL_F_FIRST)) != 0;
+}
+
+/* Client: the request's header block. True when DATA may follow. */
+VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    if (g->h2.out_slot != i) {
+        if (g->hold_token && (c->flags & VMC_CALL_F_TOKEN) != 0)
+            return false; /* the token is being replaced */
+        if (!vmc_h2_is_free(&g->h2, i) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
+            return false; /* the stream before it is not reset yet, or the peer permits no more */
+        if (vmc_wr_room(w) < VMC_H2_FRAME_HEAD + 32u)
+            return false;
+        vmc_h2_open(&g->h2, i);
+    }
+    if (!vmc_grpc_write_block(g, i, 0, vmc_grpc_request_fields(c), false, now, w))
+        return false;
+    c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
+    return true;
+}
+
+/* Copies n of the octets that call i has to send. */
+VMC_FN void vmc_grpc_copy_octets(vmc_grpc *g, uint8_t i, uint8_t *to, uint32_t n)
+{
+    while (n != 0) {
+        viamc_bytes v = vmc_calls_next_octets(g->calls, i);
+        uint32_t k = vmc_min32((uint32_t)v.len, n);
+        vmc_copy(to, v.ptr, k);
+        to += k;
+        n -= k;
+        if (n != 0)
+            g->calls->rec[i].sent += k; /* the rest comes from the other place */
+        else
+            vmc_calls_sent(g->calls, i, k);
+    }
+}
+
+/* DATA of call i as far as window, peer and fairness allow; false when the window is full. */
+VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    bool ours = vmc_grpc_is_ours(c);
+    uint32_t pending = vmc_call_pending(c);
+    while (pending != 0 && (ours || !g->hold_data)) {
+        size_t room = vmc_wr_room(w);
+        uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, i, ours || g->server ? 0 : VMC_GRPC_SPARE_WINDOW));
+        bool last;
+        uint8_t *to;
+        if (n == 0)
+            return true; /* the peer's turn */
+        if (room <= VMC_H2_FRAME_HEAD)
+            return false;
+        n = (uint32_t)vmc_min(n, room - VMC_H2_FRAME_HEAD);
+        last = n == pending && (c->flags & VMC_CALL_F_FINISH) != 0 && !g->server;
+        to = vmc_h2_write_data(&g->h2, i, n, last, w);
+        if (last)
+            c->flags |= VMC_CALL_F_FINISHED;
+        vmc_grpc_copy_octets(g, i, to, n);
+        pending -= n;
+    }
+    return true;
+}
+
+/* Half-close of a client's call that has nothing pending, or the trailers of a server's. False when there is no room. */
+VMC_FN bool vmc_grpc_write_finish(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    if (!g->server) {
+        if (vmc_h2_write_data(&g->h2, i, 0, true, w) == NULL)
+            return false;
+    } else {
+        if (!vmc_grpc_write_block(g, i, (c->flags & VMC_CALL_F_HEAD) != 0 ? 0 : 2, VMC_GRPC_REPLY_FIELDS, true, now, w))
+            return false;
+        c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
+    }
+    c->flags |= VMC_CALL_F_FINISHED;
+    return true;
+}
+
+/* Server: headers of a reply go before its first message; without one they are one block with the trailers. */
+VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    if (vmc_call_pending(c) == 0)
+        return true;
+    if (!vmc_grpc_write_block(g, i, 0, 2, false, now, w))
+        return false;
+    c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
+    return true;
+}
+
+/* Everything that call i can send now; false when the window is full. */
+VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    size_t before = w->len;
+    if ((c->flags & VMC_CALL_F_HEAD) != 0) {
+        bool written = g->server ? vmc_grpc_write_reply(g, i, now, w) : vmc_grpc_write_request(g, i, now, w);
+        if (!written)
+            return g->h2.out_slot == VMC_H2_NO_SLOT && w->len == before && vmc_wr_room(w) >= VMC_H2_FRAME_HEAD + 32u; /* room is not what it lacks */
+    }
+    if (!vmc_grpc_write_messages(g, i, w))
+        return false;
+    if ((c->flags & (VMC_CALL_F_FINISH | VMC_CALL_F_FINISHED)) == VMC_CALL_F_FINISH && vmc_call_pending(c) == 0)
+        return vmc_grpc_write_finish(g, i, now, w);
+    return true;
+}
+
+/* ---- sending: all calls ---- */
+
+/* Goes on with the header block that is open, whatever became of its call. */
+VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
+{
+    uint8_t i = g->h2.out_slot;
+    bool trailers = g->server && g->h2.out_end;
+    uint8_t count = g->server ? (uint8_t)(trailers ? VMC_GRPC_REPLY_FIELDS : 2u) : vmc_grpc_request_fields(&g->calls->rec[i]);
+    if (!vmc_grpc_write_block(g, i, 0, count, g->h2.out_end, now, w))
+        return false;
+    g->calls->rec[i].flags &= (uint16_t)~VMC_CALL_F_HEAD;
+    if (trailers)
+        g->calls->rec[i].flags |= VMC_CALL_F_FINISHED;
+    return true;
+}
+
+VMC_FN bool vmc_grpc_write_class(vmc_grpc *g, bool ours, viamc_ms now, vmc_wr *w)
+{
+    uint8_t k, n = g->calls->count;
+    for (k = 0; k < n; k++) {
+        uint8_t i = (uint8_t)((g->turn + k) % n);
+        vmc_call *c = &g->calls->rec[i];
+        if (c->state != VMC_CALL_OPEN || vmc_grpc_is_ours(c) != ours || ((c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH)) == 0 && vmc_call_pending(c) == 0))
+            continue;
+        if (!vmc_grpc_write_call(g, i, now, w)) {
+            if (!ours)
+                g->turn = i;
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Fills the window w: what is owed to the peer, then heartbeats and Stop, then the user's calls in turn. */
+VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
+{
+    if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
+        return;
+    vmc_h2_write_control(&g->h2, w);
+    if (!g->h2.started || g->h2.error.code != VIAMC_OK)
+        return;
+    if (vmc_grpc_write_class(g, true, now, w))
+        (void)vmc_grpc_write_class(g, false, now, w);
+}
+
+/* ---- time ---- */
+
+/* Ends the calls whose deadline has passed. */
+VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
+{
+    uint8_t i;
+    for (i = 0; i < g->calls->count; i++)
+        if (g->calls->rec[i].state != VMC_CALL_FREE && vmc_timer_due(&g->calls->rec[i].deadline, now) && !g->server)
+            vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
+}
+
+/* Shortens a wait to the next deadline. */
+VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
+{
+    uint8_t i;
+    for (i = 0; i < g->calls->count; i++)
+        if (g->calls->rec[i].state != VMC_CALL_FREE)
+            vmc_wait_timer(wait, &g->calls->rec[i].deadline, now);
+}
+
+#endif
+/* ---- end of src/call/grpc_impl.h ---- */
+/* ---- src/conn/conn.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* conn/conn: port, TLS, HTTP/2 and gRPC as one state machine, both roles. No policy: whoever owns it dials, retries and judges. */
+#ifndef VIAMC_CONN_CONN_H
+#define VIAMC_CONN_CONN_H
+
+
+typedef enum vmc_conn_state {
+    VMC_CONN_CLOSED,
+    VMC_CONN_OPENING,  /* the port connects */
+    VMC_CONN_SECURING, /* TLS handshake */
+    VMC_CONN_UP,       /* HTTP/2 */
+    VMC_CONN_BROKEN    /* error says why; GOAWAY or an alert may still be on its way out */
+} vmc_conn_state;
+
+/* What vmc_conn_next found. */
+typedef enum vmc_conn_event {
+    VMC_CONN_IDLE,    /* nothing more now */
+    VMC_CONN_IS_UP,   /* the handshake is over: calls can be sent */
+    VMC_CONN_REQUEST, /* server: call grpc.at has its fields */
+    VMC_CONN_GOAWAY,  /* the peer takes no new calls */
+    VMC_CONN_LOST     /* error says why; every call of it has ended */
+} vmc_conn_event;
+
+typedef struct vmc_conn_config {
+    const viamc_port *port; /* kept */
+    void *port_user;
+    unsigned number;
+    uint8_t *in, *out;      /* kept: record buffers with TLS, plain ones without */
+    uint32_t in_cap, out_cap;
+    void *tls;              /* kept: vmc_tls_bytes octets, NULL: plaintext only */
+} vmc_conn_config;
+
+typedef struct vmc_conn {
+    const viamc_port *port;
+    void *port_user;
+#ifndef VIAMC_NO_TLS
+    vmc_tls *tls;
+#endif
+    uint8_t *in, *out;
+    uint32_t in_cap, out_cap;
+    uint32_t in_at, in_len;   /* plaintext read and not yet parsed */
+    uint32_t out_at, out_len; /* plaintext staged and not yet written */
+    viamc_error error;
+    uint32_t steps;           /* reads and writes since the poll began */
+    uint16_t number;
+    uint8_t state;
+    bool secure;              /* this connection speaks TLS */
+    bool blocked;             /* the port took less than it was given */
+    bool heard;               /* an octet came since the owner cleared this */
+    vmc_grpc grpc;
+} vmc_conn;
+
+#endif
+/* ---- end of src/conn/conn.h ---- */
+/* ---- src/conn/conn_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* conn/conn: opening, reading, writing, ending. */
+#ifndef VIAMC_CONN_CONN_IMPL_H
+#define VIAMC_CONN_CONN_IMPL_H
+
+
+VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
+{
+    VIAMC_MEMSET(c, 0, sizeof *c);
+    c->port = cfg->port;
+    c->port_user = cfg->port_user;
+    c->number = (uint16_t)cfg->number;
+    c->in = cfg->in;
+    c->in_cap = cfg->in_cap;
+    c->out = cfg->out;
+    c->out_cap = cfg->out_cap;
+#ifndef VIAMC_NO_TLS
+    c->tls = (vmc_tls *)cfg->tls;
+#endif
+    vmc_error_clear(&c->error);
+}
+
+/* The connection is over; the first reason counts. */
+VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
+{
+    (void)vmc_fail(&c->error, code, detail, where, what);
+    c->state = VMC_CONN_BROKEN;
+    return VMC_CONN_LOST;
+}
+
+VMC_FN vmc_conn_event vmc_conn_break_with(vmc_conn *c, const viamc_error *e)
+{
+    return vmc_conn_break(c, e->code, e->detail, e->where, e->what);
+}
+
+VMC_FN bool vmc_conn_is_secure(const vmc_conn *c)
+{
+    return c->secure;
+}
+
+/* ---- opening ---- */
+
+/* Starts over with empty buffers; grpc is set up by the owner. */
+VMC_FN void vmc_conn_start(vmc_conn *c, bool secure, vmc_conn_state state)
+{
+    vmc_error_clear(&c->error);
+    c->in_at = c->in_len = 0;
+    c->out_at = c->out_len = 0;
+    c->secure = secure;
+    c->blocked = false;
+    c->state = (uint8_t)state;
+}
+
+#ifndef VIAMC_NO_TLS
+
+/* Random octets for one handshake, from the port alone. Wiped by the caller. */
+VMC_FN viamc_err vmc_conn_seed(vmc_conn *c, uint8_t seed[VMC_TLS_SEED_MIN])
+{
+    if (c->port->random != NULL && c->port->random(c->port_user, seed, VMC_TLS_SEED_MIN) == VIAMC_OK)
+        return VIAMC_OK;
+    (void)vmc_conn_break(c, VIAMC_ERR_ENTROPY, 0, "TLS", VMC_TEXT("the port has no random bytes"));
+    return VIAMC_ERR_ENTROPY;
+}
+
+/* The port is open: starts TLS as a client. d is completed with buffers and seed. */
+VMC_FN viamc_err vmc_conn_secure_client(vmc_conn *c, vmc_tls_client_desc *d)
+{
+    uint8_t seed[VMC_TLS_SEED_MIN];
+    viamc_err err = vmc_conn_seed(c, seed);
+    if (err != VIAMC_OK)
+        return err;
+    d->seed = seed;
+    d->seed_len = sizeof seed;
+    d->in = c->in;
+    d->in_cap = c->in_cap;
+    d->out = c->out;
+    d->out_cap = c->out_cap;
+    err = vmc_tls_client_open(c->tls, d);
+    vmc_wipe(seed, sizeof seed);
+    if (err != VIAMC_OK)
+        (void)vmc_conn_break(c, err, 0, "TLS", VMC_TEXT("cannot start"));
+    c->state = err == VIAMC_OK ? VMC_CONN_SECURING : c->state;
+    return err;
+}
+
+/* A peer was accepted: starts TLS as a server. */
+VMC_FN viamc_err vmc_conn_secure_server(vmc_conn *c, vmc_tls_server_desc *d)
+{
+    uint8_t seed[VMC_TLS_SEED_MIN];
+    viamc_err err = vmc_conn_seed(c, seed);
+    if (err != VIAMC_OK)
+        return err;
+    d->seed = seed;
+    d->seed_len = sizeof seed;
+    d->in = c->in;
+    d->in_cap = c->in_cap;
+    d->out = c->out;
+    d->out_cap = c->out_cap;
+    err = vmc_tls_server_open(c->tls, d);
+    vmc_wipe(seed, sizeof seed);
+    if (err != VIAMC_OK)
+        (void)vmc_conn_break(c, err, 0, "TLS", VMC_TEXT("cannot start"));
+    c->state = err == VIAMC_OK ? VMC_CONN_SECURING : c->state;
+    return err;
+}
+
+#endif
+
+/* ---- reading ---- */
+
+/* Asks the port for octets; *len 0: none now. Counts as a step. */
+VMC_FN viamc_err vmc_conn_port_read(vmc_conn *c, uint8_t *buf, size_t cap, size_t *len)
+{
+    viamc_err err;
+    *len = 0;
+    c->steps++;
+    err = c->port->read(c->port_user, c->number, buf, cap, len);
+    if (err == VIAMC_WAIT)
+        err = VIAMC_OK;
+    if (*len > cap) /* a port that lies about its buffer has already written past it */
+        *len = cap;
+    if (*len != 0)
+        c->heard = true;
+    if (err != VIAMC_OK)
+        (void)vmc_conn_break(c, err, 0, err == VIAMC_ERR_CLOSED ? "" : "port",
+                             err == VIAMC_ERR_CLOSED ? VMC_TEXT("the peer closed the connection") : VMC_TEXT("reading failed"));
+    return err;
+}
+
+/* Hands received octets up; VMC_CONN_IDLE when all of them are parsed. */
+VMC_FN vmc_conn_event vmc_conn_parse(vmc_conn *c, const uint8_t *p, size_t n, size_t *used)
+{
+    vmc_rd in = vmc_rd_of(viamc_view(p, n));
+    vmc_grpc_event ev = vmc_grpc_recv(&c->grpc, &in);
+    *used = n - in.left;
+    switch (ev) {
+    case VMC_GRPC_REQUEST: return VMC_CONN_REQUEST;
+    case VMC_GRPC_GOAWAY: return VMC_CONN_GOAWAY;
+    case VMC_GRPC_FAILED: return vmc_conn_break_with(c, &c->grpc.h2.error);
+    case VMC_GRPC_MORE: break;
+    }
+    return VMC_CONN_IDLE;
+}
+
+/* One turn of plaintext: what is left of the last read, else a new one. *more: there may be more. */
+VMC_FN vmc_conn_event vmc_conn_read_plain(vmc_conn *c, bool *more)
+{
+    vmc_conn_event ev;
+    size_t n;
+    if (c->in_at == c->in_len) {
+        c->in_at = c->in_len = 0;
+        if (vmc_conn_port_read(c, c->in, c->in_cap, &n) != VIAMC_OK && n == 0)
+            return VMC_CONN_LOST;
+        c->in_len = (uint32_t)n;
+        *more = n != 0;
+        if (n == 0)
+            return VMC_CONN_IDLE;
+    }
+    ev = vmc_conn_parse(c, c->in + c->in_at, c->in_len - c->in_at, &n);
+    c->in_at += (uint32_t)n;
+    return ev;
+}
+
+#ifndef VIAMC_NO_TLS
+
+/* Moves octets from the port into the record under way. */
+VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, bool *more)
+{
+    size_t cap, n;
+    uint8_t *to = vmc_tls_wire_in(c->tls, &cap);
+    viamc_err err;
+    *more = false;
+    if (to == NULL)
+        return VIAMC_OK;
+    err = vmc_conn_port_read(c, to, cap, &n);
+    if (n != 0) {
+        *more = true;
+        if (vmc_tls_wire_in_done(c->tls, n) != VIAMC_OK) {
+            (void)vmc_conn_break_with(c, &c->tls->error);
+            return c->error.code;
+        }
+    }
+    return err;
+}
+
+/* One turn of TLS: plaintext that is there, else octets for the next record. */
+VMC_FN vmc_conn_event vmc_conn_read_secure(vmc_conn *c, bool *more)
+{
+    size_t n;
+    const uint8_t *p = vmc_tls_app_in(c->tls, &n);
+    if (p != NULL && n != 0) {
+        vmc_conn_event ev = vmc_conn_parse(c, p, n, &n);
+        vmc_tls_app_in_done(c->tls, n);
+        return ev;
+    }
+    if (vmc_tls_state_of(c->tls) == VMC_TLS_CLOSED)
+        return vmc_conn_break(c, VIAMC_ERR_CLOSED, 0, "TLS", VMC_TEXT("the peer closed the connection"));
+    return vmc_conn_read_record(c, more) == VIAMC_OK ? VMC_CONN_IDLE : VMC_CONN_LOST;
+}
+
+#endif
+
+/* ---- writing ---- */
+
+/* Gives octets to the port; how many it took. */
+VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
+{
+    size_t done = 0;
+    viamc_err err;
+    c->steps++;
+    err = c->port->write(c->port_user, c->number, p, n, &done);
+    if (done > n)
+        done = n;
+    c->blocked = done < n;
+    if (err != VIAMC_OK && err != VIAMC_WAIT) {
+        (void)vmc_conn_break(c, err, 0, err == VIAMC_ERR_CLOSED ? "" : "port",
+                             err == VIAMC_ERR_CLOSED ? VMC_TEXT("the peer closed the connection") : VMC_TEXT("writing failed"));
+        return 0;
+    }
+    return done;
+}
+
+/* One turn of plaintext; false when nothing is left or nothing goes. */
+VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
+{
+    if (c->out_at == c->out_len) {
+        vmc_wr w = vmc_wr_of(c->out, c->out_cap);
+        vmc_grpc_write(&c->grpc, now, &w);
+        c->out_at = 0;
+        c->out_len = (uint32_t)w.len;
+        c->blocked = false;
+        if (w.len == 0)
+            return false;
+    }
+    c->out_at += (uint32_t)vmc_conn_port_write(c, c->out + c->out_at, c->out_len - c->out_at);
+    return !c->blocked;
+}
+
+#ifndef VIAMC_NO_TLS
+
+/* Octets of finished records to the port; false when the port is full or there are none. */
+VMC_FN bool vmc_conn_write_records(vmc_conn *c)
+{
+    size_t n;
+    const uint8_t *p = vmc_tls_wire_out(c->tls, &n);
+    c->blocked = false;
+    if (p == NULL || n == 0)
+        return false;
+    vmc_tls_wire_out_done(c->tls, vmc_conn_port_write(c, p, n));
+    return !c->blocked;
+}
+
+/* One turn of TLS: frames become a record, the record goes out. */
+VMC_FN bool vmc_conn_write_secure(vmc_conn *c, viamc_ms now)
+{
+    size_t cap;
+    uint8_t *to = vmc_tls_app_out(c->tls, &cap);
+    if (to != NULL && cap != 0 && c->state != VMC_CONN_SECURING) {
+        vmc_wr w = vmc_wr_of(to, cap);
+        vmc_grpc_write(&c->grpc, now, &w);
+        if (w.len != 0)
+            vmc_tls_app_out_done(c->tls, w.len);
+    }
+    return vmc_conn_write_records(c);
+}
+
+#endif
+
+VMC_FN bool vmc_conn_write_turn(vmc_conn *c, viamc_ms now)
+{
+#ifndef VIAMC_NO_TLS
+    if (c->secure)
+        return vmc_conn_write_secure(c, now);
+#endif
+    return vmc_conn_write_plain(c, now);
+}
+
+/* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. A broken connection still says goodbye. */
+VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
+{
+    uint32_t turn;
+    if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_OPENING)
+        return;
+    for (turn = 0; turn < VMC_POLL_STEPS && vmc_conn_write_turn(c, now); turn++)
+        ;
+}
+
+/* ---- the states ---- */
+
+VMC_FN vmc_conn_event vmc_conn_up(vmc_conn *c)
+{
+    c->state = VMC_CONN_UP;
+    return VMC_CONN_IS_UP;
+}
+
+#ifndef VIAMC_NO_TLS
+
+/* At most one record a poll: a step of the handshake cannot be divided, and others wait for it. */
+VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
+{
+    bool more = true;
+    uint32_t part;
+    while (vmc_conn_write_records(c))
+        ;
+    for (part = 0; part < 2u && more && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
+        if (vmc_conn_read_record(c, &more) != VIAMC_OK)
+            return VMC_CONN_LOST;
+    while (c->error.code == VIAMC_OK && vmc_conn_write_records(c))
+        ;
+    if (c->error.code != VIAMC_OK)
+        return VMC_CONN_LOST;
+    switch (vmc_tls_state_of(c->tls)) {
+    case VMC_TLS_HANDSHAKE: return VMC_CONN_IDLE;
+    case VMC_TLS_UP: return vmc_conn_up(c);
+    case VMC_TLS_CLOSED: return vmc_conn_break(c, VIAMC_ERR_CLOSED, 0, "TLS", VMC_TEXT("the peer closed the connection"));
+    case VMC_TLS_IDLE:
+    case VMC_TLS_FAILED: break;
+    }
+    return vmc_conn_break_with(c, &c->tls->error);
+}
+
+#endif
+
+VMC_FN vmc_conn_event vmc_conn_on_up(vmc_conn *c)
+{
+    bool more = true;
+    vmc_conn_event ev = VMC_CONN_IDLE;
+    while (more && ev == VMC_CONN_IDLE && c->steps < VMC_POLL_STEPS) {
+        if (c->error.code != VIAMC_OK)
+            return VMC_CONN_LOST;
+#ifndef VIAMC_NO_TLS
+        if (c->secure) {
+            ev = vmc_conn_read_secure(c, &more);
+            continue;
+        }
+#endif
+        ev = vmc_conn_read_plain(c, &more);
+    }
+    return ev;
+}
+
+/* A poll begins: bounds are counted from here. */
+VMC_FN void vmc_conn_begin(vmc_conn *c)
+{
+    c->steps = 0;
+    if (c->state == VMC_CONN_UP)
+        vmc_grpc_settle(&c->grpc);
+}
+
+/* Goes on until something is to be looked at, or nothing is left to do now. OPENING is the owner's: it knows the address. */
+VMC_FN vmc_conn_event vmc_conn_next(vmc_conn *c)
+{
+    switch ((vmc_conn_state)c->state) {
+    case VMC_CONN_CLOSED:
+    case VMC_CONN_OPENING: return VMC_CONN_IDLE;
+    case VMC_CONN_SECURING:
+#ifndef VIAMC_NO_TLS
+        return vmc_conn_on_securing(c);
+#else
+        return VMC_CONN_IDLE;
+#endif
+    case VMC_CONN_UP: return vmc_conn_on_up(c);
+    case VMC_CONN_BROKEN: return VMC_CONN_LOST;
+    }
+    return VMC_CONN_IDLE;
+}
+
+/* Ends the connection at once: what is staged is tried once, then keys and plaintext are wiped. */
+VMC_FN void vmc_conn_close(vmc_conn *c, viamc_ms now)
+{
+    if (c->state == VMC_CONN_CLOSED)
+        return;
+#ifndef VIAMC_NO_TLS
+    if (c->secure && (c->state == VMC_CONN_UP || c->state == VMC_CONN_BROKEN)) {
+        vmc_conn_flush(c, now);
+        vmc_tls_close(c->tls);
+    }
+#endif
+    vmc_conn_flush(c, now);
+    c->port->close(c->port_user, c->number);
+#ifndef VIAMC_NO_TLS
+    if (c->secure && c->tls != NULL)
+        vmc_tls_wipe(c->tls);
+#endif
+    vmc_wipe(c->in, c->in_cap);
+    vmc_wipe(c->out, c->out_cap);
+    c->state = VMC_CONN_CLOSED;
+}
+
+/* What the owner of the loop should wait for. */
+VMC_FN void vmc_conn_wait(const vmc_conn *c, viamc_wait_hint *hint)
+{
+    if (c->state == VMC_CONN_CLOSED)
+        return;
+    hint->want |= VIAMC_WANT_READ;
+    if (c->blocked || c->state == VMC_CONN_OPENING)
+        hint->want |= VIAMC_WANT_WRITE;
+    if (c->steps >= VMC_POLL_STEPS || c->in_at != c->in_len)
+        hint->ms = 0; /* the bound was reached: there is more */
+}
+
+#endif
+/* ---- end of src/conn/conn_impl.h ---- */
+/* ---- src/client/state.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/state: what a client consists of. Each part of this room owns one of the structs; viamc_client is their sum. */
+#ifndef VIAMC_CLIENT_STATE_H
+#define VIAMC_CLIENT_STATE_H
+
+
+/* A dial address, as views into the text it came from. */
+typedef struct vmc_address {
+    viamc_bytes host;       /* without brackets; of a unix socket "unix:" and the path */
+    viamc_bytes authority[2]; /* :authority: host with brackets as it was written, and ":port" */
+    uint16_t port;
+    bool is_unix;
+} vmc_address;
+
+typedef enum vmc_dial_step {
+    VMC_DIAL_REST,    /* nothing under way: IDLE, BACKOFF, FAILED or READY */
+    VMC_DIAL_OPENING, /* the port connects; the attempt's deadline runs */
+    VMC_DIAL_SECURING,
+    VMC_DIAL_AUTH,    /* Authenticate is to be sent, or its answer awaited */
+    VMC_DIAL_DRAINING /* the robot said GOAWAY: running calls may end, then the connection is given up */
+} vmc_dial_step;
+
+typedef struct vmc_dial {
+    vmc_address address;
+#ifndef VIAMC_NO_TLS
+    vmc_tls_dates dates;  /* of the certificate that was refused last */
+#endif
+    vmc_timer deadline;   /* of the attempt, or of DRAINING */
+    vmc_timer again;      /* BACKOFF: next attempt */
+    viamc_ms backoff_ms;  /* the last one */
+    viamc_ms clock_at;    /* when desc.unix_time was true */
+    viamc_ms heard_at;    /* when the last octet came */
+    uint32_t attempts;    /* failed ones in a row */
+    uint8_t state;        /* VIAMC_IDLE ... */
+    uint8_t step;         /* vmc_dial_step */
+    uint8_t silent;       /* liveness checks without an answer */
+    bool plain;           /* this attempt goes on in plaintext (downgrade) */
+    bool was_ready;       /* since viamc_dial */
+    bool fresh;           /* viamc_dial was called, no poll yet */
+    bool reauth;          /* the token was refused while READY */
+} vmc_dial;
+
+typedef enum vmc_session_state {
+    VMC_SESSION_NONE,     /* not started */
+    VMC_SESSION_STARTING, /* StartSession is awaited; moving calls wait */
+    VMC_SESSION_ON,
+    VMC_SESSION_ABSENT    /* this robot has none: moving calls go bare, until the next connection */
+} vmc_session_state;
+
+#define VMC_SESSION_ID 36u /* octets of a UUID as text */
+#define VMC_SESSION_REPLY 80u /* StartSessionResponse with its prefix: 5 + 2 + 36 + 2 + 12 octets, and what may be added to it */
+
+typedef struct vmc_session {
+    uint8_t wire[VMC_SESSION_REPLY]; /* STARTING: the reply as it comes; else a request {1: id} with its prefix, 43 octets */
+    viamc_ms window;      /* heartbeat window of the session, or the last one's */
+    vmc_timer beat;       /* next heartbeat */
+    viamc_ms sent_at[2];  /* when each of the two heartbeats left */
+    viamc_ms left_at;     /* when the last one left */
+    viamc_ms acked_at;    /* when the last answered one left */
+    viamc_ms gap;         /* longest time between two polls since then */
+    uint32_t beats;       /* answered */
+    uint64_t resumed;     /* key of the id that StartSession is to resume; 0: none */
+    uint8_t state;        /* vmc_session_state */
+    uint8_t id_len;       /* of the id in wire; 0: none */
+    bool wanted;          /* to be started */
+    bool resume;          /* the connection was lost with this session on it */
+    bool acked;           /* acked_at counts */
+} vmc_session;
+
+/* A moving call that we ended: it may still run on the robot. */
+typedef struct vmc_unsettled {
+    uint32_t resource;
+    vmc_timer until;
+} vmc_unsettled;
+
+typedef struct vmc_motion {
+    vmc_unsettled *unsettled; /* max_calls entries */
+    vmc_timer any;            /* one that found no entry: counts for every resource */
+    viamc_call covered;       /* Stop whose record a StopAll took over: its DONE is to be taken; 0: none */
+    void *covered_user;
+    const viamc_method *covered_method;
+    uint32_t unconfirmed;     /* Stops asked for since the session began whose confirmation is missing */
+} vmc_motion;
+
+/* vmc_call.motion: a kind, and what is known */
+enum {
+    VMC_MOTION_NONE = 0,
+    VMC_MOTION_MOVE = 1,
+    VMC_MOTION_SETPOINT = 2, /* a move of which one is in flight and one pending */
+    VMC_MOTION_STOP = 3,
+    VMC_MOTION_KIND = 3,
+    VMC_MOTION_PENDING = 0x04,     /* setpoint: waits for the one in flight, or for a Stop */
+    VMC_MOTION_AGAIN = 0x08,       /* Stop: to be sent once more when all earlier moves are settled */
+    VMC_MOTION_UNCONFIRMED = 0x10, /* Stop: a move before it ended by time alone */
+    VMC_MOTION_COUNTED = 0x20      /* Stop: is in vmc_motion.unconfirmed */
+};
+#define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
+#define VMC_MOTION_WINDOW 2000u    /* design.md 6: window where the robot names none, ms */
+
+/* Connection events waiting to be taken: one bit a kind. */
+enum {
+    VMC_EV_READY = 1,
+    VMC_EV_STARVED = 2,
+    VMC_EV_UNPROTECTED = 4,
+    VMC_EV_SESSION_LOST = 8,
+    VMC_EV_LOST = 16
+};
+
+/* Records beside the user's max_calls: Stop has a slot, the others are ours. */
+enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
+
+#define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room */
+
+/* What the auxiliary record is doing. */
+typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
+
+struct viamc_client {
+    vmc_calls calls;
+    vmc_dial dial;
+    vmc_session session;
+    vmc_motion motion;
+    viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
+    viamc_log log;
+    viamc_error error;      /* of the client: FAILED, or why viamc_dial or viamc_client_init refused */
+    viamc_error lost;       /* of the last connection, until READY */
+    viamc_error session_error;
+    uint8_t *token;
+    uint8_t *table;
+    uint8_t *trust;         /* memory of the certificate check: overlays big and the slots while dialling */
+    vmc_h2_stream *streams;
+    size_t size;            /* of the whole block */
+    size_t trust_cap;
+    uint32_t token_cap, token_len;
+    uint32_t table_bytes;
+    uint32_t retry_ms, late_ms; /* of the events LOST and STARVED */
+    viamc_ms now, polled_at;
+    viamc_stats stats;
+    uint8_t profile;
+    uint8_t max_calls;
+    uint8_t events;         /* VMC_EV_* */
+    uint8_t aux;            /* vmc_aux */
+    bool polled;            /* polled_at counts */
+    bool in_poll;
+    bool dirty;             /* something was asked for since the last poll: do not sleep */
+    uint8_t scratch[32];    /* of the reply fields that come in pieces */
+    uint8_t aux_text[VMC_CALL_TEXT];
+    vmc_conn conn;
+};
+
+#endif
+/* ---- end of src/client/state.h ---- */
+/* ---- src/client/internal_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/internal: calls of our own: heartbeats, Authenticate, StartSession, signs of life. */
+#ifndef VIAMC_CLIENT_INTERNAL_IMPL_H
+#define VIAMC_CLIENT_INTERNAL_IMPL_H
+
+
+static const uint8_t vmc_empty_message[VMC_CALL_PREFIX] = {0, 0, 0, 0, 0};
+
+/* The record of ours number `which` (VMC_REC_*). */
+VMC_FN uint8_t vmc_client_rec(const viamc_client *c, uint8_t which)
+{
+    return (uint8_t)(c->max_calls + which);
+}
+
+VMC_FN bool vmc_client_rec_free(const viamc_client *c, uint8_t which)
+{
+    return c->calls.rec[vmc_client_rec(c, which)].state == VMC_CALL_FREE;
+}
+
+/* Starts a unary call of ours.
+ *   body   octets with prefix, ours until the call ends; empty: they are put into tx by the caller
+ *   reply  memory for the reply with its prefix; NULL: only the status matters */
+VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, viamc_bytes body, uint8_t *reply, uint32_t reply_cap, viamc_ms timeout)
+{
+    vmc_call *call = vmc_calls_claim(&c->calls, vmc_client_rec(c, which));
+    call->path = path;
+    call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN;
+    if (reply == NULL)
+        call->flags |= VMC_CALL_F_DROP;
+    call->body = body.ptr;
+    call->body_len = (uint32_t)body.len;
+    call->into = reply;
+    call->into_cap = reply_cap;
+    vmc_timer_set(&call->deadline, c->now, timeout);
+    return call;
+}
+
+/* The reply of an internal call, without its prefix; empty if it was not whole. */
+VMC_FN viamc_bytes vmc_client_internal_reply(viamc_client *c, uint8_t which)
+{
+    viamc_bytes msg;
+    (void)vmc_calls_take(&c->calls, vmc_client_rec(c, which), &msg);
+    return msg;
+}
+
+/* The client is over: it will not try again. */
+VMC_FN void vmc_client_fail(viamc_client *c, const viamc_error *e)
+{
+    (void)vmc_fail(&c->error, e->code, e->detail, e->where, e->what);
+    c->dial.state = VIAMC_FAILED;
+    c->dial.step = VMC_DIAL_REST;
+    vmc_log(&c->log, VIAMC_LOG_ERROR, e->where, e->what, (uint32_t)e->code, e->detail);
+}
+
+#endif
+/* ---- end of src/client/internal_impl.h ---- */
+/* ---- src/client/address_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/address: what people write as a robot's address (viam-wire.md 1.1). */
+#ifndef VIAMC_CLIENT_ADDRESS_IMPL_H
+#define VIAMC_CLIENT_ADDRESS_IMPL_H
+
+
+#define VMC_ADDRESS_HOST_MAX 253u /* RFC 1035 2.3.4: octets of a name without the trailing dot */
+
+/* Drops "scheme://" in front, and a path behind. */
+VMC_FN viamc_bytes vmc_address_core(viamc_bytes text)
+{
+    size_t i;
+    for (i = 0; i + 2u < text.len; i++)
+        if (text.ptr[i] == ':' && text.ptr[i + 1u] == '/' && text.ptr[i + 2u] == '/') {
+            text.ptr += i + 3u;
+            text.len -= i + 3u;
+            break;
+        }
+    for (i = 0; i < text.len; i++)
+        if (text.ptr[i] == '/')
+            text.len = i;
+    return text;
+}
+
+/* Decimal port at the end of the text, digits only, 1 to 65535. */
+VMC_FN bool vmc_address_port(viamc_bytes text, uint16_t *port)
+{
+    uint32_t n = 0;
+    size_t i;
+    for (i = 0; i < text.len && n <= 65535u; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+        n = n * 10u + (uint32_t)(text.ptr[i] - '0');
+    }
+    *port = (uint16_t)n;
+    return text.len != 0 && n != 0 && n <= 65535u;
+}
+
+/* Length of the host, brackets included; 0 if brackets or colons make no sense. */
+VMC_FN size_t vmc_address_host_len(viamc_bytes text)
+{
+    size_t i;
+    if (text.len != 0 && text.ptr[0] == '[') {
+        for (i = 1; i < text.len && text.ptr[i] != ']'; i++)
+            ;
+        return i < text.len && i > 2u ? i + 1u : 0;
+    }
+    for (i = 0; i < text.len && text.ptr[i] != ':'; i++)
+        ;
+    return i;
+}
+
+VMC_FN bool vmc_address_is_unix(const char *text)
+{
+    return vmc_strlen(text) > 5u && vmc_same(text, "unix:", 5);
+}
+
+/* Reads an address; the views point into text. NULL: fine, else what is wrong with it. */
+VMC_FN const char *vmc_address_parse(const char *text, uint16_t default_port, vmc_address *a)
+{
+    viamc_bytes core = vmc_address_core(viamc_view(text, vmc_strlen(text)));
+    size_t host = vmc_address_host_len(core);
+    a->is_unix = vmc_address_is_unix(text);
+    a->port = default_port;
+    a->authority[0] = viamc_view("localhost", 9); /* a path is no authority */
+    a->authority[1] = viamc_view("", 0);
+    a->host = viamc_view(text, vmc_strlen(text));
+    if (a->is_unix)
+        return NULL;
+    if (host == 0 || host > VMC_ADDRESS_HOST_MAX)
+        return VMC_TEXT("address without a host: write host, host:port, [v6]:port or unix:/path");
+    a->host = viamc_view(core.ptr, host);
+    a->authority[0] = a->host;
+    if (core.ptr[0] == '[')
+        a->host = viamc_view(core.ptr + 1, host - 2u);
+    if (host == core.len) {
+        a->authority[1] = default_port == 80u ? viamc_view(":80", 3) : viamc_view(":443", 4);
+        return NULL;
+    }
+    a->authority[1] = viamc_view(core.ptr + host, core.len - host);
+    if (core.ptr[host] != ':' || !vmc_address_port(viamc_view(core.ptr + host + 1u, core.len - host - 1u), &a->port))
+        return VMC_TEXT("address with a wrong port: a number from 1 to 65535; IPv6 addresses are written [v6]:port");
+    return NULL;
+}
+
+/* viam-wire.md 3.2: 8-4-4-4-12 or 32 hexadecimal digits. */
+VMC_FN bool vmc_address_is_uuid(const char *s)
+{
+    size_t i, n = vmc_strlen(s), digits = 0;
+    for (i = 0; i < n; i++) {
+        char ch = s[i];
+        bool dash = n == 36u && (i == 8u || i == 13u || i == 18u || i == 23u);
+        bool hex = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f') || (ch >= 'A' && ch <= 'F');
+        if (dash ? ch != '-' : !hex)
+            return false;
+        digits += !dash;
+    }
+    return digits == 32u;
+}
+
+#endif
+/* ---- end of src/client/address_impl.h ---- */
+/* ---- src/client/auth_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/auth: Authenticate, and the token that every other call carries (viam-wire.md 3). */
+#ifndef VIAMC_CLIENT_AUTH_IMPL_H
+#define VIAMC_CLIENT_AUTH_IMPL_H
+
+
+static const char vmc_auth_path[] = "/proto.rpc.v1.AuthService/Authenticate";
+
+VMC_FN bool vmc_auth_has_credentials(const viamc_client *c)
+{
+    return c->desc.api_key != NULL || c->desc.credential_type != NULL;
+}
+
+/* Credentials that already are a token need no Authenticate. */
+VMC_FN bool vmc_auth_is_token(const viamc_client *c)
+{
+    return c->desc.credential_type != NULL && viamc_str_eq(viamc_text(c->desc.credential_type), viamc_text("access-token"));
+}
+
+VMC_FN const char *vmc_auth_entity(const viamc_client *c)
+{
+    if (c->desc.auth_entity != NULL)
+        return c->desc.auth_entity;
+    return c->desc.api_key != NULL ? c->desc.api_key_id : c->desc.address;
+}
+
+VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
+{
+    vmc_move(c->token, token.ptr, token.len);
+    c->token_len = (uint32_t)token.len;
+    c->conn.grpc.token = viamc_view(c->token, token.len);
+    vmc_grpc_changed(&c->conn.grpc);
+}
+
+/* AuthenticateRequest {1: entity, 2: {1: type, 2: payload}} */
+VMC_FN void vmc_auth_encode(const viamc_client *c, vmc_wr *w)
+{
+    const char *type = c->desc.api_key != NULL ? "api-key" : c->desc.credential_type;
+    const char *payload = c->desc.api_key != NULL ? c->desc.api_key : c->desc.credential_payload;
+    size_t credentials;
+    vmc_wire_put_text(w, 1, viamc_text(vmc_auth_entity(c)));
+    credentials = vmc_wire_open(w, 2);
+    vmc_wire_put_text(w, 1, viamc_text(type));
+    vmc_wire_put_text(w, 2, viamc_text(payload));
+    vmc_wire_close(w, credentials);
+}
+
+/* Sends Authenticate when tx has room for it. OK, WAIT, or NOMEM: tx is too small for these credentials. */
+VMC_FN viamc_err vmc_auth_start(viamc_client *c)
+{
+    uint32_t room = vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES);
+    vmc_wr w = vmc_wr_of(vmc_calls_tx_next(&c->calls), room);
+    vmc_call *call;
+    if (c->aux != VMC_AUX_NOTHING)
+        return VIAMC_WAIT;
+    vmc_auth_encode(c, &w);
+    if (w.full)
+        return c->calls.tx_used == 0 ? VIAMC_ERR_NOMEM : VIAMC_WAIT;
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, viamc_view(NULL, 0), c->token, c->token_cap, c->desc.timeout_ms);
+    call->flags &= (uint16_t)~VMC_CALL_F_TOKEN;
+    vmc_calls_put_message(&c->calls, vmc_client_rec(c, VMC_REC_AUX), viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
+    c->aux = VMC_AUX_AUTH;
+    c->token_len = 0;
+    c->conn.grpc.hold_token = true;
+    return VIAMC_OK;
+}
+
+/* Authenticate ended: stores the token, or fills in the error. */
+VMC_FN viamc_err vmc_auth_on_end(viamc_client *c, viamc_error *e)
+{
+    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    viamc_bytes token;
+    c->conn.grpc.hold_token = false;
+    if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0)
+        return vmc_fail(e, VIAMC_ERR_NOMEM, c->token_cap, "auth", VMC_TEXT("the robot's token is longer than token_bytes"));
+    if (call->status != VIAMC_OK)
+        return vmc_fail(e, VIAMC_ERR_AUTH, call->status, "auth", VMC_TEXT("the robot refused the credentials"));
+    if (vmc_wire_find(vmc_client_internal_reply(c, VMC_REC_AUX), 1, &token) != VIAMC_OK || token.len == 0)
+        return vmc_fail(e, VIAMC_ERR_AUTH, VIAMC_INTERNAL, "auth", VMC_TEXT("the robot answered without a token"));
+    vmc_auth_set_token(c, token);
+    return VIAMC_OK;
+}
+
+#endif
+/* ---- end of src/client/auth_impl.h ---- */
+/* ---- src/client/dial_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/dial: from an address to READY and, after a loss, back again. Attempts, one deadline over all steps, downgrade, backoff. */
+#ifndef VIAMC_CLIENT_DIAL_IMPL_H
+#define VIAMC_CLIENT_DIAL_IMPL_H
+
+
+#define VMC_DIAL_TIMEOUT 20000u      /* design.md 5: of an attempt, ms */
+#define VMC_DIAL_ATTEMPTS 3u
+#define VMC_DIAL_BACKOFF 1000u       /* doubles up to ... */
+#define VMC_DIAL_BACKOFF_MAX 60000u
+#define VMC_DIAL_CHECK 10000u        /* of silence */
+#define VMC_DIAL_CHECK_TIMEOUT 5000u
+#define VMC_DIAL_CHECKS 2u           /* unanswered ones that end a connection */
+#define VMC_DIAL_DRAIN 5000u         /* for running calls after GOAWAY, ms; less under a session */
+
+static const char vmc_dial_check_path[] = "/viam.robot.v1.RobotService/GetVersion";
+
+/* ---- the desc ---- */
+
+VMC_FN void vmc_dial_default(uint32_t *value, uint32_t otherwise)
+{
+    if (*value == 0)
+        *value = otherwise;
+}
+
+VMC_FN void vmc_dial_defaults(viamc_dial_desc *d)
+{
+    vmc_dial_default(&d->timeout_ms, VMC_DIAL_TIMEOUT);
+    vmc_dial_default(&d->attempts, VMC_DIAL_ATTEMPTS);
+    vmc_dial_default(&d->max_reconnect_attempts, VIAMC_FOREVER);
+    vmc_dial_default(&d->backoff_ms, VMC_DIAL_BACKOFF);
+    vmc_dial_default(&d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
+    vmc_dial_default(&d->check_interval_ms, VMC_DIAL_CHECK);
+}
+
+/* What is wrong with credentials, or NULL. */
+VMC_FN const char *vmc_dial_check_credentials(const viamc_client *c, const viamc_dial_desc *d)
+{
+    if ((d->api_key == NULL) != (d->api_key_id == NULL))
+        return VMC_TEXT("api_key and api_key_id belong together");
+    if ((d->credential_type == NULL) != (d->credential_payload == NULL))
+        return VMC_TEXT("credential_type and credential_payload belong together");
+    if (d->api_key != NULL && d->credential_type != NULL)
+        return VMC_TEXT("either api_key or credential_type");
+    if (d->api_key_id != NULL && !vmc_address_is_uuid(d->api_key_id))
+        return VMC_TEXT("api_key_id is not a UUID");
+    if ((d->api_key != NULL || d->credential_type != NULL) && c->token_cap == 0)
+        return VMC_TEXT("credentials need token_bytes in the client's desc");
+    return NULL;
+}
+
+/* What is wrong with how the robot is to be trusted, or NULL. */
+VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d, const vmc_address *a)
+{
+    if (d->insecure || a->is_unix)
+        return NULL;
+#ifndef VIAMC_NO_TLS
+    if (c->conn.tls == NULL)
+        return VMC_TEXT("TLS needs memory: leave no_tls out of the client's desc, or set dial.insecure");
+    if (d->next_root == NULL && d->anchor_count == 0 && d->pin_sha256.len == 0)
+        return VMC_TEXT("whom to trust? set dial.anchors, dial.next_root, dial.pin_sha256 or dial.insecure");
+    if (d->pin_sha256.len != 0 && d->pin_sha256.len != 32u)
+        return VMC_TEXT("pin_sha256 must have 32 octets");
+    return NULL;
+#else
+    (void)c;
+    return VMC_TEXT("built without TLS: set dial.insecure");
+#endif
+}
+
+/* Checks a desc and takes it over. */
+VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
+{
+    const char *what = NULL;
+    if (d == NULL || d->guard != 0 || d->guard_end != 0)
+        what = VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
+    else if (d->address == NULL)
+        what = VMC_TEXT("no address");
+    if (what == NULL)
+        what = vmc_address_parse(d->address, d->insecure ? 80u : 443u, &c->dial.address);
+    if (what == NULL)
+        what = vmc_dial_check_credentials(c, d);
+    if (what == NULL)
+        what = vmc_dial_check_trust(c, d, &c->dial.address);
+    if (what != NULL)
+        return vmc_fail(&c->error, VIAMC_ERR_ARG, 0, "dial", what);
+    c->desc = *d;
+    vmc_dial_defaults(&c->desc);
+    return VIAMC_OK;
+}
+
+/* ---- an attempt ---- */
+
+/* HTTP/2 and gRPC start anew with each connection. */
+VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
+{
+    vmc_h2_config h2;
+    vmc_grpc_config grpc;
+    const bool small = c->profile == VIAMC_BOARD && secure;
+    VIAMC_MEMSET(&h2, 0, sizeof h2);
+    h2.streams = c->streams;
+    h2.count = c->calls.count;
+    h2.table = c->table;
+    h2.table_bytes = c->table_bytes;
+    h2.window = c->calls.slot_bytes + VMC_CALL_PREFIX;
+    h2.header_list = c->profile == VIAMC_BOARD ? 2048u : 8192u;
+    h2.credit_limit = small && c->conn.in_cap < VMC_TLS_IN_MAX ? c->conn.in_cap - 325u - 512u : 0; /* design.md 2, invariant 2 */
+    grpc.https = secure;
+    grpc.scratch = c->scratch;
+    grpc.scratch_cap = sizeof c->scratch;
+    vmc_grpc_init(&c->conn.grpc, &h2, &c->calls, &grpc);
+    c->conn.grpc.authority[0] = c->dial.address.authority[0];
+    c->conn.grpc.authority[1] = c->dial.address.authority[1];
+    c->conn.grpc.client_name = viamc_text("c;v" VIAMC_VERSION ";" VIAMC_API_VERSION);
+}
+
+VMC_FN bool vmc_dial_is_secure(const viamc_client *c)
+{
+    return !c->desc.insecure && !c->dial.address.is_unix && !c->dial.plain;
+}
+
+VMC_FN void vmc_dial_begin(viamc_client *c)
+{
+    bool secure = vmc_dial_is_secure(c);
+    vmc_error_clear(&c->lost);
+    vmc_conn_start(&c->conn, secure, VMC_CONN_OPENING);
+    vmc_dial_reset_carrier(c, secure);
+    c->dial.state = VIAMC_DIALING;
+    c->dial.step = VMC_DIAL_OPENING;
+    vmc_timer_off(&c->dial.again);
+    vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("attempt"), c->dial.attempts + 1u, 0);
+}
+
+/* A new attempt with a deadline of its own; a downgrade goes on with the old one. */
+VMC_FN void vmc_dial_start(viamc_client *c)
+{
+    c->dial.plain = false;
+    vmc_timer_set(&c->dial.deadline, c->now, c->desc.timeout_ms);
+    vmc_dial_begin(c);
+}
+
+/* The time that certificates are judged by: what the caller said, and what has passed since. */
+VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
+{
+    viamc_ms passed = c->now - c->dial.clock_at;
+    if (c->desc.unix_time != 0 && passed >= 1000u && passed <= VMC_TIME_MAX) {
+        c->desc.unix_time += passed / 1000u;
+        c->dial.clock_at += passed / 1000u * 1000u;
+    }
+    return c->desc.unix_time;
+}
+
+#ifndef VIAMC_NO_TLS
+
+/* The name that the certificate must have (viam-wire.md 1.3). */
+VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
+{
+    viamc_str host;
+    if (c->desc.server_name != NULL)
+        return viamc_text(c->desc.server_name);
+    host.ptr = (const char *)c->dial.address.host.ptr;
+    host.len = c->dial.address.host.len;
+    if (c->desc.credential_type == NULL || c->desc.auth_entity == NULL || c->desc.auth_entity[0] == '\0')
+        return host;
+    return viamc_text(c->desc.auth_entity);
+}
+
+VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
+{
+    vmc_tls_client_desc d;
+    VIAMC_MEMSET(&d, 0, sizeof d);
+    d.server_name = vmc_dial_server_name(c);
+    d.anchors = c->desc.anchors;
+    d.anchor_count = c->desc.anchor_count;
+    d.next_root = c->desc.next_root;
+    d.next_root_user = c->desc.next_root_user;
+    d.pin_sha256 = c->desc.pin_sha256;
+    d.unix_time = vmc_dial_unix_time(c);
+    d.order = c->profile == VIAMC_BOARD ? VMC_TLS_CHACHA_FIRST : VMC_TLS_AES_FIRST;
+    d.trust = c->trust;
+    d.trust_cap = c->trust_cap;
+    c->dial.step = VMC_DIAL_SECURING;
+    return vmc_conn_secure_client(&c->conn, &d);
+}
+
+#endif
+
+/* tx is empty while dialling: the terminated host name has its place there. */
+VMC_FN const char *vmc_dial_host(viamc_client *c)
+{
+    viamc_bytes host = c->dial.address.host;
+    if (c->dial.address.is_unix)
+        return c->desc.address;
+    vmc_copy(c->calls.tx, host.ptr, host.len);
+    c->calls.tx[host.len] = '\0';
+    return (const char *)c->calls.tx;
+}
+
+/* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
+VMC_FN vmc_conn_event vmc_dial_open(viamc_client *c)
+{
+    viamc_err err = c->conn.port->open(c->conn.port_user, c->conn.number, vmc_dial_host(c), c->dial.address.is_unix ? 0 : c->dial.address.port);
+    const char *what = VMC_TEXT("the port failed");
+    if (err == VIAMC_WAIT)
+        return VMC_CONN_IDLE;
+    if (err == VIAMC_OK) {
+#ifndef VIAMC_NO_TLS
+        if (c->conn.secure)
+            return vmc_dial_secure(c) == VIAMC_OK ? VMC_CONN_IDLE : VMC_CONN_LOST;
+#endif
+        return vmc_conn_up(&c->conn);
+    }
+    if (err == VIAMC_ERR_REFUSED)
+        what = VMC_TEXT("nobody listens at this address");
+    else if (err == VIAMC_ERR_DNS)
+        what = VMC_TEXT("this name has no address");
+    else if (err == VIAMC_ERR_TIMEOUT)
+        what = VMC_TEXT("no answer from this address");
+    return vmc_conn_break(&c->conn, err, 0, "dial", what);
+}
+
+/* ---- the end of an attempt ---- */
+
+/* Trying again cannot help: the configuration, the robot's identity or its answer would have to change. */
+VMC_FN bool vmc_dial_is_final(viamc_err code)
+{
+    switch (code) {
+    case VIAMC_ERR_ARG:
+    case VIAMC_ERR_NOMEM:
+    case VIAMC_ERR_ENTROPY:
+    case VIAMC_ERR_TLS_CERT:
+    case VIAMC_ERR_TLS_ALPN:
+    case VIAMC_ERR_TLS_RECORD:
+    case VIAMC_ERR_AUTH:
+    case VIAMC_ERR_INSECURE: return true;
+    default: return false;
+    }
+}
+
+/* The time to the next attempt: doubles, at most the longest; a fifth of it up or down, so that many clients do not come at once. */
+VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
+{
+    viamc_ms ms = c->dial.backoff_ms == 0 ? c->desc.backoff_ms : c->dial.backoff_ms * 2u;
+    uint8_t dice = 128;
+    if (ms > c->desc.max_backoff_ms || c->lost.code == VIAMC_ERR_AUTH)
+        ms = c->desc.max_backoff_ms;
+    c->dial.backoff_ms = ms;
+    (void)c->conn.port->random(c->conn.port_user, &dice, 1);
+    return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
+}
+
+/* The attempt, or the connection, failed with c->lost: what now? */
+VMC_FN void vmc_dial_after_loss(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    bool used_up;
+    d->attempts++;
+    d->step = VMC_DIAL_REST;
+    vmc_timer_off(&d->deadline);
+    used_up = d->was_ready ? c->desc.max_reconnect_attempts != VIAMC_FOREVER && d->attempts > (c->desc.max_reconnect_attempts == VIAMC_OFF ? 0 : c->desc.max_reconnect_attempts)
+                           : c->desc.attempts != VIAMC_FOREVER && d->attempts >= c->desc.attempts;
+    if (used_up || (!d->was_ready && vmc_dial_is_final(c->lost.code))) {
+        c->retry_ms = VIAMC_FOREVER;
+        vmc_client_fail(c, &c->lost);
+        return;
+    }
+    d->state = d->was_ready ? VIAMC_BACKOFF : VIAMC_DIALING;
+    c->retry_ms = d->was_ready ? vmc_dial_next_backoff(c) : 0;
+    vmc_timer_set(&d->again, c->now, c->retry_ms);
+}
+
+/* The robot does not speak TLS (viam-wire.md 1.4). True: goes on in plaintext. */
+VMC_FN bool vmc_dial_downgrade(viamc_client *c)
+{
+    bool credentials = vmc_auth_has_credentials(c);
+    bool allowed = credentials ? c->desc.allow_insecure_with_creds_downgrade : c->desc.allow_insecure_downgrade;
+    if (allowed) {
+        c->dial.plain = true;
+        vmc_dial_begin(c);
+        return true;
+    }
+    vmc_error_clear(&c->lost);
+    (void)vmc_fail(&c->lost, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    return false;
+}
+
+/* ---- READY and after ---- */
+
+VMC_FN void vmc_dial_ready(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    d->state = VIAMC_READY;
+    d->step = VMC_DIAL_REST;
+    d->attempts = 0;
+    d->backoff_ms = 0;
+    d->silent = 0;
+    d->was_ready = true;
+    d->reauth = false;
+    d->heard_at = c->now;
+    vmc_timer_off(&d->deadline);
+    vmc_error_clear(&c->lost);
+    c->stats.connects++;
+    c->events |= VMC_EV_READY;
+    vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->stats.connects, 0);
+}
+
+/* The connection is up: authenticate, or be ready. */
+VMC_FN void vmc_dial_on_up(viamc_client *c)
+{
+    c->dial.step = VMC_DIAL_AUTH;
+    if (!vmc_auth_has_credentials(c) || c->dial.address.is_unix) {
+        vmc_dial_ready(c);
+    } else if (vmc_auth_is_token(c)) {
+        viamc_bytes token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload));
+        c->conn.grpc.token = token; /* kept by the caller */
+        vmc_dial_ready(c);
+    }
+}
+
+/* AUTH, or a token that was refused while READY: sends Authenticate when it can. */
+VMC_FN void vmc_dial_authenticate(viamc_client *c)
+{
+    if (c->aux != VMC_AUX_NOTHING || vmc_auth_start(c) != VIAMC_ERR_NOMEM)
+        return;
+    (void)vmc_conn_break(&c->conn, VIAMC_ERR_NOMEM, 0, "auth", VMC_TEXT("tx_bytes is too small for the credentials"));
+}
+
+/* Authenticate ended. */
+VMC_FN void vmc_dial_on_auth_end(viamc_client *c)
+{
+    viamc_error e;
+    vmc_error_clear(&e);
+    c->dial.reauth = false;
+    if (vmc_auth_on_end(c, &e) != VIAMC_OK)
+        (void)vmc_conn_break_with(&c->conn, &e);
+    else if (c->dial.step == VMC_DIAL_AUTH)
+        vmc_dial_ready(c);
+}
+
+/* A call was refused for its token: get a new one; the call is reported as it ended. */
+VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
+{
+    if (call->status == VIAMC_UNAUTHENTICATED && call->ran == VIAMC_ANSWERED && (call->flags & VMC_CALL_F_TOKEN) != 0 && c->dial.state == VIAMC_READY
+        && vmc_auth_has_credentials(c) && !vmc_auth_is_token(c))
+        c->dial.reauth = true;
+}
+
+/* ---- signs of life ---- */
+
+VMC_FN void vmc_dial_check(viamc_client *c)
+{
+    if (c->conn.heard) {
+        c->conn.heard = false;
+        c->dial.heard_at = c->now;
+        c->dial.silent = 0;
+    }
+    if (c->desc.check_interval_ms == VIAMC_OFF || c->aux != VMC_AUX_NOTHING || c->now - c->dial.heard_at < c->desc.check_interval_ms)
+        return;
+    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
+    c->aux = VMC_AUX_CHECK;
+}
+
+/* Any answer is a sign of life; silence twice in a row ends the connection. */
+VMC_FN void vmc_dial_on_check_end(viamc_client *c)
+{
+    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    if (call->ran == VIAMC_ANSWERED)
+        c->dial.silent = 0;
+    else if (++c->dial.silent >= VMC_DIAL_CHECKS)
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
+}
+
+/* ---- time ---- */
+
+/* GOAWAY: running calls may end, but not for long: without new streams there are no heartbeats. */
+VMC_FN void vmc_dial_drain(viamc_client *c, viamc_ms limit)
+{
+    if (c->dial.step == VMC_DIAL_DRAINING)
+        return;
+    c->dial.state = VIAMC_DIALING;
+    c->dial.step = VMC_DIAL_DRAINING;
+    vmc_timer_set(&c->dial.deadline, c->now, limit);
+}
+
+VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->calls.count; i++)
+        if (c->calls.rec[i].state == VMC_CALL_OPEN)
+            return true;
+    return false;
+}
+
+/* What time does to the dialling: deadlines, the next attempt, authentication that waits for room. */
+VMC_FN void vmc_dial_step_time(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    bool open = c->conn.state != VMC_CONN_CLOSED && c->conn.state != VMC_CONN_BROKEN;
+    if (d->step == VMC_DIAL_DRAINING && open) {
+        if (vmc_timer_due(&d->deadline, c->now) || !vmc_dial_has_calls(c))
+            (void)vmc_conn_break(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "", VMC_TEXT("the robot closed the connection (GOAWAY)"));
+    } else if (d->step != VMC_DIAL_REST && open && vmc_timer_due(&d->deadline, c->now)) {
+        const char *where = d->step == VMC_DIAL_OPENING ? "dial" : d->step == VMC_DIAL_SECURING ? "TLS" : "auth";
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where, VMC_TEXT("no answer within the time limit"));
+    }
+    if (c->conn.state == VMC_CONN_UP && (d->step == VMC_DIAL_AUTH || d->reauth))
+        vmc_dial_authenticate(c);
+    if (d->state == VIAMC_READY)
+        vmc_dial_check(c);
+}
+
+VMC_FN void vmc_dial_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
+{
+    vmc_timer t;
+    vmc_wait_timer(wait, &c->dial.deadline, now);
+    vmc_wait_timer(wait, &c->dial.again, now);
+    if (c->dial.state != VIAMC_READY || c->aux != VMC_AUX_NOTHING)
+        return;
+    vmc_timer_set(&t, c->dial.heard_at, c->desc.check_interval_ms);
+    vmc_wait_timer(wait, &t, now);
+}
+
+#endif
+/* ---- end of src/client/dial_impl.h ---- */
+/* ---- src/client/session_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/session: the safety session: started by the first moving call, kept alive by the polls (viam-wire.md 4, design.md 6). */
+#ifndef VIAMC_CLIENT_SESSION_IMPL_H
+#define VIAMC_CLIENT_SESSION_IMPL_H
+
+
+static const char vmc_session_start_path[] = "/viam.robot.v1.RobotService/StartSession";
+static const char vmc_session_beat_path[] = "/viam.robot.v1.RobotService/SendSessionHeartbeat";
+
+#define VMC_SESSION_TIMEOUT 5000u /* viamc: StartSession is a unary call that moves nothing, ms */
+
+/* The window that the motion rules reckon with. */
+VMC_FN viamc_ms vmc_session_window(const viamc_client *c)
+{
+    return c->session.window != 0 ? c->session.window : VMC_MOTION_WINDOW;
+}
+
+/* {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
+VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
+{
+    return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
+}
+
+/* The session is over on the robot, which stops what it moved. */
+VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
+{
+    vmc_session *s = &c->session;
+    vmc_error_clear(&c->session_error);
+    (void)vmc_fail(&c->session_error, VIAMC_ERR_SESSION, s->gap, "session", what);
+    c->events |= VMC_EV_SESSION_LOST;
+    s->state = VMC_SESSION_NONE;
+    s->id_len = 0;
+    s->wanted = true; /* the next one starts at once; nothing is replayed */
+    c->motion.unconfirmed = 0;
+    vmc_log(&c->log, VIAMC_LOG_WARN, "session", what, s->gap, s->window);
+}
+
+/* ---- the calls that wait for it ---- */
+
+VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
+{
+    return call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) == 0;
+}
+
+/* Lets a held call go, with the session if there is one. */
+VMC_FN void vmc_session_release(viamc_client *c, vmc_call *call)
+{
+    call->state = VMC_CALL_OPEN;
+    if (c->session.state == VMC_SESSION_ON)
+        call->flags |= VMC_CALL_F_SESSION;
+}
+
+VMC_FN void vmc_session_release_all(viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_session_is_waiting(&c->calls.rec[i]))
+            vmc_session_release(c, &c->calls.rec[i]);
+}
+
+/* StartSession failed before them: they never ran. */
+VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *text)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_session_is_waiting(&c->calls.rec[i]))
+            vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+}
+
+/* ---- StartSession ---- */
+
+VMC_FN void vmc_session_start(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
+    if (c->aux != VMC_AUX_NOTHING)
+        return;
+    s->resumed = 0;
+    if (s->resume && s->id_len != 0 && c->motion.unconfirmed == 0) {
+        body = vmc_session_request(c);
+        s->resumed = vmc_hpack_key(viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len));
+    } else {
+        c->motion.unconfirmed = 0; /* a new session: the robot's expiry of the old one stops what that moved */
+    }
+    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
+    c->aux = VMC_AUX_SESSION;
+    s->state = VMC_SESSION_STARTING;
+    s->wanted = false;
+    s->resume = false;
+}
+
+/* Reads StartSessionResponse {1: id, 2: heartbeat_window}; the id moves to where requests have it. */
+VMC_FN bool vmc_session_take_reply(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    viamc_bytes msg = vmc_client_internal_reply(c, VMC_REC_AUX), id, window;
+    viamc_ms ms;
+    if (vmc_wire_find(msg, 1, &id) != VIAMC_OK || id.len == 0 || id.len > VMC_SESSION_ID)
+        return false;
+    if (vmc_wire_find(msg, 2, &window) != VIAMC_OK || !vmc_wire_duration(window, &ms) || ms == 0)
+        return false;
+    s->window = ms;
+    s->id_len = (uint8_t)id.len;
+    vmc_move(s->wire + VMC_CALL_PREFIX + 2u, id.ptr, id.len);
+    s->wire[0] = 0;
+    vmc_put_be32(s->wire + 1, (uint32_t)id.len + 2u);
+    s->wire[5] = 0x0a; /* field 1, length-delimited */
+    s->wire[6] = s->id_len;
+    return true;
+}
+
+VMC_FN void vmc_session_on(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    viamc_bytes id = viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len);
+    if (s->resumed != 0 && s->resumed != vmc_hpack_key(id))
+        vmc_session_lost(c, VMC_TEXT("the session expired while the connection was lost"));
+    s->id_len = (uint8_t)id.len;
+    s->wanted = false;
+    s->state = VMC_SESSION_ON;
+    s->acked = false;
+    s->gap = 0;
+    s->left_at = c->now;
+    vmc_timer_set(&s->beat, c->now, 0);
+    c->conn.grpc.session = id;
+    vmc_grpc_changed(&c->conn.grpc);
+    vmc_session_release_all(c);
+    vmc_log(&c->log, VIAMC_LOG_INFO, "session", VMC_TEXT("started, window in ms"), s->window, 0);
+}
+
+/* The robot has no sessions. */
+VMC_FN void vmc_session_absent(viamc_client *c)
+{
+    c->session.state = VMC_SESSION_ABSENT;
+    c->session.id_len = 0;
+    if (c->desc.require_session) {
+        vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+        return;
+    }
+    c->events |= VMC_EV_UNPROTECTED;
+    vmc_session_release_all(c);
+}
+
+VMC_FN void vmc_session_on_start_end(viamc_client *c)
+{
+    uint8_t aux = vmc_client_rec(c, VMC_REC_AUX);
+    const vmc_call *call = &c->calls.rec[aux];
+    char text[VMC_CALL_TEXT + 1u];
+    if (call->status == VIAMC_OK && vmc_session_take_reply(c)) {
+        vmc_session_on(c);
+        return;
+    }
+    c->session.state = VMC_SESSION_NONE;
+    c->session.id_len = 0;
+    if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED) {
+        vmc_session_absent(c);
+        return;
+    }
+    vmc_copy(text, c->aux_text, call->text_len);
+    text[call->text_len] = '\0';
+    if (call->status == VIAMC_OK)
+        vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));
+    else
+        vmc_session_fail_all(c, call->status, text);
+}
+
+/* ---- heartbeats ---- */
+
+VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
+{
+    vmc_session *s = &c->session;
+    viamc_ms late = c->now - s->beat.at, gap = c->now - s->left_at;
+    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, vmc_session_request(c), NULL, 0, 2u * s->window);
+    s->sent_at[which] = c->now;
+    s->left_at = c->now;
+    vmc_timer_set(&s->beat, c->now, s->window / 5u);
+    if (gap > s->window / 2u) {
+        c->late_ms = late;
+        c->events |= VMC_EV_STARVED;
+    }
+}
+
+/* At most two are in flight: no gap up to a round trip of 2/5 of the window, alive up to 6/5. */
+VMC_FN void vmc_session_beat(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    uint8_t which;
+    bool slow = false;
+    if (vmc_timer_due(&s->beat, c->now))
+        for (which = 0; which < 2u; which++)
+            if (vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which))) {
+                vmc_session_send_beat(c, which);
+                break;
+            }
+    for (which = 0; which < 2u; which++)
+        slow = slow || (!vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which)) && c->now - s->sent_at[which] > s->window / 5u);
+    c->conn.grpc.hold_data = slow;
+}
+
+/* True if these words say that the session is gone (viam-wire.md 4.4). */
+VMC_FN bool vmc_session_is_expired(const viamc_client *c, uint8_t i)
+{
+    const vmc_call *call = &c->calls.rec[i];
+    viamc_bytes text = viamc_view(vmc_calls_text(&c->calls, i), call->text_len);
+    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(text, "SESSION_EXPIRED");
+}
+
+VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
+{
+    vmc_session *s = &c->session;
+    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, (uint8_t)(VMC_REC_BEAT + which))];
+    if (s->state != VMC_SESSION_ON)
+        return;
+    if (call->status == VIAMC_OK) {
+        s->acked_at = s->sent_at[which];
+        s->acked = true;
+        s->gap = 0;
+        s->beats++;
+    } else if (call->ran == VIAMC_ANSWERED && (call->status == VIAMC_INVALID_ARGUMENT || call->status == VIAMC_UNIMPLEMENTED)) {
+        vmc_session_lost(c, VMC_TEXT("the session expired"));
+    }
+}
+
+/* A call that carried the session was told that there is none. */
+VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
+{
+    if (c->session.state == VMC_SESSION_ON && (c->calls.rec[i].flags & VMC_CALL_F_SESSION) != 0 && vmc_session_is_expired(c, i))
+        vmc_session_lost(c, VMC_TEXT("the session expired"));
+}
+
+/* ---- time and connection ---- */
+
+/* Every poll: the time since the last one counts towards an explanation, should the session expire. */
+VMC_FN void vmc_session_note_poll(viamc_client *c)
+{
+    if (c->polled && c->now - c->polled_at > c->session.gap && c->now - c->polled_at <= VMC_TIME_MAX)
+        c->session.gap = c->now - c->polled_at;
+}
+
+VMC_FN void vmc_session_step(viamc_client *c)
+{
+    if (c->session.state == VMC_SESSION_NONE && (c->session.wanted || c->session.resume))
+        vmc_session_start(c);
+    if (c->session.state == VMC_SESSION_ON)
+        vmc_session_beat(c);
+    else
+        c->conn.grpc.hold_data = false;
+}
+
+/* The connection is lost: the session may be resumed on the next one, if nothing that it moved is in doubt. */
+VMC_FN void vmc_session_on_lost(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    s->resume = s->state == VMC_SESSION_ON || s->resume;
+    if (s->state == VMC_SESSION_STARTING)
+        s->id_len = 0;
+    s->state = VMC_SESSION_NONE;
+    s->wanted = false;
+}
+
+VMC_FN void vmc_session_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
+{
+    if (c->session.state == VMC_SESSION_ON && (vmc_client_rec_free(c, VMC_REC_BEAT) || vmc_client_rec_free(c, VMC_REC_BEAT2)))
+        vmc_wait_timer(wait, &c->session.beat, now);
+}
+
+#endif
+/* ---- end of src/client/session_impl.h ---- */
+/* ---- src/client/motion_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/motion: the promise of the product. Nothing of the user's is sent twice; Stop cannot be overtaken (design.md 6).
+ *
+ * A server runs streams side by side, so a SetPower sent just before Stop may run after it. Therefore Stop goes out at once, and once
+ * more when every move of its resource that left before it is settled: its stream was ended by the robot. One that we ended ourselves
+ * (deadline, cancel, loss) may run for one window more. Stop's DONE comes when the last copy is answered. */
+#ifndef VIAMC_CLIENT_MOTION_IMPL_H
+#define VIAMC_CLIENT_MOTION_IMPL_H
+
+
+VMC_FN uint8_t vmc_motion_kind(const vmc_call *call)
+{
+    return call->motion & VMC_MOTION_KIND;
+}
+
+VMC_FN bool vmc_motion_is_move(const vmc_call *call)
+{
+    return vmc_motion_kind(call) == VMC_MOTION_MOVE || vmc_motion_kind(call) == VMC_MOTION_SETPOINT;
+}
+
+VMC_FN bool vmc_motion_is_running(const vmc_call *call)
+{
+    return call->state == VMC_CALL_OPEN || call->state == VMC_CALL_HELD;
+}
+
+VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
+{
+    return stop == resource || stop == VMC_MOTION_ANY;
+}
+
+/* ---- resources ---- */
+
+/* 32-bit FNV-1a; a collision only costs a wait. */
+VMC_FN uint32_t vmc_motion_hash(uint32_t h, const uint8_t *p, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; i++)
+        h = (h ^ p[i]) * 16777619u;
+    return h;
+}
+
+/* Hash of service and field 1, the resource's name. */
+VMC_FN uint32_t vmc_motion_resource(const char *path, viamc_bytes msg)
+{
+    viamc_bytes name;
+    size_t n = vmc_strlen(path);
+    uint32_t h;
+    while (n > 1u && path[n - 1u] != '/')
+        n--;
+    h = vmc_motion_hash(2166136261u, (const uint8_t *)path, n);
+    if (vmc_wire_find(msg, 1, &name) == VIAMC_OK)
+        h = vmc_motion_hash(h, name.ptr, name.len);
+    return h == 0 || h == VMC_MOTION_ANY ? 1u : h;
+}
+
+/* ---- moves that may still run although we ended them ---- */
+
+VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
+{
+    viamc_ms window = vmc_session_window(c);
+    uint8_t k;
+    for (k = 0; k < c->max_calls; k++)
+        if (!c->motion.unsettled[k].until.on || c->motion.unsettled[k].resource == resource) {
+            c->motion.unsettled[k].resource = resource;
+            vmc_timer_set(&c->motion.unsettled[k].until, c->now, window);
+            return;
+        }
+    vmc_timer_set(&c->motion.any, c->now, window);
+}
+
+/* Forgets the ones whose time has come. */
+VMC_FN void vmc_motion_expire(viamc_client *c)
+{
+    uint8_t k;
+    for (k = 0; k < c->max_calls; k++)
+        if (vmc_timer_due(&c->motion.unsettled[k].until, c->now))
+            vmc_timer_off(&c->motion.unsettled[k].until);
+    if (vmc_timer_due(&c->motion.any, c->now))
+        vmc_timer_off(&c->motion.any);
+}
+
+VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
+{
+    uint8_t k;
+    for (k = 0; k < c->max_calls; k++)
+        if (c->motion.unsettled[k].until.on && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+            return true;
+    return c->motion.any.on;
+}
+
+/* Moves of the resource that have left and have not ended. */
+VMC_FN bool vmc_motion_has_running(const viamc_client *c, uint32_t resource)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && (c->calls.rec[i].flags & VMC_CALL_F_SENT) != 0
+            && vmc_motion_covers(resource, c->calls.rec[i].resource))
+            return true;
+    return false;
+}
+
+/* ---- Stop ---- */
+
+/* A Stop of the resource is under way: its DONE has not been made. */
+VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
+{
+    uint8_t i;
+    for (i = 0; i <= c->max_calls; i++) {
+        const vmc_call *call = &c->calls.rec[i];
+        bool under_way = vmc_motion_is_running(call) || call->state == VMC_CALL_ENDED;
+        if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(call->resource, resource))
+            return true;
+    }
+    return false;
+}
+
+/* Moves of the resource that have not left, pending setpoints too, will not leave any more. */
+VMC_FN void vmc_motion_drop_unsent(viamc_client *c, uint32_t resource, uint32_t status, const char *text)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_motion_is_move(&c->calls.rec[i]) && (c->calls.rec[i].flags & VMC_CALL_F_SENT) == 0 && vmc_motion_covers(resource, c->calls.rec[i].resource))
+            vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+}
+
+/* Record i is a Stop that goes out now. */
+VMC_FN void vmc_motion_begin_stop(viamc_client *c, uint8_t i)
+{
+    vmc_call *stop = &c->calls.rec[i];
+    stop->motion |= VMC_MOTION_COUNTED;
+    c->motion.unconfirmed++;
+    stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
+    stop->asked = c->now;
+    vmc_motion_drop_unsent(c, stop->resource, VIAMC_CANCELLED, VMC_TEXT("a Stop of this resource came before it left"));
+    if (vmc_motion_has_running(c, stop->resource))
+        stop->motion |= VMC_MOTION_AGAIN;
+    if (vmc_motion_has_unsettled(c, stop->resource))
+        stop->motion |= VMC_MOTION_AGAIN | VMC_MOTION_UNCONFIRMED;
+}
+
+/* Moves that do not end within one window after the Stop are cancelled; what is known of them then is time alone. */
+VMC_FN void vmc_motion_cancel_running(viamc_client *c, uint32_t resource)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && vmc_motion_covers(resource, c->calls.rec[i].resource))
+            vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("still running one window after a Stop of this resource"));
+}
+
+VMC_FN void vmc_motion_send_again(viamc_client *c, uint8_t i)
+{
+    vmc_call *stop = &c->calls.rec[i];
+    stop->motion &= (uint8_t)~VMC_MOTION_AGAIN;
+    vmc_calls_again(&c->calls, i);
+    vmc_timer_set(&stop->deadline, c->now, VMC_SESSION_TIMEOUT);
+}
+
+/* A copy of Stop i was answered OK: is that the end? True if DONE can be told. */
+VMC_FN bool vmc_motion_stop_answered(viamc_client *c, uint8_t i)
+{
+    vmc_call *stop = &c->calls.rec[i];
+    if ((stop->motion & VMC_MOTION_AGAIN) == 0)
+        return true;
+    if (c->now - stop->asked >= vmc_session_window(c)) {
+        if (vmc_motion_has_running(c, stop->resource)) {
+            stop->motion |= VMC_MOTION_UNCONFIRMED;
+            vmc_motion_cancel_running(c, stop->resource);
+        }
+    } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
+        return false; /* looked at again with the next poll */
+    }
+    vmc_motion_send_again(c, i);
+    return false;
+}
+
+/* The last word on Stop i. */
+VMC_FN void vmc_motion_stop_done(viamc_client *c, uint8_t i)
+{
+    vmc_call *stop = &c->calls.rec[i];
+    if (stop->status == VIAMC_OK && (stop->motion & (VMC_MOTION_COUNTED | VMC_MOTION_UNCONFIRMED)) == VMC_MOTION_COUNTED && c->motion.unconfirmed != 0)
+        c->motion.unconfirmed--;
+}
+
+/* ---- moves ---- */
+
+/* A move ended: settled if the robot ended it, or if it never ran. */
+VMC_FN void vmc_motion_move_ended(viamc_client *c, uint8_t i)
+{
+    const vmc_call *call = &c->calls.rec[i];
+    uint8_t k;
+    vmc_session_check_call(c, i);
+    if (call->ran != VIAMC_MAYBE || (call->flags & VMC_CALL_F_PEER_END) != 0)
+        return;
+    vmc_motion_unsettle(c, call->resource);
+    for (k = 0; k <= c->max_calls; k++) { /* a Stop that is waiting for it learns nothing certain any more */
+        vmc_call *stop = &c->calls.rec[k];
+        if (vmc_motion_kind(stop) == VMC_MOTION_STOP && (stop->motion & VMC_MOTION_AGAIN) != 0 && vmc_motion_covers(stop->resource, call->resource))
+            stop->motion |= VMC_MOTION_UNCONFIRMED;
+    }
+}
+
+/* A user's call has ended. True if its owner can be told. */
+VMC_FN bool vmc_motion_on_end(viamc_client *c, uint8_t i)
+{
+    vmc_call *call = &c->calls.rec[i];
+    if (vmc_motion_is_move(call))
+        vmc_motion_move_ended(c, i);
+    if (vmc_motion_kind(call) != VMC_MOTION_STOP)
+        return true;
+    if (call->status == VIAMC_OK && !vmc_motion_stop_answered(c, i))
+        return false;
+    vmc_motion_stop_done(c, i);
+    return true;
+}
+
+/* ---- setpoints ---- */
+
+/* The setpoint of this method and resource that is in flight (pending false) or pending; VMC_CALL_NONE. */
+VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, const char *path, uint32_t resource, bool pending)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++) {
+        const vmc_call *call = &c->calls.rec[i];
+        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_motion_is_running(call) && call->resource == resource
+            && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(viamc_text(call->path), viamc_text(path)))
+            return i;
+    }
+    return VMC_CALL_NONE;
+}
+
+/* Lets a call go if nothing is in its way: a Stop, a setpoint in flight, a session that has to be started. */
+VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
+{
+    vmc_call *call = &c->calls.rec[i];
+    call->state = VMC_CALL_HELD;
+    call->motion &= (uint8_t)~VMC_MOTION_PENDING;
+    if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
+        bool blocked = vmc_motion_is_stopping(c, call->resource);
+        call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
+        if (blocked || vmc_motion_setpoint(c, call->path, call->resource, false) != VMC_CALL_NONE)
+            return;
+        call->motion &= (uint8_t)~VMC_MOTION_PENDING;
+        vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
+    }
+    if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
+        vmc_session_release(c, call);
+    else
+        c->session.wanted = true;
+}
+
+/* Pending setpoints go when their turn comes, and are dropped when they are older than one window. */
+VMC_FN void vmc_motion_step_pending(viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++) {
+        vmc_call *call = &c->calls.rec[i];
+        if (call->state != VMC_CALL_HELD || (call->motion & VMC_MOTION_PENDING) == 0)
+            continue;
+        if (c->now - call->asked >= vmc_session_window(c))
+            vmc_calls_end_text(&c->calls, i, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
+        else
+            vmc_motion_launch(c, i);
+    }
+}
+
+/* The session is lost: setpoints that wait belong to what the robot has just stopped. */
+VMC_FN void vmc_motion_on_session_lost(viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (c->calls.rec[i].state == VMC_CALL_HELD && (c->calls.rec[i].motion & VMC_MOTION_PENDING) != 0)
+            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this setpoint left"));
+}
+
+VMC_FN void vmc_motion_step(viamc_client *c)
+{
+    vmc_motion_expire(c);
+    vmc_motion_step_pending(c);
+}
+
+/* A Stop that waits looks again when a move settles by time, and one window after it was asked for. */
+VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
+{
+    uint8_t i;
+    for (i = 0; i <= c->max_calls; i++) {
+        const vmc_call *call = &c->calls.rec[i];
+        bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED;
+        if (stop || (call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0)) {
+            vmc_timer t;
+            vmc_timer_set(&t, call->asked, vmc_session_window(c));
+            vmc_wait_timer(wait, &t, now);
+        }
+    }
+    for (i = 0; i < c->max_calls; i++)
+        vmc_wait_timer(wait, &c->motion.unsettled[i].until, now);
+    vmc_wait_timer(wait, &c->motion.any, now);
+}
+
+#endif
+/* ---- end of src/client/motion_impl.h ---- */
+/* ---- src/client/client_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/client: the layout of the block, then calls, events, and the poll that drives all parts. */
+#ifndef VIAMC_CLIENT_CLIENT_IMPL_H
+#define VIAMC_CLIENT_CLIENT_IMPL_H
+
+
+#define VMC_CLIENT_TIMEOUT 5000u /* design.md 5: unary calls that move nothing, ms */
+#define VMC_CLIENT_TX_MIN 256u   /* a host name while dialling; Stop's 128 octets and a request */
+#define VMC_CLIENT_OUT_MIN 512u
+#define VMC_CLIENT_SLOT_MIN 64u
+
+/* ---- layout ---- */
+
+VMC_FN void vmc_client_default(uint32_t *value, bool board, uint32_t on_host, uint32_t on_board)
+{
+    if (*value == 0)
+        *value = board ? on_board : on_host;
+}
+
+/* Fills in defaults; NULL or what is wrong. */
+VMC_FN const char *vmc_client_check_desc(viamc_client_desc *d)
+{
+    bool board = d->profile == VIAMC_BOARD;
+#ifdef VIAMC_NO_TLS
+    d->no_tls = true;
+#endif
+    if (d->guard != 0 || d->guard_end != 0)
+        return VMC_TEXT("desc not initialised: begin with viamc_client_desc d = VIAMC_ZERO");
+    if (d->profile > VIAMC_BOARD)
+        return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
+    if (d->max_calls == 0)
+        d->max_calls = 4;
+    vmc_client_default(&d->slot_bytes, board, 4096, 512);
+    vmc_client_default(&d->tx_bytes, board, 16384, 1024);
+    vmc_client_default(&d->token_bytes, board, 1024, 1024);
+    vmc_client_default(&d->in_bytes, board, d->no_tls ? 4096 : VMC_TLS_IN_MAX, d->no_tls ? 256 : 4608);
+    vmc_client_default(&d->out_bytes, board, 16384, 512);
+    vmc_client_default(&d->table_bytes, board, 4096, 256);
+    if (d->token_bytes == VIAMC_OFF)
+        d->token_bytes = 0;
+    if (d->max_calls > VIAMC_MAX_CALLS)
+        return VMC_TEXT("max_calls above VIAMC_MAX_CALLS");
+    if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < VMC_CLIENT_OUT_MIN || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
+        return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
+    if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
+        return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
+    if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
+        return VMC_TEXT("in_bytes out of range");
+    return NULL;
+}
+
+/* design.md 2, invariant 2: where the TLS input does not take every record, the peer's credit over all streams must fit into one. */
+VMC_FN uint32_t vmc_client_credit_need(const viamc_client_desc *d)
+{
+    uint32_t streams = (uint32_t)d->max_calls + VMC_REC_EXTRA;
+    if (d->no_tls || d->profile != VIAMC_BOARD || d->in_bytes >= VMC_TLS_IN_MAX)
+        return 0;
+    return streams * (d->slot_bytes + VMC_CALL_PREFIX) + 325u + 512u;
+}
+
+/* The pieces of the block. */
+typedef struct vmc_client_layout {
+    viamc_client *client;
+    void *tls;
+    uint8_t *in, *out, *tx, *token, *table, *room;
+    vmc_call *rec;
+    vmc_h2_stream *streams;
+    vmc_unsettled *unsettled;
+    uint32_t out_cap, slots_bytes;
+    size_t trust_cap, size;
+} vmc_client_layout;
+
+/* Octets that the certificate check needs while dialling. Hosts walk a store, boards have arrays. */
+VMC_FN size_t vmc_client_trust_bytes(const viamc_client_desc *d)
+{
+#ifndef VIAMC_NO_TLS
+    if (!d->no_tls)
+        return vmc_tls_trust_bytes(d->profile == VIAMC_HOST);
+#endif
+    (void)d;
+    return 0;
+}
+
+VMC_FN size_t vmc_client_tls_bytes(const viamc_client_desc *d)
+{
+#ifndef VIAMC_NO_TLS
+    if (!d->no_tls)
+        return vmc_tls_bytes(VMC_TLS_CLIENT);
+#endif
+    (void)d;
+    return 0;
+}
+
+/* The one layout function: measures with base NULL, divides with the block. d has its defaults. */
+VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_client_layout *l)
+{
+    vmc_carve cv;
+    size_t records = (size_t)d->max_calls + VMC_REC_EXTRA, room;
+    cv.base = base;
+    cv.at = 0;
+    l->out_cap = d->no_tls ? d->out_bytes : vmc_min32(d->out_bytes + 85u, VMC_TLS_OUT_MAX); /* 85: what a TLS record adds */
+    l->slots_bytes = (d->max_calls + 1u) * (d->slot_bytes + VMC_CALL_EXTRA);
+    l->trust_cap = vmc_client_trust_bytes(d);
+    l->client = (viamc_client *)vmc_carve_take(&cv, sizeof(viamc_client));
+    l->tls = vmc_carve_take(&cv, vmc_client_tls_bytes(d));
+    l->rec = (vmc_call *)vmc_carve_take(&cv, records * sizeof(vmc_call));
+    l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, records * sizeof(vmc_h2_stream));
+    l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, d->max_calls * sizeof(vmc_unsettled));
+    l->in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
+    l->out = (uint8_t *)vmc_carve_take(&cv, l->out_cap);
+    l->tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
+    l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes);
+    l->table = (uint8_t *)vmc_carve_take(&cv, d->table_bytes);
+    room = (size_t)d->rx_bytes + l->slots_bytes;
+    l->trust_cap = room > l->trust_cap ? room : l->trust_cap;
+    l->room = (uint8_t *)vmc_carve_take(&cv, l->trust_cap); /* big, then slots; while dialling the certificate check */
+    l->size = cv.at;
+}
+
+VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc)
+{
+    viamc_client_desc d = *desc;
+    vmc_client_layout l;
+    if (vmc_client_check_desc(&d) != NULL)
+        return 0;
+    vmc_client_carve(&d, NULL, &l);
+    return l.size + VMC_ALIGN - 1u;
+}
+
+VMC_FN void vmc_client_init_calls(viamc_client *c, const viamc_client_desc *d, const vmc_client_layout *l)
+{
+    vmc_calls_config cfg;
+    cfg.rec = l->rec;
+    cfg.slots = l->room + d->rx_bytes;
+    cfg.big = l->room;
+    cfg.tx = l->tx;
+    cfg.aux_text = c->aux_text;
+    cfg.slot_bytes = d->slot_bytes;
+    cfg.big_cap = d->rx_bytes;
+    cfg.tx_cap = d->tx_bytes;
+    cfg.large_max = vmc_client_credit_need(d) != 0 ? 1u : VIAMC_MAX_CALLS;
+    cfg.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
+    cfg.slot_count = (uint8_t)(d->max_calls + 1u);
+    vmc_calls_init(&c->calls, &cfg);
+}
+
+VMC_FN void vmc_client_init_conn(viamc_client *c, const viamc_client_desc *d, const vmc_client_layout *l)
+{
+    vmc_conn_config cfg;
+    cfg.port = d->port;
+    cfg.port_user = d->port_user;
+    cfg.number = 0;
+    cfg.in = l->in;
+    cfg.in_cap = d->in_bytes;
+    cfg.out = l->out;
+    cfg.out_cap = l->out_cap;
+    cfg.tls = d->no_tls ? NULL : l->tls;
+    vmc_conn_init(&c->conn, &cfg);
+}
+
+/* Divides the block and fills it. */
+VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_client **client)
+{
+    vmc_client_layout l;
+    viamc_client *c;
+    vmc_client_carve(d, base, &l);
+    c = l.client;
+    VIAMC_MEMSET(c, 0, sizeof *c);
+    c->size = l.size;
+    c->log = d->log;
+    c->profile = d->profile;
+    c->max_calls = d->max_calls;
+    c->token = l.token;
+    c->token_cap = d->token_bytes;
+    c->table = l.table;
+    c->table_bytes = d->table_bytes;
+    c->streams = l.streams;
+    c->trust = l.room;
+    c->trust_cap = l.trust_cap;
+    c->motion.unsettled = l.unsettled;
+    VIAMC_MEMSET(l.unsettled, 0, d->max_calls * sizeof l.unsettled[0]);
+    VIAMC_MEMSET(l.streams, 0, (size_t)(d->max_calls + VMC_REC_EXTRA) * sizeof l.streams[0]);
+    vmc_error_clear(&c->error);
+    vmc_error_clear(&c->lost);
+    vmc_error_clear(&c->session_error);
+    vmc_client_init_calls(c, d, &l);
+    vmc_client_init_conn(c, d, &l);
+    vmc_dial_reset_carrier(c, false);
+    *client = c;
+}
+
+VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client)
+{
+    viamc_client_desc d;
+    size_t skip = vmc_misaligned(memory);
+    vmc_client_layout l;
+    *client = NULL;
+    if (memory == NULL || desc == NULL || desc->port == NULL)
+        return VIAMC_ERR_ARG;
+    d = *desc;
+    if (vmc_client_check_desc(&d) != NULL || vmc_client_credit_need(&d) > d.in_bytes)
+        return VIAMC_ERR_ARG;
+    vmc_client_carve(&d, NULL, &l);
+    if (size < skip || size - skip < l.size)
+        return VIAMC_ERR_NOMEM;
+    vmc_client_build(&d, (uint8_t *)memory + skip, client);
+    return VIAMC_OK;
+}
+
+/* ---- starting calls ---- */
+
+/* What a call does, by its method or by its path. */
+VMC_FN uint8_t vmc_client_flags(const viamc_method *method, const char *path, const viamc_opts *o)
+{
+    static const char component[] = "/viam.component.", stop_all[] = "/viam.robot.v1.RobotService/StopAll", stop[] = "/Stop";
+    size_t n = vmc_strlen(path);
+    uint8_t flags = o->stream & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM);
+    if (method != NULL)
+        return method->flags;
+    if (viamc_str_eq(viamc_text(path), viamc_text(stop_all)))
+        return (uint8_t)(flags | VIAMC_M_STOP_ALL);
+    if (n < sizeof component - 1u || !vmc_same(path, component, sizeof component - 1u))
+        return flags;
+    if (vmc_same(path + n - (sizeof stop - 1u), stop, sizeof stop - 1u))
+        return (uint8_t)(flags | VIAMC_M_STOP);
+    return (uint8_t)(o->reads_only ? flags : flags | VIAMC_M_MOVES);
+}
+
+VMC_FN uint8_t vmc_client_motion(uint8_t flags, const viamc_opts *o)
+{
+    if ((flags & (VIAMC_M_STOP | VIAMC_M_STOP_ALL)) != 0)
+        return VMC_MOTION_STOP;
+    if (o->replace)
+        return VMC_MOTION_SETPOINT;
+    return (flags & (VIAMC_M_MONITORED | VIAMC_M_MOVES)) != 0 ? VMC_MOTION_MOVE : VMC_MOTION_NONE;
+}
+
+/* A request that is about to become a call. */
+typedef struct vmc_start {
+    const viamc_method *method;
+    const char *path;
+    const viamc_opts *opts;
+    viamc_bytes msg;
+    viamc_bytes added[2]; /* field 99: its head, and opts.extra */
+    uint32_t resource;
+    uint8_t flags;        /* VIAMC_M_* */
+    uint8_t motion;
+    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
+} vmc_start;
+
+/* opts.extra becomes field 99, length-delimited. */
+VMC_FN void vmc_client_add_extra(vmc_start *s)
+{
+    vmc_wr w = vmc_wr_of(s->head, sizeof s->head);
+    s->added[0] = s->added[1] = viamc_view(NULL, 0);
+    if (s->opts->extra.len == 0)
+        return;
+    vmc_wire_put_tag(&w, 99, VMC_WIRE_BYTES);
+    vmc_wire_put_varint(&w, s->opts->extra.len);
+    s->added[0] = viamc_view(s->head, w.len);
+    s->added[1] = s->opts->extra;
+}
+
+/* Octets of tx that the request takes, without its prefix. */
+VMC_FN size_t vmc_client_tx_need(const vmc_start *s)
+{
+    return (s->opts->keep ? 0 : s->msg.len) + s->added[0].len + s->added[1].len;
+}
+
+VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
+{
+    const viamc_opts *o = s->opts;
+    if (c == NULL || s->path == NULL || s->path[0] != '/' || o->guard != 0 || o->guard_end != 0)
+        return VIAMC_ERR_ARG;
+    s->flags = vmc_client_flags(s->method, s->path, o);
+    s->motion = vmc_client_motion(s->flags, o);
+    if (o->extra.len != 0 && (s->method == NULL || (s->flags & VIAMC_M_EXTRA) == 0))
+        return VIAMC_ERR_ARG;
+    if (o->replace && (s->flags & VIAMC_M_SETPOINT) == 0)
+        return VIAMC_ERR_ARG;
+    if (o->metadata_count > 200u || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
+        return VIAMC_ERR_ARG;
+    vmc_client_add_extra(s);
+    if (s->motion == VMC_MOTION_STOP && vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES)
+        return VIAMC_ERR_ARG;
+    if (c->calls.in_sink || c->in_poll)
+        return VIAMC_ERR_STATE;
+    if (s->motion != VMC_MOTION_NONE)
+        s->resource = (s->flags & VIAMC_M_STOP_ALL) != 0 ? VMC_MOTION_ANY : vmc_motion_resource(s->path, s->msg);
+    return VIAMC_OK;
+}
+
+/* Stop's own record: free, or taken over by a StopAll, which covers the Stop that is in it: that one's DONE says CANCELLED. */
+VMC_FN uint8_t vmc_client_stop_record(viamc_client *c, uint32_t resource)
+{
+    uint8_t i = vmc_client_rec(c, VMC_REC_STOP);
+    vmc_call *call = &c->calls.rec[i];
+    if (call->state == VMC_CALL_FREE)
+        return i;
+    if (resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0)
+        return VMC_CALL_NONE;
+    c->motion.covered = vmc_calls_handle(&c->calls, i);
+    c->motion.covered_user = call->user;
+    c->motion.covered_method = call->method;
+    vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, NULL);
+    if (call->state == VMC_CALL_ENDED)
+        c->calls.ended--;
+    vmc_calls_free(&c->calls, i);
+    return i;
+}
+
+VMC_FN uint8_t vmc_client_free_record(viamc_client *c, const vmc_start *s)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++)
+        if (c->calls.rec[i].state == VMC_CALL_FREE)
+            return i;
+    return s->motion == VMC_MOTION_STOP ? vmc_client_stop_record(c, s->resource) : VMC_CALL_NONE;
+}
+
+/* The time limit of a call (design.md 5, 6). */
+VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
+{
+    bool stream = (s->flags & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)) != 0;
+    bool moves = s->motion == VMC_MOTION_MOVE || s->motion == VMC_MOTION_SETPOINT;
+    if (s->opts->timeout_ms != 0)
+        return s->opts->timeout_ms;
+    return stream || moves ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
+}
+
+VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
+{
+    const viamc_opts *o = s->opts;
+    call->method = s->method;
+    call->path = s->path;
+    call->user = o->user;
+    call->metadata = o->metadata;
+    call->metadata_count = (uint8_t)o->metadata_count;
+    call->into = o->into;
+    call->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
+    call->sink = o->sink;
+    call->sink_user = o->sink_user;
+    call->meta = o->metadata_into;
+    call->meta_cap = o->metadata_into == NULL ? 0 : (uint32_t)vmc_min(o->metadata_cap, VMC_CALL_MAX_MESSAGE);
+    call->motion = s->motion;
+    call->resource = s->resource;
+    call->asked = c->now;
+    call->flags |= VMC_CALL_F_TOKEN;
+    if ((s->flags & VIAMC_M_CLIENT_STREAM) != 0)
+        call->flags |= VMC_CALL_F_CLIENT_STREAM;
+    else
+        call->flags |= VMC_CALL_F_FINISH;
+    if ((s->flags & VIAMC_M_SERVER_STREAM) != 0)
+        call->flags |= VMC_CALL_F_SERVER_STREAM;
+    vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
+}
+
+/* A pending setpoint of the same kind gets the new value and keeps its handle. */
+VMC_FN viamc_err vmc_client_replace(viamc_client *c, uint8_t i, const vmc_start *s, viamc_call *handle)
+{
+    if (s->msg.len + s->added[0].len + s->added[1].len > vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES) + c->calls.rec[i].tx_len)
+        return VIAMC_ERR_NOMEM;
+    vmc_calls_tx_cut(&c->calls, i); /* a value that was encoded in place lies behind what moves now */
+    vmc_calls_put_message(&c->calls, i, s->msg, s->added, false);
+    c->calls.rec[i].asked = c->now;
+    *handle = vmc_calls_handle(&c->calls, i);
+    return VIAMC_OK;
+}
+
+/* Puts the call on its way: by the motion rules, or at once. */
+VMC_FN void vmc_client_launch(viamc_client *c, uint8_t i)
+{
+    vmc_call *call = &c->calls.rec[i];
+    c->dirty = true;
+    if (vmc_motion_kind(call) == VMC_MOTION_STOP)
+        vmc_motion_begin_stop(c, i);
+    else if (vmc_motion_is_move(call))
+        vmc_motion_launch(c, i);
+}
+
+VMC_FN viamc_err vmc_client_start(viamc_client *c, vmc_start *s, viamc_call *handle)
+{
+    viamc_err err = vmc_client_check_start(c, s);
+    bool stop = s->motion == VMC_MOTION_STOP, move = s->motion == VMC_MOTION_MOVE || s->motion == VMC_MOTION_SETPOINT;
+    uint8_t i;
+    vmc_call *call;
+    *handle = 0;
+    if (err != VIAMC_OK)
+        return err;
+    if (c->dial.state != VIAMC_READY) {
+        c->motion.unconfirmed += stop; /* asked for while disconnected: the old session is not resumed */
+        return VIAMC_ERR_STATE;
+    }
+    if (s->motion == VMC_MOTION_SETPOINT && (i = vmc_motion_setpoint(c, s->path, s->resource, true)) != VMC_CALL_NONE)
+        return vmc_client_replace(c, i, s, handle);
+    if (move && s->motion != VMC_MOTION_SETPOINT && vmc_motion_is_stopping(c, s->resource))
+        return VIAMC_ERR_BUSY;
+    i = vmc_client_free_record(c, s);
+    if (i == VMC_CALL_NONE)
+        return VIAMC_ERR_BUSY;
+    if (vmc_client_tx_need(s) > vmc_calls_tx_room(&c->calls, stop ? 0 : VMC_STOP_BYTES))
+        return VIAMC_ERR_NOMEM;
+    call = vmc_calls_claim(&c->calls, i);
+    vmc_client_fill(c, call, s);
+    if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0)
+        vmc_calls_put_message(&c->calls, i, s->msg, s->added, s->opts->keep);
+    *handle = vmc_calls_handle(&c->calls, i);
+    vmc_client_launch(c, i);
+    return VIAMC_OK;
+}
+
+static const viamc_opts vmc_client_no_opts = VIAMC_ZERO;
+
+VMC_FN viamc_err vmc_client_call(viamc_client *c, const viamc_method *method, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call)
+{
+    vmc_start s;
+    viamc_call unused;
+    VIAMC_MEMSET(&s, 0, sizeof s);
+    s.method = method;
+    s.path = path;
+    s.opts = opts == NULL ? &vmc_client_no_opts : opts;
+    s.msg = msg;
+    return vmc_client_start(c, &s, call == NULL ? &unused : call);
+}
+
+VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call)
+{
+    if (method == NULL)
+        return VIAMC_ERR_ARG;
+    return vmc_client_call(c, method, method->path, msg, opts, call);
+}
+
+VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call)
+{
+    return vmc_client_call(c, NULL, path, msg, opts, call);
+}
+
+VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap)
+{
+    *cap = vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES);
+    return vmc_calls_tx_next(&c->calls);
+}
+
+/* ---- calls that run ---- */
+
+VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg)
+{
+    uint8_t i = vmc_calls_find(&c->calls, call);
+    vmc_call *rec;
+    if (i == VMC_CALL_NONE || i > c->max_calls)
+        return VIAMC_ERR_NOT_FOUND;
+    rec = &c->calls.rec[i];
+    if (c->in_poll || !vmc_call_is_client_stream(rec) || (rec->flags & VMC_CALL_F_FINISH) != 0)
+        return VIAMC_ERR_STATE;
+    if (!vmc_motion_is_running(rec))
+        return VIAMC_ERR_NOT_FOUND;
+    if (!vmc_calls_can_append(&c->calls, i))
+        return VIAMC_ERR_BUSY;
+    if (msg.len > vmc_calls_tx_room(&c->calls, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
+        return vmc_call_pending(rec) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    vmc_calls_put_message(&c->calls, i, msg, vmc_calls_nothing, false);
+    c->dirty = true;
+    return VIAMC_OK;
+}
+
+VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call)
+{
+    uint8_t i = vmc_calls_find(&c->calls, call);
+    if (i == VMC_CALL_NONE || i > c->max_calls || !vmc_motion_is_running(&c->calls.rec[i]))
+        return VIAMC_ERR_NOT_FOUND;
+    if (c->in_poll || !vmc_call_is_client_stream(&c->calls.rec[i]))
+        return VIAMC_ERR_STATE;
+    c->calls.rec[i].flags |= VMC_CALL_F_FINISH;
+    c->dirty = true;
+    return VIAMC_OK;
+}
+
+VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call call)
+{
+    uint8_t i = vmc_calls_find(&c->calls, call);
+    if (i == VMC_CALL_NONE || i > c->max_calls)
+        return VIAMC_ERR_NOT_FOUND;
+    if (c->in_poll)
+        return VIAMC_ERR_STATE;
+    vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("cancelled by the caller"));
+    c->dirty = true;
+    return VIAMC_OK;
+}
+
+/* ---- ends of calls ---- */
+
+VMC_FN void vmc_client_on_internal_end(viamc_client *c, uint8_t i)
+{
+    vmc_aux aux = (vmc_aux)c->aux;
+    if (i != vmc_client_rec(c, VMC_REC_AUX)) {
+        vmc_session_on_beat_end(c, (uint8_t)(i - vmc_client_rec(c, VMC_REC_BEAT)));
+        return;
+    }
+    c->aux = VMC_AUX_NOTHING;
+    switch (aux) {
+    case VMC_AUX_AUTH: vmc_dial_on_auth_end(c); break;
+    case VMC_AUX_SESSION: vmc_session_on_start_end(c); break;
+    case VMC_AUX_CHECK: vmc_dial_on_check_end(c); break;
+    case VMC_AUX_NOTHING: break;
+    }
+}
+
+/* Looks at the calls that have ended. One whose header block is half sent waits: the rest of it is read from the record. */
+VMC_FN void vmc_client_ends(viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->calls.count && c->calls.ended != 0; i++) {
+        if (c->calls.rec[i].state != VMC_CALL_ENDED || (c->conn.state == VMC_CONN_UP && c->conn.grpc.h2.out_slot == i))
+            continue;
+        vmc_dial_check_token(c, &c->calls.rec[i]);
+        if ((c->calls.rec[i].flags & VMC_CALL_F_INTERNAL) != 0)
+            vmc_client_on_internal_end(c, i);
+        else if (!vmc_motion_on_end(c, i))
+            continue;
+        vmc_calls_tell(&c->calls, i);
+    }
+}
+
+/* ---- the poll ---- */
+
+/* The connection is gone: every call ends, the port is closed, and the dialling decides what is next. */
+VMC_FN void vmc_client_on_lost(viamc_client *c)
+{
+    bool was_ready = c->dial.state == VIAMC_READY || c->dial.step == VMC_DIAL_DRAINING;
+    c->lost = c->conn.error;
+#ifndef VIAMC_NO_TLS
+    if (c->conn.secure)
+        c->dial.dates = c->conn.tls->dates;
+#endif
+    vmc_grpc_abort(&c->conn.grpc, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
+    vmc_session_on_lost(c);
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
+    if (c->lost.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
+        return;
+    vmc_dial_after_loss(c);
+    if (was_ready) {
+        c->events |= VMC_EV_LOST;
+        vmc_log(&c->log, VIAMC_LOG_WARN, c->lost.where, c->lost.what, (uint32_t)c->lost.code, c->lost.detail);
+    }
+}
+
+VMC_FN void vmc_client_on_goaway(viamc_client *c)
+{
+    viamc_ms window = c->session.state == VMC_SESSION_ON ? c->session.window / 5u : VMC_DIAL_DRAIN;
+    if (c->dial.state == VIAMC_READY)
+        vmc_dial_drain(c, vmc_min32(window, VMC_DIAL_DRAIN));
+    else if (c->dial.step != VMC_DIAL_DRAINING)
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "", VMC_TEXT("the robot closed the connection (GOAWAY)"));
+}
+
+/* Everything that the connection has for us now. */
+VMC_FN void vmc_client_receive(viamc_client *c)
+{
+    vmc_conn_event ev = c->conn.state == VMC_CONN_OPENING ? vmc_dial_open(c) : vmc_conn_next(&c->conn);
+    while (ev != VMC_CONN_IDLE && ev != VMC_CONN_LOST) {
+        if (ev == VMC_CONN_IS_UP)
+            vmc_dial_on_up(c);
+        else if (ev == VMC_CONN_GOAWAY)
+            vmc_client_on_goaway(c);
+        ev = vmc_conn_next(&c->conn);
+    }
+}
+
+/* A lost connection's events are taken before the next attempt, whose certificate check uses the slots. */
+VMC_FN bool vmc_client_may_redial(const viamc_client *c)
+{
+    return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.again, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
+}
+
+/* A poll's work on the connection: read, think, write. */
+VMC_FN void vmc_client_turn(viamc_client *c)
+{
+    vmc_conn_begin(&c->conn);
+    vmc_client_receive(c);
+    vmc_grpc_expire(&c->conn.grpc, c->now);
+    vmc_client_ends(c);
+    vmc_dial_step_time(c);
+    if (c->dial.state == VIAMC_READY) {
+        vmc_session_step(c);
+        if ((c->events & VMC_EV_SESSION_LOST) != 0)
+            vmc_motion_on_session_lost(c);
+    }
+    vmc_motion_step(c);
+    vmc_client_ends(c);
+    vmc_conn_flush(&c->conn, c->now);
+    if (c->conn.state == VMC_CONN_BROKEN)
+        vmc_client_on_lost(c);
+    if (c->conn.steps > c->stats.steps_max)
+        c->stats.steps_max = c->conn.steps;
+}
+
+VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
+{
+    if (c->in_poll || c->calls.in_sink)
+        return VIAMC_ERR_STATE;
+    c->now = now;
+    c->stats.polls++;
+    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time */
+        c->dial.fresh = false;
+        c->dial.clock_at = now;
+        vmc_timer_set(&c->dial.again, now, 0);
+    }
+    vmc_session_note_poll(c);
+    c->polled_at = now;
+    c->polled = true;
+    c->in_poll = true;
+    c->dirty = false;
+    if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
+        vmc_dial_start(c);
+    vmc_client_turn(c);
+    c->in_poll = false;
+    return c->dial.state == VIAMC_FAILED ? c->error.code : (viamc_err)VIAMC_OK;
+}
+
+VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *hint)
+{
+    hint->ms = VIAMC_FOREVER;
+    hint->want = 0;
+    vmc_grpc_wait(&c->conn.grpc, now, &hint->ms);
+    vmc_dial_wait(c, now, &hint->ms);
+    vmc_session_wait(c, now, &hint->ms);
+    vmc_motion_wait(c, now, &hint->ms);
+    vmc_conn_wait(&c->conn, hint);
+    if (c->dirty || c->dial.fresh || c->events != 0 || c->motion.covered != 0 || c->calls.first != VMC_CALL_NONE)
+        hint->ms = 0;
+}
+
+/* ---- events ---- */
+
+VMC_FN bool vmc_client_take_event(viamc_client *c, uint8_t bit)
+{
+    bool there = (c->events & bit) != 0;
+    c->events &= (uint8_t)~bit;
+    return there;
+}
+
+VMC_FN void vmc_client_event_call(viamc_client *c, uint8_t i, uint8_t kind, viamc_event *ev)
+{
+    const vmc_call *call = &c->calls.rec[i];
+    ev->kind = kind;
+    ev->call = vmc_calls_handle(&c->calls, i);
+    ev->user = call->user;
+    ev->method = call->method;
+    ev->path = call->path;
+    ev->metadata = viamc_view(call->meta, call->meta_len);
+}
+
+VMC_FN void vmc_client_event_done(viamc_client *c, uint8_t i, viamc_event *ev)
+{
+    const vmc_call *call = &c->calls.rec[i];
+    vmc_client_event_call(c, i, VIAMC_EV_DONE, ev);
+    ev->status = call->status;
+    ev->ran = call->ran;
+    ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
+    ev->text.ptr = (const char *)vmc_calls_text(&c->calls, i);
+    ev->text.len = call->text_len;
+    ev->text_cut = (call->flags & VMC_CALL_F_TEXT_CUT) != 0;
+    if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call))
+        (void)vmc_calls_take(&c->calls, i, &ev->msg);
+    if (call->status != VIAMC_OK) {
+        ev->error.code = VIAMC_ERR_RPC;
+        ev->error.detail = call->status;
+    }
+    vmc_calls_free(&c->calls, i);
+}
+
+/* The next event of the call that is first in the list; false when it has none left. */
+VMC_FN bool vmc_client_next_of(viamc_client *c, uint8_t i, viamc_event *ev)
+{
+    vmc_call *call = &c->calls.rec[i];
+    if (vmc_call_is_server_stream(call) && call->state != VMC_CALL_FREE && vmc_calls_take(&c->calls, i, &ev->msg)) {
+        vmc_client_event_call(c, i, VIAMC_EV_MESSAGE, ev);
+        return true;
+    }
+    if ((call->flags & VMC_CALL_F_WRITABLE) != 0 && call->state == VMC_CALL_OPEN) {
+        call->flags &= (uint16_t)~VMC_CALL_F_WRITABLE;
+        vmc_client_event_call(c, i, VIAMC_EV_WRITABLE, ev);
+        return true;
+    }
+    if (call->state != VMC_CALL_TOLD)
+        return false;
+    vmc_client_event_done(c, i, ev);
+    return true;
+}
+
+VMC_FN bool vmc_client_next_call_event(viamc_client *c, viamc_event *ev)
+{
+    while (c->calls.first != VMC_CALL_NONE) {
+        uint8_t i = c->calls.first;
+        bool found = vmc_client_next_of(c, i, ev);
+        if (!found || ev->kind == VIAMC_EV_DONE)
+            vmc_calls_unlist_first(&c->calls);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+/* DONE of a Stop whose record a StopAll took over. */
+VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
+{
+    if (c->motion.covered == 0)
+        return false;
+    ev->kind = VIAMC_EV_DONE;
+    ev->call = c->motion.covered;
+    ev->user = c->motion.covered_user;
+    ev->method = c->motion.covered_method;
+    ev->status = VIAMC_CANCELLED;
+    ev->ran = VIAMC_MAYBE;
+    ev->text = viamc_text(VMC_TEXT("a StopAll took its place"));
+    ev->error.code = VIAMC_ERR_RPC;
+    ev->error.detail = VIAMC_CANCELLED;
+    c->motion.covered = 0;
+    return true;
+}
+
+/* Order: READY, what concerns the session, calls, LOST. */
+VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
+{
+    VIAMC_MEMSET(ev, 0, sizeof *ev);
+    vmc_error_clear(&ev->error);
+    if (c->in_poll)
+        return false;
+    if (vmc_client_take_event(c, VMC_EV_READY)) {
+        ev->kind = VIAMC_EV_READY;
+    } else if (vmc_client_take_event(c, VMC_EV_UNPROTECTED)) {
+        ev->kind = VIAMC_EV_UNPROTECTED;
+    } else if (vmc_client_take_event(c, VMC_EV_STARVED)) {
+        ev->kind = VIAMC_EV_STARVED;
+        ev->late_ms = c->late_ms;
+    } else if (vmc_client_take_event(c, VMC_EV_SESSION_LOST)) {
+        ev->kind = VIAMC_EV_SESSION_LOST;
+        ev->error = c->session_error;
+    } else if (vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev)) {
+        return true;
+    } else if (vmc_client_take_event(c, VMC_EV_LOST)) {
+        ev->kind = VIAMC_EV_LOST;
+        ev->error = c->lost;
+        ev->retry_ms = c->retry_ms;
+    }
+    return ev->kind != 0;
+}
+
+/* ---- dial, state, close ---- */
+
+/* Ends what there is: calls are dropped without events, secrets are wiped. */
+VMC_FN void vmc_client_reset(viamc_client *c)
+{
+    uint8_t i;
+    vmc_conn_close(&c->conn, c->now);
+    for (i = 0; i < c->calls.count; i++)
+        vmc_calls_free(&c->calls, i);
+    c->calls.first = c->calls.last = VMC_CALL_NONE;
+    c->calls.ended = 0;
+    c->calls.tx_used = 0;
+    c->calls.big_owner = VMC_CALL_NONE;
+    c->aux = VMC_AUX_NOTHING;
+    c->events = 0;
+    vmc_wipe(c->token, c->token_cap);
+    vmc_wipe(&c->session, sizeof c->session);
+    vmc_wipe(&c->desc, sizeof c->desc);
+    c->token_len = 0;
+    c->motion.unconfirmed = 0;
+}
+
+VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc)
+{
+    if (c == NULL || desc == NULL)
+        return VIAMC_ERR_ARG;
+    if (c->in_poll || c->calls.in_sink)
+        return VIAMC_ERR_STATE;
+    vmc_client_reset(c);
+    vmc_error_clear(&c->error);
+    vmc_error_clear(&c->lost);
+    VIAMC_MEMSET(&c->dial, 0, sizeof c->dial);
+    c->dial.state = VIAMC_FAILED;
+    if (vmc_dial_set(c, desc) != VIAMC_OK)
+        return c->error.code;
+    c->dial.state = VIAMC_DIALING;
+    c->dial.fresh = true;
+    return VIAMC_OK;
+}
+
+VIAMC_API uint8_t viamc_state(const viamc_client *c)
+{
+    return c->dial.state;
+}
+
+VIAMC_API viamc_error viamc_client_error(const viamc_client *c)
+{
+    return c->error.code != VIAMC_OK ? c->error : c->lost;
+}
+
+VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats)
+{
+    *stats = c->stats;
+    stats->heartbeats = c->session.beats;
+    stats->heartbeat_age_ms = c->session.acked ? now - c->session.acked_at : VIAMC_FOREVER;
+    stats->window_ms = c->session.state == VMC_SESSION_ON ? c->session.window : 0;
+}
+
+VIAMC_API const char *viamc_client_suite(const viamc_client *c)
+{
+    if (c->conn.state != VMC_CONN_UP)
+        return "";
+#ifndef VIAMC_NO_TLS
+    if (c->conn.secure)
+        return vmc_tls_suite_name(c->conn.tls);
+#endif
+    return VMC_TEXT("plaintext");
+}
+
+VIAMC_API void viamc_client_close(viamc_client *c)
+{
+    if (c == NULL || c->in_poll)
+        return;
+    vmc_client_reset(c);
+    vmc_wipe(c, c->size);
+}
+
+#endif
+/* ---- end of src/client/client_impl.h ---- */
+/* ---- src/client/explain_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/explain: errors as a person reads them (programs.md 9). Made on demand; nothing is formatted before. */
+#ifndef VIAMC_CLIENT_EXPLAIN_IMPL_H
+#define VIAMC_CLIENT_EXPLAIN_IMPL_H
+
+
+VMC_FN void vmc_explain_cut(vmc_wr *w, const char *s)
+{
+    vmc_wr_cut(w, s, vmc_strlen(s));
+}
+
+VMC_FN void vmc_explain_number(vmc_wr *w, uint32_t n)
+{
+    if (vmc_wr_room(w) >= 13u)
+        vmc_wr_grouped(w, n);
+}
+
+/* "10.0.0.7:8080" */
+VMC_FN void vmc_explain_address(const viamc_client *c, vmc_wr *w)
+{
+    const vmc_address *a = &c->dial.address;
+    if (a->is_unix) {
+        vmc_wr_cut(w, a->host.ptr, a->host.len);
+        return;
+    }
+    vmc_wr_cut(w, a->authority[0].ptr, a->authority[0].len);
+    vmc_wr_cut(w, a->authority[1].ptr, a->authority[1].len);
+}
+
+VMC_FN void vmc_explain_in_brackets(const viamc_client *c, vmc_wr *w)
+{
+    vmc_explain_cut(w, " (");
+    vmc_explain_address(c, w);
+    vmc_explain_cut(w, ")");
+}
+
+/* dial: 10.0.0.7:8080 is insecure; set allow_insecure_downgrade to accept that */
+VMC_FN void vmc_explain_insecure(const viamc_client *c, const viamc_error *e, vmc_wr *w)
+{
+    vmc_explain_cut(w, "dial: ");
+    vmc_explain_address(c, w);
+    if (e->detail != 0)
+        vmc_explain_cut(w, VMC_TEXT(" is insecure and will not get credentials; set allow_insecure_with_creds_downgrade to accept that"));
+    else
+        vmc_explain_cut(w, VMC_TEXT(" is insecure; set allow_insecure_downgrade to accept that"));
+}
+
+/* auth: UNAUTHENTICATED: invalid credentials (key id 5f0c...) */
+VMC_FN void vmc_explain_auth(const viamc_client *c, const viamc_error *e, vmc_wr *w)
+{
+    const vmc_call *call = &c->calls.rec[c->max_calls + VMC_REC_AUX];
+    vmc_explain_cut(w, "auth: ");
+    vmc_explain_cut(w, viamc_status_name(e->detail));
+    vmc_explain_cut(w, ": ");
+    if (call->text_len != 0)
+        vmc_wr_cut(w, c->aux_text, call->text_len);
+    else
+        vmc_explain_cut(w, e->what);
+    if (c->desc.api_key_id != NULL) {
+        vmc_explain_cut(w, VMC_TEXT(" (key id "));
+        vmc_explain_cut(w, c->desc.api_key_id);
+        vmc_explain_cut(w, ")");
+    }
+}
+
+/* session lost: 2,300 ms between polls, window 2,000 ms */
+VMC_FN void vmc_explain_session(const viamc_client *c, const viamc_error *e, vmc_wr *w)
+{
+    vmc_explain_cut(w, VMC_TEXT("session lost: "));
+    if (e->detail <= c->session.window / 2u) {
+        vmc_explain_cut(w, e->what);
+        return;
+    }
+    vmc_explain_number(w, e->detail);
+    vmc_explain_cut(w, VMC_TEXT(" ms between polls, window "));
+    vmc_explain_number(w, c->session.window);
+    vmc_explain_cut(w, " ms");
+}
+
+/* where: what (address) */
+VMC_FN void vmc_explain_plain(const viamc_client *c, const viamc_error *e, vmc_wr *w)
+{
+    if (e->where[0] != '\0') {
+        vmc_explain_cut(w, e->where);
+        vmc_explain_cut(w, ": ");
+    }
+#ifndef VIAMC_NO_TLS
+    if (e->code >= VIAMC_ERR_TLS && e->code < VIAMC_ERR_H2 && c->conn.tls != NULL)
+        vmc_tls_explain_error(e, &c->dial.dates, w);
+    else
+#endif
+        vmc_explain_cut(w, e->what[0] != '\0' ? e->what : viamc_err_name(e->code));
+    if (e->code == VIAMC_ERR_TIMEOUT && e->detail != 0) {
+        vmc_explain_cut(w, " of ");
+        vmc_explain_number(w, e->detail);
+        vmc_explain_cut(w, " ms");
+    }
+    if (e->code != VIAMC_ERR_ARG)
+        vmc_explain_in_brackets(c, w);
+}
+
+VMC_FN void vmc_explain_error(const viamc_client *c, const viamc_error *e, vmc_wr *w)
+{
+    if (e->code == VIAMC_OK)
+        vmc_explain_cut(w, VMC_TEXT("no error"));
+    else if (e->code == VIAMC_ERR_INSECURE)
+        vmc_explain_insecure(c, e, w);
+    else if (e->code == VIAMC_ERR_AUTH)
+        vmc_explain_auth(c, e, w);
+    else if (e->code == VIAMC_ERR_SESSION)
+        vmc_explain_session(c, e, w);
+    else
+        vmc_explain_plain(c, e, w);
+}
+
+VIAMC_API size_t viamc_explain(const viamc_client *c, char *buf, size_t cap)
+{
+    vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
+    viamc_error e = viamc_client_error(c);
+    if (e.code == VIAMC_OK)
+        e = c->session_error;
+    vmc_explain_error(c, &e, &w);
+    if (cap != 0)
+        buf[w.len] = '\0';
+    return w.len;
+}
+
+#endif
+/* ---- end of src/client/explain_impl.h ---- */
+/* ---- src/client/robot_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/robot: viam.robot.v1.RobotService by hand (viam-wire.md 5.3, 8.4). */
+#ifndef VIAMC_CLIENT_ROBOT_IMPL_H
+#define VIAMC_CLIENT_ROBOT_IMPL_H
+
+
+#define VMC_ROBOT(name) "/viam.robot.v1.RobotService/" name
+#define VMC_ROBOT_ID_MAX 64u /* octets of an operation's id: a UUID has 36 */
+
+static const viamc_method vmc_robot_names = {VMC_ROBOT("ResourceNames"), NULL, NULL, 0};
+static const viamc_method vmc_robot_version = {VMC_ROBOT("GetVersion"), NULL, NULL, 0};
+static const viamc_method vmc_robot_status = {VMC_ROBOT("GetMachineStatus"), NULL, NULL, 0};
+static const viamc_method vmc_robot_operations = {VMC_ROBOT("GetOperations"), NULL, NULL, 0};
+static const viamc_method vmc_robot_cancel = {VMC_ROBOT("CancelOperation"), NULL, NULL, 0};
+static const viamc_method vmc_robot_stop_all = {VMC_ROBOT("StopAll"), NULL, NULL, VIAMC_M_STOP_ALL};
+#undef VMC_ROBOT
+
+/* ---- calls ---- */
+
+VIAMC_API viamc_err viamc_robot_resource_names(viamc_client *c, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_method(c, &vmc_robot_names, viamc_view(NULL, 0), opts, call);
+}
+
+VIAMC_API viamc_err viamc_robot_get_version(viamc_client *c, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_method(c, &vmc_robot_version, viamc_view(NULL, 0), opts, call);
+}
+
+VIAMC_API viamc_err viamc_robot_get_machine_status(viamc_client *c, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_method(c, &vmc_robot_status, viamc_view(NULL, 0), opts, call);
+}
+
+VIAMC_API viamc_err viamc_robot_get_operations(viamc_client *c, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_method(c, &vmc_robot_operations, viamc_view(NULL, 0), opts, call);
+}
+
+VIAMC_API viamc_err viamc_robot_stop_all(viamc_client *c, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_method(c, &vmc_robot_stop_all, viamc_view(NULL, 0), opts, call);
+}
+
+VIAMC_API viamc_err viamc_robot_cancel_operation(viamc_client *c, viamc_str id, const viamc_opts *opts, viamc_call *call)
+{
+    uint8_t buf[VMC_ROBOT_ID_MAX + 2u];
+    vmc_wr w = vmc_wr_of(buf, sizeof buf);
+    vmc_wire_put_text(&w, 1, id);
+    if (w.full)
+        return VIAMC_ERR_ARG;
+    return viamc_call_method(c, &vmc_robot_cancel, viamc_view(buf, w.len), opts, call);
+}
+
+/* ---- replies ---- */
+
+VMC_FN bool vmc_robot_is(const viamc_event *ev, const viamc_method *method)
+{
+    return ev->kind == VIAMC_EV_DONE && ev->method == method && ev->status == VIAMC_OK;
+}
+
+/* The next submessage `number` of a reply, from octet *at on. */
+VMC_FN bool vmc_robot_next(viamc_bytes msg, uint32_t number, size_t *at, viamc_bytes *sub)
+{
+    vmc_rd r = vmc_rd_of(msg);
+    vmc_wire_field f;
+    (void)vmc_rd_take(&r, *at);
+    while (vmc_wire_next(&r, &f)) {
+        *at = msg.len - r.left;
+        if (f.number == number && f.type == VMC_WIRE_BYTES) {
+            *sub = f.bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* common.v1.ResourceName {1: namespace, 2: type, 3: subtype, 4: name} */
+VMC_FN bool vmc_robot_read_name(viamc_bytes msg, viamc_robot_resource *name)
+{
+    vmc_rd r = vmc_rd_of(msg);
+    vmc_wire_field f;
+    VIAMC_MEMSET(name, 0, sizeof *name);
+    while (vmc_wire_next(&r, &f)) {
+        if (f.type != VMC_WIRE_BYTES)
+            continue;
+        switch (f.number) {
+        case 1: name->space = vmc_wire_text(&f); break;
+        case 2: name->type = vmc_wire_text(&f); break;
+        case 3: name->subtype = vmc_wire_text(&f); break;
+        case 4: name->name = vmc_wire_text(&f); break;
+        default: break;
+        }
+    }
+    return vmc_rd_ok(&r);
+}
+
+/* The last varint field `number`; 0 if there is none. */
+VMC_FN bool vmc_robot_read_uint(viamc_bytes msg, uint32_t number, uint32_t *value)
+{
+    vmc_rd r = vmc_rd_of(msg);
+    vmc_wire_field f;
+    *value = 0;
+    while (vmc_wire_next(&r, &f))
+        if (f.number == number && f.type == VMC_WIRE_VARINT)
+            *value = (uint32_t)f.value;
+    return vmc_rd_ok(&r);
+}
+
+VMC_FN viamc_err vmc_robot_read_text(viamc_bytes msg, uint32_t number, viamc_str *text)
+{
+    viamc_bytes v;
+    viamc_err err = vmc_wire_find(msg, number, &v);
+    text->ptr = (const char *)v.ptr;
+    text->len = v.len;
+    return err == VIAMC_ERR_NOT_FOUND ? (viamc_err)VIAMC_OK : err;
+}
+
+VIAMC_API bool viamc_robot_next_resource(const viamc_event *ev, size_t *at, viamc_robot_resource *name)
+{
+    viamc_bytes sub;
+    return vmc_robot_is(ev, &vmc_robot_names) && vmc_robot_next(ev->msg, 1, at, &sub) && vmc_robot_read_name(sub, name);
+}
+
+VIAMC_API viamc_err viamc_robot_find_resource(const viamc_event *ev, const char *type, const char *subtype, const char *name, viamc_robot_resource *found)
+{
+    size_t at = 0;
+    if (!vmc_robot_is(ev, &vmc_robot_names))
+        return VIAMC_ERR_ARG;
+    while (viamc_robot_next_resource(ev, &at, found))
+        if ((type == NULL || viamc_str_eq(found->type, viamc_text(type))) && (subtype == NULL || viamc_str_eq(found->subtype, viamc_text(subtype)))
+            && viamc_str_eq(found->name, viamc_text(name)))
+            return VIAMC_OK;
+    return VIAMC_ERR_NOT_FOUND;
+}
+
+VIAMC_API viamc_err viamc_robot_version(const viamc_event *ev, viamc_str *platform, viamc_str *version, viamc_str *api_version)
+{
+    viamc_err err;
+    if (!vmc_robot_is(ev, &vmc_robot_version))
+        return VIAMC_ERR_ARG;
+    if ((err = vmc_robot_read_text(ev->msg, 1, platform)) != VIAMC_OK || (err = vmc_robot_read_text(ev->msg, 2, version)) != VIAMC_OK)
+        return err;
+    return vmc_robot_read_text(ev->msg, 3, api_version);
+}
+
+VIAMC_API viamc_err viamc_robot_machine_state(const viamc_event *ev, uint32_t *state)
+{
+    if (!vmc_robot_is(ev, &vmc_robot_status))
+        return VIAMC_ERR_ARG;
+    return vmc_robot_read_uint(ev->msg, 3, state) ? VIAMC_OK : VIAMC_ERR_MESSAGE;
+}
+
+VIAMC_API bool viamc_robot_next_status(const viamc_event *ev, size_t *at, viamc_robot_resource *name, uint32_t *state)
+{
+    viamc_bytes sub, n;
+    if (!vmc_robot_is(ev, &vmc_robot_status) || !vmc_robot_next(ev->msg, 1, at, &sub) || vmc_wire_find(sub, 1, &n) != VIAMC_OK)
+        return false;
+    return vmc_robot_read_name(n, name) && vmc_robot_read_uint(sub, 2, state);
+}
+
+VIAMC_API bool viamc_robot_next_operation(const viamc_event *ev, size_t *at, viamc_str *id, viamc_str *method)
+{
+    viamc_bytes sub;
+    return vmc_robot_is(ev, &vmc_robot_operations) && vmc_robot_next(ev->msg, 1, at, &sub) && vmc_robot_read_text(sub, 1, id) == VIAMC_OK
+           && vmc_robot_read_text(sub, 2, method) == VIAMC_OK;
+}
+
+#endif
+/* ---- end of src/client/robot_impl.h ---- */
+/* ---- src/loops/posix_loop_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* loops/posix_loop: poll, look, sleep, repeat. */
+#ifndef VIAMC_LOOPS_POSIX_LOOP_IMPL_H
+#define VIAMC_LOOPS_POSIX_LOOP_IMPL_H
+
+
+#ifndef VIAMC_NO_POSIX
+
+#define VMC_LOOP_TEXT 256u /* longest explanation */
+
+/* How the last call that was waited for ended, for viamc_posix_explain. Lies in viamc_posix.text. */
+VMC_FN void vmc_loop_say(viamc_posix *p, const char *a, const char *b, viamc_str c)
+{
+    vmc_wr w = vmc_wr_of(p->text, sizeof p->text - 1u);
+    vmc_explain_cut(&w, a);
+    vmc_explain_cut(&w, b);
+    if (c.len != 0)
+        vmc_explain_cut(&w, ": ");
+    vmc_wr_cut(&w, c.ptr, c.len);
+    p->text[w.len] = '\0';
+}
+
+/* All memory that a client with rx_bytes 0 leaves. */
+VMC_FN viamc_err vmc_loop_fit(viamc_posix *p, viamc_client_desc *d, size_t size)
+{
+    size_t need = viamc_client_mem_size(d), room = (size_t)(d->max_calls == 0 ? 5u : d->max_calls + 1u) * ((d->slot_bytes == 0 ? 4096u : d->slot_bytes) + VMC_CALL_EXTRA);
+    size_t trust = vmc_client_trust_bytes(d), free_room = trust > room ? trust - room : 0; /* the certificate check's room, used while dialling only */
+    if (need == 0 || need > size)
+        return VIAMC_OK; /* viamc_client_init says what is wrong */
+    (void)p;
+    d->rx_bytes = (uint32_t)vmc_min((size - need + free_room) & ~(size_t)7u, VMC_CALL_MAX_MESSAGE);
+    return VIAMC_OK;
+}
+
+/* "NOMEM: client needs 9,416 bytes, 8,192 given" */
+VMC_FN void vmc_loop_say_nomem(viamc_posix *p, const viamc_client_desc *d, size_t size)
+{
+    vmc_wr w = vmc_wr_of(p->text, sizeof p->text - 1u);
+    vmc_explain_cut(&w, "NOMEM: client needs ");
+    vmc_explain_number(&w, (uint32_t)viamc_client_mem_size(d));
+    vmc_explain_cut(&w, " bytes, ");
+    vmc_explain_number(&w, (uint32_t)size);
+    vmc_explain_cut(&w, " given");
+    p->text[w.len] = '\0';
+}
+
+VMC_FN void vmc_loop_fill_dial(viamc_posix *p, viamc_dial_desc *d)
+{
+    if (d->next_root == NULL && d->anchor_count == 0 && d->pin_sha256.len == 0) {
+        d->next_root = viamc_posix_next_root;
+        d->next_root_user = p;
+    }
+    if (d->unix_time == 0)
+        d->unix_time = viamc_posix_unix_time();
+}
+
+VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client)
+{
+    viamc_client_desc d = VIAMC_ZERO;
+    viamc_dial_desc dd = *dial;
+    viamc_err err;
+    viamc_posix_init(posix);
+    if (desc != NULL)
+        d = *desc;
+    d.port = viamc_posix_port();
+    d.port_user = posix;
+    if (desc == NULL)
+        (void)vmc_loop_fit(posix, &d, size);
+    err = viamc_client_init(memory, size, &d, client);
+    if (err == VIAMC_ERR_NOMEM)
+        vmc_loop_say_nomem(posix, &d, size);
+    if (err != VIAMC_OK)
+        return err;
+    posix->loop = *client;
+    vmc_loop_fill_dial(posix, &dd);
+    return viamc_dial(*client, &dd);
+}
+
+/* One poll and one sleep that ends at `until` at the latest. */
+VMC_FN viamc_err vmc_loop_turn(viamc_posix *p, viamc_ms until)
+{
+    viamc_client *c = (viamc_client *)p->loop;
+    viamc_wait_hint hint;
+    viamc_ms now = viamc_posix_now();
+    viamc_wait(c, now, &hint);
+    if (vmc_time_reached(now, until))
+        hint.ms = 0;
+    else if (hint.ms > until - now)
+        hint.ms = until - now;
+    if (hint.ms != 0)
+        (void)viamc_posix_sleep(p, &hint);
+    return viamc_poll(c, viamc_posix_now());
+}
+
+VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
+{
+    return vmc_loop_turn(posix, viamc_posix_now() + vmc_min32(ms, VMC_TIME_MAX));
+}
+
+/* Polls until `kind` comes (of `call`, if it is a call's), or until the time is over. */
+VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, uint32_t ms, viamc_event *ev)
+{
+    viamc_client *c = (viamc_client *)p->loop;
+    viamc_ms until = viamc_posix_now() + vmc_min32(ms, VMC_TIME_MAX);
+    for (;;) { /* ends with the time, at the latest */
+        viamc_err err = vmc_loop_turn(p, until);
+        while (viamc_next_event(c, ev))
+            if (ev->kind == kind && (call == 0 || ev->call == call))
+                return VIAMC_OK;
+        if (err != VIAMC_OK)
+            return err;
+        if (vmc_time_reached(viamc_posix_now(), until))
+            return VIAMC_ERR_TIMEOUT;
+    }
+}
+
+VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
+{
+    viamc_event ev;
+    viamc_err err;
+    if (viamc_state((viamc_client *)posix->loop) == VIAMC_READY)
+        return VIAMC_OK;
+    err = vmc_loop_until(posix, VIAMC_EV_READY, 0, ms, &ev);
+    if (err == VIAMC_ERR_TIMEOUT)
+        vmc_loop_say(posix, "not ready in time", "", viamc_text(""));
+    return err;
+}
+
+/* "SetPower" of "/viam.component.motor.v1.MotorService/SetPower" */
+VMC_FN const char *vmc_loop_method(const char *path)
+{
+    const char *name = path;
+    size_t i;
+    for (i = 0; path != NULL && path[i] != '\0'; i++)
+        if (path[i] == '/')
+            name = path + i + 1u;
+    return name == NULL ? "call" : name;
+}
+
+VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev)
+{
+    viamc_event own;
+    viamc_event *e = ev == NULL ? &own : ev;
+    viamc_err err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
+    char head[64];
+    vmc_wr w = vmc_wr_of(head, sizeof head - 1u);
+    if (err == VIAMC_ERR_TIMEOUT)
+        vmc_loop_say(posix, "the call is not done in time", "", viamc_text(""));
+    if (err != VIAMC_OK || e->status == VIAMC_OK)
+        return err;
+    vmc_explain_cut(&w, vmc_loop_method(e->path));
+    vmc_explain_cut(&w, ": ");
+    head[w.len] = '\0';
+    vmc_loop_say(posix, head, viamc_status_name(e->status), e->text);
+    return VIAMC_ERR_RPC;
+}
+
+VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
+{
+    viamc_event ev;
+    viamc_err err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
+    return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
+}
+
+VMC_FN void vmc_loop_print(const char *s)
+{
+    size_t n = vmc_strlen(s);
+    while (n != 0) {
+        ssize_t done = write(STDERR_FILENO, s, n);
+        if (done <= 0)
+            return;
+        s += done;
+        n -= (size_t)done;
+    }
+}
+
+VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
+{
+    char buf[VMC_LOOP_TEXT];
+    const viamc_client *c = (const viamc_client *)posix->loop;
+    vmc_loop_print(program);
+    vmc_loop_print(": ");
+    if (posix->text[0] != '\0' && (c == NULL || c->error.code == VIAMC_OK)) {
+        vmc_loop_print(posix->text);
+    } else if (c != NULL && viamc_client_error(c).code != VIAMC_OK) {
+        (void)viamc_explain(c, buf, sizeof buf);
+        vmc_loop_print(buf);
+    } else {
+        vmc_loop_print(viamc_err_name(err));
+    }
+    vmc_loop_print("\n");
+    return 1;
+}
+
+#endif
+#endif
+/* ---- end of src/loops/posix_loop_impl.h ---- */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+
+/*
+ * MIT License
+ *
+ * Copyright (c) 2026 The viamc authors
+ *
+ * Permission is hereby granted, free of charge, to any person obtaining a copy
+ * of this software and associated documentation files (the "Software"), to deal
+ * in the Software without restriction, including without limitation the rights
+ * to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+ * copies of the Software, and to permit persons to whom the Software is
+ * furnished to do so, subject to the following conditions:
+ *
+ * The above copyright notice and this permission notice shall be included in all
+ * copies or substantial portions of the Software.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+ * IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+ * FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+ * AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+ * LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+ * OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+ * SOFTWARE.
+ */

@@ -52,7 +52,7 @@ test:
 	    $(foreach test,$(wildcard tests/test_*.py),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
 
 test-peers:
-	@tools/setup.sh core python peers
+	@tools/setup.sh core peers
 	@$(PARALLEL) .examples .test-programs
 	@tests/peers/run.sh
 

@@ -39,7 +39,7 @@ static unsigned digit(char c)
 static void read_list(limbo_list *list)
 {
     unsigned i, n = (unsigned)atoi(strtok(NULL, " \n"));
-    list->count = n < CERTS_MAX ? n : CERTS_MAX;
+    list->count = n < CERTS_MAX ? n : (unsigned)CERTS_MAX;
     for (i = 0; i < n; i++) {
         char *hex = strtok(NULL, " \n");
         size_t k, len = strlen(hex) / 2;

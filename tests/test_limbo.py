@@ -22,8 +22,43 @@ DATA = testing.ROOT.parent / "shared/vectors/x509-limbo-core.json.xz"
 BUILD = testing.ROOT / "build/limbo"
 
 # What trust does otherwise, and why.
-KNOWN = {
+REASONS = {
+    "revocation lists are not looked at": """
+        crl::revoked-certificate-with-crl crl::crlnumber-missing crl::crlnumber-critical crl::issuer-missing-crlsign""",
+    "the caller cannot set a depth": """
+        pathlen::max-chain-depth-0-exhausted pathlen::max-chain-depth-1-exhausted""",
+    "a missing or odd key identifier is no reason to refuse": """
+        rfc5280::aki::leaf-missing-aki rfc5280::aki::intermediate-missing-aki rfc5280::aki::cross-signed-root-missing-aki
+        rfc5280::ski::root-missing-ski rfc5280::ski::intermediate-missing-ski
+        webpki::aki::root-with-aki-missing-keyidentifier webpki::aki::root-with-aki-authoritycertissuer
+        webpki::aki::root-with-aki-authoritycertserialnumber webpki::aki::root-with-aki-all-fields
+        webpki::aki::root-with-aki-ski-mismatch""",
+    "name constraints are not evaluated: all that have them are refused": """
+        rfc5280::nc::permitted-dns-match rfc5280::nc::permitted-dns-match-more rfc5280::nc::permitted-ipv4-match
+        rfc5280::nc::permitted-ipv6-match rfc5280::nc::permitted-dn-match rfc5280::nc::permitted-self-issued
+        rfc5280::nc::permitted-different-constraint-type rfc5280::nc::excluded-different-constraint-type
+        rfc5280::nc::nc-forbids-alternate-chain-ica rfc5280::nc::nc-forbids-same-chain-ica
+        rfc5280::nc::nc-forbids-othername-noop webpki::nc::permitted-dns-match-noncritical
+        webpki::nc::nc-permits-dns-san-pattern""",
+    "the common name is not looked at, neither to believe nor to refuse": """
+        webpki::cn::ipv4-hex-mismatch webpki::cn::ipv4-leading-zeros-mismatch webpki::cn::ipv6-uppercase-mismatch
+        webpki::cn::ipv6-uncompressed-mismatch webpki::cn::ipv6-non-rfc5952-mismatch webpki::cn::punycode-not-in-san
+        webpki::cn::utf8-vs-punycode-mismatch webpki::cn::not-in-san webpki::cn::case-mismatch""",
+    "an authority is no server, whatever else it may be": """
+        pathlen::validation-ignores-pathlen-in-leaf rfc5280::ca-as-leaf""",
+    "no list of public suffixes": """
+        webpki::san::public-suffix-wildcard-san webpki::san::public-suffix-multi-label-wildcard-san
+        webpki::san::public-suffix-private-namespace-wildcard-san""",
+    "self-issued certificates count where a length of the path is given": """
+        pathlen::self-issued-certs-pathlen""",
+    "what a certificate ought to have beyond what is relied on": """
+        rfc5280::pc::ica-noncritical-pc rfc5280::san::noncritical-with-empty-subject
+        rfc5280::san::underscore-dns rfc5280::serial::too-long rfc5280::serial::zero
+        rfc5280::root-non-critical-basic-constraints webpki::eku::ee-anyeku webpki::eku::ee-without-eku
+        webpki::eku::root-has-eku webpki::san::san-critical-with-nonempty-subject webpki::malformed-aia
+        webpki::forbidden-rsa-not-divisible-by-8-in-root webpki::forbidden-rsa-key-not-divisible-by-8-in-leaf""",
 }
+KNOWN = {name: why for why, names in REASONS.items() for name in names.split()}
 
 
 def der_of(pem):
@@ -49,12 +84,19 @@ def names_of(cert):
     return parts[1], parts[3]
 
 
+def key_id(cert, prefix):
+    """The 20 octets behind a prefix: subjectKeyIdentifier or authorityKeyIdentifier."""
+    at = cert.find(bytes.fromhex(prefix))
+    return cert[at + len(prefix) // 2:][:20] if at >= 0 else None
+
+
 def in_order(leaf, others):
-    """The leaf and the others as a server sends them; what fits nowhere is left out."""
+    """The leaf and the others as a server sends them; what fits nowhere is left out. Of two with one name the key identifier decides."""
     chain, left = [leaf], list(others)
     while True:
-        issuer = names_of(chain[-1])[0]
+        issuer, wanted = names_of(chain[-1])[0], key_id(chain[-1], "0603551d23041830168014")
         above = [cert for cert in left if names_of(cert)[1] == issuer]
+        above.sort(key=lambda cert: key_id(cert, "0603551d0e04160414") != wanted)
         if not above:
             return chain
         chain.append(above[0])

@@ -536,8 +536,8 @@ TEST(purposes_of_certificates)
     expect("empty-eku", "root-ec", NULL, 0, "certificate is not for servers (extended key usage)");
     expect("any", "root-ec", NULL, 0, "certificate is not for servers (extended key usage)");
     expect("by-client inter-client", "root-ec", NULL, 0, "certificate is not for servers (extended key usage)");
-    expect("authority", "root-ec", NULL, 0, "server's certificate is that of an authority (CA:TRUE)");
-    expect("self-authority", "self-authority", NULL, 0, "server's certificate is that of an authority (CA:TRUE)");
+    expect("authority", "root-ec", NULL, 0, "server's certificate is that of an authority (CA:TRUE or keyCertSign)");
+    expect("self-authority", "self-authority", NULL, 0, "server's certificate is that of an authority (CA:TRUE or keyCertSign)");
     expect("by-not-ca inter-not-ca", "root-ec", NULL, 0, "certificate was issued by one that may not issue any");
     expect("by-no-basic inter-no-basic", "root-ec", NULL, 0, "certificate was issued by one that may not issue any");
     expect("by-too-long inter-under-short inter-short", "root-ec", NULL, 0, "certificate was issued by one that may not issue any");

@@ -87,7 +87,7 @@ typedef struct kit_store {
     viamc_bytes certs[KIT_CHAIN];
     size_t count;
     unsigned asked;   /* calls so far */
-    viamc_err broken; /* answered instead of the end */
+    viamc_err broken; /* answered at the end; 0: NOT_FOUND */
 } kit_store;
 
 static inline viamc_err kit_next_root(void *user, unsigned index, uint8_t *der, size_t cap, size_t *len)
@@ -95,7 +95,7 @@ static inline viamc_err kit_next_root(void *user, unsigned index, uint8_t *der, 
     kit_store *s = (kit_store *)user;
     s->asked++;
     if (index >= s->count)
-        return (viamc_err)(s->broken != VIAMC_OK ? s->broken : VIAMC_ERR_NOT_FOUND);
+        return s->broken != VIAMC_OK ? s->broken : (viamc_err)VIAMC_ERR_NOT_FOUND;
     if (s->certs[index].len > cap)
         return VIAMC_ERR_NOMEM;
     if (s->certs[index].len != 0)

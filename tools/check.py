@@ -65,10 +65,12 @@ class Report:
             self.passed += 1
             return
         self.failed += 1
-        print(f"FAILED {self.name}: {what}{', as above' if complaint in self.said else ''}")
-        for line in [] if complaint in self.said else complaint.rstrip().splitlines()[:30]:
+        lines = complaint.rstrip().splitlines()
+        heart = tuple(line for line in lines if "error:" in line) or tuple(lines)
+        print(f"FAILED {self.name}: {what}{', as above' if heart in self.said else ''}")
+        for line in [] if heart in self.said else lines[:30]:
             print(f"  {line}")
-        self.said.add(complaint)
+        self.said.add(heart)
 
     def skip(self, what, reason):
         """Counts something that cannot be looked at here."""

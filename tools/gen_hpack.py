@@ -6,8 +6,8 @@
 
 The same text comes out of every run. --check compares FILE with it and changes nothing; exit code 1 if they differ.
 
-Names and values are laid over each other in one text (the shortest that a greedy merge finds). The Huffman code is canonical, so the
-lengths of its codes say all: symbols in the order of their codes, and for each length the highest code.
+Names and values are laid over each other in one text (a short one, found by greedy merging). The Huffman code is canonical: how many
+codes there are of each length, and the symbols in the order of their codes, say all of it.
 """
 import argparse
 import pathlib
@@ -55,8 +55,8 @@ KNOWN = [
 ]
 ILLEGAL = ["keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]  # of the last kind too
 
-# Bits of an entry of the static table, from the highest: offset and length of the name, offset and length of the value, kind.
-NAME_AT, NAME_LEN, VALUE_AT, VALUE_LEN, KIND = 10, 5, 7, 4, 5
+# Bits of an entry of the static table, from the lowest: kind, value and name, each of these as length and place.
+KIND, VALUE_LENGTH, VALUE_PLACE, NAME_LENGTH, NAME_PLACE = 5, 4, 7, 5, 10
 
 
 def overlap(left, right):
@@ -66,9 +66,8 @@ def overlap(left, right):
 
 def merge(strings, first=""):
     """A short text that contains all strings and starts with first; ties go to the pair that comes first."""
-    parts = [s for i, s in enumerate(strings)
-             if s not in first and s not in strings[:i] and not any(s in other and s != other for other in strings)]
-    parts.insert(0, first)
+    parts = [first] + [s for i, s in enumerate(strings)
+                       if s not in first and s not in strings[:i] and not any(s in other and s != other for other in strings)]
     while len(parts) > 1:
         pairs = ((overlap(a, b), -i, -j) for i, a in enumerate(parts) for j, b in enumerate(parts) if i != j and j != 0)
         n, i, j = max(pairs)
@@ -77,32 +76,24 @@ def merge(strings, first=""):
     return parts[0]
 
 
-def kind(name):
-    """vmc_name of a name."""
-    return len(KNOWN) if name in ILLEGAL else KNOWN.index(name) + 1 if name in KNOWN else 0
-
-
 def pack(*fields):
-    """One number of fields (value, bits), the first one highest."""
-    number = 0
+    """One number of fields (value, bits), the first one lowest."""
+    number, at = 0, 0
     for value, bits in fields:
-        assert 0 <= value < 1 << bits, (fields, value)
-        number = number << bits | value
+        assert 0 <= value < 1 << bits and at + bits <= 32, fields
+        number, at = number | value << at, at + bits
     return number
 
 
 def huffman():
-    """Symbols in the order of their codes, and (bits, first code less its place, highest code left-aligned in 32 bits) of each length."""
+    """Symbols in the order of their codes, and how many codes there are of each length from the shortest on."""
     order = sorted(range(257), key=lambda symbol: (LENGTHS[symbol], symbol))
-    groups, code, at = [], 0, 0
-    for bits in sorted(set(LENGTHS)):
-        count = LENGTHS.count(bits)
-        code <<= bits - groups[-1][0] if groups else bits
-        groups.append((bits, code - at, ((code + count) << (32 - bits)) - 1))
-        code += count
-        at += count
-    assert groups[-1][2] == 0xffffffff and order[256] == 256
-    return order[:256], groups
+    counts = [LENGTHS.count(bits) for bits in range(min(LENGTHS), max(LENGTHS) + 1)]
+    code = 0
+    for count in counts:
+        code = 2 * code + count
+    assert code == 1 << max(LENGTHS) and order[256] == 256
+    return order[:256], counts
 
 
 def lines(items, width=126):
@@ -127,37 +118,33 @@ def table():
     listed = [name or KNOWN[0] for name in KNOWN] + ILLEGAL
     values = merge([value for _, value in pairs if value])
     text = merge([name for name, _ in pairs] + listed, values)
-    entries = [pack((text.index(name), NAME_AT), (len(name), NAME_LEN), (values.index(value), VALUE_AT), (len(value), VALUE_LEN),
-                    (kind(name), KIND)) for name, value in pairs]
-    known = [pack((text.index(name), NAME_AT), (len(name), NAME_LEN)) for name in listed]
-    symbols, groups = huffman()
-    at = KIND
-    shifts = []
-    for name, bits in (("VALUE_LEN", VALUE_LEN), ("VALUE_AT", VALUE_AT), ("NAME_LEN", NAME_LEN), ("NAME_AT", NAME_AT)):
-        shifts.append((name, at, bits))
-        at += bits
-    assert at <= 32 and len(pairs) == 61 and len(LENGTHS) == 257
+    kinds = {name: min(i + 1, len(KNOWN)) for i, name in reversed([*enumerate(listed)])}
+    entries = [pack((kinds.get(name, 0), KIND), (len(value), VALUE_LENGTH), (values.index(value), VALUE_PLACE),
+                    (len(name), NAME_LENGTH), (text.index(name), NAME_PLACE)) for name, value in pairs]
+    known = [pack((len(name), NAME_LENGTH), (text.index(name), NAME_PLACE)) for name in listed]
+    symbols, counts = huffman()
+    assert len(pairs) == 61 and len(LENGTHS) == 257
     out = ["/* SPDX-License-Identifier: MIT */",
            "/* http2/hpack_table: static table and Huffman code of RFC 7541. GENERATED by tools/gen_hpack.py: do not edit. */",
            "#ifndef VIAMC_HTTP2_HPACK_TABLE_IMPL_H", "#define VIAMC_HTTP2_HPACK_TABLE_IMPL_H", "", '#include "base/config.h"', "",
-           "/* All names and values, laid over each other. */", "static const char vmc_hpack_text[] ="]
+           "/* All values and names, laid over each other. */", "static const char vmc_hpack_text[] ="]
     out += [f'    "{text[i:i + 118]}"' for i in range(0, len(text), 118)]
     out[-1] += ";"
-    out += ["", "/* RFC 7541 appendix A: where name and value stand in the text, and vmc_name. */",
-            f"#define VMC_HPACK_ENTRY_KNOWN(e) ((e) & {hex((1 << KIND) - 1)}u)"]
-    out += [f"#define VMC_HPACK_ENTRY_{name}(e) ((e) >> {shift} & {hex((1 << bits) - 1)}u)" for name, shift, bits in shifts]
-    out += array("uint32_t vmc_hpack_static[61]", [f"0x{entry:08x}u" for entry in entries])
-    out += ["/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): offset in the text, length. */",
-            f"#define VMC_HPACK_KNOWN_AT(k) ((uint32_t)(k) >> {NAME_LEN})",
-            f"#define VMC_HPACK_KNOWN_LEN(k) ((uint32_t)(k) & {hex((1 << NAME_LEN) - 1)}u)"]
-    out += array(f"uint16_t vmc_hpack_known[{len(known)}]", [f"0x{entry:04x}u" for entry in known])
-    out += ["/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last); for each length of codes the bits, the first",
-            " * code less its place in that order (modulo 256), the highest code, and then EOS; left-aligned in 32 bits. */"]
+    out += ["", "/* RFC 7541 appendix A, entries from 1 on: vmc_name; length and place in the text of the value, and of the name. */"]
+    at = 0
+    for name, bits in (("KNOWN", KIND), ("VALUE_LEN", VALUE_LENGTH), ("VALUE_AT", VALUE_PLACE), ("NAME_LEN", NAME_LENGTH),
+                       ("NAME_AT", NAME_PLACE)):
+        out += [f"#define VMC_HPACK_{name}(entry) ((entry) >> {at} & {hex((1 << bits) - 1)}u)"]
+        at += bits
+    out += array(f"uint32_t vmc_hpack_static[{len(entries)}]", [f"0x{entry:08x}u" for entry in entries])
+    out += ["/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): length and place in the text. */",
+            f"#define VMC_HPACK_LISTED_LEN(name) ((uint32_t)(name) & {hex((1 << NAME_LENGTH) - 1)}u)",
+            f"#define VMC_HPACK_LISTED_AT(name) ((uint32_t)(name) >> {NAME_LENGTH})"]
+    out += array(f"uint16_t vmc_hpack_listed[{len(known)}]", [f"0x{entry:04x}u" for entry in known])
+    out += ["/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last), and how many codes have 5, 6... 30 bits. */",
+            f"#define VMC_HUFFMAN_SHORTEST {min(LENGTHS)}u", f"#define VMC_HUFFMAN_LONGEST {max(LENGTHS)}u"]
     out += array("uint8_t vmc_huffman_symbols[256]", [str(symbol) for symbol in symbols])
-    out += array(f"uint8_t vmc_huffman_bits[{len(groups)}]", [str(bits) for bits, _, _ in groups])
-    out += array(f"uint8_t vmc_huffman_base[{len(groups)}]", [str(base & 0xff) for _, base, _ in groups])
-    out += array(f"uint32_t vmc_huffman_upper[{len(groups)}]", [f"0x{upper:08x}u" for _, _, upper in groups])
-    out += [f"#define VMC_HUFFMAN_EOS 0x{0xffffffff << (32 - LENGTHS[256]) & 0xffffffff:08x}u", ""]
+    out += array(f"uint8_t vmc_huffman_counts[{len(counts)}]", [str(count) for count in counts])
     return "\n".join([*out, "#endif", ""])
 
 

@@ -88,6 +88,7 @@ typedef struct vmc_call {
     uint8_t ran;
     uint8_t text_len;
     uint8_t next;           /* in the list of events */
+    uint8_t live;           /* in the list of records in use */
 } vmc_call;
 
 typedef struct vmc_calls {
@@ -104,8 +105,10 @@ typedef struct vmc_calls {
     uint8_t slot_count;  /* the first of them have slots */
     uint8_t big_owner;
     uint8_t first, last; /* list of calls with events */
+    uint8_t live;        /* list of records in use, oldest first */
     uint8_t ended;       /* records in state ENDED */
     bool in_sink;        /* a sink is being called: nothing else may be */
+    bool stirred;        /* something may have become sendable since the last write */
     bool big_elsewhere;  /* servers: another table has the large buffer, which they share */
 } vmc_calls;
 
@@ -137,6 +140,7 @@ VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
     t->big_owner = VMC_CALL_NONE;
     t->first = VMC_CALL_NONE;
     t->last = VMC_CALL_NONE;
+    t->live = VMC_CALL_NONE;
 }
 
 /* ---- records and handles ---- */
@@ -155,7 +159,19 @@ VMC_FN uint8_t vmc_calls_find(const vmc_calls *t, viamc_call call)
     return i;
 }
 
-/* Makes record i a new call, all members zero but the generation. */
+/* Records in use, oldest first. The body may free record i, and claim none. */
+#define VMC_CALLS_EACH(t, i) for (i = (t)->live; i != VMC_CALL_NONE; i = (t)->rec[i].live)
+
+/* The link that leads to record i (or to the end of the list, for VMC_CALL_NONE). */
+VMC_FN uint8_t *vmc_calls_link(vmc_calls *t, uint8_t i)
+{
+    uint8_t *link = &t->live;
+    while (*link != i && *link != VMC_CALL_NONE)
+        link = &t->rec[*link].live;
+    return link;
+}
+
+/* Makes free record i a new call, all members zero but the generation. */
 VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
 {
     vmc_call *c = &t->rec[i];
@@ -165,6 +181,9 @@ VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
     c->state = VMC_CALL_OPEN;
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
+    c->live = VMC_CALL_NONE;
+    *vmc_calls_link(t, VMC_CALL_NONE) = i;
+    t->stirred = true;
     return c;
 }
 
@@ -229,7 +248,7 @@ VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
         return;
     if (end != t->tx_used) {
         vmc_move(t->tx + c->tx_at, t->tx + end, t->tx_used - end);
-        for (k = 0; k < t->count; k++)
+        VMC_CALLS_EACH(t, k)
             if (t->rec[k].tx_len != 0 && t->rec[k].tx_at >= end)
                 t->rec[k].tx_at -= n;
     }
@@ -266,6 +285,7 @@ VMC_FN void vmc_calls_put_message(vmc_calls *t, uint8_t i, viamc_bytes msg, cons
     vmc_wr_bytes(&w, added[1].ptr, added[1].len);
     c->tx_len += (uint32_t)(w.len - t->tx_used);
     t->tx_used = (uint32_t)w.len;
+    t->stirred = true;
 }
 
 static const viamc_bytes vmc_calls_nothing[2] = {{NULL, 0}, {NULL, 0}};
@@ -374,7 +394,10 @@ VMC_FN uint8_t vmc_call_ran_locally(const vmc_call *c)
 
 VMC_FN void vmc_calls_free(vmc_calls *t, uint8_t i)
 {
+    uint8_t *link = vmc_calls_link(t, i);
     vmc_calls_tx_cut(t, i);
+    if (*link == i)
+        *link = t->rec[i].live;
     t->rec[i].state = VMC_CALL_FREE;
     t->rec[i].large = VMC_CALL_SMALL;
 }
@@ -398,6 +421,7 @@ VMC_FN void vmc_calls_again(vmc_calls *t, uint8_t i)
 {
     vmc_call *c = &t->rec[i];
     t->ended--;
+    t->stirred = true;
     c->state = VMC_CALL_OPEN;
     c->flags &= (uint16_t)~(VMC_CALL_F_FINISHED | VMC_CALL_F_PEER_END | VMC_CALL_F_TEXT_CUT);
     c->flags |= VMC_CALL_F_HEAD;

@@ -19,6 +19,8 @@ VMC_FN void vmc_grpc_init(vmc_grpc *g, const vmc_h2_config *h2, vmc_calls *calls
     g->https = cfg->https;
     g->scratch = cfg->scratch;
     g->scratch_cap = cfg->scratch_cap;
+    g->turn = VMC_CALL_NONE;
+    g->calls->stirred = true;
 }
 
 /* Token or session changed: the peer's table holds the old ones. */
@@ -457,12 +459,13 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
 VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
 {
     vmc_h2_event ev;
+    g->calls->stirred = true;
     for (;;) {
         bool fresh = !g->h2.block.open;
         vmc_h2_event_kind kind = vmc_h2_next(&g->h2, in, &ev);
         vmc_grpc_event up;
         if (kind == VMC_H2_MORE)
-            return VMC_GRPC_MORE;
+            return VMC_GRPC_MORE; /* also after frames that are no events: windows may have opened */
         if (fresh && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END))
             vmc_grpc_begin_block(g);
         up = vmc_grpc_on_event(g, kind, &ev);
@@ -476,7 +479,7 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
 {
     uint8_t i;
     vmc_calls_settle_big(g->calls);
-    for (i = 0; i < g->calls->count; i++) {
+    VMC_CALLS_EACH(g->calls, i) {
         if (g->calls->rec[i].state != VMC_CALL_OPEN && g->calls->rec[i].state != VMC_CALL_TOLD)
             continue;
         if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
@@ -592,6 +595,19 @@ VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_
     return vmc_grpc_field(f, 0, 0, "grpc-message", viamc_view(buf, w.len));
 }
 
+/* Keys of the fields of a request that are the same in every call, by their number; 0: another kind of field. */
+static const uint8_t vmc_grpc_fixed[11] = {0, 0, 0, VMC_GRPC_K_AUTHORITY, 0, VMC_GRPC_K_TE, VMC_GRPC_K_TYPE, VMC_GRPC_K_AGENT, 0, VMC_GRPC_K_CLIENT, 0};
+
+/* Field n of a request in one octet, where the peer's table has it: the steady state. */
+VMC_FN bool vmc_grpc_put_indexed(const vmc_grpc *g, uint8_t n, vmc_wr *part)
+{
+    uint8_t octet = n < sizeof vmc_grpc_fixed && vmc_grpc_fixed[n] != 0 ? vmc_hpack_find(&g->h2.encoder, vmc_grpc_fixed[n]) : (uint8_t)0;
+    if (octet == 0 || vmc_wr_room(part) == 0)
+        return false;
+    vmc_wr_u8(part, octet);
+    return true;
+}
+
 /* Puts fields from g->field on into the open frame; true when all are in. */
 VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, viamc_ms now, vmc_wr *part)
 {
@@ -603,7 +619,10 @@ VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, viamc_ms 
         g->in_updates = false;
     }
     for (; g->field < count; g->field++) {
-        bool sent = g->server ? vmc_grpc_reply_field(g, i, g->field, buf, &f) : vmc_grpc_request_field(g, &g->calls->rec[i], g->field, now, buf, &f);
+        bool sent;
+        if (!g->server && g->field_at == 0 && vmc_grpc_put_indexed(g, g->field, part))
+            continue;
+        sent = g->server ? vmc_grpc_reply_field(g, i, g->field, buf, &f) : vmc_grpc_request_field(g, &g->calls->rec[i], g->field, now, buf, &f);
         if (sent && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
             return false;
     }
@@ -758,19 +777,32 @@ VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
     return true;
 }
 
+VMC_FN bool vmc_grpc_can_write(const vmc_call *c, bool ours)
+{
+    return c->state == VMC_CALL_OPEN && vmc_grpc_is_ours(c) == ours && ((c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH)) != 0 || vmc_call_pending(c) != 0);
+}
+
+/* Ours, or the user's calls: these in turn, from the one on that found the window full. False when it is full again. */
 VMC_FN bool vmc_grpc_write_class(vmc_grpc *g, bool ours, viamc_ms now, vmc_wr *w)
 {
-    uint8_t k, n = g->calls->count;
-    for (k = 0; k < n; k++) {
-        uint8_t i = (uint8_t)((g->turn + k) % n);
-        vmc_call *c = &g->calls->rec[i];
-        if (c->state != VMC_CALL_OPEN || vmc_grpc_is_ours(c) != ours || ((c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH)) == 0 && vmc_call_pending(c) == 0))
-            continue;
-        if (!vmc_grpc_write_call(g, i, now, w)) {
-            if (!ours)
-                g->turn = i;
-            return false;
+    uint8_t i, from = ours ? (uint8_t)VMC_CALL_NONE : g->turn;
+    bool there = from == VMC_CALL_NONE || *vmc_calls_link(g->calls, from) == from;
+    uint8_t round;
+    for (round = 0; round < 2u; round++) { /* from `from` to the end, then the ones before it */
+        bool pass = round == 0 ? !there || from == VMC_CALL_NONE : true;
+        VMC_CALLS_EACH(g->calls, i) {
+            if (i == from)
+                pass = round == 0;
+            if (!pass || !vmc_grpc_can_write(&g->calls->rec[i], ours))
+                continue;
+            if (!vmc_grpc_write_call(g, i, now, w)) {
+                if (!ours)
+                    g->turn = i;
+                return false;
+            }
         }
+        if (from == VMC_CALL_NONE || !there)
+            break;
     }
     return true;
 }
@@ -781,10 +813,12 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
     if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
         return;
     vmc_h2_write_control(&g->h2, w);
-    if (!g->h2.started || g->h2.error.code != VIAMC_OK)
+    if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred)
         return;
-    if (vmc_grpc_write_class(g, true, now, w))
-        (void)vmc_grpc_write_class(g, false, now, w);
+    if (vmc_grpc_write_class(g, true, now, w) && vmc_grpc_write_class(g, false, now, w)) {
+        g->turn = VMC_CALL_NONE;
+        g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */
+    }
 }
 
 /* ---- time ---- */
@@ -793,8 +827,10 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
     uint8_t i;
-    for (i = 0; i < g->calls->count; i++)
-        if (g->calls->rec[i].state != VMC_CALL_FREE && vmc_timer_due(&g->calls->rec[i].deadline, now) && !g->server)
+    if (g->server)
+        return; /* whoever serves the request answers it */
+    VMC_CALLS_EACH(g->calls, i)
+        if (vmc_timer_due(&g->calls->rec[i].deadline, now))
             vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
 }
 
@@ -802,9 +838,8 @@ VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
-    for (i = 0; i < g->calls->count; i++)
-        if (g->calls->rec[i].state != VMC_CALL_FREE)
-            vmc_wait_timer(wait, &g->calls->rec[i].deadline, now);
+    VMC_CALLS_EACH(g->calls, i)
+        vmc_wait_timer(wait, &g->calls->rec[i].deadline, now);
 }
 
 #endif

@@ -73,6 +73,7 @@ VMC_FN viamc_err vmc_auth_on_end(viamc_client *c, viamc_error *e)
     const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
     viamc_bytes token;
     c->conn.grpc.hold_token = false;
+    c->calls.stirred = true;
     if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0)
         return vmc_fail(e, VIAMC_ERR_NOMEM, c->token_cap, "auth", VMC_TEXT("the robot's token is longer than token_bytes"));
     if (call->status != VIAMC_OK)

@@ -473,6 +473,7 @@ VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call)
     if (c->in_poll || !vmc_call_is_client_stream(&c->calls.rec[i]))
         return VIAMC_ERR_STATE;
     c->calls.rec[i].flags |= VMC_CALL_F_FINISH;
+    c->calls.stirred = true;
     c->dirty = true;
     return VIAMC_OK;
 }
@@ -511,7 +512,9 @@ VMC_FN void vmc_client_on_internal_end(viamc_client *c, uint8_t i)
 VMC_FN void vmc_client_ends(viamc_client *c)
 {
     uint8_t i;
-    for (i = 0; i < c->calls.count && c->calls.ended != 0; i++) {
+    if (c->calls.ended == 0)
+        return;
+    VMC_CALLS_EACH(&c->calls, i) {
         if (c->calls.rec[i].state != VMC_CALL_ENDED || (c->conn.state == VMC_CONN_UP && c->conn.grpc.h2.out_slot == i))
             continue;
         vmc_dial_check_token(c, &c->calls.rec[i]);

@@ -253,7 +253,7 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
 VMC_FN void vmc_motion_step_pending(viamc_client *c)
 {
     uint8_t i;
-    for (i = 0; i < c->max_calls; i++) {
+    VMC_CALLS_EACH(&c->calls, i) {
         vmc_call *call = &c->calls.rec[i];
         if (call->state != VMC_CALL_HELD || (call->motion & VMC_MOTION_PENDING) == 0)
             continue;
@@ -283,7 +283,7 @@ VMC_FN void vmc_motion_step(viamc_client *c)
 VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
-    for (i = 0; i <= c->max_calls; i++) {
+    VMC_CALLS_EACH(&c->calls, i) {
         const vmc_call *call = &c->calls.rec[i];
         bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED;
         if (stop || (call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0)) {

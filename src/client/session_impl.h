@@ -48,6 +48,7 @@ VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
 VMC_FN void vmc_session_release(viamc_client *c, vmc_call *call)
 {
     call->state = VMC_CALL_OPEN;
+    c->calls.stirred = true;
     if (c->session.state == VMC_SESSION_ON)
         call->flags |= VMC_CALL_F_SESSION;
 }
@@ -196,6 +197,8 @@ VMC_FN void vmc_session_beat(viamc_client *c)
             }
     for (which = 0; which < 2u; which++)
         slow = slow || (!vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which)) && c->now - s->sent_at[which] > s->window / 5u);
+    if (c->conn.grpc.hold_data && !slow)
+        c->calls.stirred = true;
     c->conn.grpc.hold_data = slow;
 }
 

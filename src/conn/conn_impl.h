@@ -154,7 +154,7 @@ VMC_FN vmc_conn_event vmc_conn_read_plain(vmc_conn *c, bool *more)
         if (vmc_conn_port_read(c, c->in, c->in_cap, &n) != VIAMC_OK && n == 0)
             return VMC_CONN_LOST;
         c->in_len = (uint32_t)n;
-        *more = n != 0;
+        *more = n == c->in_cap; /* a port that gave less has no more now */
         if (n == 0)
             return VMC_CONN_IDLE;
     }

@@ -77,7 +77,7 @@ typedef struct vmc_hpack_dec {
     uint8_t updates; /* size updates that are still legal in this block */
     bool huffman;    /* the string at hand is Huffman-coded */
     uint8_t bits;    /* of code, at most 32 */
-    uint32_t code;   /* bits of a Huffman-coded string not yet decoded, first one highest */
+    uint32_t code;   /* bits of a Huffman-coded string not yet decoded, first one highest, zeros behind them */
     uint32_t number; /* integer being read; octets that the string at hand still has */
     uint32_t limit;  /* octets of the arena: most that a size update may say */
     uint32_t max;    /* size in force, at most limit */

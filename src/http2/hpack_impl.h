@@ -29,6 +29,13 @@ typedef enum vmc_hpack_state {
     VMC_HPACK_AT_ERROR      /* the connection's compression is lost */
 } vmc_hpack_state;
 
+/* A function that stays one of its own, so that its caller stays small and fast. */
+#if defined(__GNUC__)
+#define VMC_HPACK_APART VMC_FN __attribute__((noinline))
+#else
+#define VMC_HPACK_APART VMC_FN
+#endif
+
 /* ---- dynamic table ---- */
 
 /* Stands before the octets of an entry. */
@@ -105,36 +112,36 @@ VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
     d->count++;
 }
 
+VMC_FN void vmc_hpack_get_static(uint32_t e, vmc_hpack_piece *p)
+{
+    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(e), VMC_HPACK_NAME_LEN(e));
+    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(e), VMC_HPACK_VALUE_LEN(e));
+    p->known = VMC_HPACK_KNOWN(e);
+    p->flags = 0;
+    p->size = VMC_HPACK_NAME_LEN(e) + VMC_HPACK_VALUE_LEN(e) + VMC_HPACK_OVERHEAD;
+}
+
 /* Fills p with an entry of the static or the dynamic table; false if there is none of this index. */
 VMC_FN bool vmc_hpack_get(const vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
 {
-    uint32_t size;
+    const vmc_hpack_entry *e;
+    uint32_t at = d->last;
     if (index - 1u < VMC_HPACK_STATIC) {
-        uint32_t e = vmc_hpack_static[index - 1u];
-        p->name.ptr = (const uint8_t *)vmc_hpack_text + VMC_HPACK_ENTRY_NAME_AT(e);
-        p->name.len = VMC_HPACK_ENTRY_NAME_LEN(e);
-        p->value.ptr = (const uint8_t *)vmc_hpack_text + VMC_HPACK_ENTRY_VALUE_AT(e);
-        p->value.len = VMC_HPACK_ENTRY_VALUE_LEN(e);
-        p->known = VMC_HPACK_ENTRY_KNOWN(e);
-        p->flags = 0;
-        size = VMC_HPACK_ENTRY_NAME_LEN(e) + VMC_HPACK_ENTRY_VALUE_LEN(e);
-    } else {
-        const vmc_hpack_entry *e;
-        uint32_t at = d->last;
-        index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
-        if (index >= d->count)
-            return false;
-        for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
-            at -= e->back;
-        p->name.ptr = (const uint8_t *)(e + 1);
-        p->name.len = e->name_len;
-        p->value.ptr = p->name.ptr + e->name_len;
-        p->value.len = e->value_len;
-        p->known = e->known;
-        p->flags = e->flags;
-        size = e->size;
+        vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
+        return true;
     }
-    p->size = size + VMC_HPACK_OVERHEAD;
+    index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
+    if (index >= d->count)
+        return false;
+    for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
+        at -= e->back;
+    p->name.ptr = (const uint8_t *)(e + 1);
+    p->name.len = e->name_len;
+    p->value.ptr = p->name.ptr + e->name_len;
+    p->value.len = e->value_len;
+    p->known = e->known;
+    p->flags = e->flags;
+    p->size = e->size + VMC_HPACK_OVERHEAD;
     return true;
 }
 
@@ -163,6 +170,22 @@ VMC_FN vmc_hpack_result vmc_hpack_int(vmc_hpack_dec *d, uint32_t b, uint32_t mas
     return VMC_HPACK_MORE;
 }
 
+/* Finds the code that the bits begin with: its length and its place in the order of codes. Codes of a length are consecutive, and the
+ * first of the next length follows the last of this one with a zero behind it. */
+VMC_FN uint32_t vmc_huffman_find(uint32_t bits, uint32_t *place)
+{
+    uint32_t len = VMC_HUFFMAN_SHORTEST, first = 0, before = 0, count;
+    for (;; len++) { /* ends with the longest: every sequence of bits begins with a code */
+        count = vmc_huffman_counts[len - VMC_HUFFMAN_SHORTEST];
+        if ((bits >> (32u - len)) - first < count)
+            break;
+        before += count;
+        first = 2u * (first + count);
+    }
+    *place = before + (bits >> (32u - len)) - first;
+    return len;
+}
+
 /* Decodes up to most octets of the input into d->piece. False: EOS. */
 VMC_FN bool vmc_huffman_decode(vmc_hpack_dec *d, vmc_rd *in, size_t most, viamc_bytes *v)
 {
@@ -170,22 +193,17 @@ VMC_FN bool vmc_huffman_decode(vmc_hpack_dec *d, vmc_rd *in, size_t most, viamc_
     uint32_t code = d->code, bits = d->bits, octet = 0;
     size_t n = 0;
     while (n < sizeof d->piece) {
-        uint32_t g = 0, len;
-        while (code > vmc_huffman_upper[g]) /* the last is the highest number: never passed */
-            g++;
-        len = vmc_huffman_bits[g];
-        if (len > bits) {
-            if (most == 0)
-                break;
-            most--;
+        uint32_t len, place;
+        for (; bits < VMC_HUFFMAN_LONGEST && most != 0; bits += 8u, most--) {
             octet = *p++;
-            code |= octet << 24 >> bits; /* from bit 25 on some find no place: they come when the symbol is taken */
-            bits += 8u;
-            continue;
+            code |= octet << 24 >> bits; /* from bit 25 on some find no place: they come when a symbol is taken */
         }
-        if (code >= VMC_HUFFMAN_EOS)
+        len = vmc_huffman_find(code, &place);
+        if (len > bits)
+            break;
+        if (place >= sizeof vmc_huffman_symbols)
             return false;
-        d->piece[n++] = vmc_huffman_symbols[(code >> (32u - len)) - vmc_huffman_base[g] & 0xffu];
+        d->piece[n++] = vmc_huffman_symbols[place];
         code <<= len;
         bits -= len;
         if (bits + len > 32u)
@@ -193,8 +211,8 @@ VMC_FN bool vmc_huffman_decode(vmc_hpack_dec *d, vmc_rd *in, size_t most, viamc_
     }
     d->code = code;
     d->bits = (uint8_t)bits;
-    in->left -= (size_t)(p - in->ptr);
     d->number -= (uint32_t)(p - in->ptr);
+    in->left -= (size_t)(p - in->ptr);
     in->ptr = p;
     v->ptr = d->piece;
     v->len = n;
@@ -224,9 +242,9 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
 {
     uint32_t i;
-    for (i = 0; i < sizeof vmc_hpack_known / sizeof vmc_hpack_known[0]; i++) {
-        uint32_t k = vmc_hpack_known[i];
-        if (VMC_HPACK_KNOWN_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_KNOWN_AT(k), name.ptr, name.len) == 0)
+    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
+        uint32_t k = vmc_hpack_listed[i];
+        if (VMC_HPACK_LISTED_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_LISTED_AT(k), name.ptr, name.len) == 0)
             return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
     }
     return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
@@ -410,29 +428,27 @@ VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
     return d->number == 0 && d->state >= VMC_HPACK_AT_NAME;
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+/* Everything but fields of one octet. */
+VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     vmc_hpack_result r = VMC_HPACK_MORE;
     while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d))) /* a step takes an octet at least, or ends a string */
         r = vmc_hpack_step(d, in, p);
-    if (r == VMC_HPACK_ERROR) {
-        d->state = VMC_HPACK_AT_ERROR;
-        d->number = 0; /* in hand: the answer stays without input too */
-    }
     return r;
 }
 
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    if (d->state == VMC_HPACK_AT_FIELD && in->left != 0 && *in->ptr > 0x80u && vmc_hpack_get(d, *in->ptr & VMC_HPACK_INDEXED, p)
-        && *in->ptr != 0xffu) { /* most fields: one octet */
-        d->updates = 0;
-        in->ptr++;
-        in->left--;
-        p->flags |= VMC_HPACK_FIRST | VMC_HPACK_LAST;
-        return VMC_HPACK_PIECE;
+    vmc_hpack_result r;
+    if (d->state == VMC_HPACK_AT_FIELD && in->left != 0 && *in->ptr >= 0x80u && *in->ptr != 0xffu) /* most fields */
+        r = vmc_hpack_indexed(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
+    else
+        r = vmc_hpack_run(d, in, p);
+    if (r == VMC_HPACK_ERROR) {
+        d->state = VMC_HPACK_AT_ERROR;
+        d->number = 0; /* in hand: the answer stays without input too */
     }
-    return vmc_hpack_run(d, in, p);
+    return r;
 }
 
 VMC_FN void vmc_hpack_dec_begin(vmc_hpack_dec *d)
@@ -477,7 +493,7 @@ VMC_FN void vmc_hpack_enc_reset(vmc_hpack_enc *e)
     e->changed = e->changed || e->count != 0;
 }
 
-/* Writes an integer behind the high bits of its first octet: up to 6 octets. Answers how many. */
+/* Makes an integer behind the high bits of its first octet: up to 6 octets. Answers how many. */
 VMC_FN uint32_t vmc_hpack_put_int(uint8_t *to, uint32_t first, uint32_t mask, uint32_t v)
 {
     uint32_t n = 1;
@@ -533,33 +549,47 @@ VMC_FN uint8_t vmc_hpack_choose(const vmc_hpack_enc *e, const vmc_hpack_field *f
     return insert ? VMC_HPACK_INSERT : VMC_HPACK_LITERAL;
 }
 
-/* Writes a literal from offset skip on. False if some of it found no room. */
-VMC_FN bool vmc_hpack_put_literal(const vmc_hpack_enc *e, const vmc_hpack_field *f, size_t skip, vmc_wr *w)
+/* Where a representation goes. */
+typedef struct vmc_hpack_out {
+    vmc_wr *w;
+    size_t skip;    /* octets that are written already */
+    size_t missing; /* octets that found no room */
+} vmc_hpack_out;
+
+VMC_FN void vmc_hpack_emit(vmc_hpack_out *o, viamc_bytes v)
 {
-    uint8_t head[12], len[6];
-    viamc_bytes parts[5];
-    uint32_t i, n = vmc_hpack_put_int(head, e->form == VMC_HPACK_INSERT ? 0x40u : f->never ? 0x10u : 0u, e->form, f->name_index);
-    if (f->name_index == 0)
-        n += vmc_hpack_put_int(head + n, 0, VMC_HPACK_STRING, (uint32_t)f->name.len);
-    parts[0] = viamc_view(head, n);
-    parts[1] = viamc_view(f->name.ptr, f->name_index == 0 ? f->name.len : 0);
-    parts[2] = viamc_view(len, vmc_hpack_put_int(len, 0, VMC_HPACK_STRING, (uint32_t)(f->value[0].len + f->value[1].len)));
-    parts[3] = f->value[0];
-    parts[4] = f->value[1];
-    for (i = 0; i < 5u; i++) {
-        size_t from = vmc_min(skip, parts[i].len), part = vmc_min(parts[i].len - from, vmc_wr_room(w));
-        skip -= from;
-        if (part != 0)
-            vmc_wr_bytes(w, parts[i].ptr + from, part);
-        if (from + part != parts[i].len)
-            return false;
+    size_t from = vmc_min(o->skip, v.len), part = vmc_min(v.len - from, vmc_wr_room(o->w));
+    o->skip -= from;
+    o->missing += v.len - from - part;
+    if (part != 0)
+        vmc_wr_bytes(o->w, v.ptr + from, part);
+}
+
+VMC_FN void vmc_hpack_emit_int(vmc_hpack_out *o, uint32_t first, uint32_t mask, size_t v)
+{
+    uint8_t octets[6];
+    vmc_hpack_emit(o, viamc_view(octets, vmc_hpack_put_int(octets, first, mask, (uint32_t)v)));
+}
+
+VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, uint32_t form)
+{
+    vmc_hpack_emit_int(o, form == VMC_HPACK_INSERT ? 0x40u : f->never ? 0x10u : 0u, form, f->name_index);
+    if (f->name_index == 0) {
+        vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->name.len);
+        vmc_hpack_emit(o, f->name);
     }
-    return true;
+    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->value[0].len + f->value[1].len);
+    vmc_hpack_emit(o, f->value[0]);
+    vmc_hpack_emit(o, f->value[1]);
 }
 
 VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *at, vmc_wr *w)
 {
     size_t before = w->len;
+    vmc_hpack_out o;
+    o.w = w;
+    o.skip = *at;
+    o.missing = 0;
     if (*at == 0) {
         uint8_t indexed = f->full_index != 0 ? (uint8_t)(0x80u | f->full_index) : vmc_hpack_find(e, f->key);
         if (indexed != 0) {
@@ -568,18 +598,15 @@ VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *
         }
         e->form = vmc_hpack_choose(e, f);
     }
-    if (!vmc_hpack_put_literal(e, f, *at, w)) {
-        *at += (uint32_t)(w->len - before);
-        return false;
-    }
-    *at = 0;
-    if (e->form == VMC_HPACK_INSERT) {
+    vmc_hpack_emit_literal(&o, f, e->form);
+    *at = o.missing == 0 ? 0 : *at + (uint32_t)(w->len - before);
+    if (o.missing == 0 && e->form == VMC_HPACK_INSERT) {
         uint32_t i = vmc_hpack_place(e, f->key);
         e->keys[i] = f->key;
         e->serials[i] = ++e->count;
         e->used = (uint16_t)(e->used + vmc_hpack_field_size(f));
     }
-    return true;
+    return o.missing == 0;
 }
 
 /* ---- keys ---- */
@@ -596,14 +623,12 @@ VMC_FN uint64_t vmc_hpack_mix(uint64_t key, uint64_t word)
 VMC_FN uint64_t vmc_hpack_key(viamc_bytes v)
 {
     uint64_t key = v.len, word = 0;
-    const uint8_t *p = v.ptr;
-    size_t left = v.len;
-    if (left < sizeof word) {
-        while (left-- != 0)
-            word = word << 8 | *p++;
+    size_t i;
+    if (v.len < sizeof word) {
+        vmc_copy(&word, v.ptr, v.len);
     } else {
-        for (; left > sizeof word; left -= sizeof word, p += sizeof word) {
-            VIAMC_MEMCPY(&word, p, sizeof word);
+        for (i = 0; v.len - i > sizeof word; i += sizeof word) {
+            VIAMC_MEMCPY(&word, v.ptr + i, sizeof word);
             key = vmc_hpack_mix(key, word);
         }
         VIAMC_MEMCPY(&word, v.ptr + v.len - sizeof word, sizeof word); /* the last eight, some of them again */

@@ -5,7 +5,7 @@
 
 #include "base/config.h"
 
-/* All names and values, laid over each other. */
+/* All values and names, laid over each other. */
 static const char vmc_hpack_text[] =
     "GETPOST/index.htmlhttps2002040020630404500gzip, deflatetagrpc-statuserverefererefreshostrict-transport-security:author"
     "ity:methodatexpectransfer-encodingrpc-messagexpires:path:scheme:statuser-agentaccept-charset-cookieaccept-encodingrpc-"
@@ -14,12 +14,12 @@ static const char vmc_hpack_text[] =
     "ied-sinceif-none-matchif-rangeif-unmodified-sincelinkeep-aliveproxy-authenticateproxy-authorizationretry-aftervarywww-"
     "authenticateviam-sidopidviam_clientproxy-connectionupgrade";
 
-/* RFC 7541 appendix A: where name and value stand in the text, and vmc_name. */
-#define VMC_HPACK_ENTRY_KNOWN(e) ((e) & 0x1fu)
-#define VMC_HPACK_ENTRY_VALUE_LEN(e) ((e) >> 5 & 0xfu)
-#define VMC_HPACK_ENTRY_VALUE_AT(e) ((e) >> 9 & 0x7fu)
-#define VMC_HPACK_ENTRY_NAME_LEN(e) ((e) >> 16 & 0x1fu)
-#define VMC_HPACK_ENTRY_NAME_AT(e) ((e) >> 21 & 0x3ffu)
+/* RFC 7541 appendix A, entries from 1 on: vmc_name; length and place in the text of the value, and of the name. */
+#define VMC_HPACK_KNOWN(entry) ((entry) >> 0 & 0x1fu)
+#define VMC_HPACK_VALUE_LEN(entry) ((entry) >> 5 & 0xfu)
+#define VMC_HPACK_VALUE_AT(entry) ((entry) >> 9 & 0x7fu)
+#define VMC_HPACK_NAME_LEN(entry) ((entry) >> 16 & 0x1fu)
+#define VMC_HPACK_NAME_AT(entry) ((entry) >> 21 & 0x3ffu)
 static const uint32_t vmc_hpack_static[61] = {
     0x0dea0005u, 0x0f270062u, 0x0f270682u, 0x15250e24u, 0x15250f64u, 0x15c72483u, 0x15c724a3u, 0x16a72e61u, 0x16a73461u,
     0x16a73e61u, 0x16a74461u, 0x16a73861u, 0x16a74861u, 0x16a74e61u, 0x188e0000u, 0x1b2f55a0u, 0x1e6f0000u, 0x204d0000u,
@@ -30,16 +30,17 @@ static const uint32_t vmc_hpack_static[61] = {
     0x19ea0000u, 0x0ad90000u, 0x10f10013u, 0x174a0009u, 0x48c40000u, 0x4b430000u, 0x49500000u,
 };
 
-/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): offset in the text, length. */
-#define VMC_HPACK_KNOWN_AT(k) ((uint32_t)(k) >> 5)
-#define VMC_HPACK_KNOWN_LEN(k) ((uint32_t)(k) & 0x1fu)
-static const uint16_t vmc_hpack_known[23] = {
+/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): length and place in the text. */
+#define VMC_HPACK_LISTED_LEN(name) ((uint32_t)(name) & 0x1fu)
+#define VMC_HPACK_LISTED_AT(name) ((uint32_t)(name) >> 5)
+static const uint16_t vmc_hpack_listed[23] = {
     0x16a7u, 0x0f27u, 0x15c7u, 0x1525u, 0x0deau, 0x16a7u, 0x35acu, 0x06a2u, 0x174au, 0x45cdu, 0x072bu, 0x12ecu, 0x1cecu, 0x2cadu,
     0x4b48u, 0x4c44u, 0x4ccbu, 0x304eu, 0x4eeau, 0x418au, 0x4e30u, 0x10f1u, 0x5027u,
 };
 
-/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last); for each length of codes the bits, the first
- * code less its place in that order (modulo 256), the highest code, and then EOS; left-aligned in 32 bits. */
+/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last), and how many codes have 5, 6... 30 bits. */
+#define VMC_HUFFMAN_SHORTEST 5u
+#define VMC_HUFFMAN_LONGEST 30u
 static const uint8_t vmc_huffman_symbols[256] = {
     48, 49, 50, 97, 99, 101, 105, 111, 115, 116, 32, 37, 45, 46, 47, 51, 52, 53, 54, 55, 56, 57, 61, 65, 95, 98, 100, 102, 103,
     104, 108, 109, 110, 112, 114, 117, 58, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87,
@@ -53,20 +54,8 @@ static const uint8_t vmc_huffman_symbols[256] = {
     27, 28, 29, 30, 31, 127, 220, 249, 10, 13, 22,
 };
 
-static const uint8_t vmc_huffman_bits[21] = {
-    5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30,
+static const uint8_t vmc_huffman_counts[26] = {
+    10, 26, 32, 6, 0, 5, 3, 2, 6, 2, 3, 0, 0, 0, 3, 8, 13, 26, 29, 12, 4, 15, 19, 29, 0, 4,
 };
-
-static const uint8_t vmc_huffman_base[21] = {
-    0, 10, 56, 180, 174, 171, 168, 164, 162, 160, 145, 132, 114, 91, 71, 60, 50, 34, 17, 2, 255,
-};
-
-static const uint32_t vmc_huffman_upper[21] = {
-    0x4fffffffu, 0xb7ffffffu, 0xf7ffffffu, 0xfdffffffu, 0xff3fffffu, 0xff9fffffu, 0xffbfffffu, 0xffefffffu, 0xfff7ffffu,
-    0xfffdffffu, 0xfffe5fffu, 0xfffedfffu, 0xffff47ffu, 0xffffafffu, 0xffffe9ffu, 0xfffff5ffu, 0xfffff7ffu, 0xfffffbbfu,
-    0xfffffe1fu, 0xffffffefu, 0xffffffffu,
-};
-
-#define VMC_HUFFMAN_EOS 0xfffffffcu
 
 #endif

@@ -278,8 +278,8 @@ VMC_FN bool vmc_trust_named(const vmc_trust *tr, viamc_bytes dn, bool ca)
 {
     const br_x509_minimal_context *c = &tr->of.chain;
     uint8_t sum[32];
-    if (dn.len != (ca ? tr->cert.issuer.len : tr->cert.subject.len) || (!ca && tr->certs != 0))
-        return false;
+    if (dn.len <= 2u || dn.len != (ca ? tr->cert.issuer.len : tr->cert.subject.len) || (!ca && tr->certs != 0))
+        return false; /* no name is no authority's name */
     vmc_trust_sha256(dn, sum);
     return vmc_same(sum, ca ? c->saved_dn_hash : c->current_dn_hash, sizeof sum);
 }
@@ -403,8 +403,8 @@ VMC_FN void vmc_trust_engine_failed(vmc_trust *tr)
 VMC_FN void vmc_trust_check_server(vmc_trust *tr)
 {
     uint16_t flags = tr->cert.flags;
-    if ((flags & VMC_X509_CA) != 0)
-        vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE, VMC_TEXT("server's certificate is that of an authority (CA:TRUE)"));
+    if ((flags & (VMC_X509_CA | VMC_X509_USAGE_SIGN)) != 0)
+        vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE, VMC_TEXT("server's certificate is that of an authority (CA:TRUE or keyCertSign)"));
     else if ((flags & VMC_X509_SAN) == 0)
         vmc_trust_fail(tr, BR_ERR_X509_BAD_SERVER_NAME, VMC_TEXT("certificate has no subjectAltName; common names are not compared"));
     else if (tr->cert.ip.len != 0 && (flags & VMC_X509_IP) == 0)
@@ -421,6 +421,8 @@ VMC_FN void vmc_trust_check(vmc_trust *tr)
         vmc_trust_fail(tr, BR_ERR_X509_UNSUPPORTED, VMC_TEXT("certificate is not of version 3"));
     else if ((tr->cert.flags & VMC_X509_NAMES) != 0)
         vmc_trust_fail(tr, BR_ERR_X509_CRITICAL_EXTENSION, VMC_TEXT("certificate has name constraints, which are not supported"));
+    else if ((tr->cert.flags & VMC_X509_CRITICAL) != 0) /* the engine lets pass some that nobody acts upon */
+        vmc_trust_fail(tr, BR_ERR_X509_CRITICAL_EXTENSION, VMC_TEXT("certificate has a critical extension that is not supported"));
     else if (!vmc_trust_for_servers(tr->cert.flags, enough))
         vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE, VMC_TEXT("certificate is not for servers (extended key usage)"));
     else if (tr->certs == 0)

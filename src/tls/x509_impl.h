@@ -94,11 +94,15 @@ typedef enum vmc_x509_what {
     VMC_X509_EXTS_TAG,
     VMC_X509_EXTS,
     VMC_X509_EXT,
-    VMC_X509_EXT_VALUE,
+    VMC_X509_VALUE_ALT_NAME,
+    VMC_X509_VALUE_EKU,
+    VMC_X509_VALUE_BASIC,
+    VMC_X509_VALUE_USAGE,
     VMC_X509_ALT_NAMES,
     VMC_X509_EKUS,
     VMC_X509_BASICS,
     VMC_X509_LAST_HOLDER = VMC_X509_BASICS,
+    VMC_X509_EXT_VALUE, /* of any other extension */
     VMC_X509_VERSION_NUMBER,
     VMC_X509_SIGNED_WITH, /* the algorithm of the signature, which is under the signature */
     VMC_X509_SIGNATURE_ALG, /* the same, which is not */
@@ -175,88 +179,90 @@ VMC_FN bool vmc_x509_complete(const vmc_x509 *x)
 
 /* ---- which element follows ---- */
 
-VMC_FN vmc_x509_what vmc_x509_in_tbs(vmc_x509_open *o, uint8_t tag)
+#define VMC_X509_ANY_TAG 0u
+#define VMC_X509_NO_END 254u /* nth stays at 255: at most so many elements that are of interest in one list */
+
+/* One production: an element with this tag, as number `from` to `to` of those inside `in`, is a `what`. The first row that fits counts. */
+typedef struct vmc_x509_rule {
+    uint8_t in, tag, from, to, what;
+} vmc_x509_rule;
+
+/* RFC 5280 4.1, 4.2.1; RFC 3279 2.3. */
+static const vmc_x509_rule vmc_x509_rules[] = {
+    { VMC_X509_WHOLE, 0x30, 0, 0, VMC_X509_CERT },
+    { VMC_X509_CERT, 0x30, 0, 0, VMC_X509_TBS },
+    { VMC_X509_CERT, 0x30, 1, 1, VMC_X509_SIGNATURE_ALG },
+    { VMC_X509_CERT, 0x03, 2, 2, VMC_X509_SKIP }, /* signature */
+    { VMC_X509_TBS, 0xa0, 0, 0, VMC_X509_VERSION },
+    { VMC_X509_TBS, 0x02, 1, 1, VMC_X509_SKIP }, /* serial number */
+    { VMC_X509_TBS, 0x30, 2, 2, VMC_X509_SIGNED_WITH },
+    { VMC_X509_TBS, 0x30, 3, 3, VMC_X509_ISSUER },
+    { VMC_X509_TBS, 0x30, 4, 4, VMC_X509_VALIDITY },
+    { VMC_X509_TBS, 0x30, 5, 5, VMC_X509_SUBJECT },
+    { VMC_X509_TBS, 0x30, 6, 6, VMC_X509_SPKI },
+    { VMC_X509_TBS, 0x81, 7, 7, VMC_X509_SKIP }, /* unique identifiers */
+    { VMC_X509_TBS, 0x82, 7, 8, VMC_X509_SKIP },
+    { VMC_X509_TBS, 0xa3, 7, 9, VMC_X509_EXTS_TAG },
+    { VMC_X509_VERSION, 0x02, 0, 0, VMC_X509_VERSION_NUMBER },
+    { VMC_X509_VALIDITY, 0x17, 0, 0, VMC_X509_FROM },
+    { VMC_X509_VALIDITY, 0x18, 0, 0, VMC_X509_FROM },
+    { VMC_X509_VALIDITY, 0x17, 1, 1, VMC_X509_UNTIL },
+    { VMC_X509_VALIDITY, 0x18, 1, 1, VMC_X509_UNTIL },
+    { VMC_X509_SPKI, 0x30, 0, 0, VMC_X509_ALG },
+    { VMC_X509_SPKI, 0x03, 1, 1, VMC_X509_POINT }, /* or BITS, by the algorithm */
+    { VMC_X509_ALG, 0x06, 0, 0, VMC_X509_ALG_ID },
+    { VMC_X509_ALG, 0x06, 1, 1, VMC_X509_ALG_CURVE },
+    { VMC_X509_ALG, VMC_X509_ANY_TAG, 1, 1, VMC_X509_SKIP },
+    { VMC_X509_BITS, 0x30, 0, 0, VMC_X509_RSA },
+    { VMC_X509_RSA, 0x02, 0, 0, VMC_X509_RSA_N },
+    { VMC_X509_RSA, 0x02, 1, 1, VMC_X509_RSA_E },
+    { VMC_X509_EXTS_TAG, 0x30, 0, 0, VMC_X509_EXTS },
+    { VMC_X509_EXTS, 0x30, 0, VMC_X509_NO_END, VMC_X509_EXT },
+    { VMC_X509_EXT, 0x06, 0, 0, VMC_X509_EXT_ID },
+    { VMC_X509_EXT, 0x01, 1, 1, VMC_X509_EXT_CRITICAL },
+    { VMC_X509_EXT, 0x04, 1, 2, VMC_X509_EXT_VALUE }, /* or one of the four below, by the OID */
+    { VMC_X509_VALUE_ALT_NAME, 0x30, 0, 0, VMC_X509_ALT_NAMES },
+    { VMC_X509_VALUE_EKU, 0x30, 0, 0, VMC_X509_EKUS },
+    { VMC_X509_VALUE_BASIC, 0x30, 0, 0, VMC_X509_BASICS },
+    { VMC_X509_VALUE_USAGE, 0x03, 0, 0, VMC_X509_KEY_USAGE },
+    { VMC_X509_ALT_NAMES, 0x87, 0, 255, VMC_X509_ALT_IP },
+    { VMC_X509_ALT_NAMES, VMC_X509_ANY_TAG, 0, 255, VMC_X509_SKIP }, /* DNS names: the engine compares them */
+    { VMC_X509_EKUS, 0x06, 0, VMC_X509_NO_END, VMC_X509_EKU_ID },
+    { VMC_X509_BASICS, 0x01, 0, 0, VMC_X509_BASIC_CA },
+    { VMC_X509_BASICS, 0x02, 0, 1, VMC_X509_SKIP } /* length of the path: the engine counts */
+};
+
+/* What an extension's value is, by its OID. */
+VMC_FN uint8_t vmc_x509_value_of(uint8_t ext)
 {
-    if (o->nth == 0 && tag != 0xa0u)
-        o->nth = 1; /* version 1 says nothing of its version */
-    switch (o->nth) {
-    case 0: return VMC_X509_VERSION;
-    case 1: return tag == 0x02u ? VMC_X509_SKIP : VMC_X509_BAD; /* serial number */
-    case 2: return tag == 0x30u ? VMC_X509_SIGNED_WITH : VMC_X509_BAD;
-    case 3: return tag == 0x30u ? VMC_X509_ISSUER : VMC_X509_BAD;
-    case 4: return tag == 0x30u ? VMC_X509_VALIDITY : VMC_X509_BAD;
-    case 5: return tag == 0x30u ? VMC_X509_SUBJECT : VMC_X509_BAD;
-    case 6: return tag == 0x30u ? VMC_X509_SPKI : VMC_X509_BAD;
-    default: return tag == 0xa3u ? VMC_X509_EXTS_TAG : tag == 0x81u || tag == 0x82u ? VMC_X509_SKIP : VMC_X509_BAD;
+    switch (ext) {
+    case VMC_EXT_USAGE: return VMC_X509_VALUE_USAGE;
+    case VMC_EXT_ALT_NAME: return VMC_X509_VALUE_ALT_NAME;
+    case VMC_EXT_BASIC: return VMC_X509_VALUE_BASIC;
+    case VMC_EXT_EKU: return VMC_X509_VALUE_EKU;
+    default: return VMC_X509_EXT_VALUE;
     }
-}
-
-VMC_FN vmc_x509_what vmc_x509_in_ext(const vmc_x509 *x, const vmc_x509_open *o, uint8_t tag)
-{
-    if (o->nth == 0)
-        return tag == 0x06u ? VMC_X509_EXT_ID : VMC_X509_BAD;
-    if (o->nth == 1 && tag == 0x01u)
-        return VMC_X509_EXT_CRITICAL;
-    if (tag != 0x04u || o->nth > 2u || x->what == VMC_X509_EXT_VALUE)
-        return VMC_X509_BAD;
-    return VMC_X509_EXT_VALUE;
-}
-
-VMC_FN vmc_x509_what vmc_x509_in_value(const vmc_x509 *x, const vmc_x509_open *o, uint8_t tag)
-{
-    if (o->nth != 0)
-        return VMC_X509_BAD;
-    switch (x->ext) {
-    case VMC_EXT_ALT_NAME: return tag == 0x30u ? VMC_X509_ALT_NAMES : VMC_X509_BAD;
-    case VMC_EXT_EKU: return tag == 0x30u ? VMC_X509_EKUS : VMC_X509_BAD;
-    case VMC_EXT_BASIC: return tag == 0x30u ? VMC_X509_BASICS : VMC_X509_BAD;
-    case VMC_EXT_USAGE: return tag == 0x03u ? VMC_X509_KEY_USAGE : VMC_X509_BAD;
-    default: return VMC_X509_BAD;
-    }
-}
-
-VMC_FN vmc_x509_what vmc_x509_one_of(uint8_t nth, vmc_x509_what a, vmc_x509_what b)
-{
-    return nth == 0 ? a : nth == 1u ? b : VMC_X509_BAD;
 }
 
 /* The element that a tag begins inside the innermost open one. */
-VMC_FN vmc_x509_what vmc_x509_child(vmc_x509 *x, uint8_t tag)
+VMC_FN uint8_t vmc_x509_child(vmc_x509 *x, uint8_t tag)
 {
     vmc_x509_open *o = &x->open[x->depth - 1u];
-    bool seq = tag == 0x30u;
-    switch (o->what) {
-    case VMC_X509_WHOLE: return seq && o->nth == 0 ? VMC_X509_CERT : VMC_X509_BAD;
-    case VMC_X509_CERT:
-        if (tag == 0x03u && o->nth == 2u)
-            return VMC_X509_SKIP; /* signature */
-        return seq ? vmc_x509_one_of(o->nth, VMC_X509_TBS, VMC_X509_SIGNATURE_ALG) : VMC_X509_BAD;
-    case VMC_X509_TBS: return vmc_x509_in_tbs(o, tag);
-    case VMC_X509_VERSION: return tag == 0x02u && o->nth == 0 ? VMC_X509_VERSION_NUMBER : VMC_X509_BAD;
-    case VMC_X509_VALIDITY:
-        return tag == 0x17u || tag == 0x18u ? vmc_x509_one_of(o->nth, VMC_X509_FROM, VMC_X509_UNTIL) : VMC_X509_BAD;
-    case VMC_X509_SPKI:
-        if (tag == 0x03u && o->nth == 1u)
-            return x->key_type == VIAMC_KEY_RSA ? VMC_X509_BITS : VMC_X509_POINT;
-        return seq && o->nth == 0 ? VMC_X509_ALG : VMC_X509_BAD;
-    case VMC_X509_ALG:
-        if (o->nth == 0)
-            return tag == 0x06u ? VMC_X509_ALG_ID : VMC_X509_BAD;
-        return tag == 0x06u ? VMC_X509_ALG_CURVE : VMC_X509_SKIP;
-    case VMC_X509_BITS: return seq && o->nth == 0 ? VMC_X509_RSA : VMC_X509_BAD;
-    case VMC_X509_RSA: return tag == 0x02u ? vmc_x509_one_of(o->nth, VMC_X509_RSA_N, VMC_X509_RSA_E) : VMC_X509_BAD;
-    case VMC_X509_EXTS_TAG: return seq && o->nth == 0 ? VMC_X509_EXTS : VMC_X509_BAD;
-    case VMC_X509_EXTS: return seq ? VMC_X509_EXT : VMC_X509_BAD;
-    case VMC_X509_EXT: return vmc_x509_in_ext(x, o, tag);
-    case VMC_X509_EXT_VALUE: return vmc_x509_in_value(x, o, tag);
-    case VMC_X509_ALT_NAMES: return tag == 0x87u ? VMC_X509_ALT_IP : VMC_X509_SKIP;
-    case VMC_X509_EKUS: return tag == 0x06u ? VMC_X509_EKU_ID : VMC_X509_BAD;
-    case VMC_X509_BASICS:
-        if (tag == 0x01u && o->nth == 0)
-            return VMC_X509_BASIC_CA;
-        return tag == 0x02u && o->nth < 2u ? VMC_X509_SKIP : VMC_X509_BAD; /* path length: the engine counts */
-    default: return VMC_X509_BAD;
+    size_t i;
+    uint8_t what = VMC_X509_BAD;
+    if (o->what == VMC_X509_TBS && o->nth == 0 && tag != 0xa0u)
+        o->nth = 1; /* version 1 does not say so */
+    for (i = 0; i < sizeof vmc_x509_rules / sizeof vmc_x509_rules[0] && what == VMC_X509_BAD; i++) {
+        const vmc_x509_rule *r = &vmc_x509_rules[i];
+        if (r->in == o->what && (r->tag == tag || r->tag == VMC_X509_ANY_TAG) && o->nth >= r->from && o->nth <= r->to)
+            what = r->what;
     }
+    if (what == VMC_X509_POINT && x->key_type == VIAMC_KEY_RSA)
+        return VMC_X509_BITS;
+    if (what != VMC_X509_EXT_VALUE)
+        return what;
+    o->nth = 2; /* its last, wherever it stands */
+    return vmc_x509_value_of(x->ext);
 }
 
 /* How many elements must have been in it when it ends. */
@@ -267,9 +273,9 @@ VMC_FN uint8_t vmc_x509_least(uint8_t what)
     case VMC_X509_TBS: return 7;
     case VMC_X509_VALIDITY:
     case VMC_X509_SPKI:
-    case VMC_X509_RSA:
-    case VMC_X509_EXT: return 2;
-    case VMC_X509_BASICS: /* an empty one says: no CA */
+    case VMC_X509_RSA: return 2;
+    case VMC_X509_EXT: return 3;
+    case VMC_X509_BASICS:       /* an empty one says: no CA */
     case VMC_X509_EKUS: return 0; /* an empty one: for nothing */
     default: return 1;
     }
@@ -454,14 +460,6 @@ VMC_FN void vmc_x509_enter(vmc_x509 *x)
     }
 }
 
-VMC_FN void vmc_x509_enter_value(vmc_x509 *x)
-{
-    if (x->critical && vmc_x509_ext_flag(x->ext) == 0 && x->ext != VMC_EXT_POLICIES)
-        x->flags |= VMC_X509_CRITICAL;
-    if (vmc_x509_ext_flag(x->ext) != 0 && x->ext != VMC_EXT_NAMES)
-        vmc_x509_enter(x);
-}
-
 /* A head is complete: notes places, enters elements that hold others. */
 VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
 {
@@ -473,6 +471,10 @@ VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
     case VMC_X509_ISSUER: x->issuer = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
     case VMC_X509_SUBJECT: x->subject = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
     case VMC_X509_SPKI: x->spki = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
+    case VMC_X509_EXT_VALUE:
+        if (x->critical && x->ext != VMC_EXT_NAMES && x->ext != VMC_EXT_POLICIES)
+            x->flags |= VMC_X509_CRITICAL;
+        break;
     case VMC_X509_RSA_N: x->n = vmc_x509_place(x->at, x->len); break;
     case VMC_X509_RSA_E: x->e = vmc_x509_place(x->at, x->len); break;
     case VMC_X509_POINT:
@@ -481,9 +483,7 @@ VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
         break;
     default: break;
     }
-    if (x->what == VMC_X509_EXT_VALUE)
-        vmc_x509_enter_value(x);
-    else if (x->what <= VMC_X509_LAST_HOLDER)
+    if (x->what <= VMC_X509_LAST_HOLDER)
         vmc_x509_enter(x);
     if (x->left == 0 && x->what > VMC_X509_LAST_HOLDER)
         vmc_x509_value(x); /* empty */
@@ -521,9 +521,8 @@ VMC_FN void vmc_x509_head_done(vmc_x509 *x)
 VMC_FN void vmc_x509_head_octet(vmc_x509 *x, uint8_t c)
 {
     if (x->head_len == 0) {
-        vmc_x509_what what = vmc_x509_child(x, c);
-        x->bad = what == VMC_X509_BAD || (c & 0x1fu) == 0x1fu; /* no tag of several octets is in a certificate */
-        x->what = (uint8_t)what;
+        x->what = vmc_x509_child(x, c);
+        x->bad = x->what == VMC_X509_BAD || (c & 0x1fu) == 0x1fu; /* no tag of several octets is in a certificate */
         x->start = x->at;
     }
     x->head[x->head_len++] = c;
@@ -553,7 +552,6 @@ VMC_FN void vmc_x509_leave(vmc_x509 *x)
     while (!x->bad && x->left == 0 && x->head_len == 0 && x->depth != 0 && x->at == x->open[x->depth - 1u].end) {
         const vmc_x509_open *o = &x->open[--x->depth];
         x->bad = o->nth < vmc_x509_least(o->what);
-        x->what = o->what; /* so that an extension knows that its value came */
     }
 }
 

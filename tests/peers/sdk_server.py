@@ -94,7 +94,7 @@ class FakeBase(Base):
 
 class FakeSensor(Sensor):
     async def get_readings(self, **_):
-        return {"a": 1.5, "b": "text", "c": True, "d": [1, 2, {"e": None}], "uml": "äöü"}
+        return {"a": 1.5, "b": "text", "c": True, "d": [1, 2, {"e": None}], "uml": "\u00e4\u00f6\u00fc"}
 
 
 def arguments():

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* server/registry: which services are offered under which names. Knows nothing of calls. */
+#ifndef VIAMC_SERVER_REGISTRY_IMPL_H
+#define VIAMC_SERVER_REGISTRY_IMPL_H
+
+#include "base/core_impl.h"
+#include "server/state.h"
+
+#ifndef VIAMC_NO_SERVER
+
+VMC_FN bool vmc_registry_is_named(const viamc_service *service)
+{
+    return service->subtype != NULL && service->subtype[0] != '\0';
+}
+
+/* Two objects may describe the same service. */
+VMC_FN bool vmc_registry_same(const viamc_service *a, const viamc_service *b)
+{
+    return a == b || viamc_str_eq(viamc_text(a->name), viamc_text(b->name));
+}
+
+/* The resource of a service with this name; of a service without names its only one. NULL: none. */
+VMC_FN viamc_resource *vmc_registry_find(const viamc_server *s, const viamc_service *service, viamc_str name)
+{
+    uint8_t i;
+    for (i = 0; i < s->resource_count; i++) {
+        viamc_resource *r = &s->resources[i];
+        if (vmc_registry_same(r->service, service) && (!vmc_registry_is_named(service) || viamc_str_eq(r->name, name)))
+            return r;
+    }
+    return NULL;
+}
+
+/* Takes the service's name and both slashes off a path; false if it is another's. */
+VMC_FN bool vmc_registry_in_service(const viamc_service *service, viamc_str path)
+{
+    size_t n = vmc_strlen(service->name);
+    return path.len >= n + 2u && path.ptr[0] == '/' && path.ptr[n + 1u] == '/' && vmc_same(path.ptr + 1, service->name, n);
+}
+
+/* Who serves a path of this service; NULL: nobody. */
+VMC_FN const viamc_serve *vmc_registry_method(const viamc_service *service, viamc_str path)
+{
+    uint8_t i;
+    if (!vmc_registry_in_service(service, path))
+        return NULL;
+    for (i = 0; i < service->count; i++)
+        if (viamc_str_eq(viamc_text(service->methods[i].method->path), path))
+            return service->methods[i].serve == NULL ? NULL : &service->methods[i];
+    return NULL;
+}
+
+/* "no motor with name "lef" found", cut to cap, terminated. */
+VMC_FN void vmc_registry_missing(const viamc_service *service, viamc_str name, char *buf, size_t cap)
+{
+    vmc_wr w = vmc_wr_of(buf, cap - 1u);
+    vmc_wr_text(&w, VMC_TEXT("no "));
+    vmc_wr_text(&w, service->subtype);
+    vmc_wr_text(&w, VMC_TEXT(" with name \""));
+    vmc_wr_cut(&w, name.ptr, vmc_min(name.len, VMC_CALL_TEXT / 2u));
+    vmc_wr_text(&w, VMC_TEXT("\" found"));
+    buf[w.len] = '\0';
+}
+
+/* Writes a viam.common.v1.ResourceName as field `number`. */
+VMC_FN void vmc_registry_put_name(vmc_wr *w, uint32_t number, const viamc_resource *r)
+{
+    size_t sub = vmc_wire_open(w, number);
+    vmc_wire_put_text(w, 1, viamc_text("rdk"));
+    vmc_wire_put_text(w, 2, viamc_text(r->service->type));
+    vmc_wire_put_text(w, 3, viamc_text(r->service->subtype));
+    vmc_wire_put_text(w, 4, r->name);
+    vmc_wire_close(w, sub);
+}
+
+/* ---- public ---- */
+
+VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *service, const char *name, const void *ops, void *user,
+                                     viamc_resource **resource)
+{
+    viamc_resource *r;
+    viamc_str text = viamc_text(name);
+    if (s->error.code != VIAMC_OK)
+        return VIAMC_ERR_STATE;
+    if (text.len > VMC_SERVER_NAME || (text.len != 0) != vmc_registry_is_named(service) || vmc_registry_find(s, service, text) != NULL)
+        return VIAMC_ERR_ARG;
+    if (s->resource_count == s->desc.max_resources)
+        return VIAMC_ERR_NOMEM;
+    r = &s->resources[s->resource_count++];
+    VIAMC_MEMSET(r, 0, sizeof *r);
+    r->service = service;
+    r->name = text;
+    r->ops = ops;
+    r->user = user;
+    r->session = VMC_SERVER_NONE;
+    if (resource != NULL)
+        *resource = r;
+    return VIAMC_OK;
+}
+
+VIAMC_API viamc_str viamc_resource_name(const viamc_resource *resource)
+{
+    return resource->name;
+}
+
+#endif
+#endif

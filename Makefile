@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 CC       = cc
 CFLAGS   = -std=gnu99 -O2 -Wall -Wextra
-SANITIZE = -std=gnu99 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
+# VIAMC_STATIC: a test program compiles only what it calls, in a fifth of the time
+TESTFLAGS = -std=gnu99 -Wall -Wextra -Werror -DVIAMC_STATIC
+SANITIZE = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
 LIBS     = -ffunction-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
 JOBS    := $(shell nproc)
 PARALLEL = $(MAKE) --no-print-directory -j$(JOBS)
@@ -79,12 +81,12 @@ build/examples/%: examples/%.c Makefile
 build/tests/asan/%: %.c Makefile build/include/viamc_proto.h
 	@mkdir -p $(@D)
 	@echo $@
-	@$(CC) $(SANITIZE) -Ibuild/include -Isrc -Itests -MMD -MP -o $@ $< $(LIBS)
+	@$(CC) $(TESTFLAGS) $(SANITIZE) -Ibuild/include -Isrc -Itests -MMD -MP -o $@ $< $(LIBS)
 
 build/tests/%: %.c Makefile
 	@mkdir -p $(@D)
 	@echo $@
-	@$(CC) $(CFLAGS) -Werror -I. -Itests -MMD -MP -o $@ $< $(LIBS)
+	@$(CC) $(TESTFLAGS) -O2 -I. -Itests -MMD -MP -o $@ $< $(LIBS)
 
 # A copy away from viamc.h, so that its include of viamc.h finds src/viamc.h.
 build/include/viamc_proto.h: $(wildcard viamc_proto.h)

@@ -533,7 +533,7 @@ TEST(record_larger_than_the_buffer)
     p->server.t->eng->max_frag_len = 16384; /* a server that does not mind what it was asked */
     CHECK(kit_write(p, &p->server, data, 1)); /* the record that was prepared for the old length goes first */
     (void)kit_write(p, &p->server, data, sizeof data);
-    check_failed(p->client.t, VIAMC_ERR_TLS_RECORD, 2560, "a record is larger than the input buffer of 2,560 bytes: raise tls_in_bytes");
+    check_failed(p->client.t, VIAMC_ERR_TLS_RECORD, 2560, "a record is larger than the input buffer of 2,560 bytes: raise in_bytes");
     kit_free(p);
 }
 

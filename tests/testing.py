@@ -42,7 +42,8 @@ def close(name, passed, failed, skipped):
 def main(name):
     """Runs the tests of the calling module."""
     result = unittest.main(module="__main__", exit=False, argv=sys.argv).result
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    bad = [test for test, _ in result.failures + result.errors] + result.unexpectedSuccesses
+    failed = len({getattr(test, "test_case", test).id() for test in bad})        # a test fails once, however many subTests do
     for test, reason in result.skipped:
         print(f"skip {test.id().split('.', 1)[-1]}: {reason}")
     close(name, result.testsRun - failed - len(result.skipped), failed, len(result.skipped))

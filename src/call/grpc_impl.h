@@ -350,9 +350,9 @@ VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
 VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
 {
     uint32_t room = vmc_calls_room(g->calls, i);
-    int32_t credit = g->h2.streams[i].credit;
-    if (room > 0 && (int32_t)room > credit)
-        vmc_h2_room(&g->h2, i, room, credit < (int32_t)vmc_calls_needs(g->calls, i));
+    int32_t expected = vmc_h2_expected(&g->h2, i);
+    if (room > 0 && (int32_t)room > expected)
+        vmc_h2_room(&g->h2, i, room, expected < (int32_t)vmc_calls_needs(g->calls, i));
 }
 
 /* What the peer sent has ended call i. A server's peer is told why, a client's is told to stop. */

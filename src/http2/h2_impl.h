@@ -149,14 +149,21 @@ VMC_FN uint32_t vmc_h2_open_streams(const vmc_h2 *h)
     return n;
 }
 
+/* Octets that may still come on a stream: its credit, and what is left of a DATA frame whose header was taken off the credit. */
+VMC_FN int32_t vmc_h2_expected(const vmc_h2 *h, uint8_t slot)
+{
+    bool in_frame = h->slot == slot && (h->state == VMC_H2_AT_DATA || (h->state == VMC_H2_AT_PADDING && h->type == VMC_H2_F_DATA));
+    return h->streams[slot].credit + (in_frame ? (int32_t)(h->left - h->padding) : 0);
+}
+
 /* Octets that the peer may have on its way to us, resets not yet confirmed included. */
 VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 {
     uint32_t n = h->zombies + h->zombies_ping;
     uint8_t i;
     for (i = 0; i < h->count; i++)
-        if (h->streams[i].id != 0 && h->streams[i].credit > 0)
-            n += (uint32_t)h->streams[i].credit;
+        if (h->streams[i].id != 0 && vmc_h2_expected(h, i) > 0)
+            n += (uint32_t)vmc_h2_expected(h, i);
     return n;
 }
 
@@ -217,7 +224,7 @@ VMC_FN void vmc_h2_release(vmc_h2 *h, uint8_t slot, uint32_t code)
 VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, bool at_once)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    int32_t owed = (int32_t)vmc_min32(room, VMC_H2_WINDOW_MAX / 2u) - s->credit; /* credit is at least -(2^31-1) / 2 here */
+    int32_t owed = (int32_t)vmc_min32(room, VMC_H2_WINDOW_MAX / 2u) - vmc_h2_expected(h, slot);
     if (!vmc_h2_is_live(h, slot) || (s->flags & VMC_H2_REMOTE_END) != 0)
         return;
     s->owed = owed > 0 ? (uint32_t)owed : 0;
@@ -928,7 +935,7 @@ VMC_FN bool vmc_h2_write_chore(vmc_h2 *h, uint8_t slot, vmc_wr *w)
         return true;
     }
     vmc_put_be32(p, s->owed);
-    s->credit += (int32_t)s->owed; /* now the room that vmc_h2_room was told */
+    s->credit += (int32_t)s->owed;
     s->owed = 0;
     s->flags &= (uint8_t)~VMC_H2_CREDIT_DUE;
     return true;

@@ -71,9 +71,10 @@ typedef enum vmc_hpack_result {
 /* The table is in the arena from start to end, oldest entry first: a vmc_hpack_entry, octets of the name, octets of the value.
  * Behind the newest one an entry is built up while its octets come. When they reach the arena's end, all moves to its start. */
 typedef struct vmc_hpack_dec {
+    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
     uint8_t state;   /* vmc_hpack_state */
-    uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
     uint8_t shift;   /* of the next octet of the integer at hand, plus 7; 0: it is the first */
+    uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
     uint8_t updates; /* size updates that are still legal in this block */
     bool huffman;    /* the string at hand is Huffman-coded */
     uint8_t bits;    /* of code, at most 32 */
@@ -88,7 +89,6 @@ typedef struct vmc_hpack_dec {
     uint32_t end;    /* offset behind it; even, like all */
     uint32_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint8_t *arena;
-    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
     uint8_t name[VMC_HPACK_NAME_OCTETS];
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
@@ -117,14 +117,13 @@ VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d);
 
 /* What the encoder knows of the peer's table: which keys are in it. Entries are only added, so an index is known by counting. */
 typedef struct vmc_hpack_enc {
-    uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* open addressing from key % entries on; one place stays free */
-    uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside: 1 for the oldest entry; 0: free */
     uint16_t max;  /* size that the peer was told */
     uint16_t next; /* size that it is to be told */
     uint16_t used; /* sum of the entries' sizes; <= max */
     uint8_t count; /* entries */
-    uint8_t form;  /* prefix mask of the field at hand: VMC_HPACK_INSERT or VMC_HPACK_LITERAL */
     bool changed;  /* the next block starts with size updates and an empty table */
+    uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside: 1 for the oldest entry; 0: free */
+    uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* open addressing from key % entries on; one place stays free */
 } vmc_hpack_enc;
 
 /* One field to be encoded. */

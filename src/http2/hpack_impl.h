@@ -20,8 +20,7 @@
 #define VMC_HPACK_UPDATES 2u    /* RFC 7541 4.2: size updates of one block */
 
 typedef enum vmc_hpack_state {
-    VMC_HPACK_AT_FIELD,     /* first octet of a representation */
-    VMC_HPACK_AT_INDEX,     /* more of its integer */
+    VMC_HPACK_AT_INDEX,     /* integer that a representation begins with */
     VMC_HPACK_AT_NAME_LEN,  /* length of the name */
     VMC_HPACK_AT_VALUE_LEN, /* length of the value */
     VMC_HPACK_AT_NAME,      /* octets of the name */
@@ -343,23 +342,21 @@ VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
     return vmc_hpack_start_value(d);
 }
 
+/* An octet of the integer that a representation begins with. */
 VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
 {
-    vmc_hpack_result r = vmc_hpack_int(d, b, d->form);
+    vmc_hpack_result r;
+    if (d->shift == 0)
+        d->form = vmc_hpack_form(b);
+    r = vmc_hpack_int(d, b, d->form);
     if (r != VMC_HPACK_PIECE)
         return r;
-    d->state = VMC_HPACK_AT_FIELD;
-    return d->form == VMC_HPACK_INDEXED ? vmc_hpack_indexed(d, d->number, p) : d->form == VMC_HPACK_UPDATE ? vmc_hpack_update(d)
-                                                                                                           : vmc_hpack_literal(d);
+    if (d->form == VMC_HPACK_INDEXED)
+        return vmc_hpack_indexed(d, d->number, p);
+    return d->form == VMC_HPACK_UPDATE ? vmc_hpack_update(d) : vmc_hpack_literal(d);
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_on_field(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
-{
-    d->form = vmc_hpack_form(b);
-    d->state = VMC_HPACK_AT_INDEX;
-    return vmc_hpack_on_index(d, b, p);
-}
-
+/* An octet of the length of a string. */
 VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
 {
     vmc_hpack_result r;
@@ -369,8 +366,7 @@ VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
     if (r != VMC_HPACK_PIECE)
         return r;
     d->state = (uint8_t)(d->state + (VMC_HPACK_AT_NAME - VMC_HPACK_AT_NAME_LEN));
-    d->code = 0;
-    d->bits = 0;
+    d->code = d->bits = 0;
     return VMC_HPACK_MORE;
 }
 
@@ -401,17 +397,23 @@ VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_rd *in, vmc_hpa
     d->field.flags = (uint8_t)(d->field.flags & ~VMC_HPACK_FIRST);
     if (r == VMC_HPACK_PIECE) {
         p->flags |= VMC_HPACK_LAST;
-        d->state = VMC_HPACK_AT_FIELD;
+        d->state = VMC_HPACK_AT_INDEX;
         if (d->form == VMC_HPACK_INSERT)
             vmc_hpack_insert(d);
     }
     return VMC_HPACK_PIECE;
 }
 
+/* A string whose octets are all taken goes on without input: an empty one, or one with symbols left to decode. */
+VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
+{
+    return d->number == 0 && d->state >= VMC_HPACK_AT_NAME;
+}
+
+/* One octet, or part of a string. */
 VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     switch ((vmc_hpack_state)d->state) {
-    case VMC_HPACK_AT_FIELD: return vmc_hpack_on_field(d, vmc_rd_u8(in), p);
     case VMC_HPACK_AT_INDEX: return vmc_hpack_on_index(d, vmc_rd_u8(in), p);
     case VMC_HPACK_AT_NAME_LEN:
     case VMC_HPACK_AT_VALUE_LEN: return vmc_hpack_on_len(d, vmc_rd_u8(in));
@@ -422,17 +424,11 @@ VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_p
     return VMC_HPACK_ERROR;
 }
 
-/* A string whose octets are all taken goes on without input: an empty one, or one with symbols left to decode. */
-VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
-{
-    return d->number == 0 && d->state >= VMC_HPACK_AT_NAME;
-}
-
 /* Everything but fields of one octet. */
 VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     vmc_hpack_result r = VMC_HPACK_MORE;
-    while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d))) /* a step takes an octet at least, or ends a string */
+    while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d)))
         r = vmc_hpack_step(d, in, p);
     return r;
 }
@@ -440,7 +436,7 @@ VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     vmc_hpack_result r;
-    if (d->state == VMC_HPACK_AT_FIELD && in->left != 0 && *in->ptr >= 0x80u && *in->ptr != 0xffu) /* most fields */
+    if ((d->state | d->shift) == 0 && in->left != 0 && *in->ptr >= 0x80u && *in->ptr != 0xffu) /* most fields */
         r = vmc_hpack_indexed(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
     else
         r = vmc_hpack_run(d, in, p);
@@ -458,7 +454,7 @@ VMC_FN void vmc_hpack_dec_begin(vmc_hpack_dec *d)
 
 VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d)
 {
-    return d->state == VMC_HPACK_AT_FIELD;
+    return (d->state | d->shift) == 0;
 }
 
 VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_bytes)
@@ -543,7 +539,8 @@ VMC_FN size_t vmc_hpack_field_size(const vmc_hpack_field *f)
     return f->name.len + f->value[0].len + f->value[1].len + VMC_HPACK_OVERHEAD;
 }
 
-VMC_FN uint8_t vmc_hpack_choose(const vmc_hpack_enc *e, const vmc_hpack_field *f)
+/* How the field goes, if the table does not have it. The same from its first octet to its last. */
+VMC_FN uint32_t vmc_hpack_choose(const vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
     bool insert = f->key != 0 && e->count + 1u < VMC_HPACK_ENCODER_ENTRIES && vmc_hpack_field_size(f) <= (size_t)e->max - e->used;
     return insert ? VMC_HPACK_INSERT : VMC_HPACK_LITERAL;
@@ -552,15 +549,15 @@ VMC_FN uint8_t vmc_hpack_choose(const vmc_hpack_enc *e, const vmc_hpack_field *f
 /* Where a representation goes. */
 typedef struct vmc_hpack_out {
     vmc_wr *w;
-    size_t skip;    /* octets that are written already */
-    size_t missing; /* octets that found no room */
+    uint32_t done;  /* octets of it that are written, also by earlier calls */
+    uint32_t total; /* octets of it up to here */
 } vmc_hpack_out;
 
 VMC_FN void vmc_hpack_emit(vmc_hpack_out *o, viamc_bytes v)
 {
-    size_t from = vmc_min(o->skip, v.len), part = vmc_min(v.len - from, vmc_wr_room(o->w));
-    o->skip -= from;
-    o->missing += v.len - from - part;
+    size_t from = vmc_min(o->done - o->total, v.len), part = vmc_min(v.len - from, vmc_wr_room(o->w));
+    o->total += (uint32_t)v.len;
+    o->done += (uint32_t)part;
     if (part != 0)
         vmc_wr_bytes(o->w, v.ptr + from, part);
 }
@@ -583,30 +580,35 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
     vmc_hpack_emit(o, f->value[1]);
 }
 
+VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
+{
+    uint32_t i = vmc_hpack_place(e, f->key);
+    e->keys[i] = f->key;
+    e->serials[i] = ++e->count;
+    e->used = (uint16_t)(e->used + vmc_hpack_field_size(f));
+}
+
 VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *at, vmc_wr *w)
 {
-    size_t before = w->len;
+    uint32_t indexed = f->full_index != 0 ? 0x80u | f->full_index : vmc_hpack_find(e, f->key), form;
     vmc_hpack_out o;
+    if (indexed != 0) {
+        if (vmc_wr_room(w) == 0)
+            return false;
+        vmc_wr_u8(w, indexed);
+        return true;
+    }
+    form = vmc_hpack_choose(e, f);
     o.w = w;
-    o.skip = *at;
-    o.missing = 0;
-    if (*at == 0) {
-        uint8_t indexed = f->full_index != 0 ? (uint8_t)(0x80u | f->full_index) : vmc_hpack_find(e, f->key);
-        if (indexed != 0) {
-            vmc_wr_cut(w, &indexed, 1);
-            return w->len != before;
-        }
-        e->form = vmc_hpack_choose(e, f);
-    }
-    vmc_hpack_emit_literal(&o, f, e->form);
-    *at = o.missing == 0 ? 0 : *at + (uint32_t)(w->len - before);
-    if (o.missing == 0 && e->form == VMC_HPACK_INSERT) {
-        uint32_t i = vmc_hpack_place(e, f->key);
-        e->keys[i] = f->key;
-        e->serials[i] = ++e->count;
-        e->used = (uint16_t)(e->used + vmc_hpack_field_size(f));
-    }
-    return o.missing == 0;
+    o.done = *at;
+    o.total = 0;
+    vmc_hpack_emit_literal(&o, f, form);
+    *at = 0;
+    if (o.done != o.total)
+        *at = o.done;
+    else if (form == VMC_HPACK_INSERT)
+        vmc_hpack_remember(e, f);
+    return o.done == o.total;
 }
 
 /* ---- keys ---- */

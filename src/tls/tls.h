@@ -104,7 +104,7 @@ typedef struct vmc_tls_server_desc {
  *     vmc_tls_wire_in, _done, wire_out, _done    octets of the wire
  *     vmc_tls_app_in, _done, app_out, _done      octets of the user
  *     vmc_tls_close, vmc_tls_wipe
- *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain */
+ *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain, vmc_tls_explain_error */
 
 #endif /* VIAMC_NO_TLS */
 #endif

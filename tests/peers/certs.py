@@ -4,7 +4,7 @@
     all = certs.make(folder)
     all.ca              both trusted roots in one file, as SSL_CERT_FILE wants it
     all.other_ca        a root that signed none of the leaves
-    all["ec"].chain     leaf, then intermediate if any; all["ec"].key, PKCS#8; all["ec"].sec1, the same key as OpenSSL's older form
+    all["ec"].chain     leaf, then intermediate if any; all["ec"].key, PKCS#8; all["ec"].sec1, the same key in the older form
 """
 import datetime
 import ipaddress
@@ -20,7 +20,7 @@ DAY = datetime.timedelta(days=1)
 VALID = (NOW - DAY, NOW + 30 * DAY)
 EXPIRED = (datetime.datetime(2019, 3, 1), datetime.datetime(2020, 3, 1))
 NOT_YET = (datetime.datetime(2095, 10, 1), datetime.datetime(2096, 10, 1))
-TEST_NET = "192.0.2.1"                      # run.sh puts it on lo; nothing there is 127.*, so clients that trust 127.* must verify
+TEST_NET = "192.0.2.1"                      # run.sh puts it on lo: for clients that verify everywhere but on 127.*
 LOCAL = ["localhost", "127.0.0.1", "::1", TEST_NET]
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Real peers and programs under test as context managers.
 
-Each has a folder of its own below build/peers/run (HOME, TMPDIR, what it printed), listens on a port that the system chose, is waited
-for by a handshake or a line with its address, and is ended by its process id, also when the test fails.
+Each has a folder of its own below build/peers/run (HOME, TMPDIR, what it printed), listens on a port that the system chose, is
+waited for by a handshake or a line with its address, and is ended by its process id, also when the test fails.
 """
 import atexit
 import contextlib
@@ -48,19 +48,20 @@ def need(path):
 class Process:
     """A running program and what it prints."""
 
-    def __init__(self, *command, env=None, cwd=None):
+    def __init__(self, *command, env=None):
         self.folder = RUN / str(next(_numbers))         # a short path: sockets in it have 107 octets at most
         (self.folder / "t").mkdir(parents=True)
         name = pathlib.Path(command[0]).name
         self.name = pathlib.Path(command[1]).name if name.startswith("python") else name
         self._out, self._err = self.folder / f"{self.name}.out", self.folder / f"{self.name}.err"
         self._command = [str(word) for word in command]
-        self._env = {**os.environ, "HOME": str(self.folder), "TMPDIR": str(self.folder / "t"), "PYTHONUNBUFFERED": "1", **(env or {})}
-        self._cwd = cwd or self.folder
+        self._env = {**os.environ, "HOME": str(self.folder), "TMPDIR": str(self.folder / "t"), "PYTHONUNBUFFERED": "1"}
+        self._env.update(env or {})
 
     def __enter__(self):
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
-            self._popen = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self._env, cwd=self._cwd)
+            self._popen = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self._env,
+                                           cwd=self.folder)
         return self
 
     def __exit__(self, *_):
@@ -106,7 +107,8 @@ class Process:
             if found:
                 return found
             if ended or time.monotonic() > end:
-                raise AssertionError(f"{self.name} {'ended' if ended else 'runs'} without printing /{pattern}/; it printed:\n{self.printed()}")
+                state = "ended" if ended else "runs"
+                raise AssertionError(f"{self.name} {state} without printing /{pattern}/; it printed:\n{self.printed()}")
             time.sleep(0.005)
 
     def printed(self):
@@ -159,7 +161,7 @@ def _rdk_config(leaf, window, host):
     return {
         "network": {"fqdn": "viam-server-peer", "bind_address": f"{host}:0", "sessions": {"heartbeat_window": window}, **tls},
         "auth": {"handlers": [{"type": "api-key", "config": {KEY_ID: KEY, WATCH_ID: WATCH_KEY, "keys": [KEY_ID, WATCH_ID]}}]},
-        "components": [component("motor", "left"), component("base", "base"), component("sensor", "imu"), component("generic", "echo")],
+        "components": [component("motor", "left"), component("base", "base"), component("sensor", "imu")],
     }
 
 
@@ -167,9 +169,8 @@ def _rdk_config(leaf, window, host):
 def viam_server(leaf, window="2s", host="127.0.0.1"):
     """A viam-server with motor left, base base and sensor imu, over TLS with the leaf (None: plaintext). Has .address."""
     program = need(BIN / "viam-server")
-    process = Process(program, "-config", "config.json", "--disable-mdns", "--ftdc=false")
+    process = Process(program, "-config", "config.json", "--disable-mdns", "--ftdc=false", env={"VIAM_HOME": "viam"})
     (process.folder / "config.json").write_text(json.dumps(_rdk_config(leaf, window, host), indent=1))
-    process._env["VIAM_HOME"] = str(process.folder / "viam")         # pylint: disable=protected-access
     with process:
         process.address = process.expect(r'serving.*"url":\s*"https?://([^"/]+:\d+)"').group(1)
         until(lambda: greets(process.address, leaf is not None), 10, "handshake of viam-server's")

@@ -59,7 +59,8 @@ class Client:
         self.call(MOTOR + "SetPower", motor_pb2.SetPowerRequest(name=motor, power_pct=power), motor_pb2.SetPowerResponse)
 
     def readings(self, sensor):
-        return self.call(SENSOR + "GetReadings", common_pb2.GetReadingsRequest(name=sensor), common_pb2.GetReadingsResponse).readings
+        request = common_pb2.GetReadingsRequest(name=sensor)
+        return self.call(SENSOR + "GetReadings", request, common_pb2.GetReadingsResponse).readings
 
 
 class Watch:

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds the real peers where they are missing, then runs the tests against them in a private network namespace that has only lo, so
-# that nothing leaves the machine. Words are pytest's: tests/peers/run.sh test_stop.py -k killed -x
+# Builds the real peers where they are missing, then runs the tests against them in a private network namespace that has only lo,
+# so that nothing leaves the machine. Words are pytest's: tests/peers/run.sh test_stop.py -k killed -x
 # A missing peer is a skip, with CI=true a failure. The last line is "N passed, N failed, N skipped".
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -19,10 +19,13 @@ tests/peers/build.sh || echo "peers: some are missing"
 python=$PWD/build/peers/venv/bin/python
 [ -x "$python" ] || give_up "build/peers/venv"
 
-# The process namespace ends whatever a run that is killed leaves behind.
+# The process namespace, where it may be had, ends whatever a run that is killed leaves behind.
 private=
-for try in "unshare" "unshare --map-root-user"; do
-    $try --net --pid --fork --kill-child true 2>/dev/null && private="$try --net --pid --fork --kill-child" && break
+for try in "--net --pid --fork --kill-child --mount-proc" "--net"; do
+    for user in "" "--map-root-user"; do
+        # shellcheck disable=SC2086
+        [ -n "$private" ] || ! unshare $user $try true 2>/dev/null || private="unshare $user $try"
+    done
 done
 [ -n "$private" ] || give_up "a private network namespace (unshare --map-root-user --net)"
 
@@ -30,4 +33,5 @@ done
 start='ip link set lo up && ip address add 192.0.2.1/32 dev lo && "$@"; exit $?'
 export PYTHONDONTWRITEBYTECODE=1 GRPC_VERBOSITY=ERROR
 cd tests/peers || exit 1
+# shellcheck disable=SC2086
 $private sh -c "$start" sh "$python" -m pytest "$@"

@@ -123,7 +123,8 @@ async def main():
                 context.set_alpn_protocols(["h2"])
             host, port = args.listen.rsplit(":", 1)
             await grpc.start(host, int(port), ssl=context)
-            print("listening on %s:%d" % grpc._server.sockets[0].getsockname()[:2], flush=True)     # pylint: disable=protected-access
+            bound = grpc._server.sockets[0].getsockname()[:2]           # pylint: disable=protected-access
+            print("listening on %s:%d" % bound, flush=True)
         await grpc.wait_closed()
 
 

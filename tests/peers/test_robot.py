@@ -43,7 +43,8 @@ def test_sdk_client(row, certs, where):
 @pytest.mark.parametrize("case, ca", [("unknown root", "other_ca"), ("known root", "ca")])
 def test_sdk_client_verifies(row, certs, where, case, ca):
     row(where, f"sdk client, {case}")
-    with serving(where, certs["ec"], TEST_NET) as server, peers.sdk_client(server.address, "names", ca=getattr(certs, ca)) as client:
+    with serving(where, certs["ec"], TEST_NET) as server, \
+            peers.sdk_client(server.address, "names", ca=getattr(certs, ca)) as client:
         code = client.wait(20)
         if ca == "ca":
             assert code == 0, client.printed()
@@ -53,7 +54,8 @@ def test_sdk_client_verifies(row, certs, where, case, ca):
 
 
 @BOTH
-@pytest.mark.parametrize("case, words", [("wrong key", {"key": "wrong"}), ("unknown key id", {"key_id": "22222222-0000-0000-0000-000000000000"})])
+@pytest.mark.parametrize("case, words", [
+    ("wrong key", {"key": "wrong"}), ("unknown key id", {"key_id": "22222222-0000-0000-0000-000000000000"})])
 def test_sdk_client_refused(row, certs, where, case, words):
     row(where, f"sdk client, {case}")
     with serving(where, certs["ec"]) as server, peers.sdk_client(server.address, "names", **words) as client:
@@ -76,9 +78,11 @@ def test_sdk_client_plaintext(row):
     ("unary", "viam.component.sensor.v1.SensorService/GetReadings", {"name": "imu"}, True, r'"readings": \{'),
     ("unary, resource names", "viam.robot.v1.RobotService/ResourceNames", {}, True, r'"name": "imu"'),
     ("unary, machine status", "viam.robot.v1.RobotService/GetMachineStatus", {}, True, r"STATE_RUNNING"),
-    ("no token", "viam.robot.v1.RobotService/ResourceNames", {}, False, r"Code: Unauthenticated\n\s*Message: authentication required"),
+    ("no token", "viam.robot.v1.RobotService/ResourceNames", {}, False,
+     r"Code: Unauthenticated\n\s*Message: authentication required"),
     ("not served", "viam.component.arm.v1.ArmService/GetEndPosition", {"name": "none"}, True, r"Code: Un(implemented|known)"),
-    ("unknown name", "viam.component.motor.v1.MotorService/IsPowered", {"name": "lef"}, True, r"Code: (NotFound|Unknown)\n\s*Message: .*lef"),
+    ("unknown name", "viam.component.motor.v1.MotorService/IsPowered", {"name": "lef"}, True,
+     r"Code: (NotFound|Unknown)\n\s*Message: .*lef"),
 ], ids=lambda value: value if isinstance(value, str) and "/" not in value and "\\" not in value else "")
 def test_grpcurl(row, certs, where, case, method, data, authorized, want):
     row(where, f"grpcurl {case}")

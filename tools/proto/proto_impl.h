@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The implementation that is the same for all services. Messages are written by nanopb, whose callback is vmc_proto_field. They are read
- * here: nanopb hands its callback a copy of an element that is not packed, so that no view of it can be had, and it knows no field number
- * above 65,535. */
+/* The implementation that is the same for all services: tools/gen_proto.py puts it in front of the descriptors. */
+
+/* Messages are written by nanopb, whose callback is vmc_proto_field. They are read here: nanopb hands its callback a copy of an element that is
+ * not packed, so that no view of it can be had, and it knows no field number above 65,535. */
 
 /* ---- nanopb's descriptors: w words a field, 2 or 4 ---- */
 
@@ -15,6 +16,13 @@
 #define VMC_PB_LIST(w, s, m, tag, type, element) VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_REPEATED | PB_LTYPE_MAP_##type, 0, sizeof(element))
 #define VMC_PB_FAR(s, m) \
     VMC_PB(4, s, m, VMC_PROTO_FAR_TAG, PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_SUBMESSAGE, pb_delta(s, m, has_##m), VMC_VIEW_FAR)
+
+/* What nanopb's PB_BIND makes. */
+#define VMC_PROTO_MESSAGE(name, info, held, callback, count, largest) \
+    VMC_PROTO_DEFINE pb_msgdesc_t name##_msg = {info, held, NULL, callback, count, 0, largest};
+
+#define VMC_PROTO_METHOD(name, path, request, reply, flags) \
+    VMC_PROTO_DEFINE viamc_method viamc_method_##name = {path, &request##_msg, &reply##_msg, flags};
 
 /* What a view is: array_size of its descriptor, which nanopb leaves alone where the field is a callback's. Of a list it is the size of an
  * element, and a list of Structs has the type of bytes of fixed length, which is not used otherwise. */
@@ -287,7 +295,9 @@ VMC_FN bool vmc_proto_next_field(viamc_list *list, vmc_wire_field *f)
             return true;
         }
     }
-    return vmc_proto_end_list(list, vmc_rd_ok(&r) ? list->err : VIAMC_ERR_MESSAGE);
+    if (!vmc_rd_ok(&r))
+        list->err = VIAMC_ERR_MESSAGE;
+    return vmc_proto_end_list(list, list->err);
 }
 
 /* Goes on to the next element: as the field that it would be if it were not packed. False at the end. */
@@ -459,23 +469,238 @@ VMC_FN bool vmc_proto_put_map(pb_ostream_t *out, const viamc_fields *map)
     return vmc_rd_ok(&r);
 }
 
-/* Writes a Value with its tag; number 0: no tag, no length. */
-VMC_FN bool vmc_proto_put_value(pb_ostream_t *out, uint32_t number, const viamc_value *v)
+/* Writes the member of a Value that its kind says. */
+VMC_FN bool vmc_proto_put_member(pb_ostream_t *out, const viamc_value *v)
 {
-    uint32_t member = v->kind + 1u;
-    pb_ostream_t sizing = PB_OSTREAM_SIZING;
-    if (number != 0) {
-        (void)vmc_proto_put_value(&sizing, 0, v);
-        if (!pb_encode_tag(out, PB_WT_STRING, number) || !pb_encode_varint(out, sizing.bytes_written))
-            return false;
-    }
+    uint32_t number = v->kind + 1u;
     switch (v->kind) {
-    case VIAMC_NULL: return pb_encode_tag(out, PB_WT_VARINT, member) && pb_encode_varint(out, 0);
-    case VIAMC_NUMBER: return pb_encode_tag(out, PB_WT_64BIT, member) && pb_encode_fixed64(out, &v->number);
-    case VIAMC_STRING: return vmc_proto_put_bytes(out, member, vmc_bytes_of(v->text));
-    case VIAMC_BOOL: return pb_encode_tag(out, PB_WT_VARINT, member) && pb_encode_varint(out, v->boolean ? 1u : 0u);
-    case VIAMC_STRUCT: return vmc_proto_put_bytes(out, member, v->fields.rest);
-    case VIAMC_LIST: return vmc_proto_put_bytes(out, member, v->list.rest);
+    case VIAMC_NULL: return pb_encode_tag(out, PB_WT_VARINT, number) && pb_encode_varint(out, 0);
+    case VIAMC_NUMBER: return pb_encode_tag(out, PB_WT_64BIT, number) && pb_encode_fixed64(out, &v->number);
+    case VIAMC_STRING: return vmc_proto_put_bytes(out, number, vmc_bytes_of(v->text));
+    case VIAMC_BOOL: return pb_encode_tag(out, PB_WT_VARINT, number) && pb_encode_varint(out, v->boolean ? 1u : 0u);
+    case VIAMC_STRUCT: return vmc_proto_put_bytes(out, number, v->fields.rest);
+    case VIAMC_LIST: return vmc_proto_put_bytes(out, number, v->list.rest);
     default: return false;
     }
 }
+
+VMC_FN bool vmc_proto_put_value(pb_ostream_t *out, uint32_t number, const viamc_value *v)
+{
+    pb_ostream_t sizing = PB_OSTREAM_SIZING;
+    return vmc_proto_put_member(&sizing, v) && pb_encode_tag(out, PB_WT_STRING, number)
+        && pb_encode_varint(out, sizing.bytes_written) && vmc_proto_put_member(out, v);
+}
+
+VMC_FN bool vmc_proto_put_view(pb_ostream_t *out, const pb_field_iter_t *field)
+{
+    bool member = PB_HTYPE(field->type) == PB_HTYPE_ONEOF; /* is written even if empty: it is the one that is set */
+    viamc_bytes v = viamc_view(NULL, 0);
+    switch (field->array_size) {
+    case VMC_VIEW_MAP: return vmc_proto_put_map(out, (const viamc_fields *)field->pData);
+    case VMC_VIEW_VALUE: return vmc_proto_put_value(out, field->tag, (const viamc_value *)field->pData);
+#ifdef VMC_PROTO_FAR
+    case VMC_VIEW_FAR: return pb_encode_tag(out, PB_WT_STRING, VMC_PROTO_FAR) && pb_encode_submessage(out, field->submsg_desc, field->pData);
+#endif
+    case VMC_VIEW_STRUCT: v = ((const viamc_fields *)field->pData)->rest; break;
+    default: v = vmc_proto_ltype(field) == PB_LTYPE_STRING ? vmc_bytes_of(*(const viamc_str *)field->pData) : *(const viamc_bytes *)field->pData; break;
+    }
+    if (!member && (v.ptr == NULL || (v.len == 0 && field->array_size == VMC_VIEW_PLAIN)))
+        return true;
+    return vmc_proto_put_bytes(out, field->tag, v);
+}
+
+/* field_callback of every descriptor that has views or lists. */
+static bool vmc_proto_field(pb_istream_t *in, pb_ostream_t *out, const pb_field_iter_t *field)
+{
+    if (out == NULL)
+        PB_RETURN_ERROR(in, "viamc_message_read reads this");
+    if (vmc_proto_is_list(field))
+        return vmc_proto_put_list(out, field, (const viamc_list *)field->pData);
+    return vmc_proto_put_view(out, field);
+}
+
+VIAMC_API viamc_err viamc_message_write(const pb_msgdesc_t *fields, const void *msg, uint8_t *buf, size_t cap, viamc_bytes *encoded)
+{
+    pb_ostream_t out = pb_ostream_from_buffer(buf, buf == NULL ? 0 : cap);
+    size_t need = 0;
+    *encoded = viamc_view(NULL, 0);
+    if (buf != NULL && pb_encode(&out, fields, msg)) {
+        *encoded = viamc_view(buf, out.bytes_written);
+        return VIAMC_OK;
+    }
+    if (!pb_get_encoded_size(&need, fields, msg))
+        return VIAMC_ERR_MESSAGE;
+    encoded->len = need;
+    return VIAMC_ERR_NOMEM;
+}
+
+/* ---- calls ---- */
+
+/* True if a request has an `extra` of its own. */
+VMC_FN bool vmc_proto_has_extra(const viamc_method *method, const void *req)
+{
+    pb_field_iter_t it;
+    if ((method->flags & VIAMC_M_EXTRA) == 0 || req == NULL)
+        return false;
+    if (!pb_field_iter_begin_const(&it, (const pb_msgdesc_t *)method->request, req) || !pb_field_iter_find(&it, VMC_PROTO_EXTRA))
+        return false;
+    return ((const viamc_fields *)it.pData)->rest.ptr != NULL;
+}
+
+/* A Stop has room of its own, which cannot be lent out: it is encoded here first. */
+VMC_FN viamc_err vmc_proto_start_stop(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call)
+{
+    uint8_t buf[VMC_STOP_BYTES];
+    viamc_bytes msg;
+    viamc_err err = viamc_message_write((const pb_msgdesc_t *)method->request, req, buf, sizeof buf, &msg);
+    if (err == VIAMC_ERR_NOMEM)
+        return VIAMC_ERR_ARG;
+    return err == VIAMC_OK ? viamc_call_method(c, method, msg, opts, call) : err;
+}
+
+/* A client stream begins without a message; the first one follows. */
+VMC_FN viamc_err vmc_proto_start_stream(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call)
+{
+    viamc_err err = viamc_call_method(c, method, viamc_view(NULL, 0), opts, call);
+    if (err != VIAMC_OK || req == NULL)
+        return err;
+    err = viamc_call_send_message(c, *call, method, req);
+    if (err != VIAMC_OK)
+        (void)viamc_call_cancel(c, *call);
+    return err;
+}
+
+VMC_FN viamc_err vmc_proto_start(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call)
+{
+    size_t cap = 0;
+    uint8_t *room;
+    viamc_bytes msg = viamc_view(NULL, 0);
+    viamc_err err;
+    if ((method->flags & VIAMC_M_CLIENT_STREAM) != 0)
+        return vmc_proto_start_stream(c, method, req, opts, call);
+    if (req == NULL)
+        return VIAMC_ERR_ARG;
+    if ((method->flags & (VIAMC_M_STOP | VIAMC_M_STOP_ALL)) != 0)
+        return vmc_proto_start_stop(c, method, req, opts, call);
+    if (viamc_state(c) == VIAMC_READY) {
+        room = viamc_call_room(c, &cap);
+        err = viamc_message_write((const pb_msgdesc_t *)method->request, req, room, cap, &msg);
+        if (err != VIAMC_OK)
+            return err;
+    }
+    return viamc_call_method(c, method, msg, opts, call); /* not READY: STATE, or what is wrong with opts */
+}
+
+VIAMC_API viamc_err viamc_call_start(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call)
+{
+    viamc_call unused;
+    if (call == NULL)
+        call = &unused;
+    *call = 0;
+    if (c == NULL || method == NULL || method->request == NULL)
+        return VIAMC_ERR_ARG;
+    if (opts != NULL && (opts->keep || (opts->extra.len != 0 && vmc_proto_has_extra(method, req))))
+        return VIAMC_ERR_ARG;
+    return vmc_proto_start(c, method, req, opts, call);
+}
+
+VIAMC_API viamc_err viamc_call_send_message(viamc_client *c, viamc_call call, const viamc_method *method, const void *msg)
+{
+    size_t cap = 0;
+    uint8_t *room = viamc_call_room(c, &cap);
+    viamc_bytes encoded;
+    if (viamc_message_write((const pb_msgdesc_t *)method->request, msg, room, cap, &encoded) == VIAMC_ERR_MESSAGE)
+        return VIAMC_ERR_MESSAGE;
+    encoded.ptr = room; /* what does not fit is refused by its length, unread: BUSY or NOMEM */
+    return viamc_call_send_bytes(c, call, encoded);
+}
+
+/* True if an event is of this method, or of a raw call of it. */
+VMC_FN bool vmc_proto_is_of(const viamc_event *ev, const viamc_method *method)
+{
+    if (ev->method != NULL && ev->method->reply != NULL)
+        return ev->method->reply == method->reply;
+    return ev->path != NULL && viamc_str_eq(viamc_text(ev->path), viamc_text(method->path));
+}
+
+/* OK if an event brought a message. */
+VMC_FN viamc_err vmc_proto_brought(const viamc_event *ev, bool stream)
+{
+    if (ev->kind == VIAMC_EV_DONE && ev->error.code != VIAMC_OK)
+        return ev->error.code;
+    return ev->kind == (stream ? VIAMC_EV_MESSAGE : VIAMC_EV_DONE) ? VIAMC_OK : VIAMC_ERR_ARG;
+}
+
+VIAMC_API viamc_err viamc_call_reply(const viamc_event *ev, const viamc_method *method, void *out, size_t size)
+{
+    viamc_err err;
+    VIAMC_MEMSET(out, 0, size);
+    if (!vmc_proto_is_of(ev, method))
+        return VIAMC_ERR_ARG;
+    err = vmc_proto_brought(ev, (method->flags & VIAMC_M_SERVER_STREAM) != 0);
+    return err != VIAMC_OK ? err : viamc_message_read((const pb_msgdesc_t *)method->reply, ev->msg, out, size);
+}
+
+/*: needs viam.common.v1.GetReadingsResponse */
+VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings)
+{
+    viamc_err err;
+    *readings = viamc_struct_fields(viamc_view(NULL, 0));
+    if (ev->method == NULL || ev->method->reply != &viam_common_v1_GetReadingsResponse_msg)
+        return VIAMC_ERR_ARG;
+    err = vmc_proto_brought(ev, false);
+    if (err == VIAMC_OK)
+        err = viamc_struct_check(ev->msg); /* the map is field 1, as in a Struct */
+    if (err == VIAMC_OK)
+        *readings = viamc_struct_fields(ev->msg);
+    return err;
+}
+
+/*: end */
+/* ---- serving ---- */
+
+#ifndef VIAMC_NO_SERVER
+
+VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, const void *out)
+{
+    const viamc_method *called = viamc_request_method(rq);
+    size_t cap = 0;
+    uint8_t *room = viamc_answer_room(rq, &cap);
+    viamc_bytes msg = viamc_view(room, 0);
+    if (called != NULL && called->reply != method->reply)
+        return VIAMC_ERR_ARG;
+    if (out != NULL && viamc_message_write((const pb_msgdesc_t *)method->reply, out, room, cap, &msg) == VIAMC_ERR_MESSAGE)
+        return VIAMC_ERR_MESSAGE;
+    msg.ptr = room; /* what does not fit is refused by its length, unread: BUSY or NOMEM */
+    return (method->flags & VIAMC_M_SERVER_STREAM) != 0 ? viamc_request_send(rq, msg) : viamc_answer_bytes(rq, msg);
+}
+
+/* Reads the request that an op gets. NULL: there is none, and *err is what its adapter answers; of a client stream that has ended, OK. */
+VMC_FN const void *vmc_proto_request(viamc_request *rq, viamc_bytes msg, const pb_msgdesc_t *fields, size_t size, viamc_err *err)
+{
+    void *q = viamc_request_scratch(rq, size);
+    *err = VIAMC_OK;
+    if (viamc_request_at_end(rq))
+        return NULL;
+    *err = VIAMC_ERR_NOMEM;
+    if (q != NULL)
+        *err = viamc_message_read(fields, msg, q, size);
+    return *err == VIAMC_OK ? q : NULL;
+}
+
+/* What stands in the table of a service for a method: it looks the op up, reads the request and calls it. */
+#define VMC_PROTO_SERVE(service, op, type) \
+    VMC_FN viamc_err vmc_##service##_##op(viamc_request *rq, viamc_bytes msg) \
+    { \
+        const viamc_##service##_ops *ops = (const viamc_##service##_ops *)viamc_request_ops(rq); \
+        const type *q; \
+        viamc_err err; \
+        if (ops->op == NULL) \
+            return viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method")); \
+        q = (const type *)vmc_proto_request(rq, msg, &type##_msg, sizeof *q, &err); \
+        return err == VIAMC_OK ? ops->op(rq, q) : err; \
+    }
+
+#endif
+
+/*: descriptors */

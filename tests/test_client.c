@@ -1,0 +1,1026 @@
+/* SPDX-License-Identifier: MIT */
+/* The client against scripted peers: the exchanges of viam-wire.md 8.6, the memory rule, events and handles. */
+#define VIAMC_NO_TLS
+#define VIAMC_IMPLEMENTATION
+#include "viamc.h"
+
+#include "test.h"
+
+#include "script.h"
+
+#define ECHO "/test.Echo/Echo"
+#define SET_POWER "/viam.component.motor.v1.MotorService/SetPower"
+#define STOP "/viam.component.motor.v1.MotorService/Stop"
+#define M1 viamc_view("\x0a\x02m1", 4)
+
+/* viam-wire P7: StartSessionResponse, 2 s */
+static const char session_2s[] = "\x0a\x24" "11111111-2222-4333-8444-000000000001\x12\x02\x08\x02";
+
+static viamc_call echo(viamc_bytes msg, const viamc_opts *opts)
+{
+    viamc_call call = 0;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, ECHO, msg, opts, &call), VIAMC_OK);
+    return call;
+}
+
+static viamc_err raw(const char *path, viamc_call *call)
+{
+    return viamc_call_bytes(script_now.client, path, M1, NULL, call);
+}
+
+TEST(first_flight)
+{
+    script_frame f;
+    script_new();
+    script_open();
+    script_run(1);
+    CHECK_EQ_MEM(script_now.got, 24, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24);
+    REQUIRE(script_next(&f));
+    CHECK_EQ_INT(f.type, 4); /* F2 with values of settings 1 and 4 of this profile: table 256, slot 512 + 5 */
+    CHECK_EQ_HEX(f.payload, f.len, "000100000100 000200000000 000400000205 000500004000 000600000800");
+    REQUIRE(script_next(&f));
+    CHECK_EQ_INT(f.type, 8);
+    CHECK_EQ_HEX(f.payload, f.len, "7fff0000"); /* 2^31 - 1 - 65,535 */
+    CHECK(!script_next(&f));
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_close();
+}
+
+TEST(x1_authenticate)
+{
+    script_frame f;
+    uint32_t id;
+    script_new();
+    script_now.dial.api_key = "abcdefghijklmnopqrstuvwxyz012345";
+    script_now.dial.api_key_id = "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d";
+    script_open();
+    script_run(1);
+    script_send("000000040000000000");
+    id = script_request("/proto.rpc.v1.AuthService/Authenticate");
+    CHECK_EQ_INT(id, 1);
+    CHECK(!script_has_field("authorization"));
+    CHECK(script_has_field(":method: POST\n:scheme: http\n:path: "));
+    CHECK(script_has_field("\n:authority: robot:8080\ngrpc-timeout: 20000m\nte: trailers\ncontent-type: application/grpc\nuser-agent: grpc-c-viamc/0.1.0\nviam_client: c;v0.1.0;v0.1.601\n"));
+    REQUIRE(script_find(0, &f)); /* P4 with P1 */
+    CHECK_EQ_INT(f.flags, 1);
+    CHECK_EQ_HEX(f.payload, f.len, "0000000053"
+        "0a2437663363316135322d306230652d346636642d396332652d356430613462316632653364122b0a076170692d6b65791220"
+        "6162636465666768696a6b6c6d6e6f707172737475767778797a303132333435");
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_reply(1, "\x0a\x0atok.en.sig", 12);
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    (void)echo(viamc_view("", 0), NULL);
+    script_run(1);
+    CHECK_EQ_INT(script_request(ECHO), 3);
+    CHECK(script_has_field("\nauthorization: Bearer tok.en.sig\n"));
+    script_close();
+}
+
+TEST(wrong_key_is_final)
+{
+    char text[160];
+    script_new();
+    script_now.dial.api_key = "wrong";
+    script_now.dial.api_key_id = "7f3c1a520b0e4f6d9c2e5d0a4b1f2e3d";
+    script_open();
+    script_run(1);
+    script_send("000000040000000000");
+    script_send_block(1, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023136000c677270632d6d65737361676513696e76616c69642063726564656e7469616c73", true);
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_ERR_AUTH);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "auth: UNAUTHENTICATED: invalid credentials (key id 7f3c1a520b0e4f6d9c2e5d0a4b1f2e3d)");
+    script_close();
+}
+
+TEST(x2_acknowledges)
+{
+    script_frame f;
+    unsigned settings = 0, pings = 0;
+    script_new();
+    script_ready();
+    script_send("000000040000000000 000000040000000000 0000080600000000 0002041010090e0707");
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    while (script_next(&f)) {
+        settings += f.type == 4 && f.flags == 1;
+        if (f.type == 6 && f.flags == 1) {
+            pings++;
+            CHECK_EQ_HEX(f.payload, f.len, "02041010090e0707"); /* F6 */
+        }
+    }
+    CHECK_EQ_INT(settings, 3);
+    CHECK_EQ_INT(pings, 1);
+    script_close();
+}
+
+TEST(x3_message_in_pieces)
+{
+    static uint8_t msg[400];
+    uint8_t data[405] = {0, 0, 0, 1, 0x90};
+    const viamc_event *ev;
+    size_t i;
+    for (i = 0; i < sizeof msg; i++)
+        msg[i] = (uint8_t)i;
+    memcpy(data + 5, msg, sizeof msg);
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    script_send_frame(0, 0, 1, data, 3);
+    script_run(1);
+    script_send_frame(0, 0, 1, data + 3, 200);
+    script_run(1);
+    script_send_frame(0, 0, 1, data + 203, sizeof data - 203);
+    script_send_block(1, SCRIPT_R2, true);
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_OK);
+    CHECK_EQ_INT(ev->ran, VIAMC_ANSWERED);
+    CHECK_EQ_MEM(script_now.msg[0], ev->msg.len, msg, sizeof msg);
+    script_close();
+}
+
+TEST(x4_two_messages_in_a_frame)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    script_new();
+    script_ready();
+    opts.stream = VIAMC_M_SERVER_STREAM;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    script_send_frame(0, 0, 1, "\0\0\0\0\2ab\0\0\0\0\1c", 13);
+    script_send_block(1, SCRIPT_R2, true);
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_MESSAGE), 2);
+    CHECK_EQ_MEM(script_now.msg[0], 2, "ab", 2);
+    CHECK_EQ_MEM(script_now.msg[1], 1, "c", 1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+    script_close();
+}
+
+static size_t data_octets(void)
+{
+    script_frame f;
+    size_t n = 0;
+    while (script_find(0, &f))
+        n += f.len;
+    return n;
+}
+
+TEST(x5_small_peer_window)
+{
+    static uint8_t msg[5000];
+    script_new();
+    script_now.desc.tx_bytes = 8192;
+    script_open();
+    script_run(1);
+    script_send("0000060400000000000004 00000800"); /* INITIAL_WINDOW_SIZE 2,048 */
+    script_run(1);
+    (void)echo(viamc_view(msg, sizeof msg), NULL);
+    script_run(1);
+    CHECK_EQ_INT(data_octets(), 2048);
+    script_send("00000408000000000100000400"); /* + 1,024 on stream 1 */
+    script_run(1);
+    CHECK_EQ_INT(data_octets(), 1024);
+    script_send("00000408000000000100100000");
+    script_run(1);
+    CHECK_EQ_INT(data_octets(), 5005 - 3072);
+    script_close();
+}
+
+TEST(x6_window_turns_negative)
+{
+    static uint8_t msg[5000];
+    script_new();
+    script_now.desc.tx_bytes = 8192;
+    script_open();
+    script_run(1);
+    script_send("0000060400000000000004 000007d0"); /* 2,000 */
+    script_run(1);
+    (void)echo(viamc_view(msg, sizeof msg), NULL);
+    script_run(1);
+    CHECK_EQ_INT(data_octets(), 2000);
+    script_send("0000060400000000000004 00000064"); /* 100: the window is -1,900 */
+    script_run(1);
+    script_send("0000040800000000010000076c"); /* + 1,900 */
+    script_run(1);
+    CHECK_EQ_INT(data_octets(), 0);
+    script_send("00000408000000000100000001");
+    script_run(1);
+    CHECK_EQ_INT(data_octets(), 1);
+    script_close();
+}
+
+TEST(x7_unknown_method_of_the_python_sdk)
+{
+    const viamc_event *ev;
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    (void)echo(viamc_view("y", 1), NULL);
+    script_run(1);
+    script_send_block(3, "8840889acac8b21234da8f8208bf40899acac8b5254207317f8cd054ce7914a8e95253db549f", true); /* R11 */
+    script_send("00000403000000000300000000 00000403000000000300000005"); /* R12 */
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_UNIMPLEMENTED);
+    CHECK_EQ_STR(script_text(ev), "Method not found");
+    script_reply(1, "ok", 2);
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 1)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_OK);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_close();
+}
+
+TEST(x8_proxy_error)
+{
+    const viamc_event *ev;
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    script_send_block(1, "0803353032 0f1009746578742f68746d6c", false); /* :status 502, text/html */
+    script_send_frame(0, 1, 1, "<html>", 6);
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_UNAVAILABLE);
+    CHECK_EQ_STR(script_text(ev), "HTTP 502 instead of a gRPC answer");
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_close();
+}
+
+/* Statuses of viam-wire.md 2.9: what a block that ends the stream makes of a call. */
+TEST(statuses)
+{
+    static const struct {
+        const char *block;
+        bool end;
+        uint32_t status;
+    } rows[] = {
+        {"0803343030", false, VIAMC_INTERNAL},
+        {"0803343031", false, VIAMC_UNAUTHENTICATED},
+        {"0803343033", false, VIAMC_PERMISSION_DENIED},
+        {"0803343034", true, VIAMC_UNKNOWN}, /* see below: END_STREAM without a status */
+        {"0803343034", false, VIAMC_UNIMPLEMENTED},
+        {"0803343239", false, VIAMC_UNAVAILABLE},
+        {"0803353034", false, VIAMC_UNAVAILABLE},
+        {"0803343135", false, VIAMC_UNKNOWN},
+        {"88", false, VIAMC_UNKNOWN},
+        {"88 0f1009746578742f68746d6c", false, VIAMC_UNKNOWN},
+        {"88", true, VIAMC_UNKNOWN},
+        {SCRIPT_R1 "000b677270632d737461747573023137", true, VIAMC_UNKNOWN},       /* 17 */
+        {SCRIPT_R1 "000b677270632d73746174757302 2d31", true, VIAMC_UNKNOWN},       /* -1 */
+        {SCRIPT_R1 "000b677270632d737461747573 03307831", true, VIAMC_UNKNOWN},     /* 0x1 */
+        {SCRIPT_R1 "000b677270632d737461747573 00", true, VIAMC_UNKNOWN},           /* empty */
+        {SCRIPT_R1 SCRIPT_R2 SCRIPT_R2, true, VIAMC_UNKNOWN},                       /* two of them */
+        {SCRIPT_R1 SCRIPT_R2, true, VIAMC_INTERNAL},                                /* OK, but no message */
+        {"0803353032 000b677270632d7374617475730135", true, VIAMC_NOT_FOUND},       /* a grpc-status wins */
+        {SCRIPT_R1 "000b677270632d737461747573023136", true, VIAMC_UNAUTHENTICATED},
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        const viamc_event *ev;
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(1, rows[i].block, rows[i].end);
+        script_run(1);
+        ev = script_event(VIAMC_EV_DONE, 0);
+        CHECK(ev != NULL);
+        if (ev != NULL && i != 3)
+            CHECK_EQ_INT(ev->status, rows[i].status);
+        if (ev != NULL)
+            CHECK(ev->status != VIAMC_OK);
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+        script_close();
+    }
+}
+
+TEST(resets)
+{
+    static const struct {
+        uint8_t code, status, ran;
+    } rows[] = {{0, VIAMC_INTERNAL, VIAMC_MAYBE}, {2, VIAMC_INTERNAL, VIAMC_MAYBE}, {3, VIAMC_INTERNAL, VIAMC_MAYBE}, {7, VIAMC_UNAVAILABLE, VIAMC_NOT_RUN},
+                {8, VIAMC_CANCELLED, VIAMC_MAYBE}, {11, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE}, {12, VIAMC_PERMISSION_DENIED, VIAMC_MAYBE}, {99, VIAMC_INTERNAL, VIAMC_MAYBE}};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        uint8_t code[4] = {0, 0, 0, rows[i].code};
+        const viamc_event *ev;
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_frame(3, 0, 1, code, 4);
+        script_run(1);
+        ev = script_event(VIAMC_EV_DONE, 0);
+        REQUIRE(ev != NULL);
+        CHECK_EQ_INT(ev->status, rows[i].status);
+        CHECK_EQ_INT(ev->ran, rows[i].ran);
+        script_close();
+    }
+}
+
+TEST(unary_with_two_messages_is_an_error)
+{
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    script_send_message(1, "a", 1);
+    script_send_message(1, "b", 1);
+    script_send_block(1, SCRIPT_R2, true);
+    script_run(1);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_INTERNAL);
+    script_close();
+}
+
+TEST(truncated_message_is_an_error)
+{
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    script_send_frame(0, 0, 1, "\0\0\0\0\5ab", 7);
+    script_send_block(1, SCRIPT_R2, true);
+    script_run(1);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_INTERNAL);
+    script_close();
+}
+
+TEST(informational_and_late_frames_are_ignored)
+{
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    script_send_block(1, "0803313030", false); /* 100 */
+    script_send_block(1, "0803313033 00046c696e6b0178", false); /* 103 with a field */
+    script_reply(1, "ok", 2);
+    script_send_frame(8, 0, 1, "\0\0\0\1", 4); /* WINDOW_UPDATE on the closed stream */
+    script_send_frame(0, 0, 1, "late", 4);
+    script_send_frame(0xee, 0xff, 7, "unknown", 7);
+    script_run(1);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_close();
+}
+
+TEST(x9_robot_without_sessions)
+{
+    viamc_call call;
+    script_new();
+    script_ready();
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(script_request("RobotService/StartSession"), 1);
+    CHECK(!script_request(SET_POWER));
+    script_send_block(1, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023132000c677270632d6d657373616765104d6574686f64206e6f7420666f756e64", true); /* R3 */
+    script_run(1);
+    CHECK_EQ_INT(script_request(SET_POWER), 3);
+    CHECK(!script_has_field("viam-sid"));
+    CHECK_EQ_INT(script_count(VIAMC_EV_UNPROTECTED), 1);
+    script_reply(3, "", 0);
+    script_run(1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK); /* the next one goes at once */
+    script_run(1);
+    CHECK_EQ_INT(script_request(SET_POWER), 5);
+    CHECK_EQ_INT(script_count(VIAMC_EV_UNPROTECTED), 1);
+    script_close();
+}
+
+TEST(require_session)
+{
+    viamc_call call;
+    const viamc_event *ev;
+    script_new();
+    script_now.dial.require_session = true;
+    script_ready();
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+    script_run(1);
+    script_send_block(1, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023132", true);
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_FAILED_PRECONDITION);
+    CHECK_EQ_INT(ev->ran, VIAMC_NOT_RUN);
+    CHECK_EQ_INT(script_count(VIAMC_EV_UNPROTECTED), 0);
+    script_close();
+}
+
+/* Brings the client to a session on stream 1, whose first heartbeat is stream 3 and answered, and a move on stream 5. */
+static void start_session(const char *reply, size_t len)
+{
+    viamc_call call;
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(script_request("RobotService/StartSession"), 1);
+    script_reply(1, reply, len);
+    script_poll();
+    CHECK_EQ_INT(script_request("RobotService/SendSessionHeartbeat"), 3);
+    script_reply(3, "", 0);
+    CHECK_EQ_INT(script_request(SET_POWER), 5);
+    CHECK(script_has_field("viam-sid: 11111111-2222-4333-8444-000000000001\n"));
+    script_reply(5, "", 0);
+    script_poll();
+    script_forget();
+}
+
+TEST(session_heartbeats)
+{
+    uint32_t id;
+    unsigned beats = 0;
+    viamc_stats stats;
+    script_new();
+    script_ready();
+    start_session(session_2s, sizeof session_2s - 1);
+    while (beats < 10) {
+        viamc_ms before = script_now.loop.now;
+        script_run(400);
+        id = script_request("RobotService/SendSessionHeartbeat");
+        CHECK(id != 0);
+        CHECK(!script_has_field("viam-sid"));
+        CHECK(script_now.loop.now - before <= 400);
+        script_reply(id, "", 0);
+        beats++;
+    }
+    script_run(10);
+    viamc_client_stats(script_now.client, script_now.loop.now, &stats);
+    CHECK_EQ_INT(stats.window_ms, 2000);
+    CHECK_EQ_INT(stats.heartbeats, 11);
+    CHECK_EQ_INT(script_count(VIAMC_EV_STARVED), 0);
+    script_close();
+}
+
+TEST(x10_session_expired_is_reported_and_nothing_replayed)
+{
+    viamc_call call;
+    const viamc_event *ev;
+    uint32_t id;
+    script_new();
+    script_ready();
+    start_session(session_2s, sizeof session_2s - 1);
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+    script_poll();
+    CHECK_EQ_INT(id = script_request(SET_POWER), 7);
+    script_send_block(id, "880f10106170706c69636174696f6e2f67727063000b677270632d7374617475730133000c677270632d6d6573736167650f53455353494f4e5f45585049524544", true); /* R4 */
+    script_run(5);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_INVALID_ARGUMENT);
+    CHECK_EQ_STR(script_text(ev), "SESSION_EXPIRED");
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
+    CHECK_EQ_INT(id = script_request("RobotService/StartSession"), 9); /* one new session ... */
+    script_reply(id, session_2s, sizeof session_2s - 1);
+    script_run(300);
+    CHECK_EQ_INT(script_request("RobotService/SendSessionHeartbeat"), 11);
+    CHECK_EQ_INT(script_request(SET_POWER), 0); /* ... and no SetPower */
+    script_close();
+}
+
+TEST(x11_window_of_30_ms)
+{
+    viamc_call call;
+    unsigned beats = 0, i;
+    script_new();
+    script_ready();
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+    script_run(1);
+    script_reply(1, "\x0a\x01" "a\x12\x05\x10\x80\x87\xa7\x0e", 10);
+    for (i = 0; i < 120; i++) {
+        script_frame f;
+        script_run(1);
+        while (script_find(1, &f))
+            if (script_has_field("SendSessionHeartbeat")) {
+                beats++;
+                script_reply(f.id, "", 0);
+            }
+    }
+    CHECK(beats >= 19 && beats <= 21); /* every 6 ms for 120 ms, and the first */
+    script_close();
+}
+
+TEST(session_without_a_window_is_refused)
+{
+    viamc_call call;
+    script_new();
+    script_ready();
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+    script_run(1);
+    script_reply(1, "\x0a\x01" "a", 3); /* P8: no window */
+    script_run(1);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_INTERNAL);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->ran, VIAMC_NOT_RUN);
+    script_close();
+}
+
+TEST(x12_goaway)
+{
+    const viamc_event *ev;
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    (void)echo(viamc_view("y", 1), NULL);
+    script_run(1);
+    script_send("0000080700000000000000000100000000"); /* F9 */
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_UNAVAILABLE);
+    CHECK_EQ_INT(ev->ran, VIAMC_NOT_RUN);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, ECHO, viamc_view("", 0), NULL, NULL), VIAMC_ERR_STATE);
+    script_reply(1, "ok", 2);
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 1)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_OK);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    CHECK(script_now.event[script_now.events - 1].kind == VIAMC_EV_LOST);
+    CHECK_EQ_INT(script_event(VIAMC_EV_LOST, 0)->error.code, VIAMC_ERR_H2_GOAWAY);
+    script_close();
+}
+
+TEST(lost_and_ready_again)
+{
+    const viamc_event *ev;
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_UNAVAILABLE);
+    CHECK_EQ_INT(ev->ran, VIAMC_MAYBE);
+    REQUIRE((ev = script_event(VIAMC_EV_LOST, 0)) != NULL);
+    CHECK_EQ_INT(ev->error.code, VIAMC_ERR_CLOSED);
+    CHECK(ev->retry_ms >= 800 && ev->retry_ms <= 1200);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_BACKOFF);
+    script_run(1300);
+    CHECK_EQ_INT(script_count(VIAMC_EV_READY), 1);
+    CHECK_EQ_INT(script_now.conn, 1);
+    script_close();
+}
+
+TEST(refused_three_times)
+{
+    char text[120];
+    script_new();
+    script_now.loop.end[0].open_err = VIAMC_ERR_REFUSED;
+    script_open();
+    script_run(100);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 3);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_ERR_REFUSED);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "dial: nobody listens at this address (robot:8080)");
+    script_close();
+}
+
+TEST(dial_timeout)
+{
+    script_new();
+    script_now.loop.end[0].open_waits = 1000000;
+    script_now.dial.timeout_ms = 500;
+    script_now.dial.attempts = 1;
+    script_open();
+    script_run(499);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_run(2);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    CHECK_EQ_INT(viamc_client_error(script_now.client).code, VIAMC_ERR_TIMEOUT);
+    script_close();
+}
+
+TEST(deadline_of_a_call)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    script_frame f;
+    const viamc_event *ev;
+    script_new();
+    script_ready();
+    opts.timeout_ms = 250;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    CHECK_EQ_INT(script_request(ECHO), 1);
+    CHECK(script_has_field("grpc-timeout: 250m\n"));
+    script_run(260);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_DEADLINE_EXCEEDED);
+    CHECK_EQ_INT(ev->ran, VIAMC_MAYBE);
+    REQUIRE(script_find(3, &f));
+    CHECK_EQ_HEX(f.payload, f.len, "00000008"); /* F7: CANCEL */
+    script_reply(1, "late", 4);
+    (void)echo(viamc_view("y", 1), NULL); /* the record is used again, the stream is not */
+    script_run(1);
+    script_reply(3, "new", 3);
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 1)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_OK);
+    CHECK_EQ_MEM(script_now.msg[1], ev->msg.len, "new", 3);
+    script_close();
+}
+
+TEST(cancel_and_stale_handles)
+{
+    viamc_call call, other;
+    script_new();
+    script_ready();
+    call = echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_OK);
+    script_run(1);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_CANCELLED);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_ERR_NOT_FOUND);
+    other = echo(viamc_view("x", 1), NULL);
+    CHECK(other != call);
+    CHECK_EQ_INT(other & 0xff, call & 0xff);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_ERR_NOT_FOUND);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, 0), VIAMC_ERR_NOT_FOUND);
+    script_close();
+}
+
+TEST(all_calls_in_use)
+{
+    unsigned i;
+    script_new();
+    script_ready();
+    for (i = 0; i < 4; i++)
+        (void)echo(viamc_view("x", 1), NULL);
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, ECHO, viamc_view("x", 1), NULL, NULL), VIAMC_ERR_BUSY);
+    CHECK_EQ_INT(raw(STOP, NULL), VIAMC_OK); /* Stop has a record of its own */
+    CHECK_EQ_INT(raw(STOP, NULL), VIAMC_ERR_BUSY);
+    script_close();
+}
+
+/* ---- the memory rule ---- */
+
+static uint8_t pattern[8000];
+
+static void send_large(uint32_t id, size_t len)
+{
+    static uint8_t data[8005];
+    size_t i, at = 0;
+    for (i = 0; i < sizeof pattern; i++)
+        pattern[i] = (uint8_t)(i * 7 + i / 256);
+    data[0] = 0;
+    vmc_put_be32(data + 1, (uint32_t)len);
+    memcpy(data + 5, pattern, len);
+    script_send_block(id, SCRIPT_R1, false);
+    while (at < len + 5) { /* as the client's credit allows */
+        const vmc_h2_stream *s = &script_now.client->conn.grpc.h2.streams[vmc_h2_find(&script_now.client->conn.grpc.h2, id)];
+        size_t n = vmc_min(vmc_min((size_t)(s->credit > 0 ? s->credit : 0), 1000), len + 5 - at);
+        if (vmc_h2_find(&script_now.client->conn.grpc.h2, id) == VMC_H2_NO_SLOT || n == 0)
+            return;
+        script_send_frame(0, 0, id, data + at, n);
+        at += n;
+        script_run(1);
+    }
+    script_send_block(id, SCRIPT_R2, true);
+    script_run(1);
+}
+
+TEST(large_reply_in_big)
+{
+    const viamc_event *ev;
+    script_new();
+    script_now.desc.rx_bytes = 8000;
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    send_large(1, 8000);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_OK);
+    CHECK_EQ_MEM(ev->msg.ptr, ev->msg.len, pattern, 8000);
+    script_close();
+}
+
+TEST(large_reply_in_a_lent_buffer)
+{
+    static uint8_t lent[6000];
+    viamc_opts opts = VIAMC_ZERO;
+    const viamc_event *ev;
+    script_new();
+    script_ready();
+    opts.into = lent;
+    opts.into_cap = sizeof lent;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    send_large(1, 6000);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_OK);
+    CHECK(ev->msg.ptr == lent);
+    CHECK_EQ_MEM(lent, ev->msg.len, pattern, 6000);
+    script_close();
+}
+
+TEST(large_reply_without_a_place)
+{
+    const viamc_event *ev;
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    send_large(1, 6000);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_RESOURCE_EXHAUSTED);
+    CHECK_EQ_STR(script_text(ev), "message of 6,000 bytes: lend opts.into, a sink, or give more rx_bytes");
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_close();
+}
+
+static uint8_t sunk[8000];
+static size_t sunk_len;
+static unsigned sink_waits;
+
+static viamc_err sink(void *user, const viamc_piece *p)
+{
+    (void)user;
+    if (sink_waits != 0 && sink_waits-- % 2u == 0)
+        return VIAMC_WAIT;
+    if (p->offset != sunk_len || p->bytes.len > sizeof sunk - sunk_len || p->total != 7000)
+        return VIAMC_ERR_SINK;
+    memcpy(sunk + sunk_len, p->bytes.ptr, p->bytes.len);
+    sunk_len += p->bytes.len;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, ECHO, viamc_view("", 0), NULL, NULL), VIAMC_ERR_STATE);
+    return VIAMC_OK;
+}
+
+TEST(large_reply_through_a_sink)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    for (sink_waits = 0; sink_waits < 20; sink_waits += 19) {
+        unsigned waits = sink_waits;
+        script_new();
+        script_ready();
+        sunk_len = 0;
+        opts.sink = sink;
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        send_large(1, 7000);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+        CHECK_EQ_MEM(sunk, sunk_len, pattern, 7000);
+        script_close();
+        sink_waits = waits;
+    }
+}
+
+TEST(two_large_replies_take_turns)
+{
+    script_new();
+    script_now.desc.rx_bytes = 2000;
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    (void)echo(viamc_view("y", 1), NULL);
+    script_run(1);
+    script_send_block(3, SCRIPT_R1, false);
+    script_send_frame(0, 0, 3, "\0\0\0\7\xd0", 5); /* the second one's prefix takes the buffer */
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    script_send_frame(0, 0, 1, "\0\0\0\7\xd0", 5);
+    script_run(1);
+    CHECK_EQ_INT(script_now.client->calls.big_owner, 1);
+    CHECK_EQ_INT(script_now.client->calls.rec[0].large, VMC_CALL_WAITS);
+    memset(pattern, 'b', sizeof pattern);
+    script_send_frame(0, 0, 3, pattern, 1000);
+    script_run(1);
+    script_send_frame(0, 0, 3, pattern, 1000);
+    script_send_block(3, SCRIPT_R2, true);
+    script_run(1);
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+    CHECK_EQ_INT(script_now.client->calls.big_owner, 0); /* free at the first poll after its event was taken */
+    script_close();
+}
+
+/* A stream that nobody reads stands still and disturbs nobody (limits.md row 49). */
+TEST(unread_stream_stops_at_its_window)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    script_frame f;
+    unsigned updates = 0, i;
+    uint32_t id;
+    script_new();
+    script_ready();
+    opts.stream = VIAMC_M_SERVER_STREAM;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    for (i = 0; i < 5; i++)
+        script_send_message(1, pattern, 95); /* 500 of the 517 octets of its window */
+    for (i = 0; i < 10; i++) {
+        script_now.loop.now += 10;
+        (void)viamc_poll(script_now.client, script_now.loop.now); /* nothing is taken */
+        script_listen();
+    }
+    while (script_find(8, &f))
+        updates += f.id == 1;
+    CHECK_EQ_INT(updates, 0);
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, ECHO, viamc_view("y", 1), NULL, NULL), VIAMC_OK);
+    (void)viamc_poll(script_now.client, script_now.loop.now);
+    script_listen();
+    id = script_request(ECHO);
+    CHECK_EQ_INT(id, 3);
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_MESSAGE), 5);
+    while (script_find(8, &f))
+        updates += f.id == 1;
+    CHECK_EQ_INT(updates, 1);
+    script_close();
+}
+
+TEST(client_stream)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_call call;
+    script_frame f;
+    script_new();
+    script_ready();
+    opts.stream = VIAMC_M_CLIENT_STREAM;
+    call = echo(viamc_view(NULL, 0), &opts);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, call, viamc_view("one", 3)), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(script_request(ECHO), 1);
+    REQUIRE(script_find(0, &f));
+    CHECK_EQ_HEX(f.payload, f.len, "0000000003 6f6e65");
+    CHECK_EQ_INT(f.flags, 0);
+    CHECK_EQ_INT(script_count(VIAMC_EV_WRITABLE), 1);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, call, viamc_view("two", 3)), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_send_end(script_now.client, call), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, call, viamc_view("no", 2)), VIAMC_ERR_STATE);
+    script_run(1);
+    REQUIRE(script_find(0, &f));
+    CHECK_EQ_HEX(f.payload, f.len, "0000000003 74776f");
+    CHECK_EQ_INT(f.flags, 1);
+    script_reply(1, "sum", 3);
+    script_run(1);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+    script_close();
+}
+
+TEST(metadata_both_ways)
+{
+    static const viamc_metadata sent[] = {{{"x-one", 5}, {(const uint8_t *)"1", 1}}, {{"x-two-bin", 9}, {(const uint8_t *)"AAEC", 4}}};
+    uint8_t lent[64];
+    viamc_opts opts = VIAMC_ZERO;
+    const viamc_event *ev;
+    viamc_str name;
+    viamc_bytes value;
+    size_t at = 0;
+    script_new();
+    script_ready();
+    opts.metadata = sent;
+    opts.metadata_count = 2;
+    opts.metadata_into = lent;
+    opts.metadata_cap = sizeof lent;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    CHECK_EQ_INT(script_request(ECHO), 1);
+    CHECK(script_has_field("x-one: 1\nx-two-bin: AAEC\n"));
+    script_send_block(1, SCRIPT_R1 "00046f70696403 616263", false); /* opid: abc */
+    script_send_message(1, "", 0);
+    script_send_block(1, SCRIPT_R2 "000178 0179", true); /* x: y */
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK(viamc_event_metadata(ev, &at, &name, &value));
+    CHECK(viamc_str_eq(name, viamc_text("opid")) && vmc_bytes_are(value, "abc"));
+    CHECK(viamc_event_metadata(ev, &at, &name, &value));
+    CHECK(viamc_str_eq(name, viamc_text("x")) && vmc_bytes_are(value, "y"));
+    CHECK(!viamc_event_metadata(ev, &at, &name, &value));
+    script_close();
+}
+
+TEST(long_status_text_is_cut)
+{
+    static uint8_t block[600];
+    const viamc_event *ev;
+    size_t n = test_hex("880f10106170706c69636174696f6e2f67727063000b677270632d7374617475730132000c677270632d6d6573736167657fc901", block, sizeof block);
+    memset(block + n, 'x', 328); /* 127 + 201 octets of text */
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    script_send_frame(1, 5, 1, block, n + 328);
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_UNKNOWN);
+    CHECK(ev->text_cut);
+    CHECK_EQ_INT(ev->text.len, VMC_CALL_TEXT);
+    script_close();
+}
+
+TEST(liveness)
+{
+    unsigned checks = 0;
+    script_new();
+    script_now.dial.check_interval_ms = 10000;
+    script_ready();
+    script_run(10001);
+    CHECK_EQ_INT(script_request("RobotService/GetVersion"), 1);
+    script_send_block(1, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023132", true); /* UNIMPLEMENTED is a sign of life */
+    script_run(10010);
+    CHECK_EQ_INT(script_request("RobotService/GetVersion"), 3);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+    script_run(5001);
+    checks += script_request("RobotService/GetVersion") != 0;
+    script_run(5001);
+    CHECK_EQ_INT(checks, 1);
+    REQUIRE(script_count(VIAMC_EV_LOST) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_LOST, 0)->error.code, VIAMC_ERR_TIMEOUT);
+    script_close();
+}
+
+/* ---- wrong use ---- */
+
+TEST(wrong_use_is_told)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_client *c;
+    viamc_client_desc d = VIAMC_ZERO;
+    size_t need;
+    static const viamc_method plain = {"/a/b", NULL, NULL, 0};
+    script_new();
+    CHECK_EQ_INT(viamc_client_init(script_now.memory, sizeof script_now.memory, &d, &c), VIAMC_ERR_ARG); /* no port */
+    d = script_now.desc;
+    d.guard_end = 1;
+    CHECK_EQ_INT(viamc_client_init(script_now.memory, sizeof script_now.memory, &d, &c), VIAMC_ERR_ARG);
+    d = script_now.desc;
+    need = viamc_client_mem_size(&d);
+    CHECK(need > 0 && need <= VIAMC_CLIENT_MEM_PLAIN(4, 0));
+    CHECK_EQ_INT(viamc_client_init(script_now.memory, need, &d, &c), VIAMC_OK);
+    CHECK_EQ_INT(viamc_client_init(script_now.memory + 1, need - VMC_ALIGN, &d, &c), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(viamc_client_init(script_now.memory + 3, need, &d, &c), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_bytes(c, ECHO, viamc_view("", 0), NULL, NULL), VIAMC_ERR_STATE);
+    script_ready();
+    opts.guard = 1;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, ECHO, viamc_view("", 0), &opts, NULL), VIAMC_ERR_ARG);
+    opts.guard = 0;
+    opts.replace = true;
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &plain, viamc_view("", 0), &opts, NULL), VIAMC_ERR_ARG);
+    opts.replace = false;
+    opts.extra = viamc_view("x", 1);
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &plain, viamc_view("", 0), &opts, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "no-slash", viamc_view("", 0), NULL, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, STOP, viamc_view(pattern, 124), NULL, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, ECHO, viamc_view(pattern, 4000), NULL, NULL), VIAMC_ERR_NOMEM);
+    script_close();
+}
+
+int main(int argc, char **argv)
+{
+    test_begin("client", argc, argv);
+    RUN(first_flight);
+    RUN(x1_authenticate);
+    RUN(wrong_key_is_final);
+    RUN(x2_acknowledges);
+    RUN(x3_message_in_pieces);
+    RUN(x4_two_messages_in_a_frame);
+    RUN(x5_small_peer_window);
+    RUN(x6_window_turns_negative);
+    RUN(x7_unknown_method_of_the_python_sdk);
+    RUN(x8_proxy_error);
+    RUN(statuses);
+    RUN(resets);
+    RUN(unary_with_two_messages_is_an_error);
+    RUN(truncated_message_is_an_error);
+    RUN(informational_and_late_frames_are_ignored);
+    RUN(x9_robot_without_sessions);
+    RUN(require_session);
+    RUN(session_heartbeats);
+    RUN(x10_session_expired_is_reported_and_nothing_replayed);
+    RUN(x11_window_of_30_ms);
+    RUN(session_without_a_window_is_refused);
+    RUN(x12_goaway);
+    RUN(lost_and_ready_again);
+    RUN(refused_three_times);
+    RUN(dial_timeout);
+    RUN(deadline_of_a_call);
+    RUN(cancel_and_stale_handles);
+    RUN(all_calls_in_use);
+    RUN(large_reply_in_big);
+    RUN(large_reply_in_a_lent_buffer);
+    RUN(large_reply_without_a_place);
+    RUN(large_reply_through_a_sink);
+    RUN(two_large_replies_take_turns);
+    RUN(unread_stream_stops_at_its_window);
+    RUN(client_stream);
+    RUN(metadata_both_ways);
+    RUN(long_status_text_is_cut);
+    RUN(liveness);
+    RUN(wrong_use_is_told);
+    return test_end();
+}

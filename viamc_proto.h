@@ -573,10 +573,6 @@ static inline viamc_err viamc_base_move_straight_reply(const viamc_event *ev, vi
 {
     return viamc_call_reply(ev, &viamc_method_base_move_straight, out, sizeof *out);
 }
-static inline viamc_err viamc_base_move_straight_answer(viamc_request *rq, const viam_component_base_v1_MoveStraightResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_move_straight, out);
-}
 
 /* Spin: moves, with a session, extra */
 static inline viamc_err viamc_base_spin_req(viamc_client *c, const viam_component_base_v1_SpinRequest *req,
@@ -596,10 +592,6 @@ static inline viamc_err viamc_base_spin(viamc_client *c, const char *name, doubl
 static inline viamc_err viamc_base_spin_reply(const viamc_event *ev, viam_component_base_v1_SpinResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_base_spin, out, sizeof *out);
-}
-static inline viamc_err viamc_base_spin_answer(viamc_request *rq, const viam_component_base_v1_SpinResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_spin, out);
 }
 
 /* SetPower: moves, with a session, setpoint, extra */
@@ -623,10 +615,6 @@ static inline viamc_err viamc_base_set_power_reply(const viamc_event *ev, viam_c
 {
     return viamc_call_reply(ev, &viamc_method_base_set_power, out, sizeof *out);
 }
-static inline viamc_err viamc_base_set_power_answer(viamc_request *rq, const viam_component_base_v1_SetPowerResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_set_power, out);
-}
 
 /* SetVelocity: moves, with a session, setpoint, extra */
 static inline viamc_err viamc_base_set_velocity_req(viamc_client *c, const viam_component_base_v1_SetVelocityRequest *req,
@@ -649,10 +637,6 @@ static inline viamc_err viamc_base_set_velocity_reply(const viamc_event *ev, via
 {
     return viamc_call_reply(ev, &viamc_method_base_set_velocity, out, sizeof *out);
 }
-static inline viamc_err viamc_base_set_velocity_answer(viamc_request *rq, const viam_component_base_v1_SetVelocityResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_set_velocity, out);
-}
 
 /* Stop: stops, extra */
 static inline viamc_err viamc_base_stop_req(viamc_client *c, const viam_component_base_v1_StopRequest *req,
@@ -670,10 +654,6 @@ static inline viamc_err viamc_base_stop_reply(const viamc_event *ev, viam_compon
 {
     return viamc_call_reply(ev, &viamc_method_base_stop, out, sizeof *out);
 }
-static inline viamc_err viamc_base_stop_answer(viamc_request *rq, const viam_component_base_v1_StopResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_stop, out);
-}
 
 /* IsMoving */
 static inline viamc_err viamc_base_is_moving_req(viamc_client *c, const viam_component_base_v1_IsMovingRequest *req,
@@ -690,10 +670,6 @@ static inline viamc_err viamc_base_is_moving(viamc_client *c, const char *name, 
 static inline viamc_err viamc_base_is_moving_reply(const viamc_event *ev, viam_component_base_v1_IsMovingResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_base_is_moving, out, sizeof *out);
-}
-static inline viamc_err viamc_base_is_moving_answer(viamc_request *rq, const viam_component_base_v1_IsMovingResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_is_moving, out);
 }
 
 /* DoCommand */
@@ -714,10 +690,6 @@ static inline viamc_err viamc_base_do_command_reply(const viamc_event *ev, viam_
 {
     return viamc_call_reply(ev, &viamc_method_base_do_command, out, sizeof *out);
 }
-static inline viamc_err viamc_base_do_command_answer(viamc_request *rq, const viam_common_v1_DoCommandResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_do_command, out);
-}
 
 /* GetStatus */
 static inline viamc_err viamc_base_get_status_req(viamc_client *c, const viam_common_v1_GetStatusRequest *req,
@@ -734,10 +706,6 @@ static inline viamc_err viamc_base_get_status(viamc_client *c, const char *name,
 static inline viamc_err viamc_base_get_status_reply(const viamc_event *ev, viam_common_v1_GetStatusResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_base_get_status, out, sizeof *out);
-}
-static inline viamc_err viamc_base_get_status_answer(viamc_request *rq, const viam_common_v1_GetStatusResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_get_status, out);
 }
 
 /* GetGeometries: extra */
@@ -756,10 +724,6 @@ static inline viamc_err viamc_base_get_geometries_reply(const viamc_event *ev, v
 {
     return viamc_call_reply(ev, &viamc_method_base_get_geometries, out, sizeof *out);
 }
-static inline viamc_err viamc_base_get_geometries_answer(viamc_request *rq, const viam_common_v1_GetGeometriesResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_get_geometries, out);
-}
 
 /* GetProperties: extra */
 static inline viamc_err viamc_base_get_properties_req(viamc_client *c, const viam_component_base_v1_GetPropertiesRequest *req,
@@ -776,6 +740,44 @@ static inline viamc_err viamc_base_get_properties(viamc_client *c, const char *n
 static inline viamc_err viamc_base_get_properties_reply(const viamc_event *ev, viam_component_base_v1_GetPropertiesResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_base_get_properties, out, sizeof *out);
+}
+
+#ifndef VIAMC_NO_SERVER
+static inline viamc_err viamc_base_move_straight_answer(viamc_request *rq, const viam_component_base_v1_MoveStraightResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_base_move_straight, out);
+}
+static inline viamc_err viamc_base_spin_answer(viamc_request *rq, const viam_component_base_v1_SpinResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_base_spin, out);
+}
+static inline viamc_err viamc_base_set_power_answer(viamc_request *rq, const viam_component_base_v1_SetPowerResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_base_set_power, out);
+}
+static inline viamc_err viamc_base_set_velocity_answer(viamc_request *rq, const viam_component_base_v1_SetVelocityResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_base_set_velocity, out);
+}
+static inline viamc_err viamc_base_stop_answer(viamc_request *rq, const viam_component_base_v1_StopResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_base_stop, out);
+}
+static inline viamc_err viamc_base_is_moving_answer(viamc_request *rq, const viam_component_base_v1_IsMovingResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_base_is_moving, out);
+}
+static inline viamc_err viamc_base_do_command_answer(viamc_request *rq, const viam_common_v1_DoCommandResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_base_do_command, out);
+}
+static inline viamc_err viamc_base_get_status_answer(viamc_request *rq, const viam_common_v1_GetStatusResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_base_get_status, out);
+}
+static inline viamc_err viamc_base_get_geometries_answer(viamc_request *rq, const viam_common_v1_GetGeometriesResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_base_get_geometries, out);
 }
 static inline viamc_err viamc_base_get_properties_answer(viamc_request *rq,
                                                          const viam_component_base_v1_GetPropertiesResponse *out)
@@ -808,6 +810,7 @@ static inline viamc_err viamc_server_add_base(viamc_server *s, const char *name,
         return VIAMC_ERR_ARG;
     return viamc_server_add(s, &viamc_service_base, name, ops, ops->user, resource);
 }
+#endif
 
 /* ---- motor: viam.component.motor.v1.MotorService ---- */
 
@@ -846,10 +849,6 @@ static inline viamc_err viamc_motor_set_power_reply(const viamc_event *ev, viam_
 {
     return viamc_call_reply(ev, &viamc_method_motor_set_power, out, sizeof *out);
 }
-static inline viamc_err viamc_motor_set_power_answer(viamc_request *rq, const viam_component_motor_v1_SetPowerResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_set_power, out);
-}
 
 /* GoFor: moves, with a session, extra */
 static inline viamc_err viamc_motor_go_for_req(viamc_client *c, const viam_component_motor_v1_GoForRequest *req,
@@ -869,10 +868,6 @@ static inline viamc_err viamc_motor_go_for(viamc_client *c, const char *name, do
 static inline viamc_err viamc_motor_go_for_reply(const viamc_event *ev, viam_component_motor_v1_GoForResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_motor_go_for, out, sizeof *out);
-}
-static inline viamc_err viamc_motor_go_for_answer(viamc_request *rq, const viam_component_motor_v1_GoForResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_go_for, out);
 }
 
 /* GoTo: moves, with a session, extra */
@@ -894,10 +889,6 @@ static inline viamc_err viamc_motor_go_to_reply(const viamc_event *ev, viam_comp
 {
     return viamc_call_reply(ev, &viamc_method_motor_go_to, out, sizeof *out);
 }
-static inline viamc_err viamc_motor_go_to_answer(viamc_request *rq, const viam_component_motor_v1_GoToResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_go_to, out);
-}
 
 /* SetRPM: moves, with a session, setpoint, extra */
 static inline viamc_err viamc_motor_set_rpm_req(viamc_client *c, const viam_component_motor_v1_SetRPMRequest *req,
@@ -916,10 +907,6 @@ static inline viamc_err viamc_motor_set_rpm(viamc_client *c, const char *name, d
 static inline viamc_err viamc_motor_set_rpm_reply(const viamc_event *ev, viam_component_motor_v1_SetRPMResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_motor_set_rpm, out, sizeof *out);
-}
-static inline viamc_err viamc_motor_set_rpm_answer(viamc_request *rq, const viam_component_motor_v1_SetRPMResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_set_rpm, out);
 }
 
 /* ResetZeroPosition: extra */
@@ -942,11 +929,6 @@ static inline viamc_err viamc_motor_reset_zero_position_reply(const viamc_event 
 {
     return viamc_call_reply(ev, &viamc_method_motor_reset_zero_position, out, sizeof *out);
 }
-static inline viamc_err viamc_motor_reset_zero_position_answer(viamc_request *rq,
-                                                               const viam_component_motor_v1_ResetZeroPositionResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_reset_zero_position, out);
-}
 
 /* GetPosition: extra */
 static inline viamc_err viamc_motor_get_position_req(viamc_client *c, const viam_component_motor_v1_GetPositionRequest *req,
@@ -963,10 +945,6 @@ static inline viamc_err viamc_motor_get_position(viamc_client *c, const char *na
 static inline viamc_err viamc_motor_get_position_reply(const viamc_event *ev, viam_component_motor_v1_GetPositionResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_motor_get_position, out, sizeof *out);
-}
-static inline viamc_err viamc_motor_get_position_answer(viamc_request *rq, const viam_component_motor_v1_GetPositionResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_get_position, out);
 }
 
 /* GetProperties: extra */
@@ -986,11 +964,6 @@ static inline viamc_err viamc_motor_get_properties_reply(const viamc_event *ev,
 {
     return viamc_call_reply(ev, &viamc_method_motor_get_properties, out, sizeof *out);
 }
-static inline viamc_err viamc_motor_get_properties_answer(viamc_request *rq,
-                                                          const viam_component_motor_v1_GetPropertiesResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_get_properties, out);
-}
 
 /* Stop: stops, extra */
 static inline viamc_err viamc_motor_stop_req(viamc_client *c, const viam_component_motor_v1_StopRequest *req,
@@ -1007,10 +980,6 @@ static inline viamc_err viamc_motor_stop(viamc_client *c, const char *name, cons
 static inline viamc_err viamc_motor_stop_reply(const viamc_event *ev, viam_component_motor_v1_StopResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_motor_stop, out, sizeof *out);
-}
-static inline viamc_err viamc_motor_stop_answer(viamc_request *rq, const viam_component_motor_v1_StopResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_stop, out);
 }
 
 /* IsPowered: extra */
@@ -1029,10 +998,6 @@ static inline viamc_err viamc_motor_is_powered_reply(const viamc_event *ev, viam
 {
     return viamc_call_reply(ev, &viamc_method_motor_is_powered, out, sizeof *out);
 }
-static inline viamc_err viamc_motor_is_powered_answer(viamc_request *rq, const viam_component_motor_v1_IsPoweredResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_is_powered, out);
-}
 
 /* IsMoving */
 static inline viamc_err viamc_motor_is_moving_req(viamc_client *c, const viam_component_motor_v1_IsMovingRequest *req,
@@ -1049,10 +1014,6 @@ static inline viamc_err viamc_motor_is_moving(viamc_client *c, const char *name,
 static inline viamc_err viamc_motor_is_moving_reply(const viamc_event *ev, viam_component_motor_v1_IsMovingResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_motor_is_moving, out, sizeof *out);
-}
-static inline viamc_err viamc_motor_is_moving_answer(viamc_request *rq, const viam_component_motor_v1_IsMovingResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_is_moving, out);
 }
 
 /* DoCommand */
@@ -1073,10 +1034,6 @@ static inline viamc_err viamc_motor_do_command_reply(const viamc_event *ev, viam
 {
     return viamc_call_reply(ev, &viamc_method_motor_do_command, out, sizeof *out);
 }
-static inline viamc_err viamc_motor_do_command_answer(viamc_request *rq, const viam_common_v1_DoCommandResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_do_command, out);
-}
 
 /* GetStatus */
 static inline viamc_err viamc_motor_get_status_req(viamc_client *c, const viam_common_v1_GetStatusRequest *req,
@@ -1094,10 +1051,6 @@ static inline viamc_err viamc_motor_get_status_reply(const viamc_event *ev, viam
 {
     return viamc_call_reply(ev, &viamc_method_motor_get_status, out, sizeof *out);
 }
-static inline viamc_err viamc_motor_get_status_answer(viamc_request *rq, const viam_common_v1_GetStatusResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_get_status, out);
-}
 
 /* GetGeometries: extra */
 static inline viamc_err viamc_motor_get_geometries_req(viamc_client *c, const viam_common_v1_GetGeometriesRequest *req,
@@ -1114,6 +1067,58 @@ static inline viamc_err viamc_motor_get_geometries(viamc_client *c, const char *
 static inline viamc_err viamc_motor_get_geometries_reply(const viamc_event *ev, viam_common_v1_GetGeometriesResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_motor_get_geometries, out, sizeof *out);
+}
+
+#ifndef VIAMC_NO_SERVER
+static inline viamc_err viamc_motor_set_power_answer(viamc_request *rq, const viam_component_motor_v1_SetPowerResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_set_power, out);
+}
+static inline viamc_err viamc_motor_go_for_answer(viamc_request *rq, const viam_component_motor_v1_GoForResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_go_for, out);
+}
+static inline viamc_err viamc_motor_go_to_answer(viamc_request *rq, const viam_component_motor_v1_GoToResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_go_to, out);
+}
+static inline viamc_err viamc_motor_set_rpm_answer(viamc_request *rq, const viam_component_motor_v1_SetRPMResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_set_rpm, out);
+}
+static inline viamc_err viamc_motor_reset_zero_position_answer(viamc_request *rq,
+                                                               const viam_component_motor_v1_ResetZeroPositionResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_reset_zero_position, out);
+}
+static inline viamc_err viamc_motor_get_position_answer(viamc_request *rq, const viam_component_motor_v1_GetPositionResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_get_position, out);
+}
+static inline viamc_err viamc_motor_get_properties_answer(viamc_request *rq,
+                                                          const viam_component_motor_v1_GetPropertiesResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_get_properties, out);
+}
+static inline viamc_err viamc_motor_stop_answer(viamc_request *rq, const viam_component_motor_v1_StopResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_stop, out);
+}
+static inline viamc_err viamc_motor_is_powered_answer(viamc_request *rq, const viam_component_motor_v1_IsPoweredResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_is_powered, out);
+}
+static inline viamc_err viamc_motor_is_moving_answer(viamc_request *rq, const viam_component_motor_v1_IsMovingResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_is_moving, out);
+}
+static inline viamc_err viamc_motor_do_command_answer(viamc_request *rq, const viam_common_v1_DoCommandResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_do_command, out);
+}
+static inline viamc_err viamc_motor_get_status_answer(viamc_request *rq, const viam_common_v1_GetStatusResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_motor_get_status, out);
 }
 static inline viamc_err viamc_motor_get_geometries_answer(viamc_request *rq, const viam_common_v1_GetGeometriesResponse *out)
 {
@@ -1148,6 +1153,7 @@ static inline viamc_err viamc_server_add_motor(viamc_server *s, const char *name
         return VIAMC_ERR_ARG;
     return viamc_server_add(s, &viamc_service_motor, name, ops, ops->user, resource);
 }
+#endif
 
 /* ---- sensor: viam.component.sensor.v1.SensorService ---- */
 
@@ -1175,10 +1181,6 @@ static inline viamc_err viamc_sensor_get_readings_reply(const viamc_event *ev, v
 {
     return viamc_call_reply(ev, &viamc_method_sensor_get_readings, out, sizeof *out);
 }
-static inline viamc_err viamc_sensor_get_readings_answer(viamc_request *rq, const viam_common_v1_GetReadingsResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_sensor_get_readings, out);
-}
 
 /* DoCommand */
 static inline viamc_err viamc_sensor_do_command_req(viamc_client *c, const viam_common_v1_DoCommandRequest *req,
@@ -1198,10 +1200,6 @@ static inline viamc_err viamc_sensor_do_command_reply(const viamc_event *ev, via
 {
     return viamc_call_reply(ev, &viamc_method_sensor_do_command, out, sizeof *out);
 }
-static inline viamc_err viamc_sensor_do_command_answer(viamc_request *rq, const viam_common_v1_DoCommandResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_sensor_do_command, out);
-}
 
 /* GetStatus */
 static inline viamc_err viamc_sensor_get_status_req(viamc_client *c, const viam_common_v1_GetStatusRequest *req,
@@ -1219,10 +1217,6 @@ static inline viamc_err viamc_sensor_get_status_reply(const viamc_event *ev, via
 {
     return viamc_call_reply(ev, &viamc_method_sensor_get_status, out, sizeof *out);
 }
-static inline viamc_err viamc_sensor_get_status_answer(viamc_request *rq, const viam_common_v1_GetStatusResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_sensor_get_status, out);
-}
 
 /* GetGeometries: extra */
 static inline viamc_err viamc_sensor_get_geometries_req(viamc_client *c, const viam_common_v1_GetGeometriesRequest *req,
@@ -1239,6 +1233,20 @@ static inline viamc_err viamc_sensor_get_geometries(viamc_client *c, const char 
 static inline viamc_err viamc_sensor_get_geometries_reply(const viamc_event *ev, viam_common_v1_GetGeometriesResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_sensor_get_geometries, out, sizeof *out);
+}
+
+#ifndef VIAMC_NO_SERVER
+static inline viamc_err viamc_sensor_get_readings_answer(viamc_request *rq, const viam_common_v1_GetReadingsResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_sensor_get_readings, out);
+}
+static inline viamc_err viamc_sensor_do_command_answer(viamc_request *rq, const viam_common_v1_DoCommandResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_sensor_do_command, out);
+}
+static inline viamc_err viamc_sensor_get_status_answer(viamc_request *rq, const viam_common_v1_GetStatusResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_sensor_get_status, out);
 }
 static inline viamc_err viamc_sensor_get_geometries_answer(viamc_request *rq, const viam_common_v1_GetGeometriesResponse *out)
 {
@@ -1264,6 +1272,7 @@ static inline viamc_err viamc_server_add_sensor(viamc_server *s, const char *nam
         return VIAMC_ERR_ARG;
     return viamc_server_add(s, &viamc_service_sensor, name, ops, ops->user, resource);
 }
+#endif
 
 /* ---- testecho: viam.component.testecho.v1.TestEchoService ---- */
 
@@ -1293,10 +1302,6 @@ static inline viamc_err viamc_testecho_echo_reply(const viamc_event *ev, viam_co
 {
     return viamc_call_reply(ev, &viamc_method_testecho_echo, out, sizeof *out);
 }
-static inline viamc_err viamc_testecho_echo_answer(viamc_request *rq, const viam_component_testecho_v1_EchoResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_testecho_echo, out);
-}
 
 /* EchoMultiple: server stream, moves, with a session */
 static inline viamc_err viamc_testecho_echo_multiple_req(viamc_client *c,
@@ -1318,11 +1323,6 @@ static inline viamc_err viamc_testecho_echo_multiple_reply(const viamc_event *ev
 {
     return viamc_call_reply(ev, &viamc_method_testecho_echo_multiple, out, sizeof *out);
 }
-static inline viamc_err viamc_testecho_echo_multiple_answer(viamc_request *rq,
-                                                            const viam_component_testecho_v1_EchoMultipleResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_testecho_echo_multiple, out);
-}
 
 /* EchoBiDi: client stream, server stream */
 static inline viamc_err viamc_testecho_echo_bi_di_req(viamc_client *c, const viam_component_testecho_v1_EchoBiDiRequest *req,
@@ -1338,11 +1338,6 @@ static inline viamc_err viamc_testecho_echo_bi_di_send(viamc_client *c, viamc_ca
 static inline viamc_err viamc_testecho_echo_bi_di_reply(const viamc_event *ev, viam_component_testecho_v1_EchoBiDiResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_testecho_echo_bi_di, out, sizeof *out);
-}
-static inline viamc_err viamc_testecho_echo_bi_di_answer(viamc_request *rq,
-                                                         const viam_component_testecho_v1_EchoBiDiResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_testecho_echo_bi_di, out);
 }
 
 /* Stop: stops */
@@ -1360,6 +1355,22 @@ static inline viamc_err viamc_testecho_stop(viamc_client *c, const char *name, c
 static inline viamc_err viamc_testecho_stop_reply(const viamc_event *ev, viam_component_testecho_v1_StopResponse *out)
 {
     return viamc_call_reply(ev, &viamc_method_testecho_stop, out, sizeof *out);
+}
+
+#ifndef VIAMC_NO_SERVER
+static inline viamc_err viamc_testecho_echo_answer(viamc_request *rq, const viam_component_testecho_v1_EchoResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_testecho_echo, out);
+}
+static inline viamc_err viamc_testecho_echo_multiple_answer(viamc_request *rq,
+                                                            const viam_component_testecho_v1_EchoMultipleResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_testecho_echo_multiple, out);
+}
+static inline viamc_err viamc_testecho_echo_bi_di_answer(viamc_request *rq,
+                                                         const viam_component_testecho_v1_EchoBiDiResponse *out)
+{
+    return viamc_answer(rq, &viamc_method_testecho_echo_bi_di, out);
 }
 static inline viamc_err viamc_testecho_stop_answer(viamc_request *rq, const viam_component_testecho_v1_StopResponse *out)
 {
@@ -1385,6 +1396,7 @@ static inline viamc_err viamc_server_add_testecho(viamc_server *s, const char *n
         return VIAMC_ERR_ARG;
     return viamc_server_add(s, &viamc_service_testecho, name, ops, ops->user, resource);
 }
+#endif
 
 #ifdef __cplusplus
 }
@@ -2087,8 +2099,8 @@ VMC_FN const void *vmc_proto_request(viamc_request *rq, viamc_bytes msg, const p
 }
 
 /* What stands in the table of a service for a method: it looks the op up, reads the request and calls it. */
-#define VMC_PROTO_SERVE(service, op, type) \
-    VMC_FN viamc_err vmc_##service##_##op(viamc_request *rq, viamc_bytes msg) \
+#define VMC_PROTO_SERVE(symbol, service, op, type) \
+    VMC_FN viamc_err vmc_serve_##symbol(viamc_request *rq, viamc_bytes msg) \
     { \
         const viamc_##service##_ops *ops = (const viamc_##service##_ops *)viamc_request_ops(rq); \
         const type *q; \
@@ -2103,33 +2115,33 @@ VMC_FN const void *vmc_proto_request(viamc_request *rq, viamc_bytes msg, const p
 
 /* ---- descriptors ---- */
 
-static const uint32_t vmc_proto_no_info[] PB_PROGMEM = {0};
-static const pb_msgdesc_t *const vmc_proto_none_held[] = {NULL};
+static const uint32_t vmc_pb_no_info[] PB_PROGMEM = {0};
+static const pb_msgdesc_t *const vmc_pb_none_held[] = {NULL};
 VMC_PROTO_OPEN
 
-static const uint32_t vmc_viam_common_v1_Capsule_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_Capsule_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_common_v1_Capsule, radius_mm, 1, DOUBLE)
     VMC_PB_PLAIN(2, viam_common_v1_Capsule, length_mm, 2, DOUBLE)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_Capsule, vmc_viam_common_v1_Capsule_info, vmc_proto_none_held, NULL, 2, 2)
+VMC_PROTO_MESSAGE(viam_common_v1_Capsule, vmc_pb_viam_common_v1_Capsule_info, vmc_pb_none_held, NULL, 2, 2)
 
-static const uint32_t vmc_viam_common_v1_DoCommandRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_DoCommandRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_common_v1_DoCommandRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_common_v1_DoCommandRequest, command, 2, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_DoCommandRequest, vmc_viam_common_v1_DoCommandRequest_info, vmc_proto_none_held, vmc_proto_field,
+VMC_PROTO_MESSAGE(viam_common_v1_DoCommandRequest, vmc_pb_viam_common_v1_DoCommandRequest_info, vmc_pb_none_held, vmc_proto_field,
                   2, 2)
 
-static const uint32_t vmc_viam_common_v1_DoCommandResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_DoCommandResponse_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_common_v1_DoCommandResponse, result, 1, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_DoCommandResponse, vmc_viam_common_v1_DoCommandResponse_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_common_v1_DoCommandResponse, vmc_pb_viam_common_v1_DoCommandResponse_info, vmc_pb_none_held,
                   vmc_proto_field, 1, 1)
 
-static const uint32_t vmc_viam_common_v1_Pose_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_Pose_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_common_v1_Pose, x, 1, DOUBLE)
     VMC_PB_PLAIN(2, viam_common_v1_Pose, y, 2, DOUBLE)
     VMC_PB_PLAIN(2, viam_common_v1_Pose, z, 3, DOUBLE)
@@ -2139,48 +2151,48 @@ static const uint32_t vmc_viam_common_v1_Pose_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_common_v1_Pose, theta, 7, DOUBLE)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_Pose, vmc_viam_common_v1_Pose_info, vmc_proto_none_held, NULL, 7, 7)
+VMC_PROTO_MESSAGE(viam_common_v1_Pose, vmc_pb_viam_common_v1_Pose_info, vmc_pb_none_held, NULL, 7, 7)
 
-static const uint32_t vmc_viam_common_v1_Sphere_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_Sphere_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_common_v1_Sphere, radius_mm, 1, DOUBLE)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_Sphere, vmc_viam_common_v1_Sphere_info, vmc_proto_none_held, NULL, 1, 1)
+VMC_PROTO_MESSAGE(viam_common_v1_Sphere, vmc_pb_viam_common_v1_Sphere_info, vmc_pb_none_held, NULL, 1, 1)
 
-static const uint32_t vmc_viam_common_v1_Vector3_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_Vector3_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_common_v1_Vector3, x, 1, DOUBLE)
     VMC_PB_PLAIN(2, viam_common_v1_Vector3, y, 2, DOUBLE)
     VMC_PB_PLAIN(2, viam_common_v1_Vector3, z, 3, DOUBLE)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_Vector3, vmc_viam_common_v1_Vector3_info, vmc_proto_none_held, NULL, 3, 3)
+VMC_PROTO_MESSAGE(viam_common_v1_Vector3, vmc_pb_viam_common_v1_Vector3_info, vmc_pb_none_held, NULL, 3, 3)
 
-static const uint32_t vmc_viam_common_v1_RectangularPrism_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_RectangularPrism_info[] PB_PROGMEM = {
     VMC_PB_HAS(2, viam_common_v1_RectangularPrism, dims_mm, 1, MESSAGE)
     0
 };
-static const pb_msgdesc_t *const vmc_viam_common_v1_RectangularPrism_held[] = {
+static const pb_msgdesc_t *const vmc_pb_viam_common_v1_RectangularPrism_held[] = {
     &viam_common_v1_Vector3_msg,
     NULL
 };
-VMC_PROTO_MESSAGE(viam_common_v1_RectangularPrism, vmc_viam_common_v1_RectangularPrism_info,
-                  vmc_viam_common_v1_RectangularPrism_held, NULL, 1, 1)
+VMC_PROTO_MESSAGE(viam_common_v1_RectangularPrism, vmc_pb_viam_common_v1_RectangularPrism_info,
+                  vmc_pb_viam_common_v1_RectangularPrism_held, NULL, 1, 1)
 
-static const uint32_t vmc_viam_common_v1_Mesh_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_Mesh_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_common_v1_Mesh, content_type, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_common_v1_Mesh, mesh, 2, BYTES, PLAIN)
     VMC_PB_VIEW(2, viam_common_v1_Mesh, original_file_source_path_diagnostic, 3, STRING, OPTIONAL)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_Mesh, vmc_viam_common_v1_Mesh_info, vmc_proto_none_held, vmc_proto_field, 3, 3)
+VMC_PROTO_MESSAGE(viam_common_v1_Mesh, vmc_pb_viam_common_v1_Mesh_info, vmc_pb_none_held, vmc_proto_field, 3, 3)
 
-static const uint32_t vmc_viam_common_v1_PointCloud_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_PointCloud_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_common_v1_PointCloud, point_cloud, 1, BYTES, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_PointCloud, vmc_viam_common_v1_PointCloud_info, vmc_proto_none_held, vmc_proto_field, 1, 1)
+VMC_PROTO_MESSAGE(viam_common_v1_PointCloud, vmc_pb_viam_common_v1_PointCloud_info, vmc_pb_none_held, vmc_proto_field, 1, 1)
 
-static const uint32_t vmc_viam_common_v1_Geometry_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_Geometry_info[] PB_PROGMEM = {
     VMC_PB_HAS(2, viam_common_v1_Geometry, center, 1, MESSAGE)
     VMC_PB_ONE(2, viam_common_v1_Geometry, geometry_type, sphere, 2, MESSAGE)
     VMC_PB_ONE(2, viam_common_v1_Geometry, geometry_type, box, 3, MESSAGE)
@@ -2190,7 +2202,7 @@ static const uint32_t vmc_viam_common_v1_Geometry_info[] PB_PROGMEM = {
     VMC_PB_ONE(2, viam_common_v1_Geometry, geometry_type, pointcloud, 7, MESSAGE)
     0
 };
-static const pb_msgdesc_t *const vmc_viam_common_v1_Geometry_held[] = {
+static const pb_msgdesc_t *const vmc_pb_viam_common_v1_Geometry_held[] = {
     &viam_common_v1_Pose_msg,
     &viam_common_v1_Sphere_msg,
     &viam_common_v1_RectangularPrism_msg,
@@ -2199,336 +2211,336 @@ static const pb_msgdesc_t *const vmc_viam_common_v1_Geometry_held[] = {
     &viam_common_v1_PointCloud_msg,
     NULL
 };
-VMC_PROTO_MESSAGE(viam_common_v1_Geometry, vmc_viam_common_v1_Geometry_info, vmc_viam_common_v1_Geometry_held, vmc_proto_field, 7,
-                  7)
+VMC_PROTO_MESSAGE(viam_common_v1_Geometry, vmc_pb_viam_common_v1_Geometry_info, vmc_pb_viam_common_v1_Geometry_held,
+                  vmc_proto_field, 7, 7)
 
-static const uint32_t vmc_viam_common_v1_GetGeometriesRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_GetGeometriesRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_common_v1_GetGeometriesRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_common_v1_GetGeometriesRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_GetGeometriesRequest, vmc_viam_common_v1_GetGeometriesRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_common_v1_GetGeometriesRequest, vmc_pb_viam_common_v1_GetGeometriesRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 2, 99)
 
-static const uint32_t vmc_viam_common_v1_GetGeometriesResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_GetGeometriesResponse_info[] PB_PROGMEM = {
     VMC_PB_LIST(2, viam_common_v1_GetGeometriesResponse, geometries, 1, MESSAGE, viam_common_v1_Geometry)
     0
 };
-static const pb_msgdesc_t *const vmc_viam_common_v1_GetGeometriesResponse_held[] = {
+static const pb_msgdesc_t *const vmc_pb_viam_common_v1_GetGeometriesResponse_held[] = {
     &viam_common_v1_Geometry_msg,
     NULL
 };
-VMC_PROTO_MESSAGE(viam_common_v1_GetGeometriesResponse, vmc_viam_common_v1_GetGeometriesResponse_info,
-                  vmc_viam_common_v1_GetGeometriesResponse_held, vmc_proto_field, 1, 1)
+VMC_PROTO_MESSAGE(viam_common_v1_GetGeometriesResponse, vmc_pb_viam_common_v1_GetGeometriesResponse_info,
+                  vmc_pb_viam_common_v1_GetGeometriesResponse_held, vmc_proto_field, 1, 1)
 
-static const uint32_t vmc_viam_common_v1_GetReadingsRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_GetReadingsRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_common_v1_GetReadingsRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_common_v1_GetReadingsRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_GetReadingsRequest, vmc_viam_common_v1_GetReadingsRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_common_v1_GetReadingsRequest, vmc_pb_viam_common_v1_GetReadingsRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 2, 99)
 
-static const uint32_t vmc_viam_common_v1_GetReadingsResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_GetReadingsResponse_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_common_v1_GetReadingsResponse, readings, 1, BYTES, MAP)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_GetReadingsResponse, vmc_viam_common_v1_GetReadingsResponse_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_common_v1_GetReadingsResponse, vmc_pb_viam_common_v1_GetReadingsResponse_info, vmc_pb_none_held,
                   vmc_proto_field, 1, 1)
 
-static const uint32_t vmc_viam_common_v1_GetStatusRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_GetStatusRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_common_v1_GetStatusRequest, name, 1, STRING, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_GetStatusRequest, vmc_viam_common_v1_GetStatusRequest_info, vmc_proto_none_held, vmc_proto_field,
+VMC_PROTO_MESSAGE(viam_common_v1_GetStatusRequest, vmc_pb_viam_common_v1_GetStatusRequest_info, vmc_pb_none_held, vmc_proto_field,
                   1, 1)
 
-static const uint32_t vmc_viam_common_v1_GetStatusResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_common_v1_GetStatusResponse_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_common_v1_GetStatusResponse, result, 1, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_common_v1_GetStatusResponse, vmc_viam_common_v1_GetStatusResponse_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_common_v1_GetStatusResponse, vmc_pb_viam_common_v1_GetStatusResponse_info, vmc_pb_none_held,
                   vmc_proto_field, 1, 1)
 
-static const uint32_t vmc_viam_component_base_v1_GetPropertiesRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_base_v1_GetPropertiesRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_base_v1_GetPropertiesRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_component_base_v1_GetPropertiesRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_base_v1_GetPropertiesRequest, vmc_viam_component_base_v1_GetPropertiesRequest_info,
-                  vmc_proto_none_held, vmc_proto_field, 2, 99)
+VMC_PROTO_MESSAGE(viam_component_base_v1_GetPropertiesRequest, vmc_pb_viam_component_base_v1_GetPropertiesRequest_info,
+                  vmc_pb_none_held, vmc_proto_field, 2, 99)
 
-static const uint32_t vmc_viam_component_base_v1_GetPropertiesResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_base_v1_GetPropertiesResponse_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_component_base_v1_GetPropertiesResponse, width_meters, 1, DOUBLE)
     VMC_PB_PLAIN(2, viam_component_base_v1_GetPropertiesResponse, turning_radius_meters, 2, DOUBLE)
     VMC_PB_PLAIN(2, viam_component_base_v1_GetPropertiesResponse, wheel_circumference_meters, 3, DOUBLE)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_base_v1_GetPropertiesResponse, vmc_viam_component_base_v1_GetPropertiesResponse_info,
-                  vmc_proto_none_held, NULL, 3, 3)
+VMC_PROTO_MESSAGE(viam_component_base_v1_GetPropertiesResponse, vmc_pb_viam_component_base_v1_GetPropertiesResponse_info,
+                  vmc_pb_none_held, NULL, 3, 3)
 
-static const uint32_t vmc_viam_component_base_v1_IsMovingRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_base_v1_IsMovingRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_base_v1_IsMovingRequest, name, 1, STRING, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_base_v1_IsMovingRequest, vmc_viam_component_base_v1_IsMovingRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_base_v1_IsMovingRequest, vmc_pb_viam_component_base_v1_IsMovingRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 1, 1)
 
-static const uint32_t vmc_viam_component_base_v1_IsMovingResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_base_v1_IsMovingResponse_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_component_base_v1_IsMovingResponse, is_moving, 1, BOOL)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_base_v1_IsMovingResponse, vmc_viam_component_base_v1_IsMovingResponse_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_base_v1_IsMovingResponse, vmc_pb_viam_component_base_v1_IsMovingResponse_info, vmc_pb_none_held,
                   NULL, 1, 1)
 
-static const uint32_t vmc_viam_component_base_v1_MoveStraightRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_base_v1_MoveStraightRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_base_v1_MoveStraightRequest, name, 1, STRING, PLAIN)
     VMC_PB_PLAIN(2, viam_component_base_v1_MoveStraightRequest, distance_mm, 2, INT64)
     VMC_PB_PLAIN(2, viam_component_base_v1_MoveStraightRequest, mm_per_sec, 3, DOUBLE)
     VMC_PB_VIEW(2, viam_component_base_v1_MoveStraightRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_base_v1_MoveStraightRequest, vmc_viam_component_base_v1_MoveStraightRequest_info,
-                  vmc_proto_none_held, vmc_proto_field, 4, 99)
+VMC_PROTO_MESSAGE(viam_component_base_v1_MoveStraightRequest, vmc_pb_viam_component_base_v1_MoveStraightRequest_info,
+                  vmc_pb_none_held, vmc_proto_field, 4, 99)
 
-VMC_PROTO_MESSAGE(viam_component_base_v1_MoveStraightResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_base_v1_MoveStraightResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_base_v1_SetPowerRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_base_v1_SetPowerRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_base_v1_SetPowerRequest, name, 1, STRING, PLAIN)
     VMC_PB_HAS(2, viam_component_base_v1_SetPowerRequest, linear, 2, MESSAGE)
     VMC_PB_HAS(2, viam_component_base_v1_SetPowerRequest, angular, 3, MESSAGE)
     VMC_PB_VIEW(2, viam_component_base_v1_SetPowerRequest, extra, 99, BYTES, STRUCT)
     0
 };
-static const pb_msgdesc_t *const vmc_viam_component_base_v1_SetPowerRequest_held[] = {
+static const pb_msgdesc_t *const vmc_pb_viam_component_base_v1_SetPowerRequest_held[] = {
     &viam_common_v1_Vector3_msg,
     &viam_common_v1_Vector3_msg,
     NULL
 };
-VMC_PROTO_MESSAGE(viam_component_base_v1_SetPowerRequest, vmc_viam_component_base_v1_SetPowerRequest_info,
-                  vmc_viam_component_base_v1_SetPowerRequest_held, vmc_proto_field, 4, 99)
+VMC_PROTO_MESSAGE(viam_component_base_v1_SetPowerRequest, vmc_pb_viam_component_base_v1_SetPowerRequest_info,
+                  vmc_pb_viam_component_base_v1_SetPowerRequest_held, vmc_proto_field, 4, 99)
 
-VMC_PROTO_MESSAGE(viam_component_base_v1_SetPowerResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_base_v1_SetPowerResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_base_v1_SetVelocityRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_base_v1_SetVelocityRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_base_v1_SetVelocityRequest, name, 1, STRING, PLAIN)
     VMC_PB_HAS(2, viam_component_base_v1_SetVelocityRequest, linear, 2, MESSAGE)
     VMC_PB_HAS(2, viam_component_base_v1_SetVelocityRequest, angular, 3, MESSAGE)
     VMC_PB_VIEW(2, viam_component_base_v1_SetVelocityRequest, extra, 99, BYTES, STRUCT)
     0
 };
-static const pb_msgdesc_t *const vmc_viam_component_base_v1_SetVelocityRequest_held[] = {
+static const pb_msgdesc_t *const vmc_pb_viam_component_base_v1_SetVelocityRequest_held[] = {
     &viam_common_v1_Vector3_msg,
     &viam_common_v1_Vector3_msg,
     NULL
 };
-VMC_PROTO_MESSAGE(viam_component_base_v1_SetVelocityRequest, vmc_viam_component_base_v1_SetVelocityRequest_info,
-                  vmc_viam_component_base_v1_SetVelocityRequest_held, vmc_proto_field, 4, 99)
+VMC_PROTO_MESSAGE(viam_component_base_v1_SetVelocityRequest, vmc_pb_viam_component_base_v1_SetVelocityRequest_info,
+                  vmc_pb_viam_component_base_v1_SetVelocityRequest_held, vmc_proto_field, 4, 99)
 
-VMC_PROTO_MESSAGE(viam_component_base_v1_SetVelocityResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_base_v1_SetVelocityResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_base_v1_SpinRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_base_v1_SpinRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_base_v1_SpinRequest, name, 1, STRING, PLAIN)
     VMC_PB_PLAIN(2, viam_component_base_v1_SpinRequest, angle_deg, 2, DOUBLE)
     VMC_PB_PLAIN(2, viam_component_base_v1_SpinRequest, degs_per_sec, 3, DOUBLE)
     VMC_PB_VIEW(2, viam_component_base_v1_SpinRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_base_v1_SpinRequest, vmc_viam_component_base_v1_SpinRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_base_v1_SpinRequest, vmc_pb_viam_component_base_v1_SpinRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 4, 99)
 
-VMC_PROTO_MESSAGE(viam_component_base_v1_SpinResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_base_v1_SpinResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_base_v1_StopRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_base_v1_StopRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_base_v1_StopRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_component_base_v1_StopRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_base_v1_StopRequest, vmc_viam_component_base_v1_StopRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_base_v1_StopRequest, vmc_pb_viam_component_base_v1_StopRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 2, 99)
 
-VMC_PROTO_MESSAGE(viam_component_base_v1_StopResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_base_v1_StopResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_motor_v1_GetPositionRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_GetPositionRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_motor_v1_GetPositionRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_component_motor_v1_GetPositionRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPositionRequest, vmc_viam_component_motor_v1_GetPositionRequest_info,
-                  vmc_proto_none_held, vmc_proto_field, 2, 99)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPositionRequest, vmc_pb_viam_component_motor_v1_GetPositionRequest_info,
+                  vmc_pb_none_held, vmc_proto_field, 2, 99)
 
-static const uint32_t vmc_viam_component_motor_v1_GetPositionResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_GetPositionResponse_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_component_motor_v1_GetPositionResponse, position, 1, DOUBLE)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPositionResponse, vmc_viam_component_motor_v1_GetPositionResponse_info,
-                  vmc_proto_none_held, NULL, 1, 1)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPositionResponse, vmc_pb_viam_component_motor_v1_GetPositionResponse_info,
+                  vmc_pb_none_held, NULL, 1, 1)
 
-static const uint32_t vmc_viam_component_motor_v1_GetPropertiesRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_GetPropertiesRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_motor_v1_GetPropertiesRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_component_motor_v1_GetPropertiesRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPropertiesRequest, vmc_viam_component_motor_v1_GetPropertiesRequest_info,
-                  vmc_proto_none_held, vmc_proto_field, 2, 99)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPropertiesRequest, vmc_pb_viam_component_motor_v1_GetPropertiesRequest_info,
+                  vmc_pb_none_held, vmc_proto_field, 2, 99)
 
-static const uint32_t vmc_viam_component_motor_v1_GetPropertiesResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_GetPropertiesResponse_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_component_motor_v1_GetPropertiesResponse, position_reporting, 1, BOOL)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPropertiesResponse, vmc_viam_component_motor_v1_GetPropertiesResponse_info,
-                  vmc_proto_none_held, NULL, 1, 1)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPropertiesResponse, vmc_pb_viam_component_motor_v1_GetPropertiesResponse_info,
+                  vmc_pb_none_held, NULL, 1, 1)
 
-static const uint32_t vmc_viam_component_motor_v1_GoForRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_GoForRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_motor_v1_GoForRequest, name, 1, STRING, PLAIN)
     VMC_PB_PLAIN(2, viam_component_motor_v1_GoForRequest, rpm, 2, DOUBLE)
     VMC_PB_PLAIN(2, viam_component_motor_v1_GoForRequest, revolutions, 3, DOUBLE)
     VMC_PB_VIEW(2, viam_component_motor_v1_GoForRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GoForRequest, vmc_viam_component_motor_v1_GoForRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GoForRequest, vmc_pb_viam_component_motor_v1_GoForRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 4, 99)
 
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GoForResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GoForResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_motor_v1_GoToRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_GoToRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_motor_v1_GoToRequest, name, 1, STRING, PLAIN)
     VMC_PB_PLAIN(2, viam_component_motor_v1_GoToRequest, rpm, 2, DOUBLE)
     VMC_PB_PLAIN(2, viam_component_motor_v1_GoToRequest, position_revolutions, 3, DOUBLE)
     VMC_PB_VIEW(2, viam_component_motor_v1_GoToRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GoToRequest, vmc_viam_component_motor_v1_GoToRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GoToRequest, vmc_pb_viam_component_motor_v1_GoToRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 4, 99)
 
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GoToResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GoToResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_motor_v1_IsMovingRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_IsMovingRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_motor_v1_IsMovingRequest, name, 1, STRING, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_IsMovingRequest, vmc_viam_component_motor_v1_IsMovingRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_motor_v1_IsMovingRequest, vmc_pb_viam_component_motor_v1_IsMovingRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 1, 1)
 
-static const uint32_t vmc_viam_component_motor_v1_IsMovingResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_IsMovingResponse_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_component_motor_v1_IsMovingResponse, is_moving, 1, BOOL)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_IsMovingResponse, vmc_viam_component_motor_v1_IsMovingResponse_info,
-                  vmc_proto_none_held, NULL, 1, 1)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_IsMovingResponse, vmc_pb_viam_component_motor_v1_IsMovingResponse_info,
+                  vmc_pb_none_held, NULL, 1, 1)
 
-static const uint32_t vmc_viam_component_motor_v1_IsPoweredRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_IsPoweredRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_motor_v1_IsPoweredRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_component_motor_v1_IsPoweredRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_IsPoweredRequest, vmc_viam_component_motor_v1_IsPoweredRequest_info,
-                  vmc_proto_none_held, vmc_proto_field, 2, 99)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_IsPoweredRequest, vmc_pb_viam_component_motor_v1_IsPoweredRequest_info,
+                  vmc_pb_none_held, vmc_proto_field, 2, 99)
 
-static const uint32_t vmc_viam_component_motor_v1_IsPoweredResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_IsPoweredResponse_info[] PB_PROGMEM = {
     VMC_PB_PLAIN(2, viam_component_motor_v1_IsPoweredResponse, is_on, 1, BOOL)
     VMC_PB_PLAIN(2, viam_component_motor_v1_IsPoweredResponse, power_pct, 2, DOUBLE)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_IsPoweredResponse, vmc_viam_component_motor_v1_IsPoweredResponse_info,
-                  vmc_proto_none_held, NULL, 2, 2)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_IsPoweredResponse, vmc_pb_viam_component_motor_v1_IsPoweredResponse_info,
+                  vmc_pb_none_held, NULL, 2, 2)
 
-static const uint32_t vmc_viam_component_motor_v1_ResetZeroPositionRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_ResetZeroPositionRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_motor_v1_ResetZeroPositionRequest, name, 1, STRING, PLAIN)
     VMC_PB_PLAIN(2, viam_component_motor_v1_ResetZeroPositionRequest, offset, 2, DOUBLE)
     VMC_PB_VIEW(2, viam_component_motor_v1_ResetZeroPositionRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_ResetZeroPositionRequest, vmc_viam_component_motor_v1_ResetZeroPositionRequest_info,
-                  vmc_proto_none_held, vmc_proto_field, 3, 99)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_ResetZeroPositionRequest, vmc_pb_viam_component_motor_v1_ResetZeroPositionRequest_info,
+                  vmc_pb_none_held, vmc_proto_field, 3, 99)
 
-VMC_PROTO_MESSAGE(viam_component_motor_v1_ResetZeroPositionResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_ResetZeroPositionResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_motor_v1_SetPowerRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_SetPowerRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_motor_v1_SetPowerRequest, name, 1, STRING, PLAIN)
     VMC_PB_PLAIN(2, viam_component_motor_v1_SetPowerRequest, power_pct, 2, DOUBLE)
     VMC_PB_VIEW(2, viam_component_motor_v1_SetPowerRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_SetPowerRequest, vmc_viam_component_motor_v1_SetPowerRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_motor_v1_SetPowerRequest, vmc_pb_viam_component_motor_v1_SetPowerRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 3, 99)
 
-VMC_PROTO_MESSAGE(viam_component_motor_v1_SetPowerResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_SetPowerResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_motor_v1_SetRPMRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_SetRPMRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_motor_v1_SetRPMRequest, name, 1, STRING, PLAIN)
     VMC_PB_PLAIN(2, viam_component_motor_v1_SetRPMRequest, rpm, 2, DOUBLE)
     VMC_PB_VIEW(2, viam_component_motor_v1_SetRPMRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_SetRPMRequest, vmc_viam_component_motor_v1_SetRPMRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_motor_v1_SetRPMRequest, vmc_pb_viam_component_motor_v1_SetRPMRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 3, 99)
 
-VMC_PROTO_MESSAGE(viam_component_motor_v1_SetRPMResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_SetRPMResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_motor_v1_StopRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_motor_v1_StopRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_motor_v1_StopRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_component_motor_v1_StopRequest, extra, 99, BYTES, STRUCT)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_motor_v1_StopRequest, vmc_viam_component_motor_v1_StopRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_motor_v1_StopRequest, vmc_pb_viam_component_motor_v1_StopRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 2, 99)
 
-VMC_PROTO_MESSAGE(viam_component_motor_v1_StopResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_StopResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
-static const uint32_t vmc_viam_component_testecho_v1_EchoBiDiRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_testecho_v1_EchoBiDiRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_testecho_v1_EchoBiDiRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_component_testecho_v1_EchoBiDiRequest, message, 2, STRING, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoBiDiRequest, vmc_viam_component_testecho_v1_EchoBiDiRequest_info,
-                  vmc_proto_none_held, vmc_proto_field, 2, 2)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoBiDiRequest, vmc_pb_viam_component_testecho_v1_EchoBiDiRequest_info,
+                  vmc_pb_none_held, vmc_proto_field, 2, 2)
 
-static const uint32_t vmc_viam_component_testecho_v1_EchoBiDiResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_testecho_v1_EchoBiDiResponse_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_testecho_v1_EchoBiDiResponse, message, 1, STRING, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoBiDiResponse, vmc_viam_component_testecho_v1_EchoBiDiResponse_info,
-                  vmc_proto_none_held, vmc_proto_field, 1, 1)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoBiDiResponse, vmc_pb_viam_component_testecho_v1_EchoBiDiResponse_info,
+                  vmc_pb_none_held, vmc_proto_field, 1, 1)
 
-static const uint32_t vmc_viam_component_testecho_v1_EchoMultipleRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_testecho_v1_EchoMultipleRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_testecho_v1_EchoMultipleRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_component_testecho_v1_EchoMultipleRequest, message, 2, STRING, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoMultipleRequest, vmc_viam_component_testecho_v1_EchoMultipleRequest_info,
-                  vmc_proto_none_held, vmc_proto_field, 2, 2)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoMultipleRequest, vmc_pb_viam_component_testecho_v1_EchoMultipleRequest_info,
+                  vmc_pb_none_held, vmc_proto_field, 2, 2)
 
-static const uint32_t vmc_viam_component_testecho_v1_EchoMultipleResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_testecho_v1_EchoMultipleResponse_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_testecho_v1_EchoMultipleResponse, message, 1, STRING, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoMultipleResponse, vmc_viam_component_testecho_v1_EchoMultipleResponse_info,
-                  vmc_proto_none_held, vmc_proto_field, 1, 1)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoMultipleResponse, vmc_pb_viam_component_testecho_v1_EchoMultipleResponse_info,
+                  vmc_pb_none_held, vmc_proto_field, 1, 1)
 
-static const uint32_t vmc_viam_component_testecho_v1_EchoRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_testecho_v1_EchoRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_testecho_v1_EchoRequest, name, 1, STRING, PLAIN)
     VMC_PB_VIEW(2, viam_component_testecho_v1_EchoRequest, message, 2, STRING, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoRequest, vmc_viam_component_testecho_v1_EchoRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoRequest, vmc_pb_viam_component_testecho_v1_EchoRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 2, 2)
 
-static const uint32_t vmc_viam_component_testecho_v1_EchoResponse_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_testecho_v1_EchoResponse_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_testecho_v1_EchoResponse, message, 1, STRING, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoResponse, vmc_viam_component_testecho_v1_EchoResponse_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoResponse, vmc_pb_viam_component_testecho_v1_EchoResponse_info, vmc_pb_none_held,
                   vmc_proto_field, 1, 1)
 
-static const uint32_t vmc_viam_component_testecho_v1_StopRequest_info[] PB_PROGMEM = {
+static const uint32_t vmc_pb_viam_component_testecho_v1_StopRequest_info[] PB_PROGMEM = {
     VMC_PB_VIEW(2, viam_component_testecho_v1_StopRequest, name, 1, STRING, PLAIN)
     0
 };
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_StopRequest, vmc_viam_component_testecho_v1_StopRequest_info, vmc_proto_none_held,
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_StopRequest, vmc_pb_viam_component_testecho_v1_StopRequest_info, vmc_pb_none_held,
                   vmc_proto_field, 1, 1)
 
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_StopResponse, vmc_proto_no_info, vmc_proto_none_held, NULL, 0, 0)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_StopResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
 
 /* ---- base ---- */
 
@@ -2555,30 +2567,30 @@ VMC_PROTO_METHOD(base_get_properties, "/viam.component.base.v1.BaseService/GetPr
                  viam_component_base_v1_GetPropertiesRequest, viam_component_base_v1_GetPropertiesResponse, VIAMC_M_EXTRA)
 
 #ifndef VIAMC_NO_SERVER
-VMC_PROTO_SERVE(base, move_straight, viam_component_base_v1_MoveStraightRequest)
-VMC_PROTO_SERVE(base, spin, viam_component_base_v1_SpinRequest)
-VMC_PROTO_SERVE(base, set_power, viam_component_base_v1_SetPowerRequest)
-VMC_PROTO_SERVE(base, set_velocity, viam_component_base_v1_SetVelocityRequest)
-VMC_PROTO_SERVE(base, stop, viam_component_base_v1_StopRequest)
-VMC_PROTO_SERVE(base, is_moving, viam_component_base_v1_IsMovingRequest)
-VMC_PROTO_SERVE(base, do_command, viam_common_v1_DoCommandRequest)
-VMC_PROTO_SERVE(base, get_status, viam_common_v1_GetStatusRequest)
-VMC_PROTO_SERVE(base, get_geometries, viam_common_v1_GetGeometriesRequest)
-VMC_PROTO_SERVE(base, get_properties, viam_component_base_v1_GetPropertiesRequest)
-static const viamc_serve vmc_base_methods[] = {
-    {&viamc_method_base_move_straight, vmc_base_move_straight},
-    {&viamc_method_base_spin, vmc_base_spin},
-    {&viamc_method_base_set_power, vmc_base_set_power},
-    {&viamc_method_base_set_velocity, vmc_base_set_velocity},
-    {&viamc_method_base_stop, vmc_base_stop},
-    {&viamc_method_base_is_moving, vmc_base_is_moving},
-    {&viamc_method_base_do_command, vmc_base_do_command},
-    {&viamc_method_base_get_status, vmc_base_get_status},
-    {&viamc_method_base_get_geometries, vmc_base_get_geometries},
-    {&viamc_method_base_get_properties, vmc_base_get_properties}
+VMC_PROTO_SERVE(base_move_straight, base, move_straight, viam_component_base_v1_MoveStraightRequest)
+VMC_PROTO_SERVE(base_spin, base, spin, viam_component_base_v1_SpinRequest)
+VMC_PROTO_SERVE(base_set_power, base, set_power, viam_component_base_v1_SetPowerRequest)
+VMC_PROTO_SERVE(base_set_velocity, base, set_velocity, viam_component_base_v1_SetVelocityRequest)
+VMC_PROTO_SERVE(base_stop, base, stop, viam_component_base_v1_StopRequest)
+VMC_PROTO_SERVE(base_is_moving, base, is_moving, viam_component_base_v1_IsMovingRequest)
+VMC_PROTO_SERVE(base_do_command, base, do_command, viam_common_v1_DoCommandRequest)
+VMC_PROTO_SERVE(base_get_status, base, get_status, viam_common_v1_GetStatusRequest)
+VMC_PROTO_SERVE(base_get_geometries, base, get_geometries, viam_common_v1_GetGeometriesRequest)
+VMC_PROTO_SERVE(base_get_properties, base, get_properties, viam_component_base_v1_GetPropertiesRequest)
+static const viamc_serve vmc_serve_base[] = {
+    {&viamc_method_base_move_straight, vmc_serve_base_move_straight},
+    {&viamc_method_base_spin, vmc_serve_base_spin},
+    {&viamc_method_base_set_power, vmc_serve_base_set_power},
+    {&viamc_method_base_set_velocity, vmc_serve_base_set_velocity},
+    {&viamc_method_base_stop, vmc_serve_base_stop},
+    {&viamc_method_base_is_moving, vmc_serve_base_is_moving},
+    {&viamc_method_base_do_command, vmc_serve_base_do_command},
+    {&viamc_method_base_get_status, vmc_serve_base_get_status},
+    {&viamc_method_base_get_geometries, vmc_serve_base_get_geometries},
+    {&viamc_method_base_get_properties, vmc_serve_base_get_properties}
 };
 VMC_PROTO_DEFINE viamc_service viamc_service_base = {
-    "viam.component.base.v1.BaseService", "component", "base", vmc_base_methods, 10, vmc_base_stop
+    "viam.component.base.v1.BaseService", "component", "base", vmc_serve_base, 10, vmc_serve_base_stop
 };
 #endif
 
@@ -2613,36 +2625,36 @@ VMC_PROTO_METHOD(motor_get_geometries, "/viam.component.motor.v1.MotorService/Ge
                  viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
 
 #ifndef VIAMC_NO_SERVER
-VMC_PROTO_SERVE(motor, set_power, viam_component_motor_v1_SetPowerRequest)
-VMC_PROTO_SERVE(motor, go_for, viam_component_motor_v1_GoForRequest)
-VMC_PROTO_SERVE(motor, go_to, viam_component_motor_v1_GoToRequest)
-VMC_PROTO_SERVE(motor, set_rpm, viam_component_motor_v1_SetRPMRequest)
-VMC_PROTO_SERVE(motor, reset_zero_position, viam_component_motor_v1_ResetZeroPositionRequest)
-VMC_PROTO_SERVE(motor, get_position, viam_component_motor_v1_GetPositionRequest)
-VMC_PROTO_SERVE(motor, get_properties, viam_component_motor_v1_GetPropertiesRequest)
-VMC_PROTO_SERVE(motor, stop, viam_component_motor_v1_StopRequest)
-VMC_PROTO_SERVE(motor, is_powered, viam_component_motor_v1_IsPoweredRequest)
-VMC_PROTO_SERVE(motor, is_moving, viam_component_motor_v1_IsMovingRequest)
-VMC_PROTO_SERVE(motor, do_command, viam_common_v1_DoCommandRequest)
-VMC_PROTO_SERVE(motor, get_status, viam_common_v1_GetStatusRequest)
-VMC_PROTO_SERVE(motor, get_geometries, viam_common_v1_GetGeometriesRequest)
-static const viamc_serve vmc_motor_methods[] = {
-    {&viamc_method_motor_set_power, vmc_motor_set_power},
-    {&viamc_method_motor_go_for, vmc_motor_go_for},
-    {&viamc_method_motor_go_to, vmc_motor_go_to},
-    {&viamc_method_motor_set_rpm, vmc_motor_set_rpm},
-    {&viamc_method_motor_reset_zero_position, vmc_motor_reset_zero_position},
-    {&viamc_method_motor_get_position, vmc_motor_get_position},
-    {&viamc_method_motor_get_properties, vmc_motor_get_properties},
-    {&viamc_method_motor_stop, vmc_motor_stop},
-    {&viamc_method_motor_is_powered, vmc_motor_is_powered},
-    {&viamc_method_motor_is_moving, vmc_motor_is_moving},
-    {&viamc_method_motor_do_command, vmc_motor_do_command},
-    {&viamc_method_motor_get_status, vmc_motor_get_status},
-    {&viamc_method_motor_get_geometries, vmc_motor_get_geometries}
+VMC_PROTO_SERVE(motor_set_power, motor, set_power, viam_component_motor_v1_SetPowerRequest)
+VMC_PROTO_SERVE(motor_go_for, motor, go_for, viam_component_motor_v1_GoForRequest)
+VMC_PROTO_SERVE(motor_go_to, motor, go_to, viam_component_motor_v1_GoToRequest)
+VMC_PROTO_SERVE(motor_set_rpm, motor, set_rpm, viam_component_motor_v1_SetRPMRequest)
+VMC_PROTO_SERVE(motor_reset_zero_position, motor, reset_zero_position, viam_component_motor_v1_ResetZeroPositionRequest)
+VMC_PROTO_SERVE(motor_get_position, motor, get_position, viam_component_motor_v1_GetPositionRequest)
+VMC_PROTO_SERVE(motor_get_properties, motor, get_properties, viam_component_motor_v1_GetPropertiesRequest)
+VMC_PROTO_SERVE(motor_stop, motor, stop, viam_component_motor_v1_StopRequest)
+VMC_PROTO_SERVE(motor_is_powered, motor, is_powered, viam_component_motor_v1_IsPoweredRequest)
+VMC_PROTO_SERVE(motor_is_moving, motor, is_moving, viam_component_motor_v1_IsMovingRequest)
+VMC_PROTO_SERVE(motor_do_command, motor, do_command, viam_common_v1_DoCommandRequest)
+VMC_PROTO_SERVE(motor_get_status, motor, get_status, viam_common_v1_GetStatusRequest)
+VMC_PROTO_SERVE(motor_get_geometries, motor, get_geometries, viam_common_v1_GetGeometriesRequest)
+static const viamc_serve vmc_serve_motor[] = {
+    {&viamc_method_motor_set_power, vmc_serve_motor_set_power},
+    {&viamc_method_motor_go_for, vmc_serve_motor_go_for},
+    {&viamc_method_motor_go_to, vmc_serve_motor_go_to},
+    {&viamc_method_motor_set_rpm, vmc_serve_motor_set_rpm},
+    {&viamc_method_motor_reset_zero_position, vmc_serve_motor_reset_zero_position},
+    {&viamc_method_motor_get_position, vmc_serve_motor_get_position},
+    {&viamc_method_motor_get_properties, vmc_serve_motor_get_properties},
+    {&viamc_method_motor_stop, vmc_serve_motor_stop},
+    {&viamc_method_motor_is_powered, vmc_serve_motor_is_powered},
+    {&viamc_method_motor_is_moving, vmc_serve_motor_is_moving},
+    {&viamc_method_motor_do_command, vmc_serve_motor_do_command},
+    {&viamc_method_motor_get_status, vmc_serve_motor_get_status},
+    {&viamc_method_motor_get_geometries, vmc_serve_motor_get_geometries}
 };
 VMC_PROTO_DEFINE viamc_service viamc_service_motor = {
-    "viam.component.motor.v1.MotorService", "component", "motor", vmc_motor_methods, 13, vmc_motor_stop
+    "viam.component.motor.v1.MotorService", "component", "motor", vmc_serve_motor, 13, vmc_serve_motor_stop
 };
 #endif
 
@@ -2658,18 +2670,18 @@ VMC_PROTO_METHOD(sensor_get_geometries, "/viam.component.sensor.v1.SensorService
                  viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
 
 #ifndef VIAMC_NO_SERVER
-VMC_PROTO_SERVE(sensor, get_readings, viam_common_v1_GetReadingsRequest)
-VMC_PROTO_SERVE(sensor, do_command, viam_common_v1_DoCommandRequest)
-VMC_PROTO_SERVE(sensor, get_status, viam_common_v1_GetStatusRequest)
-VMC_PROTO_SERVE(sensor, get_geometries, viam_common_v1_GetGeometriesRequest)
-static const viamc_serve vmc_sensor_methods[] = {
-    {&viamc_method_sensor_get_readings, vmc_sensor_get_readings},
-    {&viamc_method_sensor_do_command, vmc_sensor_do_command},
-    {&viamc_method_sensor_get_status, vmc_sensor_get_status},
-    {&viamc_method_sensor_get_geometries, vmc_sensor_get_geometries}
+VMC_PROTO_SERVE(sensor_get_readings, sensor, get_readings, viam_common_v1_GetReadingsRequest)
+VMC_PROTO_SERVE(sensor_do_command, sensor, do_command, viam_common_v1_DoCommandRequest)
+VMC_PROTO_SERVE(sensor_get_status, sensor, get_status, viam_common_v1_GetStatusRequest)
+VMC_PROTO_SERVE(sensor_get_geometries, sensor, get_geometries, viam_common_v1_GetGeometriesRequest)
+static const viamc_serve vmc_serve_sensor[] = {
+    {&viamc_method_sensor_get_readings, vmc_serve_sensor_get_readings},
+    {&viamc_method_sensor_do_command, vmc_serve_sensor_do_command},
+    {&viamc_method_sensor_get_status, vmc_serve_sensor_get_status},
+    {&viamc_method_sensor_get_geometries, vmc_serve_sensor_get_geometries}
 };
 VMC_PROTO_DEFINE viamc_service viamc_service_sensor = {
-    "viam.component.sensor.v1.SensorService", "component", "sensor", vmc_sensor_methods, 4, NULL
+    "viam.component.sensor.v1.SensorService", "component", "sensor", vmc_serve_sensor, 4, NULL
 };
 #endif
 
@@ -2687,18 +2699,18 @@ VMC_PROTO_METHOD(testecho_stop, "/viam.component.testecho.v1.TestEchoService/Sto
                  viam_component_testecho_v1_StopResponse, VIAMC_M_STOP)
 
 #ifndef VIAMC_NO_SERVER
-VMC_PROTO_SERVE(testecho, echo, viam_component_testecho_v1_EchoRequest)
-VMC_PROTO_SERVE(testecho, echo_multiple, viam_component_testecho_v1_EchoMultipleRequest)
-VMC_PROTO_SERVE(testecho, echo_bi_di, viam_component_testecho_v1_EchoBiDiRequest)
-VMC_PROTO_SERVE(testecho, stop, viam_component_testecho_v1_StopRequest)
-static const viamc_serve vmc_testecho_methods[] = {
-    {&viamc_method_testecho_echo, vmc_testecho_echo},
-    {&viamc_method_testecho_echo_multiple, vmc_testecho_echo_multiple},
-    {&viamc_method_testecho_echo_bi_di, vmc_testecho_echo_bi_di},
-    {&viamc_method_testecho_stop, vmc_testecho_stop}
+VMC_PROTO_SERVE(testecho_echo, testecho, echo, viam_component_testecho_v1_EchoRequest)
+VMC_PROTO_SERVE(testecho_echo_multiple, testecho, echo_multiple, viam_component_testecho_v1_EchoMultipleRequest)
+VMC_PROTO_SERVE(testecho_echo_bi_di, testecho, echo_bi_di, viam_component_testecho_v1_EchoBiDiRequest)
+VMC_PROTO_SERVE(testecho_stop, testecho, stop, viam_component_testecho_v1_StopRequest)
+static const viamc_serve vmc_serve_testecho[] = {
+    {&viamc_method_testecho_echo, vmc_serve_testecho_echo},
+    {&viamc_method_testecho_echo_multiple, vmc_serve_testecho_echo_multiple},
+    {&viamc_method_testecho_echo_bi_di, vmc_serve_testecho_echo_bi_di},
+    {&viamc_method_testecho_stop, vmc_serve_testecho_stop}
 };
 VMC_PROTO_DEFINE viamc_service viamc_service_testecho = {
-    "viam.component.testecho.v1.TestEchoService", "component", "testecho", vmc_testecho_methods, 4, vmc_testecho_stop
+    "viam.component.testecho.v1.TestEchoService", "component", "testecho", vmc_serve_testecho, 4, vmc_serve_testecho_stop
 };
 #endif
 

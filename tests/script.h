@@ -4,7 +4,6 @@
 #ifndef VIAMC_TESTS_SCRIPT_H
 #define VIAMC_TESTS_SCRIPT_H
 
-#define SCRIPT_START "0000000400000000 00"             /* SETTINGS without entries */
 #define SCRIPT_R1 "880f10106170706c69636174696f6e2f67727063" /* viam-wire R1: :status 200, content-type */
 #define SCRIPT_R2 "000b677270632d7374617475730130"           /* viam-wire R2: grpc-status 0 */
 
@@ -212,7 +211,7 @@ static bool script_find(uint8_t type, script_frame *f)
 }
 
 /* Finds the next request; its path must end in `name`. Its stream's id, 0: there is none. */
-static uint32_t script_request(const char *name)
+static inline uint32_t script_request(const char *name)
 {
     script_frame f;
     char line[160];
@@ -248,7 +247,7 @@ static const viamc_event *script_event(uint8_t kind, size_t nth)
     return NULL;
 }
 
-static const char *script_text(const viamc_event *ev)
+static inline const char *script_text(const viamc_event *ev)
 {
     return ev == NULL ? "(no event)" : script_now.text[ev - script_now.event];
 }
@@ -259,7 +258,7 @@ static void script_forget(void)
 }
 
 /* Dials, answers with SETTINGS, takes READY. */
-static void script_ready(void)
+static inline void script_ready(void)
 {
     script_open();
     script_run(1);

@@ -119,7 +119,7 @@ class Field:
         if self.descriptor.type in (STRING, BYTES):
             return "text"
         if self.target in NATIVE:
-            if self.target == LIST_VALUE or self.oneof:
+            if self.target == LIST_VALUE:
                 raise Problem(f"{self.descriptor.full_name}: {self.target} is not expected there")
             return "struct" if self.target == STRUCT else "value"
         if self.number > FAR:
@@ -558,13 +558,13 @@ def descriptor_lines(choice, message):
     called_back = any(field.kind not in ("plain", "by_value") for field in message.fields)
     lines = []
     if message.fields:
-        lines += [f"static const uint32_t vmc_{name}_info[] PB_PROGMEM = {{"]
+        lines += [f"static const uint32_t vmc_pb_{name}_info[] PB_PROGMEM = {{"]
         lines += [f"    {descriptor_line(choice, message, field)}" for field in message.fields] + ["    0", "};"]
     if held:
-        lines += [f"static const pb_msgdesc_t *const vmc_{name}_held[] = {{"]
+        lines += [f"static const pb_msgdesc_t *const vmc_pb_{name}_held[] = {{"]
         lines += [f"    &{field.element()}_msg," for field in held] + ["    NULL", "};"]
     largest = max((min(field.number, FAR) for field in message.fields), default=0)
-    arguments = [name, f"vmc_{name}_info" if message.fields else "vmc_proto_no_info", f"vmc_{name}_held" if held else "vmc_proto_none_held",
+    arguments = [name, f"vmc_pb_{name}_info" if message.fields else "vmc_pb_no_info", f"vmc_pb_{name}_held" if held else "vmc_pb_none_held",
                  "vmc_proto_field" if called_back else "NULL", str(len(message.fields)), str(largest)]
     lines += wrap("VMC_PROTO_MESSAGE(", arguments, ")")
     if message.size > 1000:                             # that the widths were chosen well
@@ -620,17 +620,19 @@ def method_lines(method):
                           f"return viamc_call_send_message(c, call, {objekt}, msg);")
     lines += function(f"viamc_err viamc_{symbol}_reply", ["const viamc_event *ev", f"{method.reply} *out"],
                       f"return viamc_call_reply(ev, {objekt}, out, sizeof *out);")
-    lines += function(f"viamc_err viamc_{symbol}_answer", ["viamc_request *rq", f"const {method.reply} *out"],
-                      f"return viamc_answer(rq, {objekt}, out);")
     return lines
 
 
-def ops_lines(service):
-    """The table of handlers, and the function that offers them."""
+def server_lines(service):
+    """Answers, the table of handlers, and the function that offers them."""
     stop, name = service.stop(), service.name
+    answers = []
+    for method in service.methods:
+        answers += function(f"viamc_err viamc_{method.symbol}_answer", ["viamc_request *rq", f"const {method.reply} *out"],
+                            f"return viamc_answer(rq, &viamc_method_{method.symbol}, out);")
     text = (f"Handlers of a resource: VIAMC_ZERO, then fill in by name. What is NULL answers UNIMPLEMENTED."
             + (f" {stop.op} is needed." if stop else ""))
-    lines = [*comment(text), f"typedef struct viamc_{name}_ops {{", "    uint32_t guard; /* leave 0: catches an uninitialised struct */",
+    lines = ["#ifndef VIAMC_NO_SERVER", *answers, "", *comment(text), f"typedef struct viamc_{name}_ops {{", "    uint32_t guard; /* leave 0: catches an uninitialised struct */",
              "    void *user;     /* viamc_request_user */"]
     for method in service.methods:
         lines += [f"    viamc_err (*{method.op})(viamc_request *rq, const {method.request} *q);"
@@ -643,7 +645,7 @@ def ops_lines(service):
     check = "ops == NULL || ops->guard != 0 || ops->guard_end != 0" + (f" || ops->{stop.op} == NULL" if stop else "")
     arguments = ["s", f"&viamc_service_{name}", "name" if service.type else '""', "ops", "ops->user", "resource"]
     return lines + function(f"viamc_err viamc_server_add_{name}", parameters, f"if ({check})", "    return VIAMC_ERR_ARG;",
-                            *call("return viamc_server_add", arguments))
+                            *call("return viamc_server_add", arguments)) + ["#endif"]
 
 
 def service_part(service):
@@ -653,7 +655,7 @@ def service_part(service):
     lines += [f"VMC_PROTO_DECLARE viamc_service viamc_service_{service.name};", "VMC_PROTO_CLOSE", ""]
     for method in service.methods:
         lines += [*method_lines(method), ""]
-    return lines + ops_lines(service)
+    return lines + server_lines(service)
 
 
 def service_impl(service):
@@ -663,14 +665,14 @@ def service_impl(service):
         flags = " | ".join(f"VIAMC_M_{flag}" for flag in method.flags()) or "0"
         lines += wrap("VMC_PROTO_METHOD(", [method.symbol, f'"{method.path}"', method.request, method.reply, flags], ")")
     lines += ["", "#ifndef VIAMC_NO_SERVER"]
-    lines += [f"VMC_PROTO_SERVE({service.name}, {method.op}, {method.request})" for method in service.methods]
-    lines += [f"static const viamc_serve vmc_{service.name}_methods[] = {{"]
-    lines += [f"    {{&viamc_method_{method.symbol}, vmc_{service.name}_{method.op}}}{',' if method is not service.methods[-1] else ''}"
+    lines += [f"VMC_PROTO_SERVE({method.symbol}, {service.name}, {method.op}, {method.request})" for method in service.methods]
+    lines += [f"static const viamc_serve vmc_serve_{service.name}[] = {{"]
+    lines += [f"    {{&viamc_method_{method.symbol}, vmc_serve_{method.symbol}}}{',' if method is not service.methods[-1] else ''}"
               for method in service.methods]
     stop = service.stop()
     lines += ["};", f"VMC_PROTO_DEFINE viamc_service viamc_service_{service.name} = {{"]
-    lines += [f'    "{service.full_name}", "{service.type}", "{service.subtype}", vmc_{service.name}_methods, {len(service.methods)}, '
-              f"{f'vmc_{service.name}_{stop.op}' if stop else 'NULL'}", "};", "#endif"]
+    lines += [f'    "{service.full_name}", "{service.type}", "{service.subtype}", vmc_serve_{service.name}, {len(service.methods)}, '
+              f"{f'vmc_serve_{stop.symbol}' if stop else 'NULL'}", "};", "#endif"]
     return lines
 
 
@@ -804,8 +806,8 @@ def implementation(choice):
     if len(fars) > 1:
         raise Problem(f"more than one field number above {FAR}: {fars}")
     lines = [f"#define VMC_PROTO_FAR {fars[0]}u /* a field number above those that nanopb knows */"] if fars else []
-    lines += [*pieces[""], "/* ---- descriptors ---- */", "", "static const uint32_t vmc_proto_no_info[] PB_PROGMEM = {0};",
-              "static const pb_msgdesc_t *const vmc_proto_none_held[] = {NULL};", "VMC_PROTO_OPEN", ""]
+    lines += [*pieces[""], "/* ---- descriptors ---- */", "", "static const uint32_t vmc_pb_no_info[] PB_PROGMEM = {0};",
+              "static const pb_msgdesc_t *const vmc_pb_none_held[] = {NULL};", "VMC_PROTO_OPEN", ""]
     for message in choice.messages:
         lines += [*descriptor_lines(choice, message), ""]
     lines += pieces["descriptors"]

@@ -689,8 +689,8 @@ VMC_FN const void *vmc_proto_request(viamc_request *rq, viamc_bytes msg, const p
 }
 
 /* What stands in the table of a service for a method: it looks the op up, reads the request and calls it. */
-#define VMC_PROTO_SERVE(service, op, type) \
-    VMC_FN viamc_err vmc_##service##_##op(viamc_request *rq, viamc_bytes msg) \
+#define VMC_PROTO_SERVE(symbol, service, op, type) \
+    VMC_FN viamc_err vmc_serve_##symbol(viamc_request *rq, viamc_bytes msg) \
     { \
         const viamc_##service##_ops *ops = (const viamc_##service##_ops *)viamc_request_ops(rq); \
         const type *q; \

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-CC       = cc
-CFLAGS   = -std=gnu99 -O2 -Wall -Wextra
-# VIAMC_STATIC: a test program compiles only what it calls, in a fifth of the time
+CC        = cc
+CFLAGS    = -std=gnu99 -O2 -Wall -Wextra
+# VIAMC_STATIC: a test program compiles only what it calls, in a fifth of the time.
 TESTFLAGS = -std=gnu99 -Wall -Wextra -Werror -DVIAMC_STATIC
-SANITIZE = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
-LIBS     = -ffunction-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
-JOBS    := $(shell nproc)
-PARALLEL = $(MAKE) --no-print-directory -j$(JOBS)
+SANITIZE  = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
+LIBS      = -ffunction-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
+JOBS     := $(shell nproc)
+PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
 
 programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
 EXAMPLES := $(call programs,build/examples/,examples/*.c)

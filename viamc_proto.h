@@ -96,10 +96,10 @@ typedef struct viamc_list {
     size_t run;                 /* received: octets left of the packed numbers that ptr stands in */
     viamc_list_fn next;         /* to be written element by element */
     const pb_msgdesc_t *fields; /* received: of the elements, if they are messages */
-    uint32_t number;            /* received: of the field; 0: not received */
+    uint16_t number;            /* received: of the field; 0: not received */
     uint16_t size;              /* of one element; 0: next knows */
-    uint8_t type;               /* received: of the elements, PB_LTYPE_* */
     viamc_err err;              /* OK; MESSAGE: the walk ended early, the octets are malformed; ARG: read into another type */
+    uint8_t type;               /* received: of the elements, PB_LTYPE_* */
 } viamc_list;
 
 /* A list to be written: the `count` elements of an array.
@@ -1426,6 +1426,8 @@ extern "C" {
 #define VMC_PB_VIEW_ONE(w, s, u, m, tag, type, view) \
     VMC_PB(w, s, u.m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_ONEOF | PB_LTYPE_MAP_##type, pb_delta(s, u.m, which_##u), VMC_VIEW_##view)
 #define VMC_PB_LIST(w, s, m, tag, type, element) VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_REPEATED | PB_LTYPE_MAP_##type, 0, sizeof(element))
+#define VMC_PB_VALUE(w, s, m, tag, type) \
+    VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_MAP_##type, pb_delta(s, m, has_##m), VMC_VIEW_VALUE)
 #define VMC_PB_FAR(s, m) \
     VMC_PB(4, s, m, VMC_PROTO_FAR_TAG, PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_SUBMESSAGE, pb_delta(s, m, has_##m), VMC_VIEW_FAR)
 
@@ -1570,7 +1572,7 @@ VMC_FN bool vmc_proto_take_list(const vmc_proto_level *at, const uint8_t *start,
     list->ptr = span.ptr;
     list->len = span.len;
     list->fields = it->submsg_desc;
-    list->number = it->tag;
+    list->number = (uint16_t)it->tag;
     list->size = (uint16_t)it->array_size;
     list->type = vmc_proto_ltype(it);
     return true;
@@ -2724,6 +2726,7 @@ VMC_PROTO_CLOSE
 #undef VMC_PB_VIEW
 #undef VMC_PB_VIEW_ONE
 #undef VMC_PB_LIST
+#undef VMC_PB_VALUE
 #undef VMC_PB_FAR
 #undef VMC_PROTO_MESSAGE
 #undef VMC_PROTO_METHOD

@@ -84,7 +84,7 @@ def run_one(command, limit, strict):
 
 def main():
     parser = argparse.ArgumentParser(description="runs test commands and sums their counts")
-    parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="commands at once")
+    parser.add_argument("-j", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="commands at once")
     parser.add_argument("-t", type=int, default=120, metavar="SECONDS", help="time limit of each command")
     parser.add_argument("commands", nargs="*")
     args = parser.parse_args()

@@ -140,13 +140,13 @@ class Amalgamate(unittest.TestCase):
         self.change("src/high/two.h", "uint32_t viamc_two(void);", "uint32_t viamc_two( void);")
         code, output = self.tool("--check")
         self.assertEqual(code, 1)
-        self.assertIn("src/high/two.h differs", output)
+        self.assertIn(": src/high/two.h differs", output)
         self.assertIn("make amalgamate", output)
 
     def test_edit_of_the_product_names_the_part(self):
         self.merged()
         self.change("viamc.h", "return 1;", "return 7;")
-        self.assertIn("src/low/one_impl.h differs", self.tool("--check")[1])
+        self.assertIn(": src/low/one_impl.h differs", self.tool("--check")[1])
 
     def test_drift_of_spine_new_part_and_missing_product(self):
         self.assertEqual(self.tool("--check")[0], 1)

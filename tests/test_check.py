@@ -169,8 +169,9 @@ class Check(unittest.TestCase):
         self.red("warnings", "viamc.h implementation clang c99", "reserved")
 
     def test_warnings_of_the_optimiser(self):
-        self.change("src/low/one_impl.h", "    memset", "    uint8_t octets[4];\n    one->octets[0] = octets[one->octets[1] & 3];\n    memset")
-        self.red("warnings", "-O2", "uninitialized")
+        self.change("src/low/one_impl.h", "    memset", "    uint8_t octets[4];\n    size_t i;\n    for (i = 0; i <= 4; i++)\n"
+                    "        octets[i] = one->octets[i];\n    memcpy(one, octets, 4);\n    memset")
+        self.red("warnings", "viamc.h implementation gcc c99 -O2\n", "iteration 4 invokes undefined behavior")
 
     def test_ascii(self):
         self.change("examples/clear.c", "viamc_one one;", "viamc_one one; /* \u00b5s */")

@@ -414,6 +414,27 @@ TEST(stop_after_a_cancelled_move)
     script_close();
 }
 
+/* The same while the Stop is under way: what is known of the move is time alone. */
+TEST(move_cancelled_during_a_stop)
+{
+    viamc_call m, s;
+    bot_open();
+    bot_warm();
+    m = move(10);
+    step();
+    s = stop_motor(0);
+    step();
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, m), VIAMC_OK);
+    bot_run_named(R_STOP, 0);
+    script_now.loop.now += WINDOW;
+    step();
+    step();
+    bot_run_named(R_STOP, 0);
+    REQUIRE(done(s) != NULL);
+    CHECK(done(s)->unconfirmed);
+    script_close();
+}
+
 TEST(stop_all_covers_every_resource)
 {
     viamc_call s;
@@ -722,6 +743,7 @@ int main(int argc, char **argv)
     RUN(moves_are_refused_while_stopping);
     RUN(stop_of_a_move_that_hangs);
     RUN(stop_after_a_cancelled_move);
+    RUN(move_cancelled_during_a_stop);
     RUN(stop_all_covers_every_resource);
     RUN(stop_all_takes_over_the_reserved_record);
     RUN(setpoint_newest_value_only);

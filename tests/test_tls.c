@@ -640,6 +640,22 @@ TEST(close_notify_both_ways)
     }
 }
 
+TEST(close_notify_is_noticed_before_it_is_answered)
+{
+    kit_pair *p = kit_new("ec", "root-ec");
+    size_t len;
+    CHECK(kit_open(p));
+    kit_run(p);
+    vmc_tls_close(p->server.t);
+    while (kit_send(p, &p->server, &p->down)) { }
+    while (kit_receive(p, &p->client, &p->down)) { }
+    CHECK_EQ_INT(vmc_tls_state_of(p->client.t), VMC_TLS_CLOSED); /* even if the wire takes nothing any more */
+    CHECK(vmc_tls_wire_out(p->client.t, &len) != NULL);
+    kit_run(p);
+    CHECK_EQ_INT(vmc_tls_state_of(p->server.t), VMC_TLS_CLOSED);
+    kit_free(p);
+}
+
 TEST(close_with_plaintext_unread)
 {
     kit_pair *p = kit_new("ec", "root-ec");
@@ -1122,6 +1138,7 @@ int main(int argc, char **argv)
     RUN(corrupted_records_are_never_delivered);
     RUN(arbitrary_records_in_a_handshake_stay_inside);
     RUN(close_notify_both_ways);
+    RUN(close_notify_is_noticed_before_it_is_answered);
     RUN(close_with_plaintext_unread);
     RUN(close_during_the_handshake);
     RUN(trust_memory_is_free_after_the_handshake);

@@ -198,6 +198,55 @@ TEST(certificate_cut_short_is_not_complete)
     }
 }
 
+TEST(elements_longer_than_what_holds_them_are_bad_at_once)
+{
+    static const struct { const char *hex; bool bad; } rows[] = {
+        { "30 0a 30 08", false }, { "30 0a 30 09", true }, { "30 0b", true }, { "30 81", false }, { "30 0a 30 80", true },
+        { "30 0a 30 81 07", true }, { "30 0a 30 82 00 06", true }, { "30 0a 30 83", true }, { "31", true }, { "30 0a 3f", true }
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        uint8_t data[16];
+        size_t n = test_hex(rows[i].hex, data, sizeof data);
+        vmc_x509 x;
+        vmc_x509_begin(&x, 12, viamc_view(NULL, 0));
+        (void)vmc_x509_push(&x, data, n);
+        if (x.bad != rows[i].bad)
+            printf("  %s\n", rows[i].hex);
+        CHECK_EQ_INT(x.bad, rows[i].bad);
+    }
+}
+
+TEST(times_of_both_forms)
+{
+    static const struct { uint8_t tag; const char *text; bool good; uint32_t day, sec; } rows[] = {
+        { 0x17, "260301000000Z", true, 20513, 0 }, { 0x17, "491231235959Z", true, 29219, 86399 }, { 0x17, "500101000000Z", true, 0, 0 },
+        { 0x17, "700102000001Z", true, 1, 1 }, { 0x17, "991231120000Z", true, 10956, 43200 }, { 0x18, "20260301000000Z", true, 20513, 0 },
+        { 0x18, "99991231235959Z", true, 2932896, 86399 }, { 0x18, "00010101000000Z", true, 0, 0 }, { 0x17, "20260301000000Z", false, 0, 0 },
+        { 0x18, "260301000000Z", false, 0, 0 }, { 0x17, "260301000000+", false, 0, 0 }, { 0x17, "2603010000Z", false, 0, 0 },
+        { 0x17, "261301000000Z", false, 0, 0 }, { 0x17, "260001000000Z", false, 0, 0 }, { 0x17, "260332000000Z", false, 0, 0 },
+        { 0x17, "260300000000Z", false, 0, 0 }, { 0x17, "260301240000Z", false, 0, 0 }, { 0x17, "260301006000Z", false, 0, 0 },
+        { 0x17, "260301000060Z", false, 0, 0 }, { 0x17, "26:301000000Z", false, 0, 0 }, { 0x18, "00000101000000Z", false, 0, 0 },
+        { 0x18, "20260301000000.5Z", false, 0, 0 }
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        vmc_x509 x;
+        uint32_t day = 0, sec = 0;
+        memset(&x, 0, sizeof x);
+        x.head[0] = rows[i].tag;
+        x.len = (uint16_t)strlen(rows[i].text);
+        x.keep_len = (uint8_t)x.len;
+        memcpy(x.keep, rows[i].text, x.len);
+        vmc_x509_time(&x, &day, &sec);
+        if (x.bad == rows[i].good)
+            printf("  %s\n", rows[i].text);
+        CHECK(x.bad == !rows[i].good);
+        CHECK_EQ_INT(day, rows[i].day);
+        CHECK_EQ_INT(sec, rows[i].sec);
+    }
+}
+
 TEST(certificate_with_more_behind_it_is_bad)
 {
     viamc_bytes c = kit_cert("ec");
@@ -321,6 +370,49 @@ TEST(damaged_private_keys_stay_inside)
             CHECK(k.of.rsa.plen <= VMC_KEY_FACTOR_MAX && k.of.rsa.qlen <= VMC_KEY_FACTOR_MAX && k.of.rsa.dplen <= k.of.rsa.plen
                   && (k.of.rsa.n_bitlen + 7) / 8 <= k.of.rsa.plen + k.of.rsa.qlen);
         free(copy);
+    }
+}
+
+/* Appends an INTEGER of n octets that is odd and has its top bit set. */
+static size_t put_number(uint8_t *p, size_t n)
+{
+    p[0] = 0x02;
+    p[1] = 0x82;
+    vmc_put_be16(p + 2, (uint32_t)(n + 1));
+    memset(p + 4, 0xff, n + 1);
+    p[4] = 0;
+    return n + 5;
+}
+
+TEST(rsa_keys_with_lengths_that_do_not_fit_each_other)
+{
+    static const struct { size_t n, p, q, dp, dq, iq; bool good; } rows[] = {
+        { 512, 256, 256, 256, 256, 256, true }, { 512, 260, 252, 260, 252, 260, true }, { 512, 261, 251, 261, 251, 261, false },
+        { 512, 251, 261, 251, 261, 251, false }, { 512, 256, 255, 256, 255, 256, false }, { 511, 256, 256, 256, 256, 256, false },
+        { 513, 257, 256, 257, 256, 257, false }, { 512, 256, 256, 257, 256, 256, false }, { 512, 256, 256, 256, 257, 256, false },
+        { 512, 256, 256, 256, 256, 257, false }, { 255, 128, 127, 128, 127, 128, false }, { 256, 128, 128, 128, 128, 128, true }
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        uint8_t der[3000];
+        vmc_key k;
+        size_t at = 4;
+        memcpy(der + at, "\x02\x01\x00", 3);
+        at += 3;
+        at += put_number(der + at, rows[i].n);
+        at += put_number(der + at, 3);
+        at += put_number(der + at, rows[i].n);
+        at += put_number(der + at, rows[i].p);
+        at += put_number(der + at, rows[i].q);
+        at += put_number(der + at, rows[i].dp);
+        at += put_number(der + at, rows[i].dq);
+        at += put_number(der + at, rows[i].iq);
+        der[0] = 0x30;
+        der[1] = 0x82;
+        vmc_put_be16(der + 2, (uint32_t)(at - 4));
+        if (vmc_key_read(viamc_view(der, at), &k) != rows[i].good)
+            printf("  row %u\n", (unsigned)i);
+        CHECK(vmc_key_read(viamc_view(der, at), &k) == rows[i].good);
     }
 }
 
@@ -566,6 +658,7 @@ TEST(keys_and_signatures_of_certificates)
 TEST(chains_that_lead_nowhere)
 {
     expect("ec", "root-rsa", NULL, 0, "certificate's issuer is unknown");
+    expect("ec", "root-ed", NULL, 0, "certificate's issuer is unknown");            /* the right key under another name */
     expect("web", "root-web", NULL, 0, "certificate's issuer is unknown");          /* the intermediate is missing */
     expect("web root-web", "root-rsa", NULL, 0, "certificates of the chain are not in order");
     expect("any-inter inter-web", "root-web", NULL, 0, "certificates of the chain are not in order");
@@ -600,6 +693,7 @@ TEST(certificate_that_is_no_authority_vouches_for_itself_alone)
     expect("under-no-ca", "root-no-ca", NULL, 0, "certificate's issuer is unknown");
     expect("ec", "rsa", NULL, 0, "certificate's issuer is unknown");
     expect("ec", "ec", NULL, 0, "");  /* trusted by itself, though its issuer is not */
+    expect("any-inter inter-any", "inter-any-plain", NULL, 0, "certificate's issuer is unknown"); /* nor for an intermediate */
 }
 
 TEST(without_anchors_the_text_says_so)
@@ -807,6 +901,8 @@ int main(int argc, char **argv)
         test_die("cannot make certificates", "tests/certs/make.py");
     RUN(certificate_is_read_the_same_in_any_pieces);
     RUN(certificate_cut_short_is_not_complete);
+    RUN(elements_longer_than_what_holds_them_are_bad_at_once);
+    RUN(times_of_both_forms);
     RUN(certificate_with_more_behind_it_is_bad);
     RUN(damaged_certificates_stay_inside);
     RUN(arbitrary_octets_stay_inside);
@@ -814,6 +910,7 @@ int main(int argc, char **argv)
     RUN(private_keys_of_every_form);
     RUN(private_keys_that_are_not_taken);
     RUN(damaged_private_keys_stay_inside);
+    RUN(rsa_keys_with_lengths_that_do_not_fit_each_other);
     RUN(identity_needs_its_own_key);
     RUN(good_chains);
     RUN(anchor_is_found_wherever_it_is);

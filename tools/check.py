@@ -204,10 +204,6 @@ def judge_symbols(path, allow_bearssl):
             complaints.append(f"writable static {name}")
         if kind.isupper() and kind != "U" and not name.startswith("viamc_"):
             complaints.append(f"exports {name}")
-    for line in command(["size", "-A", path])[0].splitlines():
-        section = re.match(r"(\.(?:data|bss|tdata|tbss)\S*)\s+(\d+)", line)
-        if section and int(section.group(2)) > 0:
-            complaints.append(f"section {section.group(1)} of {section.group(2)} bytes")
     return "\n".join(complaints)
 
 
@@ -343,7 +339,7 @@ def main():
     parser = argparse.ArgumentParser(description="checks of the source")
     parser.add_argument("--root", type=lambda text: pathlib.Path(text).resolve(),
                         default=pathlib.Path(__file__).resolve().parent.parent)
-    parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="compilers at once")
+    parser.add_argument("-j", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="compilers at once")
     parser.add_argument("-v", action="store_true", help="with functions: name the longest")
     parser.add_argument("check", choices=[*checks, "functions"])
     args = parser.parse_args()

@@ -111,6 +111,8 @@ class Field:
             self.oneof = member_name(descriptor.containing_oneof.name)
         self.target = descriptor.message_type.full_name if descriptor.type == MESSAGE else None
         self.kind = self.kind_of()
+        if self.number > FAR and self.kind != "far":
+            raise Problem(f"{descriptor.full_name}: number {self.number} is only known of messages")
 
     def kind_of(self):
         """How the field is represented."""
@@ -122,9 +124,7 @@ class Field:
             if self.target == LIST_VALUE:
                 raise Problem(f"{self.descriptor.full_name}: {self.target} is not expected there")
             return "struct" if self.target == STRUCT else "value"
-        if self.number > FAR:
-            if self.target is None or self.oneof:
-                raise Problem(f"{self.descriptor.full_name}: number {self.number} is only known of messages")
+        if self.number > FAR and self.target and not self.oneof:
             return "far"
         return "by_value" if self.target else "plain"
 
@@ -161,7 +161,7 @@ class Field:
 
     def has(self):
         """True if there is a has_ member."""
-        return not self.oneof and (self.kind in ("by_value", "far") or (self.kind == "plain" and self.optional))
+        return not self.oneof and (self.kind in ("by_value", "far", "value") or (self.kind == "plain" and self.optional))
 
     def comment(self):
         """What the C type does not say, or nothing."""
@@ -434,7 +434,8 @@ class Choice:
                 put(2, 2)
             elif fields[0].has():
                 put(1, 1)
-            put(max(size for size, _ in sizes), max(align for _, align in sizes))
+            align = max(align for _, align in sizes)
+            put((max(size for size, _ in sizes) + align - 1) // align * align, align)
         put(0 if message.fields else 1, message.align or 1)
         message.depth += 1
         message.size = at
@@ -516,7 +517,7 @@ def message_lines(message):
     lines += [f"}} {message.name};"]
     tags = [field for field in message.fields if field.oneof]
     if tags:
-        lines += ["enum {"] + [f"    {message.name}_{field.name}_tag = {field.number}{',' if field is not tags[-1] else ''}" for field in tags]
+        lines += ["enum {"] + [f"    {message.name}_{field.descriptor.name}_tag = {field.number}{',' if field is not tags[-1] else ''}" for field in tags]
         lines += ["};"]
     return lines
 
@@ -548,6 +549,8 @@ def descriptor_line(choice, message, field):
         return f"VMC_PB_LIST({head}, {field.element()})"
     if field.kind == "far":
         return f"VMC_PB_FAR({message.name}, {field.name})"
+    if field.kind == "value":
+        return f"VMC_PB_VIEW_ONE({head}, VALUE)" if field.oneof else f"VMC_PB_VALUE({head})"
     view = "OPTIONAL" if field.kind == "text" and field.optional else "PLAIN" if field.kind == "text" else field.kind.upper()
     return f"VMC_PB_VIEW{one}({head}, {view})"
 

@@ -116,22 +116,29 @@ VMC_FN void vmc_hpack_get_static(uint32_t e, vmc_hpack_piece *p)
     p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(e), VMC_HPACK_NAME_LEN(e));
     p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(e), VMC_HPACK_VALUE_LEN(e));
     p->known = VMC_HPACK_KNOWN(e);
-    p->flags = 0;
+    p->flags = VMC_HPACK_FIRST | VMC_HPACK_LAST;
     p->size = VMC_HPACK_NAME_LEN(e) + VMC_HPACK_VALUE_LEN(e) + VMC_HPACK_OVERHEAD;
 }
 
-/* Fills p with an entry of the static or the dynamic table; false if there is none of this index. */
-VMC_FN bool vmc_hpack_get(const vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
+VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
+{
+    d->state = VMC_HPACK_AT_ERROR;
+    d->number = 0; /* in hand: the answer stays without input too */
+    return VMC_HPACK_ERROR;
+}
+
+/* Fills p with an entry of the static or the dynamic table; ERROR if there is none of this index. */
+VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
 {
     const vmc_hpack_entry *e;
     uint32_t at = d->last;
     if (index - 1u < VMC_HPACK_STATIC) {
         vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
-        return true;
+        return VMC_HPACK_PIECE;
     }
     index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
     if (index >= d->count)
-        return false;
+        return vmc_hpack_fail(d);
     for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
         at -= e->back;
     p->name.ptr = (const uint8_t *)(e + 1);
@@ -139,9 +146,9 @@ VMC_FN bool vmc_hpack_get(const vmc_hpack_dec *d, uint32_t index, vmc_hpack_piec
     p->value.ptr = p->name.ptr + e->name_len;
     p->value.len = e->value_len;
     p->known = e->known;
-    p->flags = e->flags;
+    p->flags = (uint8_t)(e->flags | VMC_HPACK_FIRST | VMC_HPACK_LAST);
     p->size = e->size + VMC_HPACK_OVERHEAD;
-    return true;
+    return VMC_HPACK_PIECE;
 }
 
 /* ---- primitives: RFC 7541 section 5 ---- */
@@ -301,15 +308,6 @@ VMC_FN vmc_hpack_result vmc_hpack_start_value(vmc_hpack_dec *d)
     return VMC_HPACK_MORE;
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_indexed(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
-{
-    d->updates = 0;
-    if (!vmc_hpack_get(d, index, p))
-        return VMC_HPACK_ERROR;
-    p->flags |= VMC_HPACK_FIRST | VMC_HPACK_LAST;
-    return VMC_HPACK_PIECE;
-}
-
 VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 {
     if (d->updates == 0 || d->number > d->limit)
@@ -324,7 +322,6 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
 {
     vmc_hpack_piece *f = &d->field;
-    d->updates = 0;
     if (d->number == 0) {
         d->state = VMC_HPACK_AT_NAME_LEN;
         f->name.ptr = d->name;
@@ -333,11 +330,11 @@ VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
         f->size = VMC_HPACK_OVERHEAD;
         return VMC_HPACK_MORE;
     }
-    if (!vmc_hpack_get(d, d->number, f))
+    if (vmc_hpack_get(d, d->number, f) == VMC_HPACK_ERROR)
         return VMC_HPACK_ERROR;
     vmc_copy(d->name, f->name.ptr, f->name.len);
     f->name.ptr = d->name;
-    f->flags = (uint8_t)((f->flags & ~VMC_HPACK_BAD_VALUE) | VMC_HPACK_FIRST);
+    f->flags &= VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME;
     f->size -= (uint32_t)f->value.len;
     return vmc_hpack_start_value(d);
 }
@@ -351,9 +348,12 @@ VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpa
     r = vmc_hpack_int(d, b, d->form);
     if (r != VMC_HPACK_PIECE)
         return r;
-    if (d->form == VMC_HPACK_INDEXED)
-        return vmc_hpack_indexed(d, d->number, p);
-    return d->form == VMC_HPACK_UPDATE ? vmc_hpack_update(d) : vmc_hpack_literal(d);
+    if (d->form == VMC_HPACK_UPDATE)
+        return vmc_hpack_update(d);
+    d->updates = 0;
+    if (d->form != VMC_HPACK_INDEXED)
+        return vmc_hpack_literal(d);
+    return vmc_hpack_get(d, d->number, p);
 }
 
 /* An octet of the length of a string. */
@@ -428,23 +428,22 @@ VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_p
 VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     vmc_hpack_result r = VMC_HPACK_MORE;
-    while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d)))
+    while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d))) /* a step takes an octet at least, or ends a string */
         r = vmc_hpack_step(d, in, p);
-    return r;
+    return r == VMC_HPACK_ERROR ? vmc_hpack_fail(d) : r;
 }
 
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    vmc_hpack_result r;
-    if ((d->state | d->shift) == 0 && in->left != 0 && *in->ptr >= 0x80u && *in->ptr != 0xffu) /* most fields */
-        r = vmc_hpack_indexed(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
-    else
-        r = vmc_hpack_run(d, in, p);
-    if (r == VMC_HPACK_ERROR) {
-        d->state = VMC_HPACK_AT_ERROR;
-        d->number = 0; /* in hand: the answer stays without input too */
+    if ((d->state | d->shift) == 0) { /* between fields */
+        if (in->left == 0)
+            return VMC_HPACK_MORE;
+        if (*in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
+            d->updates = 0;
+            return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
+        }
     }
-    return r;
+    return vmc_hpack_run(d, in, p);
 }
 
 VMC_FN void vmc_hpack_dec_begin(vmc_hpack_dec *d)

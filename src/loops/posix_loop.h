@@ -31,6 +31,13 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
 
+/* Reads the objects of a PEM file whose label ends in `label` ("CERTIFICATE", "PRIVATE KEY"), as a server's desc wants them.
+ *   buf, cap  lent: the DER octets go there, one object behind the other; the views point into it
+ *   der       out: at most max objects
+ *   count     out: how many there were
+ * Returns:  OK; NOT_FOUND (none in the file); NOMEM (buf or der too small); MESSAGE (not PEM inside); IO (cannot be read). */
+VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count);
+
 /* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. */
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
 

@@ -4,6 +4,7 @@
 #define VIAMC_LOOPS_POSIX_LOOP_IMPL_H
 
 #include "client/robot_impl.h"
+#include "codec/pem_impl.h"
 #include "loops/posix_loop.h"
 #include "ports/posix_impl.h"
 
@@ -163,6 +164,52 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
     viamc_event ev;
     viamc_err err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
     return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
+}
+
+/* ---- files ---- */
+
+VMC_FN bool vmc_loop_label_ends(viamc_str label, const char *end)
+{
+    size_t n = vmc_strlen(end);
+    return label.len >= n && vmc_same(label.ptr + label.len - n, end, n);
+}
+
+/* Takes the objects that one piece of the file completes. */
+VMC_FN viamc_err vmc_loop_take_pem(vmc_pem *pem, viamc_bytes piece, const char *label, vmc_wr *out, viamc_bytes *der, size_t max, size_t *count)
+{
+    for (;;) { /* each turn consumes octets of the piece, until MORE */
+        unsigned found = vmc_pem_next(pem, &piece);
+        if (found == VMC_PEM_MORE)
+            return VIAMC_OK;
+        if (!vmc_loop_label_ends(vmc_pem_label(pem), label))
+            continue;
+        if (found != VMC_PEM_OBJECT || *count == max)
+            return found == VMC_PEM_BAD ? VIAMC_ERR_MESSAGE : VIAMC_ERR_NOMEM;
+        der[(*count)++] = viamc_view(pem->der.ptr, pem->der.len);
+        (void)vmc_wr_claim(out, pem->der.len); /* it lies at the end of out already: the next one goes behind it */
+        pem->der = vmc_wr_of(out->ptr + out->len, vmc_wr_room(out));
+    }
+}
+
+VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count)
+{
+    uint8_t piece[512];
+    vmc_wr out = vmc_wr_of(buf, cap);
+    vmc_pem pem;
+    viamc_err err = VIAMC_OK;
+    ssize_t n = 1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *count = 0;
+    if (fd < 0)
+        return VIAMC_ERR_IO;
+    vmc_pem_begin(&pem, buf, cap);
+    while (err == VIAMC_OK && (n = read(fd, piece, sizeof piece)) > 0)
+        err = vmc_loop_take_pem(&pem, viamc_view(piece, (size_t)n), label, &out, der, max, count);
+    (void)close(fd);
+    vmc_wipe(piece, sizeof piece);
+    if (n < 0)
+        return VIAMC_ERR_IO;
+    return err == VIAMC_OK && *count == 0 ? (viamc_err)VIAMC_ERR_NOT_FOUND : err;
 }
 
 VMC_FN void vmc_loop_print(const char *s)

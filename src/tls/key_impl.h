@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tls/key: a server's private key out of its DER (PKCS#8, PKCS#1, SEC 1), by a reader of our own: BearSSL 0.6's has a wrong length check.
+/* tls/key: a server's private key out of its DER (PKCS#8, PKCS#1, SEC 1), by a reader of our own, because that of BearSSL 0.6 has a
+ * wrong length check.
  * Knows DER and the sizes that BearSSL's private operations take; knows nothing of certificates and TLS. */
 #ifndef VIAMC_TLS_KEY_IMPL_H
 #define VIAMC_TLS_KEY_IMPL_H

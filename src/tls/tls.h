@@ -35,7 +35,7 @@ typedef struct vmc_tls_dates {
 
 typedef struct vmc_trust vmc_trust;
 
-/* The part that both roles share. Is the first member of vmc_tls_client and vmc_tls_server: vmc_tls_bytes says how much there must be. */
+/* What both roles share: the first member of vmc_tls_client and vmc_tls_server, so vmc_tls_bytes says how much there must be. */
 typedef struct vmc_tls {
     br_ssl_engine_context *eng;
     vmc_trust *trust;      /* clients, during the handshake only */

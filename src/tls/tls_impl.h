@@ -200,8 +200,8 @@ VMC_FN uint8_t *vmc_tls_find_groups(uint8_t *rec, size_t len)
     return NULL;
 }
 
-/* Puts X25519 before P-256 in the hello that waits to be sent, because servers take the first that they know, and a P-256 exchange costs
- * a Cortex-M three times as much. BearSSL means to do so itself, but tests the wrong stack cell. The transcript begins anew. */
+/* Puts X25519 before P-256 in the hello that waits to be sent, because servers take the first that they know, and a P-256 exchange
+ * costs a Cortex-M three times as much. BearSSL means to do so itself, but tests the wrong stack cell. The transcript begins anew. */
 VMC_FN void vmc_tls_prefer_x25519(br_ssl_engine_context *eng)
 {
     size_t len;
@@ -431,7 +431,7 @@ VMC_FN vmc_tls_state vmc_tls_state_of(const vmc_tls *t)
 
 /* ---- bytes ---- */
 
-/* Room for octets from the wire, at most to the end of the record under way: so one call never does more work than one record gives.
+/* Room for octets from the wire, at most to the end of the record under way: one call never does more work than one record gives.
  * NULL and 0: none now, because plaintext waits in app_in, or never again. */
 VMC_FN uint8_t *vmc_tls_wire_in(vmc_tls *t, size_t *cap)
 {
@@ -481,7 +481,7 @@ VMC_FN void vmc_tls_app_in_done(vmc_tls *t, size_t n)
         br_ssl_engine_recvapp_ack(t->eng, n);
 }
 
-/* Room for plaintext; done closes the record. NULL and 0: a record is still on its way out. Nothing else may be called between the two. */
+/* Room for plaintext; done closes the record. NULL and 0: a record is still on its way out. Nothing may be called between the two. */
 VMC_FN uint8_t *vmc_tls_app_out(vmc_tls *t, size_t *cap)
 {
     *cap = 0;

@@ -21,8 +21,8 @@ typedef struct viamc_anchor {
     uint32_t until_day;
 } viamc_anchor;
 
-/* Gives certificate number index of a trust store as DER. Called while a server's chain is checked, in rising order from 0, and again
- * from 0 for the next certificate of the chain; so the store is never in memory as a whole.
+/* Gives certificate number index of a trust store as DER. Called while a server's chain is checked, in rising order from 0, and
+ * again from 0 for the next certificate of the chain; so the store is never in memory as a whole.
  *   der, cap  lent: where the certificate goes
  *   len       out: octets written
  * Returns:  OK; NOT_FOUND (no such index: the end); NOMEM (this one is larger than cap: it is skipped); else the check fails.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tls/trust: decides whether a server's certificates are to be believed. Stands between the TLS engine and BearSSL's certificate engine,
- * which checks encodings, signatures, names and dates within the chain; this adds what that one lacks, and the step from the chain to
- * a trust anchor. Knows certificates; knows nothing of records, sockets, files. */
+/* tls/trust: decides whether a server's certificates are to be believed. Stands between the TLS engine and BearSSL's certificate
+ * engine, which checks encodings, signatures, names and dates within the chain; this adds what that one lacks, and the step from the
+ * chain to a trust anchor. Knows certificates; knows nothing of records, sockets, files. */
 #ifndef VIAMC_TLS_TRUST_IMPL_H
 #define VIAMC_TLS_TRUST_IMPL_H
 
@@ -404,9 +404,11 @@ VMC_FN void vmc_trust_check_server(vmc_trust *tr)
 {
     uint16_t flags = tr->cert.flags;
     if ((flags & (VMC_X509_CA | VMC_X509_USAGE_SIGN)) != 0)
-        vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE, VMC_TEXT("server's certificate is that of an authority (CA:TRUE or keyCertSign)"));
+        vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE,
+                       VMC_TEXT("server's certificate is that of an authority (CA:TRUE or keyCertSign)"));
     else if ((flags & VMC_X509_SAN) == 0)
-        vmc_trust_fail(tr, BR_ERR_X509_BAD_SERVER_NAME, VMC_TEXT("certificate has no subjectAltName; common names are not compared"));
+        vmc_trust_fail(tr, BR_ERR_X509_BAD_SERVER_NAME,
+                       VMC_TEXT("certificate has no subjectAltName; common names are not compared"));
     else if (tr->cert.ip.len != 0 && (flags & VMC_X509_IP) == 0)
         vmc_trust_fail(tr, BR_ERR_X509_BAD_SERVER_NAME, VMC_TEXT("certificate does not name this address"));
 }
@@ -484,7 +486,8 @@ VMC_FN void vmc_trust_start_cert(const br_x509_class **ctx, uint32_t length)
     if (tr->fail != 0 || tr->trusted)
         return;
     if (length > VMC_X509_MAX_BYTES || tr->certs == VMC_TRUST_MAX_CERTS) {
-        vmc_trust_fail(tr, BR_ERR_X509_LIMIT_EXCEEDED, VMC_TEXT("chain of more than 10 certificates, or one of more than 65,535 octets"));
+        vmc_trust_fail(tr, BR_ERR_X509_LIMIT_EXCEEDED,
+                       VMC_TEXT("chain of more than 10 certificates, or one of more than 65,535 octets"));
         return;
     }
     vmc_x509_begin(&tr->cert, (uint16_t)length, tr->cert.ip);

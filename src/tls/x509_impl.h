@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tls/x509: reads a certificate (RFC 5280, DER) octet by octet and notes what the checks need: no certificate is ever held as a whole.
+/* tls/x509: reads a certificate (RFC 5280, DER) octet by octet and notes what the checks need: none is ever held as a whole.
  * Knows DER and the fields of a certificate; knows nothing of signatures, chains, names of servers, BearSSL. */
 #ifndef VIAMC_TLS_X509_IMPL_H
 #define VIAMC_TLS_X509_IMPL_H
@@ -12,7 +12,7 @@
 #ifndef VIAMC_NO_TLS
 
 #define VMC_X509_MAX_BYTES 65535u /* viamc: octets of one certificate; offsets have 16 bits */
-#define VMC_X509_DEPTH 9u         /* open elements: the whole, certificate, TBS, [3], extensions, extension, value, names, one to spare */
+#define VMC_X509_DEPTH 9u         /* open elements: whole, certificate, TBS, [3], extensions, extension, value, names, one to spare */
 #define VMC_X509_KEEP 20u         /* octets kept of a small element: an algorithm, a time, an address */
 #define VMC_X509_HEAD 4u          /* tag, 0x82, two octets of length */
 #define VMC_X509_V3 2u            /* the version field of version 3 */
@@ -182,7 +182,7 @@ VMC_FN bool vmc_x509_complete(const vmc_x509 *x)
 #define VMC_X509_ANY_TAG 0u
 #define VMC_X509_NO_END 254u /* nth stays at 255: at most so many elements that are of interest in one list */
 
-/* One production: an element with this tag, as number `from` to `to` of those inside `in`, is a `what`. The first row that fits counts. */
+/* An element with this tag, as number `from` to `to` of those inside `in`, is a `what`. The first row that fits counts. */
 typedef struct vmc_x509_rule {
     uint8_t in, tag, from, to, what;
 } vmc_x509_rule;
@@ -335,10 +335,10 @@ VMC_FN uint8_t vmc_x509_curve_of(viamc_bytes id)
     return id.len == sizeof p384 && vmc_same(id.ptr, p384, sizeof p384) ? VIAMC_CURVE_P384 : 0;
 }
 
-/* The small element that was read; longer ones are cut, and then equal to nothing that is asked for. */
+/* The small element that was read; a longer one is cut, and then still longer than anything that is asked for. */
 VMC_FN viamc_bytes vmc_x509_kept(const vmc_x509 *x)
 {
-    return viamc_view(x->keep, x->len == x->keep_len ? x->keep_len : 0u);
+    return viamc_view(x->keep, x->keep_len);
 }
 
 VMC_FN bool vmc_x509_is(const vmc_x509 *x, const uint8_t *id, size_t len)

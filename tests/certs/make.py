@@ -142,6 +142,7 @@ LEAF = [basic(False), usage(SIGN), eku(SERVER), san(*GOOD_NAMES)]
 CERTS = {
     # authorities
     "root-ec": (None, "ec0", {"ext": CA}),
+    "root-ed": (None, "ec0", {"ext": CA}),       # root-ec's key, and a name of the same length
     "root-rsa": (None, "rsa0", {"ext": CA}),
     "root-web": (None, "rsa4096", {"ext": CA}),
     "root-384": (None, "p384", {"ext": CA, "hash": "sha384"}),
@@ -160,6 +161,7 @@ CERTS = {
     "inter-no-basic": ("root-ec", "ec3", {"ext": [usage(CERT_SIGN)]}),
     "inter-client": ("root-ec", "ec3", {"ext": CA + [eku(CLIENT)]}),
     "inter-any": ("root-ec", "ec3", {"ext": CA + [eku(ANY)]}),
+    "inter-any-plain": (None, "ec3", {"ext": LEAF, "subject": "inter-any"}),  # inter-any's name and key, but no authority
     "inter-names": ("root-ec", "ec3", {"ext": CA + [ext("2.5.29.30", CONSTRAINTS)]}),
     "inter-names-critical": ("root-ec", "ec3", {"ext": CA + [ext("2.5.29.30", CONSTRAINTS, True)]}),
     "inter-expired": ("root-ec", "ec3", {"ext": CA, "until": "20260301000000Z"}),

@@ -28,7 +28,7 @@ say() { echo "peers: $*"; }
 once() {
     local peer=$1 proof=$2 start=$SECONDS want
     shift 2
-    want="$peer $(cat "$here/build.sh" "$@" | sha256sum | cut -c1-32) $(uname -m)"
+    want="$peer $({ grep -v '^ *#' "$here/build.sh"; cat "$@"; } | sha256sum | cut -c1-32) $(uname -m)"
     [ "$(cat "$out/stamp/$peer" 2>/dev/null)" = "$want" ] && [ -x "$proof" ] && return 0
     rm -f "$out/stamp/$peer"
     say "$peer: building"

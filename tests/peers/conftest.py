@@ -33,10 +33,6 @@ def certs():
     return certificates.make(peers.RUN / "certs")
 
 
-def pytest_sessionstart():
-    peers.clear()
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()

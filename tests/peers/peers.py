@@ -6,6 +6,7 @@ waited for by a handshake or a line with its address, and is ended by its proces
 """
 import atexit
 import contextlib
+import fcntl
 import http.client
 import itertools
 import json
@@ -27,7 +28,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PEERS = ROOT / "build/peers"
 BIN = PEERS / "bin"
-RUN = PEERS / "run"
 BUILD = pathlib.Path(os.environ.get("VIAMC_BUILD", ROOT / "build"))      # where examples/ and tests/ were built
 
 IN_CI = os.environ.get("CI", "").lower() in ("true", "1")
@@ -35,6 +35,27 @@ KEY_ID, KEY = "11111111-2222-3333-4444-555555555555", "0123456789abcdefghijklmno
 WATCH_ID, WATCH_KEY = "99999999-8888-7777-6666-555555555555", "vutsrqponmlkjihgfedcba9876543210"    # the harness's own
 
 _numbers = itertools.count(1)
+_locks = []
+
+
+def _new_run():
+    """The first folder of build/peers/run that no other run holds, emptied. Its lock ends with this process."""
+    for number in itertools.count(1):
+        folder = PEERS / "run" / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            continue
+        _locks.append(lock)
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return folder
+
+
+RUN = _new_run()
 
 
 def need(path):
@@ -245,9 +266,3 @@ def grpcurl(address, *words, leaf_ca=None, metadata=(), data=None, timeout=15):
     with Process(*command, address, *words) as process:
         code = process.wait(timeout + 5)
         return code, process.out, process.err
-
-
-def clear():
-    """Forgets the folders of earlier runs."""
-    shutil.rmtree(RUN, ignore_errors=True)
-    RUN.mkdir(parents=True)

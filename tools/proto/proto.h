@@ -33,10 +33,10 @@ typedef struct viamc_list {
     size_t run;                 /* received: octets left of the packed numbers that ptr stands in */
     viamc_list_fn next;         /* to be written element by element */
     const pb_msgdesc_t *fields; /* received: of the elements, if they are messages */
-    uint32_t number;            /* received: of the field; 0: not received */
+    uint16_t number;            /* received: of the field; 0: not received */
     uint16_t size;              /* of one element; 0: next knows */
-    uint8_t type;               /* received: of the elements, PB_LTYPE_* */
     viamc_err err;              /* OK; MESSAGE: the walk ended early, the octets are malformed; ARG: read into another type */
+    uint8_t type;               /* received: of the elements, PB_LTYPE_* */
 } viamc_list;
 
 /* A list to be written: the `count` elements of an array.

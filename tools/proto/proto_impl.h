@@ -14,6 +14,8 @@
 #define VMC_PB_VIEW_ONE(w, s, u, m, tag, type, view) \
     VMC_PB(w, s, u.m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_ONEOF | PB_LTYPE_MAP_##type, pb_delta(s, u.m, which_##u), VMC_VIEW_##view)
 #define VMC_PB_LIST(w, s, m, tag, type, element) VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_REPEATED | PB_LTYPE_MAP_##type, 0, sizeof(element))
+#define VMC_PB_VALUE(w, s, m, tag, type) \
+    VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_MAP_##type, pb_delta(s, m, has_##m), VMC_VIEW_VALUE)
 #define VMC_PB_FAR(s, m) \
     VMC_PB(4, s, m, VMC_PROTO_FAR_TAG, PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_SUBMESSAGE, pb_delta(s, m, has_##m), VMC_VIEW_FAR)
 
@@ -158,7 +160,7 @@ VMC_FN bool vmc_proto_take_list(const vmc_proto_level *at, const uint8_t *start,
     list->ptr = span.ptr;
     list->len = span.len;
     list->fields = it->submsg_desc;
-    list->number = it->tag;
+    list->number = (uint16_t)it->tag;
     list->size = (uint16_t)it->array_size;
     list->type = vmc_proto_ltype(it);
     return true;

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""viamc_proto.h against Python's protobuf: random instances of every message there and back, in encodings usual and unusual, and cut off.
+
+    tests/test_proto_python.py                the checked-in viamc_proto.h
+    HEADER=FILE COUNT=N tests/test_proto_python.py    another one, N instances of each message
+
+Runs with the Python of build/venv, which has protobuf and the descriptors.
+"""
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import testing
+
+sys.path[:0] = [str(testing.ROOT / "tests/proto"), str(testing.ROOT / "tools")]
+try:
+    import gen_proto
+    import instances
+    from google.protobuf import message as protobuf, message_factory
+except ImportError:
+    gen_proto = None
+
+HEADER = pathlib.Path(os.environ.get("HEADER", testing.ROOT / "viamc_proto.h"))
+COUNT = int(os.environ.get("COUNT", "50"))
+FLAGS = ["-std=gnu99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DVIAMC_NO_TLS", "-DVIAMC_NO_POSIX",
+         "-DVIAMC_NO_SERVER"]
+DONE, REFUSED, ENDED_EARLY = 0, 1, 2
+
+
+def messages_of(header):
+    """Descriptors of the messages that a header has structs for, in the order of their names."""
+    text = header.read_text(encoding="ascii")
+    there = gen_proto.Descriptors().messages
+    found = {name: there[name] for name in there if f"\n}} {gen_proto.c_name(name)};" in text}
+    return [found[name] for name in sorted(found)]
+
+
+class Driver:
+    """tests/proto/driver.c."""
+
+    def __init__(self, folder, messages):
+        table = folder / "table.h"
+        table.write_text("".join(f"{{&{name}_msg, sizeof({name})}},\n" for name in (gen_proto.c_name(one.full_name) for one in messages)))
+        (folder / "viamc_proto.h").write_bytes(HEADER.read_bytes())
+        program = folder / "driver"
+        code, output = testing.run("gcc", *FLAGS, f'-DTABLE="{table}"', "-I", folder, "-I", testing.ROOT, "-o", program,
+                                   testing.ROOT / "tests/proto/driver.c", "-lprotobuf-nanopb")
+        if code != 0:
+            raise AssertionError(output)
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, operation, index, data):
+        """Result and octets of an operation on a message."""
+        self.process.stdin.write(operation + struct.pack("<HI", index, len(data)) + data)
+        self.process.stdin.flush()
+        head = self.process.stdout.read(7)
+        if len(head) != 7:
+            raise AssertionError(f"the driver died, message {index}, {data.hex()}")
+        result, _, length = struct.unpack("<BHI", head)
+        return result, self.process.stdout.read(length)
+
+    def close(self):
+        """Its exit code."""
+        self.process.stdin.close()
+        code = self.process.wait()
+        self.process.stdout.close()
+        return code
+
+
+@unittest.skipIf(gen_proto is None, "missing peer: protobuf for Python (make setup)")
+@unittest.skipIf(gen_proto and not HEADER.exists(), "there is no viamc_proto.h")
+class AgainstPython(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.messages = messages_of(HEADER)
+        cls.classes = [message_factory.GetMessageClass(one) for one in cls.messages]
+        cls.driver = Driver(pathlib.Path(cls.folder.name), cls.messages)
+
+    @classmethod
+    def tearDownClass(cls):
+        code = cls.driver.close()
+        cls.folder.cleanup()
+        if code != 0:
+            raise AssertionError(f"the driver ended with {code}")
+
+    def random_messages(self, seed):
+        """(index, class, message) for COUNT instances of every message."""
+        for index, kind in enumerate(self.classes):
+            maker = instances.Maker(f"{seed} {kind.DESCRIPTOR.full_name}")
+            for _ in range(COUNT):
+                message = kind()
+                maker.fill(message)
+                yield index, kind, message
+
+    def equal(self, kind, data, want, what):
+        """The octets mean the message."""
+        got = kind()
+        got.ParseFromString(data)
+        self.assertEqual(got.SerializeToString(deterministic=True), want.SerializeToString(deterministic=True),
+                         f"{what} {kind.DESCRIPTOR.full_name}\n{want}")
+
+    def test_there_are_messages(self):
+        self.assertGreater(len(self.messages), 20)
+
+    def test_views_come_back_octet_for_octet(self):
+        for index, kind, message in self.random_messages("views"):
+            data = message.SerializeToString()
+            result, back = self.driver.ask(b"s", index, data)
+            if any(field.message_type and field.message_type.full_name == instances.VALUE for field in kind.DESCRIPTOR.fields):
+                self.equal(kind, back, instances.name_the_nulls(message), "views")
+            else:
+                self.assertEqual((result, back.hex()), (DONE, data.hex()), f"{kind.DESCRIPTOR.full_name}\n{message}")
+
+    def test_lists_and_structs_built_anew(self):
+        for index, kind, message in self.random_messages("anew"):
+            result, back = self.driver.ask(b"d", index, message.SerializeToString())
+            self.assertEqual(result, DONE, f"{kind.DESCRIPTOR.full_name}\n{message}")
+            self.equal(kind, back, instances.name_the_nulls(message), "anew")
+
+    def test_unusual_encodings(self):
+        for index, kind, message in self.random_messages("unusual"):
+            data = instances.Scrambler(f"{index} {message}").scramble(kind.DESCRIPTOR, message.SerializeToString())
+            want = kind()
+            want.ParseFromString(data)
+            want.DiscardUnknownFields()
+            for operation in (b"s", b"d"):
+                result, back = self.driver.ask(operation, index, data)
+                self.assertEqual(result, DONE, f"{kind.DESCRIPTOR.full_name} {data.hex()}\n{message}")
+                got = kind()
+                got.ParseFromString(back)
+                got.DiscardUnknownFields()                      # views of lists and Structs keep what is in them
+                if operation == b"d":
+                    instances.name_the_nulls(want)
+                self.equal(kind, got.SerializeToString(), want, data.hex())
+
+    def test_cut_off(self):
+        accepted = refused = 0
+        for index, kind, message in self.random_messages("cut"):
+            data = message.SerializeToString()
+            if len(data) > 400:
+                continue
+            for length in range(len(data)):
+                want = kind()
+                try:
+                    want.ParseFromString(data[:length])
+                except protobuf.DecodeError:
+                    want = None
+                result, back = self.driver.ask(b"d", index, data[:length])
+                self.assertIn(result, (DONE,) if want is not None else (REFUSED, ENDED_EARLY),
+                              f"{kind.DESCRIPTOR.full_name} {data[:length].hex()}")
+                if want is not None:
+                    self.equal(kind, back, instances.name_the_nulls(want), "cut off")
+                accepted += want is not None
+                refused += want is None
+        self.assertGreater(accepted, 1000)
+        self.assertGreater(refused, 1000)
+
+    def test_noise(self):
+        maker = instances.Maker("noise")
+        for index, kind, message in self.random_messages("noise"):
+            data = bytearray(message.SerializeToString())
+            for _ in range(5):
+                if data:
+                    data[maker.rand.randrange(len(data))] = maker.rand.randrange(256)
+            result, back = self.driver.ask(b"d", index, bytes(data))
+            if result == DONE:
+                want = kind()
+                try:
+                    want.ParseFromString(bytes(data))
+                except protobuf.DecodeError:
+                    continue                                    # UTF-8, which is not looked at here
+                got = kind()
+                got.ParseFromString(back)
+            self.assertLess(result, 3, bytes(data).hex())
+
+
+if __name__ == "__main__":
+    testing.main("proto_python")

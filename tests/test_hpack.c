@@ -600,12 +600,14 @@ TEST(rfc7541_appendix_c)
                                          { "828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf", C3_3 } };
     static const char *const c5[][2] = {
         { C5_1_HEX, C5_1 }, { "4803333037c1c0bf", C5_2 },
-        { "88c1611d4d6f6e2c203231204f637420323031332032303a31333a323220474d54c05a04677a69707738666f6f3d4153444a4b48514b425a584f5157454f50495541"
+        { "88c1611d4d6f6e2c203231204f637420323031332032303a31333a323220474d54c05a04677a69707738666f6f3d4153444a4b48514b425a584f"
+          "5157454f50495541"
           "585157454f49553b206d61782d6167653d333630303b2076657273696f6e3d31", C5_3 } };
     static const char *const c6[][2] = {
         { "488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3", C5_1 },
         { "4883640effc1c0bf", C5_2 },
-        { "88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f958731"
+        { "88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1"
+          "ab270fb5291f958731"
           "6065c003ed4ee5b1063d5007", C5_3 } };
     static const uint32_t used_c2[] = { 55 }, used_c3[] = { 57, 110, 164 }, used_c5[] = { 222, 222, 215 };
     check_blocks(4096, c2_1, 1, used_c2);
@@ -622,23 +624,32 @@ TEST(rfc7541_appendix_c)
 
 #define AUTHORITY "my-robot-main.abc123.viam.cloud:443"
 #define H1_HEX \
-    "838704262f70726f746f2e7270632e76312e41757468536572766963652f41757468656e74696361746501236d792d726f626f742d6d61696e2e6162633132332e7669616d" \
-    "2e636c6f75643a343433000c677270632d74696d656f7574033230530002746508747261696c6572730f10106170706c69636174696f6e2f677270630f2b097669616d632f" \
+    "838704262f70726f746f2e7270632e76312e41757468536572766963652f41757468656e74696361746501236d792d726f626f742d6d61696e2e616263" \
+    "3132332e7669616d" \
+    "2e636c6f75643a343433000c677270632d74696d656f7574033230530002746508747261696c6572730f10106170706c69636174696f6e2f677270630f" \
+    "2b097669616d632f" \
     "302e31"
 #define H2_HEX \
-    "838704292f7669616d2e726f626f742e76312e526f626f74536572766963652f5265736f757263654e616d657301236d792d726f626f742d6d61696e2e6162633132332e76" \
-    "69616d2e636c6f75643a3434330002746508747261696c6572730f10106170706c69636174696f6e2f677270630f2b097669616d632f302e310f0811426561726572" \
+    "838704292f7669616d2e726f626f742e76312e526f626f74536572766963652f5265736f757263654e616d657301236d792d726f626f742d6d61696e2e" \
+    "6162633132332e76" \
+    "69616d2e636c6f75643a3434330002746508747261696c6572730f10106170706c69636174696f6e2f677270630f2b097669616d632f302e310f081142" \
+    "6561726572" \
     "20746f6b2e656e2e736967000b7669616d5f636c69656e7411633b76302e312e303b76302e312e353737"
 #define H3_HEX \
-    "8386042e2f7669616d2e636f6d706f6e656e742e6d6f746f722e76312e4d6f746f72536572766963652f536574506f776572010e3132372e302e302e313a38303830000c67" \
-    "7270632d74696d656f757405333030306d0002746508747261696c6572730f10106170706c69636174696f6e2f677270630f2b097669616d632f302e31000b7669616d5f63" \
-    "6c69656e7411633b76302e312e303b76302e312e35373700087669616d2d7369642431313131313131312d323232322d343333332d383434342d303030303030303030303031"
+    "8386042e2f7669616d2e636f6d706f6e656e742e6d6f746f722e76312e4d6f746f72536572766963652f536574506f776572010e3132372e302e302e31" \
+    "3a38303830000c67" \
+    "7270632d74696d656f757405333030306d0002746508747261696c6572730f10106170706c69636174696f6e2f677270630f2b097669616d632f302e31" \
+    "000b7669616d5f63" \
+    "6c69656e7411633b76302e312e303b76302e312e35373700087669616d2d7369642431313131313131312d323232322d343333332d383434342d303030"
+    "303030303030303031"
 
 TEST(requests_of_robots)
 {
     static const char *const py[][2] = {
-        { "8386449d63b9874af61e33a57ee15f69e33a7716cee62158da541edb085d23a4a8418b089d5c0b8170dc0be07c3f4082497f864d833505b11f5f8b1d75d0620d263d"
-          "4c4d65647aa59acac8b57e9339ea5a6b2b25068d802ed2efa9fd506aadf3f6a12bf499cf530cae10ae2fef4088ee61d31128316a4f93afd2673d5f7dc0bbc05c1f7dfb81"
+        { "8386449d63b9874af61e33a57ee15f69e33a7716cee62158da541edb085d23a4a8418b089d5c0b8170dc0be07c3f4082497f864d833505b11f5f"
+          "8b1d75d0620d263d"
+          "4c4d65647aa59acac8b57e9339ea5a6b2b25068d802ed2efa9fd506aadf3f6a12bf499cf530cae10ae2fef4088ee61d31128316a4f93afd2673d"
+          "5f7dc0bbc05c1f7dfb81"
           "70aedbaeff",
           ":method: POST\n:scheme: http\n:path: /viam.robot.v1.RobotService/ResourceNames\n:authority: 127.0.0.1:19091\nte: trailers\n"
           "content-type: application/grpc\nuser-agent: grpc-python-grpclib/0.4.9 (linux; cpython/3.11.2)\n"
@@ -662,21 +673,26 @@ TEST(replies_of_robots)
 {
     check_block(0, "880f10106170706c69636174696f6e2f67727063", ":status: 200\ncontent-type: application/grpc\n");
     check_block(0, "000b677270632d7374617475730130", "grpc-status: 0\n");
-    check_block(0, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023132000c677270632d6d657373616765104d6574686f64206e6f7420"
+    check_block(0, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023132000c677270632d6d657373616765104d6574"
+                   "686f64206e6f7420"
                    "666f756e64",
                 ":status: 200\ncontent-type: application/grpc\ngrpc-status: 12\ngrpc-message: Method not found\n");
-    check_block(0, "880f10106170706c69636174696f6e2f67727063000b677270632d7374617475730133000c677270632d6d6573736167650f53455353494f4e5f45585049"
+    check_block(0, "880f10106170706c69636174696f6e2f67727063000b677270632d7374617475730133000c677270632d6d6573736167650f53455353"
+                   "494f4e5f45585049"
                    "524544",
                 ":status: 200\ncontent-type: application/grpc\ngrpc-status: 3\ngrpc-message: SESSION_EXPIRED\n");
-    check_block(0, "20880f108b1d75d0620d263d4c4d656400833d66939a046c905280ab392b71acd46e1567a510d666578808da1bf2043f00854d833505b388c565645b7246"
+    check_block(0, "20880f108b1d75d0620d263d4c4d656400833d66939a046c905280ab392b71acd46e1567a510d666578808da1bf2043f00854d833505"
+                   "b388c565645b7246"
                    "9b5100854d833505b389c565645b415081cc5f00854d833505b391c565645b72469b50b5f2a466a10b5d355f",
                 ":status: 200\ncontent-type: application/grpc\nopid: 0b3c2f0e-6f5b-4b6e-8f2a-3f8c0b4a9d11\ntrailer: Grpc-Status\n"
                 "trailer: Grpc-Message\ntrailer: Grpc-Status-Details-Bin\n");
     check_block(0, "00889acac8b21234da8f0130", "grpc-status: 0\n");
     check_block(0, "00899acac8b5254207317f9e1da99cb524c41a4c7a94b0bdad358592e28ade655bb7aa56f32ac385513700889acac8b21234da8f023136",
                 "grpc-message: authentication required: %C3%BCn%C3%AF%25\ngrpc-status: 16\n");
-    check_block(0, "2088400c636f6e74656e742d74797065106170706c69636174696f6e2f677270634014677270632d6163636570742d656e636f64696e67176964656e746974"
-                   "792c206465666c6174652c20677a697000046f7069642430623363326630652d366635622d346236652d386632612d336638633062346139643131",
+    check_block(0, "2088400c636f6e74656e742d74797065106170706c69636174696f6e2f677270634014677270632d6163636570742d656e636f64696e"
+                   "67176964656e746974"
+                   "792c206465666c6174652c20677a697000046f7069642430623363326630652d366635622d346236652d386632612d33663863306234"
+                   "6139643131",
                 ":status: 200\ncontent-type: application/grpc\ngrpc-accept-encoding: identity, deflate, gzip\n"
                 "opid: 0b3c2f0e-6f5b-4b6e-8f2a-3f8c0b4a9d11\n");
     check_block(0, "20885f901d75d0620d263d4c4d6564ff75d8749f", ":status: 200\ncontent-type: application/grpc+proto\n");
@@ -1078,7 +1094,8 @@ TEST(random_octets)
 TEST(truncated_blocks)
 {
     static const char *const blocks[] = { H1_HEX, H2_HEX, H3_HEX, C2_1_HEX, C3_3_HEX, C5_1_HEX, "203fe11f0084fffffff0",
-                                          "488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3" };
+                                          "488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad1718"
+                                          "63c78f0b97c8e9ae82ae43d3" };
     static uint8_t block[1024];
     static plain model;
     static decoder t;
@@ -1261,6 +1278,46 @@ TEST(repeated_requests_are_short)
     CHECK(out[0] == 0x01 && out[n - 1] == 0xbe);
 }
 
+TEST(lengths_at_the_edges_of_octets)
+{
+    static const size_t lens[] = { 0, 1, 126, 127, 128, 254, 255, 256, 4000, 16509, 16510, 16511 };
+    static uint8_t text[16511], block[17000];
+    static decoder t;
+    static list l;
+    vmc_hpack_enc e;
+    size_t i, n;
+    memset(text, 'z', sizeof text);
+    vmc_hpack_enc_init(&e);
+    decoder_open(&t, 4096);
+    for (i = 0; i < TEST_COUNT(lens); i++) {
+        vmc_hpack_field f = field_of(i, 0, 0, "name", "");
+        f.value[1] = viamc_view(text, lens[i]);
+        n = put_block(&e, &f, 1, block, sizeof block, i % 2 == 0 ? 1 : sizeof block);
+        CHECK_EQ_INT(n, 6 + (lens[i] < 127 ? 1 : lens[i] < 255 ? 2 : lens[i] < 16511 ? 3 : 4) + lens[i]);
+        CHECK_EQ_INT(take_block(&t, viamc_view(block, n), OCTETS, &l), DONE);
+        REQUIRE(l.count == 1);
+        CHECK_EQ_MEM(l.at[0].value, l.at[0].value_len, text, lens[i]);
+        list_drop(&l);
+    }
+    decoder_close(&t);
+}
+
+TEST(fifteen_fields_are_kept)
+{
+    uint8_t out[16];
+    vmc_hpack_enc e;
+    uint64_t key;
+    vmc_hpack_enc_init(&e);
+    for (key = 1; key <= 17; key++) {
+        vmc_hpack_field f = field_of(key, 0, 15, "accept-charset", "");
+        CHECK_EQ_INT(put_block(&e, &f, 1, out, sizeof out, sizeof out), key <= 15 ? 2 : 3);
+        CHECK_EQ_INT(out[0], key <= 15 ? 0x4f : 0x0f);
+    }
+    for (key = 0; key <= 17; key++)
+        CHECK_EQ_INT(vmc_hpack_find(&e, key), key >= 1 && key <= 15 ? 0xbe + 15 - key : 0);
+    CHECK_EQ_INT(vmc_hpack_find(&e, (uint64_t)1 << 32 | 3), 0);
+}
+
 TEST(size_updates_wait_for_room)
 {
     uint8_t out[8];
@@ -1410,6 +1467,8 @@ int main(int argc, char **argv)
     RUN(encodes_appendix_c);
     RUN(encodes_requests);
     RUN(repeated_requests_are_short);
+    RUN(lengths_at_the_edges_of_octets);
+    RUN(fifteen_fields_are_kept);
     RUN(size_updates_wait_for_room);
     RUN(random_lists_come_back);
     RUN(keys_differ);

@@ -640,6 +640,8 @@ TEST(forms_of_certificates)
     expect("v1", "root-ec", NULL, 0, "certificate is not of version 3"); /* its common name would do for the engine */
     expect("v1", "root-ec", "10.0.0.7", 0, "certificate is not of version 3");
     expect("critical", "root-ec", NULL, 0, "certificate has a critical extension that is not supported");
+    expect("critical-aia", "root-ec", NULL, 0, "certificate has a critical extension that is not supported"); /* which the engine skips */
+    expect("long-name", "root-ec", NULL, 0, "");
     expect("names", "root-ec", NULL, 0, "certificate has name constraints, which are not supported");
     expect("by-names inter-names", "root-ec", NULL, 0, "certificate has name constraints, which are not supported");
     expect("by-names-critical inter-names-critical", "root-ec", NULL, 0, "certificate has name constraints, which are not supported");
@@ -660,6 +662,7 @@ TEST(chains_that_lead_nowhere)
     expect("ec", "root-rsa", NULL, 0, "certificate's issuer is unknown");
     expect("ec", "root-ed", NULL, 0, "certificate's issuer is unknown");            /* the right key under another name */
     expect("web", "root-web", NULL, 0, "certificate's issuer is unknown");          /* the intermediate is missing */
+    expect("under-nameless", "root-nameless", NULL, 0, "certificate's issuer is unknown"); /* no name is no issuer's name */
     expect("web root-web", "root-rsa", NULL, 0, "certificates of the chain are not in order");
     expect("any-inter inter-web", "root-web", NULL, 0, "certificates of the chain are not in order");
     expect("", "root-ec", NULL, 0, "server sent no certificate");
@@ -796,7 +799,7 @@ TEST(pinned_keys)
         { "ec", "ec", "robot.test" }, { "rsa", "rsa", "robot.test" }, { "p384", "p384", "robot.test" },
         { "expired", "ec", "robot.test" },      /* the same key: the rest is not looked at */
         { "no-san", "ec", "1.2.3.4" }, { "self-authority", "ec", "other.test" }, { "v1", "ec", "robot.test" },
-        { "root-web", "root-web", "robot.test" }, { "many-names", "ec", "robot.test" }, { "ec rsa", "ec", "x.test" }
+        { "root-web", "root-web", "robot.test" }, { "many-names", "ec", "robot.test" }, { "long-name", "ec", "robot.test" }, { "ec rsa", "ec", "x.test" }
     };
     for (i = 0; i < TEST_COUNT(good); i++) {
         size_t piece;
@@ -821,6 +824,10 @@ TEST(pinned_keys)
     in.pin = "weak";
     v = judge(&in);
     CHECK_EQ_STR(v.text, "pinned key is of a kind or size that is not supported");
+    in.chain = "long-key";
+    in.pin = "long-key";
+    v = judge(&in);
+    CHECK_EQ_STR(v.text, "server's key is too long");
     in.chain = "p521";
     in.pin = "p521";
     v = judge(&in);

@@ -6,8 +6,8 @@
 
 The same text comes out of every run. --check compares FILE with it and changes nothing; exit code 1 if they differ.
 
-Names and values are laid over each other in one text (a short one, found by greedy merging). The Huffman code is canonical: how many
-codes there are of each length, and the symbols in the order of their codes, say all of it.
+Names and values are laid over each other in one text (a short one, found by greedy merging). The Huffman code is canonical: how
+many codes there are of each length, and the symbols in the order of their codes, say all of it.
 """
 import argparse
 import pathlib
@@ -48,7 +48,7 @@ LENGTHS = [int(n) for n in """
     26 27 26 26 27 27 27 27 27 28 27 27 27 27 27 26
     30""".split()]
 
-# Names of vmc_name from 1 on, in its order; the last kind has several. None: a kind that no single name has.
+# Names of vmc_name from 1 on, in its order; the last kind has several. None: a kind without a name of its own.
 KNOWN = [
     ":status", ":method", ":scheme", ":path", ":authority", None, "content-type", "te", "user-agent", "authorization", "grpc-status",
     "grpc-message", "grpc-timeout", "grpc-encoding", "viam-sid", "opid", "viam_client", "content-length", "connection",

@@ -81,9 +81,12 @@ VMC_FN viamc_err vmc_conn_secure_client(vmc_conn *c, vmc_tls_client_desc *d)
     vmc_wipe(seed, sizeof seed);
     if (err != VIAMC_OK)
         (void)vmc_conn_break(c, err, 0, "TLS", VMC_TEXT("cannot start"));
-    c->state = err == VIAMC_OK ? VMC_CONN_SECURING : c->state;
+    if (err == VIAMC_OK)
+        c->state = VMC_CONN_SECURING;
     return err;
 }
+
+#ifndef VIAMC_NO_SERVER
 
 /* A peer was accepted: starts TLS as a server. */
 VMC_FN viamc_err vmc_conn_secure_server(vmc_conn *c, vmc_tls_server_desc *d)
@@ -102,10 +105,12 @@ VMC_FN viamc_err vmc_conn_secure_server(vmc_conn *c, vmc_tls_server_desc *d)
     vmc_wipe(seed, sizeof seed);
     if (err != VIAMC_OK)
         (void)vmc_conn_break(c, err, 0, "TLS", VMC_TEXT("cannot start"));
-    c->state = err == VIAMC_OK ? VMC_CONN_SECURING : c->state;
+    if (err == VIAMC_OK)
+        c->state = VMC_CONN_SECURING;
     return err;
 }
 
+#endif
 #endif
 
 /* ---- reading ---- */

@@ -15,8 +15,8 @@
 #define VMC_HPACK_STATIC 61u                /* RFC 7541 appendix A: entries of the static table */
 #define VMC_HPACK_NAME_OCTETS 64u           /* viamc: longest name that is kept whole; no name that is treated has more than 19 */
 #define VMC_HPACK_PIECE_OCTETS 64u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
-#define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1; five octets hold it, the sums of two fit 32 bits */
-#define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of the arena of a table: the 32 an entry counts hold our bookkeeping */
+#define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1: sums of two fit 32 bits */
+#define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of an arena: the 32 that an entry counts hold our part */
 
 /* Names that the library treats. The order is that of the name list in hpack_table_impl.h. */
 typedef enum vmc_name {
@@ -103,8 +103,7 @@ VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_
 /* A header block starts: size updates are legal again. */
 VMC_FN void vmc_hpack_dec_begin(vmc_hpack_dec *d);
 
-/* Takes octets from in until there is a piece of a field. MORE: in is empty. Any split of a block gives the same
- * fields. */
+/* Takes octets from in until there is a piece of a field. MORE: in is empty. Any split of a block gives the same fields. */
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p);
 
 /* The block has ended; false (COMPRESSION_ERROR) in the middle of a field. */
@@ -154,7 +153,7 @@ VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w);
 VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
 
 /* Writes a field from offset *at of its representation on, as many octets as fit. True when it is complete; then *at is 0 again.
- * What it becomes is decided at *at == 0, and an insertion counts when the field is complete: f stays the same until then. */
+ * An insertion counts when the field is complete. Until then f and its octets must stay the same. */
 VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *at, vmc_wr *w);
 
 /* A key for octets that differ from call to call (paths): 64 bits, above 15. */

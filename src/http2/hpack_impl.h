@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* http2/hpack: decoder (integers, Huffman code, dynamic table, fields piece by piece) and encoder (each field once per connection). */
+/* http2/hpack: decoder (integers, Huffman code, dynamic table, fields piece by piece), encoder (each field once per connection). */
 #ifndef VIAMC_HTTP2_HPACK_IMPL_H
 #define VIAMC_HTTP2_HPACK_IMPL_H
 
@@ -50,8 +50,8 @@ typedef struct vmc_hpack_entry {
 
 #define VMC_HPACK_ENTRY ((uint32_t)sizeof(vmc_hpack_entry))
 
-/* An entry takes less than it counts: a table within its size fits the arena, and so does the next entry once the older ones that it
- * displaces are evicted. */
+/* An entry takes less than it counts: a table within its size fits the arena, and so does the next entry once the older ones that
+ * it displaces are evicted. */
 VMC_STATIC_ASSERT(hpack_entry_fits_the_overhead, sizeof(vmc_hpack_entry) + 1u <= VMC_HPACK_OVERHEAD);
 
 VMC_FN vmc_hpack_entry *vmc_hpack_at(const vmc_hpack_dec *d, uint32_t offset)
@@ -176,8 +176,8 @@ VMC_FN vmc_hpack_result vmc_hpack_int(vmc_hpack_dec *d, uint32_t b, uint32_t mas
     return VMC_HPACK_MORE;
 }
 
-/* Finds the code that the bits begin with: its length and its place in the order of codes. Codes of a length are consecutive, and the
- * first of the next length follows the last of this one with a zero behind it. */
+/* Finds the code that the bits begin with: its length and its place in the order of codes. Codes of a length are consecutive, and
+ * the first of the next length follows the last of this one with a zero behind it. */
 VMC_FN uint32_t vmc_huffman_find(uint32_t bits, uint32_t *place)
 {
     uint32_t len = VMC_HUFFMAN_SHORTEST, first = 0, before = 0, count;

@@ -56,7 +56,7 @@ def integer(number):
 
 
 def name(text):
-    return seq(der(0x31, seq(oid("2.5.4.3"), der(0x0C, text.encode()))))
+    return seq() if text == "" else seq(der(0x31, seq(oid("2.5.4.3"), der(0x0C, text.encode()))))
 
 
 def time(text):
@@ -156,6 +156,7 @@ CERTS = {
     "root-twin-a": (None, "ec1", {"ext": CA, "subject": "twin"}),
     "root-twin-b": (None, "ec2", {"ext": CA, "subject": "twin"}),
     "root-p521": (None, "p521", {"ext": CA, "hash": "sha512"}),
+    "root-nameless": (None, "ec0", {"ext": CA, "subject": ""}),
     "inter-web": ("root-web", "rsa1", {"ext": [basic(True, 0), usage(CERT_SIGN)]}),
     "inter-not-ca": ("root-ec", "ec3", {"ext": [basic(False), usage(SIGN)]}),
     "inter-no-basic": ("root-ec", "ec3", {"ext": [usage(CERT_SIGN)]}),
@@ -194,6 +195,9 @@ CERTS = {
     "any": ("root-ec", "ec4", {"ext": [eku(ANY), san(*GOOD_NAMES)]}),
     "names": ("root-ec", "ec4", {"ext": [ext("2.5.29.30", CONSTRAINTS), san(*GOOD_NAMES)]}),
     "critical": ("root-ec", "ec4", {"ext": LEAF + [ext("1.3.6.1.4.1.99999.1", seq(), True)]}),
+    "critical-aia": ("root-ec", "ec4", {"ext": LEAF + [ext("1.3.6.1.5.5.7.1.1", seq(), True)]}),
+    "long-name": ("root-ec", "ec4", {"ext": LEAF, "subject": "long " * 140}),
+    "long-key": ("root-ec", "ec4", {"ext": LEAF, "spki": seq(seq(oid("1.3.6.1.4.1.99999.2")), der(0x03, bytes(20000)))}),
     "twice": ("root-ec", "ec4", {"ext": [san(dns("other.test")), san(*GOOD_NAMES)]}),
     "no-signing": ("root-ec", "ec4", {"ext": [usage(0x20), san(*GOOD_NAMES)]}),
     "sha1": ("root-rsa", "ec4", {"ext": LEAF, "hash": "sha1"}),
@@ -201,6 +205,7 @@ CERTS = {
     "p521": ("root-ec", "p521", {"ext": LEAF}),
     "under-p521": ("root-p521", "ec4", {"ext": LEAF, "hash": "sha512"}),
     "under-names": ("root-names", "ec4", {"ext": LEAF}),
+    "under-nameless": ("root-nameless", "ec4", {"ext": LEAF}),
     "under-expired": ("root-expired", "ec4", {"ext": LEAF}),
     "under-client": ("root-client", "ec4", {"ext": LEAF}),
     "under-critical": ("root-critical", "ec4", {"ext": LEAF}),
@@ -224,7 +229,7 @@ def make_cert(folder, keys, label, made):
     issuer_name = name(CERTS[issuer][2].get("subject", issuer)) if issuer else subject
     extensions = options["ext"]
     tbs = seq(der(0xA0, integer(2)) if extensions is not None else b"", integer(1000 + len(made)), algorithm, issuer_name,
-              seq(time(options.get("from", FROM)), time(options.get("until", UNTIL))), subject, keys[key][2],
+              seq(time(options.get("from", FROM)), time(options.get("until", UNTIL))), subject, options.get("spki", keys[key][2]),
               der(0xA3, seq(*extensions)) if extensions is not None else b"")
     signature = openssl("dgst", "-" + options.get("hash", "sha256"), "-sign", keys[signer][0], data=tbs)
     cert = seq(tbs, algorithm, der(0x03, b"\0", signature))

@@ -39,7 +39,7 @@ def driving(who, where, certs, leaf, window, relay):
             driver(who, between.address, certs) as process, Client(address, certs.ca, key_id, key) as client, \
             Watch(client, "left") as watch:
         peers.until(lambda: watch.on or process.code is not None, 10, "turning motor")
-        assert watch.on, f"{process.name} ended with exit code {process.code}; it printed:\n{process.printed()}"
+        assert watch.on, f"{process.name} ended with exit code {process.code}: {process.printed()}"
         yield process, between, watch
 
 
@@ -117,7 +117,7 @@ def test_slow_line(row, certs, who, where, window, trip):
     row(where, title(who, f"alive, round trip {1000 * trip:.0f} ms", window))
     with driving(who, where, certs, certs["ec"], window, lambda address: Relay(address, delay=trip / 2)) as (process, _, watch):
         time.sleep(3.5)
-        assert process.code is None, f"{process.name} ended with exit code {process.code}"
+        assert process.code is None, f"{process.name} ended with exit code {process.code}: {process.printed()}"
         check_steady(watch)
         row.figure = "on for 3.5 s"
 

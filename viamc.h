@@ -630,8 +630,8 @@ typedef struct viamc_anchor {
     uint32_t until_day;
 } viamc_anchor;
 
-/* Gives certificate number index of a trust store as DER. Called while a server's chain is checked, in rising order from 0, and again
- * from 0 for the next certificate of the chain; so the store is never in memory as a whole.
+/* Gives certificate number index of a trust store as DER. Called while a server's chain is checked, in rising order from 0, and
+ * again from 0 for the next certificate of the chain; so the store is never in memory as a whole.
  *   der, cap  lent: where the certificate goes
  *   len       out: octets written
  * Returns:  OK; NOT_FOUND (no such index: the end); NOMEM (this one is larger than cap: it is skipped); else the check fails.
@@ -1258,6 +1258,13 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
+
+/* Reads the objects of a PEM file whose label ends in `label` ("CERTIFICATE", "PRIVATE KEY"), as a server's desc wants them.
+ *   buf, cap  lent: the DER octets go there, one object behind the other; the views point into it
+ *   der       out: at most max objects
+ *   count     out: how many there were
+ * Returns:  OK; NOT_FOUND (none in the file); NOMEM (buf or der too small); MESSAGE (not PEM inside); IO (cannot be read). */
+VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count);
 
 /* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. */
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
@@ -5644,7 +5651,7 @@ typedef struct vmc_tls_dates {
 
 typedef struct vmc_trust vmc_trust;
 
-/* The part that both roles share. Is the first member of vmc_tls_client and vmc_tls_server: vmc_tls_bytes says how much there must be. */
+/* What both roles share: the first member of vmc_tls_client and vmc_tls_server, so vmc_tls_bytes says how much there must be. */
 typedef struct vmc_tls {
     br_ssl_engine_context *eng;
     vmc_trust *trust;      /* clients, during the handshake only */
@@ -5713,7 +5720,7 @@ typedef struct vmc_tls_server_desc {
  *     vmc_tls_wire_in, _done, wire_out, _done    octets of the wire
  *     vmc_tls_app_in, _done, app_out, _done      octets of the user
  *     vmc_tls_close, vmc_tls_wipe
- *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain */
+ *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain, vmc_tls_explain_error */
 
 #endif /* VIAMC_NO_TLS */
 #endif
@@ -5729,10 +5736,10 @@ typedef struct vmc_tls_server_desc {
 #ifndef VIAMC_NO_TLS
 
 /* Options, for boards whose robots have certificates of a kind that is known. Flash that they save: Cortex-M4, -Os.
- * VIAMC_NO_P384  no P-384, SHA-384 and SHA-512 in certificates, no AES-256    -6.6 KB; most public chains need them
- * VIAMC_NO_RSA   no RSA certificates and keys                                -2.3 KB
- * VIAMC_NO_AES   ChaCha20-Poly1305 only                                      -3.9 KB
- * VIAMC_NO_X509  no certificate chains: clients take a pinned key only      -11.6 KB */
+ * VIAMC_NO_P384  no P-384, SHA-384 and SHA-512 in certificates, no AES-256    -6.0 KB; most public chains need them
+ * VIAMC_NO_RSA   no RSA certificates and keys                                -1.0 KB
+ * VIAMC_NO_AES   ChaCha20-Poly1305 only                                      -3.5 KB
+ * VIAMC_NO_X509  no certificate chains: clients take a pinned key only      -8.8 KB */
 
 /* Multiplies of 16 bits are the better choice where one of 32 x 32 to 64 bits is a library call. */
 #ifndef VIAMC_TLS_M15
@@ -5863,7 +5870,7 @@ VMC_FN unsigned char *vmc_crypto_octets(viamc_bytes v)
 /* ---- end of src/tls/crypto_impl.h ---- */
 /* ---- src/tls/x509_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
-/* tls/x509: reads a certificate (RFC 5280, DER) octet by octet and notes what the checks need: no certificate is ever held as a whole.
+/* tls/x509: reads a certificate (RFC 5280, DER) octet by octet and notes what the checks need: none is ever held as a whole.
  * Knows DER and the fields of a certificate; knows nothing of signatures, chains, names of servers, BearSSL. */
 #ifndef VIAMC_TLS_X509_IMPL_H
 #define VIAMC_TLS_X509_IMPL_H
@@ -5872,7 +5879,7 @@ VMC_FN unsigned char *vmc_crypto_octets(viamc_bytes v)
 #ifndef VIAMC_NO_TLS
 
 #define VMC_X509_MAX_BYTES 65535u /* viamc: octets of one certificate; offsets have 16 bits */
-#define VMC_X509_DEPTH 9u         /* open elements: the whole, certificate, TBS, [3], extensions, extension, value, names, one to spare */
+#define VMC_X509_DEPTH 9u         /* open elements: whole, certificate, TBS, [3], extensions, extension, value, names, one to spare */
 #define VMC_X509_KEEP 20u         /* octets kept of a small element: an algorithm, a time, an address */
 #define VMC_X509_HEAD 4u          /* tag, 0x82, two octets of length */
 #define VMC_X509_V3 2u            /* the version field of version 3 */
@@ -5954,11 +5961,15 @@ typedef enum vmc_x509_what {
     VMC_X509_EXTS_TAG,
     VMC_X509_EXTS,
     VMC_X509_EXT,
-    VMC_X509_EXT_VALUE,
+    VMC_X509_VALUE_ALT_NAME,
+    VMC_X509_VALUE_EKU,
+    VMC_X509_VALUE_BASIC,
+    VMC_X509_VALUE_USAGE,
     VMC_X509_ALT_NAMES,
     VMC_X509_EKUS,
     VMC_X509_BASICS,
     VMC_X509_LAST_HOLDER = VMC_X509_BASICS,
+    VMC_X509_EXT_VALUE, /* of any other extension */
     VMC_X509_VERSION_NUMBER,
     VMC_X509_SIGNED_WITH, /* the algorithm of the signature, which is under the signature */
     VMC_X509_SIGNATURE_ALG, /* the same, which is not */
@@ -6035,88 +6046,90 @@ VMC_FN bool vmc_x509_complete(const vmc_x509 *x)
 
 /* ---- which element follows ---- */
 
-VMC_FN vmc_x509_what vmc_x509_in_tbs(vmc_x509_open *o, uint8_t tag)
+#define VMC_X509_ANY_TAG 0u
+#define VMC_X509_NO_END 254u /* nth stays at 255: at most so many elements that are of interest in one list */
+
+/* An element with this tag, as number `from` to `to` of those inside `in`, is a `what`. The first row that fits counts. */
+typedef struct vmc_x509_rule {
+    uint8_t in, tag, from, to, what;
+} vmc_x509_rule;
+
+/* RFC 5280 4.1, 4.2.1; RFC 3279 2.3. */
+static const vmc_x509_rule vmc_x509_rules[] = {
+    { VMC_X509_WHOLE, 0x30, 0, 0, VMC_X509_CERT },
+    { VMC_X509_CERT, 0x30, 0, 0, VMC_X509_TBS },
+    { VMC_X509_CERT, 0x30, 1, 1, VMC_X509_SIGNATURE_ALG },
+    { VMC_X509_CERT, 0x03, 2, 2, VMC_X509_SKIP }, /* signature */
+    { VMC_X509_TBS, 0xa0, 0, 0, VMC_X509_VERSION },
+    { VMC_X509_TBS, 0x02, 1, 1, VMC_X509_SKIP }, /* serial number */
+    { VMC_X509_TBS, 0x30, 2, 2, VMC_X509_SIGNED_WITH },
+    { VMC_X509_TBS, 0x30, 3, 3, VMC_X509_ISSUER },
+    { VMC_X509_TBS, 0x30, 4, 4, VMC_X509_VALIDITY },
+    { VMC_X509_TBS, 0x30, 5, 5, VMC_X509_SUBJECT },
+    { VMC_X509_TBS, 0x30, 6, 6, VMC_X509_SPKI },
+    { VMC_X509_TBS, 0x81, 7, 7, VMC_X509_SKIP }, /* unique identifiers */
+    { VMC_X509_TBS, 0x82, 7, 8, VMC_X509_SKIP },
+    { VMC_X509_TBS, 0xa3, 7, 9, VMC_X509_EXTS_TAG },
+    { VMC_X509_VERSION, 0x02, 0, 0, VMC_X509_VERSION_NUMBER },
+    { VMC_X509_VALIDITY, 0x17, 0, 0, VMC_X509_FROM },
+    { VMC_X509_VALIDITY, 0x18, 0, 0, VMC_X509_FROM },
+    { VMC_X509_VALIDITY, 0x17, 1, 1, VMC_X509_UNTIL },
+    { VMC_X509_VALIDITY, 0x18, 1, 1, VMC_X509_UNTIL },
+    { VMC_X509_SPKI, 0x30, 0, 0, VMC_X509_ALG },
+    { VMC_X509_SPKI, 0x03, 1, 1, VMC_X509_POINT }, /* or BITS, by the algorithm */
+    { VMC_X509_ALG, 0x06, 0, 0, VMC_X509_ALG_ID },
+    { VMC_X509_ALG, 0x06, 1, 1, VMC_X509_ALG_CURVE },
+    { VMC_X509_ALG, VMC_X509_ANY_TAG, 1, 1, VMC_X509_SKIP },
+    { VMC_X509_BITS, 0x30, 0, 0, VMC_X509_RSA },
+    { VMC_X509_RSA, 0x02, 0, 0, VMC_X509_RSA_N },
+    { VMC_X509_RSA, 0x02, 1, 1, VMC_X509_RSA_E },
+    { VMC_X509_EXTS_TAG, 0x30, 0, 0, VMC_X509_EXTS },
+    { VMC_X509_EXTS, 0x30, 0, VMC_X509_NO_END, VMC_X509_EXT },
+    { VMC_X509_EXT, 0x06, 0, 0, VMC_X509_EXT_ID },
+    { VMC_X509_EXT, 0x01, 1, 1, VMC_X509_EXT_CRITICAL },
+    { VMC_X509_EXT, 0x04, 1, 2, VMC_X509_EXT_VALUE }, /* or one of the four below, by the OID */
+    { VMC_X509_VALUE_ALT_NAME, 0x30, 0, 0, VMC_X509_ALT_NAMES },
+    { VMC_X509_VALUE_EKU, 0x30, 0, 0, VMC_X509_EKUS },
+    { VMC_X509_VALUE_BASIC, 0x30, 0, 0, VMC_X509_BASICS },
+    { VMC_X509_VALUE_USAGE, 0x03, 0, 0, VMC_X509_KEY_USAGE },
+    { VMC_X509_ALT_NAMES, 0x87, 0, 255, VMC_X509_ALT_IP },
+    { VMC_X509_ALT_NAMES, VMC_X509_ANY_TAG, 0, 255, VMC_X509_SKIP }, /* DNS names: the engine compares them */
+    { VMC_X509_EKUS, 0x06, 0, VMC_X509_NO_END, VMC_X509_EKU_ID },
+    { VMC_X509_BASICS, 0x01, 0, 0, VMC_X509_BASIC_CA },
+    { VMC_X509_BASICS, 0x02, 0, 1, VMC_X509_SKIP } /* length of the path: the engine counts */
+};
+
+/* What an extension's value is, by its OID. */
+VMC_FN uint8_t vmc_x509_value_of(uint8_t ext)
 {
-    if (o->nth == 0 && tag != 0xa0u)
-        o->nth = 1; /* version 1 says nothing of its version */
-    switch (o->nth) {
-    case 0: return VMC_X509_VERSION;
-    case 1: return tag == 0x02u ? VMC_X509_SKIP : VMC_X509_BAD; /* serial number */
-    case 2: return tag == 0x30u ? VMC_X509_SIGNED_WITH : VMC_X509_BAD;
-    case 3: return tag == 0x30u ? VMC_X509_ISSUER : VMC_X509_BAD;
-    case 4: return tag == 0x30u ? VMC_X509_VALIDITY : VMC_X509_BAD;
-    case 5: return tag == 0x30u ? VMC_X509_SUBJECT : VMC_X509_BAD;
-    case 6: return tag == 0x30u ? VMC_X509_SPKI : VMC_X509_BAD;
-    default: return tag == 0xa3u ? VMC_X509_EXTS_TAG : tag == 0x81u || tag == 0x82u ? VMC_X509_SKIP : VMC_X509_BAD;
+    switch (ext) {
+    case VMC_EXT_USAGE: return VMC_X509_VALUE_USAGE;
+    case VMC_EXT_ALT_NAME: return VMC_X509_VALUE_ALT_NAME;
+    case VMC_EXT_BASIC: return VMC_X509_VALUE_BASIC;
+    case VMC_EXT_EKU: return VMC_X509_VALUE_EKU;
+    default: return VMC_X509_EXT_VALUE;
     }
-}
-
-VMC_FN vmc_x509_what vmc_x509_in_ext(const vmc_x509 *x, const vmc_x509_open *o, uint8_t tag)
-{
-    if (o->nth == 0)
-        return tag == 0x06u ? VMC_X509_EXT_ID : VMC_X509_BAD;
-    if (o->nth == 1 && tag == 0x01u)
-        return VMC_X509_EXT_CRITICAL;
-    if (tag != 0x04u || o->nth > 2u || x->what == VMC_X509_EXT_VALUE)
-        return VMC_X509_BAD;
-    return VMC_X509_EXT_VALUE;
-}
-
-VMC_FN vmc_x509_what vmc_x509_in_value(const vmc_x509 *x, const vmc_x509_open *o, uint8_t tag)
-{
-    if (o->nth != 0)
-        return VMC_X509_BAD;
-    switch (x->ext) {
-    case VMC_EXT_ALT_NAME: return tag == 0x30u ? VMC_X509_ALT_NAMES : VMC_X509_BAD;
-    case VMC_EXT_EKU: return tag == 0x30u ? VMC_X509_EKUS : VMC_X509_BAD;
-    case VMC_EXT_BASIC: return tag == 0x30u ? VMC_X509_BASICS : VMC_X509_BAD;
-    case VMC_EXT_USAGE: return tag == 0x03u ? VMC_X509_KEY_USAGE : VMC_X509_BAD;
-    default: return VMC_X509_BAD;
-    }
-}
-
-VMC_FN vmc_x509_what vmc_x509_one_of(uint8_t nth, vmc_x509_what a, vmc_x509_what b)
-{
-    return nth == 0 ? a : nth == 1u ? b : VMC_X509_BAD;
 }
 
 /* The element that a tag begins inside the innermost open one. */
-VMC_FN vmc_x509_what vmc_x509_child(vmc_x509 *x, uint8_t tag)
+VMC_FN uint8_t vmc_x509_child(vmc_x509 *x, uint8_t tag)
 {
     vmc_x509_open *o = &x->open[x->depth - 1u];
-    bool seq = tag == 0x30u;
-    switch (o->what) {
-    case VMC_X509_WHOLE: return seq && o->nth == 0 ? VMC_X509_CERT : VMC_X509_BAD;
-    case VMC_X509_CERT:
-        if (tag == 0x03u && o->nth == 2u)
-            return VMC_X509_SKIP; /* signature */
-        return seq ? vmc_x509_one_of(o->nth, VMC_X509_TBS, VMC_X509_SIGNATURE_ALG) : VMC_X509_BAD;
-    case VMC_X509_TBS: return vmc_x509_in_tbs(o, tag);
-    case VMC_X509_VERSION: return tag == 0x02u && o->nth == 0 ? VMC_X509_VERSION_NUMBER : VMC_X509_BAD;
-    case VMC_X509_VALIDITY:
-        return tag == 0x17u || tag == 0x18u ? vmc_x509_one_of(o->nth, VMC_X509_FROM, VMC_X509_UNTIL) : VMC_X509_BAD;
-    case VMC_X509_SPKI:
-        if (tag == 0x03u && o->nth == 1u)
-            return x->key_type == VIAMC_KEY_RSA ? VMC_X509_BITS : VMC_X509_POINT;
-        return seq && o->nth == 0 ? VMC_X509_ALG : VMC_X509_BAD;
-    case VMC_X509_ALG:
-        if (o->nth == 0)
-            return tag == 0x06u ? VMC_X509_ALG_ID : VMC_X509_BAD;
-        return tag == 0x06u ? VMC_X509_ALG_CURVE : VMC_X509_SKIP;
-    case VMC_X509_BITS: return seq && o->nth == 0 ? VMC_X509_RSA : VMC_X509_BAD;
-    case VMC_X509_RSA: return tag == 0x02u ? vmc_x509_one_of(o->nth, VMC_X509_RSA_N, VMC_X509_RSA_E) : VMC_X509_BAD;
-    case VMC_X509_EXTS_TAG: return seq && o->nth == 0 ? VMC_X509_EXTS : VMC_X509_BAD;
-    case VMC_X509_EXTS: return seq ? VMC_X509_EXT : VMC_X509_BAD;
-    case VMC_X509_EXT: return vmc_x509_in_ext(x, o, tag);
-    case VMC_X509_EXT_VALUE: return vmc_x509_in_value(x, o, tag);
-    case VMC_X509_ALT_NAMES: return tag == 0x87u ? VMC_X509_ALT_IP : VMC_X509_SKIP;
-    case VMC_X509_EKUS: return tag == 0x06u ? VMC_X509_EKU_ID : VMC_X509_BAD;
-    case VMC_X509_BASICS:
-        if (tag == 0x01u && o->nth == 0)
-            return VMC_X509_BASIC_CA;
-        return tag == 0x02u && o->nth < 2u ? VMC_X509_SKIP : VMC_X509_BAD; /* path length: the engine counts */
-    default: return VMC_X509_BAD;
+    size_t i;
+    uint8_t what = VMC_X509_BAD;
+    if (o->what == VMC_X509_TBS && o->nth == 0 && tag != 0xa0u)
+        o->nth = 1; /* version 1 does not say so */
+    for (i = 0; i < sizeof vmc_x509_rules / sizeof vmc_x509_rules[0] && what == VMC_X509_BAD; i++) {
+        const vmc_x509_rule *r = &vmc_x509_rules[i];
+        if (r->in == o->what && (r->tag == tag || r->tag == VMC_X509_ANY_TAG) && o->nth >= r->from && o->nth <= r->to)
+            what = r->what;
     }
+    if (what == VMC_X509_POINT && x->key_type == VIAMC_KEY_RSA)
+        return VMC_X509_BITS;
+    if (what != VMC_X509_EXT_VALUE)
+        return what;
+    o->nth = 2; /* its last, wherever it stands */
+    return vmc_x509_value_of(x->ext);
 }
 
 /* How many elements must have been in it when it ends. */
@@ -6127,9 +6140,9 @@ VMC_FN uint8_t vmc_x509_least(uint8_t what)
     case VMC_X509_TBS: return 7;
     case VMC_X509_VALIDITY:
     case VMC_X509_SPKI:
-    case VMC_X509_RSA:
-    case VMC_X509_EXT: return 2;
-    case VMC_X509_BASICS: /* an empty one says: no CA */
+    case VMC_X509_RSA: return 2;
+    case VMC_X509_EXT: return 3;
+    case VMC_X509_BASICS:       /* an empty one says: no CA */
     case VMC_X509_EKUS: return 0; /* an empty one: for nothing */
     default: return 1;
     }
@@ -6189,10 +6202,10 @@ VMC_FN uint8_t vmc_x509_curve_of(viamc_bytes id)
     return id.len == sizeof p384 && vmc_same(id.ptr, p384, sizeof p384) ? VIAMC_CURVE_P384 : 0;
 }
 
-/* The small element that was read; longer ones are cut, and then equal to nothing that is asked for. */
+/* The small element that was read; a longer one is cut, and then still longer than anything that is asked for. */
 VMC_FN viamc_bytes vmc_x509_kept(const vmc_x509 *x)
 {
-    return viamc_view(x->keep, x->len == x->keep_len ? x->keep_len : 0u);
+    return viamc_view(x->keep, x->keep_len);
 }
 
 VMC_FN bool vmc_x509_is(const vmc_x509 *x, const uint8_t *id, size_t len)
@@ -6314,14 +6327,6 @@ VMC_FN void vmc_x509_enter(vmc_x509 *x)
     }
 }
 
-VMC_FN void vmc_x509_enter_value(vmc_x509 *x)
-{
-    if (x->critical && vmc_x509_ext_flag(x->ext) == 0 && x->ext != VMC_EXT_POLICIES)
-        x->flags |= VMC_X509_CRITICAL;
-    if (vmc_x509_ext_flag(x->ext) != 0 && x->ext != VMC_EXT_NAMES)
-        vmc_x509_enter(x);
-}
-
 /* A head is complete: notes places, enters elements that hold others. */
 VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
 {
@@ -6333,6 +6338,10 @@ VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
     case VMC_X509_ISSUER: x->issuer = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
     case VMC_X509_SUBJECT: x->subject = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
     case VMC_X509_SPKI: x->spki = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
+    case VMC_X509_EXT_VALUE:
+        if (x->critical && x->ext != VMC_EXT_NAMES && x->ext != VMC_EXT_POLICIES)
+            x->flags |= VMC_X509_CRITICAL;
+        break;
     case VMC_X509_RSA_N: x->n = vmc_x509_place(x->at, x->len); break;
     case VMC_X509_RSA_E: x->e = vmc_x509_place(x->at, x->len); break;
     case VMC_X509_POINT:
@@ -6341,9 +6350,7 @@ VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
         break;
     default: break;
     }
-    if (x->what == VMC_X509_EXT_VALUE)
-        vmc_x509_enter_value(x);
-    else if (x->what <= VMC_X509_LAST_HOLDER)
+    if (x->what <= VMC_X509_LAST_HOLDER)
         vmc_x509_enter(x);
     if (x->left == 0 && x->what > VMC_X509_LAST_HOLDER)
         vmc_x509_value(x); /* empty */
@@ -6381,9 +6388,8 @@ VMC_FN void vmc_x509_head_done(vmc_x509 *x)
 VMC_FN void vmc_x509_head_octet(vmc_x509 *x, uint8_t c)
 {
     if (x->head_len == 0) {
-        vmc_x509_what what = vmc_x509_child(x, c);
-        x->bad = what == VMC_X509_BAD || (c & 0x1fu) == 0x1fu; /* no tag of several octets is in a certificate */
-        x->what = (uint8_t)what;
+        x->what = vmc_x509_child(x, c);
+        x->bad = x->what == VMC_X509_BAD || (c & 0x1fu) == 0x1fu; /* no tag of several octets is in a certificate */
         x->start = x->at;
     }
     x->head[x->head_len++] = c;
@@ -6413,7 +6419,6 @@ VMC_FN void vmc_x509_leave(vmc_x509 *x)
     while (!x->bad && x->left == 0 && x->head_len == 0 && x->depth != 0 && x->at == x->open[x->depth - 1u].end) {
         const vmc_x509_open *o = &x->open[--x->depth];
         x->bad = o->nth < vmc_x509_least(o->what);
-        x->what = o->what; /* so that an extension knows that its value came */
     }
 }
 
@@ -6483,7 +6488,8 @@ VMC_FN void vmc_x509_anchor(const vmc_x509 *x, const uint8_t *octets, uint16_t f
 /* ---- end of src/tls/x509_impl.h ---- */
 /* ---- src/tls/key_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
-/* tls/key: a server's private key out of its DER (PKCS#8, PKCS#1, SEC 1), by a reader of our own: BearSSL 0.6's has a wrong length check.
+/* tls/key: a server's private key out of its DER (PKCS#8, PKCS#1, SEC 1), by a reader of our own, because that of BearSSL 0.6 has a
+ * wrong length check.
  * Knows DER and the sizes that BearSSL's private operations take; knows nothing of certificates and TLS. */
 #ifndef VIAMC_TLS_KEY_IMPL_H
 #define VIAMC_TLS_KEY_IMPL_H
@@ -6623,9 +6629,9 @@ VMC_FN bool vmc_key_read(viamc_bytes der, vmc_key *k)
 /* ---- end of src/tls/key_impl.h ---- */
 /* ---- src/tls/trust_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
-/* tls/trust: decides whether a server's certificates are to be believed. Stands between the TLS engine and BearSSL's certificate engine,
- * which checks encodings, signatures, names and dates within the chain; this adds what that one lacks, and the step from the chain to
- * a trust anchor. Knows certificates; knows nothing of records, sockets, files. */
+/* tls/trust: decides whether a server's certificates are to be believed. Stands between the TLS engine and BearSSL's certificate
+ * engine, which checks encodings, signatures, names and dates within the chain; this adds what that one lacks, and the step from the
+ * chain to a trust anchor. Knows certificates; knows nothing of records, sockets, files. */
 #ifndef VIAMC_TLS_TRUST_IMPL_H
 #define VIAMC_TLS_TRUST_IMPL_H
 
@@ -6894,8 +6900,8 @@ VMC_FN bool vmc_trust_named(const vmc_trust *tr, viamc_bytes dn, bool ca)
 {
     const br_x509_minimal_context *c = &tr->of.chain;
     uint8_t sum[32];
-    if (dn.len != (ca ? tr->cert.issuer.len : tr->cert.subject.len) || (!ca && tr->certs != 0))
-        return false;
+    if (dn.len <= 2u || dn.len != (ca ? tr->cert.issuer.len : tr->cert.subject.len) || (!ca && tr->certs != 0))
+        return false; /* no name is no authority's name */
     vmc_trust_sha256(dn, sum);
     return vmc_same(sum, ca ? c->saved_dn_hash : c->current_dn_hash, sizeof sum);
 }
@@ -7019,10 +7025,12 @@ VMC_FN void vmc_trust_engine_failed(vmc_trust *tr)
 VMC_FN void vmc_trust_check_server(vmc_trust *tr)
 {
     uint16_t flags = tr->cert.flags;
-    if ((flags & VMC_X509_CA) != 0)
-        vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE, VMC_TEXT("server's certificate is that of an authority (CA:TRUE)"));
+    if ((flags & (VMC_X509_CA | VMC_X509_USAGE_SIGN)) != 0)
+        vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE,
+                       VMC_TEXT("server's certificate is that of an authority (CA:TRUE or keyCertSign)"));
     else if ((flags & VMC_X509_SAN) == 0)
-        vmc_trust_fail(tr, BR_ERR_X509_BAD_SERVER_NAME, VMC_TEXT("certificate has no subjectAltName; common names are not compared"));
+        vmc_trust_fail(tr, BR_ERR_X509_BAD_SERVER_NAME,
+                       VMC_TEXT("certificate has no subjectAltName; common names are not compared"));
     else if (tr->cert.ip.len != 0 && (flags & VMC_X509_IP) == 0)
         vmc_trust_fail(tr, BR_ERR_X509_BAD_SERVER_NAME, VMC_TEXT("certificate does not name this address"));
 }
@@ -7037,6 +7045,8 @@ VMC_FN void vmc_trust_check(vmc_trust *tr)
         vmc_trust_fail(tr, BR_ERR_X509_UNSUPPORTED, VMC_TEXT("certificate is not of version 3"));
     else if ((tr->cert.flags & VMC_X509_NAMES) != 0)
         vmc_trust_fail(tr, BR_ERR_X509_CRITICAL_EXTENSION, VMC_TEXT("certificate has name constraints, which are not supported"));
+    else if ((tr->cert.flags & VMC_X509_CRITICAL) != 0) /* the engine lets pass some that nobody acts upon */
+        vmc_trust_fail(tr, BR_ERR_X509_CRITICAL_EXTENSION, VMC_TEXT("certificate has a critical extension that is not supported"));
     else if (!vmc_trust_for_servers(tr->cert.flags, enough))
         vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE, VMC_TEXT("certificate is not for servers (extended key usage)"));
     else if (tr->certs == 0)
@@ -7098,7 +7108,8 @@ VMC_FN void vmc_trust_start_cert(const br_x509_class **ctx, uint32_t length)
     if (tr->fail != 0 || tr->trusted)
         return;
     if (length > VMC_X509_MAX_BYTES || tr->certs == VMC_TRUST_MAX_CERTS) {
-        vmc_trust_fail(tr, BR_ERR_X509_LIMIT_EXCEEDED, VMC_TEXT("chain of more than 10 certificates, or one of more than 65,535 octets"));
+        vmc_trust_fail(tr, BR_ERR_X509_LIMIT_EXCEEDED,
+                       VMC_TEXT("chain of more than 10 certificates, or one of more than 65,535 octets"));
         return;
     }
     vmc_x509_begin(&tr->cert, (uint16_t)length, tr->cert.ip);
@@ -7403,8 +7414,8 @@ VMC_FN uint8_t *vmc_tls_find_groups(uint8_t *rec, size_t len)
     return NULL;
 }
 
-/* Puts X25519 before P-256 in the hello that waits to be sent, because servers take the first that they know, and a P-256 exchange costs
- * a Cortex-M three times as much. BearSSL means to do so itself, but tests the wrong stack cell. The transcript begins anew. */
+/* Puts X25519 before P-256 in the hello that waits to be sent, because servers take the first that they know, and a P-256 exchange
+ * costs a Cortex-M three times as much. BearSSL means to do so itself, but tests the wrong stack cell. The transcript begins anew. */
 VMC_FN void vmc_tls_prefer_x25519(br_ssl_engine_context *eng)
 {
     size_t len;
@@ -7495,6 +7506,16 @@ VMC_FN viamc_err vmc_tls_server_open(vmc_tls *t, const vmc_tls_server_desc *d)
     return VIAMC_OK;
 }
 
+/* VIAMC_NO_RSA, VIAMC_NO_P384 */
+VMC_FN bool vmc_tls_key_supported(const vmc_key *k)
+{
+#ifdef VIAMC_NO_RSA
+    if (k->type == VIAMC_KEY_RSA)
+        return false;
+#endif
+    return k->type != VIAMC_KEY_EC || vmc_crypto_has_curve(k->of.ec.curve);
+}
+
 /* Whether a key is the other half of a certificate's. */
 VMC_FN bool vmc_tls_key_fits(const vmc_key *k, const viamc_anchor *cert)
 {
@@ -7504,7 +7525,7 @@ VMC_FN bool vmc_tls_key_fits(const vmc_key *k, const viamc_anchor *cert)
         return false;
     if (k->type == VIAMC_KEY_RSA)
         return own.len == cert->n.len && vmc_same(own.ptr, cert->n.ptr, own.len);
-    if (k->of.ec.curve != cert->curve || !vmc_crypto_has_curve(cert->curve))
+    if (k->of.ec.curve != cert->curve)
         return false;
     own = viamc_view(q, vmc_crypto_mulgen(q, k->of.ec.x, k->of.ec.xlen, k->of.ec.curve));
     return own.len == cert->q.len && vmc_same(own.ptr, cert->q.ptr, own.len);
@@ -7533,10 +7554,8 @@ VMC_FN viamc_err vmc_tls_identity_load(vmc_tls_identity *id, const viamc_bytes *
     if (!vmc_key_read(key, &id->key))
         return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS",
                         VMC_TEXT("server's key is not an unencrypted RSA key of 2,048 to 4,096 bits or P-256 or P-384 key"));
-#ifdef VIAMC_NO_RSA
-    if (id->key.type == VIAMC_KEY_RSA)
-        return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS", VMC_TEXT("built with VIAMC_NO_RSA: server's key must be an EC key"));
-#endif
+    if (!vmc_tls_key_supported(&id->key))
+        return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS", VMC_TEXT("server's key is of a kind that this build leaves out"));
     if (!vmc_tls_key_fits(&id->key, &a))
         return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS", VMC_TEXT("server's key is not the one of its first certificate"));
     id->chain_len = count;
@@ -7634,7 +7653,7 @@ VMC_FN vmc_tls_state vmc_tls_state_of(const vmc_tls *t)
 
 /* ---- bytes ---- */
 
-/* Room for octets from the wire, at most to the end of the record under way: so one call never does more work than one record gives.
+/* Room for octets from the wire, at most to the end of the record under way: one call never does more work than one record gives.
  * NULL and 0: none now, because plaintext waits in app_in, or never again. */
 VMC_FN uint8_t *vmc_tls_wire_in(vmc_tls *t, size_t *cap)
 {
@@ -7684,7 +7703,7 @@ VMC_FN void vmc_tls_app_in_done(vmc_tls *t, size_t n)
         br_ssl_engine_recvapp_ack(t->eng, n);
 }
 
-/* Room for plaintext; done closes the record. NULL and 0: a record is still on its way out. Nothing else may be called between the two. */
+/* Room for plaintext; done closes the record. NULL and 0: a record is still on its way out. Nothing may be called between the two. */
 VMC_FN uint8_t *vmc_tls_app_out(vmc_tls *t, size_t *cap)
 {
     *cap = 0;
@@ -7805,8 +7824,8 @@ VMC_FN void vmc_tls_explain(const vmc_tls *t, vmc_wr *w)
 #define VMC_HPACK_STATIC 61u                /* RFC 7541 appendix A: entries of the static table */
 #define VMC_HPACK_NAME_OCTETS 64u           /* viamc: longest name that is kept whole; no name that is treated has more than 19 */
 #define VMC_HPACK_PIECE_OCTETS 64u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
-#define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1; five octets hold it, the sums of two fit 32 bits */
-#define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of the arena of a table: the 32 an entry counts hold our bookkeeping */
+#define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1: sums of two fit 32 bits */
+#define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of an arena: the 32 that an entry counts hold our part */
 
 /* Names that the library treats. The order is that of the name list in hpack_table_impl.h. */
 typedef enum vmc_name {
@@ -7861,13 +7880,14 @@ typedef enum vmc_hpack_result {
 /* The table is in the arena from start to end, oldest entry first: a vmc_hpack_entry, octets of the name, octets of the value.
  * Behind the newest one an entry is built up while its octets come. When they reach the arena's end, all moves to its start. */
 typedef struct vmc_hpack_dec {
+    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
     uint8_t state;   /* vmc_hpack_state */
-    uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
     uint8_t shift;   /* of the next octet of the integer at hand, plus 7; 0: it is the first */
+    uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
     uint8_t updates; /* size updates that are still legal in this block */
     bool huffman;    /* the string at hand is Huffman-coded */
     uint8_t bits;    /* of code, at most 32 */
-    uint32_t code;   /* bits of a Huffman-coded string not yet decoded, first one highest */
+    uint32_t code;   /* bits of a Huffman-coded string not yet decoded, first one highest, zeros behind them */
     uint32_t number; /* integer being read; octets that the string at hand still has */
     uint32_t limit;  /* octets of the arena: most that a size update may say */
     uint32_t max;    /* size in force, at most limit */
@@ -7878,7 +7898,6 @@ typedef struct vmc_hpack_dec {
     uint32_t end;    /* offset behind it; even, like all */
     uint32_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint8_t *arena;
-    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
     uint8_t name[VMC_HPACK_NAME_OCTETS];
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
@@ -7893,8 +7912,7 @@ VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_
 /* A header block starts: size updates are legal again. */
 VMC_FN void vmc_hpack_dec_begin(vmc_hpack_dec *d);
 
-/* Takes octets from in until there is a piece of a field. MORE: in is empty. Any split of a block gives the same
- * fields. */
+/* Takes octets from in until there is a piece of a field. MORE: in is empty. Any split of a block gives the same fields. */
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p);
 
 /* The block has ended; false (COMPRESSION_ERROR) in the middle of a field. */
@@ -7907,14 +7925,13 @@ VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d);
 
 /* What the encoder knows of the peer's table: which keys are in it. Entries are only added, so an index is known by counting. */
 typedef struct vmc_hpack_enc {
-    uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* open addressing from key % entries on; one place stays free */
-    uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside: 1 for the oldest entry; 0: free */
     uint16_t max;  /* size that the peer was told */
     uint16_t next; /* size that it is to be told */
     uint16_t used; /* sum of the entries' sizes; <= max */
     uint8_t count; /* entries */
-    uint8_t form;  /* prefix mask of the field at hand: VMC_HPACK_INSERT or VMC_HPACK_LITERAL */
     bool changed;  /* the next block starts with size updates and an empty table */
+    uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside: 1 for the oldest entry; 0: free */
+    uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* open addressing from key % entries on; one place stays free */
 } vmc_hpack_enc;
 
 /* One field to be encoded. */
@@ -7945,7 +7962,7 @@ VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w);
 VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
 
 /* Writes a field from offset *at of its representation on, as many octets as fit. True when it is complete; then *at is 0 again.
- * What it becomes is decided at *at == 0, and an insertion counts when the field is complete: f stays the same until then. */
+ * An insertion counts when the field is complete. Until then f and its octets must stay the same. */
 VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *at, vmc_wr *w);
 
 /* A key for octets that differ from call to call (paths): 64 bits, above 15. */
@@ -7960,7 +7977,7 @@ VMC_FN uint64_t vmc_hpack_key(viamc_bytes v);
 #define VIAMC_HTTP2_HPACK_TABLE_IMPL_H
 
 
-/* All names and values, laid over each other. */
+/* All values and names, laid over each other. */
 static const char vmc_hpack_text[] =
     "GETPOST/index.htmlhttps2002040020630404500gzip, deflatetagrpc-statuserverefererefreshostrict-transport-security:author"
     "ity:methodatexpectransfer-encodingrpc-messagexpires:path:scheme:statuser-agentaccept-charset-cookieaccept-encodingrpc-"
@@ -7969,12 +7986,12 @@ static const char vmc_hpack_text[] =
     "ied-sinceif-none-matchif-rangeif-unmodified-sincelinkeep-aliveproxy-authenticateproxy-authorizationretry-aftervarywww-"
     "authenticateviam-sidopidviam_clientproxy-connectionupgrade";
 
-/* RFC 7541 appendix A: where name and value stand in the text, and vmc_name. */
-#define VMC_HPACK_ENTRY_KNOWN(e) ((e) & 0x1fu)
-#define VMC_HPACK_ENTRY_VALUE_LEN(e) ((e) >> 5 & 0xfu)
-#define VMC_HPACK_ENTRY_VALUE_AT(e) ((e) >> 9 & 0x7fu)
-#define VMC_HPACK_ENTRY_NAME_LEN(e) ((e) >> 16 & 0x1fu)
-#define VMC_HPACK_ENTRY_NAME_AT(e) ((e) >> 21 & 0x3ffu)
+/* RFC 7541 appendix A, entries from 1 on: vmc_name; length and place in the text of the value, and of the name. */
+#define VMC_HPACK_KNOWN(entry) ((entry) >> 0 & 0x1fu)
+#define VMC_HPACK_VALUE_LEN(entry) ((entry) >> 5 & 0xfu)
+#define VMC_HPACK_VALUE_AT(entry) ((entry) >> 9 & 0x7fu)
+#define VMC_HPACK_NAME_LEN(entry) ((entry) >> 16 & 0x1fu)
+#define VMC_HPACK_NAME_AT(entry) ((entry) >> 21 & 0x3ffu)
 static const uint32_t vmc_hpack_static[61] = {
     0x0dea0005u, 0x0f270062u, 0x0f270682u, 0x15250e24u, 0x15250f64u, 0x15c72483u, 0x15c724a3u, 0x16a72e61u, 0x16a73461u,
     0x16a73e61u, 0x16a74461u, 0x16a73861u, 0x16a74861u, 0x16a74e61u, 0x188e0000u, 0x1b2f55a0u, 0x1e6f0000u, 0x204d0000u,
@@ -7985,16 +8002,17 @@ static const uint32_t vmc_hpack_static[61] = {
     0x19ea0000u, 0x0ad90000u, 0x10f10013u, 0x174a0009u, 0x48c40000u, 0x4b430000u, 0x49500000u,
 };
 
-/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): offset in the text, length. */
-#define VMC_HPACK_KNOWN_AT(k) ((uint32_t)(k) >> 5)
-#define VMC_HPACK_KNOWN_LEN(k) ((uint32_t)(k) & 0x1fu)
-static const uint16_t vmc_hpack_known[23] = {
+/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): length and place in the text. */
+#define VMC_HPACK_LISTED_LEN(name) ((uint32_t)(name) & 0x1fu)
+#define VMC_HPACK_LISTED_AT(name) ((uint32_t)(name) >> 5)
+static const uint16_t vmc_hpack_listed[23] = {
     0x16a7u, 0x0f27u, 0x15c7u, 0x1525u, 0x0deau, 0x16a7u, 0x35acu, 0x06a2u, 0x174au, 0x45cdu, 0x072bu, 0x12ecu, 0x1cecu, 0x2cadu,
     0x4b48u, 0x4c44u, 0x4ccbu, 0x304eu, 0x4eeau, 0x418au, 0x4e30u, 0x10f1u, 0x5027u,
 };
 
-/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last); for each length of codes the bits, the first
- * code less its place in that order (modulo 256), the highest code, and then EOS; left-aligned in 32 bits. */
+/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last), and how many codes have 5, 6... 30 bits. */
+#define VMC_HUFFMAN_SHORTEST 5u
+#define VMC_HUFFMAN_LONGEST 30u
 static const uint8_t vmc_huffman_symbols[256] = {
     48, 49, 50, 97, 99, 101, 105, 111, 115, 116, 32, 37, 45, 46, 47, 51, 52, 53, 54, 55, 56, 57, 61, 65, 95, 98, 100, 102, 103,
     104, 108, 109, 110, 112, 114, 117, 58, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87,
@@ -8008,27 +8026,15 @@ static const uint8_t vmc_huffman_symbols[256] = {
     27, 28, 29, 30, 31, 127, 220, 249, 10, 13, 22,
 };
 
-static const uint8_t vmc_huffman_bits[21] = {
-    5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30,
+static const uint8_t vmc_huffman_counts[26] = {
+    10, 26, 32, 6, 0, 5, 3, 2, 6, 2, 3, 0, 0, 0, 3, 8, 13, 26, 29, 12, 4, 15, 19, 29, 0, 4,
 };
-
-static const uint8_t vmc_huffman_base[21] = {
-    0, 10, 56, 180, 174, 171, 168, 164, 162, 160, 145, 132, 114, 91, 71, 60, 50, 34, 17, 2, 255,
-};
-
-static const uint32_t vmc_huffman_upper[21] = {
-    0x4fffffffu, 0xb7ffffffu, 0xf7ffffffu, 0xfdffffffu, 0xff3fffffu, 0xff9fffffu, 0xffbfffffu, 0xffefffffu, 0xfff7ffffu,
-    0xfffdffffu, 0xfffe5fffu, 0xfffedfffu, 0xffff47ffu, 0xffffafffu, 0xffffe9ffu, 0xfffff5ffu, 0xfffff7ffu, 0xfffffbbfu,
-    0xfffffe1fu, 0xffffffefu, 0xffffffffu,
-};
-
-#define VMC_HUFFMAN_EOS 0xfffffffcu
 
 #endif
 /* ---- end of src/http2/hpack_table_impl.h ---- */
 /* ---- src/http2/hpack_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
-/* http2/hpack: decoder (integers, Huffman code, dynamic table, fields piece by piece) and encoder (each field once per connection). */
+/* http2/hpack: decoder (integers, Huffman code, dynamic table, fields piece by piece), encoder (each field once per connection). */
 #ifndef VIAMC_HTTP2_HPACK_IMPL_H
 #define VIAMC_HTTP2_HPACK_IMPL_H
 
@@ -8044,14 +8050,20 @@ static const uint32_t vmc_huffman_upper[21] = {
 #define VMC_HPACK_UPDATES 2u    /* RFC 7541 4.2: size updates of one block */
 
 typedef enum vmc_hpack_state {
-    VMC_HPACK_AT_FIELD,     /* first octet of a representation */
-    VMC_HPACK_AT_INDEX,     /* more of its integer */
+    VMC_HPACK_AT_INDEX,     /* integer that a representation begins with */
     VMC_HPACK_AT_NAME_LEN,  /* length of the name */
     VMC_HPACK_AT_VALUE_LEN, /* length of the value */
     VMC_HPACK_AT_NAME,      /* octets of the name */
     VMC_HPACK_AT_VALUE,     /* octets of the value */
     VMC_HPACK_AT_ERROR      /* the connection's compression is lost */
 } vmc_hpack_state;
+
+/* A function that stays one of its own, so that its caller stays small and fast. */
+#if defined(__GNUC__)
+#define VMC_HPACK_APART VMC_FN __attribute__((noinline))
+#else
+#define VMC_HPACK_APART VMC_FN
+#endif
 
 /* ---- dynamic table ---- */
 
@@ -8068,8 +8080,8 @@ typedef struct vmc_hpack_entry {
 
 #define VMC_HPACK_ENTRY ((uint32_t)sizeof(vmc_hpack_entry))
 
-/* An entry takes less than it counts: a table within its size fits the arena, and so does the next entry once the older ones that it
- * displaces are evicted. */
+/* An entry takes less than it counts: a table within its size fits the arena, and so does the next entry once the older ones that
+ * it displaces are evicted. */
 VMC_STATIC_ASSERT(hpack_entry_fits_the_overhead, sizeof(vmc_hpack_entry) + 1u <= VMC_HPACK_OVERHEAD);
 
 VMC_FN vmc_hpack_entry *vmc_hpack_at(const vmc_hpack_dec *d, uint32_t offset)
@@ -8129,37 +8141,44 @@ VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
     d->count++;
 }
 
-/* Fills p with an entry of the static or the dynamic table; false if there is none of this index. */
-VMC_FN bool vmc_hpack_get(const vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
+VMC_FN void vmc_hpack_get_static(uint32_t e, vmc_hpack_piece *p)
 {
-    uint32_t size;
+    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(e), VMC_HPACK_NAME_LEN(e));
+    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(e), VMC_HPACK_VALUE_LEN(e));
+    p->known = VMC_HPACK_KNOWN(e);
+    p->flags = VMC_HPACK_FIRST | VMC_HPACK_LAST;
+    p->size = VMC_HPACK_NAME_LEN(e) + VMC_HPACK_VALUE_LEN(e) + VMC_HPACK_OVERHEAD;
+}
+
+VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
+{
+    d->state = VMC_HPACK_AT_ERROR;
+    d->number = 0; /* in hand: the answer stays without input too */
+    return VMC_HPACK_ERROR;
+}
+
+/* Fills p with an entry of the static or the dynamic table; ERROR if there is none of this index. */
+VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
+{
+    const vmc_hpack_entry *e;
+    uint32_t at = d->last;
     if (index - 1u < VMC_HPACK_STATIC) {
-        uint32_t e = vmc_hpack_static[index - 1u];
-        p->name.ptr = (const uint8_t *)vmc_hpack_text + VMC_HPACK_ENTRY_NAME_AT(e);
-        p->name.len = VMC_HPACK_ENTRY_NAME_LEN(e);
-        p->value.ptr = (const uint8_t *)vmc_hpack_text + VMC_HPACK_ENTRY_VALUE_AT(e);
-        p->value.len = VMC_HPACK_ENTRY_VALUE_LEN(e);
-        p->known = VMC_HPACK_ENTRY_KNOWN(e);
-        p->flags = 0;
-        size = VMC_HPACK_ENTRY_NAME_LEN(e) + VMC_HPACK_ENTRY_VALUE_LEN(e);
-    } else {
-        const vmc_hpack_entry *e;
-        uint32_t at = d->last;
-        index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
-        if (index >= d->count)
-            return false;
-        for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
-            at -= e->back;
-        p->name.ptr = (const uint8_t *)(e + 1);
-        p->name.len = e->name_len;
-        p->value.ptr = p->name.ptr + e->name_len;
-        p->value.len = e->value_len;
-        p->known = e->known;
-        p->flags = e->flags;
-        size = e->size;
+        vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
+        return VMC_HPACK_PIECE;
     }
-    p->size = size + VMC_HPACK_OVERHEAD;
-    return true;
+    index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
+    if (index >= d->count)
+        return vmc_hpack_fail(d);
+    for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
+        at -= e->back;
+    p->name.ptr = (const uint8_t *)(e + 1);
+    p->name.len = e->name_len;
+    p->value.ptr = p->name.ptr + e->name_len;
+    p->value.len = e->value_len;
+    p->known = e->known;
+    p->flags = (uint8_t)(e->flags | VMC_HPACK_FIRST | VMC_HPACK_LAST);
+    p->size = e->size + VMC_HPACK_OVERHEAD;
+    return VMC_HPACK_PIECE;
 }
 
 /* ---- primitives: RFC 7541 section 5 ---- */
@@ -8187,6 +8206,22 @@ VMC_FN vmc_hpack_result vmc_hpack_int(vmc_hpack_dec *d, uint32_t b, uint32_t mas
     return VMC_HPACK_MORE;
 }
 
+/* Finds the code that the bits begin with: its length and its place in the order of codes. Codes of a length are consecutive, and
+ * the first of the next length follows the last of this one with a zero behind it. */
+VMC_FN uint32_t vmc_huffman_find(uint32_t bits, uint32_t *place)
+{
+    uint32_t len = VMC_HUFFMAN_SHORTEST, first = 0, before = 0, count;
+    for (;; len++) { /* ends with the longest: every sequence of bits begins with a code */
+        count = vmc_huffman_counts[len - VMC_HUFFMAN_SHORTEST];
+        if ((bits >> (32u - len)) - first < count)
+            break;
+        before += count;
+        first = 2u * (first + count);
+    }
+    *place = before + (bits >> (32u - len)) - first;
+    return len;
+}
+
 /* Decodes up to most octets of the input into d->piece. False: EOS. */
 VMC_FN bool vmc_huffman_decode(vmc_hpack_dec *d, vmc_rd *in, size_t most, viamc_bytes *v)
 {
@@ -8194,22 +8229,17 @@ VMC_FN bool vmc_huffman_decode(vmc_hpack_dec *d, vmc_rd *in, size_t most, viamc_
     uint32_t code = d->code, bits = d->bits, octet = 0;
     size_t n = 0;
     while (n < sizeof d->piece) {
-        uint32_t g = 0, len;
-        while (code > vmc_huffman_upper[g]) /* the last is the highest number: never passed */
-            g++;
-        len = vmc_huffman_bits[g];
-        if (len > bits) {
-            if (most == 0)
-                break;
-            most--;
+        uint32_t len, place;
+        for (; bits < VMC_HUFFMAN_LONGEST && most != 0; bits += 8u, most--) {
             octet = *p++;
-            code |= octet << 24 >> bits; /* from bit 25 on some find no place: they come when the symbol is taken */
-            bits += 8u;
-            continue;
+            code |= octet << 24 >> bits; /* from bit 25 on some find no place: they come when a symbol is taken */
         }
-        if (code >= VMC_HUFFMAN_EOS)
+        len = vmc_huffman_find(code, &place);
+        if (len > bits)
+            break;
+        if (place >= sizeof vmc_huffman_symbols)
             return false;
-        d->piece[n++] = vmc_huffman_symbols[(code >> (32u - len)) - vmc_huffman_base[g] & 0xffu];
+        d->piece[n++] = vmc_huffman_symbols[place];
         code <<= len;
         bits -= len;
         if (bits + len > 32u)
@@ -8217,8 +8247,8 @@ VMC_FN bool vmc_huffman_decode(vmc_hpack_dec *d, vmc_rd *in, size_t most, viamc_
     }
     d->code = code;
     d->bits = (uint8_t)bits;
-    in->left -= (size_t)(p - in->ptr);
     d->number -= (uint32_t)(p - in->ptr);
+    in->left -= (size_t)(p - in->ptr);
     in->ptr = p;
     v->ptr = d->piece;
     v->len = n;
@@ -8248,9 +8278,9 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
 {
     uint32_t i;
-    for (i = 0; i < sizeof vmc_hpack_known / sizeof vmc_hpack_known[0]; i++) {
-        uint32_t k = vmc_hpack_known[i];
-        if (VMC_HPACK_KNOWN_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_KNOWN_AT(k), name.ptr, name.len) == 0)
+    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
+        uint32_t k = vmc_hpack_listed[i];
+        if (VMC_HPACK_LISTED_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_LISTED_AT(k), name.ptr, name.len) == 0)
             return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
     }
     return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
@@ -8308,15 +8338,6 @@ VMC_FN vmc_hpack_result vmc_hpack_start_value(vmc_hpack_dec *d)
     return VMC_HPACK_MORE;
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_indexed(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
-{
-    d->updates = 0;
-    if (!vmc_hpack_get(d, index, p))
-        return VMC_HPACK_ERROR;
-    p->flags |= VMC_HPACK_FIRST | VMC_HPACK_LAST;
-    return VMC_HPACK_PIECE;
-}
-
 VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 {
     if (d->updates == 0 || d->number > d->limit)
@@ -8331,7 +8352,6 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
 {
     vmc_hpack_piece *f = &d->field;
-    d->updates = 0;
     if (d->number == 0) {
         d->state = VMC_HPACK_AT_NAME_LEN;
         f->name.ptr = d->name;
@@ -8340,32 +8360,33 @@ VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
         f->size = VMC_HPACK_OVERHEAD;
         return VMC_HPACK_MORE;
     }
-    if (!vmc_hpack_get(d, d->number, f))
+    if (vmc_hpack_get(d, d->number, f) == VMC_HPACK_ERROR)
         return VMC_HPACK_ERROR;
     vmc_copy(d->name, f->name.ptr, f->name.len);
     f->name.ptr = d->name;
-    f->flags = (uint8_t)((f->flags & ~VMC_HPACK_BAD_VALUE) | VMC_HPACK_FIRST);
+    f->flags &= VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME;
     f->size -= (uint32_t)f->value.len;
     return vmc_hpack_start_value(d);
 }
 
+/* An octet of the integer that a representation begins with. */
 VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
 {
-    vmc_hpack_result r = vmc_hpack_int(d, b, d->form);
+    vmc_hpack_result r;
+    if (d->shift == 0)
+        d->form = vmc_hpack_form(b);
+    r = vmc_hpack_int(d, b, d->form);
     if (r != VMC_HPACK_PIECE)
         return r;
-    d->state = VMC_HPACK_AT_FIELD;
-    return d->form == VMC_HPACK_INDEXED ? vmc_hpack_indexed(d, d->number, p) : d->form == VMC_HPACK_UPDATE ? vmc_hpack_update(d)
-                                                                                                           : vmc_hpack_literal(d);
+    if (d->form == VMC_HPACK_UPDATE)
+        return vmc_hpack_update(d);
+    d->updates = 0;
+    if (d->form != VMC_HPACK_INDEXED)
+        return vmc_hpack_literal(d);
+    return vmc_hpack_get(d, d->number, p);
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_on_field(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
-{
-    d->form = vmc_hpack_form(b);
-    d->state = VMC_HPACK_AT_INDEX;
-    return vmc_hpack_on_index(d, b, p);
-}
-
+/* An octet of the length of a string. */
 VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
 {
     vmc_hpack_result r;
@@ -8375,8 +8396,7 @@ VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
     if (r != VMC_HPACK_PIECE)
         return r;
     d->state = (uint8_t)(d->state + (VMC_HPACK_AT_NAME - VMC_HPACK_AT_NAME_LEN));
-    d->code = 0;
-    d->bits = 0;
+    d->code = d->bits = 0;
     return VMC_HPACK_MORE;
 }
 
@@ -8407,17 +8427,23 @@ VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_rd *in, vmc_hpa
     d->field.flags = (uint8_t)(d->field.flags & ~VMC_HPACK_FIRST);
     if (r == VMC_HPACK_PIECE) {
         p->flags |= VMC_HPACK_LAST;
-        d->state = VMC_HPACK_AT_FIELD;
+        d->state = VMC_HPACK_AT_INDEX;
         if (d->form == VMC_HPACK_INSERT)
             vmc_hpack_insert(d);
     }
     return VMC_HPACK_PIECE;
 }
 
+/* A string whose octets are all taken goes on without input: an empty one, or one with symbols left to decode. */
+VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
+{
+    return d->number == 0 && d->state >= VMC_HPACK_AT_NAME;
+}
+
+/* One octet, or part of a string. */
 VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     switch ((vmc_hpack_state)d->state) {
-    case VMC_HPACK_AT_FIELD: return vmc_hpack_on_field(d, vmc_rd_u8(in), p);
     case VMC_HPACK_AT_INDEX: return vmc_hpack_on_index(d, vmc_rd_u8(in), p);
     case VMC_HPACK_AT_NAME_LEN:
     case VMC_HPACK_AT_VALUE_LEN: return vmc_hpack_on_len(d, vmc_rd_u8(in));
@@ -8428,33 +8454,24 @@ VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_p
     return VMC_HPACK_ERROR;
 }
 
-/* A string whose octets are all taken goes on without input: an empty one, or one with symbols left to decode. */
-VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
-{
-    return d->number == 0 && d->state >= VMC_HPACK_AT_NAME;
-}
-
-VMC_FN vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+/* Everything but fields of one octet. */
+VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     vmc_hpack_result r = VMC_HPACK_MORE;
     while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d))) /* a step takes an octet at least, or ends a string */
         r = vmc_hpack_step(d, in, p);
-    if (r == VMC_HPACK_ERROR) {
-        d->state = VMC_HPACK_AT_ERROR;
-        d->number = 0; /* in hand: the answer stays without input too */
-    }
-    return r;
+    return r == VMC_HPACK_ERROR ? vmc_hpack_fail(d) : r;
 }
 
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    if (d->state == VMC_HPACK_AT_FIELD && in->left != 0 && *in->ptr > 0x80u && vmc_hpack_get(d, *in->ptr & VMC_HPACK_INDEXED, p)
-        && *in->ptr != 0xffu) { /* most fields: one octet */
-        d->updates = 0;
-        in->ptr++;
-        in->left--;
-        p->flags |= VMC_HPACK_FIRST | VMC_HPACK_LAST;
-        return VMC_HPACK_PIECE;
+    if ((d->state | d->shift) == 0) { /* between fields */
+        if (in->left == 0)
+            return VMC_HPACK_MORE;
+        if (*in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
+            d->updates = 0;
+            return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
+        }
     }
     return vmc_hpack_run(d, in, p);
 }
@@ -8466,7 +8483,7 @@ VMC_FN void vmc_hpack_dec_begin(vmc_hpack_dec *d)
 
 VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d)
 {
-    return d->state == VMC_HPACK_AT_FIELD;
+    return (d->state | d->shift) == 0;
 }
 
 VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_bytes)
@@ -8501,7 +8518,7 @@ VMC_FN void vmc_hpack_enc_reset(vmc_hpack_enc *e)
     e->changed = e->changed || e->count != 0;
 }
 
-/* Writes an integer behind the high bits of its first octet: up to 6 octets. Answers how many. */
+/* Makes an integer behind the high bits of its first octet: up to 6 octets. Answers how many. */
 VMC_FN uint32_t vmc_hpack_put_int(uint8_t *to, uint32_t first, uint32_t mask, uint32_t v)
 {
     uint32_t n = 1;
@@ -8551,59 +8568,76 @@ VMC_FN size_t vmc_hpack_field_size(const vmc_hpack_field *f)
     return f->name.len + f->value[0].len + f->value[1].len + VMC_HPACK_OVERHEAD;
 }
 
-VMC_FN uint8_t vmc_hpack_choose(const vmc_hpack_enc *e, const vmc_hpack_field *f)
+/* How the field goes, if the table does not have it. The same from its first octet to its last. */
+VMC_FN uint32_t vmc_hpack_choose(const vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
     bool insert = f->key != 0 && e->count + 1u < VMC_HPACK_ENCODER_ENTRIES && vmc_hpack_field_size(f) <= (size_t)e->max - e->used;
     return insert ? VMC_HPACK_INSERT : VMC_HPACK_LITERAL;
 }
 
-/* Writes a literal from offset skip on. False if some of it found no room. */
-VMC_FN bool vmc_hpack_put_literal(const vmc_hpack_enc *e, const vmc_hpack_field *f, size_t skip, vmc_wr *w)
+/* Where a representation goes. */
+typedef struct vmc_hpack_out {
+    vmc_wr *w;
+    uint32_t done;  /* octets of it that are written, also by earlier calls */
+    uint32_t total; /* octets of it up to here */
+} vmc_hpack_out;
+
+VMC_FN void vmc_hpack_emit(vmc_hpack_out *o, viamc_bytes v)
 {
-    uint8_t head[12], len[6];
-    viamc_bytes parts[5];
-    uint32_t i, n = vmc_hpack_put_int(head, e->form == VMC_HPACK_INSERT ? 0x40u : f->never ? 0x10u : 0u, e->form, f->name_index);
-    if (f->name_index == 0)
-        n += vmc_hpack_put_int(head + n, 0, VMC_HPACK_STRING, (uint32_t)f->name.len);
-    parts[0] = viamc_view(head, n);
-    parts[1] = viamc_view(f->name.ptr, f->name_index == 0 ? f->name.len : 0);
-    parts[2] = viamc_view(len, vmc_hpack_put_int(len, 0, VMC_HPACK_STRING, (uint32_t)(f->value[0].len + f->value[1].len)));
-    parts[3] = f->value[0];
-    parts[4] = f->value[1];
-    for (i = 0; i < 5u; i++) {
-        size_t from = vmc_min(skip, parts[i].len), part = vmc_min(parts[i].len - from, vmc_wr_room(w));
-        skip -= from;
-        if (part != 0)
-            vmc_wr_bytes(w, parts[i].ptr + from, part);
-        if (from + part != parts[i].len)
-            return false;
+    size_t from = vmc_min(o->done - o->total, v.len), part = vmc_min(v.len - from, vmc_wr_room(o->w));
+    o->total += (uint32_t)v.len;
+    o->done += (uint32_t)part;
+    if (part != 0)
+        vmc_wr_bytes(o->w, v.ptr + from, part);
+}
+
+VMC_FN void vmc_hpack_emit_int(vmc_hpack_out *o, uint32_t first, uint32_t mask, size_t v)
+{
+    uint8_t octets[6];
+    vmc_hpack_emit(o, viamc_view(octets, vmc_hpack_put_int(octets, first, mask, (uint32_t)v)));
+}
+
+VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, uint32_t form)
+{
+    vmc_hpack_emit_int(o, form == VMC_HPACK_INSERT ? 0x40u : f->never ? 0x10u : 0u, form, f->name_index);
+    if (f->name_index == 0) {
+        vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->name.len);
+        vmc_hpack_emit(o, f->name);
     }
-    return true;
+    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->value[0].len + f->value[1].len);
+    vmc_hpack_emit(o, f->value[0]);
+    vmc_hpack_emit(o, f->value[1]);
+}
+
+VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
+{
+    uint32_t i = vmc_hpack_place(e, f->key);
+    e->keys[i] = f->key;
+    e->serials[i] = ++e->count;
+    e->used = (uint16_t)(e->used + vmc_hpack_field_size(f));
 }
 
 VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *at, vmc_wr *w)
 {
-    size_t before = w->len;
-    if (*at == 0) {
-        uint8_t indexed = f->full_index != 0 ? (uint8_t)(0x80u | f->full_index) : vmc_hpack_find(e, f->key);
-        if (indexed != 0) {
-            vmc_wr_cut(w, &indexed, 1);
-            return w->len != before;
-        }
-        e->form = vmc_hpack_choose(e, f);
+    uint32_t indexed = f->full_index != 0 ? 0x80u | f->full_index : vmc_hpack_find(e, f->key), form;
+    vmc_hpack_out o;
+    if (indexed != 0) {
+        if (vmc_wr_room(w) == 0)
+            return false;
+        vmc_wr_u8(w, indexed);
+        return true;
     }
-    if (!vmc_hpack_put_literal(e, f, *at, w)) {
-        *at += (uint32_t)(w->len - before);
-        return false;
-    }
+    form = vmc_hpack_choose(e, f);
+    o.w = w;
+    o.done = *at;
+    o.total = 0;
+    vmc_hpack_emit_literal(&o, f, form);
     *at = 0;
-    if (e->form == VMC_HPACK_INSERT) {
-        uint32_t i = vmc_hpack_place(e, f->key);
-        e->keys[i] = f->key;
-        e->serials[i] = ++e->count;
-        e->used = (uint16_t)(e->used + vmc_hpack_field_size(f));
-    }
-    return true;
+    if (o.done != o.total)
+        *at = o.done;
+    else if (form == VMC_HPACK_INSERT)
+        vmc_hpack_remember(e, f);
+    return o.done == o.total;
 }
 
 /* ---- keys ---- */
@@ -8620,14 +8654,12 @@ VMC_FN uint64_t vmc_hpack_mix(uint64_t key, uint64_t word)
 VMC_FN uint64_t vmc_hpack_key(viamc_bytes v)
 {
     uint64_t key = v.len, word = 0;
-    const uint8_t *p = v.ptr;
-    size_t left = v.len;
-    if (left < sizeof word) {
-        while (left-- != 0)
-            word = word << 8 | *p++;
+    size_t i;
+    if (v.len < sizeof word) {
+        vmc_copy(&word, v.ptr, v.len);
     } else {
-        for (; left > sizeof word; left -= sizeof word, p += sizeof word) {
-            VIAMC_MEMCPY(&word, p, sizeof word);
+        for (i = 0; v.len - i > sizeof word; i += sizeof word) {
+            VIAMC_MEMCPY(&word, v.ptr + i, sizeof word);
             key = vmc_hpack_mix(key, word);
         }
         VIAMC_MEMCPY(&word, v.ptr + v.len - sizeof word, sizeof word); /* the last eight, some of them again */
@@ -8964,14 +8996,21 @@ VMC_FN uint32_t vmc_h2_open_streams(const vmc_h2 *h)
     return n;
 }
 
+/* Octets that may still come on a stream: its credit, and what is left of a DATA frame whose header was taken off the credit. */
+VMC_FN int32_t vmc_h2_expected(const vmc_h2 *h, uint8_t slot)
+{
+    bool in_frame = h->slot == slot && (h->state == VMC_H2_AT_DATA || (h->state == VMC_H2_AT_PADDING && h->type == VMC_H2_F_DATA));
+    return h->streams[slot].credit + (in_frame ? (int32_t)(h->left - h->padding) : 0);
+}
+
 /* Octets that the peer may have on its way to us, resets not yet confirmed included. */
 VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 {
     uint32_t n = h->zombies + h->zombies_ping;
     uint8_t i;
     for (i = 0; i < h->count; i++)
-        if (h->streams[i].id != 0 && h->streams[i].credit > 0)
-            n += (uint32_t)h->streams[i].credit;
+        if (h->streams[i].id != 0 && vmc_h2_expected(h, i) > 0)
+            n += (uint32_t)vmc_h2_expected(h, i);
     return n;
 }
 
@@ -9032,7 +9071,7 @@ VMC_FN void vmc_h2_release(vmc_h2 *h, uint8_t slot, uint32_t code)
 VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, bool at_once)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    int32_t owed = (int32_t)vmc_min32(room, VMC_H2_WINDOW_MAX / 2u) - s->credit; /* credit is at least -(2^31-1) / 2 here */
+    int32_t owed = (int32_t)vmc_min32(room, VMC_H2_WINDOW_MAX / 2u) - vmc_h2_expected(h, slot);
     if (!vmc_h2_is_live(h, slot) || (s->flags & VMC_H2_REMOTE_END) != 0)
         return;
     s->owed = owed > 0 ? (uint32_t)owed : 0;
@@ -9743,7 +9782,7 @@ VMC_FN bool vmc_h2_write_chore(vmc_h2 *h, uint8_t slot, vmc_wr *w)
         return true;
     }
     vmc_put_be32(p, s->owed);
-    s->credit += (int32_t)s->owed; /* now the room that vmc_h2_room was told */
+    s->credit += (int32_t)s->owed;
     s->owed = 0;
     s->flags &= (uint8_t)~VMC_H2_CREDIT_DUE;
     return true;
@@ -9962,6 +10001,7 @@ typedef struct vmc_call {
     uint8_t ran;
     uint8_t text_len;
     uint8_t next;           /* in the list of events */
+    uint8_t live;           /* in the list of records in use */
 } vmc_call;
 
 typedef struct vmc_calls {
@@ -9978,8 +10018,10 @@ typedef struct vmc_calls {
     uint8_t slot_count;  /* the first of them have slots */
     uint8_t big_owner;
     uint8_t first, last; /* list of calls with events */
+    uint8_t live;        /* list of records in use, oldest first */
     uint8_t ended;       /* records in state ENDED */
     bool in_sink;        /* a sink is being called: nothing else may be */
+    bool stirred;        /* something may have become sendable since the last write */
     bool big_elsewhere;  /* servers: another table has the large buffer, which they share */
 } vmc_calls;
 
@@ -10011,6 +10053,7 @@ VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
     t->big_owner = VMC_CALL_NONE;
     t->first = VMC_CALL_NONE;
     t->last = VMC_CALL_NONE;
+    t->live = VMC_CALL_NONE;
 }
 
 /* ---- records and handles ---- */
@@ -10029,7 +10072,19 @@ VMC_FN uint8_t vmc_calls_find(const vmc_calls *t, viamc_call call)
     return i;
 }
 
-/* Makes record i a new call, all members zero but the generation. */
+/* Records in use, oldest first. The body may free record i, and claim none. */
+#define VMC_CALLS_EACH(t, i) for (i = (t)->live; i != VMC_CALL_NONE; i = (t)->rec[i].live)
+
+/* The link that leads to record i (or to the end of the list, for VMC_CALL_NONE). */
+VMC_FN uint8_t *vmc_calls_link(vmc_calls *t, uint8_t i)
+{
+    uint8_t *link = &t->live;
+    while (*link != i && *link != VMC_CALL_NONE)
+        link = &t->rec[*link].live;
+    return link;
+}
+
+/* Makes free record i a new call, all members zero but the generation. */
 VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
 {
     vmc_call *c = &t->rec[i];
@@ -10039,6 +10094,9 @@ VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
     c->state = VMC_CALL_OPEN;
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
+    c->live = VMC_CALL_NONE;
+    *vmc_calls_link(t, VMC_CALL_NONE) = i;
+    t->stirred = true;
     return c;
 }
 
@@ -10103,7 +10161,7 @@ VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
         return;
     if (end != t->tx_used) {
         vmc_move(t->tx + c->tx_at, t->tx + end, t->tx_used - end);
-        for (k = 0; k < t->count; k++)
+        VMC_CALLS_EACH(t, k)
             if (t->rec[k].tx_len != 0 && t->rec[k].tx_at >= end)
                 t->rec[k].tx_at -= n;
     }
@@ -10140,6 +10198,7 @@ VMC_FN void vmc_calls_put_message(vmc_calls *t, uint8_t i, viamc_bytes msg, cons
     vmc_wr_bytes(&w, added[1].ptr, added[1].len);
     c->tx_len += (uint32_t)(w.len - t->tx_used);
     t->tx_used = (uint32_t)w.len;
+    t->stirred = true;
 }
 
 static const viamc_bytes vmc_calls_nothing[2] = {{NULL, 0}, {NULL, 0}};
@@ -10248,7 +10307,10 @@ VMC_FN uint8_t vmc_call_ran_locally(const vmc_call *c)
 
 VMC_FN void vmc_calls_free(vmc_calls *t, uint8_t i)
 {
+    uint8_t *link = vmc_calls_link(t, i);
     vmc_calls_tx_cut(t, i);
+    if (*link == i)
+        *link = t->rec[i].live;
     t->rec[i].state = VMC_CALL_FREE;
     t->rec[i].large = VMC_CALL_SMALL;
 }
@@ -10272,6 +10334,7 @@ VMC_FN void vmc_calls_again(vmc_calls *t, uint8_t i)
 {
     vmc_call *c = &t->rec[i];
     t->ended--;
+    t->stirred = true;
     c->state = VMC_CALL_OPEN;
     c->flags &= (uint16_t)~(VMC_CALL_F_FINISHED | VMC_CALL_F_PEER_END | VMC_CALL_F_TEXT_CUT);
     c->flags |= VMC_CALL_F_HEAD;
@@ -10635,6 +10698,7 @@ typedef struct vmc_grpc {
     vmc_percent message;
     /* the header block that is being sent */
     uint8_t field;          /* next field */
+    viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
     uint32_t field_at;      /* octets of it that were written */
     uint8_t turn;           /* first user's call to be served with the next write */
     bool server;
@@ -10668,6 +10732,8 @@ VMC_FN void vmc_grpc_init(vmc_grpc *g, const vmc_h2_config *h2, vmc_calls *calls
     g->https = cfg->https;
     g->scratch = cfg->scratch;
     g->scratch_cap = cfg->scratch_cap;
+    g->turn = VMC_CALL_NONE;
+    g->calls->stirred = true;
 }
 
 /* Token or session changed: the peer's table holds the old ones. */
@@ -10997,9 +11063,9 @@ VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
 VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
 {
     uint32_t room = vmc_calls_room(g->calls, i);
-    int32_t credit = g->h2.streams[i].credit;
-    if (room > 0 && (int32_t)room > credit)
-        vmc_h2_room(&g->h2, i, room, credit < (int32_t)vmc_calls_needs(g->calls, i));
+    int32_t expected = vmc_h2_expected(&g->h2, i);
+    if (room > 0 && (int32_t)room > expected)
+        vmc_h2_room(&g->h2, i, room, expected < (int32_t)vmc_calls_needs(g->calls, i));
 }
 
 /* What the peer sent has ended call i. A server's peer is told why, a client's is told to stop. */
@@ -11106,12 +11172,13 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
 VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
 {
     vmc_h2_event ev;
+    g->calls->stirred = true;
     for (;;) {
         bool fresh = !g->h2.block.open;
         vmc_h2_event_kind kind = vmc_h2_next(&g->h2, in, &ev);
         vmc_grpc_event up;
         if (kind == VMC_H2_MORE)
-            return VMC_GRPC_MORE;
+            return VMC_GRPC_MORE; /* also after frames that are no events: windows may have opened */
         if (fresh && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END))
             vmc_grpc_begin_block(g);
         up = vmc_grpc_on_event(g, kind, &ev);
@@ -11125,7 +11192,7 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
 {
     uint8_t i;
     vmc_calls_settle_big(g->calls);
-    for (i = 0; i < g->calls->count; i++) {
+    VMC_CALLS_EACH(g->calls, i) {
         if (g->calls->rec[i].state != VMC_CALL_OPEN && g->calls->rec[i].state != VMC_CALL_TOLD)
             continue;
         if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
@@ -11241,6 +11308,19 @@ VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_
     return vmc_grpc_field(f, 0, 0, "grpc-message", viamc_view(buf, w.len));
 }
 
+/* Keys of the fields of a request that are the same in every call, by their number; 0: another kind of field. */
+static const uint8_t vmc_grpc_fixed[11] = {0, 0, 0, VMC_GRPC_K_AUTHORITY, 0, VMC_GRPC_K_TE, VMC_GRPC_K_TYPE, VMC_GRPC_K_AGENT, 0, VMC_GRPC_K_CLIENT, 0};
+
+/* Field n of a request in one octet, where the peer's table has it: the steady state. */
+VMC_FN bool vmc_grpc_put_indexed(const vmc_grpc *g, uint8_t n, vmc_wr *part)
+{
+    uint8_t octet = n < sizeof vmc_grpc_fixed && vmc_grpc_fixed[n] != 0 ? vmc_hpack_find(&g->h2.encoder, vmc_grpc_fixed[n]) : (uint8_t)0;
+    if (octet == 0 || vmc_wr_room(part) == 0)
+        return false;
+    vmc_wr_u8(part, octet);
+    return true;
+}
+
 /* Puts fields from g->field on into the open frame; true when all are in. */
 VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, viamc_ms now, vmc_wr *part)
 {
@@ -11252,7 +11332,10 @@ VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, viamc_ms 
         g->in_updates = false;
     }
     for (; g->field < count; g->field++) {
-        bool sent = g->server ? vmc_grpc_reply_field(g, i, g->field, buf, &f) : vmc_grpc_request_field(g, &g->calls->rec[i], g->field, now, buf, &f);
+        bool sent;
+        if (!g->server && g->field_at == 0 && vmc_grpc_put_indexed(g, g->field, part))
+            continue;
+        sent = g->server ? vmc_grpc_reply_field(g, i, g->field, buf, &f) : vmc_grpc_request_field(g, &g->calls->rec[i], g->field, g->block_now, buf, &f);
         if (sent && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
             return false;
     }
@@ -11271,6 +11354,7 @@ VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, uint8_t i, uint8_t first, uint8_t 
         g->field = first;
         g->field_at = 0;
         g->in_updates = true;
+        g->block_now = now;
     }
     done = vmc_grpc_put_fields(g, i, count, now, &part);
     g->calls->rec[i].flags |= VMC_CALL_F_SENT;
@@ -11407,19 +11491,32 @@ VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
     return true;
 }
 
+VMC_FN bool vmc_grpc_can_write(const vmc_call *c, bool ours)
+{
+    return c->state == VMC_CALL_OPEN && vmc_grpc_is_ours(c) == ours && ((c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH)) != 0 || vmc_call_pending(c) != 0);
+}
+
+/* Ours, or the user's calls: these in turn, from the one on that found the window full. False when it is full again. */
 VMC_FN bool vmc_grpc_write_class(vmc_grpc *g, bool ours, viamc_ms now, vmc_wr *w)
 {
-    uint8_t k, n = g->calls->count;
-    for (k = 0; k < n; k++) {
-        uint8_t i = (uint8_t)((g->turn + k) % n);
-        vmc_call *c = &g->calls->rec[i];
-        if (c->state != VMC_CALL_OPEN || vmc_grpc_is_ours(c) != ours || ((c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH)) == 0 && vmc_call_pending(c) == 0))
-            continue;
-        if (!vmc_grpc_write_call(g, i, now, w)) {
-            if (!ours)
-                g->turn = i;
-            return false;
+    uint8_t i, from = ours ? (uint8_t)VMC_CALL_NONE : g->turn;
+    bool there = from == VMC_CALL_NONE || *vmc_calls_link(g->calls, from) == from;
+    uint8_t round;
+    for (round = 0; round < 2u; round++) { /* from `from` to the end, then the ones before it */
+        bool pass = round == 0 ? !there || from == VMC_CALL_NONE : true;
+        VMC_CALLS_EACH(g->calls, i) {
+            if (i == from)
+                pass = round == 0;
+            if (!pass || !vmc_grpc_can_write(&g->calls->rec[i], ours))
+                continue;
+            if (!vmc_grpc_write_call(g, i, now, w)) {
+                if (!ours)
+                    g->turn = i;
+                return false;
+            }
         }
+        if (from == VMC_CALL_NONE || !there)
+            break;
     }
     return true;
 }
@@ -11430,10 +11527,12 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
     if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
         return;
     vmc_h2_write_control(&g->h2, w);
-    if (!g->h2.started || g->h2.error.code != VIAMC_OK)
+    if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred)
         return;
-    if (vmc_grpc_write_class(g, true, now, w))
-        (void)vmc_grpc_write_class(g, false, now, w);
+    if (vmc_grpc_write_class(g, true, now, w) && vmc_grpc_write_class(g, false, now, w)) {
+        g->turn = VMC_CALL_NONE;
+        g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */
+    }
 }
 
 /* ---- time ---- */
@@ -11442,8 +11541,10 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
     uint8_t i;
-    for (i = 0; i < g->calls->count; i++)
-        if (g->calls->rec[i].state != VMC_CALL_FREE && vmc_timer_due(&g->calls->rec[i].deadline, now) && !g->server)
+    if (g->server)
+        return; /* whoever serves the request answers it */
+    VMC_CALLS_EACH(g->calls, i)
+        if (vmc_timer_due(&g->calls->rec[i].deadline, now))
             vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
 }
 
@@ -11451,9 +11552,8 @@ VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
-    for (i = 0; i < g->calls->count; i++)
-        if (g->calls->rec[i].state != VMC_CALL_FREE)
-            vmc_wait_timer(wait, &g->calls->rec[i].deadline, now);
+    VMC_CALLS_EACH(g->calls, i)
+        vmc_wait_timer(wait, &g->calls->rec[i].deadline, now);
 }
 
 #endif
@@ -11594,10 +11694,13 @@ VMC_FN viamc_err vmc_conn_secure_client(vmc_conn *c, vmc_tls_client_desc *d)
     err = vmc_tls_client_open(c->tls, d);
     vmc_wipe(seed, sizeof seed);
     if (err != VIAMC_OK)
-        (void)vmc_conn_break(c, err, 0, "TLS", VMC_TEXT("cannot start"));
-    c->state = err == VIAMC_OK ? VMC_CONN_SECURING : c->state;
+        (void)vmc_conn_break_with(c, &c->tls->error);
+    if (err == VIAMC_OK)
+        c->state = VMC_CONN_SECURING;
     return err;
 }
+
+#ifndef VIAMC_NO_SERVER
 
 /* A peer was accepted: starts TLS as a server. */
 VMC_FN viamc_err vmc_conn_secure_server(vmc_conn *c, vmc_tls_server_desc *d)
@@ -11615,11 +11718,13 @@ VMC_FN viamc_err vmc_conn_secure_server(vmc_conn *c, vmc_tls_server_desc *d)
     err = vmc_tls_server_open(c->tls, d);
     vmc_wipe(seed, sizeof seed);
     if (err != VIAMC_OK)
-        (void)vmc_conn_break(c, err, 0, "TLS", VMC_TEXT("cannot start"));
-    c->state = err == VIAMC_OK ? VMC_CONN_SECURING : c->state;
+        (void)vmc_conn_break_with(c, &c->tls->error);
+    if (err == VIAMC_OK)
+        c->state = VMC_CONN_SECURING;
     return err;
 }
 
+#endif
 #endif
 
 /* ---- reading ---- */
@@ -11668,7 +11773,7 @@ VMC_FN vmc_conn_event vmc_conn_read_plain(vmc_conn *c, bool *more)
         if (vmc_conn_port_read(c, c->in, c->in_cap, &n) != VIAMC_OK && n == 0)
             return VMC_CONN_LOST;
         c->in_len = (uint32_t)n;
-        *more = n != 0;
+        *more = n == c->in_cap; /* a port that gave less has no more now */
         if (n == 0)
             return VMC_CONN_IDLE;
     }
@@ -12303,6 +12408,7 @@ VMC_FN viamc_err vmc_auth_on_end(viamc_client *c, viamc_error *e)
     const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
     viamc_bytes token;
     c->conn.grpc.hold_token = false;
+    c->calls.stirred = true;
     if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0)
         return vmc_fail(e, VIAMC_ERR_NOMEM, c->token_cap, "auth", VMC_TEXT("the robot's token is longer than token_bytes"));
     if (call->status != VIAMC_OK)
@@ -12789,6 +12895,7 @@ VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
 VMC_FN void vmc_session_release(viamc_client *c, vmc_call *call)
 {
     call->state = VMC_CALL_OPEN;
+    c->calls.stirred = true;
     if (c->session.state == VMC_SESSION_ON)
         call->flags |= VMC_CALL_F_SESSION;
 }
@@ -12937,6 +13044,8 @@ VMC_FN void vmc_session_beat(viamc_client *c)
             }
     for (which = 0; which < 2u; which++)
         slow = slow || (!vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which)) && c->now - s->sent_at[which] > s->window / 5u);
+    if (c->conn.grpc.hold_data && !slow)
+        c->calls.stirred = true;
     c->conn.grpc.hold_data = slow;
 }
 
@@ -13264,7 +13373,7 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
 VMC_FN void vmc_motion_step_pending(viamc_client *c)
 {
     uint8_t i;
-    for (i = 0; i < c->max_calls; i++) {
+    VMC_CALLS_EACH(&c->calls, i) {
         vmc_call *call = &c->calls.rec[i];
         if (call->state != VMC_CALL_HELD || (call->motion & VMC_MOTION_PENDING) == 0)
             continue;
@@ -13294,7 +13403,7 @@ VMC_FN void vmc_motion_step(viamc_client *c)
 VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
-    for (i = 0; i <= c->max_calls; i++) {
+    VMC_CALLS_EACH(&c->calls, i) {
         const vmc_call *call = &c->calls.rec[i];
         bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED;
         if (stop || (call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0)) {
@@ -13784,6 +13893,7 @@ VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call)
     if (c->in_poll || !vmc_call_is_client_stream(&c->calls.rec[i]))
         return VIAMC_ERR_STATE;
     c->calls.rec[i].flags |= VMC_CALL_F_FINISH;
+    c->calls.stirred = true;
     c->dirty = true;
     return VIAMC_OK;
 }
@@ -13822,7 +13932,9 @@ VMC_FN void vmc_client_on_internal_end(viamc_client *c, uint8_t i)
 VMC_FN void vmc_client_ends(viamc_client *c)
 {
     uint8_t i;
-    for (i = 0; i < c->calls.count && c->calls.ended != 0; i++) {
+    if (c->calls.ended == 0)
+        return;
+    VMC_CALLS_EACH(&c->calls, i) {
         if (c->calls.rec[i].state != VMC_CALL_ENDED || (c->conn.state == VMC_CONN_UP && c->conn.grpc.h2.out_slot == i))
             continue;
         vmc_dial_check_token(c, &c->calls.rec[i]);
@@ -14182,7 +14294,7 @@ VMC_FN void vmc_explain_insecure(const viamc_client *c, const viamc_error *e, vm
     vmc_explain_cut(w, "dial: ");
     vmc_explain_address(c, w);
     if (e->detail != 0)
-        vmc_explain_cut(w, VMC_TEXT(" is insecure and will not get credentials; set allow_insecure_with_creds_downgrade to accept that"));
+        vmc_explain_cut(w, VMC_TEXT(" is insecure; set allow_insecure_with_creds_downgrade to accept that"));
     else
         vmc_explain_cut(w, VMC_TEXT(" is insecure; set allow_insecure_downgrade to accept that"));
 }
@@ -14440,6 +14552,1902 @@ VIAMC_API bool viamc_robot_next_operation(const viamc_event *ev, size_t *at, via
 
 #endif
 /* ---- end of src/client/robot_impl.h ---- */
+/* ---- src/server/state.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* server/state: what a server consists of. Each part of this room owns one of the structs; viamc_server is their sum. */
+#ifndef VIAMC_SERVER_STATE_H
+#define VIAMC_SERVER_STATE_H
+
+
+#ifndef VIAMC_NO_SERVER
+
+#define VMC_SERVER_NONE 0xffu       /* no peer, no key, no session */
+#define VMC_SERVER_NAME 128u        /* longest name of a resource, octets */
+#define VMC_SERVER_TOKEN 16u        /* random octets of a bearer token; as text twice as many */
+#define VMC_SERVER_SCRATCH 512u     /* header fields of a request: path, token, session id, each VMC_GRPC_KEEP at most, and one at hand */
+#define VMC_SERVER_STOP_BYTES 256u  /* message of a Stop of ours (name, extra if it fits) and its answer */
+#define VMC_SERVER_RESERVE 64u      /* of tx: answers of Stop and heartbeats, five octets each */
+#define VMC_SERVER_GREET_MS 10000u  /* from accept to the peer's SETTINGS: as Go's servers (viam-wire.md 2.1) */
+#define VMC_SERVER_KNOWN_MS 20000u  /* from accept to a valid token, if there are keys: strangers do not occupy places */
+#define VMC_SERVER_DEAD_MS 120000u  /* without an octet and without a call: it is gone */
+#define VMC_SERVER_LARGE_MS 10000u  /* for a request in the large buffer to arrive: others wait for it */
+#define VMC_SERVER_WRONG 10u        /* wrong credentials of one connection */
+#define VMC_SERVER_READS 3u         /* port reads of a peer and poll: a record is its head, its body and the head of the next one */
+#define VMC_SERVER_AGAIN_MS 10u     /* handlers that said WAIT, stops that failed */
+#define VMC_SERVER_KEYS 250u        /* API keys; their index has 8 bits */
+
+typedef enum vmc_request_state {
+    VMC_REQUEST_NONE,     /* nobody's */
+    VMC_REQUEST_OPEN,     /* its handler is called for what comes, or came */
+    VMC_REQUEST_KEPT,     /* its handler has it all and will answer */
+    VMC_REQUEST_ANSWERED  /* the rest is sending */
+} vmc_request_state;
+
+typedef struct vmc_peer vmc_peer;
+
+struct viamc_request {
+    viamc_server *server;
+    vmc_peer *peer;               /* NULL: a Stop of ours */
+    const viamc_service *service;
+    const viamc_serve *serve;     /* NULL: a Stop of ours */
+    viamc_resource *resource;     /* NULL until the first message, and for the services of our own */
+    viamc_bytes msg;
+    uint32_t mark;
+    uint16_t session_turn;        /* vmc_safety.turn of its session */
+    uint8_t session;              /* viam-sid; VMC_SERVER_NONE: none */
+    uint8_t key;                  /* whose token it carries; VMC_SERVER_NONE: there are no keys */
+    uint8_t index;                /* call record and stream slot */
+    uint8_t state;                /* vmc_request_state */
+    uint8_t status;               /* of a Stop of ours */
+    bool kept;                    /* viamc_request_keep */
+    bool begun;                   /* its handler was called */
+    bool waits;                   /* its handler said WAIT */
+    bool at_end;
+    bool late;                    /* its deadline has passed */
+};
+
+/* viamc_resource.due: why it is to be stopped */
+enum {
+    VMC_DUE_EXPIRED = 1, /* its session ended, or a Stop failed */
+    VMC_DUE_ALL = 2      /* StopAll */
+};
+
+struct viamc_resource {
+    const viamc_service *service;
+    const void *ops;
+    void *user;
+    viamc_str name;
+    viamc_request stop;  /* ours */
+    viamc_ms due_at;
+    uint8_t session;     /* the one that a moving call bound it to last */
+    uint8_t due;         /* VMC_DUE_* of a Stop that is to be asked for */
+    uint8_t running;     /* VMC_DUE_* of the one that is under way */
+    bool failed;         /* the last one */
+};
+
+/* A safety session. */
+typedef struct vmc_safety {
+    uint8_t id[16];
+    vmc_timer end;
+    viamc_ms beat_at;
+    uint16_t turn; /* counts the sessions of this place */
+    uint8_t key;
+    bool used;
+} vmc_safety;
+
+struct vmc_peer {
+    viamc_server *server;
+    viamc_request *requests;  /* max_requests, as many as call records and stream slots */
+    vmc_h2_stream *streams;
+    uint8_t *table;
+    uint8_t *scratch;
+    vmc_calls calls;
+    vmc_timer deadline;       /* until it has said what it has to say first */
+    vmc_timer large;          /* until its large request is there */
+    viamc_ms came_at, heard_at;
+    viamc_addr addr;
+    uint8_t number;
+    uint8_t wrong;            /* credentials */
+    bool greeted;             /* its SETTINGS came */
+    bool known;               /* it showed a valid token, or credentials */
+    vmc_conn conn;
+};
+
+struct viamc_server {
+    viamc_server_desc desc;   /* defaults filled in */
+    viamc_error error;
+    vmc_peer *peers;
+    viamc_resource *resources;
+    vmc_safety *sessions;
+    uint8_t *tokens;          /* VMC_SERVER_TOKEN octets a key */
+    uint8_t *message;         /* viamc_request_scratch */
+    uint8_t *stop;            /* VMC_SERVER_STOP_BYTES */
+#ifndef VIAMC_NO_TLS
+    vmc_tls_identity *identity;
+#endif
+    size_t size;              /* of the whole block, from the server on */
+    size_t stop_len;          /* octets of the message in stop */
+    viamc_ms now;             /* of the last poll */
+    uint8_t resource_count;
+    uint8_t turn;             /* peer that is first in this poll */
+    uint8_t handshake;        /* peer whose handshake goes on next */
+    bool in_poll;
+    bool dirty;               /* something was answered since the last poll: do not sleep */
+};
+
+/* Tells whoever watches. */
+VMC_FN void vmc_server_tell(const viamc_server *s, uint8_t kind, uint8_t peer, viamc_str text, viamc_str name, viamc_ms ms, uint32_t number)
+{
+    viamc_server_event ev;
+    if (s->desc.on_event == NULL)
+        return;
+    ev.kind = kind;
+    ev.peer = peer;
+    ev.text = text;
+    ev.name = name;
+    ev.ms = ms;
+    ev.number = number;
+    vmc_error_clear(&ev.error);
+    s->desc.on_event(s->desc.event_user, &ev);
+}
+
+VMC_FN uint8_t vmc_request_peer(const viamc_request *rq)
+{
+    return rq->peer == NULL ? (uint8_t)VMC_SERVER_NONE : rq->peer->number;
+}
+
+#endif
+#endif
+/* ---- end of src/server/state.h ---- */
+/* ---- src/server/registry_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* server/registry: which services are offered under which names. Knows nothing of calls. */
+#ifndef VIAMC_SERVER_REGISTRY_IMPL_H
+#define VIAMC_SERVER_REGISTRY_IMPL_H
+
+
+#ifndef VIAMC_NO_SERVER
+
+VMC_FN bool vmc_registry_is_named(const viamc_service *service)
+{
+    return service->subtype != NULL && service->subtype[0] != '\0';
+}
+
+/* Two objects may describe the same service. */
+VMC_FN bool vmc_registry_same(const viamc_service *a, const viamc_service *b)
+{
+    return a == b || viamc_str_eq(viamc_text(a->name), viamc_text(b->name));
+}
+
+/* The resource of a service with this name; of a service without names its only one. NULL: none. */
+VMC_FN viamc_resource *vmc_registry_find(const viamc_server *s, const viamc_service *service, viamc_str name)
+{
+    uint8_t i;
+    for (i = 0; i < s->resource_count; i++) {
+        viamc_resource *r = &s->resources[i];
+        if (vmc_registry_same(r->service, service) && (!vmc_registry_is_named(service) || viamc_str_eq(r->name, name)))
+            return r;
+    }
+    return NULL;
+}
+
+/* Takes the service's name and both slashes off a path; false if it is another's. */
+VMC_FN bool vmc_registry_in_service(const viamc_service *service, viamc_str path)
+{
+    size_t n = vmc_strlen(service->name);
+    return path.len >= n + 2u && path.ptr[0] == '/' && path.ptr[n + 1u] == '/' && vmc_same(path.ptr + 1, service->name, n);
+}
+
+/* Who serves a path of this service; NULL: nobody. */
+VMC_FN const viamc_serve *vmc_registry_method(const viamc_service *service, viamc_str path)
+{
+    uint8_t i;
+    if (!vmc_registry_in_service(service, path))
+        return NULL;
+    for (i = 0; i < service->count; i++)
+        if (viamc_str_eq(viamc_text(service->methods[i].method->path), path))
+            return service->methods[i].serve == NULL ? NULL : &service->methods[i];
+    return NULL;
+}
+
+/* "no motor with name "lef" found", cut to cap, terminated. */
+VMC_FN void vmc_registry_missing(const viamc_service *service, viamc_str name, char *buf, size_t cap)
+{
+    vmc_wr w = vmc_wr_of(buf, cap - 1u);
+    vmc_wr_text(&w, VMC_TEXT("no "));
+    vmc_wr_text(&w, service->subtype);
+    vmc_wr_text(&w, VMC_TEXT(" with name \""));
+    vmc_wr_cut(&w, name.ptr, vmc_min(name.len, VMC_CALL_TEXT / 2u));
+    vmc_wr_text(&w, VMC_TEXT("\" found"));
+    buf[w.len] = '\0';
+}
+
+/* Writes a viam.common.v1.ResourceName as field `number`. */
+VMC_FN void vmc_registry_put_name(vmc_wr *w, uint32_t number, const viamc_resource *r)
+{
+    size_t sub = vmc_wire_open(w, number);
+    vmc_wire_put_text(w, 1, viamc_text("rdk"));
+    vmc_wire_put_text(w, 2, viamc_text(r->service->type));
+    vmc_wire_put_text(w, 3, viamc_text(r->service->subtype));
+    vmc_wire_put_text(w, 4, r->name);
+    vmc_wire_close(w, sub);
+}
+
+/* ---- public ---- */
+
+VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *service, const char *name, const void *ops, void *user,
+                                     viamc_resource **resource)
+{
+    viamc_resource *r;
+    viamc_str text = viamc_text(name);
+    if (s->error.code != VIAMC_OK)
+        return VIAMC_ERR_STATE;
+    if (text.len > VMC_SERVER_NAME || (text.len != 0) != vmc_registry_is_named(service) || vmc_registry_find(s, service, text) != NULL)
+        return VIAMC_ERR_ARG;
+    if (s->resource_count == s->desc.max_resources)
+        return VIAMC_ERR_NOMEM;
+    r = &s->resources[s->resource_count++];
+    VIAMC_MEMSET(r, 0, sizeof *r);
+    r->service = service;
+    r->name = text;
+    r->ops = ops;
+    r->user = user;
+    r->session = VMC_SERVER_NONE;
+    if (resource != NULL)
+        *resource = r;
+    return VIAMC_OK;
+}
+
+VIAMC_API viamc_str viamc_resource_name(const viamc_resource *resource)
+{
+    return resource->name;
+}
+
+#endif
+#endif
+/* ---- end of src/server/registry_impl.h ---- */
+/* ---- src/server/request_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* server/request: requests as their handlers see them: questions, answers, keeping. Knows calls; knows nothing of peers' connections. */
+#ifndef VIAMC_SERVER_REQUEST_IMPL_H
+#define VIAMC_SERVER_REQUEST_IMPL_H
+
+
+#ifndef VIAMC_NO_SERVER
+
+VMC_FN vmc_call *vmc_request_call(const viamc_request *rq)
+{
+    return &rq->peer->calls.rec[rq->index];
+}
+
+VMC_FN uint8_t vmc_request_flags(const viamc_request *rq)
+{
+    return rq->serve == NULL ? 0 : rq->serve->method->flags;
+}
+
+VMC_FN bool vmc_request_streams_in(const viamc_request *rq)
+{
+    return (vmc_request_flags(rq) & VIAMC_M_CLIENT_STREAM) != 0;
+}
+
+VMC_FN bool vmc_request_streams_out(const viamc_request *rq)
+{
+    return (vmc_request_flags(rq) & VIAMC_M_SERVER_STREAM) != 0;
+}
+
+/* Stops go before everything else, whatever is waiting. */
+VMC_FN bool vmc_request_is_urgent(const viamc_request *rq)
+{
+    return (vmc_request_flags(rq) & (VIAMC_M_STOP | VIAMC_M_STOP_ALL)) != 0;
+}
+
+/* The client is there and has not been answered. */
+VMC_FN bool vmc_request_is_wanted(const viamc_request *rq)
+{
+    return rq->peer == NULL || (vmc_request_call(rq)->state == VMC_CALL_OPEN && !rq->late);
+}
+
+/* ---- room for answers: tx has a half for unary calls, with a reserve in it, and a half for streams ---- */
+
+/* The largest message that is ever taken. */
+VMC_FN uint32_t vmc_request_largest(const viamc_request *rq)
+{
+    uint32_t half = rq->peer->calls.tx_cap / 2u;
+    return half - VMC_CALL_PREFIX - (vmc_request_streams_out(rq) ? 0 : VMC_SERVER_RESERVE);
+}
+
+/* Octets of tx that are not for this request. */
+VMC_FN uint32_t vmc_request_spare(const viamc_request *rq)
+{
+    uint32_t cap = rq->peer->calls.tx_cap;
+    if (vmc_request_is_urgent(rq))
+        return 0;
+    return vmc_request_streams_out(rq) ? cap - cap / 2u : VMC_SERVER_RESERVE;
+}
+
+/* True if a message of len octets, at most the largest, can be put into tx now. */
+VMC_FN bool vmc_request_fits(const viamc_request *rq, uint32_t len)
+{
+    const vmc_calls *t = &rq->peer->calls;
+    return t->tx_cap - t->tx_used >= vmc_request_spare(rq) + VMC_CALL_PREFIX + len && vmc_calls_can_append(t, rq->index);
+}
+
+/* True if the handler may be called: what it answers at once will fit. */
+VMC_FN bool vmc_request_has_room(const viamc_request *rq)
+{
+    return vmc_request_fits(rq, vmc_request_is_urgent(rq) ? 0 : vmc_request_streams_out(rq) ? 1u : vmc_request_largest(rq));
+}
+
+/* ---- the end of a request ---- */
+
+/* Sets the answer's status and text; what was put into tx goes before it. */
+VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *text)
+{
+    vmc_call *c;
+    rq->state = VMC_REQUEST_ANSWERED;
+    rq->kept = false;
+    rq->status = (uint8_t)status;
+    rq->server->dirty = true;
+    if (rq->peer == NULL)
+        return;
+    c = vmc_request_call(rq);
+    if (c->state != VMC_CALL_OPEN || (c->flags & VMC_CALL_F_FINISH) != 0)
+        return; /* the client has given up, or the deadline has answered */
+    c->status = (uint8_t)status;
+    c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
+    vmc_timer_off(&c->deadline);
+    vmc_calls_set_text(&rq->peer->calls, rq->index, text);
+}
+
+/* Its deadline has passed: what was answered and has not left is withdrawn. A handler that keeps it has still to let it go. */
+VMC_FN void vmc_request_expire(viamc_request *rq)
+{
+    bool kept = rq->kept;
+    vmc_calls_tx_cut(&rq->peer->calls, rq->index);
+    vmc_request_call(rq)->sent = 0;
+    vmc_request_finish(rq, VIAMC_DEADLINE_EXCEEDED, "");
+    rq->late = true;
+    rq->kept = kept;
+    if (kept)
+        rq->state = VMC_REQUEST_KEPT;
+}
+
+/* Whether the handler may answer now. CLOSED: nobody is there any more, and `last` lets the request go. */
+VMC_FN viamc_err vmc_request_check(viamc_request *rq, bool last)
+{
+    if (rq->state != VMC_REQUEST_OPEN && rq->state != VMC_REQUEST_KEPT)
+        return VIAMC_ERR_STATE;
+    if (vmc_request_is_wanted(rq))
+        return VIAMC_OK;
+    if (last)
+        vmc_request_finish(rq, VIAMC_CANCELLED, "");
+    return VIAMC_ERR_CLOSED;
+}
+
+VMC_FN viamc_err vmc_request_put(viamc_request *rq, viamc_bytes msg)
+{
+    if (msg.len > vmc_request_largest(rq))
+        return VIAMC_ERR_NOMEM;
+    if (!vmc_request_fits(rq, (uint32_t)msg.len))
+        return VIAMC_ERR_BUSY;
+    vmc_calls_put_message(&rq->peer->calls, rq->index, msg, vmc_calls_nothing, false);
+    rq->server->dirty = true;
+    return VIAMC_OK;
+}
+
+/* ---- public ---- */
+
+VIAMC_API const void *viamc_request_ops(const viamc_request *rq)
+{
+    return rq->resource == NULL ? NULL : rq->resource->ops;
+}
+
+VIAMC_API void *viamc_request_user(const viamc_request *rq)
+{
+    return rq->resource == NULL ? NULL : rq->resource->user;
+}
+
+VIAMC_API const viamc_method *viamc_request_method(const viamc_request *rq)
+{
+    return rq->serve == NULL ? NULL : rq->serve->method;
+}
+
+VIAMC_API viamc_str viamc_request_name(const viamc_request *rq)
+{
+    return rq->resource == NULL ? viamc_text("") : rq->resource->name;
+}
+
+VIAMC_API viamc_bytes viamc_request_message(const viamc_request *rq)
+{
+    return rq->msg;
+}
+
+VIAMC_API bool viamc_request_at_end(const viamc_request *rq)
+{
+    return rq->at_end;
+}
+
+VIAMC_API bool viamc_request_cancelled(const viamc_request *rq)
+{
+    return !vmc_request_is_wanted(rq);
+}
+
+VIAMC_API uint32_t *viamc_request_mark(viamc_request *rq)
+{
+    return &rq->mark;
+}
+
+VIAMC_API void *viamc_request_scratch(viamc_request *rq, size_t size)
+{
+    return size > rq->server->desc.message_bytes ? NULL : rq->server->message;
+}
+
+VIAMC_API uint8_t *viamc_answer_room(viamc_request *rq, size_t *cap)
+{
+    viamc_server *s = rq->server;
+    const vmc_calls *t;
+    if (rq->peer == NULL) {
+        *cap = VMC_SERVER_STOP_BYTES - s->stop_len;
+        return s->stop + s->stop_len;
+    }
+    t = &rq->peer->calls;
+    *cap = vmc_min32(vmc_calls_tx_room(t, vmc_request_spare(rq)), vmc_request_largest(rq));
+    return *cap == 0 ? t->tx : vmc_calls_tx_next(t);
+}
+
+VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg)
+{
+    viamc_err err = vmc_request_check(rq, true);
+    if (err == VIAMC_OK && rq->peer != NULL)
+        err = vmc_request_put(rq, msg);
+    if (err == VIAMC_OK)
+        vmc_request_finish(rq, VIAMC_OK, "");
+    return err;
+}
+
+VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *text)
+{
+    viamc_err err;
+    if (status < VIAMC_CANCELLED || status > VIAMC_UNAUTHENTICATED)
+        return VIAMC_ERR_ARG;
+    err = vmc_request_check(rq, true);
+    if (err == VIAMC_OK)
+        vmc_request_finish(rq, status, text);
+    return err;
+}
+
+VIAMC_API viamc_err viamc_request_keep(viamc_request *rq)
+{
+    if (rq->state != VMC_REQUEST_OPEN)
+        return VIAMC_ERR_STATE;
+    rq->kept = true;
+    return VIAMC_OK;
+}
+
+VIAMC_API viamc_err viamc_request_send(viamc_request *rq, viamc_bytes msg)
+{
+    viamc_err err = vmc_request_check(rq, false);
+    if (err == VIAMC_OK && !vmc_request_streams_out(rq))
+        err = VIAMC_ERR_STATE;
+    return err == VIAMC_OK ? vmc_request_put(rq, msg) : err;
+}
+
+VIAMC_API viamc_err viamc_request_end(viamc_request *rq)
+{
+    viamc_err err = vmc_request_check(rq, vmc_request_streams_out(rq));
+    if (err == VIAMC_OK && !vmc_request_streams_out(rq))
+        err = VIAMC_ERR_STATE;
+    if (err == VIAMC_OK)
+        vmc_request_finish(rq, VIAMC_OK, "");
+    return err;
+}
+
+#endif
+#endif
+/* ---- end of src/server/request_impl.h ---- */
+/* ---- src/server/sessions_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* server/sessions: safety sessions and the Stops that follow their end (viam-wire.md 4.4). A session belongs to an API key, not to a
+ * connection. Knows requests and resources; knows nothing of peers. */
+#ifndef VIAMC_SERVER_SESSIONS_IMPL_H
+#define VIAMC_SERVER_SESSIONS_IMPL_H
+
+
+#ifndef VIAMC_NO_SERVER
+
+#define VMC_SESSIONS_ID 36u /* octets of an id as text, RFC 9562 4 */
+
+/* ---- ids ---- */
+
+VMC_FN int vmc_sessions_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (uint8_t)(c | 0x20u);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+VMC_FN bool vmc_sessions_is_dash(size_t at)
+{
+    return at == 8u || at == 13u || at == 18u || at == 23u;
+}
+
+/* Reads a UUID of 32 hex digits and four dashes; false if it is not one. */
+VMC_FN bool vmc_sessions_parse(viamc_bytes text, uint8_t id[16])
+{
+    size_t i, n = 0;
+    if (text.len != VMC_SESSIONS_ID)
+        return false;
+    for (i = 0; i < VMC_SESSIONS_ID; i++) {
+        int d = vmc_sessions_digit(text.ptr[i]);
+        if (vmc_sessions_is_dash(i)) {
+            if (text.ptr[i] != '-')
+                return false;
+            continue;
+        }
+        if (d < 0)
+            return false;
+        id[n / 2u] = (uint8_t)((n % 2u != 0 ? id[n / 2u] << 4 : 0) | d);
+        n++;
+    }
+    return true;
+}
+
+VMC_FN void vmc_sessions_format(const uint8_t id[16], char text[VMC_SESSIONS_ID])
+{
+    size_t i, n = 0;
+    for (i = 0; i < VMC_SESSIONS_ID; i++) {
+        if (vmc_sessions_is_dash(i)) {
+            text[i] = '-';
+            continue;
+        }
+        text[i] = "0123456789abcdef"[n % 2u != 0 ? id[n / 2u] & 15u : id[n / 2u] >> 4];
+        n++;
+    }
+}
+
+/* ---- sessions ---- */
+
+/* The living session with this id that belongs to a key, or VMC_SERVER_NONE: others' sessions do not exist. */
+VMC_FN uint8_t vmc_sessions_find(const viamc_server *s, const uint8_t id[16], uint8_t key)
+{
+    uint8_t i, found = VMC_SERVER_NONE;
+    for (i = 0; i < s->desc.max_sessions; i++) {
+        const vmc_safety *f = &s->sessions[i];
+        if (f->used && f->key == key && vmc_same(f->id, id, sizeof f->id))
+            found = i;
+    }
+    return found;
+}
+
+/* A sign of life. */
+VMC_FN void vmc_sessions_beat(viamc_server *s, uint8_t i, uint8_t peer)
+{
+    vmc_safety *f = &s->sessions[i];
+    vmc_server_tell(s, VIAMC_SEV_HEARTBEAT, peer, viamc_text(""), viamc_text(""), s->now - f->beat_at, 0);
+    f->beat_at = s->now;
+    vmc_timer_set(&f->end, s->now, s->desc.window_ms);
+}
+
+/* Starts a session for a key. OK; BUSY: there are as many as there may be; ENTROPY. */
+VMC_FN viamc_err vmc_sessions_start(viamc_server *s, uint8_t key, uint8_t *index)
+{
+    vmc_safety *f;
+    uint8_t i = 0;
+    while (i < s->desc.max_sessions && s->sessions[i].used)
+        i++;
+    if (i == s->desc.max_sessions)
+        return VIAMC_ERR_BUSY;
+    f = &s->sessions[i];
+    if (s->desc.port->random(s->desc.port_user, f->id, sizeof f->id) != VIAMC_OK)
+        return VIAMC_ERR_ENTROPY;
+    f->id[6] = (uint8_t)((f->id[6] & 0x0fu) | 0x40u); /* RFC 9562 5.4: version 4 */
+    f->id[8] = (uint8_t)((f->id[8] & 0x3fu) | 0x80u);
+    f->used = true;
+    f->key = key;
+    f->turn++;
+    f->beat_at = s->now;
+    vmc_timer_set(&f->end, s->now, s->desc.window_ms);
+    *index = i;
+    return VIAMC_OK;
+}
+
+/* A moving call begins: its session, if it carries one, answers for its resource from now on; without one nobody does.
+ * False: the session has ended since the call came. */
+VMC_FN bool vmc_sessions_bind(viamc_request *rq)
+{
+    viamc_server *s = rq->server;
+    viamc_resource *r = rq->resource;
+    if (rq->session != VMC_SERVER_NONE) {
+        const vmc_safety *f = &s->sessions[rq->session];
+        if (!f->used || f->turn != rq->session_turn)
+            return false;
+        vmc_sessions_beat(s, rq->session, vmc_request_peer(rq));
+    }
+    if (r == NULL)
+        return true;
+    r->session = rq->session;
+    if (r->running == 0)
+        r->due = 0; /* somebody drives it again */
+    if (r->session != VMC_SERVER_NONE)
+        vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
+    return true;
+}
+
+/* ---- Stops of our own ---- */
+
+/* The message of a Stop: the name in field 1, and `extra` in field 99 where it fits. */
+VMC_FN viamc_bytes vmc_sessions_stop_message(viamc_server *s, viamc_str name, viamc_bytes extra)
+{
+    vmc_wr w = vmc_wr_of(s->stop, VMC_SERVER_STOP_BYTES);
+    vmc_wire_put_text(&w, 1, name);
+    if (extra.len != 0 && extra.len + 8u <= vmc_wr_room(&w))
+        vmc_wire_put_bytes(&w, 99, extra);
+    s->stop_len = w.len;
+    return viamc_view(s->stop, w.len);
+}
+
+/* Looks at what a Stop of ours has answered. One that failed is due again. */
+VMC_FN void vmc_sessions_stopped(viamc_server *s, viamc_resource *r)
+{
+    if (r->running == 0 || r->stop.state != VMC_REQUEST_ANSWERED)
+        return;
+    r->failed = r->stop.status != VIAMC_OK;
+    if (r->failed)
+        r->due |= VMC_DUE_EXPIRED;
+    r->running = 0;
+    r->stop.state = VMC_REQUEST_NONE;
+    vmc_server_tell(s, VIAMC_SEV_STOPPED, VMC_SERVER_NONE, viamc_text(""), r->name, s->now - r->due_at, r->stop.status);
+}
+
+/* Asks a resource to stop, now. `extra`: of StopAll. */
+VMC_FN void vmc_sessions_stop(viamc_server *s, viamc_resource *r, viamc_bytes extra)
+{
+    viamc_request *rq = &r->stop;
+    viamc_err err;
+    VIAMC_MEMSET(rq, 0, sizeof *rq);
+    rq->server = s;
+    rq->service = r->service;
+    rq->resource = r;
+    rq->key = VMC_SERVER_NONE;
+    rq->session = VMC_SERVER_NONE;
+    rq->state = VMC_REQUEST_OPEN;
+    rq->msg = vmc_sessions_stop_message(s, r->name, extra);
+    r->running = r->due;
+    r->due = 0;
+    err = r->service->stop(rq, rq->msg);
+    rq->msg = viamc_view(NULL, 0);
+    if (rq->state != VMC_REQUEST_ANSWERED) {
+        if (err == VIAMC_OK && rq->kept)
+            rq->state = VMC_REQUEST_KEPT;
+        else
+            vmc_request_finish(rq, err == VIAMC_WAIT ? VIAMC_UNAVAILABLE : VIAMC_INTERNAL, "");
+    }
+    vmc_sessions_stopped(s, r);
+}
+
+/* Marks a resource; one that cannot stop is left alone. */
+VMC_FN void vmc_sessions_due(viamc_server *s, viamc_resource *r, uint8_t why)
+{
+    if (r->service->stop == NULL)
+        return;
+    if (r->due == 0)
+        r->due_at = s->now;
+    r->due |= why;
+}
+
+/* Asks for the Stops that are due, each once. */
+VMC_FN void vmc_sessions_run(viamc_server *s)
+{
+    uint8_t i;
+    for (i = 0; i < s->resource_count; i++) {
+        viamc_resource *r = &s->resources[i];
+        vmc_sessions_stopped(s, r);
+        if (r->due != 0 && r->running == 0)
+            vmc_sessions_stop(s, r, viamc_view(NULL, 0));
+    }
+}
+
+/* Ends a session: what it moved last is to be stopped. Calls that run go on (viam-wire.md 4.4). */
+VMC_FN void vmc_sessions_end(viamc_server *s, uint8_t index)
+{
+    vmc_safety *f = &s->sessions[index];
+    uint32_t n = 0;
+    uint8_t i;
+    f->used = false;
+    for (i = 0; i < s->resource_count; i++) {
+        viamc_resource *r = &s->resources[i];
+        if (r->session != index)
+            continue;
+        r->session = VMC_SERVER_NONE;
+        vmc_sessions_due(s, r, VMC_DUE_EXPIRED);
+        n++;
+    }
+    vmc_server_tell(s, VIAMC_SEV_EXPIRED, VMC_SERVER_NONE, viamc_text(""), viamc_text(""), s->now - f->beat_at, n);
+}
+
+/* First thing in a poll: sessions whose window has passed, and their Stops. */
+VMC_FN void vmc_sessions_poll(viamc_server *s)
+{
+    uint8_t i;
+    for (i = 0; i < s->desc.max_sessions; i++)
+        if (s->sessions[i].used && vmc_timer_due(&s->sessions[i].end, s->now))
+            vmc_sessions_end(s, i);
+    vmc_sessions_run(s);
+}
+
+VMC_FN void vmc_sessions_wait(const viamc_server *s, viamc_ms now, viamc_ms *wait)
+{
+    uint8_t i;
+    for (i = 0; i < s->desc.max_sessions; i++)
+        if (s->sessions[i].used)
+            vmc_wait_timer(wait, &s->sessions[i].end, now);
+    for (i = 0; i < s->resource_count; i++)
+        if (s->resources[i].due != 0 && s->resources[i].running == 0)
+            *wait = vmc_min32(*wait, VMC_SERVER_AGAIN_MS);
+}
+
+#endif
+#endif
+/* ---- end of src/server/sessions_impl.h ---- */
+/* ---- src/server/robot_service_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* server/robot_service: the services that every server has: authentication and viam.robot.v1.RobotService, as handlers like any other
+ * (viam-wire.md 3 and 5.3). Their messages are small and coded by hand. */
+#ifndef VIAMC_SERVER_ROBOT_SERVICE_IMPL_H
+#define VIAMC_SERVER_ROBOT_SERVICE_IMPL_H
+
+
+#ifndef VIAMC_NO_SERVER
+
+/* The start of an answer, encoded where it will be sent from. */
+VMC_FN vmc_wr vmc_rs_begin(viamc_request *rq)
+{
+    size_t cap;
+    uint8_t *p = viamc_answer_room(rq, &cap);
+    return vmc_wr_of(p, cap);
+}
+
+VMC_FN viamc_err vmc_rs_answer(viamc_request *rq, const vmc_wr *w)
+{
+    return w->full ? VIAMC_ERR_NOMEM : viamc_answer_bytes(rq, viamc_view(w->ptr, w->len));
+}
+
+VMC_FN viamc_err vmc_rs_nothing(viamc_request *rq, viamc_bytes msg)
+{
+    (void)msg;
+    return viamc_answer_bytes(rq, viamc_view(NULL, 0));
+}
+
+/* ---- authentication ---- */
+
+/* The bearer token of a key as text. */
+VMC_FN void vmc_rs_token(const viamc_server *s, uint8_t key, char text[2u * VMC_SERVER_TOKEN])
+{
+    size_t i;
+    for (i = 0; i < 2u * VMC_SERVER_TOKEN; i++) {
+        uint8_t octet = s->tokens[key * VMC_SERVER_TOKEN + i / 2u];
+        text[i] = "0123456789abcdef"[i % 2u != 0 ? octet & 15u : octet >> 4];
+    }
+}
+
+/* Whose token this is, VMC_SERVER_NONE: nobody's. Every key is compared, whichever it is. */
+VMC_FN uint8_t vmc_rs_key_of_token(const viamc_server *s, viamc_bytes token)
+{
+    char text[2u * VMC_SERVER_TOKEN];
+    uint8_t i, found = VMC_SERVER_NONE;
+    for (i = 0; i < s->desc.api_key_count; i++) {
+        vmc_rs_token(s, i, text);
+        if (vmc_same_secret(token, viamc_view(text, sizeof text)))
+            found = i;
+    }
+    vmc_wipe(text, sizeof text);
+    return found;
+}
+
+/* Which key id and secret these are, VMC_SERVER_NONE: no such pair. Every key is compared, and both of its halves. */
+VMC_FN uint8_t vmc_rs_key_of(const viamc_server *s, viamc_bytes id, viamc_bytes secret)
+{
+    uint8_t i, found = VMC_SERVER_NONE;
+    for (i = 0; i < s->desc.api_key_count; i++) {
+        const viamc_api_key *k = &s->desc.api_keys[i];
+        unsigned same = vmc_same_secret(id, vmc_bytes_of(viamc_text(k->id)));
+        same &= (unsigned)vmc_same_secret(secret, vmc_bytes_of(viamc_text(k->key)));
+        if (same != 0)
+            found = i;
+    }
+    return found;
+}
+
+VMC_FN viamc_err vmc_rs_unknown_type(viamc_request *rq, viamc_bytes type)
+{
+    char text[VMC_CALL_TEXT + 1u];
+    vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
+    vmc_wr_text(&w, VMC_TEXT("do not know how to handle credential type \""));
+    vmc_wr_cut(&w, type.ptr, vmc_min(type.len, 40u));
+    vmc_wr_text(&w, VMC_TEXT("\""));
+    text[w.len] = '\0';
+    return viamc_fail(rq, VIAMC_INVALID_ARGUMENT, text);
+}
+
+/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_read). */
+VMC_FN viamc_err vmc_rs_refuse(viamc_request *rq, viamc_bytes id)
+{
+    viamc_str text;
+    text.ptr = (const char *)id.ptr;
+    text.len = vmc_min(id.len, 64u);
+    rq->peer->wrong++;
+    vmc_server_tell(rq->server, VIAMC_SEV_REFUSED, rq->peer->number, text, viamc_text(""), 0, rq->peer->wrong);
+    return viamc_fail(rq, VIAMC_UNAUTHENTICATED, VMC_TEXT("invalid credentials"));
+}
+
+/* AuthenticateRequest {1 entity, 2 credentials {1 type, 2 payload}} to {1 access_token}. */
+VMC_FN viamc_err vmc_rs_authenticate(viamc_request *rq, viamc_bytes msg)
+{
+    viamc_server *s = rq->server;
+    char token[2u * VMC_SERVER_TOKEN];
+    viamc_bytes id, credentials, type, secret, text = viamc_view("viamc", 5);
+    vmc_wr w = vmc_rs_begin(rq);
+    viamc_err err;
+    if (s->desc.api_key_count != 0) {
+        (void)vmc_wire_find(msg, 1, &id);
+        if (vmc_wire_find(msg, 2, &credentials) != VIAMC_OK)
+            return viamc_fail(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("credentials required"));
+        (void)vmc_wire_find(credentials, 1, &type);
+        (void)vmc_wire_find(credentials, 2, &secret);
+        if (!vmc_bytes_are(type, "api-key"))
+            return vmc_rs_unknown_type(rq, type);
+        rq->key = vmc_rs_key_of(s, id, secret);
+        if (rq->key == VMC_SERVER_NONE)
+            return vmc_rs_refuse(rq, id);
+        vmc_rs_token(s, rq->key, token);
+        text = viamc_view(token, sizeof token);
+        vmc_server_tell(s, VIAMC_SEV_KNOWN, rq->peer->number, viamc_text(s->desc.api_keys[rq->key].id), viamc_text(""), s->now - rq->peer->came_at, 0);
+    }
+    rq->peer->known = true;
+    vmc_wire_put_bytes(&w, 1, text);
+    err = vmc_rs_answer(rq, &w);
+    vmc_wipe(token, sizeof token);
+    return err;
+}
+
+/* ---- the robot ---- */
+
+VMC_FN viamc_err vmc_rs_resource_names(viamc_request *rq, viamc_bytes msg)
+{
+    const viamc_server *s = rq->server;
+    vmc_wr w = vmc_rs_begin(rq);
+    uint8_t i;
+    (void)msg;
+    for (i = 0; i < s->resource_count; i++)
+        if (vmc_registry_is_named(s->resources[i].service))
+            vmc_registry_put_name(&w, 1, &s->resources[i]);
+    return vmc_rs_answer(rq, &w);
+}
+
+/* GetVersionResponse {1 platform, 2 version, 3 api_version} */
+VMC_FN viamc_err vmc_rs_version(viamc_request *rq, viamc_bytes msg)
+{
+    vmc_wr w = vmc_rs_begin(rq);
+    (void)msg;
+    vmc_wire_put_text(&w, 1, viamc_text(rq->server->desc.platform));
+    vmc_wire_put_text(&w, 2, viamc_text(rq->server->desc.version));
+    vmc_wire_put_text(&w, 3, viamc_text(VIAMC_API_VERSION));
+    return vmc_rs_answer(rq, &w);
+}
+
+#define VMC_RS_READY 3u   /* viam.robot.v1.ResourceStatus.STATE_READY */
+#define VMC_RS_RUNNING 2u /* viam.robot.v1.GetMachineStatusResponse.STATE_RUNNING */
+
+/* GetMachineStatusResponse {1 resources: {1 name, 2 state}, 3 state} */
+VMC_FN viamc_err vmc_rs_machine_status(viamc_request *rq, viamc_bytes msg)
+{
+    const viamc_server *s = rq->server;
+    vmc_wr w = vmc_rs_begin(rq);
+    uint8_t i;
+    (void)msg;
+    for (i = 0; i < s->resource_count; i++) {
+        size_t sub;
+        if (!vmc_registry_is_named(s->resources[i].service))
+            continue;
+        sub = vmc_wire_open(&w, 1);
+        vmc_registry_put_name(&w, 1, &s->resources[i]);
+        vmc_wire_put_uint(&w, 2, VMC_RS_READY);
+        vmc_wire_close(&w, sub);
+    }
+    vmc_wire_put_uint(&w, 3, VMC_RS_RUNNING);
+    return vmc_rs_answer(rq, &w);
+}
+
+/* ---- StopAll ---- */
+
+/* Whether a ResourceName {2 type, 3 subtype, 4 name} means this resource; what it leaves out it leaves open. */
+VMC_FN bool vmc_rs_is_meant(viamc_bytes name, const viamc_resource *r)
+{
+    const char *want[3];
+    viamc_bytes part;
+    uint32_t i;
+    want[0] = r->service->type;
+    want[1] = r->service->subtype;
+    want[2] = r->name.ptr;
+    for (i = 0; i < 3u; i++)
+        if ((vmc_wire_find(name, 2u + i, &part) == VIAMC_OK || i == 2u) && !vmc_bytes_are(part, want[i]))
+            return false;
+    return true;
+}
+
+/* The extra parameters that a StopAllRequest {99: {1 name, 2 params}} has for a resource; empty: none. */
+VMC_FN viamc_bytes vmc_rs_stop_extra(viamc_bytes msg, const viamc_resource *r)
+{
+    vmc_rd in = vmc_rd_of(msg);
+    vmc_wire_field f;
+    viamc_bytes name, params, found = viamc_view(NULL, 0);
+    while (vmc_wire_next(&in, &f))
+        if (f.number == 99u && f.type == VMC_WIRE_BYTES && vmc_wire_find(f.bytes, 1, &name) == VIAMC_OK && vmc_rs_is_meant(name, r)
+            && vmc_wire_find(f.bytes, 2, &params) == VIAMC_OK)
+            found = params;
+    return found;
+}
+
+VMC_FN void vmc_rs_begin_stop_all(viamc_server *s, viamc_bytes msg)
+{
+    uint8_t i;
+    for (i = 0; i < s->resource_count; i++) {
+        viamc_resource *r = &s->resources[i];
+        vmc_sessions_due(s, r, VMC_DUE_ALL);
+        if (r->due != 0 && r->running == 0)
+            vmc_sessions_stop(s, r, vmc_rs_stop_extra(msg, r));
+    }
+}
+
+/* "Failed to stop components named a, b" */
+VMC_FN viamc_err vmc_rs_end_stop_all(viamc_request *rq)
+{
+    const viamc_server *s = rq->server;
+    char text[VMC_CALL_TEXT + 1u];
+    vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
+    bool failed = false;
+    uint8_t i;
+    for (i = 0; i < s->resource_count; i++) {
+        if (!s->resources[i].failed)
+            continue;
+        vmc_wr_text(&w, failed ? ", " : "Failed to stop components named ");
+        vmc_wr_cut(&w, s->resources[i].name.ptr, s->resources[i].name.len);
+        failed = true;
+    }
+    text[w.len] = '\0';
+    return failed ? viamc_fail(rq, VIAMC_INTERNAL, text) : vmc_rs_nothing(rq, viamc_view(NULL, 0));
+}
+
+/* Stops everything that can stop, and answers when the last one has answered. */
+VMC_FN viamc_err vmc_rs_stop_all(viamc_request *rq, viamc_bytes msg)
+{
+    viamc_server *s = rq->server;
+    uint8_t i;
+    if (rq->mark == 0)
+        vmc_rs_begin_stop_all(s, msg);
+    rq->mark = 1;
+    for (i = 0; i < s->resource_count; i++)
+        if (((s->resources[i].due | s->resources[i].running) & VMC_DUE_ALL) != 0)
+            return VIAMC_WAIT;
+    return vmc_rs_end_stop_all(rq);
+}
+
+/* ---- sessions ---- */
+
+VMC_FN viamc_err vmc_rs_not_an_id(viamc_request *rq)
+{
+    return viamc_fail(rq, VIAMC_UNKNOWN, VMC_TEXT("session id is not a UUID"));
+}
+
+/* StartSessionRequest {1 resume} to {1 id, 2 heartbeat_window} */
+VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
+{
+    viamc_server *s = rq->server;
+    char text[VMC_SESSIONS_ID];
+    uint8_t id[16], found = VMC_SERVER_NONE;
+    viamc_bytes resume;
+    vmc_wr w = vmc_rs_begin(rq);
+    viamc_err err = VIAMC_OK;
+    (void)vmc_wire_find(msg, 1, &resume);
+    if (resume.len != 0 && !vmc_sessions_parse(resume, id))
+        return vmc_rs_not_an_id(rq);
+    if (resume.len != 0)
+        found = vmc_sessions_find(s, id, rq->key);
+    vmc_server_tell(s, VIAMC_SEV_SESSION, rq->peer->number, viamc_text(""), viamc_text(""), s->desc.window_ms, found != VMC_SERVER_NONE);
+    if (found != VMC_SERVER_NONE)
+        vmc_sessions_beat(s, found, rq->peer->number);
+    else
+        err = vmc_sessions_start(s, rq->key, &found);
+    if (err != VIAMC_OK)
+        return err == VIAMC_ERR_BUSY ? viamc_fail(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("too many concurrent sessions"))
+                                     : viamc_fail(rq, VIAMC_UNAVAILABLE, VMC_TEXT("no random bytes for a session id"));
+    vmc_sessions_format(s->sessions[found].id, text);
+    vmc_wire_put_bytes(&w, 1, viamc_view(text, sizeof text));
+    vmc_wire_put_duration(&w, 2, s->desc.window_ms);
+    return vmc_rs_answer(rq, &w);
+}
+
+/* SendSessionHeartbeatRequest {1 id} */
+VMC_FN viamc_err vmc_rs_heartbeat(viamc_request *rq, viamc_bytes msg)
+{
+    uint8_t id[16], found;
+    viamc_bytes text;
+    (void)vmc_wire_find(msg, 1, &text);
+    if (!vmc_sessions_parse(text, id))
+        return vmc_rs_not_an_id(rq);
+    found = vmc_sessions_find(rq->server, id, rq->key);
+    if (found == VMC_SERVER_NONE)
+        return viamc_fail(rq, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    vmc_sessions_beat(rq->server, found, rq->peer->number);
+    return vmc_rs_nothing(rq, msg);
+}
+
+/* ---- the services; a heartbeat is as urgent as a Stop ---- */
+
+#define VMC_RS_METHOD(name, path, flags) static const viamc_method vmc_rs_m_##name = {path, NULL, NULL, flags}
+
+VMC_RS_METHOD(authenticate, "/proto.rpc.v1.AuthService/Authenticate", 0);
+VMC_RS_METHOD(resource_names, "/viam.robot.v1.RobotService/ResourceNames", 0);
+VMC_RS_METHOD(start_session, "/viam.robot.v1.RobotService/StartSession", 0);
+VMC_RS_METHOD(heartbeat, "/viam.robot.v1.RobotService/SendSessionHeartbeat", VIAMC_M_STOP);
+VMC_RS_METHOD(stop_all, "/viam.robot.v1.RobotService/StopAll", VIAMC_M_STOP_ALL);
+VMC_RS_METHOD(get_operations, "/viam.robot.v1.RobotService/GetOperations", 0);
+VMC_RS_METHOD(cancel_operation, "/viam.robot.v1.RobotService/CancelOperation", 0);
+VMC_RS_METHOD(block_for_operation, "/viam.robot.v1.RobotService/BlockForOperation", 0);
+VMC_RS_METHOD(version, "/viam.robot.v1.RobotService/GetVersion", 0);
+VMC_RS_METHOD(machine_status, "/viam.robot.v1.RobotService/GetMachineStatus", 0);
+
+static const viamc_serve vmc_rs_auth_methods[] = {{&vmc_rs_m_authenticate, vmc_rs_authenticate}};
+
+static const viamc_serve vmc_rs_methods[] = {
+    {&vmc_rs_m_heartbeat, vmc_rs_heartbeat},
+    {&vmc_rs_m_stop_all, vmc_rs_stop_all},
+    {&vmc_rs_m_start_session, vmc_rs_start_session},
+    {&vmc_rs_m_resource_names, vmc_rs_resource_names},
+    {&vmc_rs_m_get_operations, vmc_rs_nothing},
+    {&vmc_rs_m_cancel_operation, vmc_rs_nothing},
+    {&vmc_rs_m_block_for_operation, vmc_rs_nothing},
+    {&vmc_rs_m_version, vmc_rs_version},
+    {&vmc_rs_m_machine_status, vmc_rs_machine_status}
+};
+
+static const viamc_service vmc_rs_auth = {"proto.rpc.v1.AuthService", "", "", vmc_rs_auth_methods, 1, NULL};
+static const viamc_service vmc_rs_service = {
+    "viam.robot.v1.RobotService", "", "", vmc_rs_methods, (uint8_t)(sizeof vmc_rs_methods / sizeof vmc_rs_methods[0]), NULL
+};
+
+#endif
+#endif
+/* ---- end of src/server/robot_service_impl.h ---- */
+/* ---- src/server/route_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* server/route: from a request's fields to its handler and back: path, token, session, resource. Knows requests; knows nothing of
+ * connections beyond the one call. */
+#ifndef VIAMC_SERVER_ROUTE_IMPL_H
+#define VIAMC_SERVER_ROUTE_IMPL_H
+
+
+#ifndef VIAMC_NO_SERVER
+
+/* ---- who serves a path ---- */
+
+/* Our own services first, then those that were added. */
+VMC_FN bool vmc_route_find(viamc_request *rq, viamc_str path)
+{
+    const viamc_server *s = rq->server;
+    uint8_t i;
+    rq->service = &vmc_rs_auth;
+    rq->serve = vmc_registry_method(rq->service, path);
+    if (rq->serve == NULL) {
+        rq->service = &vmc_rs_service;
+        rq->serve = vmc_registry_method(rq->service, path);
+    }
+    for (i = 0; i < s->resource_count && rq->serve == NULL; i++) {
+        rq->service = s->resources[i].service;
+        rq->serve = vmc_registry_method(rq->service, path);
+    }
+    return rq->serve != NULL;
+}
+
+/* ---- who asks ---- */
+
+/* The bearer token of the request (viam-wire.md 3.3). NULL: fine, rq->key is set. */
+VMC_FN const char *vmc_route_check_token(viamc_request *rq, const vmc_grpc *g)
+{
+    static const char prefix[] = "Bearer ";
+    const size_t n = sizeof prefix - 1u;
+    viamc_bytes value, second;
+    if (rq->server->desc.api_key_count == 0)
+        return NULL;
+    if (!vmc_grpc_kept(g, VMC_NAME_AUTHORIZATION, 0, &value) || vmc_grpc_kept(g, VMC_NAME_AUTHORIZATION, 1, &second))
+        return VMC_TEXT("authentication required");
+    if (value.len < n || !vmc_same(value.ptr, prefix, n))
+        return VMC_TEXT("expected authorization header with prefix: Bearer ");
+    rq->key = vmc_rs_key_of_token(rq->server, viamc_view(value.ptr + n, value.len - n));
+    if (rq->key == VMC_SERVER_NONE)
+        return VMC_TEXT("unauthenticated: unknown token");
+    rq->peer->known = true;
+    return NULL;
+}
+
+/* The session that a moving call carries. True: fine, or none; else the request is answered. */
+VMC_FN bool vmc_route_check_session(viamc_request *rq, const vmc_grpc *g)
+{
+    viamc_bytes text, second;
+    uint8_t id[16];
+    if ((vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || !vmc_grpc_kept(g, VMC_NAME_VIAM_SID, 0, &text))
+        return true;
+    if (vmc_grpc_kept(g, VMC_NAME_VIAM_SID, 1, &second)) {
+        vmc_request_finish(rq, VIAMC_UNKNOWN, VMC_TEXT("found more than one session id in metadata"));
+    } else if (!vmc_sessions_parse(text, id)) {
+        vmc_request_finish(rq, VIAMC_UNKNOWN, VMC_TEXT("session id is not a UUID"));
+    } else {
+        rq->session = vmc_sessions_find(rq->server, id, rq->key);
+        if (rq->session != VMC_SERVER_NONE) {
+            rq->session_turn = rq->server->sessions[rq->session].turn;
+            return true;
+        }
+        vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    }
+    return false;
+}
+
+/* The fields of call i are complete: a request begins, or is refused at once. */
+VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
+{
+    viamc_request *rq = &p->requests[i];
+    const vmc_grpc *g = &p->conn.grpc;
+    vmc_call *c = &p->calls.rec[i];
+    viamc_bytes unused;
+    viamc_str path = viamc_text(c->path);
+    const char *wrong;
+    bool found;
+    VIAMC_MEMSET(rq, 0, sizeof *rq);
+    rq->server = p->server;
+    rq->peer = p;
+    rq->index = i;
+    rq->key = VMC_SERVER_NONE;
+    rq->session = VMC_SERVER_NONE;
+    rq->state = VMC_REQUEST_OPEN;
+    found = g->reject == 0 && vmc_route_find(rq, path);
+    wrong = found && rq->service == &vmc_rs_auth ? NULL : vmc_route_check_token(rq, g);
+    if (g->reject != 0)
+        vmc_request_finish(rq, g->reject, g->reject == VIAMC_UNIMPLEMENTED ? VMC_TEXT("Unimplemented") : VMC_TEXT("not a gRPC request"));
+    else if (wrong != NULL)
+        vmc_request_finish(rq, VIAMC_UNAUTHENTICATED, wrong);
+    else if (!found)
+        vmc_request_finish(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("Unimplemented"));
+    else if (rq->service == &vmc_rs_auth && vmc_grpc_kept(g, VMC_NAME_AUTHORIZATION, 0, &unused))
+        vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("already authenticated; cannot re-authenticate"));
+    else if (vmc_route_check_session(rq, g))
+        vmc_timer_set(&c->deadline, p->server->now, g->timeout);
+}
+
+/* ---- calling handlers ---- */
+
+/* The first message names the resource; a moving call binds it. False: the request is answered. */
+VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
+{
+    char text[VMC_CALL_TEXT + 1u];
+    viamc_bytes name;
+    viamc_str n;
+    if (vmc_wire_find(msg, 1, &name) == VIAMC_ERR_MESSAGE) {
+        vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("request cannot be decoded"));
+        return false;
+    }
+    n.ptr = (const char *)name.ptr;
+    n.len = name.len;
+    if (rq->service != &vmc_rs_auth && rq->service != &vmc_rs_service) {
+        rq->resource = vmc_registry_find(rq->server, rq->service, n);
+        if (rq->resource == NULL) {
+            vmc_registry_missing(rq->service, n, text, sizeof text);
+            vmc_request_finish(rq, VIAMC_NOT_FOUND, text);
+            return false;
+        }
+        vmc_server_tell(rq->server, VIAMC_SEV_CALL, vmc_request_peer(rq), viamc_text(rq->serve->method->path), rq->resource->name, 0, 0);
+    }
+    if ((vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || vmc_sessions_bind(rq))
+        return true;
+    vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    return false;
+}
+
+/* A handler that neither answered nor kept: what its result says. */
+VMC_FN void vmc_route_after(viamc_request *rq, viamc_err err)
+{
+    if (err == VIAMC_ERR_NOMEM)
+        vmc_request_finish(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("answer larger than the memory for it"));
+    else if (err == VIAMC_ERR_MESSAGE)
+        vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("request cannot be decoded"));
+    else if (err != VIAMC_OK)
+        vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the handler failed"));
+    else if (vmc_request_streams_in(rq) && !rq->at_end)
+        return; /* taken; more may come */
+    else if (vmc_request_streams_out(rq))
+        vmc_request_finish(rq, VIAMC_OK, "");
+    else
+        vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the handler did not answer"));
+}
+
+/* Calls the handler with a message, or with the end of a client stream. True: the message is used up. */
+VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
+{
+    viamc_err err;
+    rq->waits = false;
+    if (!rq->begun && !vmc_route_first(rq, msg))
+        return true;
+    rq->begun = true;
+    rq->msg = msg;
+    err = rq->serve->serve(rq, msg);
+    if (rq->state == VMC_REQUEST_ANSWERED)
+        return true;
+    if (err == VIAMC_WAIT) {
+        rq->waits = true;
+        return false;
+    }
+    if (err == VIAMC_OK && rq->kept) {
+        rq->state = VMC_REQUEST_KEPT;
+        return false; /* its views last until it is answered */
+    }
+    vmc_route_after(rq, err);
+    return true;
+}
+
+/* Takes the next message of call i to the handler. False: nothing to do now. */
+VMC_FN bool vmc_route_message(vmc_peer *p, uint8_t i)
+{
+    viamc_request *rq = &p->requests[i];
+    vmc_call *c = &p->calls.rec[i];
+    uint32_t taken = c->taken;
+    uint8_t large = c->large;
+    viamc_bytes msg;
+    if (!vmc_calls_take(&p->calls, i, &msg))
+        return false;
+    if (msg.ptr == NULL)
+        msg.ptr = (const uint8_t *)""; /* an empty message is not the end of a stream */
+    if (!vmc_route_serve(rq, msg)) {
+        c->taken = taken; /* it stays where it is */
+        c->large = large;
+        return false;
+    }
+    return true;
+}
+
+/* Unary calls and server streams: the handler is called when the client has ended its side. */
+VMC_FN void vmc_route_whole(vmc_peer *p, uint8_t i)
+{
+    viamc_request *rq = &p->requests[i];
+    const vmc_call *c = &p->calls.rec[i];
+    if ((c->flags & VMC_CALL_F_PEER_END) == 0)
+        return;
+    if (c->messages != 1u || !vmc_calls_is_whole(&p->calls, i))
+        vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("a request must be one message"));
+    else
+        (void)vmc_route_message(p, i);
+}
+
+/* Client streams: message by message, then the end. */
+VMC_FN void vmc_route_stream(vmc_peer *p, uint8_t i)
+{
+    viamc_request *rq = &p->requests[i];
+    const vmc_call *c = &p->calls.rec[i];
+    while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, i))
+        ; /* bounded by the messages in a slot */
+    if (rq->state != VMC_REQUEST_OPEN || rq->waits || c->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
+        return;
+    if (!vmc_calls_is_whole(&p->calls, i)) {
+        vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the stream ended inside a message"));
+        return;
+    }
+    rq->at_end = true;
+    (void)vmc_route_serve(rq, viamc_view(NULL, 0));
+}
+
+/* Calls the handlers of a peer whose requests are complete. */
+VMC_FN void vmc_route_dispatch(vmc_peer *p)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&p->calls, i) {
+        viamc_request *rq = &p->requests[i];
+        if (p->calls.rec[i].state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN || !vmc_request_has_room(rq))
+            continue;
+        if (vmc_request_streams_in(rq))
+            vmc_route_stream(p, i);
+        else
+            vmc_route_whole(p, i);
+    }
+}
+
+/* ---- ends ---- */
+
+VMC_FN void vmc_route_expire(vmc_peer *p, viamc_ms now)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&p->calls, i)
+        if (p->calls.rec[i].state == VMC_CALL_OPEN && vmc_timer_due(&p->calls.rec[i].deadline, now))
+            vmc_request_expire(&p->requests[i]);
+}
+
+/* A call whose trailers are written is over for us; what the client still sends is not wanted. */
+VMC_FN void vmc_route_close(vmc_peer *p, uint8_t i)
+{
+    vmc_calls_end(&p->calls, i, p->calls.rec[i].status, VIAMC_ANSWERED);
+    vmc_h2_release(&p->conn.grpc.h2, i, VMC_H2_NO_ERROR);
+}
+
+/* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
+VMC_FN void vmc_route_clean(vmc_peer *p)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&p->calls, i) {
+        viamc_request *rq = &p->requests[i];
+        vmc_call *c = &p->calls.rec[i];
+        if (c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_FINISHED) != 0)
+            vmc_route_close(p, i);
+        if (c->state != VMC_CALL_ENDED || rq->state == VMC_REQUEST_KEPT || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == i))
+            continue;
+        p->calls.ended--;
+        rq->state = VMC_REQUEST_NONE;
+        vmc_calls_free(&p->calls, i);
+    }
+}
+
+#endif
+#endif
+/* ---- end of src/server/route_impl.h ---- */
+/* ---- src/server/peer_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* server/peer: one client's connection: accepted, secured, read in turn with the others, dropped when it does not keep to the rules. */
+#ifndef VIAMC_SERVER_PEER_IMPL_H
+#define VIAMC_SERVER_PEER_IMPL_H
+
+
+#ifndef VIAMC_NO_SERVER
+
+#define VMC_SERVER_HEADER_LIST 8192u /* SETTINGS_MAX_HEADER_LIST_SIZE: as C-core's servers */
+#define VMC_SERVER_TABLE 4096u       /* RFC 9113 6.5.2: first requests come before our SETTINGS */
+
+VMC_FN bool vmc_peer_is_here(const vmc_peer *p)
+{
+    return p->conn.state != VMC_CONN_CLOSED;
+}
+
+VMC_FN void vmc_peer_tell(const vmc_peer *p, uint8_t kind, const char *text)
+{
+    vmc_server_tell(p->server, kind, p->number, viamc_text(text), viamc_text(""), p->server->now - p->came_at, 0);
+}
+
+VMC_FN const char *vmc_peer_suite(const vmc_peer *p)
+{
+#ifndef VIAMC_NO_TLS
+    if (p->conn.secure)
+        return vmc_tls_suite_name(p->conn.tls);
+#endif
+    (void)p;
+    return VMC_TEXT("plaintext");
+}
+
+/* ---- coming ---- */
+
+VMC_FN void vmc_peer_reset_carrier(vmc_peer *p, bool secure)
+{
+    const viamc_server *s = p->server;
+    vmc_h2_config h2;
+    vmc_grpc_config grpc;
+    VIAMC_MEMSET(&h2, 0, sizeof h2);
+    h2.server = true;
+    h2.streams = p->streams;
+    h2.count = s->desc.max_requests;
+    h2.max_streams = s->desc.max_requests;
+    h2.table = p->table;
+    h2.table_bytes = VMC_SERVER_TABLE;
+    h2.window = s->desc.slot_bytes + VMC_CALL_PREFIX;
+    h2.header_list = VMC_SERVER_HEADER_LIST;
+    grpc.https = secure;
+    grpc.scratch = p->scratch;
+    grpc.scratch_cap = VMC_SERVER_SCRATCH;
+    vmc_grpc_init(&p->conn.grpc, &h2, &p->calls, &grpc);
+}
+
+VMC_FN void vmc_peer_begin(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    bool secure = s->desc.cert_count != 0;
+    p->came_at = s->now;
+    p->heard_at = s->now;
+    p->wrong = 0;
+    p->greeted = false;
+    p->known = s->desc.api_key_count == 0;
+    p->addr.text[sizeof p->addr.text - 1u] = '\0';
+    vmc_timer_set(&p->deadline, s->now, VMC_SERVER_GREET_MS);
+    vmc_timer_off(&p->large);
+    vmc_conn_start(&p->conn, secure, secure ? VMC_CONN_SECURING : VMC_CONN_UP);
+    vmc_peer_reset_carrier(p, secure);
+    vmc_peer_tell(p, VIAMC_SEV_CAME, p->addr.text);
+#ifndef VIAMC_NO_TLS
+    if (secure) {
+        vmc_tls_server_desc d;
+        VIAMC_MEMSET(&d, 0, sizeof d);
+        d.identity = s->identity;
+        d.order = s->desc.profile == VIAMC_BOARD ? VMC_TLS_CHACHA_FIRST : VMC_TLS_AES_FIRST;
+        (void)vmc_conn_secure_server(&p->conn, &d);
+    }
+#endif
+}
+
+/* Takes a waiting connection, if this place is free. */
+VMC_FN void vmc_peer_accept(vmc_peer *p)
+{
+    const viamc_server *s = p->server;
+    if (vmc_peer_is_here(p) || p->calls.live != VMC_CALL_NONE)
+        return;
+    if (s->desc.port->accept(s->desc.port_user, p->number, &p->addr) == VIAMC_OK)
+        vmc_peer_begin(p);
+}
+
+/* ---- going ---- */
+
+/* The connection is over: its calls end, kept requests turn cancelled. */
+VMC_FN void vmc_peer_leave(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    viamc_server_event ev;
+    VIAMC_MEMSET(&ev, 0, sizeof ev);
+    ev.kind = VIAMC_SEV_LEFT;
+    ev.peer = p->number;
+    ev.text = viamc_text("");
+    ev.name = viamc_text("");
+    ev.ms = s->now - p->came_at;
+    ev.error = p->conn.error;
+    vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
+    vmc_conn_close(&p->conn, s->now);
+    vmc_route_clean(p);
+    if (s->desc.on_event != NULL)
+        s->desc.on_event(s->desc.event_user, &ev);
+}
+
+/* ---- the rules that a peer has to keep ---- */
+
+/* A stranger that only occupies a place, or tries keys. */
+VMC_FN void vmc_peer_judge(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    if (p->conn.heard) {
+        p->conn.heard = false;
+        p->heard_at = s->now;
+    }
+    if (!p->greeted && p->conn.grpc.h2.got_settings) {
+        p->greeted = true;
+        vmc_timer_set(&p->deadline, p->came_at, VMC_SERVER_KNOWN_MS);
+    }
+    if (p->known && p->greeted)
+        vmc_timer_off(&p->deadline);
+    if (vmc_timer_due(&p->deadline, s->now))
+        (void)vmc_conn_break(&p->conn, VIAMC_ERR_TIMEOUT, 0, "", p->greeted ? VMC_TEXT("did not show a key in time") : VMC_TEXT("did not begin in time"));
+    else if (p->wrong >= VMC_SERVER_WRONG)
+        (void)vmc_conn_break(&p->conn, VIAMC_ERR_AUTH, p->wrong, "", VMC_TEXT("too many wrong keys"));
+    else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS && p->calls.live == VMC_CALL_NONE)
+        (void)vmc_conn_break(&p->conn, VIAMC_ERR_TIMEOUT, 0, "", VMC_TEXT("said nothing for too long"));
+}
+
+/* The large buffer is one for all peers: the others wait while this one has it, but not for ever. */
+VMC_FN void vmc_peer_share_large(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    uint8_t i;
+    bool taken = false;
+    for (i = 0; i < s->desc.max_peers; i++)
+        taken = taken || (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE);
+    p->calls.large_max = taken ? 0 : 1u;
+    if (p->calls.big_owner == VMC_CALL_NONE)
+        vmc_timer_off(&p->large);
+    else if (!p->large.on)
+        vmc_timer_set(&p->large, s->now, VMC_SERVER_LARGE_MS);
+    else if (vmc_timer_due(&p->large, s->now) && p->calls.rec[p->calls.big_owner].got < p->calls.rec[p->calls.big_owner].msg_len)
+        vmc_request_finish(&p->requests[p->calls.big_owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("large request did not arrive in time"));
+}
+
+/* ---- a poll's work ---- */
+
+/* Reads at most one record. Handshakes go on one step a poll over all peers: `may_secure`. */
+VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
+{
+    vmc_conn *c = &p->conn;
+    vmc_conn_event ev = VMC_CONN_IDLE;
+    vmc_conn_begin(c);
+    vmc_conn_flush(c, p->server->now);
+    if (c->state == VMC_CONN_SECURING && !may_secure)
+        return;
+    c->steps = VMC_POLL_STEPS - VMC_SERVER_READS;
+    do {
+        ev = vmc_conn_next(c);
+        if (ev == VMC_CONN_IS_UP)
+            vmc_peer_tell(p, VIAMC_SEV_SECURED, vmc_peer_suite(p));
+        else if (ev == VMC_CONN_REQUEST)
+            vmc_route_begin(p, c->grpc.at);
+    } while (ev == VMC_CONN_REQUEST || ev == VMC_CONN_GOAWAY);
+}
+
+/* Time, handlers, answers. */
+VMC_FN void vmc_peer_work(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    vmc_peer_share_large(p);
+    vmc_route_expire(p, s->now);
+    vmc_route_dispatch(p);
+    vmc_peer_judge(p);
+    vmc_conn_flush(&p->conn, s->now);
+    vmc_route_clean(p);
+    if (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.chores)
+        vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early */
+    if (p->conn.state == VMC_CONN_BROKEN)
+        vmc_peer_leave(p);
+}
+
+/* A handler that waits, or a message that has no room for its answer, is looked at again soon. */
+VMC_FN void vmc_peer_wait(const vmc_peer *p, viamc_ms now, viamc_wait_hint *hint)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&p->calls, i) {
+        vmc_wait_timer(&hint->ms, &p->calls.rec[i].deadline, now);
+        if (p->requests[i].state == VMC_REQUEST_OPEN && (p->requests[i].waits || p->calls.rec[i].taken != p->calls.rec[i].parsed))
+            hint->ms = vmc_min32(hint->ms, VMC_SERVER_AGAIN_MS);
+    }
+    if (!vmc_peer_is_here(p))
+        return;
+    vmc_wait_timer(&hint->ms, &p->deadline, now);
+    vmc_wait_timer(&hint->ms, &p->large, now);
+    vmc_conn_wait(&p->conn, hint);
+}
+
+#endif
+#endif
+/* ---- end of src/server/peer_impl.h ---- */
+/* ---- src/server/server_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* server/server: the layout of the block, and the poll that gives every peer its turn. */
+#ifndef VIAMC_SERVER_SERVER_IMPL_H
+#define VIAMC_SERVER_SERVER_IMPL_H
+
+
+#ifndef VIAMC_NO_SERVER
+
+/* ---- desc ---- */
+
+VMC_FN void vmc_server_default(uint32_t *value, bool board, uint32_t on_host, uint32_t on_board)
+{
+    if (*value == 0)
+        *value = board ? on_board : on_host;
+}
+
+VMC_FN void vmc_server_default8(uint8_t *value, uint8_t otherwise)
+{
+    if (*value == 0)
+        *value = otherwise;
+}
+
+VMC_FN void vmc_server_defaults(viamc_server_desc *d)
+{
+    bool board = d->profile == VIAMC_BOARD, tls = d->cert_count != 0;
+    vmc_server_default8(&d->max_peers, 2);
+    vmc_server_default8(&d->max_requests, 4);
+    vmc_server_default8(&d->max_resources, 8);
+    vmc_server_default8(&d->max_sessions, 4);
+    vmc_server_default(&d->window_ms, board, 2000, 2000);
+    vmc_server_default(&d->slot_bytes, board, 4096, 512);
+    vmc_server_default(&d->tx_bytes, board, 16384, 1024);
+    vmc_server_default(&d->in_bytes, board, tls ? VMC_TLS_IN_MAX : 4096, tls ? VMC_TLS_IN_MAX : 256);
+    vmc_server_default(&d->out_bytes, board, 16384, 512);
+    vmc_server_default(&d->message_bytes, board, 512, 256);
+    if (d->platform == NULL)
+        d->platform = "viamc";
+    if (d->version == NULL)
+        d->version = VIAMC_VERSION;
+}
+
+/* What is wrong with a desc that has its defaults, or NULL. */
+VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
+{
+    bool tls = d->cert_count != 0;
+    if (d->guard != 0 || d->guard_end != 0)
+        return VMC_TEXT("desc not initialised: begin with viamc_server_desc d = VIAMC_ZERO");
+    if (d->profile > VIAMC_BOARD)
+        return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
+    if (d->port == NULL || d->port->accept == NULL)
+        return VMC_TEXT("no port, or one that cannot accept");
+    if (d->max_peers > 250u || d->max_requests > 250u || d->api_key_count > VMC_SERVER_KEYS)
+        return VMC_TEXT("more than 250 peers, requests or keys");
+    if (d->window_ms < 30u || d->window_ms > 60000u)
+        return VMC_TEXT("window_ms out of range: 30 to 60,000");
+    if (d->tx_bytes < 256u || d->out_bytes < 512u || d->slot_bytes < 64u)
+        return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
+    if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE)
+        return VMC_TEXT("slot_bytes, rx_bytes or tx_bytes too large");
+    if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
+        return VMC_TEXT("in_bytes out of range");
+    if (tls && d->key.len == 0)
+        return VMC_TEXT("a certificate without its key");
+#ifdef VIAMC_NO_TLS
+    if (tls)
+        return VMC_TEXT("built without TLS");
+#endif
+    return NULL;
+}
+
+/* ---- layout ---- */
+
+VMC_FN uint32_t vmc_server_out_cap(const viamc_server_desc *d)
+{
+    return d->cert_count == 0 ? d->out_bytes : vmc_min32(d->out_bytes + 85u, VMC_TLS_OUT_MAX); /* 85: what a TLS record adds */
+}
+
+/* One peer's pieces; with base NULL only measured, and p is not touched. */
+VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc_peer *p, uint8_t *big)
+{
+    vmc_calls_config calls;
+    vmc_conn_config conn;
+    uint32_t n = d->max_requests;
+    viamc_request *requests = (viamc_request *)vmc_carve_take(cv, n * sizeof *requests);
+    vmc_h2_stream *streams = (vmc_h2_stream *)vmc_carve_take(cv, n * sizeof *streams);
+    uint8_t *table = (uint8_t *)vmc_carve_take(cv, VMC_SERVER_TABLE), *scratch = (uint8_t *)vmc_carve_take(cv, VMC_SERVER_SCRATCH);
+    conn.tls = NULL;
+#ifndef VIAMC_NO_TLS
+    if (d->cert_count != 0)
+        conn.tls = vmc_carve_take(cv, vmc_tls_bytes(VMC_TLS_SERVER));
+#endif
+    calls.rec = (vmc_call *)vmc_carve_take(cv, n * sizeof(vmc_call));
+    calls.slots = (uint8_t *)vmc_carve_take(cv, (size_t)n * (d->slot_bytes + VMC_CALL_EXTRA));
+    calls.tx = (uint8_t *)vmc_carve_take(cv, d->tx_bytes);
+    conn.in = (uint8_t *)vmc_carve_take(cv, d->in_bytes);
+    conn.out = (uint8_t *)vmc_carve_take(cv, vmc_server_out_cap(d));
+    if (p == NULL)
+        return;
+    calls.big = big;
+    calls.aux_text = scratch;
+    calls.slot_bytes = d->slot_bytes;
+    calls.big_cap = d->rx_bytes;
+    calls.tx_cap = d->tx_bytes;
+    calls.large_max = 1;
+    calls.count = calls.slot_count = (uint8_t)n;
+    conn.port = d->port;
+    conn.port_user = d->port_user;
+    conn.number = p->number;
+    conn.in_cap = d->in_bytes;
+    conn.out_cap = vmc_server_out_cap(d);
+    p->requests = requests;
+    p->streams = streams;
+    p->table = table;
+    p->scratch = scratch;
+    VIAMC_MEMSET(requests, 0, n * sizeof *requests);
+    VIAMC_MEMSET(streams, 0, n * sizeof *streams);
+    vmc_calls_init(&p->calls, &calls);
+    vmc_conn_init(&p->conn, &conn);
+    vmc_peer_reset_carrier(p, false);
+}
+
+/* The one layout function: measures with base NULL, divides with the block. d has its defaults. Returns the octets. */
+VMC_FN size_t vmc_server_carve(const viamc_server_desc *d, uint8_t *base)
+{
+    vmc_carve cv;
+    viamc_server *s;
+    uint8_t i, *big;
+    cv.base = base;
+    cv.at = 0;
+    s = (viamc_server *)vmc_carve_take(&cv, sizeof *s);
+    if (s != NULL) {
+        VIAMC_MEMSET(s, 0, sizeof *s);
+        s->desc = *d;
+        vmc_error_clear(&s->error);
+    }
+#ifndef VIAMC_NO_TLS
+    {
+        vmc_tls_identity *identity = (vmc_tls_identity *)vmc_carve_take(&cv, d->cert_count == 0 ? 0 : sizeof *identity);
+        if (s != NULL)
+            s->identity = identity;
+    }
+#endif
+    {
+        vmc_peer *peers = (vmc_peer *)vmc_carve_take(&cv, d->max_peers * sizeof *peers);
+        viamc_resource *resources = (viamc_resource *)vmc_carve_take(&cv, d->max_resources * sizeof *resources);
+        vmc_safety *sessions = (vmc_safety *)vmc_carve_take(&cv, d->max_sessions * sizeof *sessions);
+        uint8_t *tokens = (uint8_t *)vmc_carve_take(&cv, d->api_key_count * VMC_SERVER_TOKEN);
+        uint8_t *message = (uint8_t *)vmc_carve_take(&cv, d->message_bytes), *stop = (uint8_t *)vmc_carve_take(&cv, VMC_SERVER_STOP_BYTES);
+        big = (uint8_t *)vmc_carve_take(&cv, d->rx_bytes);
+        for (i = 0; i < d->max_peers; i++) {
+            if (s != NULL) {
+                VIAMC_MEMSET(&peers[i], 0, sizeof peers[i]);
+                peers[i].server = s;
+                peers[i].number = i;
+            }
+            vmc_server_carve_peer(d, &cv, s == NULL ? NULL : &peers[i], big);
+        }
+        if (s == NULL)
+            return cv.at;
+        s->peers = peers;
+        s->resources = resources;
+        s->sessions = sessions;
+        s->tokens = tokens;
+        s->message = message;
+        s->stop = stop;
+    }
+    VIAMC_MEMSET(s->sessions, 0, d->max_sessions * sizeof s->sessions[0]);
+    s->size = cv.at;
+    return cv.at;
+}
+
+VIAMC_API size_t viamc_server_mem_size(const viamc_server_desc *desc)
+{
+    viamc_server_desc d = *desc;
+    vmc_server_defaults(&d);
+    return vmc_server_check_desc(&d) != NULL ? 0 : vmc_server_carve(&d, NULL) + VMC_ALIGN - 1u;
+}
+
+/* A server that can do nothing but say why. */
+VMC_FN viamc_err vmc_server_refuse(void *memory, size_t size, viamc_err code, uint32_t detail, const char *what, viamc_server **server)
+{
+    size_t skip = vmc_misaligned(memory);
+    if (size >= skip && size - skip >= sizeof(viamc_server)) {
+        viamc_server *s = (viamc_server *)(void *)((uint8_t *)memory + skip);
+        VIAMC_MEMSET(s, 0, sizeof *s);
+        s->size = sizeof *s;
+        (void)vmc_fail(&s->error, code, detail, "server", what);
+        s->stop_len = size;
+        *server = s;
+    }
+    return code;
+}
+
+VMC_FN viamc_err vmc_server_start(viamc_server *s)
+{
+    size_t n = s->desc.api_key_count * VMC_SERVER_TOKEN;
+    if (n != 0 && s->desc.port->random(s->desc.port_user, s->tokens, n) != VIAMC_OK)
+        return vmc_fail(&s->error, VIAMC_ERR_ENTROPY, 0, "server", VMC_TEXT("the port has no random bytes"));
+#ifndef VIAMC_NO_TLS
+    if (s->desc.cert_count != 0)
+        return vmc_tls_identity_load(s->identity, s->desc.cert_chain, s->desc.cert_count, s->desc.key, &s->error);
+#endif
+    return VIAMC_OK;
+}
+
+VIAMC_API viamc_err viamc_server_init(void *memory, size_t size, const viamc_server_desc *desc, viamc_server **server)
+{
+    viamc_server_desc d;
+    const char *wrong;
+    size_t need, skip = vmc_misaligned(memory);
+    *server = NULL;
+    if (memory == NULL || desc == NULL)
+        return VIAMC_ERR_ARG;
+    d = *desc;
+    vmc_server_defaults(&d);
+    wrong = vmc_server_check_desc(&d);
+    if (wrong != NULL)
+        return vmc_server_refuse(memory, size, VIAMC_ERR_ARG, 0, wrong, server);
+    need = vmc_server_carve(&d, NULL);
+    if (size < skip || size - skip < need)
+        return vmc_server_refuse(memory, size, VIAMC_ERR_NOMEM, (uint32_t)(need + VMC_ALIGN - 1u), VMC_TEXT("memory too small"), server);
+    (void)vmc_server_carve(&d, (uint8_t *)memory + skip);
+    *server = (viamc_server *)(void *)((uint8_t *)memory + skip);
+    return vmc_server_start(*server);
+}
+
+/* ---- errors ---- */
+
+VIAMC_API viamc_error viamc_server_error(const viamc_server *s)
+{
+    viamc_error none;
+    if (s != NULL)
+        return s->error;
+    vmc_error_clear(&none);
+    (void)vmc_fail(&none, VIAMC_ERR_NOMEM, 0, "server", VMC_TEXT("memory too small"));
+    return none;
+}
+
+VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t cap)
+{
+    vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
+    viamc_error e = viamc_server_error(s);
+    if (e.code == VIAMC_ERR_NOMEM && e.detail != 0) {
+        vmc_wr_text(&w, VMC_TEXT("NOMEM: server needs "));
+        vmc_wr_grouped(&w, e.detail);
+        vmc_wr_text(&w, VMC_TEXT(" bytes, "));
+        vmc_wr_grouped(&w, (uint32_t)s->stop_len);
+        vmc_wr_text(&w, VMC_TEXT(" given"));
+    } else {
+        vmc_wr_text(&w, viamc_err_name(e.code));
+        if (e.code != VIAMC_OK && e.what[0] != '\0') {
+            vmc_wr_text(&w, ": ");
+            vmc_wr_text(&w, e.what);
+        }
+    }
+    if (cap != 0)
+        buf[w.len] = '\0';
+    return w.len;
+}
+
+/* ---- the poll ---- */
+
+/* The peer whose handshake goes on in this poll: one after another. */
+VMC_FN uint8_t vmc_server_next_handshake(viamc_server *s)
+{
+    uint8_t k, n = s->desc.max_peers;
+    for (k = 1; k <= n; k++) {
+        uint8_t i = (uint8_t)((s->handshake + k) % n);
+        if (s->peers[i].conn.state == VMC_CONN_SECURING) {
+            s->handshake = i;
+            return i;
+        }
+    }
+    return VMC_SERVER_NONE;
+}
+
+VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
+{
+    uint8_t k, n, handshake;
+    if (s->in_poll || s->error.code != VIAMC_OK)
+        return VIAMC_ERR_STATE;
+    n = s->desc.max_peers;
+    s->in_poll = true;
+    s->dirty = false;
+    s->now = now;
+    vmc_sessions_poll(s); /* first: a Stop waits for nobody */
+    for (k = 0; k < n; k++)
+        vmc_peer_accept(&s->peers[k]);
+    handshake = vmc_server_next_handshake(s);
+    for (k = 0; k < n; k++) {
+        uint8_t i = (uint8_t)((s->turn + k) % n);
+        if (vmc_peer_is_here(&s->peers[i]))
+            vmc_peer_read(&s->peers[i], i == handshake);
+    }
+    for (k = 0; k < n; k++) {
+        uint8_t i = (uint8_t)((s->turn + k) % n);
+        if (vmc_peer_is_here(&s->peers[i]))
+            vmc_peer_work(&s->peers[i]);
+        else
+            vmc_route_clean(&s->peers[i]);
+    }
+    s->turn = (uint8_t)((s->turn + 1u) % n);
+    s->in_poll = false;
+    return VIAMC_OK;
+}
+
+VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait_hint *hint)
+{
+    uint8_t i;
+    hint->ms = VIAMC_FOREVER;
+    hint->want = VIAMC_WANT_READ;
+    if (s->error.code != VIAMC_OK)
+        return;
+    vmc_sessions_wait(s, now, &hint->ms);
+    for (i = 0; i < s->desc.max_peers; i++)
+        vmc_peer_wait(&s->peers[i], now, hint);
+    if (s->dirty)
+        hint->ms = 0;
+}
+
+VIAMC_API void viamc_server_close(viamc_server *s)
+{
+    uint8_t i;
+    if (s == NULL || s->in_poll)
+        return;
+    s->in_poll = true;
+    for (i = 0; i < s->desc.max_sessions && s->sessions != NULL; i++)
+        if (s->sessions[i].used)
+            vmc_sessions_end(s, i);
+    vmc_sessions_run(s);
+    for (i = 0; i < s->desc.max_peers && s->peers != NULL; i++) {
+        if (!vmc_peer_is_here(&s->peers[i]))
+            continue;
+        vmc_h2_goaway(&s->peers[i].conn.grpc.h2, VMC_H2_NO_ERROR);
+        vmc_conn_flush(&s->peers[i].conn, s->now);
+        vmc_conn_close(&s->peers[i].conn, s->now);
+    }
+    vmc_wipe(s, s->size);
+}
+
+#endif
+#endif
+/* ---- end of src/server/server_impl.h ---- */
 /* ---- src/loops/posix_loop_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* loops/posix_loop: poll, look, sleep, repeat. */
@@ -14603,6 +16611,52 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
     viamc_event ev;
     viamc_err err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
     return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
+}
+
+/* ---- files ---- */
+
+VMC_FN bool vmc_loop_label_ends(viamc_str label, const char *end)
+{
+    size_t n = vmc_strlen(end);
+    return label.len >= n && vmc_same(label.ptr + label.len - n, end, n);
+}
+
+/* Takes the objects that one piece of the file completes. */
+VMC_FN viamc_err vmc_loop_take_pem(vmc_pem *pem, viamc_bytes piece, const char *label, vmc_wr *out, viamc_bytes *der, size_t max, size_t *count)
+{
+    for (;;) { /* each turn consumes octets of the piece, until MORE */
+        unsigned found = vmc_pem_next(pem, &piece);
+        if (found == VMC_PEM_MORE)
+            return VIAMC_OK;
+        if (!vmc_loop_label_ends(vmc_pem_label(pem), label))
+            continue;
+        if (found != VMC_PEM_OBJECT || *count == max)
+            return found == VMC_PEM_BAD ? VIAMC_ERR_MESSAGE : VIAMC_ERR_NOMEM;
+        der[(*count)++] = viamc_view(pem->der.ptr, pem->der.len);
+        (void)vmc_wr_claim(out, pem->der.len); /* it lies at the end of out already: the next one goes behind it */
+        pem->der = vmc_wr_of(out->ptr + out->len, vmc_wr_room(out));
+    }
+}
+
+VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count)
+{
+    uint8_t piece[512];
+    vmc_wr out = vmc_wr_of(buf, cap);
+    vmc_pem pem;
+    viamc_err err = VIAMC_OK;
+    ssize_t n = 1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *count = 0;
+    if (fd < 0)
+        return VIAMC_ERR_IO;
+    vmc_pem_begin(&pem, buf, cap);
+    while (err == VIAMC_OK && (n = read(fd, piece, sizeof piece)) > 0)
+        err = vmc_loop_take_pem(&pem, viamc_view(piece, (size_t)n), label, &out, der, max, count);
+    (void)close(fd);
+    vmc_wipe(piece, sizeof piece);
+    if (n < 0)
+        return VIAMC_ERR_IO;
+    return err == VIAMC_OK && *count == 0 ? (viamc_err)VIAMC_ERR_NOT_FOUND : err;
 }
 
 VMC_FN void vmc_loop_print(const char *s)

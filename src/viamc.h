@@ -86,6 +86,14 @@ extern "C" {
 #include "client/client_impl.h"
 #include "client/explain_impl.h"
 #include "client/robot_impl.h"
+#include "server/state.h"
+#include "server/registry_impl.h"
+#include "server/request_impl.h"
+#include "server/sessions_impl.h"
+#include "server/robot_service_impl.h"
+#include "server/route_impl.h"
+#include "server/peer_impl.h"
+#include "server/server_impl.h"
 #include "loops/posix_loop_impl.h"
 
 #ifdef __cplusplus

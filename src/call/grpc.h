@@ -54,6 +54,7 @@ typedef struct vmc_grpc {
     vmc_percent message;
     /* the header block that is being sent */
     uint8_t field;          /* next field */
+    viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
     uint32_t field_at;      /* octets of it that were written */
     uint8_t turn;           /* first user's call to be served with the next write */
     bool server;

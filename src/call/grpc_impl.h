@@ -622,7 +622,7 @@ VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, viamc_ms 
         bool sent;
         if (!g->server && g->field_at == 0 && vmc_grpc_put_indexed(g, g->field, part))
             continue;
-        sent = g->server ? vmc_grpc_reply_field(g, i, g->field, buf, &f) : vmc_grpc_request_field(g, &g->calls->rec[i], g->field, now, buf, &f);
+        sent = g->server ? vmc_grpc_reply_field(g, i, g->field, buf, &f) : vmc_grpc_request_field(g, &g->calls->rec[i], g->field, g->block_now, buf, &f);
         if (sent && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
             return false;
     }
@@ -641,6 +641,7 @@ VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, uint8_t i, uint8_t first, uint8_t 
         g->field = first;
         g->field_at = 0;
         g->in_updates = true;
+        g->block_now = now;
     }
     done = vmc_grpc_put_fields(g, i, count, now, &part);
     g->calls->rec[i].flags |= VMC_CALL_F_SENT;

@@ -80,7 +80,7 @@ VMC_FN viamc_err vmc_conn_secure_client(vmc_conn *c, vmc_tls_client_desc *d)
     err = vmc_tls_client_open(c->tls, d);
     vmc_wipe(seed, sizeof seed);
     if (err != VIAMC_OK)
-        (void)vmc_conn_break(c, err, 0, "TLS", VMC_TEXT("cannot start"));
+        (void)vmc_conn_break_with(c, &c->tls->error);
     if (err == VIAMC_OK)
         c->state = VMC_CONN_SECURING;
     return err;
@@ -104,7 +104,7 @@ VMC_FN viamc_err vmc_conn_secure_server(vmc_conn *c, vmc_tls_server_desc *d)
     err = vmc_tls_server_open(c->tls, d);
     vmc_wipe(seed, sizeof seed);
     if (err != VIAMC_OK)
-        (void)vmc_conn_break(c, err, 0, "TLS", VMC_TEXT("cannot start"));
+        (void)vmc_conn_break_with(c, &c->tls->error);
     if (err == VIAMC_OK)
         c->state = VMC_CONN_SECURING;
     return err;

@@ -9,19 +9,19 @@
 #ifndef VIAMC_NO_SERVER
 
 /* The start of an answer, encoded where it will be sent from. */
-VMC_FN vmc_wr vmc_robot_begin(viamc_request *rq)
+VMC_FN vmc_wr vmc_rs_begin(viamc_request *rq)
 {
     size_t cap;
     uint8_t *p = viamc_answer_room(rq, &cap);
     return vmc_wr_of(p, cap);
 }
 
-VMC_FN viamc_err vmc_robot_answer(viamc_request *rq, const vmc_wr *w)
+VMC_FN viamc_err vmc_rs_answer(viamc_request *rq, const vmc_wr *w)
 {
     return w->full ? VIAMC_ERR_NOMEM : viamc_answer_bytes(rq, viamc_view(w->ptr, w->len));
 }
 
-VMC_FN viamc_err vmc_robot_nothing(viamc_request *rq, viamc_bytes msg)
+VMC_FN viamc_err vmc_rs_nothing(viamc_request *rq, viamc_bytes msg)
 {
     (void)msg;
     return viamc_answer_bytes(rq, viamc_view(NULL, 0));
@@ -30,7 +30,7 @@ VMC_FN viamc_err vmc_robot_nothing(viamc_request *rq, viamc_bytes msg)
 /* ---- authentication ---- */
 
 /* The bearer token of a key as text. */
-VMC_FN void vmc_robot_token(const viamc_server *s, uint8_t key, char text[2u * VMC_SERVER_TOKEN])
+VMC_FN void vmc_rs_token(const viamc_server *s, uint8_t key, char text[2u * VMC_SERVER_TOKEN])
 {
     size_t i;
     for (i = 0; i < 2u * VMC_SERVER_TOKEN; i++) {
@@ -40,12 +40,12 @@ VMC_FN void vmc_robot_token(const viamc_server *s, uint8_t key, char text[2u * V
 }
 
 /* Whose token this is, VMC_SERVER_NONE: nobody's. Every key is compared, whichever it is. */
-VMC_FN uint8_t vmc_robot_key_of_token(const viamc_server *s, viamc_bytes token)
+VMC_FN uint8_t vmc_rs_key_of_token(const viamc_server *s, viamc_bytes token)
 {
     char text[2u * VMC_SERVER_TOKEN];
     uint8_t i, found = VMC_SERVER_NONE;
     for (i = 0; i < s->desc.api_key_count; i++) {
-        vmc_robot_token(s, i, text);
+        vmc_rs_token(s, i, text);
         if (vmc_same_secret(token, viamc_view(text, sizeof text)))
             found = i;
     }
@@ -54,7 +54,7 @@ VMC_FN uint8_t vmc_robot_key_of_token(const viamc_server *s, viamc_bytes token)
 }
 
 /* Which key id and secret these are, VMC_SERVER_NONE: no such pair. Every key is compared, and both of its halves. */
-VMC_FN uint8_t vmc_robot_key_of(const viamc_server *s, viamc_bytes id, viamc_bytes secret)
+VMC_FN uint8_t vmc_rs_key_of(const viamc_server *s, viamc_bytes id, viamc_bytes secret)
 {
     uint8_t i, found = VMC_SERVER_NONE;
     for (i = 0; i < s->desc.api_key_count; i++) {
@@ -67,7 +67,7 @@ VMC_FN uint8_t vmc_robot_key_of(const viamc_server *s, viamc_bytes id, viamc_byt
     return found;
 }
 
-VMC_FN viamc_err vmc_robot_unknown_type(viamc_request *rq, viamc_bytes type)
+VMC_FN viamc_err vmc_rs_unknown_type(viamc_request *rq, viamc_bytes type)
 {
     char text[VMC_CALL_TEXT + 1u];
     vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
@@ -79,7 +79,7 @@ VMC_FN viamc_err vmc_robot_unknown_type(viamc_request *rq, viamc_bytes type)
 }
 
 /* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_read). */
-VMC_FN viamc_err vmc_robot_refuse(viamc_request *rq, viamc_bytes id)
+VMC_FN viamc_err vmc_rs_refuse(viamc_request *rq, viamc_bytes id)
 {
     viamc_str text;
     text.ptr = (const char *)id.ptr;
@@ -90,12 +90,12 @@ VMC_FN viamc_err vmc_robot_refuse(viamc_request *rq, viamc_bytes id)
 }
 
 /* AuthenticateRequest {1 entity, 2 credentials {1 type, 2 payload}} to {1 access_token}. */
-VMC_FN viamc_err vmc_robot_authenticate(viamc_request *rq, viamc_bytes msg)
+VMC_FN viamc_err vmc_rs_authenticate(viamc_request *rq, viamc_bytes msg)
 {
     viamc_server *s = rq->server;
     char token[2u * VMC_SERVER_TOKEN];
     viamc_bytes id, credentials, type, secret, text = viamc_view("viamc", 5);
-    vmc_wr w = vmc_robot_begin(rq);
+    vmc_wr w = vmc_rs_begin(rq);
     viamc_err err;
     if (s->desc.api_key_count != 0) {
         (void)vmc_wire_find(msg, 1, &id);
@@ -104,54 +104,54 @@ VMC_FN viamc_err vmc_robot_authenticate(viamc_request *rq, viamc_bytes msg)
         (void)vmc_wire_find(credentials, 1, &type);
         (void)vmc_wire_find(credentials, 2, &secret);
         if (!vmc_bytes_are(type, "api-key"))
-            return vmc_robot_unknown_type(rq, type);
-        rq->key = vmc_robot_key_of(s, id, secret);
+            return vmc_rs_unknown_type(rq, type);
+        rq->key = vmc_rs_key_of(s, id, secret);
         if (rq->key == VMC_SERVER_NONE)
-            return vmc_robot_refuse(rq, id);
-        vmc_robot_token(s, rq->key, token);
+            return vmc_rs_refuse(rq, id);
+        vmc_rs_token(s, rq->key, token);
         text = viamc_view(token, sizeof token);
         vmc_server_tell(s, VIAMC_SEV_KNOWN, rq->peer->number, viamc_text(s->desc.api_keys[rq->key].id), viamc_text(""), s->now - rq->peer->came_at, 0);
     }
     rq->peer->known = true;
     vmc_wire_put_bytes(&w, 1, text);
-    err = vmc_robot_answer(rq, &w);
+    err = vmc_rs_answer(rq, &w);
     vmc_wipe(token, sizeof token);
     return err;
 }
 
 /* ---- the robot ---- */
 
-VMC_FN viamc_err vmc_robot_resource_names(viamc_request *rq, viamc_bytes msg)
+VMC_FN viamc_err vmc_rs_resource_names(viamc_request *rq, viamc_bytes msg)
 {
     const viamc_server *s = rq->server;
-    vmc_wr w = vmc_robot_begin(rq);
+    vmc_wr w = vmc_rs_begin(rq);
     uint8_t i;
     (void)msg;
     for (i = 0; i < s->resource_count; i++)
         if (vmc_registry_is_named(s->resources[i].service))
             vmc_registry_put_name(&w, 1, &s->resources[i]);
-    return vmc_robot_answer(rq, &w);
+    return vmc_rs_answer(rq, &w);
 }
 
 /* GetVersionResponse {1 platform, 2 version, 3 api_version} */
-VMC_FN viamc_err vmc_robot_version(viamc_request *rq, viamc_bytes msg)
+VMC_FN viamc_err vmc_rs_version(viamc_request *rq, viamc_bytes msg)
 {
-    vmc_wr w = vmc_robot_begin(rq);
+    vmc_wr w = vmc_rs_begin(rq);
     (void)msg;
     vmc_wire_put_text(&w, 1, viamc_text(rq->server->desc.platform));
     vmc_wire_put_text(&w, 2, viamc_text(rq->server->desc.version));
     vmc_wire_put_text(&w, 3, viamc_text(VIAMC_API_VERSION));
-    return vmc_robot_answer(rq, &w);
+    return vmc_rs_answer(rq, &w);
 }
 
-#define VMC_ROBOT_READY 3u   /* viam.robot.v1.ResourceStatus.STATE_READY */
-#define VMC_ROBOT_RUNNING 2u /* viam.robot.v1.GetMachineStatusResponse.STATE_RUNNING */
+#define VMC_RS_READY 3u   /* viam.robot.v1.ResourceStatus.STATE_READY */
+#define VMC_RS_RUNNING 2u /* viam.robot.v1.GetMachineStatusResponse.STATE_RUNNING */
 
 /* GetMachineStatusResponse {1 resources: {1 name, 2 state}, 3 state} */
-VMC_FN viamc_err vmc_robot_machine_status(viamc_request *rq, viamc_bytes msg)
+VMC_FN viamc_err vmc_rs_machine_status(viamc_request *rq, viamc_bytes msg)
 {
     const viamc_server *s = rq->server;
-    vmc_wr w = vmc_robot_begin(rq);
+    vmc_wr w = vmc_rs_begin(rq);
     uint8_t i;
     (void)msg;
     for (i = 0; i < s->resource_count; i++) {
@@ -160,17 +160,17 @@ VMC_FN viamc_err vmc_robot_machine_status(viamc_request *rq, viamc_bytes msg)
             continue;
         sub = vmc_wire_open(&w, 1);
         vmc_registry_put_name(&w, 1, &s->resources[i]);
-        vmc_wire_put_uint(&w, 2, VMC_ROBOT_READY);
+        vmc_wire_put_uint(&w, 2, VMC_RS_READY);
         vmc_wire_close(&w, sub);
     }
-    vmc_wire_put_uint(&w, 3, VMC_ROBOT_RUNNING);
-    return vmc_robot_answer(rq, &w);
+    vmc_wire_put_uint(&w, 3, VMC_RS_RUNNING);
+    return vmc_rs_answer(rq, &w);
 }
 
 /* ---- StopAll ---- */
 
 /* Whether a ResourceName {2 type, 3 subtype, 4 name} means this resource; what it leaves out it leaves open. */
-VMC_FN bool vmc_robot_is_meant(viamc_bytes name, const viamc_resource *r)
+VMC_FN bool vmc_rs_is_meant(viamc_bytes name, const viamc_resource *r)
 {
     const char *want[3];
     viamc_bytes part;
@@ -185,31 +185,31 @@ VMC_FN bool vmc_robot_is_meant(viamc_bytes name, const viamc_resource *r)
 }
 
 /* The extra parameters that a StopAllRequest {99: {1 name, 2 params}} has for a resource; empty: none. */
-VMC_FN viamc_bytes vmc_robot_stop_extra(viamc_bytes msg, const viamc_resource *r)
+VMC_FN viamc_bytes vmc_rs_stop_extra(viamc_bytes msg, const viamc_resource *r)
 {
     vmc_rd in = vmc_rd_of(msg);
     vmc_wire_field f;
     viamc_bytes name, params, found = viamc_view(NULL, 0);
     while (vmc_wire_next(&in, &f))
-        if (f.number == 99u && f.type == VMC_WIRE_BYTES && vmc_wire_find(f.bytes, 1, &name) == VIAMC_OK && vmc_robot_is_meant(name, r)
+        if (f.number == 99u && f.type == VMC_WIRE_BYTES && vmc_wire_find(f.bytes, 1, &name) == VIAMC_OK && vmc_rs_is_meant(name, r)
             && vmc_wire_find(f.bytes, 2, &params) == VIAMC_OK)
             found = params;
     return found;
 }
 
-VMC_FN void vmc_robot_begin_stop_all(viamc_server *s, viamc_bytes msg)
+VMC_FN void vmc_rs_begin_stop_all(viamc_server *s, viamc_bytes msg)
 {
     uint8_t i;
     for (i = 0; i < s->resource_count; i++) {
         viamc_resource *r = &s->resources[i];
         vmc_sessions_due(s, r, VMC_DUE_ALL);
         if (r->due != 0 && r->running == 0)
-            vmc_sessions_stop(s, r, vmc_robot_stop_extra(msg, r));
+            vmc_sessions_stop(s, r, vmc_rs_stop_extra(msg, r));
     }
 }
 
 /* "Failed to stop components named a, b" */
-VMC_FN viamc_err vmc_robot_end_stop_all(viamc_request *rq)
+VMC_FN viamc_err vmc_rs_end_stop_all(viamc_request *rq)
 {
     const viamc_server *s = rq->server;
     char text[VMC_CALL_TEXT + 1u];
@@ -224,42 +224,42 @@ VMC_FN viamc_err vmc_robot_end_stop_all(viamc_request *rq)
         failed = true;
     }
     text[w.len] = '\0';
-    return failed ? viamc_fail(rq, VIAMC_INTERNAL, text) : vmc_robot_nothing(rq, viamc_view(NULL, 0));
+    return failed ? viamc_fail(rq, VIAMC_INTERNAL, text) : vmc_rs_nothing(rq, viamc_view(NULL, 0));
 }
 
 /* Stops everything that can stop, and answers when the last one has answered. */
-VMC_FN viamc_err vmc_robot_stop_all(viamc_request *rq, viamc_bytes msg)
+VMC_FN viamc_err vmc_rs_stop_all(viamc_request *rq, viamc_bytes msg)
 {
     viamc_server *s = rq->server;
     uint8_t i;
     if (rq->mark == 0)
-        vmc_robot_begin_stop_all(s, msg);
+        vmc_rs_begin_stop_all(s, msg);
     rq->mark = 1;
     for (i = 0; i < s->resource_count; i++)
         if (((s->resources[i].due | s->resources[i].running) & VMC_DUE_ALL) != 0)
             return VIAMC_WAIT;
-    return vmc_robot_end_stop_all(rq);
+    return vmc_rs_end_stop_all(rq);
 }
 
 /* ---- sessions ---- */
 
-VMC_FN viamc_err vmc_robot_not_an_id(viamc_request *rq)
+VMC_FN viamc_err vmc_rs_not_an_id(viamc_request *rq)
 {
     return viamc_fail(rq, VIAMC_UNKNOWN, VMC_TEXT("session id is not a UUID"));
 }
 
 /* StartSessionRequest {1 resume} to {1 id, 2 heartbeat_window} */
-VMC_FN viamc_err vmc_robot_start_session(viamc_request *rq, viamc_bytes msg)
+VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
 {
     viamc_server *s = rq->server;
     char text[VMC_SESSIONS_ID];
     uint8_t id[16], found = VMC_SERVER_NONE;
     viamc_bytes resume;
-    vmc_wr w = vmc_robot_begin(rq);
+    vmc_wr w = vmc_rs_begin(rq);
     viamc_err err = VIAMC_OK;
     (void)vmc_wire_find(msg, 1, &resume);
     if (resume.len != 0 && !vmc_sessions_parse(resume, id))
-        return vmc_robot_not_an_id(rq);
+        return vmc_rs_not_an_id(rq);
     if (resume.len != 0)
         found = vmc_sessions_find(s, id, rq->key);
     vmc_server_tell(s, VIAMC_SEV_SESSION, rq->peer->number, viamc_text(""), viamc_text(""), s->desc.window_ms, found != VMC_SERVER_NONE);
@@ -273,56 +273,56 @@ VMC_FN viamc_err vmc_robot_start_session(viamc_request *rq, viamc_bytes msg)
     vmc_sessions_format(s->sessions[found].id, text);
     vmc_wire_put_bytes(&w, 1, viamc_view(text, sizeof text));
     vmc_wire_put_duration(&w, 2, s->desc.window_ms);
-    return vmc_robot_answer(rq, &w);
+    return vmc_rs_answer(rq, &w);
 }
 
 /* SendSessionHeartbeatRequest {1 id} */
-VMC_FN viamc_err vmc_robot_heartbeat(viamc_request *rq, viamc_bytes msg)
+VMC_FN viamc_err vmc_rs_heartbeat(viamc_request *rq, viamc_bytes msg)
 {
     uint8_t id[16], found;
     viamc_bytes text;
     (void)vmc_wire_find(msg, 1, &text);
     if (!vmc_sessions_parse(text, id))
-        return vmc_robot_not_an_id(rq);
+        return vmc_rs_not_an_id(rq);
     found = vmc_sessions_find(rq->server, id, rq->key);
     if (found == VMC_SERVER_NONE)
         return viamc_fail(rq, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
     vmc_sessions_beat(rq->server, found, rq->peer->number);
-    return vmc_robot_nothing(rq, msg);
+    return vmc_rs_nothing(rq, msg);
 }
 
 /* ---- the services; a heartbeat is as urgent as a Stop ---- */
 
-#define VMC_ROBOT_METHOD(name, path, flags) static const viamc_method vmc_robot_m_##name = {path, NULL, NULL, flags}
+#define VMC_RS_METHOD(name, path, flags) static const viamc_method vmc_rs_m_##name = {path, NULL, NULL, flags}
 
-VMC_ROBOT_METHOD(authenticate, "/proto.rpc.v1.AuthService/Authenticate", 0);
-VMC_ROBOT_METHOD(resource_names, "/viam.robot.v1.RobotService/ResourceNames", 0);
-VMC_ROBOT_METHOD(start_session, "/viam.robot.v1.RobotService/StartSession", 0);
-VMC_ROBOT_METHOD(heartbeat, "/viam.robot.v1.RobotService/SendSessionHeartbeat", VIAMC_M_STOP);
-VMC_ROBOT_METHOD(stop_all, "/viam.robot.v1.RobotService/StopAll", VIAMC_M_STOP_ALL);
-VMC_ROBOT_METHOD(get_operations, "/viam.robot.v1.RobotService/GetOperations", 0);
-VMC_ROBOT_METHOD(cancel_operation, "/viam.robot.v1.RobotService/CancelOperation", 0);
-VMC_ROBOT_METHOD(block_for_operation, "/viam.robot.v1.RobotService/BlockForOperation", 0);
-VMC_ROBOT_METHOD(version, "/viam.robot.v1.RobotService/GetVersion", 0);
-VMC_ROBOT_METHOD(machine_status, "/viam.robot.v1.RobotService/GetMachineStatus", 0);
+VMC_RS_METHOD(authenticate, "/proto.rpc.v1.AuthService/Authenticate", 0);
+VMC_RS_METHOD(resource_names, "/viam.robot.v1.RobotService/ResourceNames", 0);
+VMC_RS_METHOD(start_session, "/viam.robot.v1.RobotService/StartSession", 0);
+VMC_RS_METHOD(heartbeat, "/viam.robot.v1.RobotService/SendSessionHeartbeat", VIAMC_M_STOP);
+VMC_RS_METHOD(stop_all, "/viam.robot.v1.RobotService/StopAll", VIAMC_M_STOP_ALL);
+VMC_RS_METHOD(get_operations, "/viam.robot.v1.RobotService/GetOperations", 0);
+VMC_RS_METHOD(cancel_operation, "/viam.robot.v1.RobotService/CancelOperation", 0);
+VMC_RS_METHOD(block_for_operation, "/viam.robot.v1.RobotService/BlockForOperation", 0);
+VMC_RS_METHOD(version, "/viam.robot.v1.RobotService/GetVersion", 0);
+VMC_RS_METHOD(machine_status, "/viam.robot.v1.RobotService/GetMachineStatus", 0);
 
-static const viamc_serve vmc_robot_auth_methods[] = {{&vmc_robot_m_authenticate, vmc_robot_authenticate}};
+static const viamc_serve vmc_rs_auth_methods[] = {{&vmc_rs_m_authenticate, vmc_rs_authenticate}};
 
-static const viamc_serve vmc_robot_methods[] = {
-    {&vmc_robot_m_heartbeat, vmc_robot_heartbeat},
-    {&vmc_robot_m_stop_all, vmc_robot_stop_all},
-    {&vmc_robot_m_start_session, vmc_robot_start_session},
-    {&vmc_robot_m_resource_names, vmc_robot_resource_names},
-    {&vmc_robot_m_get_operations, vmc_robot_nothing},
-    {&vmc_robot_m_cancel_operation, vmc_robot_nothing},
-    {&vmc_robot_m_block_for_operation, vmc_robot_nothing},
-    {&vmc_robot_m_version, vmc_robot_version},
-    {&vmc_robot_m_machine_status, vmc_robot_machine_status}
+static const viamc_serve vmc_rs_methods[] = {
+    {&vmc_rs_m_heartbeat, vmc_rs_heartbeat},
+    {&vmc_rs_m_stop_all, vmc_rs_stop_all},
+    {&vmc_rs_m_start_session, vmc_rs_start_session},
+    {&vmc_rs_m_resource_names, vmc_rs_resource_names},
+    {&vmc_rs_m_get_operations, vmc_rs_nothing},
+    {&vmc_rs_m_cancel_operation, vmc_rs_nothing},
+    {&vmc_rs_m_block_for_operation, vmc_rs_nothing},
+    {&vmc_rs_m_version, vmc_rs_version},
+    {&vmc_rs_m_machine_status, vmc_rs_machine_status}
 };
 
-static const viamc_service vmc_robot_auth = {"proto.rpc.v1.AuthService", "", "", vmc_robot_auth_methods, 1, NULL};
-static const viamc_service vmc_robot_service = {
-    "viam.robot.v1.RobotService", "", "", vmc_robot_methods, (uint8_t)(sizeof vmc_robot_methods / sizeof vmc_robot_methods[0]), NULL
+static const viamc_service vmc_rs_auth = {"proto.rpc.v1.AuthService", "", "", vmc_rs_auth_methods, 1, NULL};
+static const viamc_service vmc_rs_service = {
+    "viam.robot.v1.RobotService", "", "", vmc_rs_methods, (uint8_t)(sizeof vmc_rs_methods / sizeof vmc_rs_methods[0]), NULL
 };
 
 #endif

@@ -292,6 +292,16 @@ VMC_FN viamc_err vmc_tls_server_open(vmc_tls *t, const vmc_tls_server_desc *d)
     return VIAMC_OK;
 }
 
+/* VIAMC_NO_RSA, VIAMC_NO_P384 */
+VMC_FN bool vmc_tls_key_supported(const vmc_key *k)
+{
+#ifdef VIAMC_NO_RSA
+    if (k->type == VIAMC_KEY_RSA)
+        return false;
+#endif
+    return k->type != VIAMC_KEY_EC || vmc_crypto_has_curve(k->of.ec.curve);
+}
+
 /* Whether a key is the other half of a certificate's. */
 VMC_FN bool vmc_tls_key_fits(const vmc_key *k, const viamc_anchor *cert)
 {
@@ -301,7 +311,7 @@ VMC_FN bool vmc_tls_key_fits(const vmc_key *k, const viamc_anchor *cert)
         return false;
     if (k->type == VIAMC_KEY_RSA)
         return own.len == cert->n.len && vmc_same(own.ptr, cert->n.ptr, own.len);
-    if (k->of.ec.curve != cert->curve || !vmc_crypto_has_curve(cert->curve))
+    if (k->of.ec.curve != cert->curve)
         return false;
     own = viamc_view(q, vmc_crypto_mulgen(q, k->of.ec.x, k->of.ec.xlen, k->of.ec.curve));
     return own.len == cert->q.len && vmc_same(own.ptr, cert->q.ptr, own.len);
@@ -330,10 +340,8 @@ VMC_FN viamc_err vmc_tls_identity_load(vmc_tls_identity *id, const viamc_bytes *
     if (!vmc_key_read(key, &id->key))
         return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS",
                         VMC_TEXT("server's key is not an unencrypted RSA key of 2,048 to 4,096 bits or P-256 or P-384 key"));
-#ifdef VIAMC_NO_RSA
-    if (id->key.type == VIAMC_KEY_RSA)
-        return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS", VMC_TEXT("built with VIAMC_NO_RSA: server's key must be an EC key"));
-#endif
+    if (!vmc_tls_key_supported(&id->key))
+        return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS", VMC_TEXT("server's key is of a kind that this build leaves out"));
     if (!vmc_tls_key_fits(&id->key, &a))
         return vmc_fail(e, VIAMC_ERR_ARG, 0, "TLS", VMC_TEXT("server's key is not the one of its first certificate"));
     id->chain_len = count;

@@ -162,8 +162,9 @@ class Call:
     stream: int
     path: str
     metadata: list
-    began: float
-    ended: float = 0.0
+    began: float                                # its first HEADERS passed on
+    asked: float = 0.0                          # the client's END_STREAM
+    ended: float = 0.0                          # the server's, or a reset
     status: str = ""                            # of grpc-status; "reset" if either side reset the stream
     message: str = ""
 
@@ -271,6 +272,8 @@ class Spy(Relay):
             return
         if isinstance(frame, h2frame.RstStreamFrame):
             call.ended, call.status = now, "reset"
+        elif direction == UP and "END_STREAM" in frame.flags:
+            call.asked = now
         elif direction == DOWN and "END_STREAM" in frame.flags:
             fields = dict(fields or ())
             call.ended, call.status, call.message = now, fields.get("grpc-status", "none"), fields.get("grpc-message", "")

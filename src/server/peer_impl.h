@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* server/peer: one client's connection: accepted, secured, read in turn with the others, dropped when it does not keep to the rules. */
+#ifndef VIAMC_SERVER_PEER_IMPL_H
+#define VIAMC_SERVER_PEER_IMPL_H
+
+#include "conn/conn_impl.h"
+#include "server/route_impl.h"
+
+#ifndef VIAMC_NO_SERVER
+
+#define VMC_SERVER_HEADER_LIST 8192u /* SETTINGS_MAX_HEADER_LIST_SIZE: as C-core's servers */
+#define VMC_SERVER_TABLE 4096u       /* RFC 9113 6.5.2: first requests come before our SETTINGS */
+
+VMC_FN bool vmc_peer_is_here(const vmc_peer *p)
+{
+    return p->conn.state != VMC_CONN_CLOSED;
+}
+
+VMC_FN void vmc_peer_tell(const vmc_peer *p, uint8_t kind, const char *text)
+{
+    vmc_server_tell(p->server, kind, p->number, viamc_text(text), viamc_text(""), p->server->now - p->came_at, 0);
+}
+
+VMC_FN const char *vmc_peer_suite(const vmc_peer *p)
+{
+#ifndef VIAMC_NO_TLS
+    if (p->conn.secure)
+        return vmc_tls_suite_name(p->conn.tls);
+#endif
+    (void)p;
+    return VMC_TEXT("plaintext");
+}
+
+/* ---- coming ---- */
+
+VMC_FN void vmc_peer_reset_carrier(vmc_peer *p, bool secure)
+{
+    const viamc_server *s = p->server;
+    vmc_h2_config h2;
+    vmc_grpc_config grpc;
+    VIAMC_MEMSET(&h2, 0, sizeof h2);
+    h2.server = true;
+    h2.streams = p->streams;
+    h2.count = s->desc.max_requests;
+    h2.max_streams = s->desc.max_requests;
+    h2.table = p->table;
+    h2.table_bytes = VMC_SERVER_TABLE;
+    h2.window = s->desc.slot_bytes + VMC_CALL_PREFIX;
+    h2.header_list = VMC_SERVER_HEADER_LIST;
+    grpc.https = secure;
+    grpc.scratch = p->scratch;
+    grpc.scratch_cap = VMC_SERVER_SCRATCH;
+    vmc_grpc_init(&p->conn.grpc, &h2, &p->calls, &grpc);
+}
+
+VMC_FN void vmc_peer_begin(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    bool secure = s->desc.cert_count != 0;
+    p->came_at = s->now;
+    p->heard_at = s->now;
+    p->wrong = 0;
+    p->greeted = false;
+    p->known = s->desc.api_key_count == 0;
+    p->addr.text[sizeof p->addr.text - 1u] = '\0';
+    vmc_timer_set(&p->deadline, s->now, VMC_SERVER_GREET_MS);
+    vmc_timer_off(&p->large);
+    vmc_conn_start(&p->conn, secure, secure ? VMC_CONN_SECURING : VMC_CONN_UP);
+    vmc_peer_reset_carrier(p, secure);
+    vmc_peer_tell(p, VIAMC_SEV_CAME, p->addr.text);
+#ifndef VIAMC_NO_TLS
+    if (secure) {
+        vmc_tls_server_desc d;
+        VIAMC_MEMSET(&d, 0, sizeof d);
+        d.identity = s->identity;
+        d.order = s->desc.profile == VIAMC_BOARD ? VMC_TLS_CHACHA_FIRST : VMC_TLS_AES_FIRST;
+        (void)vmc_conn_secure_server(&p->conn, &d);
+    }
+#endif
+}
+
+/* Takes a waiting connection, if this place is free. */
+VMC_FN void vmc_peer_accept(vmc_peer *p)
+{
+    const viamc_server *s = p->server;
+    if (vmc_peer_is_here(p) || p->calls.live != VMC_CALL_NONE)
+        return;
+    if (s->desc.port->accept(s->desc.port_user, p->number, &p->addr) == VIAMC_OK)
+        vmc_peer_begin(p);
+}
+
+/* ---- going ---- */
+
+/* The connection is over: its calls end, kept requests turn cancelled. */
+VMC_FN void vmc_peer_leave(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    viamc_server_event ev;
+    VIAMC_MEMSET(&ev, 0, sizeof ev);
+    ev.kind = VIAMC_SEV_LEFT;
+    ev.peer = p->number;
+    ev.text = viamc_text("");
+    ev.name = viamc_text("");
+    ev.ms = s->now - p->came_at;
+    ev.error = p->conn.error;
+    vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
+    vmc_conn_close(&p->conn, s->now);
+    vmc_route_clean(p);
+    if (s->desc.on_event != NULL)
+        s->desc.on_event(s->desc.event_user, &ev);
+}
+
+/* ---- the rules that a peer has to keep ---- */
+
+/* A stranger that only occupies a place, or tries keys. */
+VMC_FN void vmc_peer_judge(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    if (p->conn.heard) {
+        p->conn.heard = false;
+        p->heard_at = s->now;
+    }
+    if (!p->greeted && p->conn.grpc.h2.got_settings) {
+        p->greeted = true;
+        vmc_timer_set(&p->deadline, p->came_at, VMC_SERVER_KNOWN_MS);
+    }
+    if (p->known && p->greeted)
+        vmc_timer_off(&p->deadline);
+    if (vmc_timer_due(&p->deadline, s->now))
+        (void)vmc_conn_break(&p->conn, VIAMC_ERR_TIMEOUT, 0, "", p->greeted ? VMC_TEXT("did not show a key in time") : VMC_TEXT("did not begin in time"));
+    else if (p->wrong >= VMC_SERVER_WRONG)
+        (void)vmc_conn_break(&p->conn, VIAMC_ERR_AUTH, p->wrong, "", VMC_TEXT("too many wrong keys"));
+    else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS && p->calls.live == VMC_CALL_NONE)
+        (void)vmc_conn_break(&p->conn, VIAMC_ERR_TIMEOUT, 0, "", VMC_TEXT("said nothing for too long"));
+}
+
+/* The large buffer is one for all peers: the others wait while this one has it, but not for ever. */
+VMC_FN void vmc_peer_share_large(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    uint8_t i;
+    bool taken = false;
+    for (i = 0; i < s->desc.max_peers; i++)
+        taken = taken || (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE);
+    p->calls.large_max = taken ? 0 : 1u;
+    if (p->calls.big_owner == VMC_CALL_NONE)
+        vmc_timer_off(&p->large);
+    else if (!p->large.on)
+        vmc_timer_set(&p->large, s->now, VMC_SERVER_LARGE_MS);
+    else if (vmc_timer_due(&p->large, s->now) && p->calls.rec[p->calls.big_owner].got < p->calls.rec[p->calls.big_owner].msg_len)
+        vmc_request_finish(&p->requests[p->calls.big_owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("large request did not arrive in time"));
+}
+
+/* ---- a poll's work ---- */
+
+/* Reads at most one record. Handshakes go on one step a poll over all peers: `may_secure`. */
+VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
+{
+    vmc_conn *c = &p->conn;
+    vmc_conn_event ev = VMC_CONN_IDLE;
+    vmc_conn_begin(c);
+    vmc_conn_flush(c, p->server->now);
+    if (c->state == VMC_CONN_SECURING && !may_secure)
+        return;
+    c->steps = VMC_POLL_STEPS - VMC_SERVER_READS;
+    do {
+        ev = vmc_conn_next(c);
+        if (ev == VMC_CONN_IS_UP)
+            vmc_peer_tell(p, VIAMC_SEV_SECURED, vmc_peer_suite(p));
+        else if (ev == VMC_CONN_REQUEST)
+            vmc_route_begin(p, c->grpc.at);
+    } while (ev == VMC_CONN_REQUEST || ev == VMC_CONN_GOAWAY);
+}
+
+/* Time, handlers, answers. */
+VMC_FN void vmc_peer_work(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    vmc_peer_share_large(p);
+    vmc_route_expire(p, s->now);
+    vmc_route_dispatch(p);
+    vmc_peer_judge(p);
+    vmc_conn_flush(&p->conn, s->now);
+    vmc_route_clean(p);
+    if (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.chores)
+        vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early */
+    if (p->conn.state == VMC_CONN_BROKEN)
+        vmc_peer_leave(p);
+}
+
+/* A handler that waits, or a message that has no room for its answer, is looked at again soon. */
+VMC_FN void vmc_peer_wait(const vmc_peer *p, viamc_ms now, viamc_wait_hint *hint)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&p->calls, i) {
+        vmc_wait_timer(&hint->ms, &p->calls.rec[i].deadline, now);
+        if (p->requests[i].state == VMC_REQUEST_OPEN && (p->requests[i].waits || p->calls.rec[i].taken != p->calls.rec[i].parsed))
+            hint->ms = vmc_min32(hint->ms, VMC_SERVER_AGAIN_MS);
+    }
+    if (!vmc_peer_is_here(p))
+        return;
+    vmc_wait_timer(&hint->ms, &p->deadline, now);
+    vmc_wait_timer(&hint->ms, &p->large, now);
+    vmc_conn_wait(&p->conn, hint);
+}
+
+#endif
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* server/route: from a request's fields to its handler and back: path, token, session, resource. Knows requests; knows nothing of
+ * connections beyond the one call. */
+#ifndef VIAMC_SERVER_ROUTE_IMPL_H
+#define VIAMC_SERVER_ROUTE_IMPL_H
+
+#include "server/robot_service_impl.h"
+
+#ifndef VIAMC_NO_SERVER
+
+/* ---- who serves a path ---- */
+
+/* Our own services first, then those that were added. */
+VMC_FN bool vmc_route_find(viamc_request *rq, viamc_str path)
+{
+    const viamc_server *s = rq->server;
+    uint8_t i;
+    rq->service = &vmc_rs_auth;
+    rq->serve = vmc_registry_method(rq->service, path);
+    if (rq->serve == NULL) {
+        rq->service = &vmc_rs_service;
+        rq->serve = vmc_registry_method(rq->service, path);
+    }
+    for (i = 0; i < s->resource_count && rq->serve == NULL; i++) {
+        rq->service = s->resources[i].service;
+        rq->serve = vmc_registry_method(rq->service, path);
+    }
+    return rq->serve != NULL;
+}
+
+/* ---- who asks ---- */
+
+/* The bearer token of the request (viam-wire.md 3.3). NULL: fine, rq->key is set. */
+VMC_FN const char *vmc_route_check_token(viamc_request *rq, const vmc_grpc *g)
+{
+    static const char prefix[] = "Bearer ";
+    const size_t n = sizeof prefix - 1u;
+    viamc_bytes value, second;
+    if (rq->server->desc.api_key_count == 0)
+        return NULL;
+    if (!vmc_grpc_kept(g, VMC_NAME_AUTHORIZATION, 0, &value) || vmc_grpc_kept(g, VMC_NAME_AUTHORIZATION, 1, &second))
+        return VMC_TEXT("authentication required");
+    if (value.len < n || !vmc_same(value.ptr, prefix, n))
+        return VMC_TEXT("expected authorization header with prefix: Bearer ");
+    rq->key = vmc_rs_key_of_token(rq->server, viamc_view(value.ptr + n, value.len - n));
+    if (rq->key == VMC_SERVER_NONE)
+        return VMC_TEXT("unauthenticated: unknown token");
+    rq->peer->known = true;
+    return NULL;
+}
+
+/* The session that a moving call carries. True: fine, or none; else the request is answered. */
+VMC_FN bool vmc_route_check_session(viamc_request *rq, const vmc_grpc *g)
+{
+    viamc_bytes text, second;
+    uint8_t id[16];
+    if ((vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || !vmc_grpc_kept(g, VMC_NAME_VIAM_SID, 0, &text))
+        return true;
+    if (vmc_grpc_kept(g, VMC_NAME_VIAM_SID, 1, &second)) {
+        vmc_request_finish(rq, VIAMC_UNKNOWN, VMC_TEXT("found more than one session id in metadata"));
+    } else if (!vmc_sessions_parse(text, id)) {
+        vmc_request_finish(rq, VIAMC_UNKNOWN, VMC_TEXT("session id is not a UUID"));
+    } else {
+        rq->session = vmc_sessions_find(rq->server, id, rq->key);
+        if (rq->session != VMC_SERVER_NONE) {
+            rq->session_turn = rq->server->sessions[rq->session].turn;
+            return true;
+        }
+        vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    }
+    return false;
+}
+
+/* The fields of call i are complete: a request begins, or is refused at once. */
+VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
+{
+    viamc_request *rq = &p->requests[i];
+    const vmc_grpc *g = &p->conn.grpc;
+    vmc_call *c = &p->calls.rec[i];
+    viamc_bytes unused;
+    viamc_str path = viamc_text(c->path);
+    const char *wrong;
+    bool found;
+    VIAMC_MEMSET(rq, 0, sizeof *rq);
+    rq->server = p->server;
+    rq->peer = p;
+    rq->index = i;
+    rq->key = VMC_SERVER_NONE;
+    rq->session = VMC_SERVER_NONE;
+    rq->state = VMC_REQUEST_OPEN;
+    found = g->reject == 0 && vmc_route_find(rq, path);
+    wrong = found && rq->service == &vmc_rs_auth ? NULL : vmc_route_check_token(rq, g);
+    if (g->reject != 0)
+        vmc_request_finish(rq, g->reject, g->reject == VIAMC_UNIMPLEMENTED ? VMC_TEXT("Unimplemented") : VMC_TEXT("not a gRPC request"));
+    else if (wrong != NULL)
+        vmc_request_finish(rq, VIAMC_UNAUTHENTICATED, wrong);
+    else if (!found)
+        vmc_request_finish(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("Unimplemented"));
+    else if (rq->service == &vmc_rs_auth && vmc_grpc_kept(g, VMC_NAME_AUTHORIZATION, 0, &unused))
+        vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("already authenticated; cannot re-authenticate"));
+    else if (vmc_route_check_session(rq, g))
+        vmc_timer_set(&c->deadline, p->server->now, g->timeout);
+}
+
+/* ---- calling handlers ---- */
+
+/* The first message names the resource; a moving call binds it. False: the request is answered. */
+VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
+{
+    char text[VMC_CALL_TEXT + 1u];
+    viamc_bytes name;
+    viamc_str n;
+    if (vmc_wire_find(msg, 1, &name) == VIAMC_ERR_MESSAGE) {
+        vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("request cannot be decoded"));
+        return false;
+    }
+    n.ptr = (const char *)name.ptr;
+    n.len = name.len;
+    if (rq->service != &vmc_rs_auth && rq->service != &vmc_rs_service) {
+        rq->resource = vmc_registry_find(rq->server, rq->service, n);
+        if (rq->resource == NULL) {
+            vmc_registry_missing(rq->service, n, text, sizeof text);
+            vmc_request_finish(rq, VIAMC_NOT_FOUND, text);
+            return false;
+        }
+        vmc_server_tell(rq->server, VIAMC_SEV_CALL, vmc_request_peer(rq), viamc_text(rq->serve->method->path), rq->resource->name, 0, 0);
+    }
+    if ((vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || vmc_sessions_bind(rq))
+        return true;
+    vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    return false;
+}
+
+/* A handler that neither answered nor kept: what its result says. */
+VMC_FN void vmc_route_after(viamc_request *rq, viamc_err err)
+{
+    if (err == VIAMC_ERR_NOMEM)
+        vmc_request_finish(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("answer larger than the memory for it"));
+    else if (err == VIAMC_ERR_MESSAGE)
+        vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("request cannot be decoded"));
+    else if (err != VIAMC_OK)
+        vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the handler failed"));
+    else if (vmc_request_streams_in(rq) && !rq->at_end)
+        return; /* taken; more may come */
+    else if (vmc_request_streams_out(rq))
+        vmc_request_finish(rq, VIAMC_OK, "");
+    else
+        vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the handler did not answer"));
+}
+
+/* Calls the handler with a message, or with the end of a client stream. True: the message is used up. */
+VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
+{
+    viamc_err err;
+    rq->waits = false;
+    if (!rq->begun && !vmc_route_first(rq, msg))
+        return true;
+    rq->begun = true;
+    rq->msg = msg;
+    err = rq->serve->serve(rq, msg);
+    if (rq->state == VMC_REQUEST_ANSWERED)
+        return true;
+    if (err == VIAMC_WAIT) {
+        rq->waits = true;
+        return false;
+    }
+    if (err == VIAMC_OK && rq->kept) {
+        rq->state = VMC_REQUEST_KEPT;
+        return false; /* its views last until it is answered */
+    }
+    vmc_route_after(rq, err);
+    return true;
+}
+
+/* Takes the next message of call i to the handler. False: nothing to do now. */
+VMC_FN bool vmc_route_message(vmc_peer *p, uint8_t i)
+{
+    viamc_request *rq = &p->requests[i];
+    vmc_call *c = &p->calls.rec[i];
+    uint32_t taken = c->taken;
+    uint8_t large = c->large;
+    viamc_bytes msg;
+    if (!vmc_calls_take(&p->calls, i, &msg))
+        return false;
+    if (msg.ptr == NULL)
+        msg.ptr = (const uint8_t *)""; /* an empty message is not the end of a stream */
+    if (!vmc_route_serve(rq, msg)) {
+        c->taken = taken; /* it stays where it is */
+        c->large = large;
+        return false;
+    }
+    return true;
+}
+
+/* Unary calls and server streams: the handler is called when the client has ended its side. */
+VMC_FN void vmc_route_whole(vmc_peer *p, uint8_t i)
+{
+    viamc_request *rq = &p->requests[i];
+    const vmc_call *c = &p->calls.rec[i];
+    if ((c->flags & VMC_CALL_F_PEER_END) == 0)
+        return;
+    if (c->messages != 1u || !vmc_calls_is_whole(&p->calls, i))
+        vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("a request must be one message"));
+    else
+        (void)vmc_route_message(p, i);
+}
+
+/* Client streams: message by message, then the end. */
+VMC_FN void vmc_route_stream(vmc_peer *p, uint8_t i)
+{
+    viamc_request *rq = &p->requests[i];
+    const vmc_call *c = &p->calls.rec[i];
+    while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, i))
+        ; /* bounded by the messages in a slot */
+    if (rq->state != VMC_REQUEST_OPEN || rq->waits || c->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
+        return;
+    if (!vmc_calls_is_whole(&p->calls, i)) {
+        vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the stream ended inside a message"));
+        return;
+    }
+    rq->at_end = true;
+    (void)vmc_route_serve(rq, viamc_view(NULL, 0));
+}
+
+/* Calls the handlers of a peer whose requests are complete. */
+VMC_FN void vmc_route_dispatch(vmc_peer *p)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&p->calls, i) {
+        viamc_request *rq = &p->requests[i];
+        if (p->calls.rec[i].state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN || !vmc_request_has_room(rq))
+            continue;
+        if (vmc_request_streams_in(rq))
+            vmc_route_stream(p, i);
+        else
+            vmc_route_whole(p, i);
+    }
+}
+
+/* ---- ends ---- */
+
+VMC_FN void vmc_route_expire(vmc_peer *p, viamc_ms now)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&p->calls, i)
+        if (p->calls.rec[i].state == VMC_CALL_OPEN && vmc_timer_due(&p->calls.rec[i].deadline, now))
+            vmc_request_expire(&p->requests[i]);
+}
+
+/* A call whose trailers are written is over for us; what the client still sends is not wanted. */
+VMC_FN void vmc_route_close(vmc_peer *p, uint8_t i)
+{
+    vmc_calls_end(&p->calls, i, p->calls.rec[i].status, VIAMC_ANSWERED);
+    vmc_h2_release(&p->conn.grpc.h2, i, VMC_H2_NO_ERROR);
+}
+
+/* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
+VMC_FN void vmc_route_clean(vmc_peer *p)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&p->calls, i) {
+        viamc_request *rq = &p->requests[i];
+        vmc_call *c = &p->calls.rec[i];
+        if (c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_FINISHED) != 0)
+            vmc_route_close(p, i);
+        if (c->state != VMC_CALL_ENDED || rq->state == VMC_REQUEST_KEPT || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == i))
+            continue;
+        p->calls.ended--;
+        rq->state = VMC_REQUEST_NONE;
+        vmc_calls_free(&p->calls, i);
+    }
+}
+
+#endif
+#endif

@@ -197,6 +197,9 @@ enum {
     VIAMC_UNAUTHENTICATED = 16
 };
 
+/* Profile of a client or a server: which defaults, which ciphers first. */
+enum { VIAMC_HOST = 0, VIAMC_BOARD = 1 };
+
 /* Octets somewhere else: pointer and length, never terminated. Whose they are and for how long says each function. */
 typedef struct viamc_bytes {
     const uint8_t *ptr;
@@ -778,8 +781,6 @@ VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str
 /* One robot as its program sees it. Lives in one block of the caller's memory; two clients in two blocks are independent.
  * Belongs to one thread at a time. */
 typedef struct viamc_client viamc_client;
-
-enum { VIAMC_HOST = 0, VIAMC_BOARD = 1 }; /* viamc_client_desc.profile: which defaults, which ciphers first */
 
 /* How a client's memory is divided. Zero means default; copied by viamc_client_init. Defaults: host / board. */
 typedef struct viamc_client_desc {
@@ -10656,6 +10657,8 @@ VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str
 
 #define VMC_GRPC_SPARE_STREAMS 2u  /* of those that the peer permits: a heartbeat and a Stop always have a way out (design.md 2, 5) */
 #define VMC_GRPC_KEEP 96u          /* octets kept of a request's field: the longest path, token or session id that means anything has 87 */
+#define VMC_GRPC_SMALL 512u        /* octets of user DATA that do not hurt a heartbeat behind them: they go even while one is awaited, or a
+                                    * round trip above window/5 would starve every call */
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
 
 /* What the owner of the connection has to look at. */
@@ -10704,7 +10707,7 @@ typedef struct vmc_grpc {
     bool server;
     bool https;
     bool in_updates;        /* table size updates of the block are being written */
-    bool hold_data;         /* a heartbeat is unanswered: user DATA waits */
+    bool hold_data;         /* a heartbeat is unanswered: user DATA above VMC_GRPC_SMALL waits */
     bool hold_token;        /* the token is being replaced: calls that carry it wait */
     uint8_t at;
 } vmc_grpc;
@@ -11322,7 +11325,7 @@ VMC_FN bool vmc_grpc_put_indexed(const vmc_grpc *g, uint8_t n, vmc_wr *part)
 }
 
 /* Puts fields from g->field on into the open frame; true when all are in. */
-VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, viamc_ms now, vmc_wr *part)
+VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
 {
     uint8_t buf[3u * VMC_CALL_TEXT];
     vmc_hpack_field f;
@@ -11356,7 +11359,7 @@ VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, uint8_t i, uint8_t first, uint8_t 
         g->in_updates = true;
         g->block_now = now;
     }
-    done = vmc_grpc_put_fields(g, i, count, now, &part);
+    done = vmc_grpc_put_fields(g, i, count, &part);
     g->calls->rec[i].flags |= VMC_CALL_F_SENT;
     vmc_h2_block_close(&g->h2, w, &part, done);
     return done;
@@ -11410,7 +11413,7 @@ VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
     vmc_call *c = &g->calls->rec[i];
     bool ours = vmc_grpc_is_ours(c);
     uint32_t pending = vmc_call_pending(c);
-    while (pending != 0 && (ours || !g->hold_data)) {
+    while (pending != 0 && (ours || !g->hold_data || pending <= VMC_GRPC_SMALL)) {
         size_t room = vmc_wr_room(w);
         uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, i, ours || g->server ? 0 : VMC_GRPC_SPARE_WINDOW));
         bool last;

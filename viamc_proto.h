@@ -143,11 +143,13 @@ VIAMC_API viamc_err viamc_call_send_message(viamc_client *c, viamc_call call, co
  * Returns:  OK; ARG (an event of another method, or one that brings no message); the event's own error if the call failed; MESSAGE. */
 VIAMC_API viamc_err viamc_call_reply(const viamc_event *ev, const viamc_method *method, void *out, size_t size);
 
+#ifndef VIAMC_NO_SERVER
 /* Answers a request, or sends one message of a stream of answers.
  *   method  the one that was called
  *   out     copied: the struct of its reply; NULL: an empty one
  * Returns:  as viamc_answer_bytes or, for streams, viamc_request_send; ARG (another method was called); MESSAGE. */
 VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, const void *out);
+#endif
 
 /* ---- messages of viam.common.v1 ---- */
 
@@ -1435,8 +1437,15 @@ extern "C" {
 #define VMC_PROTO_MESSAGE(name, info, held, callback, count, largest) \
     VMC_PROTO_DEFINE pb_msgdesc_t name##_msg = {info, held, NULL, callback, count, 0, largest};
 
+/* Texts are objects of their own, because linkers keep or drop all literals of a file together. */
 #define VMC_PROTO_METHOD(name, path, request, reply, flags) \
-    VMC_PROTO_DEFINE viamc_method viamc_method_##name = {path, &request##_msg, &reply##_msg, flags};
+    static const char vmc_path_##name[] = path; \
+    VMC_PROTO_DEFINE viamc_method viamc_method_##name = {vmc_path_##name, &request##_msg, &reply##_msg, flags};
+
+#define VMC_PROTO_SERVICE(name, full_name, type, subtype, stop) \
+    static const char vmc_full_name_##name[] = full_name, vmc_subtype_##name[] = subtype; \
+    VMC_PROTO_DEFINE viamc_service viamc_service_##name = { \
+        vmc_full_name_##name, type, vmc_subtype_##name, vmc_serve_##name, sizeof vmc_serve_##name / sizeof vmc_serve_##name[0], stop};
 
 /* What a view is: array_size of its descriptor, which nanopb leaves alone where the field is a callback's. Of a list it is the size of an
  * element, and a list of Structs has the type of bytes of fixed length, which is not used otherwise. */
@@ -2100,6 +2109,12 @@ VMC_FN const void *vmc_proto_request(viamc_request *rq, viamc_bytes msg, const p
     return *err == VIAMC_OK ? q : NULL;
 }
 
+/* What a method answers whose op is NULL. */
+VMC_FN viamc_err vmc_proto_unserved(viamc_request *rq)
+{
+    return viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method"));
+}
+
 /* What stands in the table of a service for a method: it looks the op up, reads the request and calls it. */
 #define VMC_PROTO_SERVE(symbol, service, op, type) \
     VMC_FN viamc_err vmc_serve_##symbol(viamc_request *rq, viamc_bytes msg) \
@@ -2108,7 +2123,7 @@ VMC_FN const void *vmc_proto_request(viamc_request *rq, viamc_bytes msg, const p
         const type *q; \
         viamc_err err; \
         if (ops->op == NULL) \
-            return viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method")); \
+            return vmc_proto_unserved(rq); \
         q = (const type *)vmc_proto_request(rq, msg, &type##_msg, sizeof *q, &err); \
         return err == VIAMC_OK ? ops->op(rq, q) : err; \
     }
@@ -2591,9 +2606,7 @@ static const viamc_serve vmc_serve_base[] = {
     {&viamc_method_base_get_geometries, vmc_serve_base_get_geometries},
     {&viamc_method_base_get_properties, vmc_serve_base_get_properties}
 };
-VMC_PROTO_DEFINE viamc_service viamc_service_base = {
-    "viam.component.base.v1.BaseService", "component", "base", vmc_serve_base, 10, vmc_serve_base_stop
-};
+VMC_PROTO_SERVICE(base, "viam.component.base.v1.BaseService", "component", "base", vmc_serve_base_stop)
 #endif
 
 /* ---- motor ---- */
@@ -2655,9 +2668,7 @@ static const viamc_serve vmc_serve_motor[] = {
     {&viamc_method_motor_get_status, vmc_serve_motor_get_status},
     {&viamc_method_motor_get_geometries, vmc_serve_motor_get_geometries}
 };
-VMC_PROTO_DEFINE viamc_service viamc_service_motor = {
-    "viam.component.motor.v1.MotorService", "component", "motor", vmc_serve_motor, 13, vmc_serve_motor_stop
-};
+VMC_PROTO_SERVICE(motor, "viam.component.motor.v1.MotorService", "component", "motor", vmc_serve_motor_stop)
 #endif
 
 /* ---- sensor ---- */
@@ -2682,9 +2693,7 @@ static const viamc_serve vmc_serve_sensor[] = {
     {&viamc_method_sensor_get_status, vmc_serve_sensor_get_status},
     {&viamc_method_sensor_get_geometries, vmc_serve_sensor_get_geometries}
 };
-VMC_PROTO_DEFINE viamc_service viamc_service_sensor = {
-    "viam.component.sensor.v1.SensorService", "component", "sensor", vmc_serve_sensor, 4, NULL
-};
+VMC_PROTO_SERVICE(sensor, "viam.component.sensor.v1.SensorService", "component", "sensor", NULL)
 #endif
 
 /* ---- testecho ---- */
@@ -2711,9 +2720,7 @@ static const viamc_serve vmc_serve_testecho[] = {
     {&viamc_method_testecho_echo_bi_di, vmc_serve_testecho_echo_bi_di},
     {&viamc_method_testecho_stop, vmc_serve_testecho_stop}
 };
-VMC_PROTO_DEFINE viamc_service viamc_service_testecho = {
-    "viam.component.testecho.v1.TestEchoService", "component", "testecho", vmc_serve_testecho, 4, vmc_serve_testecho_stop
-};
+VMC_PROTO_SERVICE(testecho, "viam.component.testecho.v1.TestEchoService", "component", "testecho", vmc_serve_testecho_stop)
 #endif
 
 VMC_PROTO_CLOSE
@@ -2730,6 +2737,7 @@ VMC_PROTO_CLOSE
 #undef VMC_PB_FAR
 #undef VMC_PROTO_MESSAGE
 #undef VMC_PROTO_METHOD
+#undef VMC_PROTO_SERVICE
 #undef VMC_PROTO_FAR_TAG
 #undef VMC_PROTO_EXTRA
 #undef VMC_PROTO_SERVE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loop of a program without an operating system: poll, do your own work, ask how long to sleep. A board brings its own port (UART,
  * lwIP); here the port is the system's sockets, so that the loop can be tried on a desk.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Drives a robot's motor for five seconds under a safety session: kill this program, and the robot stops the motor.
  *
  *     cc -o drive drive.c -lbearssl -lprotobuf-nanopb        (Debian: libbearssl-dev, libnanopb-dev)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A robot: motor "left", base "base", sensor "imu", over TLS with an API key. Prints who comes and what happens. When a driver dies, its
  * session ends one window later, and the robot stops what that driver moved.
  *
@@ -76,6 +77,16 @@ static viamc_err base_set_power(viamc_request *rq, const viam_component_base_v1_
     snprintf(text, sizeof text, "linear %+.2f, angular %+.2f", w->power, q->has_angular ? q->angular.z : 0);
     say(w->name, text);
     return viamc_base_set_power_answer(rq, NULL);
+}
+
+static viamc_err base_set_velocity(viamc_request *rq, const viam_component_base_v1_SetVelocityRequest *q)
+{
+    struct wheel *w = (struct wheel *)viamc_request_user(rq);
+    char text[60];
+    w->power = q->has_linear ? q->linear.y : 0;
+    snprintf(text, sizeof text, "%+.0f mm/s, %+.0f degrees/s", w->power, q->has_angular ? q->angular.z : 0);
+    say(w->name, text);
+    return viamc_base_set_velocity_answer(rq, NULL);
 }
 
 static viamc_err base_stop(viamc_request *rq, const viam_component_base_v1_StopRequest *q)
@@ -173,6 +184,7 @@ static viamc_err add_resources(viamc_server *server)
     motor.is_moving = wheel_is_moving;
     motor.user = &left; /* kept, like motor itself */
     base.set_power = base_set_power;
+    base.set_velocity = base_set_velocity;
     base.stop = base_stop;
     base.is_moving = base_is_moving;
     base.user = &wheels;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Prints a sensor's readings once a second, by events and without helpers that hide the loop.
  *
  *     cc -o sensor sensor.c -lbearssl -lprotobuf-nanopb

@@ -673,9 +673,8 @@ def service_impl(service):
     lines += [f"    {{&viamc_method_{method.symbol}, vmc_serve_{method.symbol}}}{',' if method is not service.methods[-1] else ''}"
               for method in service.methods]
     stop = service.stop()
-    lines += ["};", f"VMC_PROTO_DEFINE viamc_service viamc_service_{service.name} = {{"]
-    lines += [f'    "{service.full_name}", "{service.type}", "{service.subtype}", vmc_serve_{service.name}, {len(service.methods)}, '
-              f"{f'vmc_serve_{stop.symbol}' if stop else 'NULL'}", "};", "#endif"]
+    arguments = [service.name, f'"{service.full_name}"', f'"{service.type}"', f'"{service.subtype}"', f"vmc_serve_{stop.symbol}" if stop else "NULL"]
+    lines += ["};", *wrap("VMC_PROTO_SERVICE(", arguments, ")"), "#endif"]
     return lines
 
 

@@ -63,6 +63,9 @@ enum {
     VIAMC_UNAUTHENTICATED = 16
 };
 
+/* Profile of a client or a server: which defaults, which ciphers first. */
+enum { VIAMC_HOST = 0, VIAMC_BOARD = 1 };
+
 /* Octets somewhere else: pointer and length, never terminated. Whose they are and for how long says each function. */
 typedef struct viamc_bytes {
     const uint8_t *ptr;

@@ -5,13 +5,16 @@
 #ifndef VIAMC_CALL_GRPC_H
 #define VIAMC_CALL_GRPC_H
 
+#include "base/core.h"
 #include "base/time_impl.h"
-#include "call/call_impl.h"
 #include "codec/percent_impl.h"
 #include "http2/h2_impl.h"
+#include "call/call_impl.h"
 
 #define VMC_GRPC_SPARE_STREAMS 2u  /* of those that the peer permits: a heartbeat and a Stop always have a way out (design.md 2, 5) */
 #define VMC_GRPC_KEEP 96u          /* octets kept of a request's field: the longest path, token or session id that means anything has 87 */
+#define VMC_GRPC_SMALL 512u        /* octets of user DATA that do not hurt a heartbeat behind them: they go even while one is awaited, or a
+                                    * round trip above window/5 would starve every call */
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
 
 /* What the owner of the connection has to look at. */
@@ -60,7 +63,7 @@ typedef struct vmc_grpc {
     bool server;
     bool https;
     bool in_updates;        /* table size updates of the block are being written */
-    bool hold_data;         /* a heartbeat is unanswered: user DATA waits */
+    bool hold_data;         /* a heartbeat is unanswered: user DATA above VMC_GRPC_SMALL waits */
     bool hold_token;        /* the token is being replaced: calls that carry it wait */
     uint8_t at;
 } vmc_grpc;

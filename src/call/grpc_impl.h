@@ -3,6 +3,8 @@
 #ifndef VIAMC_CALL_GRPC_IMPL_H
 #define VIAMC_CALL_GRPC_IMPL_H
 
+#include "base/core_impl.h"
+#include "http2/hpack_impl.h"
 #include "call/grpc.h"
 
 #define VMC_GRPC_NO_STATUS 0xffu
@@ -609,7 +611,7 @@ VMC_FN bool vmc_grpc_put_indexed(const vmc_grpc *g, uint8_t n, vmc_wr *part)
 }
 
 /* Puts fields from g->field on into the open frame; true when all are in. */
-VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, viamc_ms now, vmc_wr *part)
+VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
 {
     uint8_t buf[3u * VMC_CALL_TEXT];
     vmc_hpack_field f;
@@ -643,7 +645,7 @@ VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, uint8_t i, uint8_t first, uint8_t 
         g->in_updates = true;
         g->block_now = now;
     }
-    done = vmc_grpc_put_fields(g, i, count, now, &part);
+    done = vmc_grpc_put_fields(g, i, count, &part);
     g->calls->rec[i].flags |= VMC_CALL_F_SENT;
     vmc_h2_block_close(&g->h2, w, &part, done);
     return done;
@@ -697,7 +699,7 @@ VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
     vmc_call *c = &g->calls->rec[i];
     bool ours = vmc_grpc_is_ours(c);
     uint32_t pending = vmc_call_pending(c);
-    while (pending != 0 && (ours || !g->hold_data)) {
+    while (pending != 0 && (ours || !g->hold_data || pending <= VMC_GRPC_SMALL)) {
         size_t room = vmc_wr_room(w);
         uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, i, ours || g->server ? 0 : VMC_GRPC_SPARE_WINDOW));
         bool last;

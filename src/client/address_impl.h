@@ -3,6 +3,7 @@
 #ifndef VIAMC_CLIENT_ADDRESS_IMPL_H
 #define VIAMC_CLIENT_ADDRESS_IMPL_H
 
+#include "base/core_impl.h"
 #include "client/state.h"
 
 #define VMC_ADDRESS_HOST_MAX 253u /* RFC 1035 2.3.4: octets of a name without the trailing dot */

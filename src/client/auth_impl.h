@@ -3,8 +3,12 @@
 #ifndef VIAMC_CLIENT_AUTH_IMPL_H
 #define VIAMC_CLIENT_AUTH_IMPL_H
 
-#include "client/internal_impl.h"
+#include "base/core_impl.h"
 #include "codec/wire_impl.h"
+#include "call/call_impl.h"
+#include "call/grpc_impl.h"
+#include "client/state.h"
+#include "client/internal_impl.h"
 
 static const char vmc_auth_path[] = "/proto.rpc.v1.AuthService/Authenticate";
 

@@ -3,17 +3,16 @@
 #ifndef VIAMC_CLIENT_CLIENT_H
 #define VIAMC_CLIENT_CLIENT_H
 
+#include "base/core.h"
+#include "base/time.h"
 #include "base/log.h"
 #include "base/port.h"
-#include "base/time.h"
-#include "call/call.h"
 #include "tls/trust.h"
+#include "call/call.h"
 
 /* One robot as its program sees it. Lives in one block of the caller's memory; two clients in two blocks are independent.
  * Belongs to one thread at a time. */
 typedef struct viamc_client viamc_client;
-
-enum { VIAMC_HOST = 0, VIAMC_BOARD = 1 }; /* viamc_client_desc.profile: which defaults, which ciphers first */
 
 /* How a client's memory is divided. Zero means default; copied by viamc_client_init. Defaults: host / board. */
 typedef struct viamc_client_desc {

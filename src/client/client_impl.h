@@ -3,7 +3,17 @@
 #ifndef VIAMC_CLIENT_CLIENT_IMPL_H
 #define VIAMC_CLIENT_CLIENT_IMPL_H
 
+#include "base/core_impl.h"
+#include "codec/wire_impl.h"
+#include "tls/tls_impl.h"
+#include "http2/hpack.h"
+#include "http2/h2.h"
+#include "call/grpc_impl.h"
+#include "conn/conn_impl.h"
+#include "client/state.h"
+#include "client/internal_impl.h"
 #include "client/dial_impl.h"
+#include "client/session_impl.h"
 #include "client/motion_impl.h"
 
 #define VMC_CLIENT_TIMEOUT 5000u /* design.md 5: unary calls that move nothing, ms */

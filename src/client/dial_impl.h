@@ -3,6 +3,18 @@
 #ifndef VIAMC_CLIENT_DIAL_IMPL_H
 #define VIAMC_CLIENT_DIAL_IMPL_H
 
+#include "tls/trust.h"
+#include "client/client.h"
+#include "base/core_impl.h"
+#include "base/time_impl.h"
+#include "base/log_impl.h"
+#include "tls/tls.h"
+#include "http2/h2.h"
+#include "call/call_impl.h"
+#include "call/grpc_impl.h"
+#include "conn/conn_impl.h"
+#include "client/state.h"
+#include "client/internal_impl.h"
 #include "client/address_impl.h"
 #include "client/auth_impl.h"
 

@@ -3,6 +3,10 @@
 #ifndef VIAMC_CLIENT_EXPLAIN_IMPL_H
 #define VIAMC_CLIENT_EXPLAIN_IMPL_H
 
+#include "base/core_impl.h"
+#include "tls/tls_impl.h"
+#include "call/call_impl.h"
+#include "client/state.h"
 #include "client/client_impl.h"
 
 VMC_FN void vmc_explain_cut(vmc_wr *w, const char *s)

@@ -3,8 +3,12 @@
 #ifndef VIAMC_CLIENT_INTERNAL_IMPL_H
 #define VIAMC_CLIENT_INTERNAL_IMPL_H
 
+#include "client/client.h"
+#include "base/core_impl.h"
+#include "base/time_impl.h"
+#include "base/log_impl.h"
+#include "call/call_impl.h"
 #include "client/state.h"
-#include "conn/conn_impl.h"
 
 static const uint8_t vmc_empty_message[VMC_CALL_PREFIX] = {0, 0, 0, 0, 0};
 

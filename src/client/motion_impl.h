@@ -7,6 +7,12 @@
 #ifndef VIAMC_CLIENT_MOTION_IMPL_H
 #define VIAMC_CLIENT_MOTION_IMPL_H
 
+#include "base/core_impl.h"
+#include "base/time_impl.h"
+#include "codec/wire_impl.h"
+#include "call/call_impl.h"
+#include "call/grpc_impl.h"
+#include "client/state.h"
 #include "client/session_impl.h"
 
 VMC_FN uint8_t vmc_motion_kind(const vmc_call *call)

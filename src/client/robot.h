@@ -3,6 +3,8 @@
 #ifndef VIAMC_CLIENT_ROBOT_H
 #define VIAMC_CLIENT_ROBOT_H
 
+#include "base/core.h"
+#include "call/call.h"
 #include "client/client.h"
 
 /* Name of a resource: "rdk", "component", "motor", "left". Views into the reply. */

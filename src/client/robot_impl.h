@@ -3,8 +3,10 @@
 #ifndef VIAMC_CLIENT_ROBOT_IMPL_H
 #define VIAMC_CLIENT_ROBOT_IMPL_H
 
-#include "client/explain_impl.h"
+#include "call/call.h"
 #include "client/robot.h"
+#include "base/core_impl.h"
+#include "codec/wire_impl.h"
 
 #define VMC_ROBOT(name) "/viam.robot.v1.RobotService/" name
 #define VMC_ROBOT_ID_MAX 64u /* octets of an operation's id: a UUID has 36 */

@@ -3,8 +3,15 @@
 #ifndef VIAMC_CLIENT_SESSION_IMPL_H
 #define VIAMC_CLIENT_SESSION_IMPL_H
 
-#include "client/internal_impl.h"
+#include "base/core_impl.h"
+#include "base/time_impl.h"
+#include "base/log_impl.h"
 #include "codec/wire_impl.h"
+#include "http2/hpack_impl.h"
+#include "call/call_impl.h"
+#include "call/grpc_impl.h"
+#include "client/state.h"
+#include "client/internal_impl.h"
 
 static const char vmc_session_start_path[] = "/viam.robot.v1.RobotService/StartSession";
 static const char vmc_session_beat_path[] = "/viam.robot.v1.RobotService/SendSessionHeartbeat";

@@ -3,8 +3,13 @@
 #ifndef VIAMC_CLIENT_STATE_H
 #define VIAMC_CLIENT_STATE_H
 
-#include "base/log_impl.h"
+#include "base/core.h"
 #include "client/client.h"
+#include "base/time_impl.h"
+#include "base/log_impl.h"
+#include "tls/tls.h"
+#include "http2/h2.h"
+#include "call/call_impl.h"
 #include "conn/conn.h"
 
 /* A dial address, as views into the text it came from. */

@@ -3,9 +3,10 @@
 #ifndef VIAMC_CONN_CONN_H
 #define VIAMC_CONN_CONN_H
 
+#include "base/core.h"
 #include "base/port.h"
-#include "call/grpc_impl.h"
 #include "tls/tls.h"
+#include "call/grpc_impl.h"
 
 typedef enum vmc_conn_state {
     VMC_CONN_CLOSED,

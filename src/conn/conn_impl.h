@@ -3,8 +3,11 @@
 #ifndef VIAMC_CONN_CONN_IMPL_H
 #define VIAMC_CONN_CONN_IMPL_H
 
-#include "conn/conn.h"
+#include "base/time.h"
+#include "tls/trust.h"
+#include "base/core_impl.h"
 #include "tls/tls_impl.h"
+#include "conn/conn.h"
 
 VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
 {

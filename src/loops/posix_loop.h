@@ -3,8 +3,10 @@
 #ifndef VIAMC_LOOPS_POSIX_LOOP_H
 #define VIAMC_LOOPS_POSIX_LOOP_H
 
-#include "client/client.h"
+#include "base/core.h"
 #include "ports/posix.h"
+#include "call/call.h"
+#include "client/client.h"
 
 #ifndef VIAMC_NO_POSIX
 

@@ -3,10 +3,14 @@
 #ifndef VIAMC_LOOPS_POSIX_LOOP_IMPL_H
 #define VIAMC_LOOPS_POSIX_LOOP_IMPL_H
 
-#include "client/robot_impl.h"
-#include "codec/pem_impl.h"
+#include "base/port.h"
 #include "loops/posix_loop.h"
+#include "base/core_impl.h"
+#include "base/time_impl.h"
+#include "codec/pem_impl.h"
 #include "ports/posix_impl.h"
+#include "call/call_impl.h"
+#include "client/explain_impl.h"
 
 #ifndef VIAMC_NO_POSIX
 

@@ -3,7 +3,17 @@
 #ifndef VIAMC_SERVER_PEER_IMPL_H
 #define VIAMC_SERVER_PEER_IMPL_H
 
+#include "base/port.h"
+#include "server/server.h"
+#include "base/core_impl.h"
+#include "base/time_impl.h"
+#include "tls/tls_impl.h"
+#include "http2/h2.h"
+#include "call/call_impl.h"
+#include "call/grpc_impl.h"
 #include "conn/conn_impl.h"
+#include "server/state.h"
+#include "server/request_impl.h"
 #include "server/route_impl.h"
 
 #ifndef VIAMC_NO_SERVER

@@ -3,7 +3,10 @@
 #ifndef VIAMC_SERVER_REGISTRY_IMPL_H
 #define VIAMC_SERVER_REGISTRY_IMPL_H
 
+#include "server/server.h"
 #include "base/core_impl.h"
+#include "codec/wire_impl.h"
+#include "call/call_impl.h"
 #include "server/state.h"
 
 #ifndef VIAMC_NO_SERVER

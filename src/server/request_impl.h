@@ -3,6 +3,8 @@
 #ifndef VIAMC_SERVER_REQUEST_IMPL_H
 #define VIAMC_SERVER_REQUEST_IMPL_H
 
+#include "base/core_impl.h"
+#include "base/time_impl.h"
 #include "call/call_impl.h"
 #include "server/state.h"
 

@@ -4,6 +4,12 @@
 #ifndef VIAMC_SERVER_ROBOT_SERVICE_IMPL_H
 #define VIAMC_SERVER_ROBOT_SERVICE_IMPL_H
 
+#include "server/server.h"
+#include "base/core_impl.h"
+#include "codec/wire_impl.h"
+#include "call/call_impl.h"
+#include "server/state.h"
+#include "server/registry_impl.h"
 #include "server/sessions_impl.h"
 
 #ifndef VIAMC_NO_SERVER

@@ -4,6 +4,19 @@
 #ifndef VIAMC_SERVER_ROUTE_IMPL_H
 #define VIAMC_SERVER_ROUTE_IMPL_H
 
+#include "server/server.h"
+#include "base/core_impl.h"
+#include "base/time_impl.h"
+#include "codec/wire_impl.h"
+#include "http2/hpack.h"
+#include "http2/h2_impl.h"
+#include "call/call_impl.h"
+#include "call/grpc_impl.h"
+#include "conn/conn.h"
+#include "server/state.h"
+#include "server/registry_impl.h"
+#include "server/request_impl.h"
+#include "server/sessions_impl.h"
 #include "server/robot_service_impl.h"
 
 #ifndef VIAMC_NO_SERVER

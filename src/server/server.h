@@ -3,11 +3,11 @@
 #ifndef VIAMC_SERVER_SERVER_H
 #define VIAMC_SERVER_SERVER_H
 
+#include "base/core.h"
+#include "base/time.h"
 #include "base/log.h"
 #include "base/port.h"
-#include "base/time.h"
 #include "call/call.h"
-#include "tls/trust.h"
 
 /* One robot that others drive. Lives in one block of the caller's memory; belongs to one thread at a time. */
 typedef struct viamc_server viamc_server;

@@ -3,6 +3,14 @@
 #ifndef VIAMC_SERVER_SERVER_IMPL_H
 #define VIAMC_SERVER_SERVER_IMPL_H
 
+#include "tls/trust.h"
+#include "base/core_impl.h"
+#include "tls/tls_impl.h"
+#include "http2/h2_impl.h"
+#include "conn/conn_impl.h"
+#include "server/state.h"
+#include "server/sessions_impl.h"
+#include "server/route_impl.h"
 #include "server/peer_impl.h"
 
 #ifndef VIAMC_NO_SERVER

@@ -4,8 +4,11 @@
 #ifndef VIAMC_SERVER_SESSIONS_IMPL_H
 #define VIAMC_SERVER_SESSIONS_IMPL_H
 
+#include "server/server.h"
+#include "base/core_impl.h"
 #include "base/time_impl.h"
-#include "server/registry_impl.h"
+#include "codec/wire_impl.h"
+#include "server/state.h"
 #include "server/request_impl.h"
 
 #ifndef VIAMC_NO_SERVER

@@ -3,10 +3,14 @@
 #ifndef VIAMC_SERVER_STATE_H
 #define VIAMC_SERVER_STATE_H
 
-#include "base/log_impl.h"
-#include "codec/wire_impl.h"
-#include "conn/conn.h"
+#include "base/port.h"
 #include "server/server.h"
+#include "base/core_impl.h"
+#include "base/time_impl.h"
+#include "tls/tls.h"
+#include "http2/h2.h"
+#include "call/call_impl.h"
+#include "conn/conn.h"
 
 #ifndef VIAMC_NO_SERVER
 

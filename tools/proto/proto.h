@@ -80,11 +80,13 @@ VIAMC_API viamc_err viamc_call_send_message(viamc_client *c, viamc_call call, co
  * Returns:  OK; ARG (an event of another method, or one that brings no message); the event's own error if the call failed; MESSAGE. */
 VIAMC_API viamc_err viamc_call_reply(const viamc_event *ev, const viamc_method *method, void *out, size_t size);
 
+#ifndef VIAMC_NO_SERVER
 /* Answers a request, or sends one message of a stream of answers.
  *   method  the one that was called
  *   out     copied: the struct of its reply; NULL: an empty one
  * Returns:  as viamc_answer_bytes or, for streams, viamc_request_send; ARG (another method was called); MESSAGE. */
 VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, const void *out);
+#endif
 
 /*: messages */
 /*: needs viam.common.v1.Vector3 */

@@ -23,8 +23,15 @@
 #define VMC_PROTO_MESSAGE(name, info, held, callback, count, largest) \
     VMC_PROTO_DEFINE pb_msgdesc_t name##_msg = {info, held, NULL, callback, count, 0, largest};
 
+/* Texts are objects of their own, because linkers keep or drop all literals of a file together. */
 #define VMC_PROTO_METHOD(name, path, request, reply, flags) \
-    VMC_PROTO_DEFINE viamc_method viamc_method_##name = {path, &request##_msg, &reply##_msg, flags};
+    static const char vmc_path_##name[] = path; \
+    VMC_PROTO_DEFINE viamc_method viamc_method_##name = {vmc_path_##name, &request##_msg, &reply##_msg, flags};
+
+#define VMC_PROTO_SERVICE(name, full_name, type, subtype, stop) \
+    static const char vmc_full_name_##name[] = full_name, vmc_subtype_##name[] = subtype; \
+    VMC_PROTO_DEFINE viamc_service viamc_service_##name = { \
+        vmc_full_name_##name, type, vmc_subtype_##name, vmc_serve_##name, sizeof vmc_serve_##name / sizeof vmc_serve_##name[0], stop};
 
 /* What a view is: array_size of its descriptor, which nanopb leaves alone where the field is a callback's. Of a list it is the size of an
  * element, and a list of Structs has the type of bytes of fixed length, which is not used otherwise. */
@@ -690,6 +697,12 @@ VMC_FN const void *vmc_proto_request(viamc_request *rq, viamc_bytes msg, const p
     return *err == VIAMC_OK ? q : NULL;
 }
 
+/* What a method answers whose op is NULL. */
+VMC_FN viamc_err vmc_proto_unserved(viamc_request *rq)
+{
+    return viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method"));
+}
+
 /* What stands in the table of a service for a method: it looks the op up, reads the request and calls it. */
 #define VMC_PROTO_SERVE(symbol, service, op, type) \
     VMC_FN viamc_err vmc_serve_##symbol(viamc_request *rq, viamc_bytes msg) \
@@ -698,7 +711,7 @@ VMC_FN const void *vmc_proto_request(viamc_request *rq, viamc_bytes msg, const p
         const type *q; \
         viamc_err err; \
         if (ops->op == NULL) \
-            return viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method")); \
+            return vmc_proto_unserved(rq); \
         q = (const type *)vmc_proto_request(rq, msg, &type##_msg, sizeof *q, &err); \
         return err == VIAMC_OK ? ops->op(rq, q) : err; \
     }

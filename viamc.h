@@ -1075,6 +1075,8 @@ typedef struct viamc_server_desc {
     uint32_t guard_end;            /* leave 0 */
 } viamc_server_desc;
 
+#ifndef VIAMC_NO_SERVER
+
 /* Octets that a block for this desc needs, exactly, whatever its alignment. 0: the desc is wrong (viamc_server_init says what). */
 VIAMC_API size_t viamc_server_mem_size(const viamc_server_desc *desc);
 
@@ -1104,6 +1106,8 @@ VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait
 
 /* Ends everything: stops once what is bound to a session, says goodbye to the peers, closes, wipes the block. Not from a handler. */
 VIAMC_API void viamc_server_close(viamc_server *s);
+
+#endif
 
 /* ---- services and resources: generated (viamc_server_add_motor ...), or one's own ---- */
 
@@ -1135,6 +1139,8 @@ typedef struct viamc_service {
                                  * the name in field 1 (and field 99, extra, of StopAll); only the status of its answer counts, and it is
                                  * asked again until that is OK. It may keep, but then msg ends with its return. NULL: nothing to stop */
 } viamc_service;
+
+#ifndef VIAMC_NO_SERVER
 
 /* Offers a service under a name.
  *   service   kept
@@ -1206,6 +1212,8 @@ VIAMC_API viamc_err viamc_request_send(viamc_request *rq, viamc_bytes msg);
 
 /* Ends a stream of answers with status OK. OK; CLOSED, STATE as above. */
 VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
+
+#endif
 
 /* ---- memory for static arrays: bounds of viamc_server_mem_size, proven by the tests ---- */
 
@@ -11080,8 +11088,11 @@ VMC_FN void vmc_grpc_refuse(vmc_grpc *g, uint8_t i)
         return;
     }
     g->calls->ended--;
+    g->calls->stirred = true;
     c->state = VMC_CALL_OPEN;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
+    if (c->status == VIAMC_RESOURCE_EXHAUSTED)
+        vmc_calls_set_text(g->calls, i, VMC_TEXT("message larger than this robot takes"));
 }
 
 VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
@@ -11097,7 +11108,6 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
         vmc_grpc_give_credit(g, i);
     } else if (g->server) {
         g->calls->rec[i].flags |= VMC_CALL_F_PEER_END; /* half-closed */
-        vmc_calls_list(g->calls, i);
     } else {
         vmc_grpc_begin_block(g);
         vmc_grpc_finish(g, i); /* no trailers will come */
@@ -14572,7 +14582,8 @@ VIAMC_API bool viamc_robot_next_operation(const viamc_event *ev, size_t *at, via
 #define VMC_SERVER_RESERVE 64u      /* of tx: answers of Stop and heartbeats, five octets each */
 #define VMC_SERVER_GREET_MS 10000u  /* from accept to the peer's SETTINGS: as Go's servers (viam-wire.md 2.1) */
 #define VMC_SERVER_KNOWN_MS 20000u  /* from accept to a valid token, if there are keys: strangers do not occupy places */
-#define VMC_SERVER_DEAD_MS 120000u  /* without an octet and without a call: it is gone */
+#define VMC_SERVER_QUIET_MS 20000u  /* without an octet: the peer is asked for a sign of life */
+#define VMC_SERVER_DEAD_MS 30000u   /* without an octet: it is gone */
 #define VMC_SERVER_LARGE_MS 10000u  /* for a request in the large buffer to arrive: others wait for it */
 #define VMC_SERVER_WRONG 10u        /* wrong credentials of one connection */
 #define VMC_SERVER_READS 3u         /* port reads of a peer and poll: a record is its head, its body and the head of the next one */
@@ -14653,6 +14664,7 @@ struct vmc_peer {
     uint8_t wrong;            /* credentials */
     bool greeted;             /* its SETTINGS came */
     bool known;               /* it showed a valid token, or credentials */
+    bool asked;               /* for a sign of life */
     vmc_conn conn;
 };
 
@@ -14675,7 +14687,6 @@ struct viamc_server {
     uint8_t turn;             /* peer that is first in this poll */
     uint8_t handshake;        /* peer whose handshake goes on next */
     bool in_poll;
-    bool dirty;               /* something was answered since the last poll: do not sleep */
 };
 
 /* Tells whoever watches. */
@@ -14875,10 +14886,10 @@ VMC_FN bool vmc_request_fits(const viamc_request *rq, uint32_t len)
     return t->tx_cap - t->tx_used >= vmc_request_spare(rq) + VMC_CALL_PREFIX + len && vmc_calls_can_append(t, rq->index);
 }
 
-/* True if the handler may be called: what it answers at once will fit. */
+/* True if the handler may be called: what it answers at once will fit. A Stop is carried out whatever becomes of its answer. */
 VMC_FN bool vmc_request_has_room(const viamc_request *rq)
 {
-    return vmc_request_fits(rq, vmc_request_is_urgent(rq) ? 0 : vmc_request_streams_out(rq) ? 1u : vmc_request_largest(rq));
+    return vmc_request_is_urgent(rq) || vmc_request_fits(rq, vmc_request_streams_out(rq) ? 1u : vmc_request_largest(rq));
 }
 
 /* ---- the end of a request ---- */
@@ -14890,7 +14901,6 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     rq->state = VMC_REQUEST_ANSWERED;
     rq->kept = false;
     rq->status = (uint8_t)status;
-    rq->server->dirty = true;
     if (rq->peer == NULL)
         return;
     c = vmc_request_call(rq);
@@ -14898,6 +14908,7 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
         return; /* the client has given up, or the deadline has answered */
     c->status = (uint8_t)status;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
+    rq->peer->calls.stirred = true;
     vmc_timer_off(&c->deadline);
     vmc_calls_set_text(&rq->peer->calls, rq->index, text);
 }
@@ -14934,7 +14945,6 @@ VMC_FN viamc_err vmc_request_put(viamc_request *rq, viamc_bytes msg)
     if (!vmc_request_fits(rq, (uint32_t)msg.len))
         return VIAMC_ERR_BUSY;
     vmc_calls_put_message(&rq->peer->calls, rq->index, msg, vmc_calls_nothing, false);
-    rq->server->dirty = true;
     return VIAMC_OK;
 }
 
@@ -15220,11 +15230,14 @@ VMC_FN void vmc_sessions_stop(viamc_server *s, viamc_resource *r, viamc_bytes ex
     r->due = 0;
     err = r->service->stop(rq, rq->msg);
     rq->msg = viamc_view(NULL, 0);
-    if (rq->state != VMC_REQUEST_ANSWERED) {
-        if (err == VIAMC_OK && rq->kept)
-            rq->state = VMC_REQUEST_KEPT;
-        else
-            vmc_request_finish(rq, err == VIAMC_WAIT ? VIAMC_UNAVAILABLE : VIAMC_INTERNAL, "");
+    if (rq->state == VMC_REQUEST_OPEN && err == VIAMC_OK && rq->kept) {
+        rq->state = VMC_REQUEST_KEPT;
+    } else if (rq->state == VMC_REQUEST_OPEN && err == VIAMC_WAIT) {
+        rq->state = VMC_REQUEST_NONE;
+        r->due |= r->running; /* asked again with the next poll */
+        r->running = 0;
+    } else if (rq->state == VMC_REQUEST_OPEN) {
+        vmc_request_finish(rq, VIAMC_INTERNAL, "");
     }
     vmc_sessions_stopped(s, r);
 }
@@ -15285,9 +15298,13 @@ VMC_FN void vmc_sessions_wait(const viamc_server *s, viamc_ms now, viamc_ms *wai
     for (i = 0; i < s->desc.max_sessions; i++)
         if (s->sessions[i].used)
             vmc_wait_timer(wait, &s->sessions[i].end, now);
-    for (i = 0; i < s->resource_count; i++)
-        if (s->resources[i].due != 0 && s->resources[i].running == 0)
+    for (i = 0; i < s->resource_count; i++) {
+        const viamc_resource *r = &s->resources[i];
+        if (r->due != 0 && r->running == 0)
             *wait = vmc_min32(*wait, VMC_SERVER_AGAIN_MS);
+        if (r->running != 0 && r->stop.state == VMC_REQUEST_ANSWERED)
+            *wait = 0;
+    }
 }
 
 #endif
@@ -15550,6 +15567,7 @@ VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
     char text[VMC_SESSIONS_ID];
     uint8_t id[16], found = VMC_SERVER_NONE;
     viamc_bytes resume;
+    bool resumed;
     vmc_wr w = vmc_rs_begin(rq);
     viamc_err err = VIAMC_OK;
     (void)vmc_wire_find(msg, 1, &resume);
@@ -15557,8 +15575,8 @@ VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
         return vmc_rs_not_an_id(rq);
     if (resume.len != 0)
         found = vmc_sessions_find(s, id, rq->key);
-    vmc_server_tell(s, VIAMC_SEV_SESSION, rq->peer->number, viamc_text(""), viamc_text(""), s->desc.window_ms, found != VMC_SERVER_NONE);
-    if (found != VMC_SERVER_NONE)
+    resumed = found != VMC_SERVER_NONE;
+    if (resumed)
         vmc_sessions_beat(s, found, rq->peer->number);
     else
         err = vmc_sessions_start(s, rq->key, &found);
@@ -15568,6 +15586,7 @@ VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
     vmc_sessions_format(s->sessions[found].id, text);
     vmc_wire_put_bytes(&w, 1, viamc_view(text, sizeof text));
     vmc_wire_put_duration(&w, 2, s->desc.window_ms);
+    vmc_server_tell(s, VIAMC_SEV_SESSION, rq->peer->number, viamc_text(""), viamc_text(""), s->desc.window_ms, resumed);
     return vmc_rs_answer(rq, &w);
 }
 
@@ -15696,6 +15715,17 @@ VMC_FN bool vmc_route_check_session(viamc_request *rq, const vmc_grpc *g)
     return false;
 }
 
+/* What was wrong with the fields of a request. */
+VMC_FN const char *vmc_route_reason(uint8_t status)
+{
+    switch (status) {
+    case VIAMC_UNIMPLEMENTED: return VMC_TEXT("Unimplemented");
+    case VIAMC_RESOURCE_EXHAUSTED: return VMC_TEXT("header fields too long");
+    case VIAMC_INTERNAL: return VMC_TEXT("malformed grpc-timeout");
+    default: return VMC_TEXT("not a gRPC request");
+    }
+}
+
 /* The fields of call i are complete: a request begins, or is refused at once. */
 VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
 {
@@ -15715,8 +15745,10 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
     rq->state = VMC_REQUEST_OPEN;
     found = g->reject == 0 && vmc_route_find(rq, path);
     wrong = found && rq->service == &vmc_rs_auth ? NULL : vmc_route_check_token(rq, g);
+    if (found && vmc_request_is_urgent(rq))
+        c->flags |= VMC_CALL_F_FIRST; /* its answer goes before others */
     if (g->reject != 0)
-        vmc_request_finish(rq, g->reject, g->reject == VIAMC_UNIMPLEMENTED ? VMC_TEXT("Unimplemented") : VMC_TEXT("not a gRPC request"));
+        vmc_request_finish(rq, g->reject, vmc_route_reason(g->reject));
     else if (wrong != NULL)
         vmc_request_finish(rq, VIAMC_UNAUTHENTICATED, wrong);
     else if (!found)
@@ -15822,8 +15854,6 @@ VMC_FN void vmc_route_whole(vmc_peer *p, uint8_t i)
 {
     viamc_request *rq = &p->requests[i];
     const vmc_call *c = &p->calls.rec[i];
-    if ((c->flags & VMC_CALL_F_PEER_END) == 0)
-        return;
     if (c->messages != 1u || !vmc_calls_is_whole(&p->calls, i))
         vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("a request must be one message"));
     else
@@ -15847,15 +15877,26 @@ VMC_FN void vmc_route_stream(vmc_peer *p, uint8_t i)
     (void)vmc_route_serve(rq, viamc_view(NULL, 0));
 }
 
-/* Calls the handlers of a peer whose requests are complete. */
+/* True if call i has something for its handler, and there is room for what that answers. */
+VMC_FN bool vmc_route_is_ready(const vmc_peer *p, uint8_t i)
+{
+    const viamc_request *rq = &p->requests[i];
+    const vmc_call *c = &p->calls.rec[i];
+    if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
+        return false;
+    if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || c->taken == c->parsed))
+        return false;
+    return vmc_request_has_room(rq);
+}
+
+/* Calls the handlers of a peer whose requests are complete, the oldest first. */
 VMC_FN void vmc_route_dispatch(vmc_peer *p)
 {
     uint8_t i;
     VMC_CALLS_EACH(&p->calls, i) {
-        viamc_request *rq = &p->requests[i];
-        if (p->calls.rec[i].state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN || !vmc_request_has_room(rq))
+        if (!vmc_route_is_ready(p, i))
             continue;
-        if (vmc_request_streams_in(rq))
+        if (vmc_request_streams_in(&p->requests[i]))
             vmc_route_stream(p, i);
         else
             vmc_route_whole(p, i);
@@ -15888,12 +15929,14 @@ VMC_FN void vmc_route_clean(vmc_peer *p)
         vmc_call *c = &p->calls.rec[i];
         if (c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_FINISHED) != 0)
             vmc_route_close(p, i);
-        if (c->state != VMC_CALL_ENDED || rq->state == VMC_REQUEST_KEPT || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == i))
+        if (c->state != VMC_CALL_ENDED || rq->kept || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == i))
             continue;
         p->calls.ended--;
         rq->state = VMC_REQUEST_NONE;
         vmc_calls_free(&p->calls, i);
     }
+    if (p->conn.state == VMC_CONN_CLOSED)
+        vmc_calls_settle_big(&p->calls); /* others wait for it */
 }
 
 #endif
@@ -15960,6 +16003,7 @@ VMC_FN void vmc_peer_begin(vmc_peer *p)
     p->came_at = s->now;
     p->heard_at = s->now;
     p->wrong = 0;
+    p->asked = false;
     p->greeted = false;
     p->known = s->desc.api_key_count == 0;
     p->addr.text[sizeof p->addr.text - 1u] = '\0';
@@ -15983,7 +16027,7 @@ VMC_FN void vmc_peer_begin(vmc_peer *p)
 VMC_FN void vmc_peer_accept(vmc_peer *p)
 {
     const viamc_server *s = p->server;
-    if (vmc_peer_is_here(p) || p->calls.live != VMC_CALL_NONE)
+    if (vmc_peer_is_here(p))
         return;
     if (s->desc.port->accept(s->desc.port_user, p->number, &p->addr) == VIAMC_OK)
         vmc_peer_begin(p);
@@ -16012,12 +16056,20 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
 
 /* ---- the rules that a peer has to keep ---- */
 
-/* A stranger that only occupies a place, or tries keys. */
+/* Says goodbye; the connection is closed when that has been written, or tried. */
+VMC_FN void vmc_peer_drop(vmc_peer *p, viamc_err code, const char *what)
+{
+    vmc_h2_goaway(&p->conn.grpc.h2, code == VIAMC_ERR_AUTH ? VMC_H2_ENHANCE_YOUR_CALM : VMC_H2_NO_ERROR);
+    (void)vmc_conn_break(&p->conn, code, 0, "", what);
+}
+
+/* A stranger that only occupies a place, or tries keys; one that is gone without a word. */
 VMC_FN void vmc_peer_judge(vmc_peer *p)
 {
     viamc_server *s = p->server;
     if (p->conn.heard) {
         p->conn.heard = false;
+        p->asked = false;
         p->heard_at = s->now;
     }
     if (!p->greeted && p->conn.grpc.h2.got_settings) {
@@ -16027,28 +16079,40 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
     if (p->known && p->greeted)
         vmc_timer_off(&p->deadline);
     if (vmc_timer_due(&p->deadline, s->now))
-        (void)vmc_conn_break(&p->conn, VIAMC_ERR_TIMEOUT, 0, "", p->greeted ? VMC_TEXT("did not show a key in time") : VMC_TEXT("did not begin in time"));
+        vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, p->greeted ? VMC_TEXT("did not show a key in time") : VMC_TEXT("did not begin in time"));
     else if (p->wrong >= VMC_SERVER_WRONG)
-        (void)vmc_conn_break(&p->conn, VIAMC_ERR_AUTH, p->wrong, "", VMC_TEXT("too many wrong keys"));
-    else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS && p->calls.live == VMC_CALL_NONE)
-        (void)vmc_conn_break(&p->conn, VIAMC_ERR_TIMEOUT, 0, "", VMC_TEXT("said nothing for too long"));
+        vmc_peer_drop(p, VIAMC_ERR_AUTH, VMC_TEXT("too many wrong keys"));
+    else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS)
+        vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, VMC_TEXT("said nothing for too long"));
+    else if (s->now - p->heard_at >= VMC_SERVER_QUIET_MS && !p->asked)
+        p->asked = p->conn.grpc.h2.ping_due = true;
 }
 
-/* The large buffer is one for all peers: the others wait while this one has it, but not for ever. */
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read. */
 VMC_FN void vmc_peer_share_large(vmc_peer *p)
 {
-    viamc_server *s = p->server;
+    const viamc_server *s = p->server;
     uint8_t i;
-    bool taken = false;
+    p->calls.big_elsewhere = false;
     for (i = 0; i < s->desc.max_peers; i++)
-        taken = taken || (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE);
-    p->calls.large_max = taken ? 0 : 1u;
-    if (p->calls.big_owner == VMC_CALL_NONE)
+        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
+            p->calls.big_elsewhere = true;
+}
+
+/* The others wait for the large buffer, so it is not for strangers, and a message has to arrive in time. */
+VMC_FN void vmc_peer_judge_large(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    uint8_t owner = p->calls.big_owner;
+    const vmc_call *c = &p->calls.rec[owner == VMC_CALL_NONE ? 0 : owner];
+    if (owner == VMC_CALL_NONE || c->large != VMC_CALL_BIG || c->got == c->msg_len)
         vmc_timer_off(&p->large);
+    else if (!p->known)
+        vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("request too large"));
     else if (!p->large.on)
         vmc_timer_set(&p->large, s->now, VMC_SERVER_LARGE_MS);
-    else if (vmc_timer_due(&p->large, s->now) && p->calls.rec[p->calls.big_owner].got < p->calls.rec[p->calls.big_owner].msg_len)
-        vmc_request_finish(&p->requests[p->calls.big_owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("large request did not arrive in time"));
+    else if (vmc_timer_due(&p->large, s->now))
+        vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("large request did not arrive in time"));
 }
 
 /* ---- a poll's work ---- */
@@ -16058,6 +16122,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
 {
     vmc_conn *c = &p->conn;
     vmc_conn_event ev = VMC_CONN_IDLE;
+    vmc_peer_share_large(p);
     vmc_conn_begin(c);
     vmc_conn_flush(c, p->server->now);
     if (c->state == VMC_CONN_SECURING && !may_secure)
@@ -16076,7 +16141,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
 VMC_FN void vmc_peer_work(vmc_peer *p)
 {
     viamc_server *s = p->server;
-    vmc_peer_share_large(p);
+    vmc_peer_judge_large(p);
     vmc_route_expire(p, s->now);
     vmc_route_dispatch(p);
     vmc_peer_judge(p);
@@ -16088,20 +16153,30 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
         vmc_peer_leave(p);
 }
 
-/* A handler that waits, or a message that has no room for its answer, is looked at again soon. */
-VMC_FN void vmc_peer_wait(const vmc_peer *p, viamc_ms now, viamc_wait_hint *hint)
+/* The calls' part: deadlines, handlers that said WAIT, and requests for whose answers room has come since they were looked at. */
+VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
     VMC_CALLS_EACH(&p->calls, i) {
-        vmc_wait_timer(&hint->ms, &p->calls.rec[i].deadline, now);
-        if (p->requests[i].state == VMC_REQUEST_OPEN && (p->requests[i].waits || p->calls.rec[i].taken != p->calls.rec[i].parsed))
-            hint->ms = vmc_min32(hint->ms, VMC_SERVER_AGAIN_MS);
+        vmc_wait_timer(wait, &p->calls.rec[i].deadline, now);
+        if (vmc_route_is_ready(p, i))
+            *wait = p->requests[i].waits ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
     }
+}
+
+VMC_FN void vmc_peer_wait(const vmc_peer *p, viamc_ms now, viamc_wait_hint *hint)
+{
+    vmc_timer quiet;
     if (!vmc_peer_is_here(p))
         return;
+    vmc_peer_wait_calls(p, now, &hint->ms);
     vmc_wait_timer(&hint->ms, &p->deadline, now);
     vmc_wait_timer(&hint->ms, &p->large, now);
+    vmc_timer_set(&quiet, p->heard_at, p->asked ? VMC_SERVER_DEAD_MS : VMC_SERVER_QUIET_MS);
+    vmc_wait_timer(&hint->ms, &quiet, now);
     vmc_conn_wait(&p->conn, hint);
+    if (p->calls.stirred && !p->conn.blocked && p->conn.state == VMC_CONN_UP)
+        hint->ms = 0; /* answered since the last poll */
 }
 
 #endif
@@ -16149,6 +16224,16 @@ VMC_FN void vmc_server_defaults(viamc_server_desc *d)
         d->version = VIAMC_VERSION;
 }
 
+/* A key that is empty would let everybody in. */
+VMC_FN bool vmc_server_keys_ok(const viamc_server_desc *d)
+{
+    size_t i;
+    for (i = 0; i < d->api_key_count; i++)
+        if (vmc_strlen(d->api_keys[i].id) == 0 || vmc_strlen(d->api_keys[i].key) == 0)
+            return false;
+    return true;
+}
+
 /* What is wrong with a desc that has its defaults, or NULL. */
 VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
 {
@@ -16157,10 +16242,12 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("desc not initialised: begin with viamc_server_desc d = VIAMC_ZERO");
     if (d->profile > VIAMC_BOARD)
         return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
-    if (d->port == NULL || d->port->accept == NULL)
-        return VMC_TEXT("no port, or one that cannot accept");
+    if (d->port == NULL || d->port->accept == NULL || d->port->random == NULL)
+        return VMC_TEXT("no port, or one that cannot accept or has no random bytes");
     if (d->max_peers > 250u || d->max_requests > 250u || d->api_key_count > VMC_SERVER_KEYS)
         return VMC_TEXT("more than 250 peers, requests or keys");
+    if (!vmc_server_keys_ok(d))
+        return VMC_TEXT("an API key without id or secret");
     if (d->window_ms < 30u || d->window_ms > 60000u)
         return VMC_TEXT("window_ms out of range: 30 to 60,000");
     if (d->tx_bytes < 256u || d->out_bytes < 512u || d->slot_bytes < 64u)
@@ -16391,7 +16478,6 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
         return VIAMC_ERR_STATE;
     n = s->desc.max_peers;
     s->in_poll = true;
-    s->dirty = false;
     s->now = now;
     vmc_sessions_poll(s); /* first: a Stop waits for nobody */
     for (k = 0; k < n; k++)
@@ -16424,8 +16510,6 @@ VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait
     vmc_sessions_wait(s, now, &hint->ms);
     for (i = 0; i < s->desc.max_peers; i++)
         vmc_peer_wait(&s->peers[i], now, hint);
-    if (s->dirty)
-        hint->ms = 0;
 }
 
 VIAMC_API void viamc_server_close(viamc_server *s)

@@ -33,8 +33,8 @@
 #define VMC_PROTO_UNUSED
 #endif
 #ifdef __cplusplus
-#define VMC_PROTO_OPEN namespace {
-#define VMC_PROTO_CLOSE }
+#define VMC_PROTO_OPEN } namespace {
+#define VMC_PROTO_CLOSE } extern "C" {
 #define VMC_PROTO_DECLARE extern VMC_PROTO_UNUSED const
 #define VMC_PROTO_DEFINE VMC_PROTO_UNUSED const
 #else
@@ -553,7 +553,6 @@ VMC_PROTO_DECLARE viamc_method viamc_method_base_do_command;
 VMC_PROTO_DECLARE viamc_method viamc_method_base_get_status;
 VMC_PROTO_DECLARE viamc_method viamc_method_base_get_geometries;
 VMC_PROTO_DECLARE viamc_method viamc_method_base_get_properties;
-VMC_PROTO_DECLARE viamc_service viamc_service_base;
 VMC_PROTO_CLOSE
 
 /* MoveStraight: moves, with a session, extra */
@@ -745,6 +744,10 @@ static inline viamc_err viamc_base_get_properties_reply(const viamc_event *ev, v
 }
 
 #ifndef VIAMC_NO_SERVER
+VMC_PROTO_OPEN
+VMC_PROTO_DECLARE viamc_service viamc_service_base;
+VMC_PROTO_CLOSE
+
 static inline viamc_err viamc_base_move_straight_answer(viamc_request *rq, const viam_component_base_v1_MoveStraightResponse *out)
 {
     return viamc_answer(rq, &viamc_method_base_move_straight, out);
@@ -830,7 +833,6 @@ VMC_PROTO_DECLARE viamc_method viamc_method_motor_is_moving;
 VMC_PROTO_DECLARE viamc_method viamc_method_motor_do_command;
 VMC_PROTO_DECLARE viamc_method viamc_method_motor_get_status;
 VMC_PROTO_DECLARE viamc_method viamc_method_motor_get_geometries;
-VMC_PROTO_DECLARE viamc_service viamc_service_motor;
 VMC_PROTO_CLOSE
 
 /* SetPower: moves, with a session, setpoint, extra */
@@ -1072,6 +1074,10 @@ static inline viamc_err viamc_motor_get_geometries_reply(const viamc_event *ev, 
 }
 
 #ifndef VIAMC_NO_SERVER
+VMC_PROTO_OPEN
+VMC_PROTO_DECLARE viamc_service viamc_service_motor;
+VMC_PROTO_CLOSE
+
 static inline viamc_err viamc_motor_set_power_answer(viamc_request *rq, const viam_component_motor_v1_SetPowerResponse *out)
 {
     return viamc_answer(rq, &viamc_method_motor_set_power, out);
@@ -1164,7 +1170,6 @@ VMC_PROTO_DECLARE viamc_method viamc_method_sensor_get_readings;
 VMC_PROTO_DECLARE viamc_method viamc_method_sensor_do_command;
 VMC_PROTO_DECLARE viamc_method viamc_method_sensor_get_status;
 VMC_PROTO_DECLARE viamc_method viamc_method_sensor_get_geometries;
-VMC_PROTO_DECLARE viamc_service viamc_service_sensor;
 VMC_PROTO_CLOSE
 
 /* GetReadings: extra */
@@ -1238,6 +1243,10 @@ static inline viamc_err viamc_sensor_get_geometries_reply(const viamc_event *ev,
 }
 
 #ifndef VIAMC_NO_SERVER
+VMC_PROTO_OPEN
+VMC_PROTO_DECLARE viamc_service viamc_service_sensor;
+VMC_PROTO_CLOSE
+
 static inline viamc_err viamc_sensor_get_readings_answer(viamc_request *rq, const viam_common_v1_GetReadingsResponse *out)
 {
     return viamc_answer(rq, &viamc_method_sensor_get_readings, out);
@@ -1283,7 +1292,6 @@ VMC_PROTO_DECLARE viamc_method viamc_method_testecho_echo;
 VMC_PROTO_DECLARE viamc_method viamc_method_testecho_echo_multiple;
 VMC_PROTO_DECLARE viamc_method viamc_method_testecho_echo_bi_di;
 VMC_PROTO_DECLARE viamc_method viamc_method_testecho_stop;
-VMC_PROTO_DECLARE viamc_service viamc_service_testecho;
 VMC_PROTO_CLOSE
 
 /* Echo */
@@ -1360,6 +1368,10 @@ static inline viamc_err viamc_testecho_stop_reply(const viamc_event *ev, viam_co
 }
 
 #ifndef VIAMC_NO_SERVER
+VMC_PROTO_OPEN
+VMC_PROTO_DECLARE viamc_service viamc_service_testecho;
+VMC_PROTO_CLOSE
+
 static inline viamc_err viamc_testecho_echo_answer(viamc_request *rq, const viam_component_testecho_v1_EchoResponse *out)
 {
     return viamc_answer(rq, &viamc_method_testecho_echo, out);
@@ -1430,8 +1442,9 @@ extern "C" {
 #define VMC_PB_LIST(w, s, m, tag, type, element) VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_REPEATED | PB_LTYPE_MAP_##type, 0, sizeof(element))
 #define VMC_PB_VALUE(w, s, m, tag, type) \
     VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_MAP_##type, pb_delta(s, m, has_##m), VMC_VIEW_VALUE)
-#define VMC_PB_FAR(s, m) \
-    VMC_PB(4, s, m, VMC_PROTO_FAR_TAG, PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_SUBMESSAGE, pb_delta(s, m, has_##m), VMC_VIEW_FAR)
+#define VMC_PB_FAR(s, m, number) \
+    VMC_PB(4, s, m, ((number) & 0xffff), PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_SUBMESSAGE, pb_delta(s, m, has_##m), \
+           VMC_VIEW_FAR | (number) >> 16)
 
 /* What nanopb's PB_BIND makes. */
 #define VMC_PROTO_MESSAGE(name, info, held, callback, count, largest) \
@@ -1455,9 +1468,8 @@ enum {
     VMC_VIEW_STRUCT = 3,   /* viamc_fields: written unless rest.ptr is NULL */
     VMC_VIEW_MAP = 4,      /* viamc_fields of a map<string, Value> that is field 1 */
     VMC_VIEW_VALUE = 5,    /* viamc_value */
-    VMC_VIEW_FAR = 6       /* a message whose number is VMC_PROTO_FAR; its descriptor says VMC_PROTO_FAR_TAG instead */
+    VMC_VIEW_FAR = 0x8000  /* a message with a number above 65,535: its upper half is here, the lower one where nanopb's number is */
 };
-#define VMC_PROTO_FAR_TAG 65535
 #define VMC_PROTO_EXTRA 99u /* number of `extra` in every request that has it */
 
 VMC_FN uint8_t vmc_proto_ltype(const pb_field_iter_t *f)
@@ -1468,6 +1480,17 @@ VMC_FN uint8_t vmc_proto_ltype(const pb_field_iter_t *f)
 VMC_FN bool vmc_proto_is_list(const pb_field_iter_t *f)
 {
     return PB_HTYPE(f->type) == PB_HTYPE_REPEATED;
+}
+
+VMC_FN bool vmc_proto_is_far(const pb_field_iter_t *f)
+{
+    return PB_ATYPE(f->type) == PB_ATYPE_CALLBACK && !vmc_proto_is_list(f) && f->array_size >= VMC_VIEW_FAR;
+}
+
+/* The number of a field. */
+VMC_FN uint32_t vmc_proto_number(const pb_field_iter_t *f)
+{
+    return vmc_proto_is_far(f) ? (uint32_t)(f->array_size - VMC_VIEW_FAR) << 16 | f->tag : f->tag;
 }
 
 VMC_FN uint8_t vmc_proto_wire_type(uint8_t ltype)
@@ -1534,15 +1557,8 @@ VMC_FN void vmc_proto_enter(vmc_proto_level *at, const pb_msgdesc_t *fields, via
 /* Finds the descriptor of a field. False: unknown, or of another type than it should be, which is the same. */
 VMC_FN bool vmc_proto_find(const vmc_proto_level *at, const vmc_wire_field *f, pb_field_iter_t *it)
 {
-    uint32_t number = f->number;
     uint8_t type;
-#ifdef VMC_PROTO_FAR
-    if (number == VMC_PROTO_FAR_TAG)
-        return false;
-    if (number == VMC_PROTO_FAR)
-        number = VMC_PROTO_FAR_TAG;
-#endif
-    if (!pb_field_iter_begin(it, at->fields, at->message) || !pb_field_iter_find(it, number))
+    if (!pb_field_iter_begin(it, at->fields, at->message) || !pb_field_iter_find(it, f->number & 0xffffu) || vmc_proto_number(it) != f->number)
         return false;
     type = vmc_proto_wire_type(vmc_proto_ltype(it));
     return f->type == type || (f->type == VMC_WIRE_BYTES && vmc_proto_is_list(it)); /* packed numbers */
@@ -1918,12 +1934,11 @@ VMC_FN bool vmc_proto_put_view(pb_ostream_t *out, const pb_field_iter_t *field)
 {
     bool member = PB_HTYPE(field->type) == PB_HTYPE_ONEOF; /* is written even if empty: it is the one that is set */
     viamc_bytes v = viamc_view(NULL, 0);
+    if (vmc_proto_is_far(field))
+        return pb_encode_tag(out, PB_WT_STRING, vmc_proto_number(field)) && pb_encode_submessage(out, field->submsg_desc, field->pData);
     switch (field->array_size) {
     case VMC_VIEW_MAP: return vmc_proto_put_map(out, (const viamc_fields *)field->pData);
     case VMC_VIEW_VALUE: return vmc_proto_put_value(out, field->tag, (const viamc_value *)field->pData);
-#ifdef VMC_PROTO_FAR
-    case VMC_VIEW_FAR: return pb_encode_tag(out, PB_WT_STRING, VMC_PROTO_FAR) && pb_encode_submessage(out, field->submsg_desc, field->pData);
-#endif
     case VMC_VIEW_STRUCT: v = ((const viamc_fields *)field->pData)->rest; break;
     default: v = vmc_proto_ltype(field) == PB_LTYPE_STRING ? vmc_bytes_of(*(const viamc_str *)field->pData) : *(const viamc_bytes *)field->pData; break;
     }
@@ -2738,7 +2753,6 @@ VMC_PROTO_CLOSE
 #undef VMC_PROTO_MESSAGE
 #undef VMC_PROTO_METHOD
 #undef VMC_PROTO_SERVICE
-#undef VMC_PROTO_FAR_TAG
 #undef VMC_PROTO_EXTRA
 #undef VMC_PROTO_SERVE
 

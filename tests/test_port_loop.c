@@ -249,9 +249,33 @@ TEST(a_shorter_delay_does_not_overtake)
     CHECK_EQ_INT(up("second", &n), VIAMC_OK);
     CHECK_EQ_INT(server_read(buf, sizeof buf, &n), VIAMC_OK);
     CHECK_EQ_INT(n, 0);
+    client_port()->close(vmc_loop_client(&net, 0), 0); /* nor does the end */
+    CHECK_EQ_INT(server_read(buf, sizeof buf, &n), VIAMC_OK);
+    CHECK_EQ_INT(n, 0);
     net.now = 50;
     CHECK_EQ_INT(server_read(buf, sizeof buf, &n), VIAMC_OK);
     CHECK_EQ_STR(buf, "firstsecond");
+    CHECK_EQ_INT(server_read(buf, sizeof buf, &n), VIAMC_ERR_CLOSED);
+}
+
+TEST(a_shorter_delay_does_not_overtake_when_segments_run_out)
+{
+    char buf[256];
+    size_t n;
+    unsigned i;
+    vmc_loop_init(&net, 1);
+    net.line[VMC_LOOP_TO_SERVER].delay_ms = 100;
+    connect_both();
+    for (i = 0; i < VMC_LOOP_SEGMENTS; i++, net.now++)
+        CHECK_EQ_INT(up("x", &n), VIAMC_OK);
+    net.link[0].pipe[VMC_LOOP_TO_SERVER].line.delay_ms = 60;
+    CHECK_EQ_INT(up("x", &n), VIAMC_OK);
+    net.now = 100u + VMC_LOOP_SEGMENTS - 2u;
+    CHECK_EQ_INT(server_read(buf, sizeof buf, &n), VIAMC_OK);
+    CHECK_EQ_INT(n, VMC_LOOP_SEGMENTS - 1u);
+    net.now++;
+    CHECK_EQ_INT(server_read(buf, sizeof buf, &n), VIAMC_OK);
+    CHECK_EQ_INT(n, 2);
 }
 
 TEST(close_reaches_the_other_side_after_the_octets)
@@ -259,6 +283,7 @@ TEST(close_reaches_the_other_side_after_the_octets)
     char buf[64];
     size_t n;
     vmc_loop_init(&net, 1);
+    net.line[VMC_LOOP_TO_CLIENT].capacity = 4;
     connect_both();
     CHECK_EQ_INT(up("last words", &n), VIAMC_OK);
     client_port()->close(vmc_loop_client(&net, 0), 0);
@@ -266,6 +291,7 @@ TEST(close_reaches_the_other_side_after_the_octets)
     CHECK_EQ_INT(client_read(buf, sizeof buf, &n), VIAMC_ERR_STATE);
     CHECK_EQ_INT(up("x", &n), VIAMC_ERR_STATE);
     CHECK_EQ_INT(down("into the void", &n), VIAMC_OK);
+    CHECK_EQ_INT(n, 13); /* which has room for everything */
     CHECK_EQ_INT(server_read(buf, sizeof buf, &n), VIAMC_OK);
     CHECK_EQ_STR(buf, "last words");
     CHECK_EQ_INT(server_read(buf, sizeof buf, &n), VIAMC_ERR_CLOSED);
@@ -287,17 +313,21 @@ static void cut_at(uint8_t cut, size_t at)
     vmc_loop_init(&net, 1);
     net.line[VMC_LOOP_TO_SERVER].cut = cut;
     net.line[VMC_LOOP_TO_SERVER].cut_at = at;
+    net.line[VMC_LOOP_TO_CLIENT].delay_ms = at % 2 != 0 ? 20 : 0; /* the writer's side learns at once all the same */
     connect_both();
     CHECK_EQ_INT(net.line[VMC_LOOP_TO_SERVER].cut, VMC_LOOP_CUT_NONE); /* the next connection is whole */
-    if (at > 0)
+    if (at == 0)
+        CHECK_EQ_INT(server_read(buf, sizeof buf, &n), want); /* before anybody wrote */
+    else
         CHECK_EQ_INT(down("pending", &n), VIAMC_OK);
+    net.now += 20;
     for (i = 0; i < 10 && err == VIAMC_OK; i++) {
         err = up("abc", &n);
         sent += n;
     }
     CHECK_EQ_INT(err, want);
     CHECK_EQ_INT(sent, at);
-    CHECK_EQ_INT(down("the server does not know yet", &n), VIAMC_OK);
+    CHECK_EQ_INT(down("the server does not know yet", &n), at == 0 ? want : (viamc_err)VIAMC_OK);
     CHECK_EQ_INT(server_drain(buf, sizeof buf), want);
     CHECK_EQ_INT(strlen(buf), at);
     CHECK_EQ_INT(down("x", &n), want);
@@ -573,6 +603,7 @@ int main(int argc, char **argv)
     RUN(octets_take_their_time);
     RUN(more_times_than_segments_arrive_late_but_whole);
     RUN(a_shorter_delay_does_not_overtake);
+    RUN(a_shorter_delay_does_not_overtake_when_segments_run_out);
     RUN(close_reaches_the_other_side_after_the_octets);
     RUN(cut_by_an_orderly_close);
     RUN(cut_by_a_reset);

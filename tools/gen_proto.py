@@ -110,8 +110,9 @@ class Field:
         if descriptor.containing_oneof and not self.optional:
             self.oneof = member_name(descriptor.containing_oneof.name)
         self.target = descriptor.message_type.full_name if descriptor.type == MESSAGE else None
+        self.tag = self.number & FAR                            # nanopb's number
         self.kind = self.kind_of()
-        if self.number > FAR and self.kind != "far":
+        if self.number > FAR and (self.kind != "far" or self.tag == 0):
             raise Problem(f"{descriptor.full_name}: number {self.number} is only known of messages")
 
     def kind_of(self):
@@ -178,7 +179,9 @@ class Message:
     def __init__(self, descriptor, proto):
         self.full_name, self.name, self.package = descriptor.full_name, c_name(descriptor.full_name), descriptor.file.package
         self.fields = [Field(field, one) for field, one in zip(descriptor.fields, proto.field)]
-        self.fields.sort(key=lambda field: field.number)
+        self.fields.sort(key=lambda field: field.tag)           # nanopb looks them up in this order
+        if len({field.tag for field in self.fields}) != len(self.fields):
+            raise Problem(f"{self.full_name}: two fields have numbers that are the same in their lower halves")
         self.depth, self.size, self.align = 0, 0, 0
 
     def members(self):
@@ -338,7 +341,6 @@ class Choice:
     def __init__(self, all_there_is, names):
         self.descriptors = all_there_is
         self.services, self.messages, self.enums = [], [], []
-        self.fars = set()
         wanted, roots = self.choose(names)
         for service in sorted(all_there_is.services.values(), key=lambda s: s.full_name):
             service.methods = [method for method in service.methods if method in wanted]
@@ -428,8 +430,6 @@ class Choice:
                     sizes.append((SCALARS[field.descriptor.type][1],) * 2)
                 else:
                     sizes.append((VIEW_SIZES[field.c_type()], 8))
-                if field.kind == "far":
-                    self.fars.add(field.number)
             if oneof:
                 put(2, 2)
             elif fields[0].has():
@@ -548,7 +548,7 @@ def descriptor_line(choice, message, field):
     if field.kind == "list":
         return f"VMC_PB_LIST({head}, {field.element()})"
     if field.kind == "far":
-        return f"VMC_PB_FAR({message.name}, {field.name})"
+        return f"VMC_PB_FAR({message.name}, {field.name}, {field.number})"
     if field.kind == "value":
         return f"VMC_PB_VIEW_ONE({head}, VALUE)" if field.oneof else f"VMC_PB_VALUE({head})"
     view = "OPTIONAL" if field.kind == "text" and field.optional else "PLAIN" if field.kind == "text" else field.kind.upper()
@@ -566,7 +566,7 @@ def descriptor_lines(choice, message):
     if held:
         lines += [f"static const pb_msgdesc_t *const vmc_pb_{name}_held[] = {{"]
         lines += [f"    &{field.element()}_msg," for field in held] + ["    NULL", "};"]
-    largest = max((min(field.number, FAR) for field in message.fields), default=0)
+    largest = max((field.tag for field in message.fields), default=0)
     arguments = [name, f"vmc_pb_{name}_info" if message.fields else "vmc_pb_no_info", f"vmc_pb_{name}_held" if held else "vmc_pb_none_held",
                  "vmc_proto_field" if called_back else "NULL", str(len(message.fields)), str(largest)]
     lines += wrap("VMC_PROTO_MESSAGE(", arguments, ")")
@@ -635,7 +635,8 @@ def server_lines(service):
                             f"return viamc_answer(rq, &viamc_method_{method.symbol}, out);")
     text = (f"Handlers of a resource: VIAMC_ZERO, then fill in by name. What is NULL answers UNIMPLEMENTED."
             + (f" {stop.op} is needed." if stop else ""))
-    lines = ["#ifndef VIAMC_NO_SERVER", *answers, "", *comment(text), f"typedef struct viamc_{name}_ops {{", "    uint32_t guard; /* leave 0: catches an uninitialised struct */",
+    lines = ["#ifndef VIAMC_NO_SERVER", "VMC_PROTO_OPEN", f"VMC_PROTO_DECLARE viamc_service viamc_service_{name};", "VMC_PROTO_CLOSE", "",
+             *answers, "", *comment(text), f"typedef struct viamc_{name}_ops {{", "    uint32_t guard; /* leave 0: catches an uninitialised struct */",
              "    void *user;     /* viamc_request_user */"]
     for method in service.methods:
         lines += [f"    viamc_err (*{method.op})(viamc_request *rq, const {method.request} *q);"
@@ -655,7 +656,7 @@ def service_part(service):
     """All declarations of a service."""
     lines = [f"/* ---- {service.name}: {service.full_name} ---- */", "", "VMC_PROTO_OPEN"]
     lines += [f"VMC_PROTO_DECLARE viamc_method viamc_method_{method.symbol};" for method in service.methods]
-    lines += [f"VMC_PROTO_DECLARE viamc_service viamc_service_{service.name};", "VMC_PROTO_CLOSE", ""]
+    lines += ["VMC_PROTO_CLOSE", ""]
     for method in service.methods:
         lines += [*method_lines(method), ""]
     return lines + server_lines(service)
@@ -716,8 +717,8 @@ HEAD = """\
 #define VMC_PROTO_UNUSED
 #endif
 #ifdef __cplusplus
-#define VMC_PROTO_OPEN namespace {
-#define VMC_PROTO_CLOSE }
+#define VMC_PROTO_OPEN } namespace {
+#define VMC_PROTO_CLOSE } extern "C" {
 #define VMC_PROTO_DECLARE extern VMC_PROTO_UNUSED const
 #define VMC_PROTO_DEFINE VMC_PROTO_UNUSED const
 #else
@@ -804,11 +805,7 @@ def static_names(lines):
 def implementation(choice):
     """The lines of the second half."""
     pieces = part("proto_impl.h", choice)
-    fars = sorted(choice.fars)
-    if len(fars) > 1:
-        raise Problem(f"more than one field number above {FAR}: {fars}")
-    lines = [f"#define VMC_PROTO_FAR {fars[0]}u /* a field number above those that nanopb knows */"] if fars else []
-    lines += [*pieces[""], "/* ---- descriptors ---- */", "", "static const uint32_t vmc_pb_no_info[] PB_PROGMEM = {0};",
+    lines = [*pieces[""], "/* ---- descriptors ---- */", "", "static const uint32_t vmc_pb_no_info[] PB_PROGMEM = {0};",
               "static const pb_msgdesc_t *const vmc_pb_none_held[] = {NULL};", "VMC_PROTO_OPEN", ""]
     for message in choice.messages:
         lines += [*descriptor_lines(choice, message), ""]

@@ -366,8 +366,11 @@ VMC_FN void vmc_grpc_refuse(vmc_grpc *g, uint8_t i)
         return;
     }
     g->calls->ended--;
+    g->calls->stirred = true;
     c->state = VMC_CALL_OPEN;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
+    if (c->status == VIAMC_RESOURCE_EXHAUSTED)
+        vmc_calls_set_text(g->calls, i, VMC_TEXT("message larger than this robot takes"));
 }
 
 VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
@@ -383,7 +386,6 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
         vmc_grpc_give_credit(g, i);
     } else if (g->server) {
         g->calls->rec[i].flags |= VMC_CALL_F_PEER_END; /* half-closed */
-        vmc_calls_list(g->calls, i);
     } else {
         vmc_grpc_begin_block(g);
         vmc_grpc_finish(g, i); /* no trailers will come */

@@ -70,6 +70,7 @@ VMC_FN void vmc_peer_begin(vmc_peer *p)
     p->came_at = s->now;
     p->heard_at = s->now;
     p->wrong = 0;
+    p->asked = false;
     p->greeted = false;
     p->known = s->desc.api_key_count == 0;
     p->addr.text[sizeof p->addr.text - 1u] = '\0';
@@ -93,7 +94,7 @@ VMC_FN void vmc_peer_begin(vmc_peer *p)
 VMC_FN void vmc_peer_accept(vmc_peer *p)
 {
     const viamc_server *s = p->server;
-    if (vmc_peer_is_here(p) || p->calls.live != VMC_CALL_NONE)
+    if (vmc_peer_is_here(p))
         return;
     if (s->desc.port->accept(s->desc.port_user, p->number, &p->addr) == VIAMC_OK)
         vmc_peer_begin(p);
@@ -122,12 +123,20 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
 
 /* ---- the rules that a peer has to keep ---- */
 
-/* A stranger that only occupies a place, or tries keys. */
+/* Says goodbye; the connection is closed when that has been written, or tried. */
+VMC_FN void vmc_peer_drop(vmc_peer *p, viamc_err code, const char *what)
+{
+    vmc_h2_goaway(&p->conn.grpc.h2, code == VIAMC_ERR_AUTH ? VMC_H2_ENHANCE_YOUR_CALM : VMC_H2_NO_ERROR);
+    (void)vmc_conn_break(&p->conn, code, 0, "", what);
+}
+
+/* A stranger that only occupies a place, or tries keys; one that is gone without a word. */
 VMC_FN void vmc_peer_judge(vmc_peer *p)
 {
     viamc_server *s = p->server;
     if (p->conn.heard) {
         p->conn.heard = false;
+        p->asked = false;
         p->heard_at = s->now;
     }
     if (!p->greeted && p->conn.grpc.h2.got_settings) {
@@ -137,28 +146,40 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
     if (p->known && p->greeted)
         vmc_timer_off(&p->deadline);
     if (vmc_timer_due(&p->deadline, s->now))
-        (void)vmc_conn_break(&p->conn, VIAMC_ERR_TIMEOUT, 0, "", p->greeted ? VMC_TEXT("did not show a key in time") : VMC_TEXT("did not begin in time"));
+        vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, p->greeted ? VMC_TEXT("did not show a key in time") : VMC_TEXT("did not begin in time"));
     else if (p->wrong >= VMC_SERVER_WRONG)
-        (void)vmc_conn_break(&p->conn, VIAMC_ERR_AUTH, p->wrong, "", VMC_TEXT("too many wrong keys"));
-    else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS && p->calls.live == VMC_CALL_NONE)
-        (void)vmc_conn_break(&p->conn, VIAMC_ERR_TIMEOUT, 0, "", VMC_TEXT("said nothing for too long"));
+        vmc_peer_drop(p, VIAMC_ERR_AUTH, VMC_TEXT("too many wrong keys"));
+    else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS)
+        vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, VMC_TEXT("said nothing for too long"));
+    else if (s->now - p->heard_at >= VMC_SERVER_QUIET_MS && !p->asked)
+        p->asked = p->conn.grpc.h2.ping_due = true;
 }
 
-/* The large buffer is one for all peers: the others wait while this one has it, but not for ever. */
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read. */
 VMC_FN void vmc_peer_share_large(vmc_peer *p)
 {
-    viamc_server *s = p->server;
+    const viamc_server *s = p->server;
     uint8_t i;
-    bool taken = false;
+    p->calls.big_elsewhere = false;
     for (i = 0; i < s->desc.max_peers; i++)
-        taken = taken || (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE);
-    p->calls.large_max = taken ? 0 : 1u;
-    if (p->calls.big_owner == VMC_CALL_NONE)
+        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
+            p->calls.big_elsewhere = true;
+}
+
+/* The others wait for the large buffer, so it is not for strangers, and a message has to arrive in time. */
+VMC_FN void vmc_peer_judge_large(vmc_peer *p)
+{
+    viamc_server *s = p->server;
+    uint8_t owner = p->calls.big_owner;
+    const vmc_call *c = &p->calls.rec[owner == VMC_CALL_NONE ? 0 : owner];
+    if (owner == VMC_CALL_NONE || c->large != VMC_CALL_BIG || c->got == c->msg_len)
         vmc_timer_off(&p->large);
+    else if (!p->known)
+        vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("request too large"));
     else if (!p->large.on)
         vmc_timer_set(&p->large, s->now, VMC_SERVER_LARGE_MS);
-    else if (vmc_timer_due(&p->large, s->now) && p->calls.rec[p->calls.big_owner].got < p->calls.rec[p->calls.big_owner].msg_len)
-        vmc_request_finish(&p->requests[p->calls.big_owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("large request did not arrive in time"));
+    else if (vmc_timer_due(&p->large, s->now))
+        vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("large request did not arrive in time"));
 }
 
 /* ---- a poll's work ---- */
@@ -168,6 +189,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
 {
     vmc_conn *c = &p->conn;
     vmc_conn_event ev = VMC_CONN_IDLE;
+    vmc_peer_share_large(p);
     vmc_conn_begin(c);
     vmc_conn_flush(c, p->server->now);
     if (c->state == VMC_CONN_SECURING && !may_secure)
@@ -186,7 +208,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
 VMC_FN void vmc_peer_work(vmc_peer *p)
 {
     viamc_server *s = p->server;
-    vmc_peer_share_large(p);
+    vmc_peer_judge_large(p);
     vmc_route_expire(p, s->now);
     vmc_route_dispatch(p);
     vmc_peer_judge(p);
@@ -198,20 +220,30 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
         vmc_peer_leave(p);
 }
 
-/* A handler that waits, or a message that has no room for its answer, is looked at again soon. */
-VMC_FN void vmc_peer_wait(const vmc_peer *p, viamc_ms now, viamc_wait_hint *hint)
+/* The calls' part: deadlines, handlers that said WAIT, and requests for whose answers room has come since they were looked at. */
+VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
     VMC_CALLS_EACH(&p->calls, i) {
-        vmc_wait_timer(&hint->ms, &p->calls.rec[i].deadline, now);
-        if (p->requests[i].state == VMC_REQUEST_OPEN && (p->requests[i].waits || p->calls.rec[i].taken != p->calls.rec[i].parsed))
-            hint->ms = vmc_min32(hint->ms, VMC_SERVER_AGAIN_MS);
+        vmc_wait_timer(wait, &p->calls.rec[i].deadline, now);
+        if (vmc_route_is_ready(p, i))
+            *wait = p->requests[i].waits ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
     }
+}
+
+VMC_FN void vmc_peer_wait(const vmc_peer *p, viamc_ms now, viamc_wait_hint *hint)
+{
+    vmc_timer quiet;
     if (!vmc_peer_is_here(p))
         return;
+    vmc_peer_wait_calls(p, now, &hint->ms);
     vmc_wait_timer(&hint->ms, &p->deadline, now);
     vmc_wait_timer(&hint->ms, &p->large, now);
+    vmc_timer_set(&quiet, p->heard_at, p->asked ? VMC_SERVER_DEAD_MS : VMC_SERVER_QUIET_MS);
+    vmc_wait_timer(&hint->ms, &quiet, now);
     vmc_conn_wait(&p->conn, hint);
+    if (p->calls.stirred && !p->conn.blocked && p->conn.state == VMC_CONN_UP)
+        hint->ms = 0; /* answered since the last poll */
 }
 
 #endif

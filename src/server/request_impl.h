@@ -67,10 +67,10 @@ VMC_FN bool vmc_request_fits(const viamc_request *rq, uint32_t len)
     return t->tx_cap - t->tx_used >= vmc_request_spare(rq) + VMC_CALL_PREFIX + len && vmc_calls_can_append(t, rq->index);
 }
 
-/* True if the handler may be called: what it answers at once will fit. */
+/* True if the handler may be called: what it answers at once will fit. A Stop is carried out whatever becomes of its answer. */
 VMC_FN bool vmc_request_has_room(const viamc_request *rq)
 {
-    return vmc_request_fits(rq, vmc_request_is_urgent(rq) ? 0 : vmc_request_streams_out(rq) ? 1u : vmc_request_largest(rq));
+    return vmc_request_is_urgent(rq) || vmc_request_fits(rq, vmc_request_streams_out(rq) ? 1u : vmc_request_largest(rq));
 }
 
 /* ---- the end of a request ---- */
@@ -82,7 +82,6 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     rq->state = VMC_REQUEST_ANSWERED;
     rq->kept = false;
     rq->status = (uint8_t)status;
-    rq->server->dirty = true;
     if (rq->peer == NULL)
         return;
     c = vmc_request_call(rq);
@@ -90,6 +89,7 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
         return; /* the client has given up, or the deadline has answered */
     c->status = (uint8_t)status;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
+    rq->peer->calls.stirred = true;
     vmc_timer_off(&c->deadline);
     vmc_calls_set_text(&rq->peer->calls, rq->index, text);
 }
@@ -126,7 +126,6 @@ VMC_FN viamc_err vmc_request_put(viamc_request *rq, viamc_bytes msg)
     if (!vmc_request_fits(rq, (uint32_t)msg.len))
         return VIAMC_ERR_BUSY;
     vmc_calls_put_message(&rq->peer->calls, rq->index, msg, vmc_calls_nothing, false);
-    rq->server->dirty = true;
     return VIAMC_OK;
 }
 

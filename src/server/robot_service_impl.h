@@ -261,6 +261,7 @@ VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
     char text[VMC_SESSIONS_ID];
     uint8_t id[16], found = VMC_SERVER_NONE;
     viamc_bytes resume;
+    bool resumed;
     vmc_wr w = vmc_rs_begin(rq);
     viamc_err err = VIAMC_OK;
     (void)vmc_wire_find(msg, 1, &resume);
@@ -268,8 +269,8 @@ VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
         return vmc_rs_not_an_id(rq);
     if (resume.len != 0)
         found = vmc_sessions_find(s, id, rq->key);
-    vmc_server_tell(s, VIAMC_SEV_SESSION, rq->peer->number, viamc_text(""), viamc_text(""), s->desc.window_ms, found != VMC_SERVER_NONE);
-    if (found != VMC_SERVER_NONE)
+    resumed = found != VMC_SERVER_NONE;
+    if (resumed)
         vmc_sessions_beat(s, found, rq->peer->number);
     else
         err = vmc_sessions_start(s, rq->key, &found);
@@ -279,6 +280,7 @@ VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
     vmc_sessions_format(s->sessions[found].id, text);
     vmc_wire_put_bytes(&w, 1, viamc_view(text, sizeof text));
     vmc_wire_put_duration(&w, 2, s->desc.window_ms);
+    vmc_server_tell(s, VIAMC_SEV_SESSION, rq->peer->number, viamc_text(""), viamc_text(""), s->desc.window_ms, resumed);
     return vmc_rs_answer(rq, &w);
 }
 

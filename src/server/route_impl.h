@@ -84,6 +84,17 @@ VMC_FN bool vmc_route_check_session(viamc_request *rq, const vmc_grpc *g)
     return false;
 }
 
+/* What was wrong with the fields of a request. */
+VMC_FN const char *vmc_route_reason(uint8_t status)
+{
+    switch (status) {
+    case VIAMC_UNIMPLEMENTED: return VMC_TEXT("Unimplemented");
+    case VIAMC_RESOURCE_EXHAUSTED: return VMC_TEXT("header fields too long");
+    case VIAMC_INTERNAL: return VMC_TEXT("malformed grpc-timeout");
+    default: return VMC_TEXT("not a gRPC request");
+    }
+}
+
 /* The fields of call i are complete: a request begins, or is refused at once. */
 VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
 {
@@ -103,8 +114,10 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
     rq->state = VMC_REQUEST_OPEN;
     found = g->reject == 0 && vmc_route_find(rq, path);
     wrong = found && rq->service == &vmc_rs_auth ? NULL : vmc_route_check_token(rq, g);
+    if (found && vmc_request_is_urgent(rq))
+        c->flags |= VMC_CALL_F_FIRST; /* its answer goes before others */
     if (g->reject != 0)
-        vmc_request_finish(rq, g->reject, g->reject == VIAMC_UNIMPLEMENTED ? VMC_TEXT("Unimplemented") : VMC_TEXT("not a gRPC request"));
+        vmc_request_finish(rq, g->reject, vmc_route_reason(g->reject));
     else if (wrong != NULL)
         vmc_request_finish(rq, VIAMC_UNAUTHENTICATED, wrong);
     else if (!found)
@@ -210,8 +223,6 @@ VMC_FN void vmc_route_whole(vmc_peer *p, uint8_t i)
 {
     viamc_request *rq = &p->requests[i];
     const vmc_call *c = &p->calls.rec[i];
-    if ((c->flags & VMC_CALL_F_PEER_END) == 0)
-        return;
     if (c->messages != 1u || !vmc_calls_is_whole(&p->calls, i))
         vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("a request must be one message"));
     else
@@ -223,6 +234,7 @@ VMC_FN void vmc_route_stream(vmc_peer *p, uint8_t i)
 {
     viamc_request *rq = &p->requests[i];
     const vmc_call *c = &p->calls.rec[i];
+    rq->waits = false;
     while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, i))
         ; /* bounded by the messages in a slot */
     if (rq->state != VMC_REQUEST_OPEN || rq->waits || c->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
@@ -235,15 +247,26 @@ VMC_FN void vmc_route_stream(vmc_peer *p, uint8_t i)
     (void)vmc_route_serve(rq, viamc_view(NULL, 0));
 }
 
-/* Calls the handlers of a peer whose requests are complete. */
+/* True if call i has something for its handler, and there is room for what that answers. */
+VMC_FN bool vmc_route_is_ready(const vmc_peer *p, uint8_t i)
+{
+    const viamc_request *rq = &p->requests[i];
+    const vmc_call *c = &p->calls.rec[i];
+    if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
+        return false;
+    if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || c->taken == c->parsed))
+        return false;
+    return vmc_request_has_room(rq);
+}
+
+/* Calls the handlers of a peer whose requests are complete, the oldest first. */
 VMC_FN void vmc_route_dispatch(vmc_peer *p)
 {
     uint8_t i;
     VMC_CALLS_EACH(&p->calls, i) {
-        viamc_request *rq = &p->requests[i];
-        if (p->calls.rec[i].state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN || !vmc_request_has_room(rq))
+        if (!vmc_route_is_ready(p, i))
             continue;
-        if (vmc_request_streams_in(rq))
+        if (vmc_request_streams_in(&p->requests[i]))
             vmc_route_stream(p, i);
         else
             vmc_route_whole(p, i);
@@ -276,12 +299,14 @@ VMC_FN void vmc_route_clean(vmc_peer *p)
         vmc_call *c = &p->calls.rec[i];
         if (c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_FINISHED) != 0)
             vmc_route_close(p, i);
-        if (c->state != VMC_CALL_ENDED || rq->state == VMC_REQUEST_KEPT || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == i))
+        if (c->state != VMC_CALL_ENDED || rq->kept || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == i))
             continue;
         p->calls.ended--;
         rq->state = VMC_REQUEST_NONE;
         vmc_calls_free(&p->calls, i);
     }
+    if (p->conn.state == VMC_CONN_CLOSED)
+        vmc_calls_settle_big(&p->calls); /* others wait for it */
 }
 
 #endif

@@ -84,6 +84,8 @@ typedef struct viamc_server_desc {
     uint32_t guard_end;            /* leave 0 */
 } viamc_server_desc;
 
+#ifndef VIAMC_NO_SERVER
+
 /* Octets that a block for this desc needs, exactly, whatever its alignment. 0: the desc is wrong (viamc_server_init says what). */
 VIAMC_API size_t viamc_server_mem_size(const viamc_server_desc *desc);
 
@@ -113,6 +115,8 @@ VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait
 
 /* Ends everything: stops once what is bound to a session, says goodbye to the peers, closes, wipes the block. Not from a handler. */
 VIAMC_API void viamc_server_close(viamc_server *s);
+
+#endif
 
 /* ---- services and resources: generated (viamc_server_add_motor ...), or one's own ---- */
 
@@ -144,6 +148,8 @@ typedef struct viamc_service {
                                  * the name in field 1 (and field 99, extra, of StopAll); only the status of its answer counts, and it is
                                  * asked again until that is OK. It may keep, but then msg ends with its return. NULL: nothing to stop */
 } viamc_service;
+
+#ifndef VIAMC_NO_SERVER
 
 /* Offers a service under a name.
  *   service   kept
@@ -215,6 +221,8 @@ VIAMC_API viamc_err viamc_request_send(viamc_request *rq, viamc_bytes msg);
 
 /* Ends a stream of answers with status OK. OK; CLOSED, STATE as above. */
 VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
+
+#endif
 
 /* ---- memory for static arrays: bounds of viamc_server_mem_size, proven by the tests ---- */
 

@@ -48,6 +48,16 @@ VMC_FN void vmc_server_defaults(viamc_server_desc *d)
         d->version = VIAMC_VERSION;
 }
 
+/* A key that is empty would let everybody in. */
+VMC_FN bool vmc_server_keys_ok(const viamc_server_desc *d)
+{
+    size_t i;
+    for (i = 0; i < d->api_key_count; i++)
+        if (vmc_strlen(d->api_keys[i].id) == 0 || vmc_strlen(d->api_keys[i].key) == 0)
+            return false;
+    return true;
+}
+
 /* What is wrong with a desc that has its defaults, or NULL. */
 VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
 {
@@ -56,10 +66,12 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("desc not initialised: begin with viamc_server_desc d = VIAMC_ZERO");
     if (d->profile > VIAMC_BOARD)
         return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
-    if (d->port == NULL || d->port->accept == NULL)
-        return VMC_TEXT("no port, or one that cannot accept");
+    if (d->port == NULL || d->port->accept == NULL || d->port->random == NULL)
+        return VMC_TEXT("no port, or one that cannot accept or has no random bytes");
     if (d->max_peers > 250u || d->max_requests > 250u || d->api_key_count > VMC_SERVER_KEYS)
         return VMC_TEXT("more than 250 peers, requests or keys");
+    if (!vmc_server_keys_ok(d))
+        return VMC_TEXT("an API key without id or secret");
     if (d->window_ms < 30u || d->window_ms > 60000u)
         return VMC_TEXT("window_ms out of range: 30 to 60,000");
     if (d->tx_bytes < 256u || d->out_bytes < 512u || d->slot_bytes < 64u)
@@ -290,7 +302,6 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
         return VIAMC_ERR_STATE;
     n = s->desc.max_peers;
     s->in_poll = true;
-    s->dirty = false;
     s->now = now;
     vmc_sessions_poll(s); /* first: a Stop waits for nobody */
     for (k = 0; k < n; k++)
@@ -323,8 +334,6 @@ VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait
     vmc_sessions_wait(s, now, &hint->ms);
     for (i = 0; i < s->desc.max_peers; i++)
         vmc_peer_wait(&s->peers[i], now, hint);
-    if (s->dirty)
-        hint->ms = 0;
 }
 
 VIAMC_API void viamc_server_close(viamc_server *s)

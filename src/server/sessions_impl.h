@@ -175,11 +175,14 @@ VMC_FN void vmc_sessions_stop(viamc_server *s, viamc_resource *r, viamc_bytes ex
     r->due = 0;
     err = r->service->stop(rq, rq->msg);
     rq->msg = viamc_view(NULL, 0);
-    if (rq->state != VMC_REQUEST_ANSWERED) {
-        if (err == VIAMC_OK && rq->kept)
-            rq->state = VMC_REQUEST_KEPT;
-        else
-            vmc_request_finish(rq, err == VIAMC_WAIT ? VIAMC_UNAVAILABLE : VIAMC_INTERNAL, "");
+    if (rq->state == VMC_REQUEST_OPEN && err == VIAMC_OK && rq->kept) {
+        rq->state = VMC_REQUEST_KEPT;
+    } else if (rq->state == VMC_REQUEST_OPEN && err == VIAMC_WAIT) {
+        rq->state = VMC_REQUEST_NONE;
+        r->due |= r->running; /* asked again with the next poll */
+        r->running = 0;
+    } else if (rq->state == VMC_REQUEST_OPEN) {
+        vmc_request_finish(rq, VIAMC_INTERNAL, "");
     }
     vmc_sessions_stopped(s, r);
 }
@@ -240,9 +243,13 @@ VMC_FN void vmc_sessions_wait(const viamc_server *s, viamc_ms now, viamc_ms *wai
     for (i = 0; i < s->desc.max_sessions; i++)
         if (s->sessions[i].used)
             vmc_wait_timer(wait, &s->sessions[i].end, now);
-    for (i = 0; i < s->resource_count; i++)
-        if (s->resources[i].due != 0 && s->resources[i].running == 0)
+    for (i = 0; i < s->resource_count; i++) {
+        const viamc_resource *r = &s->resources[i];
+        if (r->due != 0 && r->running == 0)
             *wait = vmc_min32(*wait, VMC_SERVER_AGAIN_MS);
+        if (r->running != 0 && r->stop.state == VMC_REQUEST_ANSWERED)
+            *wait = 0;
+    }
 }
 
 #endif

@@ -22,7 +22,8 @@
 #define VMC_SERVER_RESERVE 64u      /* of tx: answers of Stop and heartbeats, five octets each */
 #define VMC_SERVER_GREET_MS 10000u  /* from accept to the peer's SETTINGS: as Go's servers (viam-wire.md 2.1) */
 #define VMC_SERVER_KNOWN_MS 20000u  /* from accept to a valid token, if there are keys: strangers do not occupy places */
-#define VMC_SERVER_DEAD_MS 120000u  /* without an octet and without a call: it is gone */
+#define VMC_SERVER_QUIET_MS 20000u  /* without an octet: the peer is asked for a sign of life */
+#define VMC_SERVER_DEAD_MS 30000u   /* without an octet: it is gone */
 #define VMC_SERVER_LARGE_MS 10000u  /* for a request in the large buffer to arrive: others wait for it */
 #define VMC_SERVER_WRONG 10u        /* wrong credentials of one connection */
 #define VMC_SERVER_READS 3u         /* port reads of a peer and poll: a record is its head, its body and the head of the next one */
@@ -103,6 +104,7 @@ struct vmc_peer {
     uint8_t wrong;            /* credentials */
     bool greeted;             /* its SETTINGS came */
     bool known;               /* it showed a valid token, or credentials */
+    bool asked;               /* for a sign of life */
     vmc_conn conn;
 };
 
@@ -125,7 +127,6 @@ struct viamc_server {
     uint8_t turn;             /* peer that is first in this poll */
     uint8_t handshake;        /* peer whose handshake goes on next */
     bool in_poll;
-    bool dirty;               /* something was answered since the last poll: do not sleep */
 };
 
 /* Tells whoever watches. */

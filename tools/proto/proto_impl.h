@@ -16,8 +16,9 @@
 #define VMC_PB_LIST(w, s, m, tag, type, element) VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_REPEATED | PB_LTYPE_MAP_##type, 0, sizeof(element))
 #define VMC_PB_VALUE(w, s, m, tag, type) \
     VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_MAP_##type, pb_delta(s, m, has_##m), VMC_VIEW_VALUE)
-#define VMC_PB_FAR(s, m) \
-    VMC_PB(4, s, m, VMC_PROTO_FAR_TAG, PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_SUBMESSAGE, pb_delta(s, m, has_##m), VMC_VIEW_FAR)
+#define VMC_PB_FAR(s, m, number) \
+    VMC_PB(4, s, m, ((number) & 0xffff), PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_SUBMESSAGE, pb_delta(s, m, has_##m), \
+           VMC_VIEW_FAR | (number) >> 16)
 
 /* What nanopb's PB_BIND makes. */
 #define VMC_PROTO_MESSAGE(name, info, held, callback, count, largest) \
@@ -41,9 +42,8 @@ enum {
     VMC_VIEW_STRUCT = 3,   /* viamc_fields: written unless rest.ptr is NULL */
     VMC_VIEW_MAP = 4,      /* viamc_fields of a map<string, Value> that is field 1 */
     VMC_VIEW_VALUE = 5,    /* viamc_value */
-    VMC_VIEW_FAR = 6       /* a message whose number is VMC_PROTO_FAR; its descriptor says VMC_PROTO_FAR_TAG instead */
+    VMC_VIEW_FAR = 0x8000  /* a message with a number above 65,535: its upper half is here, the lower one where nanopb's number is */
 };
-#define VMC_PROTO_FAR_TAG 65535
 #define VMC_PROTO_EXTRA 99u /* number of `extra` in every request that has it */
 
 VMC_FN uint8_t vmc_proto_ltype(const pb_field_iter_t *f)
@@ -54,6 +54,17 @@ VMC_FN uint8_t vmc_proto_ltype(const pb_field_iter_t *f)
 VMC_FN bool vmc_proto_is_list(const pb_field_iter_t *f)
 {
     return PB_HTYPE(f->type) == PB_HTYPE_REPEATED;
+}
+
+VMC_FN bool vmc_proto_is_far(const pb_field_iter_t *f)
+{
+    return PB_ATYPE(f->type) == PB_ATYPE_CALLBACK && !vmc_proto_is_list(f) && f->array_size >= VMC_VIEW_FAR;
+}
+
+/* The number of a field. */
+VMC_FN uint32_t vmc_proto_number(const pb_field_iter_t *f)
+{
+    return vmc_proto_is_far(f) ? (uint32_t)(f->array_size - VMC_VIEW_FAR) << 16 | f->tag : f->tag;
 }
 
 VMC_FN uint8_t vmc_proto_wire_type(uint8_t ltype)
@@ -120,15 +131,8 @@ VMC_FN void vmc_proto_enter(vmc_proto_level *at, const pb_msgdesc_t *fields, via
 /* Finds the descriptor of a field. False: unknown, or of another type than it should be, which is the same. */
 VMC_FN bool vmc_proto_find(const vmc_proto_level *at, const vmc_wire_field *f, pb_field_iter_t *it)
 {
-    uint32_t number = f->number;
     uint8_t type;
-#ifdef VMC_PROTO_FAR
-    if (number == VMC_PROTO_FAR_TAG)
-        return false;
-    if (number == VMC_PROTO_FAR)
-        number = VMC_PROTO_FAR_TAG;
-#endif
-    if (!pb_field_iter_begin(it, at->fields, at->message) || !pb_field_iter_find(it, number))
+    if (!pb_field_iter_begin(it, at->fields, at->message) || !pb_field_iter_find(it, f->number & 0xffffu) || vmc_proto_number(it) != f->number)
         return false;
     type = vmc_proto_wire_type(vmc_proto_ltype(it));
     return f->type == type || (f->type == VMC_WIRE_BYTES && vmc_proto_is_list(it)); /* packed numbers */
@@ -504,12 +508,11 @@ VMC_FN bool vmc_proto_put_view(pb_ostream_t *out, const pb_field_iter_t *field)
 {
     bool member = PB_HTYPE(field->type) == PB_HTYPE_ONEOF; /* is written even if empty: it is the one that is set */
     viamc_bytes v = viamc_view(NULL, 0);
+    if (vmc_proto_is_far(field))
+        return pb_encode_tag(out, PB_WT_STRING, vmc_proto_number(field)) && pb_encode_submessage(out, field->submsg_desc, field->pData);
     switch (field->array_size) {
     case VMC_VIEW_MAP: return vmc_proto_put_map(out, (const viamc_fields *)field->pData);
     case VMC_VIEW_VALUE: return vmc_proto_put_value(out, field->tag, (const viamc_value *)field->pData);
-#ifdef VMC_PROTO_FAR
-    case VMC_VIEW_FAR: return pb_encode_tag(out, PB_WT_STRING, VMC_PROTO_FAR) && pb_encode_submessage(out, field->submsg_desc, field->pData);
-#endif
     case VMC_VIEW_STRUCT: v = ((const viamc_fields *)field->pData)->rest; break;
     default: v = vmc_proto_ltype(field) == PB_LTYPE_STRING ? vmc_bytes_of(*(const viamc_str *)field->pData) : *(const viamc_bytes *)field->pData; break;
     }

@@ -15330,7 +15330,9 @@ VMC_FN vmc_wr vmc_rs_begin(viamc_request *rq)
 
 VMC_FN viamc_err vmc_rs_answer(viamc_request *rq, const vmc_wr *w)
 {
-    return w->full ? VIAMC_ERR_NOMEM : viamc_answer_bytes(rq, viamc_view(w->ptr, w->len));
+    if (w->full)
+        return VIAMC_ERR_NOMEM;
+    return viamc_answer_bytes(rq, viamc_view(w->ptr, w->len));
 }
 
 VMC_FN viamc_err vmc_rs_nothing(viamc_request *rq, viamc_bytes msg)
@@ -15865,6 +15867,7 @@ VMC_FN void vmc_route_stream(vmc_peer *p, uint8_t i)
 {
     viamc_request *rq = &p->requests[i];
     const vmc_call *c = &p->calls.rec[i];
+    rq->waits = false;
     while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, i))
         ; /* bounded by the messages in a slot */
     if (rq->state != VMC_REQUEST_OPEN || rq->waits || c->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)

@@ -78,11 +78,9 @@ class Generator(unittest.TestCase):
         self.assertIn("run build/venv/bin/python3 tools/gen_proto.py", output)
 
     def test_same_bytes_from_every_run(self):
-        files = [self.folder / f"{seed}.h" for seed in "12"]
-        for file in files:
-            self.assertEqual(self.script("--all", "-o", file, seed=file.stem), (0, ""))
-        self.assertEqual(files[0].read_bytes(), files[1].read_bytes())
-        self.assertEqual(files[0].read_bytes(), self.all.read_bytes())
+        other = self.folder / "viamc_proto.h"
+        self.assertEqual(self.script("--all", "-o", other, seed="12345"), (0, ""))
+        self.assertEqual(other.read_bytes(), self.all.read_bytes())
 
     def test_unknown_name(self):
         code, output = self.script("-o", self.folder / "a.h", "motr")
@@ -330,7 +328,6 @@ int %s(void)
             user = self.USER % ("main", "main") if language == "c" else self.USER.replace("int %s(void);\n", "", 1) % "main"
             other = self.USER % ("other", "other")
             with self.subTest(language=language):
-                self.link(self.object("one", language, IMPLEMENT + INCLUDE + user), compiler=compiler)
                 self.link(self.object("one", language, INCLUDE + IMPLEMENT + user), compiler=compiler)
                 self.link(self.object("one", language, user), self.object("two", language, IMPLEMENT + INCLUDE), compiler=compiler)
                 static = "#define VIAMC_STATIC\n" + IMPLEMENT

@@ -1428,10 +1428,10 @@ TEST(roots_of_folders)
     text[0] = '\0';
     put_object(text, "CERTIFICATE", 3, 50);
     (void)write_text("two/.hidden", text);
-    (void)write_file("elsewhere.pem", text, strlen(text) - 1); /* no file ends its last line: the next one must begin a new one */
+    (void)write_file("elsewhere.pem", text, strlen(text) - 1);
     CHECK_EQ_INT(symlink(in_folder("elsewhere.pem"), in_folder("two/b.pem")), 0);
     CHECK_EQ_INT(symlink("/nonexistent/c.pem", in_folder("two/dangling.pem")), 0);
-    (void)write_text("two/cut.pem", "-----BEGIN CERTIFICATE-----\nQUFB\n"); /* must not run into the next file */
+    (void)write_text("two/cut.pem", "-----BEGIN CERTIFICATE-----\nQUFB\nnothing"); /* must not run into the next file */
     text[0] = '\0';
     put_object(text, "CERTIFICATE", 4, 50);
     (void)write_file("two/d.pem", text, strlen(text) - 1);

@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: MIT
 """viamc_proto.h against Python's protobuf: random instances of every message there and back, in encodings usual and unusual, and cut off.
 
-    tests/test_proto_python.py                the checked-in viamc_proto.h
-    HEADER=FILE COUNT=N tests/test_proto_python.py    another one, N instances of each message
-
-Runs with the Python of build/venv, which has protobuf and the descriptors.
+The messages of the checked-in file, 50 instances of each (environment: COUNT), and those of all services, 3 of each (COUNT_OF_ALL). Runs with the
+Python of build/venv, which has protobuf and the descriptors.
 """
 import os
 import pathlib
@@ -25,16 +23,14 @@ try:
 except ImportError:
     gen_proto = None
 
-HEADER = pathlib.Path(os.environ.get("HEADER", testing.ROOT / "viamc_proto.h"))
-COUNT = int(os.environ.get("COUNT", "50"))
+COUNT, COUNT_OF_ALL = int(os.environ.get("COUNT", "50")), int(os.environ.get("COUNT_OF_ALL", "3"))
 FLAGS = ["-std=gnu99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DVIAMC_NO_TLS", "-DVIAMC_NO_POSIX",
          "-DVIAMC_NO_SERVER"]
 DONE, REFUSED, ENDED_EARLY = 0, 1, 2
 
 
-def messages_of(header):
+def messages_of(text):
     """Descriptors of the messages that a header has structs for, in the order of their names."""
-    text = header.read_text(encoding="ascii")
     there = gen_proto.Descriptors().messages
     found = {name: there[name] for name in there if f"\n}} {gen_proto.c_name(name)};" in text}
     return [found[name] for name in sorted(found)]
@@ -43,10 +39,10 @@ def messages_of(header):
 class Driver:
     """tests/proto/driver.c."""
 
-    def __init__(self, folder, messages):
+    def __init__(self, folder, header, messages):
         table = folder / "table.h"
         table.write_text("".join(f"{{&{name}_msg, sizeof({name})}},\n" for name in (gen_proto.c_name(one.full_name) for one in messages)))
-        (folder / "viamc_proto.h").write_bytes(HEADER.read_bytes())
+        (folder / "viamc_proto.h").write_text(header, encoding="ascii")
         program = folder / "driver"
         code, output = testing.run("gcc", *FLAGS, f'-DTABLE="{table}"', "-I", folder, "-I", testing.ROOT, "-o", program,
                                    testing.ROOT / "tests/proto/driver.c", "-lprotobuf-nanopb")
@@ -73,14 +69,21 @@ class Driver:
 
 
 @unittest.skipIf(gen_proto is None, "missing peer: protobuf for Python (make setup)")
-@unittest.skipIf(gen_proto and not HEADER.exists(), "there is no viamc_proto.h")
-class AgainstPython(unittest.TestCase):
+class CheckedIn(unittest.TestCase):
+    COUNT, AT_LEAST = COUNT, 50
+
+    @classmethod
+    def header(cls):
+        """The text of viamc_proto.h."""
+        return (testing.ROOT / "viamc_proto.h").read_text(encoding="ascii")
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.messages = messages_of(HEADER)
+        header = cls.header()
+        cls.messages = messages_of(header)
         cls.classes = [message_factory.GetMessageClass(one) for one in cls.messages]
-        cls.driver = Driver(pathlib.Path(cls.folder.name), cls.messages)
+        cls.driver = Driver(pathlib.Path(cls.folder.name), header, cls.messages)
 
     @classmethod
     def tearDownClass(cls):
@@ -89,11 +92,11 @@ class AgainstPython(unittest.TestCase):
         if code != 0:
             raise AssertionError(f"the driver ended with {code}")
 
-    def random_messages(self, seed):
-        """(index, class, message) for COUNT instances of every message."""
+    def random_messages(self, seed, one_of=1):
+        """(index, class, message) for some instances of every message."""
         for index, kind in enumerate(self.classes):
             maker = instances.Maker(f"{seed} {kind.DESCRIPTOR.full_name}")
-            for _ in range(COUNT):
+            for _ in range(-(-self.COUNT // one_of)):
                 message = kind()
                 maker.fill(message)
                 yield index, kind, message
@@ -108,7 +111,7 @@ class AgainstPython(unittest.TestCase):
                          f"{what} {kind.DESCRIPTOR.full_name}\n{want}")
 
     def test_there_are_messages(self):
-        self.assertGreater(len(self.messages), 20)
+        self.assertGreaterEqual(len(self.messages), self.AT_LEAST)
 
     def test_views_come_back_octet_for_octet(self):
         for index, kind, message in self.random_messages("views"):
@@ -141,9 +144,9 @@ class AgainstPython(unittest.TestCase):
 
     def test_cut_off(self):
         accepted = refused = 0
-        for index, kind, message in self.random_messages("cut"):
+        for index, kind, message in self.random_messages("cut", 10):
             data = message.SerializeToString()
-            if len(data) > 400:
+            if len(data) > 300:
                 continue
             for length in range(len(data)):
                 want = kind()
@@ -178,6 +181,14 @@ class AgainstPython(unittest.TestCase):
                 got = kind()
                 got.ParseFromString(back)
             self.assertLess(result, 3, bytes(data).hex())
+
+
+class AllServices(CheckedIn):
+    COUNT, AT_LEAST = COUNT_OF_ALL, 580
+
+    @classmethod
+    def header(cls):
+        return gen_proto.generate(gen_proto.machine_api())
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ VMC_FN vmc_wr vmc_rs_begin(viamc_request *rq)
 
 VMC_FN viamc_err vmc_rs_answer(viamc_request *rq, const vmc_wr *w)
 {
-    return w->full ? VIAMC_ERR_NOMEM : viamc_answer_bytes(rq, viamc_view(w->ptr, w->len));
+    if (w->full)
+        return VIAMC_ERR_NOMEM;
+    return viamc_answer_bytes(rq, viamc_view(w->ptr, w->len));
 }
 
 VMC_FN viamc_err vmc_rs_nothing(viamc_request *rq, viamc_bytes msg)

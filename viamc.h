@@ -7,6 +7,72 @@
  *
  * A client is a block of memory, a port moves its bytes, viamc_poll does all the work there is and viamc_wait says when it wants to be
  * called next, events say what happened. No threads, no heap, nothing blocks. Typed calls: viamc_proto.h. */
+#ifdef VIAMC_IMPLEMENTATION
+/* ---- src/ports/posix_sys.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/posix_sys: the system headers of ports/posix, so that they can stand outside extern "C", and what systems have or lack.
+ * Knows nothing else.
+ *
+ * A strict mode (-std=c99) hides POSIX names unless a program asks for them before its first system header. If none was read yet
+ * this part asks; else it says what to do. In the GNU modes, the default of gcc and clang, nothing has to be asked for. */
+#ifndef VIAMC_PORTS_POSIX_SYS_H
+#define VIAMC_PORTS_POSIX_SYS_H
+
+#if !defined(VIAMC_NO_POSIX) && (defined(__unix__) || defined(__APPLE__))
+
+#if defined(__STRICT_ANSI__) && defined(__linux__) && !defined(_FEATURES_H) && !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+
+#if !defined(CLOCK_MONOTONIC) || !defined(O_CLOEXEC)
+#error "viamc: POSIX is hidden: use -std=gnu99, or -D_POSIX_C_SOURCE=200809L, or -DVIAMC_NO_POSIX if sockets are not needed"
+#endif
+
+#if defined(__APPLE__)
+#include <sys/random.h>
+#elif defined(__has_include)
+#if __has_include(<sys/random.h>)
+#include <sys/random.h>
+#endif
+#endif
+
+#ifdef SOCK_CLOEXEC /* set with the socket, so that no fork of another thread comes between */
+#define VMC_POSIX_SOCK_FLAGS SOCK_CLOEXEC
+#else
+#define VMC_POSIX_SOCK_FLAGS 0
+#endif
+#ifdef MSG_NOSIGNAL
+#define VMC_POSIX_SEND_FLAGS MSG_NOSIGNAL
+#else
+#define VMC_POSIX_SEND_FLAGS 0
+#endif
+#if defined(TCP_NOTSENT_LOWAT)
+#define VMC_POSIX_NOTSENT TCP_NOTSENT_LOWAT
+#elif defined(__linux__)
+#define VMC_POSIX_NOTSENT 25 /* hidden by _POSIX_C_SOURCE */
+#endif
+
+#endif
+#endif
+/* ---- end of src/ports/posix_sys.h ---- */
+#endif
+
 #ifndef VIAMC_H
 #define VIAMC_H
 
@@ -1291,69 +1357,6 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
 #if defined(VIAMC_IMPLEMENTATION) && !defined(VIAMC_IMPLEMENTED)
 #define VIAMC_IMPLEMENTED
 
-/* ---- src/ports/posix_sys.h ---- */
-/* SPDX-License-Identifier: MIT */
-/* ports/posix_sys: the system headers of ports/posix, so that they can stand outside extern "C", and what systems have or lack.
- * Knows nothing else.
- *
- * A strict mode (-std=c99) hides POSIX names unless a program asks for them before its first system header. If none was read yet
- * this part asks; else it says what to do. In the GNU modes, the default of gcc and clang, nothing has to be asked for. */
-#ifndef VIAMC_PORTS_POSIX_SYS_H
-#define VIAMC_PORTS_POSIX_SYS_H
-
-#if !defined(VIAMC_NO_POSIX) && (defined(__unix__) || defined(__APPLE__))
-
-#if defined(__STRICT_ANSI__) && defined(__linux__) && !defined(_FEATURES_H) && !defined(_POSIX_C_SOURCE)
-#define _POSIX_C_SOURCE 200809L
-#endif
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <arpa/inet.h>
-
-#if !defined(CLOCK_MONOTONIC) || !defined(O_CLOEXEC)
-#error "viamc: POSIX is hidden: use -std=gnu99 or -D_POSIX_C_SOURCE=200809L, or include viamc.h first; no sockets: -DVIAMC_NO_POSIX"
-#endif
-
-#if defined(__APPLE__)
-#include <sys/random.h>
-#elif defined(__has_include)
-#if __has_include(<sys/random.h>)
-#include <sys/random.h>
-#endif
-#endif
-
-#ifdef SOCK_CLOEXEC /* set with the socket, so that no fork of another thread comes between */
-#define VMC_POSIX_SOCK_FLAGS SOCK_CLOEXEC
-#else
-#define VMC_POSIX_SOCK_FLAGS 0
-#endif
-#ifdef MSG_NOSIGNAL
-#define VMC_POSIX_SEND_FLAGS MSG_NOSIGNAL
-#else
-#define VMC_POSIX_SEND_FLAGS 0
-#endif
-#if defined(TCP_NOTSENT_LOWAT)
-#define VMC_POSIX_NOTSENT TCP_NOTSENT_LOWAT
-#elif defined(__linux__)
-#define VMC_POSIX_NOTSENT 25 /* hidden by _POSIX_C_SOURCE */
-#endif
-
-#endif
-#endif
-/* ---- end of src/ports/posix_sys.h ---- */
 /* ---- src/tls/tls_sys.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* tls/tls_sys: the one header of BearSSL. Stands outside of extern "C": it has its own. */
@@ -13432,6 +13435,186 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 
 #endif
 /* ---- end of src/client/motion_impl.h ---- */
+/* ---- src/client/check_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* client/check: the invariants of a client's memory (design.md 2), looked at after every poll where VIAMC_CHECK is 1.
+ * Knows the call table, streams and the client's state; changes nothing. */
+#ifndef VIAMC_CLIENT_CHECK_IMPL_H
+#define VIAMC_CLIENT_CHECK_IMPL_H
+
+
+#if VIAMC_CHECK
+
+/* VIAMC_CHECK_FAILED(text): called from viamc_poll when something does not hold. */
+#ifndef VIAMC_CHECK_FAILED
+#if defined(__GNUC__)
+#define VIAMC_CHECK_FAILED(text) ((void)(text), __builtin_trap())
+#else
+#define VIAMC_CHECK_FAILED(text) VIAMC_ASSERT((text) == NULL)
+#endif
+#endif
+
+/* ---- the call table, of both roles ---- */
+
+/* Live list: every record in use, once. */
+VMC_FN const char *vmc_check_live(const vmc_calls *t)
+{
+    uint32_t used = 0, listed = 0;
+    uint8_t i;
+    for (i = 0; i < t->count; i++)
+        used += t->rec[i].state != VMC_CALL_FREE;
+    VMC_CALLS_EACH(t, i) {
+        if (i >= t->count || ++listed > t->count)
+            return "the live list has no end";
+        if (t->rec[i].state == VMC_CALL_FREE)
+            return "a free record is in the live list";
+    }
+    return used == listed ? NULL : "a record in use is not in the live list";
+}
+
+/* List of events: the records with the flag, once, and `last` is the last. */
+VMC_FN const char *vmc_check_events(const vmc_calls *t)
+{
+    uint32_t flagged = 0, listed = 0;
+    uint8_t i, last = VMC_CALL_NONE;
+    for (i = 0; i < t->count; i++)
+        flagged += (t->rec[i].flags & VMC_CALL_F_LISTED) != 0;
+    for (i = t->first; i != VMC_CALL_NONE; i = t->rec[i].next) {
+        if (i >= t->count || ++listed > t->count)
+            return "the list of events has no end";
+        if ((t->rec[i].flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != VMC_CALL_F_LISTED || t->rec[i].state == VMC_CALL_FREE)
+            return "a record is in the list of events that must not be";
+        last = i;
+    }
+    if (flagged != listed)
+        return "a record has the flag and is not in the list of events";
+    return last == t->last ? NULL : "the list of events ends elsewhere";
+}
+
+/* Parts of tx: inside it, apart, without gaps. */
+VMC_FN const char *vmc_check_tx(const vmc_calls *t)
+{
+    uint32_t sum = 0;
+    uint8_t i, k;
+    if (t->tx_used > t->tx_cap)
+        return "more of tx is used than there is";
+    VMC_CALLS_EACH(t, i) {
+        const vmc_call *c = &t->rec[i];
+        if (c->state == VMC_CALL_OPEN && c->sent > c->tx_len + c->body_len)
+            return "more was sent than there was";
+        if (c->tx_at > t->tx_used || c->tx_len > t->tx_used - c->tx_at)
+            return "a part of tx lies outside";
+        VMC_CALLS_EACH(t, k)
+            if (k != i && c->tx_len != 0 && t->rec[k].tx_len != 0 && c->tx_at < t->rec[k].tx_at + t->rec[k].tx_len && t->rec[k].tx_at < c->tx_at + c->tx_len)
+                return "two parts of tx overlap";
+        sum += c->tx_len;
+    }
+    return sum == t->tx_used ? NULL : "tx has a gap";
+}
+
+/* What came: taken, whole, under way, room. */
+VMC_FN const char *vmc_check_slot(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
+    uint32_t cap;
+    (void)vmc_calls_slot(t, i, &cap);
+    if (c->stored > cap || c->parsed > c->stored || c->taken > c->parsed)
+        return "positions in a slot are out of order";
+    if (c->large != VMC_CALL_SMALL && c->got > c->msg_len)
+        return "a large message is longer than it said";
+    if (c->large == VMC_CALL_INTO && c->msg_len > c->into_cap)
+        return "a large message is longer than the lent buffer";
+    if (c->large == VMC_CALL_BIG && c->msg_len > t->big_cap)
+        return "a large message is longer than the large buffer";
+    if (c->large == VMC_CALL_BIG && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0 && t->big_owner != i)
+        return "two calls have the large buffer";
+    return NULL;
+}
+
+VMC_FN const char *vmc_check_calls(const vmc_calls *t)
+{
+    uint32_t ended = 0;
+    const char *wrong = vmc_check_live(t);
+    uint8_t i;
+    if (wrong == NULL)
+        wrong = vmc_check_events(t);
+    if (wrong == NULL)
+        wrong = vmc_check_tx(t);
+    for (i = 0; i < t->count && wrong == NULL; i++)
+        if (t->rec[i].state != VMC_CALL_FREE)
+            wrong = vmc_check_slot(t, i);
+    for (i = 0; i < t->count; i++)
+        ended += t->rec[i].state == VMC_CALL_ENDED;
+    if (wrong == NULL && ended != t->ended)
+        wrong = "the number of ended calls is wrong";
+    return wrong;
+}
+
+/* ---- credit ---- */
+
+/* Invariant 1: a stream has room for every octet that its peer may send. Ours are told apart: what they cannot take is dropped. */
+VMC_FN const char *vmc_check_credit(const vmc_h2 *h, const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
+    if (!vmc_h2_is_live(h, i) || (h->streams[i].flags & (VMC_H2_REMOTE_END | VMC_H2_EARLY)) != 0)
+        return NULL;
+    if (c->state != VMC_CALL_OPEN)
+        return c->state == VMC_CALL_ENDED ? NULL : "a stream has no call";
+    if ((c->flags & (VMC_CALL_F_INTERNAL | VMC_CALL_F_DROP)) != 0)
+        return NULL;
+    return vmc_h2_expected(h, i) <= (int32_t)vmc_calls_room(t, i) ? NULL : "a stream has more credit than room";
+}
+
+VMC_FN const char *vmc_check_streams(const vmc_h2 *h, const vmc_calls *t)
+{
+    uint32_t above = 0;
+    const char *wrong = NULL;
+    uint8_t i;
+    for (i = 0; i < h->count && wrong == NULL; i++) {
+        wrong = vmc_check_credit(h, t, i);
+        above += h->streams[i].id != 0 && vmc_h2_expected(h, i) > (int32_t)h->window;
+    }
+    if (wrong != NULL || h->credit_limit == 0)
+        return wrong;
+    if (vmc_h2_outstanding(h) > h->credit_limit)
+        return "more credit is given than the TLS input takes"; /* invariant 2 */
+    return above > 1u ? "two streams have more than a slot of credit" : NULL; /* invariant 3 */
+}
+
+/* Invariant 4: the connection's credit never waits for an owner. */
+VMC_FN const char *vmc_check_connection(const viamc_client *c)
+{
+    const vmc_h2 *h = &c->conn.grpc.h2;
+    if (!h->started || c->conn.blocked || h->error.code != VIAMC_OK)
+        return NULL;
+    return h->credit > (int32_t)(VMC_H2_WINDOW_MAX / 4u) ? NULL : "the connection's window is used up";
+}
+
+/* ---- all of it ---- */
+
+/* What does not hold between two polls, or NULL. */
+VMC_FN const char *vmc_client_check(const viamc_client *c)
+{
+    const char *wrong = vmc_check_calls(&c->calls);
+    if (wrong == NULL && c->conn.state == VMC_CONN_UP)
+        wrong = vmc_check_streams(&c->conn.grpc.h2, &c->calls);
+    if (wrong == NULL && c->conn.state == VMC_CONN_UP)
+        wrong = vmc_check_connection(c);
+    if (wrong == NULL && (c->token_len > c->token_cap || c->in_poll || c->calls.in_sink))
+        wrong = "the client's own state is wrong";
+    return wrong;
+}
+
+VMC_FN void vmc_client_check_poll(const viamc_client *c)
+{
+    const char *wrong = vmc_client_check(c);
+    if (wrong != NULL)
+        VIAMC_CHECK_FAILED(wrong);
+}
+
+#endif
+#endif
+/* ---- end of src/client/check_impl.h ---- */
 /* ---- src/client/client_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* client/client: the layout of the block, then calls, events, and the poll that drives all parts. */
@@ -14053,6 +14236,9 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         vmc_dial_start(c);
     vmc_client_turn(c);
     c->in_poll = false;
+#if VIAMC_CHECK
+    vmc_client_check_poll(c);
+#endif
     return c->dial.state == VIAMC_FAILED ? c->error.code : (viamc_err)VIAMC_OK;
 }
 
@@ -15763,19 +15949,24 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
 
 /* ---- calling handlers ---- */
 
+VMC_FN bool vmc_route_is_ours(const viamc_request *rq)
+{
+    return rq->service == &vmc_rs_auth || rq->service == &vmc_rs_service;
+}
+
 /* The first message names the resource; a moving call binds it. False: the request is answered. */
 VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
 {
     char text[VMC_CALL_TEXT + 1u];
-    viamc_bytes name;
+    viamc_bytes name = viamc_view(NULL, 0);
     viamc_str n;
-    if (vmc_wire_find(msg, 1, &name) == VIAMC_ERR_MESSAGE) {
+    if ((vmc_route_is_ours(rq) || vmc_registry_is_named(rq->service)) && vmc_wire_find(msg, 1, &name) == VIAMC_ERR_MESSAGE) {
         vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("request cannot be decoded"));
         return false;
     }
     n.ptr = (const char *)name.ptr;
     n.len = name.len;
-    if (rq->service != &vmc_rs_auth && rq->service != &vmc_rs_service) {
+    if (!vmc_route_is_ours(rq)) {
         rq->resource = vmc_registry_find(rq->server, rq->service, n);
         if (rq->resource == NULL) {
             vmc_registry_missing(rq->service, n, text, sizeof text);

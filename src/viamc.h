@@ -6,6 +6,10 @@
  *
  * A client is a block of memory, a port moves its bytes, viamc_poll does all the work there is and viamc_wait says when it wants to be
  * called next, events say what happened. No threads, no heap, nothing blocks. Typed calls: viamc_proto.h. */
+#ifdef VIAMC_IMPLEMENTATION
+#include "ports/posix_sys.h"
+#endif
+
 #ifndef VIAMC_H
 #define VIAMC_H
 
@@ -37,7 +41,6 @@ extern "C" {
 #if defined(VIAMC_IMPLEMENTATION) && !defined(VIAMC_IMPLEMENTED)
 #define VIAMC_IMPLEMENTED
 
-#include "ports/posix_sys.h"
 #include "tls/tls_sys.h"
 
 #ifdef __cplusplus
@@ -83,6 +86,7 @@ extern "C" {
 #include "client/dial_impl.h"
 #include "client/session_impl.h"
 #include "client/motion_impl.h"
+#include "client/check_impl.h"
 #include "client/client_impl.h"
 #include "client/explain_impl.h"
 #include "client/robot_impl.h"

@@ -115,6 +115,13 @@ static void raw_frame(unsigned c, uint8_t type, uint8_t flags, uint32_t id, cons
     raw_write(c, buf, len + 9u);
 }
 
+/* A header block given as hex. */
+static inline void raw_fields(unsigned c, uint32_t id, const char *hex)
+{
+    uint8_t buf[1024];
+    raw_frame(c, 1, 4, id, buf, test_hex(hex, buf, sizeof buf));
+}
+
 static inline void raw_connect(unsigned c)
 {
     raw_client *k = &raw.client[c];

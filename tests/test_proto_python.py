@@ -161,8 +161,8 @@ class CheckedIn(unittest.TestCase):
                     self.equal(kind, back, want, "cut off")
                 accepted += want is not None
                 refused += want is None
-        self.assertGreater(accepted, 1000)
-        self.assertGreater(refused, 1000)
+        self.assertGreater(accepted, 100)
+        self.assertGreater(refused, 100)
 
     def test_noise(self):
         maker = instances.Maker("noise")

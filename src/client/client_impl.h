@@ -15,6 +15,7 @@
 #include "client/dial_impl.h"
 #include "client/session_impl.h"
 #include "client/motion_impl.h"
+#include "client/check_impl.h"
 
 #define VMC_CLIENT_TIMEOUT 5000u /* design.md 5: unary calls that move nothing, ms */
 #define VMC_CLIENT_TX_MIN 256u   /* a host name while dialling; Stop's 128 octets and a request */
@@ -630,6 +631,9 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         vmc_dial_start(c);
     vmc_client_turn(c);
     c->in_poll = false;
+#if VIAMC_CHECK
+    vmc_client_check_poll(c);
+#endif
     return c->dial.state == VIAMC_FAILED ? c->error.code : (viamc_err)VIAMC_OK;
 }
 

@@ -30,7 +30,7 @@
 #include <arpa/inet.h>
 
 #if !defined(CLOCK_MONOTONIC) || !defined(O_CLOEXEC)
-#error "viamc: POSIX is hidden: use -std=gnu99 or -D_POSIX_C_SOURCE=200809L, or include viamc.h first; no sockets: -DVIAMC_NO_POSIX"
+#error "viamc: POSIX is hidden: use -std=gnu99, or -D_POSIX_C_SOURCE=200809L, or -DVIAMC_NO_POSIX if sockets are not needed"
 #endif
 
 #if defined(__APPLE__)

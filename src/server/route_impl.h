@@ -130,19 +130,24 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
 
 /* ---- calling handlers ---- */
 
+VMC_FN bool vmc_route_is_ours(const viamc_request *rq)
+{
+    return rq->service == &vmc_rs_auth || rq->service == &vmc_rs_service;
+}
+
 /* The first message names the resource; a moving call binds it. False: the request is answered. */
 VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
 {
     char text[VMC_CALL_TEXT + 1u];
-    viamc_bytes name;
+    viamc_bytes name = viamc_view(NULL, 0);
     viamc_str n;
-    if (vmc_wire_find(msg, 1, &name) == VIAMC_ERR_MESSAGE) {
+    if ((vmc_route_is_ours(rq) || vmc_registry_is_named(rq->service)) && vmc_wire_find(msg, 1, &name) == VIAMC_ERR_MESSAGE) {
         vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("request cannot be decoded"));
         return false;
     }
     n.ptr = (const char *)name.ptr;
     n.len = name.len;
-    if (rq->service != &vmc_rs_auth && rq->service != &vmc_rs_service) {
+    if (!vmc_route_is_ours(rq)) {
         rq->resource = vmc_registry_find(rq->server, rq->service, n);
         if (rq->resource == NULL) {
             vmc_registry_missing(rq->service, n, text, sizeof text);

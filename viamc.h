@@ -860,7 +860,8 @@ typedef struct viamc_client_desc {
     uint32_t slot_bytes;     /* reply that every call can take without waiting; 4,096 / 512 */
     uint32_t tx_bytes;       /* requests waiting to be sent, the last 128 for Stop; 16,384 / 1,024; at least 256 */
     uint32_t token_bytes;    /* longest bearer token; 1,024 / 1,024; VIAMC_OFF: no authentication */
-    uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608; plaintext input: 4,096 / 256 */
+    uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608 (more for more than 3 calls: (max_calls + 4) * (slot_bytes + 5)
+                              * + 837); plaintext input: 4,096 / 256 */
     uint32_t out_bytes;      /* frames on their way out, at least 512; 16,384 / 512 */
     uint32_t table_bytes;    /* HPACK table for replies; 4,096 / 256 */
     viamc_log log;           /* kept */
@@ -905,14 +906,17 @@ enum { /* viamc_state */
     VIAMC_FAILED = 4   /* will not try again; viamc_poll returns the error */
 };
 
-/* Octets that a block for this desc needs, exactly, whatever its alignment. 0: the desc is wrong (viamc_client_init says what). */
+/* What is wrong with a desc, with the members' names; NULL: nothing. Constant text, "" with VIAMC_NO_STRINGS. */
+VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc);
+
+/* Octets that a block for this desc needs, exactly, whatever its alignment. 0: the desc is wrong (viamc_client_desc_error). */
 VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc);
 
 /* Makes a client in a block of memory. Nothing is sent.
  *   memory  kept until viamc_client_close: size octets, any alignment
  *   desc    copied
  *   client  out: the client, inside memory
- * Returns:  OK; ARG (detail in viamc_desc_error: which member); NOMEM (viamc_client_mem_size says how much). */
+ * Returns:  OK; ARG (viamc_client_desc_error says what is wrong); NOMEM (viamc_client_mem_size says how much). */
 VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client);
 
 /* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first.
@@ -993,19 +997,21 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
 
 /* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token, Stop's slot and the records beside the
  * user's; per call: record, stream and slot. */
-#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 13000u : 11600u)
-#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 3400u : 2500u)
-#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 256u : 168u) + (slot) + 96u)
+#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5700u)
+#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2100u)
+#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 96u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
     (((calls) + 1u) * ((slot) + 96u) + (rx) > (trust) ? 0u : (trust) - ((calls) + 1u) * ((slot) + 96u) - (rx))
 
 /* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
 #define VIAMC_CLIENT_MEM(calls, rx) \
-    (VMC_CLIENT_FIXED_TLS + 16709u + 16469u + 16384u + 4096u + 1024u + 4096u + VMC_CLIENT_PER_CALL(4096u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 4096u, rx, 9600u))
-/* Board defaults: TLS input of 4,608 octets, slots of 512. */
+    (VMC_CLIENT_FIXED_TLS + 16709u + 16469u + 16384u + 4096u + 1024u + 4096u + VMC_CLIENT_PER_CALL(4096u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 4096u, rx, 7600u))
+/* Board defaults: TLS input of 4,608 octets, more for more than 3 calls; slots of 512. */
+#define VMC_CLIENT_IN(calls) \
+    (((calls) + 4u) * 517u + 837u < 4608u ? 4608u : ((calls) + 4u) * 517u + 837u > 16709u ? 16709u : ((calls) + 4u) * 517u + 837u)
 #define VIAMC_CLIENT_MEM_SMALL(calls, rx) \
-    (VMC_CLIENT_FIXED_TLS + 4608u + 640u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 9600u))
+    (VMC_CLIENT_FIXED_TLS + VMC_CLIENT_IN(calls) + 640u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 3500u))
 /* Board defaults without TLS. */
 #define VIAMC_CLIENT_MEM_PLAIN(calls, rx) \
     (VMC_CLIENT_FIXED_PLAIN + 256u + 512u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))
@@ -13635,45 +13641,71 @@ VMC_FN void vmc_client_default(uint32_t *value, bool board, uint32_t on_host, ui
         *value = board ? on_board : on_host;
 }
 
-/* Fills in defaults; NULL or what is wrong. */
-VMC_FN const char *vmc_client_check_desc(viamc_client_desc *d)
-{
-    bool board = d->profile == VIAMC_BOARD;
-#ifdef VIAMC_NO_TLS
-    d->no_tls = true;
-#endif
-    if (d->guard != 0 || d->guard_end != 0)
-        return VMC_TEXT("desc not initialised: begin with viamc_client_desc d = VIAMC_ZERO");
-    if (d->profile > VIAMC_BOARD)
-        return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
-    if (d->max_calls == 0)
-        d->max_calls = 4;
-    vmc_client_default(&d->slot_bytes, board, 4096, 512);
-    vmc_client_default(&d->tx_bytes, board, 16384, 1024);
-    vmc_client_default(&d->token_bytes, board, 1024, 1024);
-    vmc_client_default(&d->in_bytes, board, d->no_tls ? 4096 : VMC_TLS_IN_MAX, d->no_tls ? 256 : 4608);
-    vmc_client_default(&d->out_bytes, board, 16384, 512);
-    vmc_client_default(&d->table_bytes, board, 4096, 256);
-    if (d->token_bytes == VIAMC_OFF)
-        d->token_bytes = 0;
-    if (d->max_calls > VIAMC_MAX_CALLS)
-        return VMC_TEXT("max_calls above VIAMC_MAX_CALLS");
-    if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < VMC_CLIENT_OUT_MIN || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
-        return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
-    if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
-        return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
-    if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
-        return VMC_TEXT("in_bytes out of range");
-    return NULL;
-}
-
-/* design.md 2, invariant 2: where the TLS input does not take every record, the peer's credit over all streams must fit into one. */
+/* design.md 2, invariant 2: where the TLS input does not take every record, what the peer may send over all streams must fit into one:
+ * each stream's window, 325 octets that a record adds, 512 for header blocks. 0: no such bound. */
 VMC_FN uint32_t vmc_client_credit_need(const viamc_client_desc *d)
 {
     uint32_t streams = (uint32_t)d->max_calls + VMC_REC_EXTRA;
     if (d->no_tls || d->profile != VIAMC_BOARD || d->in_bytes >= VMC_TLS_IN_MAX)
         return 0;
     return streams * (d->slot_bytes + VMC_CALL_PREFIX) + 325u + 512u;
+}
+
+/* TLS input of a board: 4,608 octets, or what its calls need. */
+VMC_FN uint32_t vmc_client_default_in(const viamc_client_desc *d)
+{
+    uint32_t need = vmc_client_credit_need(d);
+    if (d->no_tls)
+        return d->profile == VIAMC_BOARD ? 256u : 4096u;
+    if (d->profile != VIAMC_BOARD || need > VMC_TLS_IN_MAX)
+        return VMC_TLS_IN_MAX;
+    return need < 4608u ? 4608u : need;
+}
+
+VMC_FN void vmc_client_defaults(viamc_client_desc *d)
+{
+    bool board = d->profile == VIAMC_BOARD;
+#ifdef VIAMC_NO_TLS
+    d->no_tls = true;
+#endif
+    if (d->max_calls == 0)
+        d->max_calls = 4;
+    vmc_client_default(&d->slot_bytes, board, 4096, 512);
+    vmc_client_default(&d->tx_bytes, board, 16384, 1024);
+    vmc_client_default(&d->token_bytes, board, 1024, 1024);
+    vmc_client_default(&d->out_bytes, board, 16384, 512);
+    vmc_client_default(&d->table_bytes, board, 4096, 256);
+    if (d->token_bytes == VIAMC_OFF)
+        d->token_bytes = 0;
+    if (d->in_bytes == 0)
+        d->in_bytes = vmc_client_default_in(d);
+}
+
+/* What is wrong with a desc that has its defaults, or NULL. */
+VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
+{
+    if (d->guard != 0 || d->guard_end != 0)
+        return VMC_TEXT("desc not initialised: begin with viamc_client_desc d = VIAMC_ZERO");
+    if (d->profile > VIAMC_BOARD)
+        return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
+    if (d->max_calls > VIAMC_MAX_CALLS)
+        return VMC_TEXT("max_calls above VIAMC_MAX_CALLS");
+    if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < VMC_CLIENT_OUT_MIN || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
+        return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
+    if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
+        return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
+    if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
+        return VMC_TEXT("in_bytes out of range");
+    if (vmc_client_credit_need(d) > d->in_bytes)
+        return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
+    return NULL;
+}
+
+VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
+{
+    viamc_client_desc d = *desc;
+    vmc_client_defaults(&d);
+    return d.port == NULL ? VMC_TEXT("no port") : vmc_client_check_desc(&d);
 }
 
 /* The pieces of the block. */
@@ -13739,6 +13771,7 @@ VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc)
 {
     viamc_client_desc d = *desc;
     vmc_client_layout l;
+    vmc_client_defaults(&d);
     if (vmc_client_check_desc(&d) != NULL)
         return 0;
     vmc_client_carve(&d, NULL, &l);
@@ -13816,7 +13849,8 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
     if (memory == NULL || desc == NULL || desc->port == NULL)
         return VIAMC_ERR_ARG;
     d = *desc;
-    if (vmc_client_check_desc(&d) != NULL || vmc_client_credit_need(&d) > d.in_bytes)
+    vmc_client_defaults(&d);
+    if (vmc_client_check_desc(&d) != NULL)
         return VIAMC_ERR_ARG;
     vmc_client_carve(&d, NULL, &l);
     if (size < skip || size - skip < l.size)

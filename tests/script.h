@@ -224,7 +224,7 @@ static inline uint32_t script_request(const char *name)
     return f.id;
 }
 
-static bool script_has_field(const char *field)
+static inline bool script_has_field(const char *field)
 {
     return strstr(script_now.fields, field) != NULL;
 }
@@ -238,7 +238,7 @@ static size_t script_count(uint8_t kind)
 }
 
 /* The nth event of a kind; NULL. */
-static const viamc_event *script_event(uint8_t kind, size_t nth)
+static inline const viamc_event *script_event(uint8_t kind, size_t nth)
 {
     size_t i;
     for (i = 0; i < script_now.events; i++)

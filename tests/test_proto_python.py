@@ -190,6 +190,26 @@ class AllServices(CheckedIn):
     def header(cls):
         return gen_proto.generate(gen_proto.machine_api())
 
+    def index(self, name):
+        """The number of a message."""
+        return [one.full_name for one in self.messages].index(name)
+
+    def test_number_above_65535(self):
+        index = self.index("viam.component.camera.v1.GetImagesResponse")
+        p18 = "0a150a01631a04ffd8ffd9220a696d6167652f6a706567a29229080a060880e2cfaa06"  # viam-wire.md 8.4
+        for operation in (b"s", b"d"):
+            self.assertEqual(self.driver.ask(operation, index, bytes.fromhex(p18)), (DONE, bytes.fromhex(p18)))
+        for number in (84260 & 0xffff, 84260 + 65536):          # the same in their lower halves
+            data = instances.varint(number << 3 | instances.BYTES) + b"\x03abc"
+            self.assertEqual(self.driver.ask(b"s", index, data), (DONE, b""))
+
+    def test_lists_in_two_parts_are_refused(self):
+        index = self.index("viam.component.arm.v1.MoveToJointPositionsRequest")
+        part = "120a0a08000000000000f03f"
+        self.assertEqual(self.driver.ask(b"s", index, bytes.fromhex(part)), (DONE, bytes.fromhex(part)))
+        self.assertEqual(self.driver.ask(b"s", index, bytes.fromhex(part * 2)), (REFUSED, b""))
+        self.assertEqual(self.driver.ask(b"s", index, bytes.fromhex(part + "1200")), (DONE, bytes.fromhex(part)))
+
 
 if __name__ == "__main__":
     testing.main("proto_python")

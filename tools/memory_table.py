@@ -221,11 +221,11 @@ def main():
         print("\n".join(lines))
         return 0
     text = args.readme.read_text()
-    found = re.search(re.escape(BEGIN) + r"\n(.*?)\n" + re.escape(END), text, re.S)
+    found = re.search(re.escape(BEGIN + "\n") + "(.*?)" + re.escape(END), text, re.S)
     if not found:
         raise SystemExit(f"memory_table: {args.readme.name} has no place for the table: {BEGIN} ... {END}")
-    lines = fill(lines, found.group(1).split("\n"))
-    new = text[:found.start(1)] + "\n".join(lines) + text[found.end(1):]
+    lines = fill(lines, found.group(1).splitlines())
+    new = text[:found.start(1)] + "".join(line + "\n" for line in lines) + text[found.end(1):]
     if reason:
         print(f"memory_table: columns left as they are: {reason}")
     if args.check and new != text:

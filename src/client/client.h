@@ -26,7 +26,8 @@ typedef struct viamc_client_desc {
     uint32_t slot_bytes;     /* reply that every call can take without waiting; 4,096 / 512 */
     uint32_t tx_bytes;       /* requests waiting to be sent, the last 128 for Stop; 16,384 / 1,024; at least 256 */
     uint32_t token_bytes;    /* longest bearer token; 1,024 / 1,024; VIAMC_OFF: no authentication */
-    uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608; plaintext input: 4,096 / 256 */
+    uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608 (more for more than 3 calls: (max_calls + 4) * (slot_bytes + 5)
+                              * + 837); plaintext input: 4,096 / 256 */
     uint32_t out_bytes;      /* frames on their way out, at least 512; 16,384 / 512 */
     uint32_t table_bytes;    /* HPACK table for replies; 4,096 / 256 */
     viamc_log log;           /* kept */
@@ -71,14 +72,17 @@ enum { /* viamc_state */
     VIAMC_FAILED = 4   /* will not try again; viamc_poll returns the error */
 };
 
-/* Octets that a block for this desc needs, exactly, whatever its alignment. 0: the desc is wrong (viamc_client_init says what). */
+/* What is wrong with a desc, with the members' names; NULL: nothing. Constant text, "" with VIAMC_NO_STRINGS. */
+VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc);
+
+/* Octets that a block for this desc needs, exactly, whatever its alignment. 0: the desc is wrong (viamc_client_desc_error). */
 VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc);
 
 /* Makes a client in a block of memory. Nothing is sent.
  *   memory  kept until viamc_client_close: size octets, any alignment
  *   desc    copied
  *   client  out: the client, inside memory
- * Returns:  OK; ARG (detail in viamc_desc_error: which member); NOMEM (viamc_client_mem_size says how much). */
+ * Returns:  OK; ARG (viamc_client_desc_error says what is wrong); NOMEM (viamc_client_mem_size says how much). */
 VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client);
 
 /* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first.
@@ -159,19 +163,21 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
 
 /* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token, Stop's slot and the records beside the
  * user's; per call: record, stream and slot. */
-#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 13000u : 11600u)
-#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 3400u : 2500u)
-#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 256u : 168u) + (slot) + 96u)
+#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5700u)
+#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2100u)
+#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 96u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
     (((calls) + 1u) * ((slot) + 96u) + (rx) > (trust) ? 0u : (trust) - ((calls) + 1u) * ((slot) + 96u) - (rx))
 
 /* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
 #define VIAMC_CLIENT_MEM(calls, rx) \
-    (VMC_CLIENT_FIXED_TLS + 16709u + 16469u + 16384u + 4096u + 1024u + 4096u + VMC_CLIENT_PER_CALL(4096u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 4096u, rx, 9600u))
-/* Board defaults: TLS input of 4,608 octets, slots of 512. */
+    (VMC_CLIENT_FIXED_TLS + 16709u + 16469u + 16384u + 4096u + 1024u + 4096u + VMC_CLIENT_PER_CALL(4096u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 4096u, rx, 7600u))
+/* Board defaults: TLS input of 4,608 octets, more for more than 3 calls; slots of 512. */
+#define VMC_CLIENT_IN(calls) \
+    (((calls) + 4u) * 517u + 837u < 4608u ? 4608u : ((calls) + 4u) * 517u + 837u > 16709u ? 16709u : ((calls) + 4u) * 517u + 837u)
 #define VIAMC_CLIENT_MEM_SMALL(calls, rx) \
-    (VMC_CLIENT_FIXED_TLS + 4608u + 640u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 9600u))
+    (VMC_CLIENT_FIXED_TLS + VMC_CLIENT_IN(calls) + 640u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 3500u))
 /* Board defaults without TLS. */
 #define VIAMC_CLIENT_MEM_PLAIN(calls, rx) \
     (VMC_CLIENT_FIXED_PLAIN + 256u + 512u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))

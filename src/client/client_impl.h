@@ -30,45 +30,71 @@ VMC_FN void vmc_client_default(uint32_t *value, bool board, uint32_t on_host, ui
         *value = board ? on_board : on_host;
 }
 
-/* Fills in defaults; NULL or what is wrong. */
-VMC_FN const char *vmc_client_check_desc(viamc_client_desc *d)
-{
-    bool board = d->profile == VIAMC_BOARD;
-#ifdef VIAMC_NO_TLS
-    d->no_tls = true;
-#endif
-    if (d->guard != 0 || d->guard_end != 0)
-        return VMC_TEXT("desc not initialised: begin with viamc_client_desc d = VIAMC_ZERO");
-    if (d->profile > VIAMC_BOARD)
-        return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
-    if (d->max_calls == 0)
-        d->max_calls = 4;
-    vmc_client_default(&d->slot_bytes, board, 4096, 512);
-    vmc_client_default(&d->tx_bytes, board, 16384, 1024);
-    vmc_client_default(&d->token_bytes, board, 1024, 1024);
-    vmc_client_default(&d->in_bytes, board, d->no_tls ? 4096 : VMC_TLS_IN_MAX, d->no_tls ? 256 : 4608);
-    vmc_client_default(&d->out_bytes, board, 16384, 512);
-    vmc_client_default(&d->table_bytes, board, 4096, 256);
-    if (d->token_bytes == VIAMC_OFF)
-        d->token_bytes = 0;
-    if (d->max_calls > VIAMC_MAX_CALLS)
-        return VMC_TEXT("max_calls above VIAMC_MAX_CALLS");
-    if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < VMC_CLIENT_OUT_MIN || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
-        return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
-    if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
-        return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
-    if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
-        return VMC_TEXT("in_bytes out of range");
-    return NULL;
-}
-
-/* design.md 2, invariant 2: where the TLS input does not take every record, the peer's credit over all streams must fit into one. */
+/* design.md 2, invariant 2: where the TLS input does not take every record, what the peer may send over all streams must fit into one:
+ * each stream's window, 325 octets that a record adds, 512 for header blocks. 0: no such bound. */
 VMC_FN uint32_t vmc_client_credit_need(const viamc_client_desc *d)
 {
     uint32_t streams = (uint32_t)d->max_calls + VMC_REC_EXTRA;
     if (d->no_tls || d->profile != VIAMC_BOARD || d->in_bytes >= VMC_TLS_IN_MAX)
         return 0;
     return streams * (d->slot_bytes + VMC_CALL_PREFIX) + 325u + 512u;
+}
+
+/* TLS input of a board: 4,608 octets, or what its calls need. */
+VMC_FN uint32_t vmc_client_default_in(const viamc_client_desc *d)
+{
+    uint32_t need = vmc_client_credit_need(d);
+    if (d->no_tls)
+        return d->profile == VIAMC_BOARD ? 256u : 4096u;
+    if (d->profile != VIAMC_BOARD || need > VMC_TLS_IN_MAX)
+        return VMC_TLS_IN_MAX;
+    return need < 4608u ? 4608u : need;
+}
+
+VMC_FN void vmc_client_defaults(viamc_client_desc *d)
+{
+    bool board = d->profile == VIAMC_BOARD;
+#ifdef VIAMC_NO_TLS
+    d->no_tls = true;
+#endif
+    if (d->max_calls == 0)
+        d->max_calls = 4;
+    vmc_client_default(&d->slot_bytes, board, 4096, 512);
+    vmc_client_default(&d->tx_bytes, board, 16384, 1024);
+    vmc_client_default(&d->token_bytes, board, 1024, 1024);
+    vmc_client_default(&d->out_bytes, board, 16384, 512);
+    vmc_client_default(&d->table_bytes, board, 4096, 256);
+    if (d->token_bytes == VIAMC_OFF)
+        d->token_bytes = 0;
+    if (d->in_bytes == 0)
+        d->in_bytes = vmc_client_default_in(d);
+}
+
+/* What is wrong with a desc that has its defaults, or NULL. */
+VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
+{
+    if (d->guard != 0 || d->guard_end != 0)
+        return VMC_TEXT("desc not initialised: begin with viamc_client_desc d = VIAMC_ZERO");
+    if (d->profile > VIAMC_BOARD)
+        return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
+    if (d->max_calls > VIAMC_MAX_CALLS)
+        return VMC_TEXT("max_calls above VIAMC_MAX_CALLS");
+    if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < VMC_CLIENT_OUT_MIN || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
+        return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
+    if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
+        return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
+    if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
+        return VMC_TEXT("in_bytes out of range");
+    if (vmc_client_credit_need(d) > d->in_bytes)
+        return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
+    return NULL;
+}
+
+VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
+{
+    viamc_client_desc d = *desc;
+    vmc_client_defaults(&d);
+    return d.port == NULL ? VMC_TEXT("no port") : vmc_client_check_desc(&d);
 }
 
 /* The pieces of the block. */
@@ -134,6 +160,7 @@ VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc)
 {
     viamc_client_desc d = *desc;
     vmc_client_layout l;
+    vmc_client_defaults(&d);
     if (vmc_client_check_desc(&d) != NULL)
         return 0;
     vmc_client_carve(&d, NULL, &l);
@@ -211,7 +238,8 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
     if (memory == NULL || desc == NULL || desc->port == NULL)
         return VIAMC_ERR_ARG;
     d = *desc;
-    if (vmc_client_check_desc(&d) != NULL || vmc_client_credit_need(&d) > d.in_bytes)
+    vmc_client_defaults(&d);
+    if (vmc_client_check_desc(&d) != NULL)
         return VIAMC_ERR_ARG;
     vmc_client_carve(&d, NULL, &l);
     if (size < skip || size - skip < l.size)

@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What README.md and src/README.md say is so: programs, commands, links, what was printed, tables."""
+import functools
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import testing
+
+ROOT = testing.ROOT
+README, DESIGN = ROOT / "README.md", ROOT / "src/README.md"
+EXAMPLES = ROOT / "build/examples"
+KEY_ID, KEY = "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d", "a-key-made-for-this-test"
+
+
+def blocks(language):
+    """The fenced blocks of README in one language ("" for what was printed)."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.M | re.S)
+
+
+def commands():
+    """Every command line that README shows in a block, without its remark."""
+    return [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+
+
+def masked(line):
+    """A line with its numbers and its spacing taken out."""
+    return " ".join(re.sub(r"\d+(\.\d+)?", "N", line).split())
+
+
+def make_certificate(folder):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj", "/CN=robot", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"],
+                   check=True, stderr=subprocess.DEVNULL)
+
+
+class Robot:
+    """examples/robot on a free port, with TLS if there is a folder with a certificate. What it printed is in .lines after the end."""
+
+    def __init__(self, folder=None):
+        self.lines = []
+        self.options = ["--cert", folder / "cert.pem", "--key", folder / "key.pem"] if folder else []
+
+    def __enter__(self):
+        command = [EXAMPLES / "robot", "--listen", "127.0.0.1:0", "--api-key-id", KEY_ID, "--api-key", KEY, *self.options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.address = self.process.stdout.readline().split()[-1]
+        return self
+
+    def __exit__(self, *reason):
+        self.process.terminate()
+        self.lines = self.process.communicate(timeout=10)[0].splitlines()
+
+
+class Readme(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def need(self, *names):
+        for name in names:
+            if not (EXAMPLES / name).exists():
+                self.skipTest(f"missing program: build/examples/{name} (make examples)")
+
+    # ---- programs ----
+
+    def test_first_program(self):
+        """It is built by the line that stands below it, and turns the motor."""
+        self.need("robot")
+        build = next(line for line in commands() if line.startswith("cc "))
+        for name in ("viamc.h", "viamc_proto.h"):
+            shutil.copy(ROOT / name, self.folder)
+        (self.folder / "drive.c").write_text(blocks("c")[0])
+        self.assertEqual(testing.run(*shlex.split(build), "-Wall", "-Wextra", "-Werror", cwd=self.folder), (0, ""))
+        make_certificate(self.folder)
+        environment = {**os.environ, "SSL_CERT_FILE": str(self.folder / "cert.pem")}
+        with Robot(self.folder) as robot:
+            self.assertEqual(testing.run(self.folder / "drive", robot.address, KEY, KEY_ID, env=environment), (0, ""))
+        self.assertEqual(sum("left     power +0.30" in line for line in robot.lines), 1, robot.lines)
+
+    def test_excerpts(self):
+        """The other blocks of code stand in the examples, line by line."""
+        lines = [line.strip() for path in sorted((ROOT / "examples").glob("*.c")) for line in path.read_text().splitlines()]
+        self.assertGreaterEqual(len(blocks("c")), 3)
+        for block in blocks("c")[1:]:
+            wanted = [line.strip() for line in block.splitlines()]
+            found = any(lines[i:i + len(wanted)] == wanted for i in range(len(lines)))
+            self.assertTrue(found, f"not in examples/:\n{block}")
+
+    # ---- commands and links ----
+
+    def test_commands(self):
+        targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+        shown = re.findall(r"`([^`\n]+)`", README.read_text() + DESIGN.read_text()) + commands()
+        for line in shown:
+            words = line.split()
+            if words[0] == "make":
+                self.assertIn(words[1], targets, line)
+            for word in words:
+                if re.match(r"(tools|tests|examples|src)/[\w./-]+$", word) and "*" not in word:
+                    self.assertTrue((ROOT / word).exists(), line)
+
+    def test_generator_command(self):
+        found = re.search(r"`build/venv/bin/python3 (tools/gen_proto\.py) -o (\S+) ([^`]+)`", README.read_text())
+        self.assertTrue(found)
+        python = ROOT / "build/venv/bin/python3"
+        if not python.exists():
+            self.skipTest("missing build/venv (make setup)")
+        target = self.folder / found.group(2)
+        self.assertEqual(testing.run(python, ROOT / found.group(1), "-o", target, *found.group(3).split()), (0, ""))
+        self.assertIn("viamc_camera_get_images(", target.read_text())
+
+    def test_links(self):
+        for page in (README, DESIGN):
+            for link in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+                if not link.startswith("https://"):
+                    self.assertTrue((page.parent / link).exists(), f"{page.name}: {link}")
+
+    def test_names_exist(self):
+        """Every name of the API that README mentions is declared."""
+        declared = (ROOT / "viamc.h").read_text() + (ROOT / "viamc_proto.h").read_text()
+        for name in set(re.findall(r"\b(?:viamc_[a-z0-9_]*[a-z0-9]|VIAMC_[A-Z0-9_]*[A-Z0-9])\b", README.read_text())) - {"viamc_proto"}:
+            self.assertTrue(re.search(rf"\b{name}", declared), name)
+
+    # ---- what was printed ----
+
+    def test_demo(self):
+        """`make demo` prints these lines, whatever their numbers."""
+        self.need("robot", "drive")
+        real = subprocess.run([ROOT / "tools/demo.py"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+        shown = {masked(line) for line in blocks("")[0].splitlines()} - {"..."}
+        self.assertEqual(sorted(shown), sorted({masked(line) for line in real.stdout.splitlines()} - {"demo: too late"}))
+
+    def test_errors(self):
+        """What drive says when it cannot come through."""
+        self.need("robot", "drive")
+        make_certificate(self.folder)
+        (self.folder / "other").mkdir()
+        make_certificate(self.folder / "other")
+        with Robot(self.folder) as robot, Robot() as plain:
+            tries = [(robot.address, "wrong", KEY_ID, "cert.pem"), (robot.address, KEY, "5f0c", "cert.pem"),
+                     (robot.address, KEY, KEY_ID, "other/cert.pem"), (plain.address, KEY, KEY_ID, "cert.pem"), ("127.0.0.1:1", KEY, KEY_ID, "cert.pem")]
+            said = [testing.run(EXAMPLES / "drive", address, key, key_id, env={**os.environ, "SSL_CERT_FILE": str(self.folder / cert)})
+                    for address, key, key_id, cert in tries]
+        shown = re.findall(r"^\| [^|]+ \| `(drive: [^`]+)` \|$", README.read_text(), re.M)
+        self.assertEqual([(1, masked(line)) for line in shown], [(code, masked(text)) for code, text in said])
+
+    # ---- tables ----
+
+    def test_memory_table(self):
+        code, output = testing.run(ROOT / "tools/memory_table.py", "--check")
+        self.assertEqual(code, 0, output)
+
+    def test_memory_table_finds_a_difference(self):
+        copy = self.folder / "README.md"
+        check = functools.partial(testing.run, ROOT / "tools/memory_table.py", "--check", "--readme", copy)
+        text = README.read_text()
+        copy.write_text(re.sub(r"(?m)^(\| bearer token \| )1,024", r"\g<1>1,025", text))
+        self.assertNotEqual(copy.read_text(), text)
+        self.assertEqual(check()[0], 1)
+        copy.write_text(text.replace("<!-- end of memory table -->", ""))
+        self.assertNotEqual(check()[0], 0)
+        testing.run(ROOT / "tools/memory_table.py", "--readme", copy)
+        copy.write_text(re.sub(r"(?m)^\| bearer token .*\n", "", text))
+        self.assertEqual(testing.run(ROOT / "tools/memory_table.py", "--readme", copy)[0], 0)
+        self.assertEqual(copy.read_text(), text)
+
+    def test_board_limit(self):
+        """The sum behind the limit of calls on a small TLS input."""
+        program = """
+            #define VIAMC_IMPLEMENTATION
+            #include "viamc.h"
+            #include <stdio.h>
+            static uint8_t memory[VIAMC_CLIENT_MEM_SMALL(8, 2048)];
+            int main(void)
+            {
+                viamc_client *c;
+                uint8_t n;
+                for (n = 1; n <= 8; n++) {
+                    viamc_client_desc d = VIAMC_ZERO;
+                    d.port = viamc_posix_port();
+                    d.profile = VIAMC_BOARD;
+                    d.max_calls = n;
+                    if (viamc_client_init(memory, sizeof memory, &d, &c) != VIAMC_OK)
+                        break;
+                }
+                printf("%d", n - 1);
+                return 0;
+            }"""
+        (self.folder / "limit.c").write_text(program)
+        self.assertEqual(testing.run("cc", "-DVIAMC_STATIC", f"-I{ROOT}", "-o", self.folder / "limit", self.folder / "limit.c", "-lbearssl"), (0, ""))
+        code, calls = testing.run(self.folder / "limit")
+        self.assertEqual(code, 0)
+        self.assertIn(f"That is {calls} calls for the board's defaults", " ".join(README.read_text().split()))
+
+    def test_design_names_all_parts(self):
+        """The table of rooms in src/README.md has every part that there is, and no other."""
+        rows = dict(re.findall(r"^\| `(\w+)/` \| ([^|]+) \|", DESIGN.read_text(), re.M))
+        rooms = sorted(path.name for path in (ROOT / "src").iterdir() if path.is_dir())
+        self.assertEqual(sorted(rows), rooms)
+        for room in rooms:
+            parts = sorted({re.sub(r"(_impl)?\.h$", "", path.name) for path in (ROOT / "src" / room).glob("*.h")})
+            self.assertEqual(sorted(re.findall(r"\b\w+\b", rows[room])), parts, room)
+
+
+if __name__ == "__main__":
+    testing.main("readme")

@@ -1,0 +1,1995 @@
+/* SPDX-License-Identifier: MIT */
+/* The server role against clients made of octets: authentication, sessions and what they stop, requests of all kinds, limits,
+ * hostile peers; over port_loop and a virtual clock. */
+#define VIAMC_IMPLEMENTATION
+#include "viamc.h"
+
+#include "test.h"
+#include "raw.h"
+
+#define ROBOT "/viam.robot.v1.RobotService/"
+#define MOTOR "/viam.component.motor.v1.MotorService/"
+#define ECHO "/test.v1.EchoService/"
+#define AUTHENTICATE "/proto.rpc.v1.AuthService/Authenticate"
+#define P1 "0a2437663363316135322d306230652d346636642d396332652d356430613462316632653364122b0a076170692d6b657912206162636465666768696a6b6c6d6e6f707172737475767778797a303132333435"
+#define KEY_ID "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d"
+#define KEY "abcdefghijklmnopqrstuvwxyz012345"
+
+static const viamc_api_key keys[2] = {{KEY_ID, KEY}, {"second", "other"}};
+
+/* ---- a motor, whose handlers do what the test says ---- */
+
+enum { DO_ANSWER, DO_FAIL, DO_KEEP, DO_WAIT, DO_NOTHING, DO_ERROR, DO_POLL, DO_KEEP_WAIT };
+
+typedef struct wheel {
+    int set_power, stop;        /* DO_* */
+    unsigned powers, stops;     /* times that they were called */
+    char last[64];              /* last message of stop, in hex */
+    viamc_request *kept;        /* by either */
+    viamc_resource *resource;
+} wheel;
+
+static wheel left, right;
+
+static viamc_err act(viamc_request *rq, wheel *w, int what)
+{
+    switch (what) {
+    case DO_FAIL: return viamc_fail(rq, VIAMC_INTERNAL, "no");
+    case DO_KEEP: w->kept = rq; return viamc_request_keep(rq);
+    case DO_KEEP_WAIT: w->kept = rq; (void)viamc_request_keep(rq); return VIAMC_WAIT;
+    case DO_WAIT: return VIAMC_WAIT;
+    case DO_NOTHING: return VIAMC_OK;
+    case DO_ERROR: return VIAMC_ERR_IO;
+    case DO_POLL:
+        CHECK_EQ_INT(viamc_server_poll(raw.server, raw.loop.now), VIAMC_ERR_STATE);
+        viamc_server_close(raw.server); /* does nothing from here */
+        return viamc_answer_bytes(rq, viamc_view(NULL, 0));
+    default: return viamc_answer_bytes(rq, viamc_view(NULL, 0));
+    }
+}
+
+static viamc_err set_power(viamc_request *rq, viamc_bytes msg)
+{
+    wheel *w = (wheel *)viamc_request_user(rq);
+    CHECK(viamc_str_eq(viamc_request_name(rq), viamc_resource_name(w->resource)));
+    CHECK(viamc_request_message(rq).ptr == msg.ptr && !viamc_request_at_end(rq));
+    CHECK_EQ_STR(viamc_request_method(rq)->path, MOTOR "SetPower");
+    w->powers++;
+    return act(rq, w, w->set_power);
+}
+
+static viamc_err stop(viamc_request *rq, viamc_bytes msg)
+{
+    wheel *w = (wheel *)viamc_request_user(rq);
+    size_t i;
+    w->stops++;
+    w->last[0] = '\0';
+    for (i = 0; i < msg.len && i < 30; i++)
+        (void)snprintf(w->last + 2 * i, 3, "%02x", msg.ptr[i]);
+    return act(rq, w, w->stop);
+}
+
+/* Answers with its request. */
+static viamc_err position(viamc_request *rq, viamc_bytes msg)
+{
+    return viamc_answer_bytes(rq, msg);
+}
+
+static const viamc_method m_set_power = {MOTOR "SetPower", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA};
+static const viamc_method m_stop = {MOTOR "Stop", NULL, NULL, VIAMC_M_STOP | VIAMC_M_EXTRA};
+static const viamc_method m_position = {MOTOR "GetPosition", NULL, NULL, 0};
+static const viamc_method m_rpm = {MOTOR "SetRPM", NULL, NULL, VIAMC_M_MONITORED};
+static const viamc_serve motor_methods[] = {{&m_set_power, set_power}, {&m_stop, stop}, {&m_position, position}, {&m_rpm, NULL}};
+static const viamc_service motor = {"viam.component.motor.v1.MotorService", "component", "motor", motor_methods, 4, stop};
+static const viamc_service sensor = {"viam.component.sensor.v1.SensorService", "component", "sensor", NULL, 0, NULL};
+
+/* ---- streams and large messages: a service without names ---- */
+
+static unsigned echo_calls, echo_ends;
+static char echo_got[256];
+static viamc_request *echo_kept;
+static bool echo_wait, echo_keep;
+
+static viamc_err echo_unary(viamc_request *rq, viamc_bytes msg)
+{
+    echo_calls++;
+    if (echo_keep) {
+        echo_kept = rq;
+        return viamc_request_keep(rq);
+    }
+    return viamc_answer_bytes(rq, msg);
+}
+
+/* Answers with as many copies of the first octet as the other octets say, in messages of 100. */
+static viamc_err echo_many(viamc_request *rq, viamc_bytes msg)
+{
+    uint32_t *at = viamc_request_mark(rq);
+    uint8_t piece[100];
+    echo_calls++;
+    memset(piece, msg.ptr[0], sizeof piece);
+    for (; *at < vmc_be16(msg.ptr + 1); ++*at) {
+        viamc_err err = viamc_request_send(rq, viamc_view(piece, sizeof piece));
+        if (err == VIAMC_ERR_BUSY)
+            return VIAMC_WAIT;
+        CHECK_EQ_INT(err, VIAMC_OK);
+    }
+    return VIAMC_OK;
+}
+
+/* Collects messages and answers with all of them. */
+static viamc_err echo_collect(viamc_request *rq, viamc_bytes msg)
+{
+    size_t n = strlen(echo_got);
+    echo_calls++;
+    if (echo_wait)
+        return VIAMC_WAIT;
+    CHECK(viamc_request_at_end(rq) == (msg.ptr == NULL));
+    if (msg.ptr == NULL) {
+        echo_ends++;
+        return viamc_answer_bytes(rq, viamc_view(echo_got, n));
+    }
+    (void)snprintf(echo_got + n, sizeof echo_got - n, "[%.*s]", (int)msg.len, (const char *)msg.ptr);
+    return VIAMC_OK;
+}
+
+/* Answers each message at once. */
+static viamc_err echo_both(viamc_request *rq, viamc_bytes msg)
+{
+    echo_calls++;
+    if (msg.ptr == NULL) {
+        echo_ends++;
+        return viamc_request_end(rq);
+    }
+    return viamc_request_send(rq, msg) == VIAMC_ERR_BUSY ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_OK;
+}
+
+/* Says what viamc-wire's R3 says. */
+static viamc_err echo_r3(viamc_request *rq, viamc_bytes msg)
+{
+    (void)msg;
+    CHECK_EQ_INT(viamc_fail(rq, 0, "x"), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_fail(rq, 17, "x"), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_fail(rq, VIAMC_UNIMPLEMENTED, "Method not found"), VIAMC_OK);
+    CHECK_EQ_INT(viamc_fail(rq, VIAMC_INTERNAL, "twice"), VIAMC_ERR_STATE);
+    CHECK_EQ_INT(viamc_answer_bytes(rq, viamc_view("x", 1)), VIAMC_ERR_STATE);
+    CHECK_EQ_INT(viamc_request_keep(rq), VIAMC_ERR_STATE);
+    return VIAMC_OK;
+}
+
+/* Scratch and room are what the desc says; an answer larger than that is not taken. */
+static viamc_err echo_room(viamc_request *rq, viamc_bytes msg)
+{
+    size_t cap;
+    uint8_t *p = viamc_answer_room(rq, &cap);
+    CHECK(viamc_request_scratch(rq, 256) != NULL && (uintptr_t)viamc_request_scratch(rq, 1) % sizeof(uint64_t) == 0);
+    CHECK(viamc_request_scratch(rq, 257) == NULL);
+    CHECK_EQ_INT(cap, 1024 / 2 - 64 - 5);
+    memset(p, 'r', cap);
+    CHECK_EQ_INT(viamc_request_send(rq, viamc_view(p, 1)), VIAMC_ERR_STATE);
+    CHECK_EQ_INT(viamc_request_end(rq), VIAMC_ERR_STATE);
+    CHECK_EQ_INT(viamc_answer_bytes(rq, viamc_view(p, cap + 1)), VIAMC_ERR_NOMEM);
+    return msg.len != 0 ? (viamc_err)VIAMC_ERR_NOMEM : viamc_answer_bytes(rq, viamc_view(p, cap));
+}
+
+static const viamc_method m_unary = {ECHO "Unary", NULL, NULL, 0};
+static const viamc_method m_many = {ECHO "Many", NULL, NULL, VIAMC_M_SERVER_STREAM};
+static const viamc_method m_collect = {ECHO "Collect", NULL, NULL, VIAMC_M_CLIENT_STREAM};
+static const viamc_method m_both = {ECHO "Both", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM};
+static const viamc_method m_r3 = {ECHO "R3", NULL, NULL, 0};
+static const viamc_method m_room = {ECHO "Room", NULL, NULL, 0};
+static const viamc_serve echo_methods[] = {{&m_unary, echo_unary}, {&m_many, echo_many}, {&m_collect, echo_collect},
+                                           {&m_both, echo_both},   {&m_r3, echo_r3},     {&m_room, echo_room}};
+static const viamc_service echo = {"test.v1.EchoService", "", "", echo_methods, 6, NULL};
+
+/* ---- setting up ---- */
+
+static void fresh(void)
+{
+    memset(&left, 0, sizeof left);
+    memset(&right, 0, sizeof right);
+    echo_calls = echo_ends = 0;
+    echo_got[0] = '\0';
+    echo_kept = NULL;
+    echo_wait = echo_keep = false;
+    raw_new();
+}
+
+static void begin(void)
+{
+    CHECK_EQ_INT(raw_start(), VIAMC_OK);
+    CHECK_EQ_INT(viamc_server_add(raw.server, &motor, "left", NULL, &left, &left.resource), VIAMC_OK);
+    CHECK_EQ_INT(viamc_server_add(raw.server, &motor, "right", NULL, &right, &right.resource), VIAMC_OK);
+    CHECK_EQ_INT(viamc_server_add(raw.server, &echo, "", NULL, NULL, NULL), VIAMC_OK);
+}
+
+/* A server without keys and a client that is connected. */
+static void open_robot(void)
+{
+    fresh();
+    begin();
+    raw_open(0);
+    raw_settle();
+}
+
+static void take_token(unsigned c, uint32_t id)
+{
+    size_t n;
+    const uint8_t *p = raw_reply_message(c, id, &n);
+    CHECK_EQ_INT(n, 2 + RAW_TOKEN);
+    (void)snprintf(raw.client[c].token, sizeof raw.client[c].token, "%.*s", (int)RAW_TOKEN, (const char *)p + 2);
+}
+
+/* The same with keys: client 0 has authenticated on stream 1. */
+static void open_keyed(void)
+{
+    fresh();
+    raw.desc.api_keys = keys;
+    raw.desc.api_key_count = 2;
+    begin();
+    raw_open(0);
+    raw_ask(0, 1, AUTHENTICATE, P1, NULL);
+    raw_settle();
+    CHECK_REPLY(0, 1, 0, "");
+    take_token(0, 1);
+}
+
+/* Starts a session on stream id; its viam-sid line goes to sid. */
+static void start_session(unsigned c, uint32_t id, char sid[64])
+{
+    size_t n;
+    const uint8_t *p;
+    raw_ask(c, id, ROBOT "StartSession", "", NULL);
+    raw_settle();
+    CHECK_REPLY(c, id, 0, "");
+    p = raw_reply_message(c, id, &n);
+    (void)snprintf(sid, 64, "viam-sid: %.*s\n", n > 38 ? 36 : 0, (const char *)p + 2);
+}
+
+/* {1: id} of a sid line, as hex. */
+static const char *id_of(const char *sid)
+{
+    static char hex[80];
+    size_t i;
+    (void)snprintf(hex, sizeof hex, "0a24");
+    for (i = 0; i < 36; i++)
+        (void)snprintf(hex + 4 + 2 * i, 3, "%02x", (unsigned)(uint8_t)sid[10 + i]);
+    return hex;
+}
+
+#define LEFT "0a046c656674"
+#define RIGHT "0a057269676874"
+
+/* ---- memory and descs ---- */
+
+static size_t init_in(size_t size, unsigned shift, viamc_err want, const char *text)
+{
+    uint8_t *block = (uint8_t *)malloc(size + shift);
+    char why[200];
+    viamc_server *s;
+    size_t detail = 0;
+    if (block == NULL) {
+        test_die("no memory", "init_in");
+        return 0;
+    }
+    memset(block, 0xa5, size + shift);
+    CHECK_EQ_INT(viamc_server_init(block + shift, size, &raw.desc, &s), want);
+    if (want == VIAMC_OK) {
+        CHECK_EQ_INT(viamc_server_poll(s, 0), VIAMC_OK);
+        viamc_server_close(s);
+    } else {
+        (void)viamc_server_explain(s, why, sizeof why);
+        if (text != NULL)
+            CHECK_EQ_STR(why, text);
+        detail = viamc_server_error(s).detail;
+        CHECK_EQ_INT(viamc_server_error(s).code, want);
+        if (s != NULL)
+            CHECK_EQ_INT(viamc_server_poll(s, 0), VIAMC_ERR_STATE);
+        if (s != NULL)
+            viamc_server_close(s);
+    }
+    free(block);
+    return detail;
+}
+
+TEST(memory_is_what_it_says)
+{
+    size_t need, shift;
+    char why[120];
+    fresh();
+    raw.desc.api_keys = keys;
+    raw.desc.api_key_count = 2;
+    raw.desc.rx_bytes = 1000;
+    need = viamc_server_mem_size(&raw.desc);
+    CHECK(need > 5000 && need < 30000);
+    for (shift = 0; shift < 8; shift++)
+        (void)init_in(need, (unsigned)shift, VIAMC_OK, NULL);
+    (void)snprintf(why, sizeof why, "NOMEM: server needs %lu,%03lu bytes, %lu,%03lu given", (unsigned long)need / 1000, (unsigned long)need % 1000,
+                   (unsigned long)(need - 1) / 1000, (unsigned long)(need - 1) % 1000);
+    CHECK_EQ_INT(init_in(need - 1, 1, VIAMC_ERR_NOMEM, why), need); /* the worst alignment */
+    (void)init_in(3, 0, VIAMC_ERR_NOMEM, "NOMEM: memory too small");
+    for (shift = 0; shift < need; shift += 97)
+        (void)init_in(shift, 3, VIAMC_ERR_NOMEM, NULL);
+}
+
+static void check_macro(size_t macro, const char *what)
+{
+    size_t need = viamc_server_mem_size(&raw.desc);
+    CHECK(need != 0);
+    CHECK(need <= macro);
+    CHECK(macro - need < macro / 12); /* and no more than that too large */
+    if (need > macro || macro - need >= macro / 12)
+        printf("  %s: %lu needed, %lu by the macro\n", what, (unsigned long)need, (unsigned long)macro);
+}
+
+TEST(memory_macros_are_bounds)
+{
+    static const viamc_api_key eight[8] = {{"1", "1"}, {"2", "2"}, {"3", "3"}, {"4", "4"}, {"5", "5"}, {"6", "6"}, {"7", "7"}, {"8", "8"}};
+    static const uint8_t der[1] = {0};
+    viamc_bytes chain;
+    fresh();
+    chain = viamc_view(der, 1);
+    raw.desc.api_keys = eight;
+    raw.desc.api_key_count = 8;
+    raw.desc.max_peers = 2;
+    raw.desc.max_requests = 4;
+    check_macro(VIAMC_SERVER_MEM_PLAIN(2, 4, 0), "PLAIN(2, 4, 0)");
+    raw.desc.cert_chain = &chain;
+    raw.desc.cert_count = 1;
+    raw.desc.key = chain;
+    check_macro(VIAMC_SERVER_MEM_SMALL(2, 4, 0), "SMALL(2, 4, 0)");
+    raw.desc.max_peers = 1;
+    raw.desc.max_requests = 1;
+    check_macro(VIAMC_SERVER_MEM_SMALL(1, 1, 0), "SMALL(1, 1, 0)");
+    raw.desc.profile = VIAMC_HOST;
+    check_macro(VIAMC_SERVER_MEM(1, 1, 0), "MEM(1, 1, 0)");
+    raw.desc.max_peers = 8;
+    raw.desc.max_requests = 16;
+    raw.desc.rx_bytes = 100000;
+    check_macro(VIAMC_SERVER_MEM(8, 16, 100000), "MEM(8, 16, 100000)");
+}
+
+static void refused(const char *text)
+{
+    CHECK_EQ_INT(viamc_server_mem_size(&raw.desc), 0);
+    (void)init_in(60000, 0, VIAMC_ERR_ARG, text);
+    fresh();
+}
+
+TEST(wrong_descs_are_refused)
+{
+    static const viamc_api_key half[1] = {{"id", ""}}, none[1] = {{NULL, "key"}};
+    viamc_port deaf = *vmc_loop_port();
+    fresh();
+    raw.desc.guard = 1;
+    refused("ARG: desc not initialised: begin with viamc_server_desc d = VIAMC_ZERO");
+    raw.desc.guard_end = 1;
+    refused("ARG: desc not initialised: begin with viamc_server_desc d = VIAMC_ZERO");
+    raw.desc.port = NULL;
+    refused("ARG: no port, or one that cannot accept or has no random bytes");
+    raw.desc.port = &deaf;
+    refused("ARG: no port, or one that cannot accept or has no random bytes");
+    raw.desc.window_ms = 29;
+    refused("ARG: window_ms out of range: 30 to 60,000");
+    raw.desc.window_ms = 60001;
+    refused("ARG: window_ms out of range: 30 to 60,000");
+    raw.desc.tx_bytes = 255;
+    refused("ARG: tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
+    raw.desc.api_keys = half;
+    raw.desc.api_key_count = 1;
+    refused("ARG: an API key without id or secret");
+    raw.desc.api_keys = none;
+    raw.desc.api_key_count = 1;
+    refused("ARG: an API key without id or secret");
+}
+
+TEST(nothing_starts_without_entropy)
+{
+    char why[80];
+    fresh();
+    raw.desc.api_keys = keys;
+    raw.desc.api_key_count = 2;
+    raw.loop.end[VMC_LOOP_CLIENTS].fault.kind = VMC_LOOP_RANDOM;
+    raw.loop.end[VMC_LOOP_CLIENTS].fault.at = 1;
+    raw.loop.end[VMC_LOOP_CLIENTS].fault.err = VIAMC_WAIT;
+    CHECK_EQ_INT(raw_start(), VIAMC_ERR_ENTROPY);
+    (void)viamc_server_explain(raw.server, why, sizeof why);
+    CHECK_EQ_STR(why, "ENTROPY: the port has no random bytes");
+    CHECK_EQ_INT(viamc_server_poll(raw.server, 0), VIAMC_ERR_STATE);
+    CHECK_EQ_INT(viamc_server_add(raw.server, &motor, "left", NULL, NULL, NULL), VIAMC_ERR_STATE);
+}
+
+TEST(resources_are_added_once)
+{
+    static char name[5][130];
+    int i;
+    fresh();
+    begin();
+    CHECK_EQ_INT(viamc_server_add(raw.server, &motor, "left", NULL, NULL, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_server_add(raw.server, &sensor, "left", NULL, NULL, NULL), VIAMC_OK);
+    CHECK_EQ_INT(viamc_server_add(raw.server, &sensor, "", NULL, NULL, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_server_add(raw.server, &echo, "x", NULL, NULL, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_server_add(raw.server, &echo, "", NULL, NULL, NULL), VIAMC_ERR_ARG);
+    for (i = 0; i < 5; i++) {
+        memset(name[i], 'a' + i, 128);
+        name[i][128] = i == 4 ? 'x' : '\0';
+    }
+    CHECK_EQ_INT(viamc_server_add(raw.server, &motor, name[4], NULL, NULL, NULL), VIAMC_ERR_ARG); /* 129 octets */
+    for (i = 0; i < 4; i++)
+        CHECK_EQ_INT(viamc_server_add(raw.server, &motor, name[i], NULL, NULL, NULL), VIAMC_OK);
+    CHECK_EQ_INT(viamc_server_add(raw.server, &motor, "ninth", NULL, NULL, NULL), VIAMC_ERR_NOMEM);
+}
+
+/* ---- vectors ---- */
+
+/* A client without a dynamic table gets exactly the blocks of viam-wire R1 to R4. */
+TEST(vectors_r1_to_r4)
+{
+    static uint8_t seen[4096];
+    size_t len, at = 0, n;
+    const char *want[4] = {"880f10106170706c69636174696f6e2f67727063", "000b677270632d7374617475730130",
+                           "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023132000c677270632d6d6573736167651"
+                           "04d6574686f64206e6f7420666f756e64",
+                           "880f10106170706c69636174696f6e2f67727063000b677270632d7374617475730133000c677270632d6d6573736167650f5"
+                           "3455353494f4e5f45585049524544"};
+    unsigned found = 0;
+    fresh();
+    begin();
+    raw_connect(0);
+    raw_hex(0, RAW_PREFACE "000006040000000000000100000000"); /* SETTINGS_HEADER_TABLE_SIZE 0 */
+    raw_ask(0, 1, ECHO "Unary", "aa", NULL);
+    raw_settle(); /* the first block begins with a size update */
+    CHECK_REPLY(0, 1, 0, "");
+    raw.client[0].deaf = true;
+    raw_ask(0, 3, ECHO "Unary", "aa", NULL);
+    raw_settle();
+    raw_ask(0, 5, ECHO "R3", "", NULL);
+    raw_settle();
+    raw_ask(0, 7, MOTOR "SetPower", "0a046c656674", "viam-sid: 11111111-2222-4333-8444-000000000001\n");
+    raw_settle();
+    (void)vmc_loop_port()->read(vmc_loop_client(&raw.loop, 0), 0, seen, sizeof seen, &len);
+    while (len - at >= 9) {
+        n = vmc_be24(seen + at);
+        if (seen[at + 3] == 1 && found < 4)
+            CHECK_EQ_HEX(seen + at + 9, n, want[found++]);
+        at += 9 + n;
+    }
+    CHECK_EQ_INT(found, 4);
+}
+
+/* Two requests of the Python SDK before any SETTINGS of ours was acknowledged: the second needs the table that the first filled. */
+TEST(vector_x14)
+{
+    fresh();
+    begin();
+    raw_connect(0);
+    raw.client[0].silent = true;
+    raw_hex(0, RAW_PREFACE "000000040000000000");
+    raw_fields(0, 1,
+               "8386449d63b9874af61e33a57ee15f69e33a7716cee62158da541edb085d23a4a8418b089d5c0b8170dc0be07c3f4082497f864d833505b11f5f8b1d75d0"
+               "620d263d4c4d65647aa59acac8b57e9339ea5a6b2b25068d802ed2efa9fd506aadf3f6a12bf499cf530cae10ae2fef4088ee61d31128316a4f93afd2673d"
+               "5f7dc0bbc05c1f7dfb8170aedbaeff");
+    raw_message(0, 1, NULL, 0, true);
+    raw_fields(0, 3, "8386449d63b9874af61e33a57ee15f69e33a7716cee62158dc91d89dc5420c7abfc3c2c1c0bf");
+    raw_message(0, 3, NULL, 0, true);
+    raw_settle();
+    CHECK_REPLY(0, 1, 0, "");
+    CHECK_REPLY(0, 3, 0, "");
+    CHECK(strstr(raw_of(0, 1)->fields, ":status: 200\ncontent-type: application/grpc\n") != NULL);
+    CHECK_EQ_INT(raw.client[0].goaway, RAW_NONE);
+}
+
+/* What the Python SDK does on a robot (viam-wire 5.7, row 1): a connection for its calls, a second one for heartbeats. */
+static void python_conversation(void)
+{
+    char sid[64];
+    size_t n;
+    const uint8_t *p;
+    raw_ask(0, 1, AUTHENTICATE, P1, NULL);
+    raw_settle();
+    CHECK_REPLY(0, 1, 0, "");
+    take_token(0, 1);
+    raw_ask(0, 3, ROBOT "ResourceNames", "", NULL);
+    raw_ask(0, 5, ROBOT "ResourceNames", "", "grpc-timeout: 999m\n");
+    raw_settle();
+    CHECK_REPLY(0, 3, 0, "");
+    CHECK_REPLY(0, 5, 0, "");
+    p = raw_reply_message(0, 3, &n);
+    CHECK_EQ_HEX(p, n, "0a1d0a0372646b1209636f6d706f6e656e741a056d6f746f7222046c656674"
+                       "0a1e0a0372646b1209636f6d706f6e656e741a056d6f746f7222057269676874");
+    start_session(0, 7, sid);
+    p = raw_reply_message(0, 7, &n);
+    CHECK_EQ_HEX(p + n - 4, 4, "12020802"); /* P7: two seconds */
+    CHECK_EQ_HEX(p, 2, "0a24");
+    CHECK(sid[10 + 14] == '4' && strchr("89ab", sid[10 + 19]) != NULL);
+    raw_ask(0, 9, ROBOT "SendSessionHeartbeat", id_of(sid), NULL);
+    raw_ask(0, 11, MOTOR "SetPower", "0a046c65667411000000000000e03f9a0600", sid);
+    raw_settle();
+    CHECK_REPLY(0, 9, 0, "");
+    CHECK_REPLY(0, 11, 0, "");
+    CHECK_EQ_INT(left.powers, 1);
+    raw_open(1);
+    raw_ask(1, 1, AUTHENTICATE, P1, NULL);
+    raw_settle();
+    CHECK_REPLY(1, 1, 0, "");
+    take_token(1, 1);
+    raw_ask(1, 3, ROBOT "SendSessionHeartbeat", id_of(sid), NULL);
+    raw_settle();
+    CHECK_REPLY(1, 3, 0, ""); /* the session is the key's, not the connection's */
+    CHECK_EQ_INT(left.stops, 0);
+    CHECK(!raw.client[0].lost && !raw.client[1].lost);
+    CHECK(raw_has_event("known peer=0 text=" KEY_ID " "));
+    CHECK(raw_has_event("bound peer=0 text=" MOTOR "SetPower name=left "));
+}
+
+static void python_begin(void)
+{
+    fresh();
+    raw.desc.api_keys = keys;
+    raw.desc.api_key_count = 2;
+    begin();
+    raw_open(0);
+}
+
+TEST(vector_x15)
+{
+    python_begin();
+    python_conversation();
+}
+
+TEST(vector_x15_octet_by_octet)
+{
+    fresh();
+    raw.loop.line[VMC_LOOP_TO_SERVER].read_max = 1;
+    raw.loop.line[VMC_LOOP_TO_CLIENT].write_max = 1;
+    raw.desc.api_keys = keys;
+    raw.desc.api_key_count = 2;
+    begin();
+    raw_open(0);
+    python_conversation();
+}
+
+TEST(vector_x15_in_100_random_splits)
+{
+    unsigned i;
+    for (i = 0; i < 100; i++) {
+        uint64_t seed = test_now.seed;
+        fresh();
+        vmc_loop_init(&raw.loop, seed * 1000 + i);
+        raw.loop.line[0].split = raw.loop.line[1].split = true;
+        raw.loop.line[0].capacity = 16384;
+        raw.loop.line[1].capacity = i % 2 == 0 ? 40 : 0;
+        raw.desc.api_keys = keys;
+        raw.desc.api_key_count = 2;
+        begin();
+        raw_open(0);
+        python_conversation();
+    }
+}
+
+/* GetVersion, GetMachineStatus, GetOperations and friends: P16, P17. */
+TEST(robot_service_answers)
+{
+    size_t n;
+    const uint8_t *p;
+    fresh();
+    raw.desc.version = "0.1.0";
+    CHECK_EQ_INT(raw_start(), VIAMC_OK);
+    raw_open(0);
+    raw_ask(0, 1, ROBOT "GetMachineStatus", "", NULL);
+    raw_ask(0, 3, ROBOT "GetVersion", "", NULL);
+    raw_ask(0, 5, ROBOT "GetOperations", "", NULL);
+    raw_settle();
+    raw_ask(0, 7, ROBOT "CancelOperation", "0a0161", NULL);
+    raw_ask(0, 9, ROBOT "BlockForOperation", "0a0161", NULL);
+    raw_ask(0, 11, ROBOT "StopAll", "", NULL);
+    raw_settle();
+    p = raw_reply_message(0, 1, &n);
+    CHECK_EQ_HEX(p, n, "1802");
+    p = raw_reply_message(0, 3, &n);
+    CHECK_EQ_HEX(p, n, "0a057669616d631205302e312e301a0876302e312e363031");
+    (void)raw_reply_message(0, 5, &n);
+    CHECK_EQ_INT(n, 0);
+    CHECK_REPLY(0, 7, 0, "");
+    CHECK_REPLY(0, 9, 0, "");
+    CHECK_REPLY(0, 11, 0, "");
+    CHECK_EQ_INT(viamc_server_add(raw.server, &motor, "left", NULL, &left, &left.resource), VIAMC_OK);
+    raw_ask(0, 13, ROBOT "GetMachineStatus", "", NULL);
+    raw_settle();
+    p = raw_reply_message(0, 13, &n);
+    CHECK_EQ_HEX(p, n, "0a210a1d0a0372646b1209636f6d706f6e656e741a056d6f746f7222046c65667410031802");
+    CHECK_EQ_INT(raw_of(0, 13)->blocks, 2);
+}
+
+/* Whatever is not served: UNIMPLEMENTED, trailers alone, with a content-type (viam-wire 2.8). */
+TEST(unknown_methods_are_unimplemented)
+{
+    static const char *const paths[] = {ROBOT "GetCloudMetadata", ROBOT "ResourceRPCSubtypes", "/proto.rpc.webrtc.v1.SignalingService/OptionalWebRTCConfig",
+                                        MOTOR "SetRPM", MOTOR "Nothing", MOTOR, "/viam.component.motor.v1.MotorServic/SetPower", "/", "x", "",
+                                        "/proto.rpc.v1.ExternalAuthService/AuthenticateTo"};
+    uint32_t id;
+    size_t i;
+    open_robot();
+    for (i = 0; i < TEST_COUNT(paths); i++) {
+        id = (uint32_t)(2 * i + 1);
+        raw_ask(0, id, paths[i], "0a046c656674", NULL);
+        raw_settle();
+        CHECK_REPLY(0, id, VIAMC_UNIMPLEMENTED, "Unimplemented");
+        CHECK_EQ_INT(raw_of(0, id)->blocks, 1);
+        CHECK(strstr(raw_of(0, id)->fields, "content-type: application/grpc\n") != NULL);
+    }
+}
+
+TEST(unknown_names_are_not_found)
+{
+    char hex[800];
+    open_robot();
+    raw_ask(0, 1, MOTOR "SetPower", "0a036c6566", NULL);
+    raw_ask(0, 3, MOTOR "Stop", "", NULL);
+    memset(hex, '7', sizeof hex);
+    memcpy(hex, "0aac02", 6);
+    hex[606] = '\0'; /* a name of 300 octets */
+    raw_ask(0, 5, MOTOR "GetPosition", hex, NULL);
+    raw_ask(0, 7, MOTOR "GetPosition", "0a05", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 1, VIAMC_NOT_FOUND, "no motor with name \"lef\" found");
+    CHECK_REPLY(0, 3, VIAMC_NOT_FOUND, "no motor with name \"\" found");
+    CHECK_EQ_INT(raw_status(0, 5), VIAMC_NOT_FOUND);
+    CHECK_EQ_INT(strlen(raw_text(0, 5)), 44 + strlen("no motor with name \"\" found"));
+    CHECK_REPLY(0, 7, VIAMC_INVALID_ARGUMENT, "request cannot be decoded");
+}
+
+/* ---- authentication ---- */
+
+static void check_authenticate(const char *hex, const char *fields, int status, const char *text)
+{
+    uint32_t id = raw.client[0].replies == 0 ? 1 : raw.client[0].reply[raw.client[0].replies - 1].id + 2;
+    raw_ask(0, id, AUTHENTICATE, hex, fields);
+    raw_settle();
+    CHECK_REPLY(0, id, status, text);
+}
+
+TEST(credentials_are_judged)
+{
+    fresh();
+    raw.desc.api_keys = keys;
+    raw.desc.api_key_count = 2;
+    begin();
+    raw_open(0);
+    check_authenticate("", NULL, VIAMC_INVALID_ARGUMENT, "credentials required");
+    check_authenticate("0a0161", NULL, VIAMC_INVALID_ARGUMENT, "credentials required");
+    check_authenticate("0a067365636f6e641200", NULL, VIAMC_INVALID_ARGUMENT, "do not know how to handle credential type \"\"");
+    check_authenticate("0a067365636f6e64120b0a02787912056f74686572", NULL, VIAMC_INVALID_ARGUMENT, "do not know how to handle credential type \"xy\"");
+    check_authenticate("0a067365636f6e6412100a076170692d6b657912056f74686573", NULL, VIAMC_UNAUTHENTICATED, "invalid credentials");
+    check_authenticate("0a067365636f6e6412150a076170692d6b6579120a6f746865726f74686572", NULL, VIAMC_UNAUTHENTICATED, "invalid credentials");
+    check_authenticate("0a067365636f6e6b12100a076170692d6b657912056f74686572", NULL, VIAMC_UNAUTHENTICATED, "invalid credentials");
+    check_authenticate("0a2437663363316135322d306230652d346636642d396332652d35643061346231663265336412100a076170692d6b657912056f74686572", NULL,
+                       VIAMC_UNAUTHENTICATED, "invalid credentials"); /* one key's id, the other's secret */
+    check_authenticate("0a001200", NULL, VIAMC_INVALID_ARGUMENT, "do not know how to handle credential type \"\"");
+    check_authenticate("0a00120b0a076170692d6b65791200", NULL, VIAMC_UNAUTHENTICATED, "invalid credentials");
+    check_authenticate(P1, "authorization: Bearer x\n", VIAMC_INVALID_ARGUMENT, "already authenticated; cannot re-authenticate");
+    check_authenticate("0a067365636f6e6412100a076170692d6b657912056f74686572", NULL, 0, "");
+    check_authenticate(P1, NULL, 0, "");
+    CHECK(raw_has_event("refused peer=0 text=second name= ms=0 number=1 "));
+    CHECK(raw_has_event("known peer=0 text=second "));
+}
+
+TEST(tokens_are_asked_for)
+{
+    char line[80], other[80], far[4200];
+    open_keyed();
+    (void)snprintf(line, sizeof line, "authorization: Bearer %s\n", raw.client[0].token);
+    (void)snprintf(other, sizeof other, "authorization: Bearer %sx\n", raw.client[0].token);
+    (void)snprintf(far, sizeof far, "authorization: Bearer ");
+    memset(far + 22, 'j', 4000); /* as long as a cloud's token: an old one, not a broken request */
+    memcpy(far + 4022, "\n", 2);
+    raw.client[0].token[0] = '\0';
+    raw_ask(0, 3, ROBOT "GetVersion", "", NULL);
+    raw_ask(0, 5, ROBOT "GetVersion", "", "authorization: bearer x\n");
+    raw_settle();
+    raw_ask(0, 7, ROBOT "GetVersion", "", "authorization: Bearer 00000000000000000000000000000000\n");
+    raw_ask(0, 9, ROBOT "GetVersion", "", other);
+    raw_settle();
+    raw_ask(0, 11, "/no.such.Service/Method", "", NULL);
+    raw_ask(0, 13, ROBOT "GetVersion", "", "authorization: Bearer \n");
+    raw_settle();
+    raw_ask(0, 15, ROBOT "GetVersion", "", line);
+    raw_ask(0, 17, ROBOT "GetVersion", "", far);
+    raw_settle();
+    memcpy(far, line, strlen(line));
+    memcpy(far + strlen(line), line, strlen(line) + 1);
+    raw_ask(0, 19, ROBOT "GetVersion", "", far);
+    raw_settle();
+    CHECK_REPLY(0, 3, VIAMC_UNAUTHENTICATED, "authentication required");
+    CHECK_REPLY(0, 5, VIAMC_UNAUTHENTICATED, "expected authorization header with prefix: Bearer ");
+    CHECK_REPLY(0, 7, VIAMC_UNAUTHENTICATED, "unauthenticated: unknown token");
+    CHECK_REPLY(0, 9, VIAMC_UNAUTHENTICATED, "unauthenticated: unknown token");
+    CHECK_REPLY(0, 11, VIAMC_UNAUTHENTICATED, "authentication required");
+    CHECK_EQ_INT(raw_status(0, 13), VIAMC_UNAUTHENTICATED);
+    CHECK_REPLY(0, 15, 0, "");
+    CHECK_REPLY(0, 17, VIAMC_UNAUTHENTICATED, "unauthenticated: unknown token");
+    CHECK_REPLY(0, 19, VIAMC_UNAUTHENTICATED, "authentication required"); /* two of them */
+    CHECK_EQ_INT(raw.client[0].goaway, RAW_NONE);
+}
+
+TEST(without_keys_everybody_comes_in)
+{
+    size_t n;
+    const uint8_t *p;
+    open_robot();
+    raw_ask(0, 1, AUTHENTICATE, P1, NULL);
+    raw_ask(0, 3, ROBOT "GetVersion", "", "authorization: Bearer whatever\n");
+    raw_settle();
+    p = raw_reply_message(0, 1, &n);
+    CHECK_EQ_HEX(p, n, "0a057669616d63");
+    CHECK_REPLY(0, 3, 0, "");
+}
+
+TEST(ten_wrong_keys_end_the_connection)
+{
+    uint32_t id;
+    fresh();
+    raw.desc.api_keys = keys;
+    raw.desc.api_key_count = 2;
+    begin();
+    raw_open(0);
+    for (id = 1; id < 21; id += 2) {
+        CHECK(!raw.client[0].lost);
+        raw_ask(0, id, AUTHENTICATE, "0a0161120b0a076170692d6b65791200", NULL);
+        raw_settle();
+        CHECK_REPLY(0, id, VIAMC_UNAUTHENTICATED, "invalid credentials");
+    }
+    CHECK(raw.client[0].lost);
+    CHECK_EQ_INT(raw.client[0].goaway, VMC_H2_ENHANCE_YOUR_CALM);
+    CHECK(raw_has_event("left peer=0 text= name= ms=0 number=0 error=too many wrong keys\n"));
+    raw_open(1); /* the place is free again */
+    raw_ask(1, 1, AUTHENTICATE, P1, NULL);
+    raw_settle();
+    CHECK_REPLY(1, 1, 0, "");
+}
+
+/* ---- sessions ---- */
+
+TEST(sessions_start_and_go_on)
+{
+    char one[64], two[64];
+    open_keyed();
+    start_session(0, 3, one);
+    raw_ask(0, 5, ROBOT "StartSession", id_of(one), NULL);
+    raw_run(1500);
+    CHECK_EQ_MEM(raw_of(0, 5)->data, raw_of(0, 5)->len, raw_of(0, 3)->data, raw_of(0, 3)->len); /* resumed */
+    CHECK(raw_has_event("session peer=0 text= name= ms=2000 number=1 "));
+    raw_ask(0, 7, ROBOT "SendSessionHeartbeat", id_of(one), NULL);
+    raw_run(1999);
+    CHECK_REPLY(0, 7, 0, "");
+    raw_ask(0, 9, ROBOT "SendSessionHeartbeat", id_of(one), NULL);
+    raw_run(2000);
+    CHECK_REPLY(0, 9, 0, "");
+    CHECK(raw_has_event("expired peer=255 text= name= ms=2000 number=0 "));
+    raw_ask(0, 11, ROBOT "SendSessionHeartbeat", id_of(one), NULL);
+    raw_ask(0, 13, ROBOT "StartSession", id_of(one), NULL); /* dead: a new one */
+    raw_settle();
+    CHECK_REPLY(0, 11, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    CHECK_REPLY(0, 13, 0, "");
+    (void)snprintf(two, sizeof two, "viam-sid: %.36s\n", (const char *)raw_of(0, 13)->data + 7);
+    CHECK(strcmp(one, two) != 0);
+    raw_ask(0, 15, ROBOT "SendSessionHeartbeat", "0a0161", NULL);
+    raw_ask(0, 17, ROBOT "StartSession", "0a0161", NULL);
+    raw_ask(0, 19, ROBOT "SendSessionHeartbeat", "", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 15, VIAMC_UNKNOWN, "session id is not a UUID");
+    CHECK_REPLY(0, 17, VIAMC_UNKNOWN, "session id is not a UUID");
+    CHECK_REPLY(0, 19, VIAMC_UNKNOWN, "session id is not a UUID");
+}
+
+TEST(sessions_belong_to_their_key)
+{
+    char sid[64];
+    open_keyed();
+    start_session(0, 3, sid);
+    raw_open(1);
+    raw_ask(1, 1, AUTHENTICATE, "0a067365636f6e6412100a076170692d6b657912056f74686572", NULL);
+    raw_settle();
+    take_token(1, 1);
+    raw_ask(1, 3, ROBOT "SendSessionHeartbeat", id_of(sid), NULL);
+    raw_ask(1, 5, MOTOR "SetPower", LEFT, sid);
+    raw_ask(1, 7, ROBOT "StartSession", id_of(sid), NULL);
+    raw_settle();
+    CHECK_REPLY(1, 3, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    CHECK_REPLY(1, 5, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    CHECK_REPLY(1, 7, 0, "");
+    CHECK_EQ_INT(left.powers, 0);
+    CHECK(memcmp(raw_of(1, 7)->data + 7, sid + 10, 36) != 0);
+}
+
+TEST(sessions_are_limited)
+{
+    char sid[64];
+    uint32_t id;
+    open_keyed();
+    for (id = 3; id < 11; id += 2)
+        start_session(0, id, sid);
+    raw_ask(0, 11, ROBOT "StartSession", "", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 11, VIAMC_RESOURCE_EXHAUSTED, "too many concurrent sessions");
+    raw_run(2000);
+    start_session(0, 13, sid);
+    raw.loop.end[VMC_LOOP_CLIENTS].fault.kind = VMC_LOOP_RANDOM;
+    raw.loop.end[VMC_LOOP_CLIENTS].fault.at = 1;
+    raw.loop.end[VMC_LOOP_CLIENTS].fault.err = VIAMC_WAIT;
+    raw_ask(0, 15, ROBOT "StartSession", "", NULL);
+    raw_settle();
+    CHECK_EQ_INT(raw_status(0, 15), VIAMC_UNAVAILABLE);
+}
+
+/* The window: 30 ms to a minute, any value between; told to the client as it is. */
+TEST(window_is_told)
+{
+    char sid[64];
+    fresh();
+    raw.desc.window_ms = 30;
+    begin();
+    raw_open(0);
+    start_session(0, 1, sid);
+    CHECK_EQ_HEX(raw_of(0, 1)->data + 5 + 38, raw_of(0, 1)->len - 43, "1205108087a70e"); /* P8 */
+    raw_ask(0, 3, MOTOR "SetPower", LEFT, sid);
+    raw_run(29);
+    CHECK_EQ_INT(left.stops, 0);
+    raw_run(1);
+    CHECK_EQ_INT(left.stops, 1);
+}
+
+TEST(expiry_stops_what_was_moved)
+{
+    char sid[64];
+    open_keyed();
+    start_session(0, 3, sid);
+    raw_ask(0, 5, MOTOR "SetPower", LEFT, sid); /* counts as a heartbeat */
+    raw_run(1999);
+    CHECK_REPLY(0, 5, 0, "");
+    CHECK_EQ_INT(left.stops, 0);
+    raw_ask(0, 7, MOTOR "GetPosition", LEFT, sid); /* does not: not a moving call */
+    raw_run(1);
+    CHECK_EQ_INT(left.stops, 1);
+    CHECK_EQ_INT(right.stops, 0);
+    CHECK_EQ_STR(left.last, LEFT);
+    CHECK(raw_has_event("expired peer=255 text= name= ms=2000 number=1 "));
+    CHECK(raw_has_event("stopped peer=255 text= name=left ms=0 number=0 "));
+    raw_run(10000);
+    CHECK_EQ_INT(left.stops, 1);
+    raw_ask(0, 9, MOTOR "SetPower", LEFT, sid);
+    raw_settle();
+    CHECK_REPLY(0, 9, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    CHECK_EQ_INT(left.powers, 1);
+}
+
+/* The connection may be long gone: the session is not it. */
+TEST(expiry_comes_after_the_connection_too)
+{
+    char sid[64];
+    open_keyed();
+    start_session(0, 3, sid);
+    raw_ask(0, 5, MOTOR "SetPower", LEFT, sid);
+    raw_settle();
+    raw_close(0);
+    raw_run(1999);
+    CHECK_EQ_INT(left.stops, 0);
+    raw_run(1);
+    CHECK_EQ_INT(left.stops, 1);
+}
+
+/* A poll that comes late stops at once, before anything that waits is read. */
+TEST(expiry_is_first_in_a_poll)
+{
+    char sid[64];
+    open_keyed();
+    start_session(0, 3, sid);
+    raw_ask(0, 5, MOTOR "SetPower", LEFT, sid);
+    raw_settle();
+    raw_ask(0, 7, ROBOT "SendSessionHeartbeat", id_of(sid), NULL);
+    raw.loop.now += 2500;
+    CHECK_EQ_INT(viamc_server_poll(raw.server, raw.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(left.stops, 1);
+    raw_settle();
+    CHECK_REPLY(0, 7, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+}
+
+TEST(the_last_mover_owns_the_motor)
+{
+    char one[64], two[64];
+    open_keyed();
+    start_session(0, 3, one);
+    start_session(0, 5, two);
+    raw_ask(0, 7, MOTOR "SetPower", LEFT, one);
+    raw_ask(0, 9, MOTOR "SetPower", RIGHT, one);
+    raw_settle();
+    raw_run(1000);
+    raw_ask(0, 11, MOTOR "SetPower", LEFT, two); /* takes left over */
+    raw_ask(0, 13, MOTOR "SetPower", RIGHT, NULL); /* frees right */
+    raw_settle();
+    raw_run(1000);
+    CHECK(raw_has_event("expired peer=255 text= name= ms=2000 number=0 "));
+    CHECK_EQ_INT(left.stops + right.stops, 0);
+    raw_run(1000);
+    CHECK_EQ_INT(left.stops, 1);
+    CHECK_EQ_INT(right.stops, 0);
+}
+
+TEST(session_ids_of_a_call)
+{
+    char sid[64], both[160];
+    open_keyed();
+    start_session(0, 3, sid);
+    (void)snprintf(both, sizeof both, "%s%s", sid, sid);
+    raw_ask(0, 5, MOTOR "SetPower", LEFT, both);
+    raw_ask(0, 7, MOTOR "SetPower", LEFT, "viam-sid: 1\n");
+    raw_ask(0, 9, MOTOR "SetPower", LEFT, "viam-sid: 11111111-2222-4333-8444-00000000000g\n");
+    raw_settle();
+    raw_ask(0, 11, MOTOR "SetPower", LEFT, "viam-sid: 11111111-2222-4333-8444-000000000001\n");
+    raw_ask(0, 13, MOTOR "GetPosition", LEFT, "viam-sid: 11111111-2222-4333-8444-000000000001\n"); /* not looked at */
+    raw_ask(0, 15, MOTOR "Stop", LEFT, both);
+    raw_settle();
+    CHECK_REPLY(0, 5, VIAMC_UNKNOWN, "found more than one session id in metadata");
+    CHECK_REPLY(0, 7, VIAMC_UNKNOWN, "session id is not a UUID");
+    CHECK_REPLY(0, 9, VIAMC_UNKNOWN, "session id is not a UUID");
+    CHECK_REPLY(0, 11, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    CHECK_REPLY(0, 13, 0, "");
+    CHECK_REPLY(0, 15, 0, "");
+    CHECK_EQ_INT(left.powers, 0);
+}
+
+/* A moving call whose message comes after its session has ended does not move. */
+TEST(a_call_outlived_by_its_session)
+{
+    char sid[64];
+    open_keyed();
+    start_session(0, 3, sid);
+    raw_headers(0, 5, MOTOR "SetPower", sid, false);
+    raw_run(2100);
+    start_session(0, 7, sid); /* in the same place of the table */
+    raw_message(0, 5, "\x0a\x04left", 6, true);
+    raw_settle();
+    CHECK_REPLY(0, 5, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
+    CHECK_EQ_INT(left.powers, 0);
+}
+
+/* ---- Stops of the server's own ---- */
+
+static void move_and_expire(void)
+{
+    char sid[64];
+    open_keyed();
+    start_session(0, 3, sid);
+    raw_ask(0, 5, MOTOR "SetPower", LEFT, sid);
+    raw_run(1999);
+}
+
+TEST(a_stop_that_fails_is_asked_again)
+{
+    move_and_expire();
+    left.stop = DO_FAIL;
+    raw_run(1);
+    CHECK_EQ_INT(left.stops, 1);
+    raw_run(100);
+    CHECK(left.stops >= 10 && left.stops <= 12);
+    left.stop = DO_WAIT;
+    raw_run(100);
+    CHECK(left.stops >= 20 && left.stops <= 23);
+    left.stop = DO_NOTHING; /* neither answered nor kept */
+    raw_run(20);
+    left.stop = DO_ERROR;
+    raw_run(20);
+    left.stop = DO_POLL;
+    raw_run(10);
+    left.stops = 0;
+    raw_run(1000);
+    CHECK_EQ_INT(left.stops, 0);
+}
+
+TEST(a_stop_that_fails_gives_way_to_a_new_driver)
+{
+    move_and_expire();
+    left.stop = DO_FAIL;
+    raw_run(1);
+    CHECK_EQ_INT(left.stops, 1);
+    raw_ask(0, 7, MOTOR "SetPower", LEFT, NULL);
+    raw_settle();
+    CHECK_REPLY(0, 7, 0, "");
+    left.stops = 0;
+    raw_run(1000);
+    CHECK_EQ_INT(left.stops, 0);
+}
+
+TEST(a_stop_may_be_kept)
+{
+    move_and_expire();
+    left.stop = DO_KEEP;
+    raw_run(1000);
+    CHECK_EQ_INT(left.stops, 1);
+    CHECK(left.kept != NULL && !viamc_request_cancelled(left.kept));
+    CHECK_EQ_INT(viamc_request_name(left.kept).len, 4);
+    CHECK_EQ_INT(viamc_request_message(left.kept).len, 0); /* ended with the handler */
+    CHECK(viamc_request_method(left.kept) == NULL);
+    CHECK_EQ_INT(viamc_fail(left.kept, VIAMC_ABORTED, "not yet"), VIAMC_OK);
+    raw_run(5);
+    CHECK_EQ_INT(left.stops, 2); /* asked again at once */
+    CHECK_EQ_INT(viamc_answer_bytes(left.kept, viamc_view("xyz", 3)), VIAMC_OK);
+    CHECK_EQ_INT(viamc_answer_bytes(left.kept, viamc_view("xyz", 3)), VIAMC_ERR_STATE);
+    raw_run(1000);
+    CHECK_EQ_INT(left.stops, 2);
+}
+
+TEST(stop_all)
+{
+    open_robot();
+    raw_ask(0, 1, ROBOT "StopAll", "", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 1, 0, "");
+    CHECK_EQ_STR(left.last, LEFT);
+    CHECK_EQ_STR(right.last, RIGHT);
+    /* extra for right, and one for a motor that is not there */
+    raw_ask(0, 3, ROBOT "StopAll",
+            "9a062e0a1e0a0372646b1209636f6d706f6e656e741a056d6f746f7222057269676874120c0a0a0a046661737412022001"
+            "9a062b0a1b0a0372646b1209636f6d706f6e656e741a056d6f746f7222026d31120c0a0a0a046661737412022001", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 3, 0, "");
+    CHECK_EQ_STR(left.last, LEFT);
+    CHECK_EQ_STR(right.last, RIGHT "9a060c0a0a0a046661737412022001");
+    CHECK_EQ_INT(left.stops + right.stops, 4);
+}
+
+TEST(stop_all_names_what_failed)
+{
+    open_robot();
+    left.stop = right.stop = DO_FAIL;
+    raw_ask(0, 1, ROBOT "StopAll", "", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 1, VIAMC_INTERNAL, "Failed to stop components named left, right");
+    left.stop = DO_ANSWER;
+    raw_run(50);
+    CHECK(left.stops == 2 && right.stops > 4); /* goes on until it succeeds */
+    raw_ask(0, 3, ROBOT "StopAll", "", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 3, VIAMC_INTERNAL, "Failed to stop components named right");
+}
+
+TEST(stop_all_waits_for_kept_stops)
+{
+    open_robot();
+    left.stop = right.stop = DO_KEEP;
+    raw_ask(0, 1, ROBOT "StopAll", "", NULL);
+    raw_run(100);
+    CHECK_EQ_INT(raw_status(0, 1), -1);
+    raw_open(1);
+    raw_ask(1, 1, ROBOT "StopAll", "", NULL); /* at the same time: each is stopped once more when it has stopped */
+    raw_run(100);
+    CHECK_EQ_INT(left.stops, 1);
+    CHECK_EQ_INT(viamc_answer_bytes(left.kept, viamc_view(NULL, 0)), VIAMC_OK);
+    raw_run(20);
+    CHECK_EQ_INT(raw_status(0, 1), -1);
+    left.stop = right.stop = DO_ANSWER;
+    CHECK_EQ_INT(viamc_answer_bytes(right.kept, viamc_view(NULL, 0)), VIAMC_OK);
+    CHECK_EQ_INT(viamc_answer_bytes(left.kept, viamc_view(NULL, 0)), VIAMC_OK);
+    raw_run(20);
+    CHECK_REPLY(0, 1, 0, "");
+    CHECK_REPLY(1, 1, 0, "");
+    CHECK_EQ_INT(left.stops, 2);
+    CHECK_EQ_INT(right.stops, 2);
+}
+
+/* ---- requests ---- */
+
+TEST(handlers_that_do_not_answer)
+{
+    open_robot();
+    left.set_power = DO_NOTHING;
+    right.set_power = DO_ERROR;
+    raw_ask(0, 1, MOTOR "SetPower", LEFT, NULL);
+    raw_ask(0, 3, MOTOR "SetPower", RIGHT, NULL);
+    raw_settle();
+    CHECK_REPLY(0, 1, VIAMC_INTERNAL, "the handler did not answer");
+    CHECK_REPLY(0, 3, VIAMC_INTERNAL, "the handler failed");
+    left.set_power = DO_POLL;
+    right.set_power = DO_FAIL;
+    raw_ask(0, 5, MOTOR "SetPower", LEFT, NULL);
+    raw_ask(0, 7, MOTOR "SetPower", RIGHT, NULL);
+    raw_settle();
+    CHECK_REPLY(0, 5, 0, "");
+    CHECK_REPLY(0, 7, VIAMC_INTERNAL, "no");
+    left.set_power = DO_WAIT;
+    raw_ask(0, 9, MOTOR "SetPower", LEFT, NULL);
+    raw_run(100);
+    CHECK_EQ_INT(raw_status(0, 9), -1);
+    CHECK(left.powers >= 10 && left.powers < 20);
+    left.set_power = DO_ANSWER;
+    raw_run(10);
+    CHECK_REPLY(0, 9, 0, "");
+}
+
+TEST(answers_have_their_room)
+{
+    open_robot();
+    raw_ask(0, 1, ECHO "Room", "", NULL);
+    raw_ask(0, 3, ECHO "Room", "00", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 1, 0, "");
+    CHECK_EQ_INT(raw_of(0, 1)->len, 5 + 443);
+    CHECK_REPLY(0, 3, VIAMC_RESOURCE_EXHAUSTED, "answer larger than the memory for it");
+}
+
+TEST(kept_requests_are_answered_later)
+{
+    open_robot();
+    echo_keep = true;
+    raw_ask(0, 1, ECHO "Unary", "616263", NULL);
+    raw_run(5000);
+    CHECK_EQ_INT(echo_calls, 1);
+    CHECK_EQ_MEM(viamc_request_message(echo_kept).ptr, viamc_request_message(echo_kept).len, "abc", 3);
+    CHECK(!viamc_request_cancelled(echo_kept));
+    CHECK_EQ_INT(viamc_answer_bytes(echo_kept, viamc_request_message(echo_kept)), VIAMC_OK);
+    raw_settle();
+    CHECK_REPLY(0, 1, 0, "");
+    CHECK_EQ_INT(raw_of(0, 1)->len, 8);
+    raw_ask(0, 3, ECHO "Unary", "616263", NULL);
+    raw_settle();
+    CHECK_EQ_INT(viamc_fail(echo_kept, VIAMC_ABORTED, "tea\nt\xc3\xa9 %"), VIAMC_OK); /* trailers alone, from outside a poll */
+    raw_settle();
+    CHECK_REPLY(0, 3, VIAMC_ABORTED, "tea%0At%C3%A9 %25");
+}
+
+/* Deadline, reset, loss of the connection: a kept request turns cancelled, and holds its place until it is let go. */
+TEST(kept_requests_turn_cancelled)
+{
+    viamc_request *first;
+    open_robot();
+    echo_keep = true;
+    raw_ask(0, 1, ECHO "Unary", "616263", "grpc-timeout: 300m\n");
+    raw_run(299);
+    first = echo_kept;
+    CHECK(!viamc_request_cancelled(first));
+    CHECK_EQ_INT(raw_status(0, 1), -1);
+    raw_run(1);
+    CHECK(viamc_request_cancelled(first));
+    CHECK_REPLY(0, 1, VIAMC_DEADLINE_EXCEEDED, "");
+    CHECK_EQ_MEM(viamc_request_message(first).ptr, viamc_request_message(first).len, "abc", 3);
+    CHECK_EQ_INT(viamc_answer_bytes(first, viamc_view("x", 1)), VIAMC_ERR_CLOSED);
+    CHECK_EQ_INT(viamc_answer_bytes(first, viamc_view("x", 1)), VIAMC_ERR_STATE);
+    raw_ask(0, 3, ECHO "Unary", "646566", NULL);
+    raw_settle();
+    first = echo_kept;
+    raw_reset(0, 3);
+    raw_settle();
+    CHECK(viamc_request_cancelled(first));
+    echo_keep = false;
+    raw_ask(0, 5, ECHO "Unary", "01", NULL); /* the first place is still taken: these find others */
+    raw_ask(0, 7, ECHO "Unary", "02", NULL);
+    raw_ask(0, 9, ECHO "Unary", "03", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 5, 0, "");
+    CHECK_REPLY(0, 7, 0, "");
+    CHECK_REPLY(0, 9, 0, "");
+    CHECK_EQ_MEM(viamc_request_message(first).ptr, viamc_request_message(first).len, "def", 3);
+    CHECK_EQ_INT(viamc_fail(first, VIAMC_ABORTED, NULL), VIAMC_ERR_CLOSED);
+    raw_settle();
+}
+
+TEST(kept_requests_outlive_their_connection)
+{
+    viamc_request *kept[4];
+    uint32_t id;
+    unsigned i;
+    fresh();
+    raw.desc.max_peers = 1;
+    begin();
+    raw_open(0);
+    echo_keep = true;
+    for (i = 0, id = 1; i < 3; i++, id += 2) {
+        raw_ask(0, id, ECHO "Unary", i == 0 ? "6161" : i == 1 ? "6262" : "6363", NULL);
+        raw_settle();
+        kept[i] = echo_kept;
+    }
+    raw_close(0);
+    raw_settle();
+    CHECK(viamc_request_cancelled(kept[0]) && viamc_request_cancelled(kept[2]));
+    echo_keep = false;
+    raw_open(1); /* the same place */
+    raw_ask(1, 1, ECHO "Unary", "64", NULL);
+    raw_ask(1, 3, ECHO "Unary", "65", NULL);
+    raw_settle();
+    CHECK_EQ_MEM(viamc_request_message(kept[0]).ptr, 2, "aa", 2);
+    CHECK_EQ_MEM(viamc_request_message(kept[2]).ptr, 2, "cc", 2);
+    CHECK_REPLY(1, 1, 0, "");
+    CHECK(raw_of(1, 3)->rst == VMC_H2_REFUSED_STREAM); /* three of four places are kept */
+    for (i = 0; i < 3; i++)
+        CHECK_EQ_INT(viamc_answer_bytes(kept[i], viamc_view(NULL, 0)), VIAMC_ERR_CLOSED);
+    raw_ask(1, 5, ECHO "Unary", "66", NULL);
+    raw_ask(1, 7, ECHO "Unary", "67", NULL);
+    raw_ask(1, 9, ECHO "Unary", "68", NULL);
+    raw_settle();
+    CHECK_REPLY(1, 5, 0, "");
+    CHECK_REPLY(1, 9, 0, "");
+}
+
+/* A handler that keeps and says WAIT is called again; its handle lasts although the client has gone. */
+TEST(keeping_and_waiting)
+{
+    open_robot();
+    left.set_power = DO_KEEP_WAIT;
+    raw_ask(0, 1, MOTOR "SetPower", LEFT, NULL);
+    raw_run(50);
+    CHECK(left.powers > 3);
+    raw_reset(0, 1);
+    raw_run(50);
+    CHECK(viamc_request_cancelled(left.kept));
+    raw_ask(0, 3, ECHO "Unary", "66", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 3, 0, "");
+    CHECK_EQ_INT(viamc_answer_bytes(left.kept, viamc_view(NULL, 0)), VIAMC_ERR_CLOSED);
+    raw_settle();
+}
+
+TEST(requests_that_are_not_one_message)
+{
+    open_robot();
+    raw_headers(0, 1, ECHO "Unary", NULL, true); /* none */
+    raw_headers(0, 3, ECHO "Unary", NULL, false); /* two */
+    raw_message(0, 3, "a", 1, false);
+    raw_message(0, 3, "b", 1, true);
+    raw_settle();
+    raw_headers(0, 5, ECHO "Unary", NULL, false); /* a half */
+    raw_frame(0, 0, 1, 5, "\0\0\0\0\x05xx", 7);
+    raw_headers(0, 7, ECHO "Unary", NULL, false); /* compressed */
+    raw_frame(0, 0, 1, 7, "\1\0\0\0\1x", 6);
+    raw_settle();
+    raw_headers(0, 9, ECHO "Unary", NULL, false); /* ended by trailers */
+    raw_message(0, 9, "a", 1, false);
+    raw_frame(0, 1, 5, 9, "\x00\x01x\x01y", 5);
+    raw_headers(0, 11, ECHO "Unary", NULL, false); /* larger than there is room for */
+    raw_frame(0, 0, 0, 11, "\0\0\0\x10\0", 5);
+    raw_settle();
+    CHECK_REPLY(0, 1, VIAMC_INTERNAL, "a request must be one message");
+    CHECK_REPLY(0, 3, VIAMC_INTERNAL, "a request must be one message");
+    CHECK_REPLY(0, 5, VIAMC_INTERNAL, "a request must be one message");
+    CHECK_REPLY(0, 7, VIAMC_UNIMPLEMENTED, "compressed message");
+    CHECK_REPLY(0, 9, 0, "");
+    CHECK_REPLY(0, 11, VIAMC_RESOURCE_EXHAUSTED, "message larger than this robot takes");
+    CHECK_EQ_INT(raw_of(0, 11)->rst, VMC_H2_NO_ERROR); /* it was answered before it was whole */
+    CHECK_EQ_INT(echo_calls, 1);
+}
+
+TEST(requests_that_are_not_grpc)
+{
+    static const char *const fields[] = {"content-type: text/html\n", "grpc-timeout: 1\n", "grpc-encoding: gzip\n", "grpc-timeout: 0m\n",
+                                         "grpc-encoding: identity\n"};
+    static const int status[] = {VIAMC_INVALID_ARGUMENT, VIAMC_INTERNAL, VIAMC_UNIMPLEMENTED, VIAMC_DEADLINE_EXCEEDED, 0};
+    size_t i;
+    open_robot();
+    for (i = 0; i < TEST_COUNT(fields); i++) {
+        raw_ask(0, (uint32_t)(2 * i + 1), ECHO "Unary", "61", fields[i]);
+        raw_settle();
+        CHECK_EQ_INT(raw_status(0, (uint32_t)(2 * i + 1)), status[i]);
+    }
+    raw_fields(0, 11, "828684"
+                      "0f10106170706c69636174696f6e2f67727063"); /* GET */
+    raw_settle();
+    CHECK_EQ_INT(raw_status(0, 11), VIAMC_INVALID_ARGUMENT);
+}
+
+TEST(deadlines_of_requests_under_way)
+{
+    open_robot();
+    raw_headers(0, 1, ECHO "Unary", "grpc-timeout: 50m\n", false);
+    raw_run(49);
+    CHECK_EQ_INT(raw_status(0, 1), -1);
+    raw_run(1);
+    CHECK_REPLY(0, 1, VIAMC_DEADLINE_EXCEEDED, "");
+    left.set_power = DO_WAIT;
+    raw_ask(0, 3, MOTOR "SetPower", LEFT, "grpc-timeout: 1S\n");
+    raw_run(1000);
+    CHECK_REPLY(0, 3, VIAMC_DEADLINE_EXCEEDED, "");
+    left.powers = 0;
+    raw_run(100);
+    CHECK_EQ_INT(left.powers, 0);
+}
+
+/* Requests of one client that are there at once are served in the order in which they began: Stop after the SetPower before it. */
+TEST(requests_are_served_in_their_order)
+{
+    unsigned round;
+    open_robot();
+    for (round = 0; round < 12; round++) {
+        uint32_t id = 6 * round + 1;
+        raw_ask(0, id, ECHO "Unary", "61", NULL);
+        if (round % 3 == 1)
+            raw_settle();
+        raw.events[0] = '\0';
+        raw_ask(0, id + 2, MOTOR "SetPower", LEFT, NULL);
+        raw_ask(0, id + 4, MOTOR "Stop", LEFT, NULL);
+        raw_settle();
+        CHECK(strstr(raw.events, "SetPower") != NULL && strstr(raw.events, "SetPower") < strstr(raw.events, "Stop name"));
+        raw.client[0].replies = 0;
+    }
+}
+
+/* ---- streams ---- */
+
+TEST(client_streams_come_message_by_message)
+{
+    open_robot();
+    raw_headers(0, 1, ECHO "Collect", NULL, false);
+    raw_settle();
+    raw_message(0, 1, "one", 3, false);
+    raw_settle();
+    CHECK_EQ_INT(echo_calls, 1);
+    raw_message(0, 1, "", 0, false); /* empty is not the end */
+    raw_message(0, 1, "three", 5, true);
+    raw_settle();
+    CHECK_REPLY(0, 1, 0, "");
+    CHECK_EQ_STR(echo_got, "[one][][three]");
+    CHECK_EQ_INT(echo_calls, 4);
+    echo_got[0] = '\0';
+    echo_wait = true;
+    raw_headers(0, 3, ECHO "Collect", NULL, true); /* nothing but its end, and a handler that waits there */
+    raw_run(100);
+    CHECK_EQ_INT(raw_status(0, 3), -1);
+    echo_wait = false;
+    raw_run(10);
+    CHECK_REPLY(0, 3, 0, "");
+    CHECK_EQ_INT(echo_ends, 2);
+    raw_headers(0, 5, ECHO "Collect", NULL, false);
+    raw_frame(0, 0, 1, 5, "\0\0\0\0\2x", 6);
+    raw_settle();
+    CHECK_REPLY(0, 5, VIAMC_INTERNAL, "the stream ended inside a message");
+}
+
+/* A stream much longer than its slot; the handler waits in between, so that the client has to. */
+TEST(client_streams_have_backpressure)
+{
+    unsigned i;
+    open_robot();
+    raw_headers(0, 1, ECHO "Both", NULL, false);
+    raw_settle();
+    for (i = 0; i < 60; i++) {
+        raw_message(0, 1, "0123456789012345678901234567890123456789", 40, i == 59);
+        raw_settle();
+    }
+    CHECK_REPLY(0, 1, 0, "");
+    CHECK_EQ_INT(raw_of(0, 1)->len, 60 * 45);
+    CHECK_EQ_INT(echo_ends, 1);
+    CHECK_EQ_INT(raw.client[0].goaway, RAW_NONE);
+    echo_wait = true;
+    raw_headers(0, 3, ECHO "Collect", NULL, false);
+    raw_settle();
+    for (i = 0; i < 11; i++) /* 495 of the slot's 517 octets */
+        raw_message(0, 3, "0123456789012345678901234567890123456789", 40, false);
+    raw_settle();
+    CHECK_EQ_INT(raw.client[0].goaway, RAW_NONE);
+    raw_message(0, 3, "0123456789012345678901234567890123456789", 40, false); /* beyond its window */
+    raw_settle();
+    CHECK_EQ_INT(raw.client[0].goaway, VMC_H2_FLOW_CONTROL_ERROR);
+}
+
+/* Answers much larger than tx to a client whose windows are small: the handler says WAIT until there is room. */
+TEST(server_streams_wait_for_room)
+{
+    fresh();
+    begin();
+    raw_connect(0);
+    raw_hex(0, RAW_PREFACE "00000604000000000000040000 0040"); /* windows of 64 octets */
+    raw_ask(0, 1, ECHO "Many", "780060", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 1, 0, "");
+    CHECK_EQ_INT(raw_of(0, 1)->len, 0x60 * 105);
+    CHECK(raw_of(0, 1)->data[raw_of(0, 1)->len - 1] == 'x');
+    CHECK(echo_calls > 10);
+}
+
+/* A stream that its client does not read holds up nothing else of that client: least of all a Stop. */
+TEST(a_stalled_stream_stalls_nothing_else)
+{
+    uint32_t id;
+    fresh();
+    begin();
+    raw_open(0);
+    raw_settle();
+    raw.client[0].silent = true;
+    raw_ask(0, 1, ECHO "Many", "78ffff", NULL); /* 6.8 MB, of which 65,535 octets may come */
+    raw_run(50);
+    CHECK_EQ_INT(raw_status(0, 1), -1);
+    raw_frame(0, 8, 0, 0, "\0\x0f\0\0", 4); /* the connection is open again, the stream is not */
+    for (id = 3; id < 23; id += 2) {
+        raw_ask(0, id, id % 4 == 1 ? MOTOR "Stop" : ECHO "Unary", LEFT, NULL);
+        raw_run(5);
+        CHECK_REPLY(0, id, 0, "");
+    }
+    CHECK_EQ_INT(left.stops, 5);
+    raw_reset(0, 1);
+    raw_settle();
+    raw_ask(0, 23, ECHO "Unary", "01", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 23, 0, "");
+}
+
+/* ---- large requests ---- */
+
+static uint8_t blob[3000];
+
+static void send_blob(unsigned c, uint32_t id, size_t from, size_t to, bool end)
+{
+    while (from < to || end) {
+        size_t n = to - from < 500 ? to - from : 500;
+        raw_frame(c, 0, end && from + n == to ? 1 : 0, id, blob + from, n);
+        from += n;
+        raw_settle();
+        if (from == to)
+            return;
+    }
+}
+
+static void make_blob(size_t len)
+{
+    size_t i;
+    blob[0] = 0;
+    vmc_put_be32(blob + 1, (uint32_t)len);
+    for (i = 0; i < len; i++)
+        blob[5 + i] = (uint8_t)(i * 7u);
+}
+
+/* One buffer for all peers: the second large request waits for the first, the third is too large. */
+TEST(large_requests_take_turns)
+{
+    fresh();
+    raw.desc.rx_bytes = 2000;
+    raw.desc.tx_bytes = 8000;
+    begin();
+    raw_open(0);
+    raw_open(1);
+    raw_settle();
+    make_blob(2000);
+    raw_headers(0, 1, ECHO "Unary", NULL, false);
+    raw_headers(1, 1, ECHO "Unary", NULL, false);
+    send_blob(0, 1, 0, 505, false);
+    send_blob(1, 1, 0, 505, false); /* stays in its slot */
+    CHECK(raw.server->peers[0].calls.big_owner == 0 && raw.server->peers[1].calls.big_owner == VMC_CALL_NONE);
+    send_blob(0, 1, 505, 1500, false);
+    echo_keep = true;
+    send_blob(0, 1, 1500, 2005, true);
+    CHECK_EQ_INT(echo_calls, 1);
+    CHECK_EQ_MEM(viamc_request_message(echo_kept).ptr, viamc_request_message(echo_kept).len, blob + 5, 2000);
+    raw_run(3000);
+    CHECK(raw.server->peers[1].calls.big_owner == VMC_CALL_NONE);
+    CHECK_EQ_MEM(viamc_request_message(echo_kept).ptr, viamc_request_message(echo_kept).len, blob + 5, 2000);
+    echo_keep = false;
+    CHECK_EQ_INT(viamc_answer_bytes(echo_kept, viamc_request_message(echo_kept)), VIAMC_OK);
+    raw_settle();
+    CHECK_EQ_MEM(raw_of(0, 1)->data, raw_of(0, 1)->len, blob, 2005);
+    send_blob(1, 1, 505, 2005, true);
+    CHECK_EQ_MEM(raw_of(1, 1)->data, raw_of(1, 1)->len, blob, 2005);
+    make_blob(2001);
+    raw_headers(0, 3, ECHO "Unary", NULL, false);
+    raw_frame(0, 0, 0, 3, blob, 100);
+    raw_settle();
+    CHECK_REPLY(0, 3, VIAMC_RESOURCE_EXHAUSTED, "message larger than this robot takes");
+}
+
+TEST(large_requests_have_to_arrive)
+{
+    fresh();
+    raw.desc.rx_bytes = 2000;
+    raw.desc.tx_bytes = 8000;
+    begin();
+    raw_open(0);
+    raw_open(1);
+    raw_settle();
+    make_blob(2000);
+    raw_headers(0, 1, ECHO "Unary", NULL, false);
+    send_blob(0, 1, 0, 505, false);
+    raw_headers(1, 1, ECHO "Unary", NULL, false);
+    send_blob(1, 1, 0, 505, false);
+    raw_run(9999);
+    CHECK_EQ_INT(raw_status(0, 1), -1);
+    raw_run(1);
+    CHECK_REPLY(0, 1, VIAMC_RESOURCE_EXHAUSTED, "large request did not arrive in time");
+    raw_run(10);
+    CHECK(raw.server->peers[1].calls.big_owner == 0);
+    send_blob(1, 1, 505, 1000, false);
+    raw_close(1); /* gone in the middle: the buffer is free again */
+    raw_settle();
+    raw_headers(0, 3, ECHO "Unary", NULL, false);
+    send_blob(0, 3, 0, 2005, true);
+    CHECK_EQ_MEM(raw_of(0, 3)->data, raw_of(0, 3)->len, blob, 2005);
+}
+
+TEST(strangers_have_no_large_requests)
+{
+    fresh();
+    raw.desc.rx_bytes = 2000;
+    raw.desc.api_keys = keys;
+    raw.desc.api_key_count = 2;
+    begin();
+    raw_open(0);
+    raw_settle();
+    make_blob(2000);
+    raw_headers(0, 1, AUTHENTICATE, NULL, false);
+    raw_frame(0, 0, 0, 1, blob, 500);
+    raw_settle();
+    CHECK_REPLY(0, 1, VIAMC_RESOURCE_EXHAUSTED, "request too large");
+    raw_settle();
+    CHECK(raw.server->peers[0].calls.big_owner == VMC_CALL_NONE);
+}
+
+/* ---- limits ---- */
+
+TEST(requests_beyond_the_limit_are_refused)
+{
+    uint32_t id;
+    open_robot();
+    echo_keep = true;
+    for (id = 1; id < 13; id += 2)
+        raw_ask(0, id, ECHO "Unary", "61", NULL);
+    raw_settle();
+    CHECK_EQ_INT(echo_calls, 4);
+    CHECK_EQ_INT(raw_of(0, 9)->rst, VMC_H2_REFUSED_STREAM);
+    CHECK_EQ_INT(raw_of(0, 11)->rst, VMC_H2_REFUSED_STREAM);
+    CHECK_EQ_INT(viamc_answer_bytes(echo_kept, viamc_view(NULL, 0)), VIAMC_OK);
+    raw_settle();
+    echo_keep = false;
+    raw_ask(0, 13, ECHO "Unary", "61", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 13, 0, "");
+}
+
+/* Before a client knows our window it may send 65,535 octets: more than a slot refuses that request, and nothing else. */
+TEST(early_data_beyond_a_slot)
+{
+    static uint8_t much[12000];
+    open_robot();
+    raw_close(0);
+    raw_settle();
+    raw_connect(1);
+    raw.client[1].silent = true;
+    raw_hex(1, RAW_PREFACE);
+    raw_frame(1, 4, 0, 0, NULL, 0);
+    vmc_put_be32(much + 1, sizeof much - 5);
+    raw_headers(1, 1, ECHO "Unary", NULL, false);
+    raw_frame(1, 0, 1, 1, much, sizeof much);
+    raw_ask(1, 3, ECHO "Unary", "61", NULL);
+    raw_headers(1, 5, ECHO "Collect", NULL, false);
+    memset(much, 0, sizeof much);
+    raw_frame(1, 0, 0, 5, much, 1000);
+    raw_settle();
+    CHECK_REPLY(1, 1, VIAMC_RESOURCE_EXHAUSTED, "message larger than this robot takes");
+    CHECK_REPLY(1, 3, 0, "");
+    CHECK_EQ_INT(raw_of(1, 5)->rst, VMC_H2_REFUSED_STREAM);
+    CHECK_EQ_INT(raw.client[1].goaway, RAW_NONE);
+    raw_ask(1, 7, ECHO "Unary", "61", NULL);
+    raw_settle();
+    CHECK_REPLY(1, 7, 0, "");
+}
+
+/* Metadata without end: fields that nobody reads are dropped, a list above 8,192 octets resets its stream. */
+TEST(huge_metadata)
+{
+    static char fields[9000];
+    size_t i, n = 0;
+    open_robot();
+    for (i = 0; i < 100; i++)
+        n += (size_t)snprintf(fields + n, sizeof fields - n, "x-field-%03u: vvvvvvvvvvvvvvvvvvvv\n", (unsigned)i);
+    raw_ask(0, 1, ECHO "Unary", "61", fields);
+    raw_settle();
+    CHECK_REPLY(0, 1, 0, "");
+    n = 0;
+    for (i = 0; i < 20; i++)
+        n += (size_t)snprintf(fields + n, sizeof fields - n, "viam_client: vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv\n");
+    raw_ask(0, 3, ECHO "Unary", "61", fields);
+    raw_settle();
+    CHECK_REPLY(0, 3, VIAMC_RESOURCE_EXHAUSTED, "header fields too long");
+    n = (size_t)snprintf(fields, sizeof fields, "x: ");
+    memset(fields + n, 'v', 8300);
+    memcpy(fields + n + 8300, "\n", 2);
+    raw_ask(0, 5, ECHO "Unary", "61", fields);
+    raw_settle();
+    CHECK_EQ_INT(raw_of(0, 5)->rst, VMC_H2_ENHANCE_YOUR_CALM);
+    raw_ask(0, 7, ECHO "Unary", "61", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 7, 0, "");
+}
+
+/* A header block of ours that is half written when its stream is reset is finished before anything else, on its own stream. */
+TEST(reset_in_the_middle_of_an_answer)
+{
+    unsigned cut, answered = 0;
+    for (cut = 1; cut < 120; cut++) {
+        fresh();
+        raw.desc.out_bytes = 512;
+        raw.loop.line[VMC_LOOP_TO_CLIENT].capacity = 600;
+        begin();
+        raw_open(0);
+        raw_settle();
+        raw.client[0].deaf = true; /* the pipe fills up */
+        raw_ask(0, 1, ECHO "Many", "78000a", NULL);
+        raw_settle();
+        raw_ask(0, 3, MOTOR "GetPosition", "0a036c6566", NULL);
+        raw_ask(0, 5, MOTOR "SetPower", "0a036c6566", "viam-sid: 1\n");
+        raw_settle();
+        {
+            uint8_t some[128];
+            size_t n;
+            raw_client *k = &raw.client[0];
+            (void)vmc_loop_port()->read(vmc_loop_client(&raw.loop, 0), 0, some, cut, &n);
+            memcpy(k->got + k->len, some, n);
+            k->len += n;
+        }
+        raw_settle();
+        raw_reset(0, 3);
+        raw_reset(0, 5);
+        raw_ask(0, 7, MOTOR "GetPosition", "0a036c6566", NULL);
+        raw_settle();
+        raw.client[0].deaf = false;
+        raw_settle();
+        CHECK_EQ_INT(raw_of(0, 1)->len, 10 * 105);
+        CHECK_REPLY(0, 1, 0, "");
+        answered += raw_status(0, 7) == VIAMC_NOT_FOUND;
+        CHECK_EQ_INT(raw.client[0].goaway, RAW_NONE);
+        CHECK_EQ_INT(raw.client[0].len, 0);
+    }
+    CHECK_EQ_INT(answered, 119);
+}
+
+/* ---- peers that come, are silent, and go ---- */
+
+TEST(peers_beyond_the_limit_wait)
+{
+    open_robot();
+    raw_open(1);
+    raw_open(2);
+    raw_ask(2, 1, ECHO "Unary", "61", NULL);
+    raw_settle();
+    CHECK_EQ_INT(raw_status(2, 1), -1);
+    raw_close(0);
+    raw_settle();
+    CHECK_REPLY(2, 1, 0, "");
+    CHECK(raw_has_event("came peer=1 text=client 1 "));
+    CHECK(raw_has_event("left peer=0 text= name= ms=0 number=0 error=the peer closed the connection\n"));
+    CHECK(raw_has_event("came peer=0 text=client 2 "));
+}
+
+TEST(peers_that_do_not_begin_are_dropped)
+{
+    fresh();
+    begin();
+    raw_connect(0);
+    raw_connect(1);
+    raw_hex(1, RAW_PREFACE);
+    raw_run(9999);
+    CHECK(!raw.client[0].lost && !raw.client[1].lost);
+    raw_run(1);
+    CHECK(raw.client[0].lost && raw.client[1].lost);
+    CHECK(raw_has_event("left peer=0 text= name= ms=10000 number=0 error=did not begin in time\n"));
+}
+
+TEST(strangers_are_dropped)
+{
+    fresh();
+    raw.desc.api_keys = keys;
+    raw.desc.api_key_count = 2;
+    begin();
+    raw_open(0);
+    raw_open(1);
+    raw_ask(1, 1, AUTHENTICATE, P1, NULL);
+    raw_run(10000);
+    raw_ask(0, 1, ROBOT "GetVersion", "", NULL); /* no token: still a stranger */
+    raw_run(9999);
+    CHECK(!raw.client[0].lost);
+    raw_run(1);
+    CHECK(raw.client[0].lost && raw.client[0].goaway == VMC_H2_NO_ERROR);
+    CHECK(!raw.client[1].lost);
+    CHECK(raw_has_event("error=did not show a key in time\n"));
+}
+
+/* A peer that says nothing is asked; one that does not answer is gone. */
+TEST(silent_peers_are_asked)
+{
+    open_robot();
+    raw_run(19999);
+    CHECK_EQ_INT(raw.client[0].pings, 0);
+    raw_run(1);
+    CHECK_EQ_INT(raw.client[0].pings, 1);
+    raw_run(100000);
+    CHECK_EQ_INT(raw.client[0].pings, 6);
+    CHECK(!raw.client[0].lost);
+    echo_keep = true;
+    raw_ask(0, 1, ECHO "Unary", "61", NULL);
+    raw_settle();
+    raw.client[0].silent = true;
+    raw_run(29999);
+    CHECK(!raw.client[0].lost && !viamc_request_cancelled(echo_kept));
+    raw_run(1);
+    CHECK(raw.client[0].lost && viamc_request_cancelled(echo_kept));
+    CHECK(raw_has_event("error=said nothing for too long\n"));
+    CHECK_EQ_INT(viamc_fail(echo_kept, VIAMC_ABORTED, NULL), VIAMC_ERR_CLOSED);
+}
+
+TEST(ports_that_fail)
+{
+    unsigned at;
+    for (at = 1; at < 60; at++) {
+        fresh();
+        raw.loop.end[VMC_LOOP_CLIENTS].fault.kind = VMC_LOOP_ANY;
+        raw.loop.end[VMC_LOOP_CLIENTS].fault.at = at;
+        raw.loop.end[VMC_LOOP_CLIENTS].fault.count = 1;
+        raw.loop.end[VMC_LOOP_CLIENTS].fault.err = VIAMC_ERR_IO;
+        begin();
+        raw_open(0);
+        raw_ask(0, 1, ECHO "Unary", "61", NULL);
+        raw_settle();
+        raw_open(1);
+        raw_ask(1, 1, ECHO "Unary", "61", NULL);
+        raw_settle();
+        raw_settle();
+        CHECK(raw.client[0].lost || raw_status(0, 1) == 0);
+        CHECK(raw.client[1].lost || raw_status(1, 1) == 0);
+    }
+}
+
+TEST(closing_stops_and_says_goodbye)
+{
+    char sid[64];
+    size_t i, left_over = 0;
+    open_keyed();
+    start_session(0, 3, sid);
+    raw_ask(0, 5, MOTOR "SetPower", LEFT, sid);
+    raw_ask(0, 7, MOTOR "SetPower", RIGHT, NULL);
+    raw_settle();
+    viamc_server_close(raw.server);
+    raw_listen(0);
+    CHECK_EQ_INT(left.stops, 1);
+    CHECK_EQ_INT(right.stops, 0);
+    CHECK(raw.client[0].lost);
+    CHECK_EQ_INT(raw.client[0].goaway, VMC_H2_NO_ERROR);
+    for (i = 0; i < sizeof raw.memory; i++)
+        left_over += raw.memory[i] != 0;
+    CHECK_EQ_INT(left_over, 0);
+}
+
+/* ---- hostile peers beside a good one ---- */
+
+/* One peer fills every read with requests that are reset at once; the other is served all the same, within few polls. */
+TEST(floods_do_not_starve_others)
+{
+    uint32_t id = 1, good = 1;
+    unsigned round;
+    open_robot();
+    raw_open(1);
+    raw_settle();
+    raw.client[0].silent = true;
+    for (round = 0; round < 200; round++) {
+        unsigned polls = 0;
+        while (vmc_loop_room(&raw.loop.link[0].pipe[VMC_LOOP_TO_SERVER], 4000) == 4000) {
+            raw_headers(0, id, ECHO "Unary", NULL, false);
+            raw_reset(0, id);
+            id += 2;
+        }
+        raw_ask(1, good, MOTOR "GetPosition", LEFT, NULL);
+        while (polls < 10 && raw_status(1, good) != 0) {
+            CHECK_EQ_INT(viamc_server_poll(raw.server, raw.loop.now), VIAMC_OK);
+            raw_listen(1);
+            polls++;
+        }
+        CHECK(polls < 10);
+        good += 2;
+        raw.client[1].replies = 0;
+        raw.client[0].deaf = round % 2 == 0;
+        raw_listen(0);
+        raw.client[0].replies = 0;
+    }
+}
+
+/* A peer that reads nothing holds its own answers up and nobody else's. */
+TEST(slow_readers_hold_up_themselves)
+{
+    uint32_t id;
+    fresh();
+    raw.loop.line[VMC_LOOP_TO_CLIENT].capacity = 700;
+    begin();
+    raw_open(0);
+    raw_open(1);
+    raw_settle();
+    raw.client[0].deaf = true;
+    for (id = 1; id < 41; id += 2) {
+        raw_ask(0, id, ECHO "Unary", "6161616161616161616161616161616161616161616161616161616161616161", NULL);
+        raw_settle();
+        raw_ask(1, id, ECHO "Unary", "61", NULL);
+        raw_settle();
+        CHECK_REPLY(1, id, 0, "");
+        raw.client[1].replies = 0;
+    }
+    raw_ask(0, 41, MOTOR "Stop", LEFT, NULL);
+    raw_run(25000); /* sends now and then, so it is alive */
+    raw.client[0].deaf = false;
+    raw_settle();
+    CHECK(raw_status(0, 1) == 0);
+}
+
+/* Octets that were changed at random: nothing but this connection ends, every poll is bounded, and the robot goes on. */
+static void hostile_octets(unsigned seed)
+{
+    static uint8_t talk[8192];
+    size_t len, i, at = 0;
+    vmc_loop_link *l;
+    fresh();
+    vmc_loop_init(&raw.loop, seed);
+    raw.loop.now = seed * 77777u;
+    raw.desc.rx_bytes = seed % 2 == 0 ? 0 : 1000;
+    begin();
+    /* what a client would say, taken from the pipe before the server has seen it */
+    raw_open(0);
+    raw_frame(0, 4, 1, 0, NULL, 0);
+    raw_ask(0, 1, ECHO "Unary", "616263", "grpc-timeout: 100m\n");
+    raw_ask(0, 3, MOTOR "SetPower", LEFT, "viam-sid: 11111111-2222-4333-8444-000000000001\n");
+    raw_ask(0, 5, ECHO "Many", "780010", NULL);
+    raw_headers(0, 7, ECHO "Both", NULL, false);
+    raw_message(0, 7, "abc", 3, false);
+    raw_message(0, 7, "def", 3, true);
+    raw_ask(0, 9, ROBOT "StartSession", "", NULL);
+    make_blob(700);
+    raw_headers(0, 11, ECHO "Collect", NULL, false);
+    raw_frame(0, 0, 1, 11, blob, 705);
+    raw_reset(0, 9);
+    raw_frame(0, 6, 0, 0, "12345678", 8);
+    raw_frame(0, 8, 0, 0, "\0\0\1\0", 4);
+    raw_ask(0, 13, ROBOT "StopAll", "9a062e0a1e0a0372646b1209636f6d706f6e656e741a056d6f746f7222057269676874120c0a0a0a046661737412022001", NULL);
+    l = &raw.loop.link[0];
+    len = (size_t)(l->pipe[VMC_LOOP_TO_SERVER].sent);
+    if (len > sizeof talk)
+        test_die("talk is too long", "hostile_octets");
+    vmc_copy(talk, l->pipe[VMC_LOOP_TO_SERVER].buf, len);
+    raw_close(0);
+    test_rand_seed(seed + 1u);
+    for (i = 0; i < 1u + test_rand_below(12); i++) {
+        size_t where = test_rand_below(4) == 0 ? test_rand_below((uint32_t)len) : 33 + test_rand_below((uint32_t)len - 33);
+        switch (test_rand_below(4)) {
+        case 0: talk[where] = (uint8_t)test_rand(); break;
+        case 1: talk[where] ^= (uint8_t)(1u << test_rand_below(8)); break;
+        case 2: memmove(talk + where, talk + where + 1, len - where - 1); break;
+        default: memcpy(talk + where, talk + test_rand_below((uint32_t)where + 1), len - where < 16 ? len - where : 16); break;
+        }
+    }
+    raw_settle();
+    raw_connect(0);
+    raw.client[0].silent = true;
+    raw_open(1);
+    while (at < len) {
+        size_t n = 1 + test_rand_below(test_rand_below(3) == 0 ? 3000 : 60);
+        n = n < len - at ? n : len - at;
+        raw_write(0, talk + at, n);
+        at += n;
+        raw_settle();
+        raw.client[0].replies = 0;
+        raw.loop.now += test_rand_below(20);
+    }
+    raw_ask(1, 1, ECHO "Unary", "61", NULL);
+    raw_run(100);
+    CHECK_REPLY(1, 1, 0, "");
+    raw_run(40000);
+    CHECK(raw.client[0].lost);
+    raw_connect(0);
+    raw_hex(0, RAW_PREFACE);
+    raw_frame(0, 4, 0, 0, NULL, 0);
+    raw_ask(0, 1, ECHO "Unary", "61", NULL);
+    raw_settle();
+    CHECK_REPLY(0, 1, 0, "");
+}
+
+TEST(hostile_octets_1000)
+{
+    unsigned i;
+    for (i = 0; i < 1000 && test_now.bad == 0; i++)
+        hostile_octets((unsigned)test_now.seed * 1000u + i);
+    if (test_now.bad != 0)
+        printf("  in round %u\n", i - 1);
+}
+
+/* Octets without any sense. */
+TEST(noise)
+{
+    unsigned round, i;
+    for (round = 0; round < 300; round++) {
+        fresh();
+        begin();
+        raw_connect(0);
+        raw.client[0].silent = true;
+        if (round % 3 != 0)
+            raw_hex(0, RAW_PREFACE);
+        if (round % 3 == 2)
+            raw_frame(0, 4, 0, 0, NULL, 0);
+        for (i = 0; i < 20; i++) {
+            uint8_t junk[64];
+            size_t n = test_rand_below(sizeof junk), k;
+            for (k = 0; k < n; k++)
+                junk[k] = (uint8_t)test_rand();
+            if (round % 2 == 0 && n >= 9) { /* frames of a possible size */
+                junk[0] = 0;
+                junk[1] = 0;
+                junk[2] = (uint8_t)(n - 9);
+                junk[3] %= 11;
+            }
+            raw_write(0, junk, n);
+            raw_settle();
+            raw.client[0].replies = 0;
+        }
+        raw_open(1);
+        raw_ask(1, 1, ECHO "Unary", "61", NULL);
+        raw_settle();
+        CHECK_REPLY(1, 1, 0, "");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    test_begin("server_raw", argc, argv);
+    RUN(memory_is_what_it_says);
+    RUN(memory_macros_are_bounds);
+    RUN(wrong_descs_are_refused);
+    RUN(nothing_starts_without_entropy);
+    RUN(resources_are_added_once);
+    RUN(vectors_r1_to_r4);
+    RUN(vector_x14);
+    RUN(vector_x15);
+    RUN(vector_x15_octet_by_octet);
+    RUN(vector_x15_in_100_random_splits);
+    RUN(robot_service_answers);
+    RUN(unknown_methods_are_unimplemented);
+    RUN(unknown_names_are_not_found);
+    RUN(credentials_are_judged);
+    RUN(tokens_are_asked_for);
+    RUN(without_keys_everybody_comes_in);
+    RUN(ten_wrong_keys_end_the_connection);
+    RUN(sessions_start_and_go_on);
+    RUN(sessions_belong_to_their_key);
+    RUN(sessions_are_limited);
+    RUN(window_is_told);
+    RUN(expiry_stops_what_was_moved);
+    RUN(expiry_comes_after_the_connection_too);
+    RUN(expiry_is_first_in_a_poll);
+    RUN(the_last_mover_owns_the_motor);
+    RUN(session_ids_of_a_call);
+    RUN(a_call_outlived_by_its_session);
+    RUN(a_stop_that_fails_is_asked_again);
+    RUN(a_stop_that_fails_gives_way_to_a_new_driver);
+    RUN(a_stop_may_be_kept);
+    RUN(stop_all);
+    RUN(stop_all_names_what_failed);
+    RUN(stop_all_waits_for_kept_stops);
+    RUN(handlers_that_do_not_answer);
+    RUN(answers_have_their_room);
+    RUN(kept_requests_are_answered_later);
+    RUN(kept_requests_turn_cancelled);
+    RUN(kept_requests_outlive_their_connection);
+    RUN(keeping_and_waiting);
+    RUN(requests_that_are_not_one_message);
+    RUN(requests_that_are_not_grpc);
+    RUN(deadlines_of_requests_under_way);
+    RUN(requests_are_served_in_their_order);
+    RUN(client_streams_come_message_by_message);
+    RUN(client_streams_have_backpressure);
+    RUN(server_streams_wait_for_room);
+    RUN(a_stalled_stream_stalls_nothing_else);
+    RUN(large_requests_take_turns);
+    RUN(large_requests_have_to_arrive);
+    RUN(strangers_have_no_large_requests);
+    RUN(requests_beyond_the_limit_are_refused);
+    RUN(early_data_beyond_a_slot);
+    RUN(huge_metadata);
+    RUN(reset_in_the_middle_of_an_answer);
+    RUN(peers_beyond_the_limit_wait);
+    RUN(peers_that_do_not_begin_are_dropped);
+    RUN(strangers_are_dropped);
+    RUN(silent_peers_are_asked);
+    RUN(ports_that_fail);
+    RUN(closing_stops_and_says_goodbye);
+    RUN(floods_do_not_starve_others);
+    RUN(slow_readers_hold_up_themselves);
+    RUN(hostile_octets_1000);
+    RUN(noise);
+    return test_end();
+}

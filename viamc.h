@@ -110,6 +110,13 @@
 #define VMC_FN static
 #endif
 
+/* A function that stays one of its own: off the common path, so that its caller stays small and fast. */
+#if defined(__GNUC__)
+#define VMC_APART VMC_FN __attribute__((noinline))
+#else
+#define VMC_APART VMC_FN
+#endif
+
 /* All zero: every default. `viamc_dial_desc dial = VIAMC_ZERO;` */
 #ifdef __cplusplus
 #define VIAMC_ZERO {}
@@ -610,6 +617,7 @@ typedef struct viamc_posix {
     char text[160];           /* likewise: what the last one of them has to say */
     /* from here on private */
     vmc_posix_conn conn[VIAMC_POSIX_CONNS + 2];
+    uint8_t used; /* connections from this number on were never open */
     bool knocked; /* somebody waits at the listener, and the server was told */
     uint8_t known_next;
     vmc_posix_known known[VMC_POSIX_KNOWN];
@@ -1291,10 +1299,10 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
 
 /* Sums, octets, of the layout in server_impl.h. Fixed: server, TLS identity, 8 keys, 8 resources, 4 sessions; per peer: peer, TLS context,
  * HPACK table and the 512 octets of header fields; per request: record, stream and slot. */
-#define VMC_SERVER_FIXED (sizeof(void *) == 8 ? 3400u : 2200u)
-#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 10300u : 9500u)
+#define VMC_SERVER_FIXED (sizeof(void *) == 8 ? 2200u : 1600u)
+#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 10140u : 9540u)
 #define VMC_SERVER_PEER_PLAIN (VMC_SERVER_PEER_TLS - (sizeof(void *) == 8 ? 4320u : 3904u))
-#define VMC_SERVER_REQUEST(slot) ((sizeof(void *) == 8 ? 400u : 280u) + (slot) + 96u)
+#define VMC_SERVER_REQUEST(slot) ((sizeof(void *) == 8 ? 280u : 212u) + (slot) + 96u)
 
 /* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
 #define VIAMC_SERVER_MEM(peers, requests, rx) \
@@ -1392,7 +1400,9 @@ extern "C" {
 VMC_FN size_t vmc_strlen(const char *s)
 {
     size_t n = 0;
-    while (s != NULL && s[n] != '\0')
+    if (s == NULL)
+        return 0;
+    while (s[n] != '\0')
         n++;
     return n;
 }
@@ -3843,6 +3853,15 @@ VMC_FN void vmc_posix_close_fd(int *fd)
     *fd = -1;
 }
 
+/* A socket is open: connection number conn. */
+VMC_FN void vmc_posix_set_conn(viamc_posix *p, unsigned conn, int fd)
+{
+    p->conn[conn].fd = fd;
+    p->conn[conn].blocked = false;
+    if (p->used <= conn)
+        p->used = (uint8_t)(conn + 1u);
+}
+
 /* ---- random octets ---- */
 
 /* Where there is no system call for it. A short read is an error: what is missing would be predictable. */
@@ -4440,9 +4459,8 @@ VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
     }
     vmc_posix_tune(fd);
     vmc_posix_peer(peer, &sa);
-    p->conn[conn].fd = fd;
+    vmc_posix_set_conn(p, conn, fd);
     p->conn[conn].error = 0;
-    p->conn[conn].blocked = false;
     return VIAMC_OK;
 }
 
@@ -4911,8 +4929,7 @@ VMC_FN unsigned vmc_posix_dial_check(vmc_posix_dial *d, unsigned *live)
 VMC_FN viamc_err vmc_posix_dial_won(viamc_posix *p, unsigned i)
 {
     vmc_posix_dial *d = &p->dial;
-    p->conn[d->conn].fd = d->fd[i];
-    p->conn[d->conn].blocked = false;
+    vmc_posix_set_conn(p, d->conn, d->fd[i]);
     d->fd[i] = -1;
     if (p->lookup.asked)
         vmc_posix_remember(p, d->name, &p->lookup.ip[i]);
@@ -5071,12 +5088,12 @@ VMC_FN unsigned vmc_posix_fds(const viamc_posix *p, uint8_t want, struct pollfd 
     int reads = (want & VIAMC_WANT_READ) != 0 ? POLLIN : 0;
     bool writes = (want & VIAMC_WANT_WRITE) != 0, blocked = false;
     unsigned i, n = 0;
-    for (i = 0; i < VIAMC_POSIX_CONNS; i++)
+    for (i = 0; i < p->used; i++)
         blocked = blocked || (p->conn[i].fd >= 0 && p->conn[i].blocked);
-    for (i = 0; i < VIAMC_POSIX_CONNS; i++)
+    for (i = 0; i < p->used; i++)
         n = vmc_posix_watch(out, n, p->conn[i].fd, reads | (writes && (p->conn[i].blocked || !blocked) ? POLLOUT : 0));
     n = vmc_posix_watch(out, n, p->knocked ? -1 : p->conn[VIAMC_POSIX_LISTENER].fd, POLLIN);
-    for (i = 0; i < VMC_POSIX_IPS; i++)
+    for (i = 0; p->dial.state == VMC_POSIX_CONNECT && i < p->dial.started; i++)
         n = vmc_posix_watch(out, n, p->dial.fd[i], POLLOUT);
     return vmc_posix_watch(out, n, p->lookup.fd, POLLIN);
 }
@@ -8801,8 +8818,16 @@ typedef struct vmc_h2_block {
     bool malformed;         /* RFC 9113 8.1.1: the stream will be reset when the block ends */
     bool too_large;         /* above what we announced */
     bool end_stream;        /* flag of its HEADERS frame */
+    bool trailers;          /* the final header block came before */
     bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
 } vmc_h2_block;
+
+/* In a build without servers the role is a constant, and the server's half of the code is gone. */
+#ifdef VIAMC_NO_SERVER
+#define VMC_H2_IS_SERVER(h) ((void)(h), false)
+#else
+#define VMC_H2_IS_SERVER(h) ((h)->server)
+#endif
 
 typedef struct vmc_h2 {
     vmc_h2_stream *streams;
@@ -8833,7 +8858,8 @@ typedef struct vmc_h2 {
     uint8_t type;
     uint8_t flags;
     uint8_t padding;
-    uint8_t slot;
+    uint8_t slot;          /* of the frame's stream */
+    bool live;             /* that stream still takes part: neither over nor about to be reset */
     uint8_t state;         /* vmc_h2_state */
     uint8_t small_len;
     uint8_t small[VMC_H2_FRAME_HEAD];
@@ -8849,6 +8875,7 @@ typedef struct vmc_h2 {
     uint8_t ping[VMC_H2_MAX_PINGS][8];
     vmc_h2_block block;
     uint8_t count;
+    uint8_t open;          /* slots in use */
     uint8_t max_streams;
     uint8_t empty;         /* DATA frames without octets in a row */
     bool server;
@@ -8930,7 +8957,7 @@ VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
     h->next_id = 1;
     h->goaway_last = VMC_H2_ID_MAX;
     h->out_slot = VMC_H2_NO_SLOT;
-    h->state = cfg->server ? VMC_H2_AT_PREFACE : VMC_H2_AT_HEAD;
+    h->state = VMC_H2_IS_SERVER(cfg) ? VMC_H2_AT_PREFACE : VMC_H2_AT_HEAD;
     vmc_error_clear(&h->error);
     vmc_hpack_dec_init(&h->decoder, cfg->table, cfg->table_bytes);
     vmc_hpack_enc_init(&h->encoder);
@@ -8939,7 +8966,7 @@ VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
 /* ---- errors ---- */
 
 /* 5.4.1: the connection cannot go on; GOAWAY tells the peer why. */
-VMC_FN vmc_h2_event_kind vmc_h2_fail(vmc_h2 *h, uint32_t code, const char *what)
+VMC_APART vmc_h2_event_kind vmc_h2_fail(vmc_h2 *h, uint32_t code, const char *what)
 {
     if (h->error.code == VIAMC_OK) {
         h->goaway_code = code;
@@ -8959,10 +8986,12 @@ VMC_FN void vmc_h2_reset(vmc_h2 *h, uint8_t slot, uint32_t code)
     s->flags |= VMC_H2_RESET_DUE;
     s->code = code;
     h->chores = true;
+    if (slot == h->slot)
+        h->live = false;
 }
 
 /* 5.4.2: the stream cannot go on, the connection can. */
-VMC_FN vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint8_t slot, uint32_t code)
+VMC_APART vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint8_t slot, uint32_t code)
 {
     ev->slot = slot;
     ev->code = code;
@@ -8971,7 +9000,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint8_
 }
 
 /* A frame that moves nothing: bounded, so that a flood ends (10.5). */
-VMC_FN vmc_h2_event_kind vmc_h2_noise(vmc_h2 *h)
+VMC_APART vmc_h2_event_kind vmc_h2_noise(vmc_h2 *h)
 {
     if (++h->noise > VMC_H2_MAX_NOISE)
         return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of frames that do nothing"));
@@ -8994,6 +9023,8 @@ VMC_FN bool vmc_h2_is_live(const vmc_h2 *h, uint8_t slot)
 VMC_FN uint8_t vmc_h2_find(const vmc_h2 *h, uint32_t id)
 {
     uint8_t i;
+    if (h->slot < h->count && h->streams[h->slot].id == id)
+        return h->slot; /* as the frame before: most of them */
     for (i = 0; i < h->count; i++)
         if (h->streams[i].id == id)
             return i;
@@ -9003,15 +9034,6 @@ VMC_FN uint8_t vmc_h2_find(const vmc_h2 *h, uint32_t id)
 VMC_FN uint8_t vmc_h2_free_slot(const vmc_h2 *h)
 {
     return vmc_h2_find(h, 0);
-}
-
-VMC_FN uint32_t vmc_h2_open_streams(const vmc_h2 *h)
-{
-    uint32_t n = 0;
-    uint8_t i;
-    for (i = 0; i < h->count; i++)
-        n += h->streams[i].id != 0;
-    return n;
 }
 
 /* Octets that may still come on a stream: its credit, and what is left of a DATA frame whose header was taken off the credit. */
@@ -9037,7 +9059,7 @@ VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 VMC_FN bool vmc_h2_may_open(const vmc_h2 *h, uint32_t spare)
 {
     uint32_t limit = h->peer_streams > spare ? h->peer_streams - spare : vmc_min32(h->peer_streams, 1);
-    if (h->goaway_got || h->error.code != VIAMC_OK || h->next_id > VMC_H2_ID_MAX || vmc_h2_open_streams(h) >= limit)
+    if (h->goaway_got || h->error.code != VIAMC_OK || h->next_id > VMC_H2_ID_MAX || h->open >= limit)
         return false;
     return h->credit_limit == 0 || vmc_h2_outstanding(h) + h->window <= h->credit_limit;
 }
@@ -9051,6 +9073,7 @@ VMC_FN void vmc_h2_open(vmc_h2 *h, uint8_t slot)
     s->send_window = h->peer_window;
     s->credit = (int32_t)h->window;
     h->next_id += 2;
+    h->open++;
 }
 
 /* Server: the request that is just being received gets another slot, which is free. */
@@ -9070,6 +9093,9 @@ VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
         h->zombies += (uint32_t)s->credit; /* may still arrive: counts until a later PING is answered */
     s->id = 0;
     s->flags = 0;
+    h->open--;
+    if (slot == h->slot)
+        h->live = false;
 }
 
 /* The owner of the slot is done with it: a stream that both sides ended is free at once, another one is reset. */
@@ -9101,13 +9127,31 @@ VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, bool at_once)
 
 /* ---- receiving: frame headers ---- */
 
-/* Collects n octets in small[]; true when they are complete. */
-VMC_FN bool vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint8_t n)
+/* The same, if they come in pieces: they are put together in small[]. */
+VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint8_t n)
 {
     viamc_bytes v = vmc_rd_take(in, vmc_min(in->left, (size_t)(n - h->small_len)));
     vmc_copy(h->small + h->small_len, v.ptr, v.len);
     h->small_len = (uint8_t)(h->small_len + v.len);
-    return h->small_len == n;
+    if (h->small_len != n)
+        return NULL;
+    h->small_len = 0;
+    return h->small;
+}
+
+/* The next n octets of the frame. NULL: they have not all come. */
+VMC_FN const uint8_t *vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint8_t n)
+{
+    if (h->small_len != 0 || in->left < n)
+        return vmc_h2_collect_pieces(h, in, n);
+    return vmc_rd_take(in, n).ptr;
+}
+
+/* Octets of the frame that are left have no meaning; without any the next frame's header comes. */
+VMC_FN vmc_h2_event_kind vmc_h2_skip(vmc_h2 *h)
+{
+    h->state = h->left == 0 ? VMC_H2_AT_HEAD : VMC_H2_AT_SKIP;
+    return VMC_H2_GO;
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
@@ -9125,9 +9169,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
 /* The payload's first state: padding length, priority, then the payload itself. */
 VMC_FN vmc_h2_event_kind vmc_h2_enter(vmc_h2 *h, vmc_h2_state payload)
 {
-    h->small_len = 0;
     h->padding = 0;
-    if (payload != VMC_H2_AT_SMALL && payload != VMC_H2_AT_SKIP && (h->flags & VMC_H2_PADDED) != 0)
+    if (payload != VMC_H2_AT_SMALL && (h->flags & VMC_H2_PADDED) != 0)
         h->state = VMC_H2_AT_PADDING;
     else if (payload == VMC_H2_AT_BLOCK && (h->flags & VMC_H2_PRIORITY) != 0)
         h->state = VMC_H2_AT_WEIGHT;
@@ -9155,7 +9198,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
     if (h->empty > VMC_H2_MAX_EMPTY)
         return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA"));
     (void)vmc_h2_enter(h, VMC_H2_AT_DATA);
-    if (!vmc_h2_is_live(h, h->slot)) {
+    if (!h->live) {
         h->slot = VMC_H2_NO_SLOT;
         return vmc_h2_noise(h);
     }
@@ -9200,30 +9243,33 @@ VMC_FN vmc_h2_event_kind vmc_h2_accept(vmc_h2 *h, vmc_h2_event *ev)
     h->slot = vmc_h2_free_slot(h);
     if (h->slot == VMC_H2_NO_SLOT || h->refused != 0 || h->goaway_sent)
         return vmc_h2_refuse(h);
+    h->live = true;
     s = &h->streams[h->slot];
     VIAMC_MEMSET(s, 0, sizeof *s);
     s->id = h->id;
     s->send_window = h->peer_window;
     s->credit = (int32_t)(h->acked ? h->window : VMC_H2_WINDOW_INIT);
     s->flags = h->acked ? 0 : VMC_H2_EARLY;
+    h->open++;
     ev->slot = h->slot;
     return VMC_H2_OPENED;
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_begin_headers(vmc_h2 *h, vmc_h2_event *ev)
 {
-    if (h->id % 2u == 0 || (!h->server && vmc_h2_is_idle(h)))
+    if (h->id % 2u == 0 || (!VMC_H2_IS_SERVER(h) && vmc_h2_is_idle(h)))
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("HEADERS on an idle stream"));
     vmc_h2_block_begin(h);
     (void)vmc_h2_enter(h, VMC_H2_AT_BLOCK);
-    if (h->server && h->id >= h->next_id)
+    if (VMC_H2_IS_SERVER(h) && h->id >= h->next_id)
         return vmc_h2_accept(h, ev);
-    if (!vmc_h2_is_live(h, h->slot)) {
+    if (!h->live) {
         h->slot = VMC_H2_NO_SLOT;
         return vmc_h2_noise(h);
     }
     if ((h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0)
         return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_STREAM_CLOSED);
+    h->block.trailers = (h->streams[h->slot].flags & VMC_H2_GOT_FINAL) != 0;
     return VMC_H2_GO;
 }
 
@@ -9253,14 +9299,24 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_settings(vmc_h2 *h)
     return vmc_h2_enter(h, VMC_H2_AT_SMALL);
 }
 
-/* The frames with a few fixed octets: which length, and may they be on a stream? */
-VMC_FN vmc_h2_event_kind vmc_h2_begin_fixed(vmc_h2 *h, uint32_t len, bool exact, bool on_connection, bool on_stream)
+/* The frames with a few fixed octets: how many, whether others may follow, and where the frame may be. By frame type. */
+#define VMC_H2_RULE_LEN 0x0fu
+#define VMC_H2_RULE_LONGER 0x10u
+#define VMC_H2_RULE_CONNECTION 0x20u
+#define VMC_H2_RULE_STREAM 0x40u
+static const uint8_t vmc_h2_rules[VMC_H2_F_WINDOW_UPDATE + 1] = {
+    0, 0, 0, VMC_H2_RULE_STREAM | 4u, 0, 0, VMC_H2_RULE_CONNECTION | 8u, VMC_H2_RULE_CONNECTION | VMC_H2_RULE_LONGER | 8u,
+    VMC_H2_RULE_CONNECTION | VMC_H2_RULE_STREAM | 4u
+};
+
+VMC_FN vmc_h2_event_kind vmc_h2_begin_fixed(vmc_h2 *h)
 {
-    if (h->id == 0 ? !on_connection : !on_stream)
+    const uint32_t rule = vmc_h2_rules[h->type], len = rule & VMC_H2_RULE_LEN;
+    if ((rule & (h->id == 0 ? VMC_H2_RULE_CONNECTION : VMC_H2_RULE_STREAM)) == 0)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on a wrong stream"));
-    if (exact ? h->left != len : h->left < len)
+    if (h->left != len && (h->left < len || (rule & VMC_H2_RULE_LONGER) == 0))
         return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame of a wrong length"));
-    if (h->id != 0 && h->type != VMC_H2_F_PRIORITY && vmc_h2_is_idle(h))
+    if (h->id != 0 && vmc_h2_is_idle(h))
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on an idle stream"));
     return vmc_h2_enter(h, VMC_H2_AT_SMALL);
 }
@@ -9270,41 +9326,50 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_priority(vmc_h2 *h, vmc_h2_event *ev)
 {
     if (h->id == 0)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PRIORITY on stream 0"));
-    (void)vmc_h2_enter(h, VMC_H2_AT_SKIP);
-    if (h->left != 5u && vmc_h2_is_live(h, h->slot))
+    (void)vmc_h2_skip(h);
+    if (h->left != 5u && h->live)
         return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_FRAME_SIZE_ERROR);
+    return vmc_h2_noise(h);
+}
+
+VMC_APART vmc_h2_event_kind vmc_h2_begin_other(vmc_h2 *h, vmc_h2_event *ev)
+{
+    switch (h->type) {
+    case VMC_H2_F_PRIORITY: return vmc_h2_begin_priority(h, ev);
+    case VMC_H2_F_RST_STREAM:
+    case VMC_H2_F_PING:
+    case VMC_H2_F_GOAWAY:
+    case VMC_H2_F_WINDOW_UPDATE: return vmc_h2_begin_fixed(h);
+    case VMC_H2_F_SETTINGS: return vmc_h2_begin_settings(h);
+    case VMC_H2_F_PUSH_PROMISE: return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PUSH_PROMISE although push is off"));
+    case VMC_H2_F_CONTINUATION: return vmc_h2_begin_continuation(h);
+    default: break;
+    }
+    (void)vmc_h2_skip(h); /* 5.5: unknown types are ignored */
     return vmc_h2_noise(h);
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
 {
     h->slot = h->id == 0 ? (uint8_t)VMC_H2_NO_SLOT : vmc_h2_find(h, h->id);
-    switch (h->type) {
-    case VMC_H2_F_DATA: return vmc_h2_begin_data(h, ev);
-    case VMC_H2_F_HEADERS: return vmc_h2_begin_headers(h, ev);
-    case VMC_H2_F_PRIORITY: return vmc_h2_begin_priority(h, ev);
-    case VMC_H2_F_RST_STREAM: return vmc_h2_begin_fixed(h, 4, true, false, true);
-    case VMC_H2_F_SETTINGS: return vmc_h2_begin_settings(h);
-    case VMC_H2_F_PUSH_PROMISE: return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PUSH_PROMISE although push is off"));
-    case VMC_H2_F_PING: return vmc_h2_begin_fixed(h, 8, true, true, false);
-    case VMC_H2_F_GOAWAY: return vmc_h2_begin_fixed(h, 8, false, true, false);
-    case VMC_H2_F_WINDOW_UPDATE: return vmc_h2_begin_fixed(h, 4, true, true, true);
-    case VMC_H2_F_CONTINUATION: return vmc_h2_begin_continuation(h);
-    default: break;
-    }
-    (void)vmc_h2_enter(h, VMC_H2_AT_SKIP); /* 5.5: unknown types are ignored */
-    return vmc_h2_noise(h);
+    h->live = vmc_h2_is_live(h, h->slot);
+    if (h->type == VMC_H2_F_DATA)
+        return vmc_h2_begin_data(h, ev);
+    if (h->type == VMC_H2_F_HEADERS)
+        return vmc_h2_begin_headers(h, ev);
+    return vmc_h2_begin_other(h, ev);
 }
 
 /* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
 VMC_FN vmc_h2_event_kind vmc_h2_on_head(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
-    if (!vmc_h2_collect(h, in, VMC_H2_FRAME_HEAD))
+    const uint8_t *p = vmc_h2_collect(h, in, VMC_H2_FRAME_HEAD);
+    if (p == NULL)
         return VMC_H2_MORE;
-    h->left = vmc_be24(h->small);
-    h->type = h->small[3];
-    h->flags = h->small[4];
-    h->id = vmc_be32(h->small + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
+    h->left = vmc_be24(p);
+    h->type = p[3];
+    h->flags = p[4];
+    h->id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
     if (!h->got_settings && (h->type != VMC_H2_F_SETTINGS || (h->flags & VMC_H2_ACK) != 0))
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("peer does not speak HTTP/2: its first frame is not SETTINGS"));
     if (h->left > VMC_H2_FRAME_MAX)
@@ -9339,7 +9404,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_weight(vmc_h2 *h, vmc_rd *in)
 {
     if (h->left < h->padding + 5u)
         return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("HEADERS shorter than its priority"));
-    if (!vmc_h2_collect(h, in, 5))
+    if (vmc_h2_collect(h, in, 5) == NULL)
         return VMC_H2_MORE;
     h->left -= 5u;
     h->state = VMC_H2_AT_BLOCK;
@@ -9358,8 +9423,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     h->left -= (uint32_t)ev->data.len;
     last = h->left == h->padding;
     if (last)
-        h->state = VMC_H2_AT_SKIP;
-    if (!vmc_h2_is_live(h, h->slot)) /* ended meanwhile: dropped */
+        (void)vmc_h2_skip(h);
+    if (!h->live) /* ended meanwhile: dropped */
         return VMC_H2_GO;
     if (ev->data.len != 0)
         h->noise = 0;
@@ -9367,7 +9432,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     ev->end = last && (h->flags & VMC_H2_END_STREAM) != 0;
     if (ev->end)
         h->streams[h->slot].flags |= VMC_H2_REMOTE_END;
-    return ev->data.len != 0 || ev->end ? VMC_H2_DATA : VMC_H2_GO;
+    return ev->data.len != 0 || ev->end || (last && (h->flags & VMC_H2_PADDED) != 0) ? VMC_H2_DATA : VMC_H2_GO; /* padding is credited too */
 }
 
 /* ---- receiving: header blocks ---- */
@@ -9375,7 +9440,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 /* 8.3: which pseudo field this is, 0 for one that has no business here. */
 VMC_FN uint8_t vmc_h2_pseudo(const vmc_h2 *h, uint8_t known)
 {
-    if (!h->server)
+    if (!VMC_H2_IS_SERVER(h))
         return known == VMC_NAME_STATUS ? VMC_H2_P_STATUS : 0;
     switch (known) {
     case VMC_NAME_METHOD: return VMC_H2_P_METHOD;
@@ -9387,13 +9452,12 @@ VMC_FN uint8_t vmc_h2_pseudo(const vmc_h2 *h, uint8_t known)
 }
 
 /* 8.2, 8.3: rules that hold for a field's name and its place in the block. */
-VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p, bool trailers)
+VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p)
 {
     vmc_h2_block *b = &h->block;
-    bool is_pseudo = p->name.len != 0 && p->name.ptr[0] == ':';
-    if (is_pseudo) {
+    if (p->known >= VMC_NAME_STATUS && p->known <= VMC_NAME_PSEUDO) {
         uint8_t bit = vmc_h2_pseudo(h, p->known);
-        if (bit == 0 || trailers || b->regular || (b->pseudo & bit) != 0)
+        if (bit == 0 || b->trailers || b->regular || (b->pseudo & bit) != 0)
             b->malformed = true;
         b->pseudo |= bit;
     } else {
@@ -9422,9 +9486,8 @@ VMC_FN void vmc_h2_take_status(vmc_h2_block *b, viamc_bytes v)
 VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
 {
     vmc_h2_block *b = &h->block;
-    bool live = vmc_h2_is_live(h, h->slot);
     if ((p->flags & VMC_HPACK_FIRST) != 0)
-        vmc_h2_check_name(h, p, live && (h->streams[h->slot].flags & VMC_H2_GOT_FINAL) != 0);
+        vmc_h2_check_name(h, p);
     if (p->known == VMC_NAME_STATUS)
         vmc_h2_take_status(b, p->value);
     if ((p->flags & VMC_HPACK_LAST) != 0) {
@@ -9434,7 +9497,7 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
         if ((p->flags & (VMC_HPACK_BAD_NAME | VMC_HPACK_BAD_VALUE)) != 0)
             b->malformed = true;
     }
-    return live && !b->malformed && !b->too_large && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
+    return h->live && !b->malformed && !b->too_large && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
 }
 
 /* Final header block of a response: 1xx are skipped, 101 has no meaning in HTTP/2 (8.6). */
@@ -9465,18 +9528,18 @@ VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     vmc_h2_stream *s;
     bool ok;
     b->open = false;
-    h->state = VMC_H2_AT_SKIP; /* padding */
+    (void)vmc_h2_skip(h); /* padding */
     if (!vmc_hpack_dec_end(&h->decoder))
         return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block ends inside a field"));
-    if (!vmc_h2_is_live(h, h->slot))
+    if (!h->live)
         return VMC_H2_GO;
     s = &h->streams[h->slot];
     if (b->too_large)
         return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_ENHANCE_YOUR_CALM);
-    if ((s->flags & VMC_H2_GOT_FINAL) != 0)
+    if (b->trailers)
         ok = b->end_stream; /* trailers end the stream (8.1) */
     else
-        ok = h->server ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
+        ok = VMC_H2_IS_SERVER(h) ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
     if (!ok || b->malformed)
         return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_PROTOCOL_ERROR);
     if (b->status != 0 && b->status < 200u)
@@ -9492,18 +9555,12 @@ VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
-    vmc_rd part;
-    vmc_hpack_result r;
-    uint32_t body = h->left - h->padding;
-    part.ptr = in->ptr;
-    part.left = vmc_min(in->left, body);
-    part.short_ = false;
-    r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
-    {
-        size_t used = vmc_min(in->left, body) - part.left;
-        (void)vmc_rd_take(in, used);
-        h->left -= (uint32_t)used;
-    }
+    const size_t most = vmc_min(in->left, h->left - h->padding);
+    vmc_rd part = vmc_rd_of(viamc_view(in->ptr, most));
+    vmc_hpack_result r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
+    in->ptr = part.ptr;
+    in->left -= most - part.left;
+    h->left -= (uint32_t)(most - part.left);
     if (r == VMC_HPACK_ERROR)
         return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block cannot be decoded"));
     if (r == VMC_HPACK_PIECE) {
@@ -9517,8 +9574,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev
         return VMC_H2_MORE;
     if ((h->flags & VMC_H2_END_HEADERS) != 0)
         return vmc_h2_end_block(h, ev);
-    h->state = VMC_H2_AT_SKIP; /* padding, then CONTINUATION */
-    return VMC_H2_GO;
+    return vmc_h2_skip(h); /* padding, then CONTINUATION */
 }
 
 /* ---- receiving: the small frames ---- */
@@ -9542,13 +9598,13 @@ VMC_FN vmc_h2_event_kind vmc_h2_set_peer_window(vmc_h2 *h, uint32_t value)
     return VMC_H2_GO;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_setting(vmc_h2 *h)
+VMC_FN vmc_h2_event_kind vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 {
-    uint32_t id = vmc_be16(h->small), value = vmc_be32(h->small + 2);
-    switch (id) {
+    uint32_t value = vmc_be32(p + 2);
+    switch (vmc_be16(p)) {
     case VMC_H2_HEADER_TABLE_SIZE: vmc_hpack_enc_resize(&h->encoder, value); break;
     case VMC_H2_ENABLE_PUSH:
-        if (value > (h->server ? 1u : 0u))
+        if (value > (VMC_H2_IS_SERVER(h) ? 1u : 0u))
             return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS_ENABLE_PUSH out of range"));
         break;
     case VMC_H2_MAX_CONCURRENT_STREAMS: h->peer_streams = vmc_min32(value, VMC_H2_WINDOW_MAX); break;
@@ -9578,19 +9634,19 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_settings_ack(vmc_h2 *h)
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_settings(vmc_h2 *h, vmc_rd *in)
 {
+    const uint8_t *p;
     if (h->left == 0) {
         h->state = VMC_H2_AT_HEAD;
-        h->small_len = 0;
         return (h->flags & VMC_H2_ACK) != 0 ? vmc_h2_on_settings_ack(h) : vmc_h2_noise(h);
     }
-    if (!vmc_h2_collect(h, in, 6))
+    p = vmc_h2_collect(h, in, 6);
+    if (p == NULL)
         return VMC_H2_MORE;
     h->left -= 6u;
-    h->small_len = 0;
-    return vmc_h2_on_setting(h);
+    return vmc_h2_on_setting(h, p);
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h)
+VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
         h->zombies_ping = 0; /* ours: whatever was on its way before it has come */
@@ -9598,44 +9654,44 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h)
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
         return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of PING"));
-    vmc_copy(h->ping[h->pings_due++], h->small, 8);
+    vmc_copy(h->ping[h->pings_due++], p, 8);
     return vmc_h2_noise(h);
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_rst(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN vmc_h2_event_kind vmc_h2_on_rst(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
     bool answered;
-    if (!vmc_h2_is_live(h, h->slot))
+    if (!h->live)
         return vmc_h2_noise(h); /* late: the stream is over (5.1) */
-    answered = !h->server && (h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0;
+    answered = !VMC_H2_IS_SERVER(h) && (h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0;
     h->streams[h->slot].flags |= VMC_H2_REMOTE_END | VMC_H2_LOCAL_END;
     if (answered)
         return vmc_h2_noise(h); /* after a whole response it only says that our request is not wanted (8.1) */
     ev->slot = h->slot;
-    ev->code = vmc_be32(h->small);
+    ev->code = vmc_be32(p);
     return VMC_H2_RESET;
 }
 
 /* 6.8: the last id may only sink. */
-VMC_FN vmc_h2_event_kind vmc_h2_on_goaway(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN vmc_h2_event_kind vmc_h2_on_goaway(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
-    uint32_t last = vmc_be32(h->small) & VMC_H2_ID_MAX;
+    uint32_t last = vmc_be32(p) & VMC_H2_ID_MAX;
     if (last > h->goaway_last)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("GOAWAY takes streams back"));
     h->goaway_last = last;
     h->goaway_got = true;
-    ev->code = vmc_be32(h->small + 4);
+    ev->code = vmc_be32(p + 4);
     ev->last = last;
     return VMC_H2_GOAWAY;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
-    uint32_t n = vmc_be32(h->small) & VMC_H2_WINDOW_MAX;
+    uint32_t n = vmc_be32(p) & VMC_H2_WINDOW_MAX, code = n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR;
     int32_t *window;
     if (h->id == 0)
         window = &h->send_window;
-    else if (vmc_h2_is_live(h, h->slot))
+    else if (h->live)
         window = &h->streams[h->slot].send_window;
     else
         return vmc_h2_noise(h);
@@ -9644,52 +9700,61 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, vmc_h2_event *ev)
         return vmc_h2_noise(h);
     }
     if (h->id == 0)
-        return vmc_h2_fail(h, n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("WINDOW_UPDATE out of range"));
-    return vmc_h2_stream_error(h, ev, h->slot, n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR);
+        return vmc_h2_fail(h, code, VMC_TEXT("WINDOW_UPDATE out of range"));
+    return vmc_h2_stream_error(h, ev, h->slot, code);
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_small(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
-    uint8_t n = h->type == VMC_H2_F_PING || h->type == VMC_H2_F_GOAWAY ? 8 : 4;
+    const uint8_t n = vmc_h2_rules[h->type] & VMC_H2_RULE_LEN, *p;
     if (h->type == VMC_H2_F_SETTINGS)
         return vmc_h2_on_settings(h, in);
-    if (!vmc_h2_collect(h, in, n))
+    p = vmc_h2_collect(h, in, n);
+    if (p == NULL)
         return VMC_H2_MORE;
     h->left -= n;
-    h->state = VMC_H2_AT_SKIP;
+    (void)vmc_h2_skip(h);
     switch (h->type) {
-    case VMC_H2_F_PING: return vmc_h2_on_ping(h);
-    case VMC_H2_F_GOAWAY: return vmc_h2_on_goaway(h, ev);
-    case VMC_H2_F_RST_STREAM: return vmc_h2_on_rst(h, ev);
-    default: return vmc_h2_on_window_update(h, ev);
+    case VMC_H2_F_PING: return vmc_h2_on_ping(h, p);
+    case VMC_H2_F_GOAWAY: return vmc_h2_on_goaway(h, p, ev);
+    case VMC_H2_F_RST_STREAM: return vmc_h2_on_rst(h, p, ev);
+    default: return vmc_h2_on_window_update(h, p, ev);
     }
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
 {
     h->left -= (uint32_t)vmc_rd_take(in, vmc_min(in->left, h->left)).len;
-    if (h->left != 0)
-        return VMC_H2_MORE;
-    h->state = VMC_H2_AT_HEAD;
-    h->small_len = 0;
-    return VMC_H2_GO;
+    return h->left != 0 ? VMC_H2_MORE : vmc_h2_skip(h);
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+/* The states that few frames have. */
+VMC_APART vmc_h2_event_kind vmc_h2_step_other(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     switch ((vmc_h2_state)h->state) {
     case VMC_H2_AT_PREFACE: return vmc_h2_on_preface(h, in);
-    case VMC_H2_AT_HEAD: return vmc_h2_on_head(h, in, ev);
     case VMC_H2_AT_PADDING: return vmc_h2_on_padding(h, in);
     case VMC_H2_AT_WEIGHT: return vmc_h2_on_weight(h, in);
-    case VMC_H2_AT_DATA: return vmc_h2_on_data(h, in, ev);
-    case VMC_H2_AT_BLOCK: return vmc_h2_on_block(h, in, ev);
     case VMC_H2_AT_SMALL: return vmc_h2_on_small(h, in, ev);
     case VMC_H2_AT_SKIP: return vmc_h2_on_skip(h, in);
+    case VMC_H2_AT_HEAD:
+    case VMC_H2_AT_DATA:
+    case VMC_H2_AT_BLOCK:
     case VMC_H2_AT_END: break;
     }
     (void)vmc_rd_take(in, in->left);
     return VMC_H2_MORE;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    if (h->state == VMC_H2_AT_HEAD)
+        return vmc_h2_on_head(h, in, ev);
+    if (h->state == VMC_H2_AT_BLOCK)
+        return vmc_h2_on_block(h, in, ev);
+    if (h->state == VMC_H2_AT_DATA)
+        return vmc_h2_on_data(h, in, ev);
+    return vmc_h2_step_other(h, in, ev);
 }
 
 /* Consumes input up to the next event. Each turn consumes octets or leaves a state for the next one of the same frame,
@@ -9734,11 +9799,11 @@ VMC_FN void vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
     uint8_t *p;
     if (vmc_wr_room(w) < need)
         return;
-    if (!h->server)
+    if (!VMC_H2_IS_SERVER(h))
         vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
     p = vmc_h2_frame(w, 30, VMC_H2_F_SETTINGS, 0, 0);
     p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->table_bytes);
-    p = h->server ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
+    p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
     p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
     p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
     (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
@@ -9778,7 +9843,7 @@ VMC_FN void vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_GOAWAY, 0, 0);
     if (p == NULL)
         return;
-    vmc_put_be32(p, h->server && h->next_id > 1u ? h->next_id - 2u : 0);
+    vmc_put_be32(p, VMC_H2_IS_SERVER(h) && h->next_id > 1u ? h->next_id - 2u : 0);
     vmc_put_be32(p + 4, h->goaway_code);
     h->goaway_due = false;
     h->goaway_sent = true;
@@ -10010,6 +10075,7 @@ typedef struct vmc_call {
     vmc_timer deadline;
     uint32_t generation;
     uint16_t flags;
+    uint16_t path_len;      /* of a client's call */
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
     uint8_t motion;         /* what the motion rules know of it */
@@ -10037,6 +10103,7 @@ typedef struct vmc_calls {
     uint8_t big_owner;
     uint8_t first, last; /* list of calls with events */
     uint8_t live;        /* list of records in use, oldest first */
+    uint8_t turn;        /* the one that found the window full: first with the next write; NONE: the oldest */
     uint8_t ended;       /* records in state ENDED */
     bool in_sink;        /* a sink is being called: nothing else may be */
     bool stirred;        /* something may have become sendable since the last write */
@@ -10072,6 +10139,7 @@ VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
     t->first = VMC_CALL_NONE;
     t->last = VMC_CALL_NONE;
     t->live = VMC_CALL_NONE;
+    t->turn = VMC_CALL_NONE;
 }
 
 /* ---- records and handles ---- */
@@ -10116,6 +10184,14 @@ VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
     *vmc_calls_link(t, VMC_CALL_NONE) = i;
     t->stirred = true;
     return c;
+}
+
+VMC_FN viamc_str vmc_call_path(const vmc_call *c)
+{
+    viamc_str path;
+    path.ptr = c->path;
+    path.len = c->path_len;
+    return path;
 }
 
 VMC_FN bool vmc_call_is_client_stream(const vmc_call *c)
@@ -10170,13 +10246,12 @@ VMC_FN uint8_t *vmc_calls_tx_next(const vmc_calls *t)
     return t->tx + t->tx_used + VMC_CALL_PREFIX;
 }
 
-VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
+/* Cuts out what record i has there. */
+VMC_APART void vmc_calls_tx_close(vmc_calls *t, uint8_t i)
 {
     vmc_call *c = &t->rec[i];
     uint32_t n = c->tx_len, end = c->tx_at + n;
     uint8_t k;
-    if (n == 0)
-        return;
     if (end != t->tx_used) {
         vmc_move(t->tx + c->tx_at, t->tx + end, t->tx_used - end);
         VMC_CALLS_EACH(t, k)
@@ -10186,6 +10261,12 @@ VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
     t->tx_used -= n;
     c->tx_len = 0;
     c->tx_at = 0;
+}
+
+VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
+{
+    if (t->rec[i].tx_len != 0)
+        vmc_calls_tx_close(t, i);
 }
 
 /* Octets of record i that wait to be sent. */
@@ -10329,6 +10410,8 @@ VMC_FN void vmc_calls_free(vmc_calls *t, uint8_t i)
     vmc_calls_tx_cut(t, i);
     if (*link == i)
         *link = t->rec[i].live;
+    if (t->turn == i)
+        t->turn = t->rec[i].live;
     t->rec[i].state = VMC_CALL_FREE;
     t->rec[i].large = VMC_CALL_SMALL;
 }
@@ -10620,14 +10703,18 @@ VMC_FN void vmc_calls_settle_big(vmc_calls *t)
         t->big_owner = VMC_CALL_NONE;
 }
 
-/* Start of a poll, for one call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
+/* True if something of the call was taken, or waits for a place. */
+VMC_FN bool vmc_calls_is_unsettled(const vmc_call *c)
+{
+    return (c->taken != 0 || c->large != VMC_CALL_SMALL) && (c->state == VMC_CALL_OPEN || c->state == VMC_CALL_TOLD);
+}
+
+/* Start of a poll, for such a call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
 VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
 {
     vmc_call *c = &t->rec[i];
     uint32_t cap;
     uint8_t *slot = vmc_calls_slot(t, i, &cap);
-    if (c->state == VMC_CALL_FREE || (c->taken == 0 && c->large == VMC_CALL_SMALL))
-        return VIAMC_OK;
     vmc_move(slot, slot + c->taken, c->stored - c->taken);
     c->stored -= c->taken;
     c->parsed -= c->taken;
@@ -10703,6 +10790,7 @@ typedef struct vmc_grpc {
     viamc_bytes session;    /* viam-sid */
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
     /* the header block that is being received */
+    uint32_t block_of;      /* its stream, 0: nothing of it was looked at yet */
     uint8_t *scratch;
     uint16_t scratch_cap;
     uint16_t kept;          /* octets of kept fields in scratch */
@@ -10720,8 +10808,6 @@ typedef struct vmc_grpc {
     uint8_t field;          /* next field */
     viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
     uint32_t field_at;      /* octets of it that were written */
-    uint8_t turn;           /* first user's call to be served with the next write */
-    bool server;
     bool https;
     bool in_updates;        /* table size updates of the block are being written */
     bool hold_data;         /* a heartbeat is unanswered: user DATA above VMC_GRPC_SMALL waits */
@@ -10741,18 +10827,14 @@ typedef struct vmc_grpc {
 #define VMC_GRPC_NO_STATUS 0xffu
 #define VMC_GRPC_TIMEOUT_LEN 10u /* "99999999m" and one more */
 
-static const char vmc_grpc_user_agent[] = "grpc-c-viamc/" VIAMC_VERSION;
-
 VMC_FN void vmc_grpc_init(vmc_grpc *g, const vmc_h2_config *h2, vmc_calls *calls, const vmc_grpc_config *cfg)
 {
     VIAMC_MEMSET(g, 0, sizeof *g);
     vmc_h2_init(&g->h2, h2);
     g->calls = calls;
-    g->server = h2->server;
     g->https = cfg->https;
     g->scratch = cfg->scratch;
     g->scratch_cap = cfg->scratch_cap;
-    g->turn = VMC_CALL_NONE;
     g->calls->stirred = true;
 }
 
@@ -10768,11 +10850,11 @@ VMC_FN void vmc_grpc_changed(vmc_grpc *g)
  * status and text, which may be half sent, stay as they are. */
 VMC_FN void vmc_grpc_end(vmc_grpc *g, uint8_t i, uint32_t status, uint8_t ran, const char *text)
 {
-    if (text == NULL || g->server)
-        vmc_calls_end(g->calls, i, g->server ? g->calls->rec[i].status : status, ran);
+    if (text == NULL || VMC_H2_IS_SERVER(&g->h2))
+        vmc_calls_end(g->calls, i, VMC_H2_IS_SERVER(&g->h2) ? g->calls->rec[i].status : status, ran);
     else
         vmc_calls_end_text(g->calls, i, status, ran, text);
-    vmc_h2_release(&g->h2, i, g->server ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+    vmc_h2_release(&g->h2, i, VMC_H2_IS_SERVER(&g->h2) ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
 }
 
 /* Client: gives a running call up. */
@@ -10832,17 +10914,13 @@ VMC_FN void vmc_grpc_begin_block(vmc_grpc *g)
 }
 
 /* Puts the pieces of a value together; true when *value is whole (cut at the scratch's size: *cut). */
-VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
+VMC_APART bool vmc_grpc_gather_pieces(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
 {
-    const uint8_t whole = VMC_HPACK_FIRST | VMC_HPACK_LAST;
     vmc_wr w = vmc_wr_of(g->scratch + g->kept, (size_t)(g->scratch_cap - g->kept));
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
         g->held = 0;
         g->held_cut = false;
     }
-    *value = p->value;
-    if ((p->flags & whole) == whole)
-        return true;
     w.len = g->held;
     if (p->value.len > vmc_wr_room(&w))
         g->held_cut = true;
@@ -10850,6 +10928,17 @@ VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *
     g->held = (uint16_t)w.len;
     *value = viamc_view(w.ptr, w.len);
     return (p->flags & VMC_HPACK_LAST) != 0;
+}
+
+/* True when *value is whole: nearly always at once. */
+VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
+{
+    const uint8_t whole = VMC_HPACK_FIRST | VMC_HPACK_LAST;
+    if ((p->flags & whole) != whole)
+        return vmc_grpc_gather_pieces(g, p, value);
+    g->held_cut = false;
+    *value = p->value;
+    return true;
 }
 
 /* "application/grpc", alone or followed by '+' or ';' */
@@ -11072,7 +11161,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vm
 VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
 {
     vmc_grpc_event up = VMC_GRPC_MORE;
-    if (g->server)
+    if (VMC_H2_IS_SERVER(&g->h2))
         up = vmc_grpc_on_request_block(g, ev->slot, ev);
     else
         vmc_grpc_on_reply_block(g, ev->slot, ev);
@@ -11092,7 +11181,7 @@ VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
 VMC_FN void vmc_grpc_refuse(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
-    if (!g->server || c->state != VMC_CALL_ENDED) {
+    if (!VMC_H2_IS_SERVER(&g->h2) || c->state != VMC_CALL_ENDED) {
         vmc_h2_release(&g->h2, i, VMC_H2_CANCEL);
         return;
     }
@@ -11115,7 +11204,7 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
         vmc_grpc_refuse(g, i);
     } else if (!ev->end) {
         vmc_grpc_give_credit(g, i);
-    } else if (g->server) {
+    } else if (VMC_H2_IS_SERVER(&g->h2)) {
         g->calls->rec[i].flags |= VMC_CALL_F_PEER_END; /* half-closed */
     } else {
         vmc_grpc_begin_block(g);
@@ -11135,7 +11224,7 @@ VMC_FN void vmc_grpc_on_goaway(vmc_grpc *g, const vmc_h2_event *ev)
 {
     uint8_t i;
     g->code = ev->code;
-    if (g->server)
+    if (VMC_H2_IS_SERVER(&g->h2))
         return;
     for (i = 0; i < g->calls->count; i++)
         if (g->h2.streams[i].id == 0 || g->h2.streams[i].id > ev->last)
@@ -11170,7 +11259,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
         vmc_grpc_on_opened(g, ev->slot);
         break;
     case VMC_H2_FIELD:
-        if (g->server)
+        if (VMC_H2_IS_SERVER(&g->h2))
             vmc_grpc_on_request_field(g, &ev->piece);
         else
             vmc_grpc_on_reply_field(g, ev->slot, &ev->piece);
@@ -11196,13 +11285,17 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     vmc_h2_event ev;
     g->calls->stirred = true;
     for (;;) {
-        bool fresh = !g->h2.block.open;
-        vmc_h2_event_kind kind = vmc_h2_next(&g->h2, in, &ev);
+        vmc_h2_event_kind kind;
         vmc_grpc_event up;
+        if (!g->h2.block.open)
+            g->block_of = 0;
+        kind = vmc_h2_next(&g->h2, in, &ev);
         if (kind == VMC_H2_MORE)
             return VMC_GRPC_MORE; /* also after frames that are no events: windows may have opened */
-        if (fresh && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END))
+        if (g->block_of != g->h2.block_id && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END)) {
             vmc_grpc_begin_block(g);
+            g->block_of = g->h2.block_id;
+        }
         up = vmc_grpc_on_event(g, kind, &ev);
         if (up != VMC_GRPC_MORE)
             return up;
@@ -11215,7 +11308,7 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
     uint8_t i;
     vmc_calls_settle_big(g->calls);
     VMC_CALLS_EACH(g->calls, i) {
-        if (g->calls->rec[i].state != VMC_CALL_OPEN && g->calls->rec[i].state != VMC_CALL_TOLD)
+        if (!vmc_calls_is_unsettled(&g->calls->rec[i]))
             continue;
         if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
             vmc_grpc_refuse(g, i);
@@ -11226,142 +11319,211 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
 
 /* ---- sending: header blocks ---- */
 
-/* Keys of the fields that never change on a connection; 8 to 15 are free. */
-enum { VMC_GRPC_K_AUTHORITY = 1, VMC_GRPC_K_TE, VMC_GRPC_K_TYPE, VMC_GRPC_K_AGENT, VMC_GRPC_K_TOKEN, VMC_GRPC_K_CLIENT, VMC_GRPC_K_SESSION };
+/* The fields of a request behind :method and :scheme, in the order that grpc-python's grpclib uses (viam-wire.md 2.4); metadata follows. A field that is the same in
+ * every call has its number + 1 as its key (hpack.h). */
+enum {
+    VMC_GRPC_AT_PATH,
+    VMC_GRPC_AT_AUTHORITY,
+    VMC_GRPC_AT_TIMEOUT,
+    VMC_GRPC_AT_TE,
+    VMC_GRPC_AT_TYPE,
+    VMC_GRPC_AT_AGENT,
+    VMC_GRPC_AT_TOKEN,
+    VMC_GRPC_AT_CLIENT,
+    VMC_GRPC_AT_SESSION,
+    VMC_GRPC_AT_METADATA
+};
 
-VMC_FN bool vmc_grpc_field(vmc_hpack_field *f, uint64_t key, uint8_t name_index, const char *name, viamc_bytes value)
+/* What of a field is constant: how its value begins, its name, and the static index of that. */
+typedef struct vmc_grpc_form {
+    const char *name, *value;
+    uint8_t index;
+} vmc_grpc_form;
+
+static const vmc_grpc_form vmc_grpc_forms[VMC_GRPC_AT_METADATA + 1] = {
+    {":path", "", 4},
+    {":authority", "", 1},
+    {"grpc-timeout", "", 0},
+    {"te", "trailers", 0},
+    {"content-type", "application/grpc", 31},
+    {"user-agent", "grpc-c-viamc/" VIAMC_VERSION, 58},
+    {"authorization", "Bearer ", 23},
+    {"viam_client", "", 0},
+    {"viam-sid", "", 0},
+    {"", "", 0}
+};
+
+/* What is left of a call's time, ms: two digits and zeros, rounded up. So there are few different values, and a peer's table can have them. */
+VMC_FN uint32_t vmc_grpc_timeout(const vmc_grpc *g, const vmc_call *c)
 {
-    f->key = key;
-    f->full_index = 0;
-    f->name_index = name_index;
-    f->never = false;
-    f->name = viamc_view(name, vmc_strlen(name));
-    f->value[0] = value;
-    f->value[1] = viamc_view(NULL, 0);
-    return value.len != 0;
+    uint32_t left = vmc_timer_left(&c->deadline, g->block_now), unit = 1;
+    if (left == 0)
+        return 1;
+    while (left / unit >= 100u)
+        unit *= 10u;
+    return (left + unit - 1u) / unit * unit; /* at most 2,200,000,000 */
 }
 
-VMC_FN bool vmc_grpc_full_field(vmc_hpack_field *f, uint8_t index)
-{
-    (void)vmc_grpc_field(f, 0, 0, "", viamc_view("", 0));
-    f->full_index = index;
-    return true;
-}
-
-VMC_FN bool vmc_grpc_text_field(vmc_hpack_field *f, uint64_t key, uint8_t name_index, const char *name, const char *value)
-{
-    return vmc_grpc_field(f, key, name_index, name, viamc_view(value, vmc_strlen(value)));
-}
-
-/* "2999m", above 99,999,999 ms in seconds. */
-VMC_FN viamc_bytes vmc_grpc_timeout(viamc_ms left, uint8_t *buf)
+/* "3000m", above 99,999,999 ms in seconds. */
+VMC_FN viamc_bytes vmc_grpc_timeout_text(uint32_t ms, uint8_t *buf)
 {
     vmc_wr w = vmc_wr_of(buf, VMC_GRPC_TIMEOUT_LEN);
-    bool long_ = left > 99999999u;
-    vmc_wr_dec(&w, long_ ? left / 1000u : left);
+    bool long_ = ms > 99999999u;
+    vmc_wr_dec(&w, long_ ? ms / 1000u : ms);
     vmc_wr_u8(&w, long_ ? 'S' : 'm');
     return viamc_view(buf, w.len);
 }
 
-/* Field n of a request, in the order that grpc-python's grpclib uses (viam-wire.md 2.4). False: not sent. */
-VMC_FN bool vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t n, viamc_ms now, uint8_t *buf, vmc_hpack_field *f)
+#define VMC_GRPC_NO_KEY 0xffu /* of a field whose value is never kept: no key that is in use */
+
+/* The identity of field n of call c; 0: the call does not carry it. */
+VMC_FN uint64_t vmc_grpc_request_key(const vmc_grpc *g, const vmc_call *c, uint8_t n)
 {
-    const viamc_metadata *m;
-    viamc_ms left;
     switch (n) {
-    case 0: return vmc_grpc_full_field(f, 3);                    /* :method POST */
-    case 1: return vmc_grpc_full_field(f, g->https ? 7 : 6);     /* :scheme */
-    case 2: {
-        viamc_bytes path = viamc_view(c->path, vmc_strlen(c->path));
-        return vmc_grpc_field(f, vmc_hpack_key(path), 4, ":path", path);
-    }
-    case 3:
-        (void)vmc_grpc_field(f, VMC_GRPC_K_AUTHORITY, 1, ":authority", g->authority[0]);
-        f->value[1] = g->authority[1];
-        return true;
-    case 4:
-        left = vmc_timer_left(&c->deadline, now);
-        return left != VIAMC_FOREVER && vmc_grpc_field(f, 0, 0, "grpc-timeout", vmc_grpc_timeout(left == 0 ? 1 : left, buf));
-    case 5: return vmc_grpc_text_field(f, VMC_GRPC_K_TE, 0, "te", "trailers");
-    case 6: return vmc_grpc_text_field(f, VMC_GRPC_K_TYPE, 31, "content-type", "application/grpc");
-    case 7: return vmc_grpc_text_field(f, VMC_GRPC_K_AGENT, 58, "user-agent", vmc_grpc_user_agent);
-    case 8:
+    case VMC_GRPC_AT_PATH: return vmc_hpack_key(vmc_bytes_of(vmc_call_path(c)));
+    case VMC_GRPC_AT_TIMEOUT: return c->deadline.on ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+    case VMC_GRPC_AT_TOKEN:
         if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
-            return false;
-        (void)vmc_grpc_text_field(f, VMC_GRPC_K_TOKEN, 23, "authorization", "Bearer ");
-        f->value[1] = g->token;
-        return true;
-    case 9: return vmc_grpc_field(f, VMC_GRPC_K_CLIENT, 0, "viam_client", vmc_bytes_of(g->client_name));
-    case 10: return (c->flags & VMC_CALL_F_SESSION) != 0 && vmc_grpc_field(f, VMC_GRPC_K_SESSION, 0, "viam-sid", g->session);
+            return 0;
+        break;
+    case VMC_GRPC_AT_CLIENT:
+        if (g->client_name.len == 0)
+            return 0;
+        break;
+    case VMC_GRPC_AT_SESSION:
+        if ((c->flags & VMC_CALL_F_SESSION) == 0 || g->session.len == 0)
+            return 0;
+        break;
     default: break;
     }
-    m = &c->metadata[n - 11u];
-    (void)vmc_grpc_field(f, 0, 0, "", m->value);
-    f->name = vmc_bytes_of(m->name);
+    return n < VMC_GRPC_AT_METADATA ? n + 1u : VMC_GRPC_NO_KEY;
+}
+
+/* Puts the name and the parts of the value of field n together. */
+VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t n, uint8_t *buf, vmc_hpack_field *f)
+{
+    const vmc_grpc_form *form = &vmc_grpc_forms[vmc_min32(n, VMC_GRPC_AT_METADATA)];
+    f->full_index = 0;
+    f->name_index = form->index;
+    f->never = false;
+    f->name = vmc_bytes_of(viamc_text(form->name));
+    f->value[0] = vmc_bytes_of(viamc_text(form->value));
+    f->value[1] = viamc_view("", 0);
+    switch (n) {
+    case VMC_GRPC_AT_PATH: f->value[1] = vmc_bytes_of(vmc_call_path(c)); break;
+    case VMC_GRPC_AT_AUTHORITY:
+        f->value[0] = g->authority[0];
+        f->value[1] = g->authority[1];
+        break;
+    case VMC_GRPC_AT_TIMEOUT:
+        f->value[1] = vmc_grpc_timeout_text((uint32_t)(f->key >> 8), buf);
+        if (g->h2.encoder.count >= VMC_HPACK_ENCODER_ENTRIES * 3u / 4u)
+            f->key = 0;
+        break;
+    case VMC_GRPC_AT_TOKEN: f->value[1] = g->token; break;
+    case VMC_GRPC_AT_CLIENT: f->value[1] = vmc_bytes_of(g->client_name); break;
+    case VMC_GRPC_AT_SESSION: f->value[1] = g->session; break;
+    default:
+        if (n >= VMC_GRPC_AT_METADATA) {
+            f->name = vmc_bytes_of(c->metadata[n - VMC_GRPC_AT_METADATA].name);
+            f->value[0] = c->metadata[n - VMC_GRPC_AT_METADATA].value;
+        }
+        break;
+    }
+}
+
+/* Field n of a request, spelled out. False: the frame is full. */
+VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, uint64_t key, vmc_wr *part)
+{
+    uint8_t buf[VMC_GRPC_TIMEOUT_LEN];
+    vmc_hpack_field f;
+    f.key = key == VMC_GRPC_NO_KEY ? 0 : key;
+    vmc_grpc_request_field(g, c, n, buf, &f);
+    return vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part);
+}
+
+/* The fields of call i's request from g->field on: nearly all of them are one octet. True when all are in. */
+VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, uint8_t i, vmc_wr *part)
+{
+    const vmc_call *c = &g->calls->rec[i];
+    const uint32_t count = (uint32_t)VMC_GRPC_AT_METADATA + c->metadata_count;
+    for (; g->field < count; g->field++) {
+        uint64_t key = vmc_grpc_request_key(g, c, g->field);
+        uint8_t octet = vmc_hpack_find(&g->h2.encoder, key);
+        if (octet != 0 && vmc_wr_room(part) != 0)
+            vmc_wr_u8(part, octet);
+        else if (key != 0 && !vmc_grpc_put_literal(g, c, g->field, key, part))
+            return false;
+    }
     return true;
 }
 
-VMC_FN uint8_t vmc_grpc_request_fields(const vmc_call *c)
+/* The fields of a reply: two of its headers, two of its trailers; trailers alone have all four. */
+enum { VMC_GRPC_AT_STATUS, VMC_GRPC_AT_REPLY_TYPE, VMC_GRPC_AT_GRPC_STATUS, VMC_GRPC_AT_MESSAGE, VMC_GRPC_REPLY_FIELDS };
+
+#ifndef VIAMC_NO_SERVER
+
+VMC_FN void vmc_grpc_reply_text(vmc_hpack_field *f, uint64_t key, uint8_t name_index, const char *name, viamc_bytes value)
 {
-    return (uint8_t)(11u + c->metadata_count);
+    f->key = key;
+    f->name_index = name_index;
+    f->name = viamc_view(name, vmc_strlen(name));
+    f->value[0] = value;
 }
 
-#define VMC_GRPC_REPLY_FIELDS 4u
-
-/* Field n of a reply's headers (0, 1), its trailers (2, 3) or trailers alone (0 to 3). */
+/* Field n of a reply; false: not sent. */
 VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_t *buf, vmc_hpack_field *f)
 {
     const vmc_call *c = &g->calls->rec[i];
+    vmc_wr w = vmc_wr_of(buf, 3u * VMC_CALL_TEXT);
     viamc_str text;
-    vmc_wr w;
+    VIAMC_MEMSET(f, 0, sizeof *f);
     switch (n) {
-    case 0: return vmc_grpc_full_field(f, 8); /* :status 200 */
-    case 1: return vmc_grpc_text_field(f, VMC_GRPC_K_TYPE, 31, "content-type", "application/grpc");
-    case 2:
-        w = vmc_wr_of(buf, 3);
+    case VMC_GRPC_AT_STATUS: f->full_index = 8; return true; /* 200 */
+    case VMC_GRPC_AT_REPLY_TYPE: vmc_grpc_reply_text(f, n + 1u, 31, "content-type", vmc_bytes_of(viamc_text("application/grpc"))); return true;
+    case VMC_GRPC_AT_GRPC_STATUS:
         vmc_wr_dec(&w, c->status);
-        return vmc_grpc_field(f, (uint64_t)(c->status == 0 ? VMC_GRPC_K_TE : 0), 0, "grpc-status", viamc_view(buf, w.len));
+        vmc_grpc_reply_text(f, c->status == 0 ? n + 1u : 0, 0, "grpc-status", viamc_view(buf, w.len));
+        return true;
     default: break;
     }
     text.ptr = (const char *)vmc_calls_text(g->calls, i);
     text.len = c->text_len;
-    w = vmc_wr_of(buf, 3u * VMC_CALL_TEXT);
     vmc_percent_encode(&w, text);
-    return vmc_grpc_field(f, 0, 0, "grpc-message", viamc_view(buf, w.len));
+    vmc_grpc_reply_text(f, 0, 0, "grpc-message", viamc_view(buf, w.len));
+    return w.len != 0;
 }
 
-/* Keys of the fields of a request that are the same in every call, by their number; 0: another kind of field. */
-static const uint8_t vmc_grpc_fixed[11] = {0, 0, 0, VMC_GRPC_K_AUTHORITY, 0, VMC_GRPC_K_TE, VMC_GRPC_K_TYPE, VMC_GRPC_K_AGENT, 0, VMC_GRPC_K_CLIENT, 0};
-
-/* Field n of a request in one octet, where the peer's table has it: the steady state. */
-VMC_FN bool vmc_grpc_put_indexed(const vmc_grpc *g, uint8_t n, vmc_wr *part)
-{
-    uint8_t octet = n < sizeof vmc_grpc_fixed && vmc_grpc_fixed[n] != 0 ? vmc_hpack_find(&g->h2.encoder, vmc_grpc_fixed[n]) : (uint8_t)0;
-    if (octet == 0 || vmc_wr_room(part) == 0)
-        return false;
-    vmc_wr_u8(part, octet);
-    return true;
-}
-
-/* Puts fields from g->field on into the open frame; true when all are in. */
-VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
+VMC_FN bool vmc_grpc_put_reply(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
 {
     uint8_t buf[3u * VMC_CALL_TEXT];
     vmc_hpack_field f;
+    for (; g->field < count; g->field++)
+        if (vmc_grpc_reply_field(g, i, g->field, buf, &f) && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
+            return false;
+    return true;
+}
+
+#endif
+
+/* Puts fields from g->field on into the open frame; true when all are in. `count`: of a reply. */
+VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
+{
     if (g->in_updates) {
         if (!vmc_hpack_enc_begin(&g->h2.encoder, part))
             return false;
         g->in_updates = false;
+        if (!VMC_H2_IS_SERVER(&g->h2)) { /* there is room: vmc_h2_block_open */
+            vmc_wr_u8(part, 0x83);       /* :method POST */
+            vmc_wr_u8(part, g->https ? 0x87 : 0x86);
+        }
     }
-    for (; g->field < count; g->field++) {
-        bool sent;
-        if (!g->server && g->field_at == 0 && vmc_grpc_put_indexed(g, g->field, part))
-            continue;
-        sent = g->server ? vmc_grpc_reply_field(g, i, g->field, buf, &f) : vmc_grpc_request_field(g, &g->calls->rec[i], g->field, g->block_now, buf, &f);
-        if (sent && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
-            return false;
-    }
-    return true;
+#ifndef VIAMC_NO_SERVER
+    if (VMC_H2_IS_SERVER(&g->h2))
+        return vmc_grpc_put_reply(g, i, count, part);
+#endif
+    (void)count;
+    return vmc_grpc_put_request(g, i, part);
 }
 
 /* Writes the header block of call i, or what fits of it; true when it is complete. `first`, `count`: which fields of a reply. */
@@ -11404,7 +11566,7 @@ VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr 
             return false;
         vmc_h2_open(&g->h2, i);
     }
-    if (!vmc_grpc_write_block(g, i, 0, vmc_grpc_request_fields(c), false, now, w))
+    if (!vmc_grpc_write_block(g, i, 0, 0, false, now, w))
         return false;
     c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     return true;
@@ -11434,7 +11596,7 @@ VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
     uint32_t pending = vmc_call_pending(c);
     while (pending != 0 && (ours || !g->hold_data || pending <= VMC_GRPC_SMALL)) {
         size_t room = vmc_wr_room(w);
-        uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, i, ours || g->server ? 0 : VMC_GRPC_SPARE_WINDOW));
+        uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, i, ours || VMC_H2_IS_SERVER(&g->h2) ? 0 : VMC_GRPC_SPARE_WINDOW));
         bool last;
         uint8_t *to;
         if (n == 0)
@@ -11442,7 +11604,7 @@ VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
         if (room <= VMC_H2_FRAME_HEAD)
             return false;
         n = (uint32_t)vmc_min(n, room - VMC_H2_FRAME_HEAD);
-        last = n == pending && (c->flags & VMC_CALL_F_FINISH) != 0 && !g->server;
+        last = n == pending && (c->flags & VMC_CALL_F_FINISH) != 0 && !VMC_H2_IS_SERVER(&g->h2);
         to = vmc_h2_write_data(&g->h2, i, n, last, w);
         if (last)
             c->flags |= VMC_CALL_F_FINISHED;
@@ -11456,11 +11618,11 @@ VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
 VMC_FN bool vmc_grpc_write_finish(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
-    if (!g->server) {
+    if (!VMC_H2_IS_SERVER(&g->h2)) {
         if (vmc_h2_write_data(&g->h2, i, 0, true, w) == NULL)
             return false;
     } else {
-        if (!vmc_grpc_write_block(g, i, (c->flags & VMC_CALL_F_HEAD) != 0 ? 0 : 2, VMC_GRPC_REPLY_FIELDS, true, now, w))
+        if (!vmc_grpc_write_block(g, i, (c->flags & VMC_CALL_F_HEAD) != 0 ? VMC_GRPC_AT_STATUS : VMC_GRPC_AT_GRPC_STATUS, VMC_GRPC_REPLY_FIELDS, true, now, w))
             return false;
         c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     }
@@ -11474,7 +11636,7 @@ VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w
     vmc_call *c = &g->calls->rec[i];
     if (vmc_call_pending(c) == 0)
         return true;
-    if (!vmc_grpc_write_block(g, i, 0, 2, false, now, w))
+    if (!vmc_grpc_write_block(g, i, 0, VMC_GRPC_AT_GRPC_STATUS, false, now, w))
         return false;
     c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     return true;
@@ -11486,7 +11648,7 @@ VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
     vmc_call *c = &g->calls->rec[i];
     size_t before = w->len;
     if ((c->flags & VMC_CALL_F_HEAD) != 0) {
-        bool written = g->server ? vmc_grpc_write_reply(g, i, now, w) : vmc_grpc_write_request(g, i, now, w);
+        bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, i, now, w) : vmc_grpc_write_request(g, i, now, w);
         if (!written)
             return g->h2.out_slot == VMC_H2_NO_SLOT && w->len == before && vmc_wr_room(w) >= VMC_H2_FRAME_HEAD + 32u; /* room is not what it lacks */
     }
@@ -11503,9 +11665,8 @@ VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
     uint8_t i = g->h2.out_slot;
-    bool trailers = g->server && g->h2.out_end;
-    uint8_t count = g->server ? (uint8_t)(trailers ? VMC_GRPC_REPLY_FIELDS : 2u) : vmc_grpc_request_fields(&g->calls->rec[i]);
-    if (!vmc_grpc_write_block(g, i, 0, count, g->h2.out_end, now, w))
+    bool trailers = VMC_H2_IS_SERVER(&g->h2) && g->h2.out_end;
+    if (!vmc_grpc_write_block(g, i, 0, trailers ? VMC_GRPC_REPLY_FIELDS : VMC_GRPC_AT_GRPC_STATUS, g->h2.out_end, now, w))
         return false;
     g->calls->rec[i].flags &= (uint16_t)~VMC_CALL_F_HEAD;
     if (trailers)
@@ -11518,43 +11679,36 @@ VMC_FN bool vmc_grpc_can_write(const vmc_call *c, bool ours)
     return c->state == VMC_CALL_OPEN && vmc_grpc_is_ours(c) == ours && ((c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH)) != 0 || vmc_call_pending(c) != 0);
 }
 
-/* Ours, or the user's calls: these in turn, from the one on that found the window full. False when it is full again. */
-VMC_FN bool vmc_grpc_write_class(vmc_grpc *g, bool ours, viamc_ms now, vmc_wr *w)
+/* The calls of one class (ours, or the user's) from record i of the list up to `until`. False: the window is full, i is first in turn. */
+VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, bool ours, uint8_t i, uint8_t until, viamc_ms now, vmc_wr *w)
 {
-    uint8_t i, from = ours ? (uint8_t)VMC_CALL_NONE : g->turn;
-    bool there = from == VMC_CALL_NONE || *vmc_calls_link(g->calls, from) == from;
-    uint8_t round;
-    for (round = 0; round < 2u; round++) { /* from `from` to the end, then the ones before it */
-        bool pass = round == 0 ? !there || from == VMC_CALL_NONE : true;
-        VMC_CALLS_EACH(g->calls, i) {
-            if (i == from)
-                pass = round == 0;
-            if (!pass || !vmc_grpc_can_write(&g->calls->rec[i], ours))
-                continue;
-            if (!vmc_grpc_write_call(g, i, now, w)) {
-                if (!ours)
-                    g->turn = i;
-                return false;
-            }
+    for (; i != until; i = g->calls->rec[i].live)
+        if (vmc_grpc_can_write(&g->calls->rec[i], ours) && !vmc_grpc_write_call(g, i, now, w)) {
+            if (!ours)
+                g->calls->turn = i;
+            return false;
         }
-        if (from == VMC_CALL_NONE || !there)
-            break;
-    }
     return true;
 }
 
 /* Fills the window w: what is owed to the peer, then heartbeats and Stop, then the user's calls in turn. */
 VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
+    uint8_t turn;
     if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
         return;
     vmc_h2_write_control(&g->h2, w);
     if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred)
         return;
-    if (vmc_grpc_write_class(g, true, now, w) && vmc_grpc_write_class(g, false, now, w)) {
-        g->turn = VMC_CALL_NONE;
-        g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */
-    }
+    turn = g->calls->turn;
+    if (!vmc_grpc_write_calls(g, true, g->calls->live, VMC_CALL_NONE, now, w))
+        return;
+    if (turn != VMC_CALL_NONE && !vmc_grpc_write_calls(g, false, turn, VMC_CALL_NONE, now, w))
+        return;
+    if (!vmc_grpc_write_calls(g, false, g->calls->live, turn, now, w))
+        return;
+    g->calls->turn = VMC_CALL_NONE;
+    g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */
 }
 
 /* ---- time ---- */
@@ -11563,7 +11717,7 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
     uint8_t i;
-    if (g->server)
+    if (VMC_H2_IS_SERVER(&g->h2))
         return; /* whoever serves the request answers it */
     VMC_CALLS_EACH(g->calls, i)
         if (vmc_timer_due(&g->calls->rec[i].deadline, now))
@@ -11863,6 +12017,8 @@ VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
     return done;
 }
 
+#define VMC_CONN_ROOM 128u /* octets left of a window in which everything had room: no frame needs more, DATA apart, which fills it */
+
 /* One turn of plaintext; false when nothing is left or nothing goes. */
 VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
 {
@@ -11876,7 +12032,7 @@ VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
             return false;
     }
     c->out_at += (uint32_t)vmc_conn_port_write(c, c->out + c->out_at, c->out_len - c->out_at);
-    return !c->blocked;
+    return !c->blocked && c->out_cap - c->out_len < VMC_CONN_ROOM;
 }
 
 #ifndef VIAMC_NO_TLS
@@ -12123,6 +12279,7 @@ typedef struct vmc_unsettled {
 typedef struct vmc_motion {
     vmc_unsettled *unsettled; /* max_calls entries */
     vmc_timer any;            /* one that found no entry: counts for every resource */
+    bool unsure;              /* one of these timers runs */
     viamc_call covered;       /* Stop whose record a StopAll took over: its DONE is to be taken; 0: none */
     void *covered_user;
     const viamc_method *covered_method;
@@ -12223,6 +12380,7 @@ VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char 
 {
     vmc_call *call = vmc_calls_claim(&c->calls, vmc_client_rec(c, which));
     call->path = path;
+    call->path_len = (uint16_t)vmc_strlen(path);
     call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN;
     if (reply == NULL)
         call->flags |= VMC_CALL_F_DROP;
@@ -13183,14 +13341,13 @@ VMC_FN uint32_t vmc_motion_hash(uint32_t h, const uint8_t *p, size_t n)
 }
 
 /* Hash of service and field 1, the resource's name. */
-VMC_FN uint32_t vmc_motion_resource(const char *path, viamc_bytes msg)
+VMC_FN uint32_t vmc_motion_resource(viamc_str path, viamc_bytes msg)
 {
     viamc_bytes name;
-    size_t n = vmc_strlen(path);
     uint32_t h;
-    while (n > 1u && path[n - 1u] != '/')
-        n--;
-    h = vmc_motion_hash(2166136261u, (const uint8_t *)path, n);
+    while (path.len > 1u && path.ptr[path.len - 1u] != '/')
+        path.len--;
+    h = vmc_motion_hash(2166136261u, (const uint8_t *)path.ptr, path.len);
     if (vmc_wire_find(msg, 1, &name) == VIAMC_OK)
         h = vmc_motion_hash(h, name.ptr, name.len);
     return h == 0 || h == VMC_MOTION_ANY ? 1u : h;
@@ -13202,6 +13359,7 @@ VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
 {
     viamc_ms window = vmc_session_window(c);
     uint8_t k;
+    c->motion.unsure = true;
     for (k = 0; k < c->max_calls; k++)
         if (!c->motion.unsettled[k].until.on || c->motion.unsettled[k].resource == resource) {
             c->motion.unsettled[k].resource = resource;
@@ -13211,15 +13369,22 @@ VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
     vmc_timer_set(&c->motion.any, c->now, window);
 }
 
+/* Forgets it if its time has come; true if it has not. */
+VMC_FN bool vmc_motion_keep(vmc_timer *t, viamc_ms now)
+{
+    if (vmc_timer_due(t, now))
+        vmc_timer_off(t);
+    return t->on;
+}
+
 /* Forgets the ones whose time has come. */
 VMC_FN void vmc_motion_expire(viamc_client *c)
 {
     uint8_t k;
+    c->motion.unsure = vmc_motion_keep(&c->motion.any, c->now);
     for (k = 0; k < c->max_calls; k++)
-        if (vmc_timer_due(&c->motion.unsettled[k].until, c->now))
-            vmc_timer_off(&c->motion.unsettled[k].until);
-    if (vmc_timer_due(&c->motion.any, c->now))
-        vmc_timer_off(&c->motion.any);
+        if (vmc_motion_keep(&c->motion.unsettled[k].until, c->now))
+            c->motion.unsure = true;
 }
 
 VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
@@ -13359,13 +13524,13 @@ VMC_FN bool vmc_motion_on_end(viamc_client *c, uint8_t i)
 /* ---- setpoints ---- */
 
 /* The setpoint of this method and resource that is in flight (pending false) or pending; VMC_CALL_NONE. */
-VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, const char *path, uint32_t resource, bool pending)
+VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint32_t resource, bool pending)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++) {
         const vmc_call *call = &c->calls.rec[i];
         if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_motion_is_running(call) && call->resource == resource
-            && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(viamc_text(call->path), viamc_text(path)))
+            && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(vmc_call_path(call), path))
             return i;
     }
     return VMC_CALL_NONE;
@@ -13380,7 +13545,7 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
     if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
         bool blocked = vmc_motion_is_stopping(c, call->resource);
         call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
-        if (blocked || vmc_motion_setpoint(c, call->path, call->resource, false) != VMC_CALL_NONE)
+        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != VMC_CALL_NONE)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
         vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
@@ -13417,7 +13582,8 @@ VMC_FN void vmc_motion_on_session_lost(viamc_client *c)
 
 VMC_FN void vmc_motion_step(viamc_client *c)
 {
-    vmc_motion_expire(c);
+    if (c->motion.unsure)
+        vmc_motion_expire(c);
     vmc_motion_step_pending(c);
 }
 
@@ -13434,6 +13600,8 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
             vmc_wait_timer(wait, &t, now);
         }
     }
+    if (!c->motion.unsure)
+        return;
     for (i = 0; i < c->max_calls; i++)
         vmc_wait_timer(wait, &c->motion.unsettled[i].until, now);
     vmc_wait_timer(wait, &c->motion.any, now);
@@ -13861,19 +14029,16 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 
 /* ---- starting calls ---- */
 
-/* What a call does, by its method or by its path. */
-VMC_FN uint8_t vmc_client_flags(const viamc_method *method, const char *path, const viamc_opts *o)
+/* What a call without a method object does, by its path. */
+VMC_FN uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
 {
     static const char component[] = "/viam.component.", stop_all[] = "/viam.robot.v1.RobotService/StopAll", stop[] = "/Stop";
-    size_t n = vmc_strlen(path);
     uint8_t flags = o->stream & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM);
-    if (method != NULL)
-        return method->flags;
-    if (viamc_str_eq(viamc_text(path), viamc_text(stop_all)))
+    if (path.len == sizeof stop_all - 1u && vmc_same(path.ptr, stop_all, sizeof stop_all - 1u))
         return (uint8_t)(flags | VIAMC_M_STOP_ALL);
-    if (n < sizeof component - 1u || !vmc_same(path, component, sizeof component - 1u))
+    if (path.len < sizeof component - 1u || !vmc_same(path.ptr, component, sizeof component - 1u))
         return flags;
-    if (vmc_same(path + n - (sizeof stop - 1u), stop, sizeof stop - 1u))
+    if (vmc_same(path.ptr + path.len - (sizeof stop - 1u), stop, sizeof stop - 1u))
         return (uint8_t)(flags | VIAMC_M_STOP);
     return (uint8_t)(o->reads_only ? flags : flags | VIAMC_M_MOVES);
 }
@@ -13890,7 +14055,7 @@ VMC_FN uint8_t vmc_client_motion(uint8_t flags, const viamc_opts *o)
 /* A request that is about to become a call. */
 typedef struct vmc_start {
     const viamc_method *method;
-    const char *path;
+    viamc_str path;
     const viamc_opts *opts;
     viamc_bytes msg;
     viamc_bytes added[2]; /* field 99: its head, and opts.extra */
@@ -13904,9 +14069,6 @@ typedef struct vmc_start {
 VMC_FN void vmc_client_add_extra(vmc_start *s)
 {
     vmc_wr w = vmc_wr_of(s->head, sizeof s->head);
-    s->added[0] = s->added[1] = viamc_view(NULL, 0);
-    if (s->opts->extra.len == 0)
-        return;
     vmc_wire_put_tag(&w, 99, VMC_WIRE_BYTES);
     vmc_wire_put_varint(&w, s->opts->extra.len);
     s->added[0] = viamc_view(s->head, w.len);
@@ -13922,9 +14084,9 @@ VMC_FN size_t vmc_client_tx_need(const vmc_start *s)
 VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
 {
     const viamc_opts *o = s->opts;
-    if (c == NULL || s->path == NULL || s->path[0] != '/' || o->guard != 0 || o->guard_end != 0)
+    if (c == NULL || s->path.len == 0 || s->path.len > 0xffffu || s->path.ptr[0] != '/' || o->guard != 0 || o->guard_end != 0)
         return VIAMC_ERR_ARG;
-    s->flags = vmc_client_flags(s->method, s->path, o);
+    s->flags = s->method != NULL ? s->method->flags : vmc_client_flags(s->path, o);
     s->motion = vmc_client_motion(s->flags, o);
     if (o->extra.len != 0 && (s->method == NULL || (s->flags & VIAMC_M_EXTRA) == 0))
         return VIAMC_ERR_ARG;
@@ -13932,11 +14094,14 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_ARG;
     if (o->metadata_count > 200u || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
         return VIAMC_ERR_ARG;
-    vmc_client_add_extra(s);
+    s->added[0] = s->added[1] = viamc_view(NULL, 0);
+    if (o->extra.len != 0)
+        vmc_client_add_extra(s);
     if (s->motion == VMC_MOTION_STOP && vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES)
         return VIAMC_ERR_ARG;
     if (c->calls.in_sink || c->in_poll)
         return VIAMC_ERR_STATE;
+    s->resource = 0;
     if (s->motion != VMC_MOTION_NONE)
         s->resource = (s->flags & VIAMC_M_STOP_ALL) != 0 ? VMC_MOTION_ANY : vmc_motion_resource(s->path, s->msg);
     return VIAMC_OK;
@@ -13984,7 +14149,8 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 {
     const viamc_opts *o = s->opts;
     call->method = s->method;
-    call->path = s->path;
+    call->path = s->path.ptr;
+    call->path_len = (uint16_t)s->path.len;
     call->user = o->user;
     call->metadata = o->metadata;
     call->metadata_count = (uint8_t)o->metadata_count;
@@ -14067,9 +14233,8 @@ VMC_FN viamc_err vmc_client_call(viamc_client *c, const viamc_method *method, co
 {
     vmc_start s;
     viamc_call unused;
-    VIAMC_MEMSET(&s, 0, sizeof s);
     s.method = method;
-    s.path = path;
+    s.path = viamc_text(path);
     s.opts = opts == NULL ? &vmc_client_no_opts : opts;
     s.msg = msg;
     return vmc_client_start(c, &s, call == NULL ? &unused : call);
@@ -14276,6 +14441,11 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
     return c->dial.state == VIAMC_FAILED ? c->error.code : (viamc_err)VIAMC_OK;
 }
 
+VMC_FN bool vmc_client_has_events(const viamc_client *c)
+{
+    return c->events != 0 || c->motion.covered != 0 || c->calls.first != VMC_CALL_NONE;
+}
+
 VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *hint)
 {
     hint->ms = VIAMC_FOREVER;
@@ -14285,7 +14455,7 @@ VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *
     vmc_session_wait(c, now, &hint->ms);
     vmc_motion_wait(c, now, &hint->ms);
     vmc_conn_wait(&c->conn, hint);
-    if (c->dirty || c->dial.fresh || c->events != 0 || c->motion.covered != 0 || c->calls.first != VMC_CALL_NONE)
+    if (c->dirty || c->dial.fresh || vmc_client_has_events(c))
         hint->ms = 0;
 }
 
@@ -14381,10 +14551,13 @@ VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
 /* Order: READY, what concerns the session, calls, LOST. */
 VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 {
+    ev->kind = 0;
+    if (c->in_poll || !vmc_client_has_events(c))
+        return false;
     VIAMC_MEMSET(ev, 0, sizeof *ev);
     vmc_error_clear(&ev->error);
-    if (c->in_poll)
-        return false;
+    if (c->events == 0)
+        return vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev);
     if (vmc_client_take_event(c, VMC_EV_READY)) {
         ev->kind = VIAMC_EV_READY;
     } else if (vmc_client_take_event(c, VMC_EV_UNPROTECTED)) {
@@ -14827,6 +15000,7 @@ struct viamc_request {
     viamc_resource *resource;     /* NULL until the first message, and for the services of our own */
     viamc_bytes msg;
     uint32_t mark;
+    uint32_t need;                /* octets, and one, of the message that found no room; 0: none */
     uint16_t session_turn;        /* vmc_safety.turn of its session */
     uint8_t session;              /* viam-sid; VMC_SERVER_NONE: none */
     uint8_t key;                  /* whose token it carries; VMC_SERVER_NONE: there are no keys */
@@ -14907,6 +15081,7 @@ struct viamc_server {
     uint8_t turn;             /* peer that is first in this poll */
     uint8_t handshake;        /* peer whose handshake goes on next */
     bool in_poll;
+    bool vacant;              /* a place became free after accept was asked */
 };
 
 /* Tells whoever watches. */
@@ -15109,7 +15284,8 @@ VMC_FN bool vmc_request_fits(const viamc_request *rq, uint32_t len)
 /* True if the handler may be called: what it answers at once will fit. A Stop is carried out whatever becomes of its answer. */
 VMC_FN bool vmc_request_has_room(const viamc_request *rq)
 {
-    return vmc_request_is_urgent(rq) || vmc_request_fits(rq, vmc_request_streams_out(rq) ? 1u : vmc_request_largest(rq));
+    uint32_t stream = rq->need == 0 ? 1u : rq->need - 1u; /* the least, or what it waits for */
+    return vmc_request_is_urgent(rq) || vmc_request_fits(rq, vmc_request_streams_out(rq) ? stream : vmc_request_largest(rq));
 }
 
 /* ---- the end of a request ---- */
@@ -15162,8 +15338,10 @@ VMC_FN viamc_err vmc_request_put(viamc_request *rq, viamc_bytes msg)
 {
     if (msg.len > vmc_request_largest(rq))
         return VIAMC_ERR_NOMEM;
-    if (!vmc_request_fits(rq, (uint32_t)msg.len))
+    if (!vmc_request_fits(rq, (uint32_t)msg.len)) {
+        rq->need = (uint32_t)msg.len + 1u; /* a message may be empty */
         return VIAMC_ERR_BUSY;
+    }
     vmc_calls_put_message(&rq->peer->calls, rq->index, msg, vmc_calls_nothing, false);
     return VIAMC_OK;
 }
@@ -15400,8 +15578,7 @@ VMC_FN bool vmc_sessions_bind(viamc_request *rq)
     if (r == NULL)
         return true;
     r->session = rq->session;
-    if (r->running == 0)
-        r->due = 0; /* somebody drives it again */
+    r->due &= VMC_DUE_ALL; /* somebody drives it again; a StopAll that is being answered stops that too */
     if (r->session != VMC_SERVER_NONE)
         vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
     return true;
@@ -16037,6 +16214,7 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
 {
     viamc_err err;
     rq->waits = false;
+    rq->need = 0;
     if (!rq->begun && !vmc_route_first(rq, msg))
         return true;
     rq->begun = true;
@@ -16148,6 +16326,16 @@ VMC_FN void vmc_route_close(vmc_peer *p, uint8_t i)
     vmc_h2_release(&p->conn.grpc.h2, i, VMC_H2_NO_ERROR);
 }
 
+/* The large buffer is the others' as soon as its message was taken or its request is answered, even if the answer does not leave. What
+ * a handler keeps stays, also when the deadline has answered. */
+VMC_FN void vmc_route_release_big(vmc_peer *p)
+{
+    uint8_t owner = p->calls.big_owner;
+    const vmc_call *c = &p->calls.rec[owner == VMC_CALL_NONE ? 0 : owner];
+    if (owner != VMC_CALL_NONE && !p->requests[owner].kept && (c->large != VMC_CALL_BIG || (c->flags & VMC_CALL_F_DROP) != 0))
+        p->calls.big_owner = VMC_CALL_NONE;
+}
+
 /* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
 VMC_FN void vmc_route_clean(vmc_peer *p)
 {
@@ -16163,8 +16351,7 @@ VMC_FN void vmc_route_clean(vmc_peer *p)
         rq->state = VMC_REQUEST_NONE;
         vmc_calls_free(&p->calls, i);
     }
-    if (p->conn.state == VMC_CONN_CLOSED)
-        vmc_calls_settle_big(&p->calls); /* others wait for it */
+    vmc_route_release_big(p);
 }
 
 #endif
@@ -16278,6 +16465,7 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
     vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
     vmc_conn_close(&p->conn, s->now);
     vmc_route_clean(p);
+    s->vacant = true;
     if (s->desc.on_event != NULL)
         s->desc.on_event(s->desc.event_user, &ev);
 }
@@ -16353,6 +16541,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
     vmc_peer_share_large(p);
     vmc_conn_begin(c);
     vmc_conn_flush(c, p->server->now);
+    vmc_route_clean(p); /* places that were let go since the last poll are free for what comes */
     if (c->state == VMC_CONN_SECURING && !may_secure)
         return;
     c->steps = VMC_POLL_STEPS - VMC_SERVER_READS;
@@ -16363,6 +16552,8 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
         else if (ev == VMC_CONN_REQUEST)
             vmc_route_begin(p, c->grpc.at);
     } while (ev == VMC_CONN_REQUEST || ev == VMC_CONN_GOAWAY);
+    if (c->steps < VMC_POLL_STEPS)
+        c->steps = 0; /* what vmc_conn_wait asks: was a bound reached? Writing has its own */
 }
 
 /* Time, handlers, answers. */
@@ -16388,7 +16579,7 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
     VMC_CALLS_EACH(&p->calls, i) {
         vmc_wait_timer(wait, &p->calls.rec[i].deadline, now);
         if (vmc_route_is_ready(p, i))
-            *wait = p->requests[i].waits ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
+            *wait = p->requests[i].waits && p->requests[i].need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
     }
 }
 
@@ -16708,6 +16899,7 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
     s->in_poll = true;
     s->now = now;
     vmc_sessions_poll(s); /* first: a Stop waits for nobody */
+    s->vacant = false;
     for (k = 0; k < n; k++)
         vmc_peer_accept(&s->peers[k]);
     handshake = vmc_server_next_handshake(s);
@@ -16738,6 +16930,8 @@ VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait
     vmc_sessions_wait(s, now, &hint->ms);
     for (i = 0; i < s->desc.max_peers; i++)
         vmc_peer_wait(&s->peers[i], now, hint);
+    if (s->vacant)
+        hint->ms = 0; /* somebody may have been waiting for it */
 }
 
 VIAMC_API void viamc_server_close(viamc_server *s)
@@ -16842,40 +17036,40 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
     return viamc_dial(*client, &dd);
 }
 
-/* One poll and one sleep that ends at `until` at the latest. */
-VMC_FN viamc_err vmc_loop_turn(viamc_posix *p, viamc_ms until)
+/* Sleeps as long as there is nothing to do, until `until` at the latest. Returns the time after it. */
+VMC_FN viamc_ms vmc_loop_sleep(viamc_posix *p, viamc_ms now, viamc_ms until)
 {
-    viamc_client *c = (viamc_client *)p->loop;
     viamc_wait_hint hint;
-    viamc_ms now = viamc_posix_now();
-    viamc_wait(c, now, &hint);
+    viamc_wait((const viamc_client *)p->loop, now, &hint);
     if (vmc_time_reached(now, until))
         hint.ms = 0;
     else if (hint.ms > until - now)
         hint.ms = until - now;
-    if (hint.ms != 0)
-        (void)viamc_posix_sleep(p, &hint);
-    return viamc_poll(c, viamc_posix_now());
+    if (hint.ms == 0)
+        return now;
+    (void)viamc_posix_sleep(p, &hint);
+    return viamc_posix_now();
 }
 
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
 {
-    return vmc_loop_turn(posix, viamc_posix_now() + vmc_min32(ms, VMC_TIME_MAX));
+    viamc_ms now = viamc_posix_now();
+    return viamc_poll((viamc_client *)posix->loop, vmc_loop_sleep(posix, now, now + vmc_min32(ms, VMC_TIME_MAX)));
 }
 
 /* Polls until `kind` comes (of `call`, if it is a call's), or until the time is over. */
 VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, uint32_t ms, viamc_event *ev)
 {
     viamc_client *c = (viamc_client *)p->loop;
-    viamc_ms until = viamc_posix_now() + vmc_min32(ms, VMC_TIME_MAX);
-    for (;;) { /* ends with the time, at the latest */
-        viamc_err err = vmc_loop_turn(p, until);
+    viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX);
+    for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
+        viamc_err err = viamc_poll(c, now);
         while (viamc_next_event(c, ev))
             if (ev->kind == kind && (call == 0 || ev->call == call))
                 return VIAMC_OK;
         if (err != VIAMC_OK)
             return err;
-        if (vmc_time_reached(viamc_posix_now(), until))
+        if (vmc_time_reached(now, until))
             return VIAMC_ERR_TIMEOUT;
     }
 }

@@ -132,6 +132,7 @@ static inline void raw_connect(unsigned c)
     memset(k, 0, sizeof *k);
     k->goaway = RAW_NONE;
     vmc_hpack_dec_init(&k->decoder, k->table, sizeof k->table);
+    vmc_loop_port()->close(vmc_loop_client(&raw.loop, c), 0); /* one that the server has closed */
     CHECK_EQ_INT(vmc_loop_port()->open(vmc_loop_client(&raw.loop, c), 0, "robot", 8080), VIAMC_OK);
 }
 
@@ -191,9 +192,8 @@ static void raw_take_block(raw_client *k, raw_reply *r, const uint8_t *p, size_t
 static void raw_take_data(unsigned c, raw_reply *r, const uint8_t *p, size_t n)
 {
     uint8_t credit[4];
-    if (r->len + n > sizeof r->data)
-        test_die("too much data", "raw_take_data");
-    vmc_copy(r->data + r->len, p, n);
+    if (n <= sizeof r->data - vmc_min(r->len, sizeof r->data)) /* what is beyond is only counted */
+        vmc_copy(r->data + r->len, p, n);
     r->len += n;
     if (n == 0 || raw.client[c].silent)
         return;
@@ -227,7 +227,7 @@ static void raw_take_frame(unsigned c, uint8_t type, uint8_t flags, uint32_t id,
         break;
     case 7: k->goaway = (int)vmc_be32(p + 4); break;
     case 8: break;
-    default: CHECK(!"a frame that a server never sends");
+    default: CHECK_EQ_INT(type, 0); break; /* no server sends these */
     }
 }
 
@@ -265,7 +265,8 @@ static bool raw_stirs(uint8_t want)
             continue;
         if (l->accepted && (vmc_loop_arrived(in, raw.loop.now) != 0 || (in->end != VIAMC_OK && !in->told && vmc_time_reached(raw.loop.now, in->end_at))))
             return true;
-        if (l->accepted && (want & VIAMC_WANT_WRITE) != 0 && vmc_loop_room(&l->pipe[VMC_LOOP_TO_CLIENT], 1) != 0)
+        if (l->accepted && (want & VIAMC_WANT_WRITE) != 0 && raw.server->peers[l->conn[VMC_LOOP_TO_SERVER]].conn.blocked
+            && vmc_loop_room(&l->pipe[VMC_LOOP_TO_CLIENT], 1) != 0)
             return true;
     }
     return false;
@@ -299,7 +300,7 @@ static void raw_settle(void)
         raw.polls++;
         spins = before == raw.loop.octets[0] + raw.loop.octets[1] && !raw_stirs(hint.want) && !raw_answers() ? spins + 1 : 0;
         if (spins > 4 || raw.polls > 60000) {
-            CHECK(!"the server asks to be polled and does nothing");
+            CHECK(spins <= 4 && raw.polls <= 60000); /* it asks to be polled and does nothing */
             return;
         }
     } while (hint.ms == 0 || raw_stirs(hint.want) || raw_answers());
@@ -322,7 +323,7 @@ static inline void raw_run(viamc_ms ms)
 
 static size_t raw_put_string(uint8_t *p, const char *s, size_t n)
 {
-    vmc_wr w = vmc_wr_of(p, 4096);
+    vmc_wr w = vmc_wr_of(p, 12000);
     if (n < 127) {
         vmc_wr_u8(&w, (uint32_t)n);
     } else {

@@ -6,6 +6,7 @@
 
 #include "test.h"
 #include "raw.h"
+#include "tls_kit.h"
 
 #define ROBOT "/viam.robot.v1.RobotService/"
 #define MOTOR "/viam.component.motor.v1.MotorService/"
@@ -316,8 +317,8 @@ static void check_macro(size_t macro, const char *what)
     size_t need = viamc_server_mem_size(&raw.desc);
     CHECK(need != 0);
     CHECK(need <= macro);
-    CHECK(macro - need < macro / 12); /* and no more than that too large */
-    if (need > macro || macro - need >= macro / 12)
+    CHECK(macro - need < macro / 20); /* and no more than that too large */
+    if (need > macro || macro - need >= macro / 20)
         printf("  %s: %lu needed, %lu by the macro\n", what, (unsigned long)need, (unsigned long)macro);
 }
 
@@ -690,7 +691,7 @@ TEST(tokens_are_asked_for)
     raw_ask(0, 9, ROBOT "GetVersion", "", other);
     raw_settle();
     raw_ask(0, 11, "/no.such.Service/Method", "", NULL);
-    raw_ask(0, 13, ROBOT "GetVersion", "", "authorization: Bearer \n");
+    raw_ask(0, 13, ROBOT "GetVersion", "", "authorization: Bearer .\n");
     raw_settle();
     raw_ask(0, 15, ROBOT "GetVersion", "", line);
     raw_ask(0, 17, ROBOT "GetVersion", "", far);
@@ -1045,8 +1046,10 @@ TEST(stop_all_names_what_failed)
     raw_settle();
     CHECK_REPLY(0, 1, VIAMC_INTERNAL, "Failed to stop components named left, right");
     left.stop = DO_ANSWER;
+    raw_run(10);
+    left.stops = right.stops = 0;
     raw_run(50);
-    CHECK(left.stops == 2 && right.stops > 4); /* goes on until it succeeds */
+    CHECK(left.stops == 0 && right.stops > 3); /* goes on until it succeeds */
     raw_ask(0, 3, ROBOT "StopAll", "", NULL);
     raw_settle();
     CHECK_REPLY(0, 3, VIAMC_INTERNAL, "Failed to stop components named right");
@@ -1054,6 +1057,7 @@ TEST(stop_all_names_what_failed)
 
 TEST(stop_all_waits_for_kept_stops)
 {
+    viamc_wait_hint hint;
     open_robot();
     left.stop = right.stop = DO_KEEP;
     raw_ask(0, 1, ROBOT "StopAll", "", NULL);
@@ -1064,6 +1068,8 @@ TEST(stop_all_waits_for_kept_stops)
     raw_run(100);
     CHECK_EQ_INT(left.stops, 1);
     CHECK_EQ_INT(viamc_answer_bytes(left.kept, viamc_view(NULL, 0)), VIAMC_OK);
+    viamc_server_wait(raw.server, raw.loop.now, &hint);
+    CHECK_EQ_INT(hint.ms, 0);
     raw_run(20);
     CHECK_EQ_INT(raw_status(0, 1), -1);
     left.stop = right.stop = DO_ANSWER;
@@ -1201,6 +1207,7 @@ TEST(kept_requests_outlive_their_connection)
     CHECK(raw_of(1, 3)->rst == VMC_H2_REFUSED_STREAM); /* three of four places are kept */
     for (i = 0; i < 3; i++)
         CHECK_EQ_INT(viamc_answer_bytes(kept[i], viamc_view(NULL, 0)), VIAMC_ERR_CLOSED);
+    raw_settle();
     raw_ask(1, 5, ECHO "Unary", "66", NULL);
     raw_ask(1, 7, ECHO "Unary", "67", NULL);
     raw_ask(1, 9, ECHO "Unary", "68", NULL);
@@ -1409,6 +1416,74 @@ TEST(a_stalled_stream_stalls_nothing_else)
     CHECK_REPLY(0, 23, 0, "");
 }
 
+/* Answers to Stop and heartbeats go before others; and a Stop is carried out even where no answer has room. */
+TEST(stops_go_first)
+{
+    uint32_t id;
+    fresh();
+    raw.desc.max_requests = 40;
+    raw.desc.tx_bytes = 256;
+    raw.loop.line[VMC_LOOP_TO_CLIENT].capacity = 100;
+    begin();
+    raw_open(0);
+    raw_settle();
+    raw_ask(0, 1, ECHO "Unary", "6161616161", NULL);
+    raw_ask(0, 3, MOTOR "Stop", LEFT, NULL);
+    raw_settle();
+    CHECK_EQ_INT(raw.client[0].reply[0].id, 3);
+    CHECK_REPLY(0, 1, 0, "");
+    raw.client[0].deaf = true;
+    raw.client[0].replies = 0;
+    for (id = 5; id < 69; id += 2)
+        raw_ask(0, id, id == 5 ? ECHO "Unary" : MOTOR "Stop", LEFT, NULL);
+    raw_settle();
+    CHECK_EQ_INT(left.stops, 32);
+    raw.client[0].deaf = false;
+    raw_settle();
+    for (id = 5; id < 69; id += 2)
+        CHECK(raw_status(0, id) == 0 || raw_status(0, id) == VIAMC_INTERNAL);
+}
+
+/* A deadline ends a stream of answers that its client does not read: the trailers do not wait behind the messages. */
+TEST(deadlines_of_stalled_answers)
+{
+    fresh();
+    begin();
+    raw_connect(0);
+    raw.client[0].silent = true;
+    raw_hex(0, RAW_PREFACE "00000604000000000000040000 0040"); /* windows of 64 octets */
+    raw_ask(0, 1, ECHO "Many", "780060", "grpc-timeout: 100m\n");
+    raw_ask(0, 3, ECHO "Unary", "780060", "grpc-timeout: 100m\n");
+    raw_run(99);
+    CHECK_EQ_INT(raw_status(0, 1), -1);
+    CHECK_REPLY(0, 3, 0, "");
+    raw_run(1);
+    CHECK_REPLY(0, 1, VIAMC_DEADLINE_EXCEEDED, "");
+    CHECK_EQ_INT(raw_of(0, 1)->len, 64);
+}
+
+/* A kept request is cancelled when its deadline passes, also while the connection takes nothing. */
+TEST(deadlines_on_a_blocked_connection)
+{
+    fresh();
+    raw.loop.line[VMC_LOOP_TO_CLIENT].capacity = 50;
+    begin();
+    raw_open(0);
+    raw.client[0].deaf = true;
+    echo_keep = true;
+    raw_ask(0, 1, ECHO "Unary", "616263", "grpc-timeout: 100m\n");
+    raw_ask(0, 3, ECHO "Room", "", NULL);
+    raw_run(99);
+    CHECK(!viamc_request_cancelled(echo_kept));
+    raw_run(1);
+    CHECK(viamc_request_cancelled(echo_kept));
+    CHECK_EQ_INT(viamc_answer_bytes(echo_kept, viamc_view("x", 1)), VIAMC_ERR_CLOSED);
+    raw.client[0].deaf = false;
+    raw_settle();
+    CHECK_REPLY(0, 1, VIAMC_DEADLINE_EXCEEDED, "");
+    CHECK_REPLY(0, 3, 0, "");
+}
+
 /* ---- large requests ---- */
 
 static uint8_t blob[3000];
@@ -1497,6 +1572,44 @@ TEST(large_requests_have_to_arrive)
     raw_headers(0, 3, ECHO "Unary", NULL, false);
     send_blob(0, 3, 0, 2005, true);
     CHECK_EQ_MEM(raw_of(0, 3)->data, raw_of(0, 3)->len, blob, 2005);
+}
+
+/* The message of a kept request stays where it is, also when its deadline has passed, its client has gone, and another large one comes. */
+TEST(large_requests_that_are_kept)
+{
+    unsigned how;
+    for (how = 0; how < 3; how++) {
+        fresh();
+        raw.desc.rx_bytes = 2000;
+        raw.desc.tx_bytes = 8000;
+        begin();
+        raw_open(0);
+        raw_open(1);
+        raw_settle();
+        make_blob(1500);
+        raw_headers(0, 1, ECHO "Unary", how == 0 ? "grpc-timeout: 100m\n" : NULL, false);
+        echo_keep = true;
+        send_blob(0, 1, 0, 1505, true);
+        echo_keep = false;
+        raw_run(100);
+        if (how == 1)
+            raw_reset(0, 1);
+        if (how == 2)
+            raw_close(0);
+        raw_settle();
+        CHECK(viamc_request_cancelled(echo_kept));
+        make_blob(2000);
+        blob[5] = 0xee;
+        raw_headers(1, 1, ECHO "Unary", NULL, false);
+        send_blob(1, 1, 0, 505, false);
+        raw_run(100);
+        CHECK_EQ_INT(viamc_request_message(echo_kept).len, 1500);
+        CHECK_EQ_INT(viamc_request_message(echo_kept).ptr[0], 0);
+        CHECK_EQ_INT(viamc_answer_bytes(echo_kept, viamc_view(NULL, 0)), VIAMC_ERR_CLOSED);
+        raw_run(20);
+        send_blob(1, 1, 505, 2005, true);
+        CHECK_EQ_MEM(raw_of(1, 1)->data, raw_of(1, 1)->len, blob, 2005);
+    }
 }
 
 TEST(strangers_have_no_large_requests)
@@ -1594,45 +1707,45 @@ TEST(huge_metadata)
     CHECK_REPLY(0, 7, 0, "");
 }
 
-/* A header block of ours that is half written when its stream is reset is finished before anything else, on its own stream. */
+/* A header block of ours that is half written when its stream is reset is finished before anything else, on its own stream; and the
+ * place is not given to another request meanwhile. */
 TEST(reset_in_the_middle_of_an_answer)
 {
-    unsigned cut, answered = 0;
-    for (cut = 1; cut < 120; cut++) {
+    unsigned size, halves = 0;
+    for (size = 512; size < 700; size++) {
+        bool half;
         fresh();
-        raw.desc.out_bytes = 512;
-        raw.loop.line[VMC_LOOP_TO_CLIENT].capacity = 600;
+        raw.desc.out_bytes = size;
+        raw.desc.max_requests = 3;
+        raw.loop.line[VMC_LOOP_TO_CLIENT].capacity = 300;
         begin();
         raw_open(0);
         raw_settle();
         raw.client[0].deaf = true; /* the pipe fills up */
-        raw_ask(0, 1, ECHO "Many", "78000a", NULL);
-        raw_settle();
+        raw_ask(0, 1, ECHO "Many", "78000c", NULL);
         raw_ask(0, 3, MOTOR "GetPosition", "0a036c6566", NULL);
         raw_ask(0, 5, MOTOR "SetPower", "0a036c6566", "viam-sid: 1\n");
         raw_settle();
-        {
-            uint8_t some[128];
-            size_t n;
-            raw_client *k = &raw.client[0];
-            (void)vmc_loop_port()->read(vmc_loop_client(&raw.loop, 0), 0, some, cut, &n);
-            memcpy(k->got + k->len, some, n);
-            k->len += n;
-        }
-        raw_settle();
+        half = raw.server->peers[0].conn.grpc.h2.out_slot == 1 || raw.server->peers[0].conn.grpc.h2.out_slot == 2;
+        halves += half;
         raw_reset(0, 3);
         raw_reset(0, 5);
         raw_ask(0, 7, MOTOR "GetPosition", "0a036c6566", NULL);
+        raw_ask(0, 9, MOTOR "GetPosition", "0a036c6566", NULL);
         raw_settle();
         raw.client[0].deaf = false;
         raw_settle();
-        CHECK_EQ_INT(raw_of(0, 1)->len, 10 * 105);
+        CHECK_EQ_INT(raw_of(0, 1)->len, 12 * 105);
         CHECK_REPLY(0, 1, 0, "");
-        answered += raw_status(0, 7) == VIAMC_NOT_FOUND;
+        CHECK(raw_status(0, 7) == VIAMC_NOT_FOUND || raw_of(0, 7)->rst == VMC_H2_REFUSED_STREAM);
+        CHECK(raw_status(0, 9) == VIAMC_NOT_FOUND || raw_of(0, 9)->rst == VMC_H2_REFUSED_STREAM);
         CHECK_EQ_INT(raw.client[0].goaway, RAW_NONE);
         CHECK_EQ_INT(raw.client[0].len, 0);
+        raw_ask(0, 11, MOTOR "GetPosition", "0a036c6566", NULL);
+        raw_settle();
+        CHECK_REPLY(0, 11, VIAMC_NOT_FOUND, "no motor with name \"lef\" found");
     }
-    CHECK_EQ_INT(answered, 119);
+    CHECK(halves > 20);
 }
 
 /* ---- peers that come, are silent, and go ---- */
@@ -1659,6 +1772,7 @@ TEST(peers_that_do_not_begin_are_dropped)
     begin();
     raw_connect(0);
     raw_connect(1);
+    raw.client[0].silent = raw.client[1].silent = true;
     raw_hex(1, RAW_PREFACE);
     raw_run(9999);
     CHECK(!raw.client[0].lost && !raw.client[1].lost);
@@ -1749,6 +1863,98 @@ TEST(closing_stops_and_says_goodbye)
     for (i = 0; i < sizeof raw.memory; i++)
         left_over += raw.memory[i] != 0;
     CHECK_EQ_INT(left_over, 0);
+}
+
+/* ---- TLS ---- */
+
+static uint8_t driver_memory[VIAMC_CLIENT_MEM_SMALL(2, 0)];
+static viamc_bytes chain[KIT_CHAIN];
+static viamc_anchor anchors[KIT_CHAIN];
+
+/* Polls both sides for ms milliseconds; false when the driver is not READY at the end. */
+static bool drive(viamc_client *driver, viamc_ms ms)
+{
+    viamc_ms until = raw.loop.now + ms;
+    viamc_event ev;
+    for (; raw.loop.now != until; raw.loop.now++) {
+        (void)viamc_poll(driver, raw.loop.now);
+        while (viamc_next_event(driver, &ev))
+            CHECK(ev.kind != VIAMC_EV_LOST);
+        CHECK_EQ_INT(viamc_server_poll(raw.server, raw.loop.now), VIAMC_OK);
+    }
+    return viamc_state(driver) == VIAMC_READY;
+}
+
+/* Peers that hang in their handshakes do not keep others from theirs; the robot stops what its driver moved when that dies. */
+TEST(a_driver_over_tls_beside_silent_peers)
+{
+    viamc_client_desc d = VIAMC_ZERO;
+    viamc_dial_desc dial = VIAMC_ZERO;
+    viamc_client *driver;
+    if (!kit_certs())
+        SKIP("missing data: the certificates cannot be made here");
+    fresh();
+    raw.loop.now = 0;
+    raw.client[2].lost = true; /* the driver's end is not ours to read */
+    raw.desc.cert_count = kit_chain("ec", chain);
+    raw.desc.cert_chain = chain;
+    raw.desc.key = kit_octets("ec.key.der");
+    raw.desc.api_keys = keys;
+    raw.desc.api_key_count = 2;
+    raw.desc.max_peers = 3;
+    begin();
+    raw_connect(0);
+    raw_connect(1);
+    raw_hex(1, "16030100"); /* a part of a record */
+    raw_settle();
+    d.port = vmc_loop_port();
+    d.port_user = vmc_loop_client(&raw.loop, 2);
+    d.profile = VIAMC_BOARD;
+    d.max_calls = 2;
+    CHECK_EQ_INT(viamc_client_init(driver_memory, sizeof driver_memory, &d, &driver), VIAMC_OK);
+    dial.address = "robot.test:8080";
+    dial.api_key = KEY;
+    dial.api_key_id = KEY_ID;
+    dial.anchors = anchors;
+    dial.anchor_count = kit_anchors("root-ec", anchors);
+    dial.unix_time = KIT_NOW;
+    CHECK_EQ_INT(viamc_dial(driver, &dial), VIAMC_OK);
+    CHECK(drive(driver, 30));
+    CHECK(raw_has_event("secured peer=2 text=ECDHE-ECDSA-CHACHA20-POLY1305 "));
+    CHECK(raw_has_event("known peer=2 text=" KEY_ID " "));
+    CHECK_EQ_INT(viamc_call_method(driver, &m_set_power, viamc_view("\x0a\x04left", 6), NULL, NULL), VIAMC_OK);
+    CHECK(drive(driver, 9900));
+    CHECK_EQ_INT(left.powers, 1);
+    CHECK_EQ_INT(left.stops, 0);
+    CHECK(strstr(raw.events, "left peer=0") == NULL);
+    CHECK(drive(driver, 100));
+    CHECK(raw_has_event("left peer=0 text= name= ms=10000 number=0 error=did not begin in time\n"));
+    CHECK(raw_has_event("left peer=1 text= name= ms=10000 number=0 error=did not begin in time\n"));
+    raw_run(1500); /* the driver is dead: its last heartbeat was up to 400 ms ago */
+    CHECK_EQ_INT(left.stops, 0);
+    raw_run(500);
+    CHECK_EQ_INT(left.stops, 1);
+    viamc_client_close(driver);
+    raw_settle();
+    viamc_server_close(raw.server);
+}
+
+TEST(certificates_and_keys_are_checked_at_the_start)
+{
+    char why[160];
+    if (!kit_certs())
+        SKIP("missing data: the certificates cannot be made here");
+    fresh();
+    raw.desc.cert_count = kit_chain("ec", chain);
+    raw.desc.cert_chain = chain;
+    CHECK_EQ_INT(raw_start(), VIAMC_ERR_ARG);
+    (void)viamc_server_explain(raw.server, why, sizeof why);
+    CHECK_EQ_STR(why, "ARG: a certificate without its key");
+    raw.desc.key = kit_octets("rsa.key.der");
+    CHECK_EQ_INT(raw_start(), VIAMC_ERR_ARG);
+    (void)viamc_server_explain(raw.server, why, sizeof why);
+    CHECK_EQ_STR(why, "ARG: server's key is not the one of its first certificate");
+    CHECK_EQ_INT(viamc_server_poll(raw.server, 0), VIAMC_ERR_STATE);
 }
 
 /* ---- hostile peers beside a good one ---- */
@@ -1851,7 +2057,7 @@ static void hostile_octets(unsigned seed)
         case 0: talk[where] = (uint8_t)test_rand(); break;
         case 1: talk[where] ^= (uint8_t)(1u << test_rand_below(8)); break;
         case 2: memmove(talk + where, talk + where + 1, len - where - 1); break;
-        default: memcpy(talk + where, talk + test_rand_below((uint32_t)where + 1), len - where < 16 ? len - where : 16); break;
+        default: memmove(talk + where, talk + test_rand_below((uint32_t)where + 1), len - where < 16 ? len - where : 16); break;
         }
     }
     raw_settle();
@@ -1974,7 +2180,11 @@ int main(int argc, char **argv)
     RUN(client_streams_have_backpressure);
     RUN(server_streams_wait_for_room);
     RUN(a_stalled_stream_stalls_nothing_else);
+    RUN(stops_go_first);
+    RUN(deadlines_of_stalled_answers);
+    RUN(deadlines_on_a_blocked_connection);
     RUN(large_requests_take_turns);
+    RUN(large_requests_that_are_kept);
     RUN(large_requests_have_to_arrive);
     RUN(strangers_have_no_large_requests);
     RUN(requests_beyond_the_limit_are_refused);
@@ -1987,6 +2197,8 @@ int main(int argc, char **argv)
     RUN(silent_peers_are_asked);
     RUN(ports_that_fail);
     RUN(closing_stops_and_says_goodbye);
+    RUN(a_driver_over_tls_beside_silent_peers);
+    RUN(certificates_and_keys_are_checked_at_the_start);
     RUN(floods_do_not_starve_others);
     RUN(slow_readers_hold_up_themselves);
     RUN(hostile_octets_1000);

@@ -68,18 +68,26 @@ static void print(const char *name, size_t n) { printf("%s %lu\n", name, (unsign
 #endif
 
 static uint64_t block[1u << 16];
+static const viamc_port no_port;
 
-static void show(uint8_t profile, bool no_tls, uint8_t calls, uint32_t rx, size_t macro)
+static viamc_client_desc desc_of(uint8_t profile, bool no_tls, uint8_t calls, uint32_t rx)
 {
     viamc_client_desc d = VIAMC_ZERO;
-    vmc_client_layout l;
-    uint8_t *base = (uint8_t *)block;
+    d.port = &no_port;
     d.profile = profile;
     d.no_tls = no_tls;
     d.max_calls = calls;
     d.rx_bytes = rx;
+    return d;
+}
+
+static void show(uint8_t profile, bool no_tls, uint8_t calls, uint32_t rx, size_t macro)
+{
+    viamc_client_desc d = desc_of(profile, no_tls, calls, rx);
+    vmc_client_layout l;
+    uint8_t *base = (uint8_t *)block;
     print("column", viamc_client_mem_size(&d));
-    (void)vmc_client_check_desc(&d); /* fills in the defaults */
+    vmc_client_defaults(&d);
     vmc_client_carve(&d, base, &l);
     print("client", (size_t)((uint8_t *)l.client - base));
     print("tls", (size_t)((uint8_t *)l.tls - base));
@@ -96,10 +104,24 @@ static void show(uint8_t profile, bool no_tls, uint8_t calls, uint32_t rx, size_
     print("macro", macro);
 }
 
+/* The macros against more descs: prints how many octets one is short of. */
+static void try_macros(uint8_t profile, bool no_tls, uint8_t calls, uint32_t rx, size_t macro, const char *name)
+{
+    viamc_client_desc d = desc_of(profile, no_tls, calls, rx);
+    size_t need = viamc_client_mem_size(&d);
+    if (need > macro)
+        print(name, need - macro);
+}
+
 static void show_all(void)
 {
+    static const uint32_t rx[] = {0, 1, 512, 2048, 2049, 16384};
+    unsigned calls, k;
     print("bits", 8u * sizeof(void *));
-COLUMNS}
+COLUMNS    for (calls = 1; calls <= VIAMC_MAX_CALLS; calls++)
+        for (k = 0; k < sizeof rx / sizeof rx[0]; k++) {
+TRIES        }
+}
 
 #ifdef BARE
 void _start(void);
@@ -108,10 +130,6 @@ __attribute__((force_align_arg_pointer)) void _start(void) { show_all(); call_sy
 int main(void) { show_all(); return 0; }
 #endif
 """
-
-
-class Absent(Exception):
-    """Why a column cannot be made here."""
 
 
 def grouped(n):
@@ -126,8 +144,10 @@ def run(command):
 def execute(folder, flags):
     """Builds the program with these flags and runs it."""
     shows = "".join(f"    show({board}, {no_tls}, {calls}, {rx}, {macro}({calls}, {rx}));\n" for _, board, no_tls, calls, rx, macro in COLUMNS)
+    tries = "".join(f"            try_macros({board}, {no_tls}, (uint8_t)calls, rx[k], {macro}(calls, rx[k]), \"short:{macro}\");\n"
+                    for _, board, no_tls, _, _, macro in COLUMNS)
     source, program = folder / "memory.c", folder / "memory"
-    source.write_text(PROGRAM.replace("COLUMNS", shows, 1))
+    source.write_text(PROGRAM.replace("COLUMNS", shows, 1).replace("TRIES", tries, 1))
     code, output = run([os.environ.get("CC", "cc"), *SAME, f"-I{ROOT}", *flags, "-o", program, source])
     if code == 0:
         code, output = run([program])
@@ -144,13 +164,17 @@ def bare_flags(folder):
     return [*BOARD, "-DBARE", f"-I{folder}", f"-isystem{own}", f"-isystem/usr/include/{several}", "-isystem/usr/include"]
 
 
-def columns_of(output):
-    """Per desc the octets of each piece, as {name: octets}; pieces are told apart by where they begin."""
+def columns_of(output, shorts):
+    """Per desc the octets of each piece, as {name: octets}; pieces are told apart by where they begin. Macros that give too little go into
+    shorts."""
     columns, bits = [], 0
     for line in output.splitlines():
         name, number = line.split()
         if name == "bits":
             bits = int(number)
+        elif name.startswith("short:"):
+            key = (bits, name[6:])
+            shorts[key] = max(shorts.get(key, 0), int(number))
         elif name == "column":
             columns.append({"size": int(number)})
         else:
@@ -163,25 +187,26 @@ def pieces_of(column):
     size, macro = column.pop("size"), column.pop("macro")
     starts = sorted(column.items(), key=lambda item: item[1]) + [("end", size)]
     pieces = {name: starts[i + 1][1] - at for i, (name, at) in enumerate(starts[:-1])}
-    if any(n < 0 for n in pieces.values()) or starts[0][1] != 0 or sum(pieces.values()) != size:
+    if starts[0][1] != 0 or starts[-2][0] != "align" or not 0 <= pieces["align"] < 8:
         raise SystemExit("memory_table: the pieces do not add up to viamc_client_mem_size")
-    if macro < size:
-        raise SystemExit(f"memory_table: a macro gives {macro} octets, {size} are needed")
     return {**pieces, "size": size, "macro": macro}
 
 
 def measure():
-    """Columns of 64 and of 32 bits; None and a reason for those that cannot be made here."""
+    """Columns of 64 and of 32 bits, None where they cannot be made here, with the reason; what is wrong with the macros."""
+    shorts = {}
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         code, output = execute(folder, [])
         if code != 0:
             raise SystemExit(f"memory_table: {output}")
-        bits, wide = columns_of(output)
+        bits, wide = columns_of(output, shorts)
+        wide, reason = (wide, "") if bits == 64 else (None, "not a 64-bit machine")
         code, output = execute(folder, bare_flags(folder))
-        if bits != 64 or code != 0:
-            return None if bits != 64 else wide, None, "not a 64-bit machine" if bits != 64 else output.strip().split("\n")[0]
-        return wide, columns_of(output)[1], ""
+        narrow = columns_of(output, shorts)[1] if code == 0 else None
+        if code != 0:
+            reason = output.strip().split("\n")[0]
+    return wide, narrow, reason, [f"{macro} is up to {n} octets short on {bits} bits" for (bits, macro), n in sorted(shorts.items())]
 
 
 def table(wide, narrow):
@@ -215,7 +240,7 @@ def main():
     parser.add_argument("--print", action="store_true", help="show it, change nothing")
     parser.add_argument("--readme", type=pathlib.Path, default=ROOT / "README.md")
     args = parser.parse_args()
-    wide, narrow, reason = measure()
+    wide, narrow, reason, wrong = measure()
     lines = table(wide, narrow)
     if args.print:
         print("\n".join(lines))
@@ -228,12 +253,13 @@ def main():
     new = text[:found.start(1)] + "".join(line + "\n" for line in lines) + text[found.end(1):]
     if reason:
         print(f"memory_table: columns left as they are: {reason}")
+    for complaint in wrong:
+        print(f"memory_table: {complaint}")
     if args.check and new != text:
         print(f"{args.readme.name}: the memory table is not the layout's any more; run tools/memory_table.py")
-        return 1
-    if not args.check and new != text:
+    elif new != text:
         args.readme.write_text(new)
-    return 0
+    return 1 if wrong or (args.check and new != text) else 0
 
 
 if __name__ == "__main__":

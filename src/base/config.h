@@ -31,6 +31,13 @@
 #define VMC_FN static
 #endif
 
+/* A function that stays one of its own: off the common path, so that its caller stays small and fast. */
+#if defined(__GNUC__)
+#define VMC_APART VMC_FN __attribute__((noinline))
+#else
+#define VMC_APART VMC_FN
+#endif
+
 /* All zero: every default. `viamc_dial_desc dial = VIAMC_ZERO;` */
 #ifdef __cplusplus
 #define VIAMC_ZERO {}

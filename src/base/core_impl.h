@@ -10,7 +10,9 @@
 VMC_FN size_t vmc_strlen(const char *s)
 {
     size_t n = 0;
-    while (s != NULL && s[n] != '\0')
+    if (s == NULL)
+        return 0;
+    while (s[n] != '\0')
         n++;
     return n;
 }

@@ -79,6 +79,7 @@ typedef struct vmc_call {
     vmc_timer deadline;
     uint32_t generation;
     uint16_t flags;
+    uint16_t path_len;      /* of a client's call */
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
     uint8_t motion;         /* what the motion rules know of it */
@@ -106,6 +107,7 @@ typedef struct vmc_calls {
     uint8_t big_owner;
     uint8_t first, last; /* list of calls with events */
     uint8_t live;        /* list of records in use, oldest first */
+    uint8_t turn;        /* the one that found the window full: first with the next write; NONE: the oldest */
     uint8_t ended;       /* records in state ENDED */
     bool in_sink;        /* a sink is being called: nothing else may be */
     bool stirred;        /* something may have become sendable since the last write */
@@ -141,6 +143,7 @@ VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
     t->first = VMC_CALL_NONE;
     t->last = VMC_CALL_NONE;
     t->live = VMC_CALL_NONE;
+    t->turn = VMC_CALL_NONE;
 }
 
 /* ---- records and handles ---- */
@@ -185,6 +188,14 @@ VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
     *vmc_calls_link(t, VMC_CALL_NONE) = i;
     t->stirred = true;
     return c;
+}
+
+VMC_FN viamc_str vmc_call_path(const vmc_call *c)
+{
+    viamc_str path;
+    path.ptr = c->path;
+    path.len = c->path_len;
+    return path;
 }
 
 VMC_FN bool vmc_call_is_client_stream(const vmc_call *c)
@@ -239,13 +250,12 @@ VMC_FN uint8_t *vmc_calls_tx_next(const vmc_calls *t)
     return t->tx + t->tx_used + VMC_CALL_PREFIX;
 }
 
-VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
+/* Cuts out what record i has there. */
+VMC_APART void vmc_calls_tx_close(vmc_calls *t, uint8_t i)
 {
     vmc_call *c = &t->rec[i];
     uint32_t n = c->tx_len, end = c->tx_at + n;
     uint8_t k;
-    if (n == 0)
-        return;
     if (end != t->tx_used) {
         vmc_move(t->tx + c->tx_at, t->tx + end, t->tx_used - end);
         VMC_CALLS_EACH(t, k)
@@ -255,6 +265,12 @@ VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
     t->tx_used -= n;
     c->tx_len = 0;
     c->tx_at = 0;
+}
+
+VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
+{
+    if (t->rec[i].tx_len != 0)
+        vmc_calls_tx_close(t, i);
 }
 
 /* Octets of record i that wait to be sent. */
@@ -398,6 +414,8 @@ VMC_FN void vmc_calls_free(vmc_calls *t, uint8_t i)
     vmc_calls_tx_cut(t, i);
     if (*link == i)
         *link = t->rec[i].live;
+    if (t->turn == i)
+        t->turn = t->rec[i].live;
     t->rec[i].state = VMC_CALL_FREE;
     t->rec[i].large = VMC_CALL_SMALL;
 }
@@ -689,14 +707,18 @@ VMC_FN void vmc_calls_settle_big(vmc_calls *t)
         t->big_owner = VMC_CALL_NONE;
 }
 
-/* Start of a poll, for one call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
+/* True if something of the call was taken, or waits for a place. */
+VMC_FN bool vmc_calls_is_unsettled(const vmc_call *c)
+{
+    return (c->taken != 0 || c->large != VMC_CALL_SMALL) && (c->state == VMC_CALL_OPEN || c->state == VMC_CALL_TOLD);
+}
+
+/* Start of a poll, for such a call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
 VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
 {
     vmc_call *c = &t->rec[i];
     uint32_t cap;
     uint8_t *slot = vmc_calls_slot(t, i, &cap);
-    if (c->state == VMC_CALL_FREE || (c->taken == 0 && c->large == VMC_CALL_SMALL))
-        return VIAMC_OK;
     vmc_move(slot, slot + c->taken, c->stored - c->taken);
     c->stored -= c->taken;
     c->parsed -= c->taken;

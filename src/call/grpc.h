@@ -16,6 +16,7 @@
 #define VMC_GRPC_SMALL 512u        /* octets of user DATA that do not hurt a heartbeat behind them: they go even while one is awaited, or a
                                     * round trip above window/5 would starve every call */
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
+#define VMC_GRPC_AGAIN_MS 10u      /* a sink that said WAIT is asked again */
 
 /* What the owner of the connection has to look at. */
 typedef enum vmc_grpc_event {
@@ -42,6 +43,7 @@ typedef struct vmc_grpc {
     viamc_bytes session;    /* viam-sid */
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
     /* the header block that is being received */
+    uint32_t block_of;      /* its stream, 0: nothing of it was looked at yet */
     uint8_t *scratch;
     uint16_t scratch_cap;
     uint16_t kept;          /* octets of kept fields in scratch */
@@ -59,8 +61,6 @@ typedef struct vmc_grpc {
     uint8_t field;          /* next field */
     viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
     uint32_t field_at;      /* octets of it that were written */
-    uint8_t turn;           /* first user's call to be served with the next write */
-    bool server;
     bool https;
     bool in_updates;        /* table size updates of the block are being written */
     bool hold_data;         /* a heartbeat is unanswered: user DATA above VMC_GRPC_SMALL waits */

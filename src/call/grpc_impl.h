@@ -10,18 +10,14 @@
 #define VMC_GRPC_NO_STATUS 0xffu
 #define VMC_GRPC_TIMEOUT_LEN 10u /* "99999999m" and one more */
 
-static const char vmc_grpc_user_agent[] = "grpc-c-viamc/" VIAMC_VERSION;
-
 VMC_FN void vmc_grpc_init(vmc_grpc *g, const vmc_h2_config *h2, vmc_calls *calls, const vmc_grpc_config *cfg)
 {
     VIAMC_MEMSET(g, 0, sizeof *g);
     vmc_h2_init(&g->h2, h2);
     g->calls = calls;
-    g->server = h2->server;
     g->https = cfg->https;
     g->scratch = cfg->scratch;
     g->scratch_cap = cfg->scratch_cap;
-    g->turn = VMC_CALL_NONE;
     g->calls->stirred = true;
 }
 
@@ -37,11 +33,11 @@ VMC_FN void vmc_grpc_changed(vmc_grpc *g)
  * status and text, which may be half sent, stay as they are. */
 VMC_FN void vmc_grpc_end(vmc_grpc *g, uint8_t i, uint32_t status, uint8_t ran, const char *text)
 {
-    if (text == NULL || g->server)
-        vmc_calls_end(g->calls, i, g->server ? g->calls->rec[i].status : status, ran);
+    if (text == NULL || VMC_H2_IS_SERVER(&g->h2))
+        vmc_calls_end(g->calls, i, VMC_H2_IS_SERVER(&g->h2) ? g->calls->rec[i].status : status, ran);
     else
         vmc_calls_end_text(g->calls, i, status, ran, text);
-    vmc_h2_release(&g->h2, i, g->server ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+    vmc_h2_release(&g->h2, i, VMC_H2_IS_SERVER(&g->h2) ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
 }
 
 /* Client: gives a running call up. */
@@ -101,17 +97,13 @@ VMC_FN void vmc_grpc_begin_block(vmc_grpc *g)
 }
 
 /* Puts the pieces of a value together; true when *value is whole (cut at the scratch's size: *cut). */
-VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
+VMC_APART bool vmc_grpc_gather_pieces(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
 {
-    const uint8_t whole = VMC_HPACK_FIRST | VMC_HPACK_LAST;
     vmc_wr w = vmc_wr_of(g->scratch + g->kept, (size_t)(g->scratch_cap - g->kept));
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
         g->held = 0;
         g->held_cut = false;
     }
-    *value = p->value;
-    if ((p->flags & whole) == whole)
-        return true;
     w.len = g->held;
     if (p->value.len > vmc_wr_room(&w))
         g->held_cut = true;
@@ -119,6 +111,17 @@ VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *
     g->held = (uint16_t)w.len;
     *value = viamc_view(w.ptr, w.len);
     return (p->flags & VMC_HPACK_LAST) != 0;
+}
+
+/* True when *value is whole: nearly always at once. */
+VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
+{
+    const uint8_t whole = VMC_HPACK_FIRST | VMC_HPACK_LAST;
+    if ((p->flags & whole) != whole)
+        return vmc_grpc_gather_pieces(g, p, value);
+    g->held_cut = false;
+    *value = p->value;
+    return true;
 }
 
 /* "application/grpc", alone or followed by '+' or ';' */
@@ -341,7 +344,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vm
 VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
 {
     vmc_grpc_event up = VMC_GRPC_MORE;
-    if (g->server)
+    if (VMC_H2_IS_SERVER(&g->h2))
         up = vmc_grpc_on_request_block(g, ev->slot, ev);
     else
         vmc_grpc_on_reply_block(g, ev->slot, ev);
@@ -361,7 +364,7 @@ VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
 VMC_FN void vmc_grpc_refuse(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
-    if (!g->server || c->state != VMC_CALL_ENDED) {
+    if (!VMC_H2_IS_SERVER(&g->h2) || c->state != VMC_CALL_ENDED) {
         vmc_h2_release(&g->h2, i, VMC_H2_CANCEL);
         return;
     }
@@ -384,7 +387,7 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
         vmc_grpc_refuse(g, i);
     } else if (!ev->end) {
         vmc_grpc_give_credit(g, i);
-    } else if (g->server) {
+    } else if (VMC_H2_IS_SERVER(&g->h2)) {
         g->calls->rec[i].flags |= VMC_CALL_F_PEER_END; /* half-closed */
     } else {
         vmc_grpc_begin_block(g);
@@ -404,7 +407,7 @@ VMC_FN void vmc_grpc_on_goaway(vmc_grpc *g, const vmc_h2_event *ev)
 {
     uint8_t i;
     g->code = ev->code;
-    if (g->server)
+    if (VMC_H2_IS_SERVER(&g->h2))
         return;
     for (i = 0; i < g->calls->count; i++)
         if (g->h2.streams[i].id == 0 || g->h2.streams[i].id > ev->last)
@@ -439,7 +442,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
         vmc_grpc_on_opened(g, ev->slot);
         break;
     case VMC_H2_FIELD:
-        if (g->server)
+        if (VMC_H2_IS_SERVER(&g->h2))
             vmc_grpc_on_request_field(g, &ev->piece);
         else
             vmc_grpc_on_reply_field(g, ev->slot, &ev->piece);
@@ -465,13 +468,17 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     vmc_h2_event ev;
     g->calls->stirred = true;
     for (;;) {
-        bool fresh = !g->h2.block.open;
-        vmc_h2_event_kind kind = vmc_h2_next(&g->h2, in, &ev);
+        vmc_h2_event_kind kind;
         vmc_grpc_event up;
+        if (!g->h2.block.open)
+            g->block_of = 0;
+        kind = vmc_h2_next(&g->h2, in, &ev);
         if (kind == VMC_H2_MORE)
             return VMC_GRPC_MORE; /* also after frames that are no events: windows may have opened */
-        if (fresh && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END))
+        if (g->block_of != g->h2.block_id && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END)) {
             vmc_grpc_begin_block(g);
+            g->block_of = g->h2.block_id;
+        }
         up = vmc_grpc_on_event(g, kind, &ev);
         if (up != VMC_GRPC_MORE)
             return up;
@@ -484,7 +491,7 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
     uint8_t i;
     vmc_calls_settle_big(g->calls);
     VMC_CALLS_EACH(g->calls, i) {
-        if (g->calls->rec[i].state != VMC_CALL_OPEN && g->calls->rec[i].state != VMC_CALL_TOLD)
+        if (!vmc_calls_is_unsettled(&g->calls->rec[i]))
             continue;
         if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
             vmc_grpc_refuse(g, i);
@@ -495,142 +502,211 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
 
 /* ---- sending: header blocks ---- */
 
-/* Keys of the fields that never change on a connection; 8 to 15 are free. */
-enum { VMC_GRPC_K_AUTHORITY = 1, VMC_GRPC_K_TE, VMC_GRPC_K_TYPE, VMC_GRPC_K_AGENT, VMC_GRPC_K_TOKEN, VMC_GRPC_K_CLIENT, VMC_GRPC_K_SESSION };
+/* The fields of a request behind :method and :scheme, in the order that grpc-python's grpclib uses (viam-wire.md 2.4); metadata follows. A field that is the same in
+ * every call has its number + 1 as its key (hpack.h). */
+enum {
+    VMC_GRPC_AT_PATH,
+    VMC_GRPC_AT_AUTHORITY,
+    VMC_GRPC_AT_TIMEOUT,
+    VMC_GRPC_AT_TE,
+    VMC_GRPC_AT_TYPE,
+    VMC_GRPC_AT_AGENT,
+    VMC_GRPC_AT_TOKEN,
+    VMC_GRPC_AT_CLIENT,
+    VMC_GRPC_AT_SESSION,
+    VMC_GRPC_AT_METADATA
+};
 
-VMC_FN bool vmc_grpc_field(vmc_hpack_field *f, uint64_t key, uint8_t name_index, const char *name, viamc_bytes value)
+/* What of a field is constant: how its value begins, its name, and the static index of that. */
+typedef struct vmc_grpc_form {
+    const char *name, *value;
+    uint8_t index;
+} vmc_grpc_form;
+
+static const vmc_grpc_form vmc_grpc_forms[VMC_GRPC_AT_METADATA + 1] = {
+    {":path", "", 4},
+    {":authority", "", 1},
+    {"grpc-timeout", "", 0},
+    {"te", "trailers", 0},
+    {"content-type", "application/grpc", 31},
+    {"user-agent", "grpc-c-viamc/" VIAMC_VERSION, 58},
+    {"authorization", "Bearer ", 23},
+    {"viam_client", "", 0},
+    {"viam-sid", "", 0},
+    {"", "", 0}
+};
+
+/* What is left of a call's time, ms: two digits and zeros, rounded up. So there are few different values, and a peer's table can have them. */
+VMC_FN uint32_t vmc_grpc_timeout(const vmc_grpc *g, const vmc_call *c)
 {
-    f->key = key;
-    f->full_index = 0;
-    f->name_index = name_index;
-    f->never = false;
-    f->name = viamc_view(name, vmc_strlen(name));
-    f->value[0] = value;
-    f->value[1] = viamc_view(NULL, 0);
-    return value.len != 0;
+    uint32_t left = vmc_timer_left(&c->deadline, g->block_now), unit = 1;
+    if (left == 0)
+        return 1;
+    while (left / unit >= 100u)
+        unit *= 10u;
+    return (left + unit - 1u) / unit * unit; /* at most 2,200,000,000 */
 }
 
-VMC_FN bool vmc_grpc_full_field(vmc_hpack_field *f, uint8_t index)
-{
-    (void)vmc_grpc_field(f, 0, 0, "", viamc_view("", 0));
-    f->full_index = index;
-    return true;
-}
-
-VMC_FN bool vmc_grpc_text_field(vmc_hpack_field *f, uint64_t key, uint8_t name_index, const char *name, const char *value)
-{
-    return vmc_grpc_field(f, key, name_index, name, viamc_view(value, vmc_strlen(value)));
-}
-
-/* "2999m", above 99,999,999 ms in seconds. */
-VMC_FN viamc_bytes vmc_grpc_timeout(viamc_ms left, uint8_t *buf)
+/* "3000m", above 99,999,999 ms in seconds. */
+VMC_FN viamc_bytes vmc_grpc_timeout_text(uint32_t ms, uint8_t *buf)
 {
     vmc_wr w = vmc_wr_of(buf, VMC_GRPC_TIMEOUT_LEN);
-    bool long_ = left > 99999999u;
-    vmc_wr_dec(&w, long_ ? left / 1000u : left);
+    bool long_ = ms > 99999999u;
+    vmc_wr_dec(&w, long_ ? ms / 1000u : ms);
     vmc_wr_u8(&w, long_ ? 'S' : 'm');
     return viamc_view(buf, w.len);
 }
 
-/* Field n of a request, in the order that grpc-python's grpclib uses (viam-wire.md 2.4). False: not sent. */
-VMC_FN bool vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t n, viamc_ms now, uint8_t *buf, vmc_hpack_field *f)
+#define VMC_GRPC_NO_KEY 0xffu /* of a field whose value is never kept: no key that is in use */
+
+/* The identity of field n of call c; 0: the call does not carry it. */
+VMC_FN uint64_t vmc_grpc_request_key(const vmc_grpc *g, const vmc_call *c, uint8_t n)
 {
-    const viamc_metadata *m;
-    viamc_ms left;
     switch (n) {
-    case 0: return vmc_grpc_full_field(f, 3);                    /* :method POST */
-    case 1: return vmc_grpc_full_field(f, g->https ? 7 : 6);     /* :scheme */
-    case 2: {
-        viamc_bytes path = viamc_view(c->path, vmc_strlen(c->path));
-        return vmc_grpc_field(f, vmc_hpack_key(path), 4, ":path", path);
-    }
-    case 3:
-        (void)vmc_grpc_field(f, VMC_GRPC_K_AUTHORITY, 1, ":authority", g->authority[0]);
-        f->value[1] = g->authority[1];
-        return true;
-    case 4:
-        left = vmc_timer_left(&c->deadline, now);
-        return left != VIAMC_FOREVER && vmc_grpc_field(f, 0, 0, "grpc-timeout", vmc_grpc_timeout(left == 0 ? 1 : left, buf));
-    case 5: return vmc_grpc_text_field(f, VMC_GRPC_K_TE, 0, "te", "trailers");
-    case 6: return vmc_grpc_text_field(f, VMC_GRPC_K_TYPE, 31, "content-type", "application/grpc");
-    case 7: return vmc_grpc_text_field(f, VMC_GRPC_K_AGENT, 58, "user-agent", vmc_grpc_user_agent);
-    case 8:
+    case VMC_GRPC_AT_PATH: return vmc_hpack_key(vmc_bytes_of(vmc_call_path(c)));
+    case VMC_GRPC_AT_TIMEOUT: return c->deadline.on ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+    case VMC_GRPC_AT_TOKEN:
         if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
-            return false;
-        (void)vmc_grpc_text_field(f, VMC_GRPC_K_TOKEN, 23, "authorization", "Bearer ");
-        f->value[1] = g->token;
-        return true;
-    case 9: return vmc_grpc_field(f, VMC_GRPC_K_CLIENT, 0, "viam_client", vmc_bytes_of(g->client_name));
-    case 10: return (c->flags & VMC_CALL_F_SESSION) != 0 && vmc_grpc_field(f, VMC_GRPC_K_SESSION, 0, "viam-sid", g->session);
+            return 0;
+        break;
+    case VMC_GRPC_AT_CLIENT:
+        if (g->client_name.len == 0)
+            return 0;
+        break;
+    case VMC_GRPC_AT_SESSION:
+        if ((c->flags & VMC_CALL_F_SESSION) == 0 || g->session.len == 0)
+            return 0;
+        break;
     default: break;
     }
-    m = &c->metadata[n - 11u];
-    (void)vmc_grpc_field(f, 0, 0, "", m->value);
-    f->name = vmc_bytes_of(m->name);
+    return n < VMC_GRPC_AT_METADATA ? n + 1u : VMC_GRPC_NO_KEY;
+}
+
+/* Puts the name and the parts of the value of field n together. */
+VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t n, uint8_t *buf, vmc_hpack_field *f)
+{
+    const vmc_grpc_form *form = &vmc_grpc_forms[vmc_min32(n, VMC_GRPC_AT_METADATA)];
+    f->full_index = 0;
+    f->name_index = form->index;
+    f->never = false;
+    f->name = vmc_bytes_of(viamc_text(form->name));
+    f->value[0] = vmc_bytes_of(viamc_text(form->value));
+    f->value[1] = viamc_view("", 0);
+    switch (n) {
+    case VMC_GRPC_AT_PATH: f->value[1] = vmc_bytes_of(vmc_call_path(c)); break;
+    case VMC_GRPC_AT_AUTHORITY:
+        f->value[0] = g->authority[0];
+        f->value[1] = g->authority[1];
+        break;
+    case VMC_GRPC_AT_TIMEOUT:
+        f->value[1] = vmc_grpc_timeout_text((uint32_t)(f->key >> 8), buf);
+        if (g->h2.encoder.count >= VMC_HPACK_ENCODER_ENTRIES * 3u / 4u)
+            f->key = 0;
+        break;
+    case VMC_GRPC_AT_TOKEN: f->value[1] = g->token; break;
+    case VMC_GRPC_AT_CLIENT: f->value[1] = vmc_bytes_of(g->client_name); break;
+    case VMC_GRPC_AT_SESSION: f->value[1] = g->session; break;
+    default:
+        if (n >= VMC_GRPC_AT_METADATA) {
+            f->name = vmc_bytes_of(c->metadata[n - VMC_GRPC_AT_METADATA].name);
+            f->value[0] = c->metadata[n - VMC_GRPC_AT_METADATA].value;
+        }
+        break;
+    }
+}
+
+/* Field n of a request, spelled out. False: the frame is full. */
+VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, uint64_t key, vmc_wr *part)
+{
+    uint8_t buf[VMC_GRPC_TIMEOUT_LEN];
+    vmc_hpack_field f;
+    f.key = key == VMC_GRPC_NO_KEY ? 0 : key;
+    vmc_grpc_request_field(g, c, n, buf, &f);
+    return vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part);
+}
+
+/* The fields of call i's request from g->field on: nearly all of them are one octet. True when all are in. */
+VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, uint8_t i, vmc_wr *part)
+{
+    const vmc_call *c = &g->calls->rec[i];
+    const uint32_t count = (uint32_t)VMC_GRPC_AT_METADATA + c->metadata_count;
+    for (; g->field < count; g->field++) {
+        uint64_t key = vmc_grpc_request_key(g, c, g->field);
+        uint8_t octet = vmc_hpack_find(&g->h2.encoder, key);
+        if (octet != 0 && vmc_wr_room(part) != 0)
+            vmc_wr_u8(part, octet);
+        else if (key != 0 && !vmc_grpc_put_literal(g, c, g->field, key, part))
+            return false;
+    }
     return true;
 }
 
-VMC_FN uint8_t vmc_grpc_request_fields(const vmc_call *c)
+/* The fields of a reply: two of its headers, two of its trailers; trailers alone have all four. */
+enum { VMC_GRPC_AT_STATUS, VMC_GRPC_AT_REPLY_TYPE, VMC_GRPC_AT_GRPC_STATUS, VMC_GRPC_AT_MESSAGE, VMC_GRPC_REPLY_FIELDS };
+
+#ifndef VIAMC_NO_SERVER
+
+VMC_FN void vmc_grpc_reply_text(vmc_hpack_field *f, uint64_t key, uint8_t name_index, const char *name, viamc_bytes value)
 {
-    return (uint8_t)(11u + c->metadata_count);
+    f->key = key;
+    f->name_index = name_index;
+    f->name = viamc_view(name, vmc_strlen(name));
+    f->value[0] = value;
 }
 
-#define VMC_GRPC_REPLY_FIELDS 4u
-
-/* Field n of a reply's headers (0, 1), its trailers (2, 3) or trailers alone (0 to 3). */
+/* Field n of a reply; false: not sent. */
 VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_t *buf, vmc_hpack_field *f)
 {
     const vmc_call *c = &g->calls->rec[i];
+    vmc_wr w = vmc_wr_of(buf, 3u * VMC_CALL_TEXT);
     viamc_str text;
-    vmc_wr w;
+    VIAMC_MEMSET(f, 0, sizeof *f);
     switch (n) {
-    case 0: return vmc_grpc_full_field(f, 8); /* :status 200 */
-    case 1: return vmc_grpc_text_field(f, VMC_GRPC_K_TYPE, 31, "content-type", "application/grpc");
-    case 2:
-        w = vmc_wr_of(buf, 3);
+    case VMC_GRPC_AT_STATUS: f->full_index = 8; return true; /* 200 */
+    case VMC_GRPC_AT_REPLY_TYPE: vmc_grpc_reply_text(f, n + 1u, 31, "content-type", vmc_bytes_of(viamc_text("application/grpc"))); return true;
+    case VMC_GRPC_AT_GRPC_STATUS:
         vmc_wr_dec(&w, c->status);
-        return vmc_grpc_field(f, (uint64_t)(c->status == 0 ? VMC_GRPC_K_TE : 0), 0, "grpc-status", viamc_view(buf, w.len));
+        vmc_grpc_reply_text(f, c->status == 0 ? n + 1u : 0, 0, "grpc-status", viamc_view(buf, w.len));
+        return true;
     default: break;
     }
     text.ptr = (const char *)vmc_calls_text(g->calls, i);
     text.len = c->text_len;
-    w = vmc_wr_of(buf, 3u * VMC_CALL_TEXT);
     vmc_percent_encode(&w, text);
-    return vmc_grpc_field(f, 0, 0, "grpc-message", viamc_view(buf, w.len));
+    vmc_grpc_reply_text(f, 0, 0, "grpc-message", viamc_view(buf, w.len));
+    return w.len != 0;
 }
 
-/* Keys of the fields of a request that are the same in every call, by their number; 0: another kind of field. */
-static const uint8_t vmc_grpc_fixed[11] = {0, 0, 0, VMC_GRPC_K_AUTHORITY, 0, VMC_GRPC_K_TE, VMC_GRPC_K_TYPE, VMC_GRPC_K_AGENT, 0, VMC_GRPC_K_CLIENT, 0};
-
-/* Field n of a request in one octet, where the peer's table has it: the steady state. */
-VMC_FN bool vmc_grpc_put_indexed(const vmc_grpc *g, uint8_t n, vmc_wr *part)
-{
-    uint8_t octet = n < sizeof vmc_grpc_fixed && vmc_grpc_fixed[n] != 0 ? vmc_hpack_find(&g->h2.encoder, vmc_grpc_fixed[n]) : (uint8_t)0;
-    if (octet == 0 || vmc_wr_room(part) == 0)
-        return false;
-    vmc_wr_u8(part, octet);
-    return true;
-}
-
-/* Puts fields from g->field on into the open frame; true when all are in. */
-VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
+VMC_FN bool vmc_grpc_put_reply(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
 {
     uint8_t buf[3u * VMC_CALL_TEXT];
     vmc_hpack_field f;
+    for (; g->field < count; g->field++)
+        if (vmc_grpc_reply_field(g, i, g->field, buf, &f) && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
+            return false;
+    return true;
+}
+
+#endif
+
+/* Puts fields from g->field on into the open frame; true when all are in. `count`: of a reply. */
+VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
+{
     if (g->in_updates) {
         if (!vmc_hpack_enc_begin(&g->h2.encoder, part))
             return false;
         g->in_updates = false;
+        if (!VMC_H2_IS_SERVER(&g->h2)) { /* there is room: vmc_h2_block_open */
+            vmc_wr_u8(part, 0x83);       /* :method POST */
+            vmc_wr_u8(part, g->https ? 0x87 : 0x86);
+        }
     }
-    for (; g->field < count; g->field++) {
-        bool sent;
-        if (!g->server && g->field_at == 0 && vmc_grpc_put_indexed(g, g->field, part))
-            continue;
-        sent = g->server ? vmc_grpc_reply_field(g, i, g->field, buf, &f) : vmc_grpc_request_field(g, &g->calls->rec[i], g->field, g->block_now, buf, &f);
-        if (sent && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
-            return false;
-    }
-    return true;
+#ifndef VIAMC_NO_SERVER
+    if (VMC_H2_IS_SERVER(&g->h2))
+        return vmc_grpc_put_reply(g, i, count, part);
+#endif
+    (void)count;
+    return vmc_grpc_put_request(g, i, part);
 }
 
 /* Writes the header block of call i, or what fits of it; true when it is complete. `first`, `count`: which fields of a reply. */
@@ -673,7 +749,7 @@ VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr 
             return false;
         vmc_h2_open(&g->h2, i);
     }
-    if (!vmc_grpc_write_block(g, i, 0, vmc_grpc_request_fields(c), false, now, w))
+    if (!vmc_grpc_write_block(g, i, 0, 0, false, now, w))
         return false;
     c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     return true;
@@ -703,7 +779,7 @@ VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
     uint32_t pending = vmc_call_pending(c);
     while (pending != 0 && (ours || !g->hold_data || pending <= VMC_GRPC_SMALL)) {
         size_t room = vmc_wr_room(w);
-        uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, i, ours || g->server ? 0 : VMC_GRPC_SPARE_WINDOW));
+        uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, i, ours || VMC_H2_IS_SERVER(&g->h2) ? 0 : VMC_GRPC_SPARE_WINDOW));
         bool last;
         uint8_t *to;
         if (n == 0)
@@ -711,7 +787,7 @@ VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
         if (room <= VMC_H2_FRAME_HEAD)
             return false;
         n = (uint32_t)vmc_min(n, room - VMC_H2_FRAME_HEAD);
-        last = n == pending && (c->flags & VMC_CALL_F_FINISH) != 0 && !g->server;
+        last = n == pending && (c->flags & VMC_CALL_F_FINISH) != 0 && !VMC_H2_IS_SERVER(&g->h2);
         to = vmc_h2_write_data(&g->h2, i, n, last, w);
         if (last)
             c->flags |= VMC_CALL_F_FINISHED;
@@ -725,11 +801,11 @@ VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
 VMC_FN bool vmc_grpc_write_finish(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
-    if (!g->server) {
+    if (!VMC_H2_IS_SERVER(&g->h2)) {
         if (vmc_h2_write_data(&g->h2, i, 0, true, w) == NULL)
             return false;
     } else {
-        if (!vmc_grpc_write_block(g, i, (c->flags & VMC_CALL_F_HEAD) != 0 ? 0 : 2, VMC_GRPC_REPLY_FIELDS, true, now, w))
+        if (!vmc_grpc_write_block(g, i, (c->flags & VMC_CALL_F_HEAD) != 0 ? VMC_GRPC_AT_STATUS : VMC_GRPC_AT_GRPC_STATUS, VMC_GRPC_REPLY_FIELDS, true, now, w))
             return false;
         c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     }
@@ -743,7 +819,7 @@ VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w
     vmc_call *c = &g->calls->rec[i];
     if (vmc_call_pending(c) == 0)
         return true;
-    if (!vmc_grpc_write_block(g, i, 0, 2, false, now, w))
+    if (!vmc_grpc_write_block(g, i, 0, VMC_GRPC_AT_GRPC_STATUS, false, now, w))
         return false;
     c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     return true;
@@ -755,7 +831,7 @@ VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
     vmc_call *c = &g->calls->rec[i];
     size_t before = w->len;
     if ((c->flags & VMC_CALL_F_HEAD) != 0) {
-        bool written = g->server ? vmc_grpc_write_reply(g, i, now, w) : vmc_grpc_write_request(g, i, now, w);
+        bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, i, now, w) : vmc_grpc_write_request(g, i, now, w);
         if (!written)
             return g->h2.out_slot == VMC_H2_NO_SLOT && w->len == before && vmc_wr_room(w) >= VMC_H2_FRAME_HEAD + 32u; /* room is not what it lacks */
     }
@@ -772,9 +848,8 @@ VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
     uint8_t i = g->h2.out_slot;
-    bool trailers = g->server && g->h2.out_end;
-    uint8_t count = g->server ? (uint8_t)(trailers ? VMC_GRPC_REPLY_FIELDS : 2u) : vmc_grpc_request_fields(&g->calls->rec[i]);
-    if (!vmc_grpc_write_block(g, i, 0, count, g->h2.out_end, now, w))
+    bool trailers = VMC_H2_IS_SERVER(&g->h2) && g->h2.out_end;
+    if (!vmc_grpc_write_block(g, i, 0, trailers ? VMC_GRPC_REPLY_FIELDS : VMC_GRPC_AT_GRPC_STATUS, g->h2.out_end, now, w))
         return false;
     g->calls->rec[i].flags &= (uint16_t)~VMC_CALL_F_HEAD;
     if (trailers)
@@ -787,43 +862,36 @@ VMC_FN bool vmc_grpc_can_write(const vmc_call *c, bool ours)
     return c->state == VMC_CALL_OPEN && vmc_grpc_is_ours(c) == ours && ((c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH)) != 0 || vmc_call_pending(c) != 0);
 }
 
-/* Ours, or the user's calls: these in turn, from the one on that found the window full. False when it is full again. */
-VMC_FN bool vmc_grpc_write_class(vmc_grpc *g, bool ours, viamc_ms now, vmc_wr *w)
+/* The calls of one class (ours, or the user's) from record i of the list up to `until`. False: the window is full, i is first in turn. */
+VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, bool ours, uint8_t i, uint8_t until, viamc_ms now, vmc_wr *w)
 {
-    uint8_t i, from = ours ? (uint8_t)VMC_CALL_NONE : g->turn;
-    bool there = from == VMC_CALL_NONE || *vmc_calls_link(g->calls, from) == from;
-    uint8_t round;
-    for (round = 0; round < 2u; round++) { /* from `from` to the end, then the ones before it */
-        bool pass = round == 0 ? !there || from == VMC_CALL_NONE : true;
-        VMC_CALLS_EACH(g->calls, i) {
-            if (i == from)
-                pass = round == 0;
-            if (!pass || !vmc_grpc_can_write(&g->calls->rec[i], ours))
-                continue;
-            if (!vmc_grpc_write_call(g, i, now, w)) {
-                if (!ours)
-                    g->turn = i;
-                return false;
-            }
+    for (; i != until; i = g->calls->rec[i].live)
+        if (vmc_grpc_can_write(&g->calls->rec[i], ours) && !vmc_grpc_write_call(g, i, now, w)) {
+            if (!ours)
+                g->calls->turn = i;
+            return false;
         }
-        if (from == VMC_CALL_NONE || !there)
-            break;
-    }
     return true;
 }
 
 /* Fills the window w: what is owed to the peer, then heartbeats and Stop, then the user's calls in turn. */
 VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
+    uint8_t turn;
     if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
         return;
     vmc_h2_write_control(&g->h2, w);
     if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred)
         return;
-    if (vmc_grpc_write_class(g, true, now, w) && vmc_grpc_write_class(g, false, now, w)) {
-        g->turn = VMC_CALL_NONE;
-        g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */
-    }
+    turn = g->calls->turn;
+    if (!vmc_grpc_write_calls(g, true, g->calls->live, VMC_CALL_NONE, now, w))
+        return;
+    if (turn != VMC_CALL_NONE && !vmc_grpc_write_calls(g, false, turn, VMC_CALL_NONE, now, w))
+        return;
+    if (!vmc_grpc_write_calls(g, false, g->calls->live, turn, now, w))
+        return;
+    g->calls->turn = VMC_CALL_NONE;
+    g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */
 }
 
 /* ---- time ---- */
@@ -832,7 +900,7 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
     uint8_t i;
-    if (g->server)
+    if (VMC_H2_IS_SERVER(&g->h2))
         return; /* whoever serves the request answers it */
     VMC_CALLS_EACH(g->calls, i)
         if (vmc_timer_due(&g->calls->rec[i].deadline, now))
@@ -843,8 +911,12 @@ VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
-    VMC_CALLS_EACH(g->calls, i)
-        vmc_wait_timer(wait, &g->calls->rec[i].deadline, now);
+    VMC_CALLS_EACH(g->calls, i) {
+        const vmc_call *c = &g->calls->rec[i];
+        vmc_wait_timer(wait, &c->deadline, now);
+        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
+            *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
+    }
 }
 
 #endif

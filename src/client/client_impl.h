@@ -250,19 +250,16 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 
 /* ---- starting calls ---- */
 
-/* What a call does, by its method or by its path. */
-VMC_FN uint8_t vmc_client_flags(const viamc_method *method, const char *path, const viamc_opts *o)
+/* What a call without a method object does, by its path. */
+VMC_FN uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
 {
     static const char component[] = "/viam.component.", stop_all[] = "/viam.robot.v1.RobotService/StopAll", stop[] = "/Stop";
-    size_t n = vmc_strlen(path);
     uint8_t flags = o->stream & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM);
-    if (method != NULL)
-        return method->flags;
-    if (viamc_str_eq(viamc_text(path), viamc_text(stop_all)))
+    if (path.len == sizeof stop_all - 1u && vmc_same(path.ptr, stop_all, sizeof stop_all - 1u))
         return (uint8_t)(flags | VIAMC_M_STOP_ALL);
-    if (n < sizeof component - 1u || !vmc_same(path, component, sizeof component - 1u))
+    if (path.len < sizeof component - 1u || !vmc_same(path.ptr, component, sizeof component - 1u))
         return flags;
-    if (vmc_same(path + n - (sizeof stop - 1u), stop, sizeof stop - 1u))
+    if (vmc_same(path.ptr + path.len - (sizeof stop - 1u), stop, sizeof stop - 1u))
         return (uint8_t)(flags | VIAMC_M_STOP);
     return (uint8_t)(o->reads_only ? flags : flags | VIAMC_M_MOVES);
 }
@@ -279,7 +276,7 @@ VMC_FN uint8_t vmc_client_motion(uint8_t flags, const viamc_opts *o)
 /* A request that is about to become a call. */
 typedef struct vmc_start {
     const viamc_method *method;
-    const char *path;
+    viamc_str path;
     const viamc_opts *opts;
     viamc_bytes msg;
     viamc_bytes added[2]; /* field 99: its head, and opts.extra */
@@ -293,9 +290,6 @@ typedef struct vmc_start {
 VMC_FN void vmc_client_add_extra(vmc_start *s)
 {
     vmc_wr w = vmc_wr_of(s->head, sizeof s->head);
-    s->added[0] = s->added[1] = viamc_view(NULL, 0);
-    if (s->opts->extra.len == 0)
-        return;
     vmc_wire_put_tag(&w, 99, VMC_WIRE_BYTES);
     vmc_wire_put_varint(&w, s->opts->extra.len);
     s->added[0] = viamc_view(s->head, w.len);
@@ -311,9 +305,9 @@ VMC_FN size_t vmc_client_tx_need(const vmc_start *s)
 VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
 {
     const viamc_opts *o = s->opts;
-    if (c == NULL || s->path == NULL || s->path[0] != '/' || o->guard != 0 || o->guard_end != 0)
+    if (c == NULL || s->path.len == 0 || s->path.len > 0xffffu || s->path.ptr[0] != '/' || o->guard != 0 || o->guard_end != 0)
         return VIAMC_ERR_ARG;
-    s->flags = vmc_client_flags(s->method, s->path, o);
+    s->flags = s->method != NULL ? s->method->flags : vmc_client_flags(s->path, o);
     s->motion = vmc_client_motion(s->flags, o);
     if (o->extra.len != 0 && (s->method == NULL || (s->flags & VIAMC_M_EXTRA) == 0))
         return VIAMC_ERR_ARG;
@@ -321,11 +315,14 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_ARG;
     if (o->metadata_count > 200u || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
         return VIAMC_ERR_ARG;
-    vmc_client_add_extra(s);
+    s->added[0] = s->added[1] = viamc_view(NULL, 0);
+    if (o->extra.len != 0)
+        vmc_client_add_extra(s);
     if (s->motion == VMC_MOTION_STOP && vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES)
         return VIAMC_ERR_ARG;
     if (c->calls.in_sink || c->in_poll)
         return VIAMC_ERR_STATE;
+    s->resource = 0;
     if (s->motion != VMC_MOTION_NONE)
         s->resource = (s->flags & VIAMC_M_STOP_ALL) != 0 ? VMC_MOTION_ANY : vmc_motion_resource(s->path, s->msg);
     return VIAMC_OK;
@@ -373,7 +370,8 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 {
     const viamc_opts *o = s->opts;
     call->method = s->method;
-    call->path = s->path;
+    call->path = s->path.ptr;
+    call->path_len = (uint16_t)s->path.len;
     call->user = o->user;
     call->metadata = o->metadata;
     call->metadata_count = (uint8_t)o->metadata_count;
@@ -456,9 +454,8 @@ VMC_FN viamc_err vmc_client_call(viamc_client *c, const viamc_method *method, co
 {
     vmc_start s;
     viamc_call unused;
-    VIAMC_MEMSET(&s, 0, sizeof s);
     s.method = method;
-    s.path = path;
+    s.path = viamc_text(path);
     s.opts = opts == NULL ? &vmc_client_no_opts : opts;
     s.msg = msg;
     return vmc_client_start(c, &s, call == NULL ? &unused : call);
@@ -665,6 +662,11 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
     return c->dial.state == VIAMC_FAILED ? c->error.code : (viamc_err)VIAMC_OK;
 }
 
+VMC_FN bool vmc_client_has_events(const viamc_client *c)
+{
+    return c->events != 0 || c->motion.covered != 0 || c->calls.first != VMC_CALL_NONE;
+}
+
 VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *hint)
 {
     hint->ms = VIAMC_FOREVER;
@@ -674,7 +676,7 @@ VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *
     vmc_session_wait(c, now, &hint->ms);
     vmc_motion_wait(c, now, &hint->ms);
     vmc_conn_wait(&c->conn, hint);
-    if (c->dirty || c->dial.fresh || c->events != 0 || c->motion.covered != 0 || c->calls.first != VMC_CALL_NONE)
+    if (c->dirty || c->dial.fresh || vmc_client_has_events(c))
         hint->ms = 0;
 }
 
@@ -770,10 +772,13 @@ VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
 /* Order: READY, what concerns the session, calls, LOST. */
 VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 {
+    ev->kind = 0;
+    if (c->in_poll || !vmc_client_has_events(c))
+        return false;
     VIAMC_MEMSET(ev, 0, sizeof *ev);
     vmc_error_clear(&ev->error);
-    if (c->in_poll)
-        return false;
+    if (c->events == 0)
+        return vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev);
     if (vmc_client_take_event(c, VMC_EV_READY)) {
         ev->kind = VIAMC_EV_READY;
     } else if (vmc_client_take_event(c, VMC_EV_UNPROTECTED)) {

@@ -30,6 +30,7 @@ VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char 
 {
     vmc_call *call = vmc_calls_claim(&c->calls, vmc_client_rec(c, which));
     call->path = path;
+    call->path_len = (uint16_t)vmc_strlen(path);
     call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN;
     if (reply == NULL)
         call->flags |= VMC_CALL_F_DROP;

@@ -47,14 +47,13 @@ VMC_FN uint32_t vmc_motion_hash(uint32_t h, const uint8_t *p, size_t n)
 }
 
 /* Hash of service and field 1, the resource's name. */
-VMC_FN uint32_t vmc_motion_resource(const char *path, viamc_bytes msg)
+VMC_FN uint32_t vmc_motion_resource(viamc_str path, viamc_bytes msg)
 {
     viamc_bytes name;
-    size_t n = vmc_strlen(path);
     uint32_t h;
-    while (n > 1u && path[n - 1u] != '/')
-        n--;
-    h = vmc_motion_hash(2166136261u, (const uint8_t *)path, n);
+    while (path.len > 1u && path.ptr[path.len - 1u] != '/')
+        path.len--;
+    h = vmc_motion_hash(2166136261u, (const uint8_t *)path.ptr, path.len);
     if (vmc_wire_find(msg, 1, &name) == VIAMC_OK)
         h = vmc_motion_hash(h, name.ptr, name.len);
     return h == 0 || h == VMC_MOTION_ANY ? 1u : h;
@@ -66,6 +65,7 @@ VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
 {
     viamc_ms window = vmc_session_window(c);
     uint8_t k;
+    c->motion.unsure = true;
     for (k = 0; k < c->max_calls; k++)
         if (!c->motion.unsettled[k].until.on || c->motion.unsettled[k].resource == resource) {
             c->motion.unsettled[k].resource = resource;
@@ -75,15 +75,22 @@ VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
     vmc_timer_set(&c->motion.any, c->now, window);
 }
 
+/* Forgets it if its time has come; true if it has not. */
+VMC_FN bool vmc_motion_keep(vmc_timer *t, viamc_ms now)
+{
+    if (vmc_timer_due(t, now))
+        vmc_timer_off(t);
+    return t->on;
+}
+
 /* Forgets the ones whose time has come. */
 VMC_FN void vmc_motion_expire(viamc_client *c)
 {
     uint8_t k;
+    c->motion.unsure = vmc_motion_keep(&c->motion.any, c->now);
     for (k = 0; k < c->max_calls; k++)
-        if (vmc_timer_due(&c->motion.unsettled[k].until, c->now))
-            vmc_timer_off(&c->motion.unsettled[k].until);
-    if (vmc_timer_due(&c->motion.any, c->now))
-        vmc_timer_off(&c->motion.any);
+        if (vmc_motion_keep(&c->motion.unsettled[k].until, c->now))
+            c->motion.unsure = true;
 }
 
 VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
@@ -223,13 +230,13 @@ VMC_FN bool vmc_motion_on_end(viamc_client *c, uint8_t i)
 /* ---- setpoints ---- */
 
 /* The setpoint of this method and resource that is in flight (pending false) or pending; VMC_CALL_NONE. */
-VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, const char *path, uint32_t resource, bool pending)
+VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint32_t resource, bool pending)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++) {
         const vmc_call *call = &c->calls.rec[i];
         if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_motion_is_running(call) && call->resource == resource
-            && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(viamc_text(call->path), viamc_text(path)))
+            && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(vmc_call_path(call), path))
             return i;
     }
     return VMC_CALL_NONE;
@@ -244,7 +251,7 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
     if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
         bool blocked = vmc_motion_is_stopping(c, call->resource);
         call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
-        if (blocked || vmc_motion_setpoint(c, call->path, call->resource, false) != VMC_CALL_NONE)
+        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != VMC_CALL_NONE)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
         vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
@@ -281,7 +288,8 @@ VMC_FN void vmc_motion_on_session_lost(viamc_client *c)
 
 VMC_FN void vmc_motion_step(viamc_client *c)
 {
-    vmc_motion_expire(c);
+    if (c->motion.unsure)
+        vmc_motion_expire(c);
     vmc_motion_step_pending(c);
 }
 
@@ -298,6 +306,8 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
             vmc_wait_timer(wait, &t, now);
         }
     }
+    if (!c->motion.unsure)
+        return;
     for (i = 0; i < c->max_calls; i++)
         vmc_wait_timer(wait, &c->motion.unsettled[i].until, now);
     vmc_wait_timer(wait, &c->motion.any, now);

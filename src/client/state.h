@@ -84,6 +84,7 @@ typedef struct vmc_unsettled {
 typedef struct vmc_motion {
     vmc_unsettled *unsettled; /* max_calls entries */
     vmc_timer any;            /* one that found no entry: counts for every resource */
+    bool unsure;              /* one of these timers runs */
     viamc_call covered;       /* Stop whose record a StopAll took over: its DONE is to be taken; 0: none */
     void *covered_user;
     const viamc_method *covered_method;

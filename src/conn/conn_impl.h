@@ -230,6 +230,8 @@ VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
     return done;
 }
 
+#define VMC_CONN_ROOM 128u /* octets left of a window in which everything had room: no frame needs more, DATA apart, which fills it */
+
 /* One turn of plaintext; false when nothing is left or nothing goes. */
 VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
 {
@@ -243,7 +245,7 @@ VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
             return false;
     }
     c->out_at += (uint32_t)vmc_conn_port_write(c, c->out + c->out_at, c->out_len - c->out_at);
-    return !c->blocked;
+    return !c->blocked && c->out_cap - c->out_len < VMC_CONN_ROOM;
 }
 
 #ifndef VIAMC_NO_TLS

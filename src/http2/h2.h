@@ -112,8 +112,16 @@ typedef struct vmc_h2_block {
     bool malformed;         /* RFC 9113 8.1.1: the stream will be reset when the block ends */
     bool too_large;         /* above what we announced */
     bool end_stream;        /* flag of its HEADERS frame */
+    bool trailers;          /* the final header block came before */
     bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
 } vmc_h2_block;
+
+/* In a build without servers the role is a constant, and the server's half of the code is gone. */
+#ifdef VIAMC_NO_SERVER
+#define VMC_H2_IS_SERVER(h) ((void)(h), false)
+#else
+#define VMC_H2_IS_SERVER(h) ((h)->server)
+#endif
 
 typedef struct vmc_h2 {
     vmc_h2_stream *streams;
@@ -144,7 +152,8 @@ typedef struct vmc_h2 {
     uint8_t type;
     uint8_t flags;
     uint8_t padding;
-    uint8_t slot;
+    uint8_t slot;          /* of the frame's stream */
+    bool live;             /* that stream still takes part: neither over nor about to be reset */
     uint8_t state;         /* vmc_h2_state */
     uint8_t small_len;
     uint8_t small[VMC_H2_FRAME_HEAD];
@@ -160,6 +169,7 @@ typedef struct vmc_h2 {
     uint8_t ping[VMC_H2_MAX_PINGS][8];
     vmc_h2_block block;
     uint8_t count;
+    uint8_t open;          /* slots in use */
     uint8_t max_streams;
     uint8_t empty;         /* DATA frames without octets in a row */
     bool server;

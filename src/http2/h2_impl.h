@@ -65,7 +65,7 @@ VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
     h->next_id = 1;
     h->goaway_last = VMC_H2_ID_MAX;
     h->out_slot = VMC_H2_NO_SLOT;
-    h->state = cfg->server ? VMC_H2_AT_PREFACE : VMC_H2_AT_HEAD;
+    h->state = VMC_H2_IS_SERVER(cfg) ? VMC_H2_AT_PREFACE : VMC_H2_AT_HEAD;
     vmc_error_clear(&h->error);
     vmc_hpack_dec_init(&h->decoder, cfg->table, cfg->table_bytes);
     vmc_hpack_enc_init(&h->encoder);
@@ -74,7 +74,7 @@ VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
 /* ---- errors ---- */
 
 /* 5.4.1: the connection cannot go on; GOAWAY tells the peer why. */
-VMC_FN vmc_h2_event_kind vmc_h2_fail(vmc_h2 *h, uint32_t code, const char *what)
+VMC_APART vmc_h2_event_kind vmc_h2_fail(vmc_h2 *h, uint32_t code, const char *what)
 {
     if (h->error.code == VIAMC_OK) {
         h->goaway_code = code;
@@ -94,10 +94,12 @@ VMC_FN void vmc_h2_reset(vmc_h2 *h, uint8_t slot, uint32_t code)
     s->flags |= VMC_H2_RESET_DUE;
     s->code = code;
     h->chores = true;
+    if (slot == h->slot)
+        h->live = false;
 }
 
 /* 5.4.2: the stream cannot go on, the connection can. */
-VMC_FN vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint8_t slot, uint32_t code)
+VMC_APART vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint8_t slot, uint32_t code)
 {
     ev->slot = slot;
     ev->code = code;
@@ -106,7 +108,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint8_
 }
 
 /* A frame that moves nothing: bounded, so that a flood ends (10.5). */
-VMC_FN vmc_h2_event_kind vmc_h2_noise(vmc_h2 *h)
+VMC_APART vmc_h2_event_kind vmc_h2_noise(vmc_h2 *h)
 {
     if (++h->noise > VMC_H2_MAX_NOISE)
         return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of frames that do nothing"));
@@ -129,6 +131,8 @@ VMC_FN bool vmc_h2_is_live(const vmc_h2 *h, uint8_t slot)
 VMC_FN uint8_t vmc_h2_find(const vmc_h2 *h, uint32_t id)
 {
     uint8_t i;
+    if (h->slot < h->count && h->streams[h->slot].id == id)
+        return h->slot; /* as the frame before: most of them */
     for (i = 0; i < h->count; i++)
         if (h->streams[i].id == id)
             return i;
@@ -138,15 +142,6 @@ VMC_FN uint8_t vmc_h2_find(const vmc_h2 *h, uint32_t id)
 VMC_FN uint8_t vmc_h2_free_slot(const vmc_h2 *h)
 {
     return vmc_h2_find(h, 0);
-}
-
-VMC_FN uint32_t vmc_h2_open_streams(const vmc_h2 *h)
-{
-    uint32_t n = 0;
-    uint8_t i;
-    for (i = 0; i < h->count; i++)
-        n += h->streams[i].id != 0;
-    return n;
 }
 
 /* Octets that may still come on a stream: its credit, and what is left of a DATA frame whose header was taken off the credit. */
@@ -172,7 +167,7 @@ VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 VMC_FN bool vmc_h2_may_open(const vmc_h2 *h, uint32_t spare)
 {
     uint32_t limit = h->peer_streams > spare ? h->peer_streams - spare : vmc_min32(h->peer_streams, 1);
-    if (h->goaway_got || h->error.code != VIAMC_OK || h->next_id > VMC_H2_ID_MAX || vmc_h2_open_streams(h) >= limit)
+    if (h->goaway_got || h->error.code != VIAMC_OK || h->next_id > VMC_H2_ID_MAX || h->open >= limit)
         return false;
     return h->credit_limit == 0 || vmc_h2_outstanding(h) + h->window <= h->credit_limit;
 }
@@ -186,6 +181,7 @@ VMC_FN void vmc_h2_open(vmc_h2 *h, uint8_t slot)
     s->send_window = h->peer_window;
     s->credit = (int32_t)h->window;
     h->next_id += 2;
+    h->open++;
 }
 
 /* Server: the request that is just being received gets another slot, which is free. */
@@ -205,6 +201,11 @@ VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
         h->zombies += (uint32_t)s->credit; /* may still arrive: counts until a later PING is answered */
     s->id = 0;
     s->flags = 0;
+    h->open--;
+    if (slot == h->slot) { /* the rest of the frame that is being received is nobody's, whoever gets the slot next */
+        h->live = false;
+        h->slot = VMC_H2_NO_SLOT;
+    }
 }
 
 /* The owner of the slot is done with it: a stream that both sides ended is free at once, another one is reset. */
@@ -236,13 +237,31 @@ VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, bool at_once)
 
 /* ---- receiving: frame headers ---- */
 
-/* Collects n octets in small[]; true when they are complete. */
-VMC_FN bool vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint8_t n)
+/* The same, if they come in pieces: they are put together in small[]. */
+VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint8_t n)
 {
     viamc_bytes v = vmc_rd_take(in, vmc_min(in->left, (size_t)(n - h->small_len)));
     vmc_copy(h->small + h->small_len, v.ptr, v.len);
     h->small_len = (uint8_t)(h->small_len + v.len);
-    return h->small_len == n;
+    if (h->small_len != n)
+        return NULL;
+    h->small_len = 0;
+    return h->small;
+}
+
+/* The next n octets of the frame. NULL: they have not all come. */
+VMC_FN const uint8_t *vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint8_t n)
+{
+    if (h->small_len != 0 || in->left < n)
+        return vmc_h2_collect_pieces(h, in, n);
+    return vmc_rd_take(in, n).ptr;
+}
+
+/* Octets of the frame that are left have no meaning; without any the next frame's header comes. */
+VMC_FN vmc_h2_event_kind vmc_h2_skip(vmc_h2 *h)
+{
+    h->state = h->left == 0 ? VMC_H2_AT_HEAD : VMC_H2_AT_SKIP;
+    return VMC_H2_GO;
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
@@ -260,9 +279,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
 /* The payload's first state: padding length, priority, then the payload itself. */
 VMC_FN vmc_h2_event_kind vmc_h2_enter(vmc_h2 *h, vmc_h2_state payload)
 {
-    h->small_len = 0;
     h->padding = 0;
-    if (payload != VMC_H2_AT_SMALL && payload != VMC_H2_AT_SKIP && (h->flags & VMC_H2_PADDED) != 0)
+    if (payload != VMC_H2_AT_SMALL && (h->flags & VMC_H2_PADDED) != 0)
         h->state = VMC_H2_AT_PADDING;
     else if (payload == VMC_H2_AT_BLOCK && (h->flags & VMC_H2_PRIORITY) != 0)
         h->state = VMC_H2_AT_WEIGHT;
@@ -290,7 +308,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
     if (h->empty > VMC_H2_MAX_EMPTY)
         return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA"));
     (void)vmc_h2_enter(h, VMC_H2_AT_DATA);
-    if (!vmc_h2_is_live(h, h->slot)) {
+    if (!h->live) {
         h->slot = VMC_H2_NO_SLOT;
         return vmc_h2_noise(h);
     }
@@ -335,30 +353,33 @@ VMC_FN vmc_h2_event_kind vmc_h2_accept(vmc_h2 *h, vmc_h2_event *ev)
     h->slot = vmc_h2_free_slot(h);
     if (h->slot == VMC_H2_NO_SLOT || h->refused != 0 || h->goaway_sent)
         return vmc_h2_refuse(h);
+    h->live = true;
     s = &h->streams[h->slot];
     VIAMC_MEMSET(s, 0, sizeof *s);
     s->id = h->id;
     s->send_window = h->peer_window;
     s->credit = (int32_t)(h->acked ? h->window : VMC_H2_WINDOW_INIT);
     s->flags = h->acked ? 0 : VMC_H2_EARLY;
+    h->open++;
     ev->slot = h->slot;
     return VMC_H2_OPENED;
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_begin_headers(vmc_h2 *h, vmc_h2_event *ev)
 {
-    if (h->id % 2u == 0 || (!h->server && vmc_h2_is_idle(h)))
+    if (h->id % 2u == 0 || (!VMC_H2_IS_SERVER(h) && vmc_h2_is_idle(h)))
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("HEADERS on an idle stream"));
     vmc_h2_block_begin(h);
     (void)vmc_h2_enter(h, VMC_H2_AT_BLOCK);
-    if (h->server && h->id >= h->next_id)
+    if (VMC_H2_IS_SERVER(h) && h->id >= h->next_id)
         return vmc_h2_accept(h, ev);
-    if (!vmc_h2_is_live(h, h->slot)) {
+    if (!h->live) {
         h->slot = VMC_H2_NO_SLOT;
         return vmc_h2_noise(h);
     }
     if ((h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0)
         return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_STREAM_CLOSED);
+    h->block.trailers = (h->streams[h->slot].flags & VMC_H2_GOT_FINAL) != 0;
     return VMC_H2_GO;
 }
 
@@ -388,14 +409,24 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_settings(vmc_h2 *h)
     return vmc_h2_enter(h, VMC_H2_AT_SMALL);
 }
 
-/* The frames with a few fixed octets: which length, and may they be on a stream? */
-VMC_FN vmc_h2_event_kind vmc_h2_begin_fixed(vmc_h2 *h, uint32_t len, bool exact, bool on_connection, bool on_stream)
+/* The frames with a few fixed octets: how many, whether others may follow, and where the frame may be. By frame type. */
+#define VMC_H2_RULE_LEN 0x0fu
+#define VMC_H2_RULE_LONGER 0x10u
+#define VMC_H2_RULE_CONNECTION 0x20u
+#define VMC_H2_RULE_STREAM 0x40u
+static const uint8_t vmc_h2_rules[VMC_H2_F_WINDOW_UPDATE + 1] = {
+    0, 0, 0, VMC_H2_RULE_STREAM | 4u, 0, 0, VMC_H2_RULE_CONNECTION | 8u, VMC_H2_RULE_CONNECTION | VMC_H2_RULE_LONGER | 8u,
+    VMC_H2_RULE_CONNECTION | VMC_H2_RULE_STREAM | 4u
+};
+
+VMC_FN vmc_h2_event_kind vmc_h2_begin_fixed(vmc_h2 *h)
 {
-    if (h->id == 0 ? !on_connection : !on_stream)
+    const uint32_t rule = vmc_h2_rules[h->type], len = rule & VMC_H2_RULE_LEN;
+    if ((rule & (h->id == 0 ? VMC_H2_RULE_CONNECTION : VMC_H2_RULE_STREAM)) == 0)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on a wrong stream"));
-    if (exact ? h->left != len : h->left < len)
+    if (h->left != len && (h->left < len || (rule & VMC_H2_RULE_LONGER) == 0))
         return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame of a wrong length"));
-    if (h->id != 0 && h->type != VMC_H2_F_PRIORITY && vmc_h2_is_idle(h))
+    if (h->id != 0 && vmc_h2_is_idle(h))
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on an idle stream"));
     return vmc_h2_enter(h, VMC_H2_AT_SMALL);
 }
@@ -405,41 +436,50 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_priority(vmc_h2 *h, vmc_h2_event *ev)
 {
     if (h->id == 0)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PRIORITY on stream 0"));
-    (void)vmc_h2_enter(h, VMC_H2_AT_SKIP);
-    if (h->left != 5u && vmc_h2_is_live(h, h->slot))
+    (void)vmc_h2_skip(h);
+    if (h->left != 5u && h->live)
         return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_FRAME_SIZE_ERROR);
+    return vmc_h2_noise(h);
+}
+
+VMC_APART vmc_h2_event_kind vmc_h2_begin_other(vmc_h2 *h, vmc_h2_event *ev)
+{
+    switch (h->type) {
+    case VMC_H2_F_PRIORITY: return vmc_h2_begin_priority(h, ev);
+    case VMC_H2_F_RST_STREAM:
+    case VMC_H2_F_PING:
+    case VMC_H2_F_GOAWAY:
+    case VMC_H2_F_WINDOW_UPDATE: return vmc_h2_begin_fixed(h);
+    case VMC_H2_F_SETTINGS: return vmc_h2_begin_settings(h);
+    case VMC_H2_F_PUSH_PROMISE: return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PUSH_PROMISE although push is off"));
+    case VMC_H2_F_CONTINUATION: return vmc_h2_begin_continuation(h);
+    default: break;
+    }
+    (void)vmc_h2_skip(h); /* 5.5: unknown types are ignored */
     return vmc_h2_noise(h);
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
 {
     h->slot = h->id == 0 ? (uint8_t)VMC_H2_NO_SLOT : vmc_h2_find(h, h->id);
-    switch (h->type) {
-    case VMC_H2_F_DATA: return vmc_h2_begin_data(h, ev);
-    case VMC_H2_F_HEADERS: return vmc_h2_begin_headers(h, ev);
-    case VMC_H2_F_PRIORITY: return vmc_h2_begin_priority(h, ev);
-    case VMC_H2_F_RST_STREAM: return vmc_h2_begin_fixed(h, 4, true, false, true);
-    case VMC_H2_F_SETTINGS: return vmc_h2_begin_settings(h);
-    case VMC_H2_F_PUSH_PROMISE: return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PUSH_PROMISE although push is off"));
-    case VMC_H2_F_PING: return vmc_h2_begin_fixed(h, 8, true, true, false);
-    case VMC_H2_F_GOAWAY: return vmc_h2_begin_fixed(h, 8, false, true, false);
-    case VMC_H2_F_WINDOW_UPDATE: return vmc_h2_begin_fixed(h, 4, true, true, true);
-    case VMC_H2_F_CONTINUATION: return vmc_h2_begin_continuation(h);
-    default: break;
-    }
-    (void)vmc_h2_enter(h, VMC_H2_AT_SKIP); /* 5.5: unknown types are ignored */
-    return vmc_h2_noise(h);
+    h->live = vmc_h2_is_live(h, h->slot);
+    if (h->type == VMC_H2_F_DATA)
+        return vmc_h2_begin_data(h, ev);
+    if (h->type == VMC_H2_F_HEADERS)
+        return vmc_h2_begin_headers(h, ev);
+    return vmc_h2_begin_other(h, ev);
 }
 
 /* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
 VMC_FN vmc_h2_event_kind vmc_h2_on_head(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
-    if (!vmc_h2_collect(h, in, VMC_H2_FRAME_HEAD))
+    const uint8_t *p = vmc_h2_collect(h, in, VMC_H2_FRAME_HEAD);
+    if (p == NULL)
         return VMC_H2_MORE;
-    h->left = vmc_be24(h->small);
-    h->type = h->small[3];
-    h->flags = h->small[4];
-    h->id = vmc_be32(h->small + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
+    h->left = vmc_be24(p);
+    h->type = p[3];
+    h->flags = p[4];
+    h->id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
     if (!h->got_settings && (h->type != VMC_H2_F_SETTINGS || (h->flags & VMC_H2_ACK) != 0))
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("peer does not speak HTTP/2: its first frame is not SETTINGS"));
     if (h->left > VMC_H2_FRAME_MAX)
@@ -474,7 +514,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_weight(vmc_h2 *h, vmc_rd *in)
 {
     if (h->left < h->padding + 5u)
         return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("HEADERS shorter than its priority"));
-    if (!vmc_h2_collect(h, in, 5))
+    if (vmc_h2_collect(h, in, 5) == NULL)
         return VMC_H2_MORE;
     h->left -= 5u;
     h->state = VMC_H2_AT_BLOCK;
@@ -493,8 +533,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     h->left -= (uint32_t)ev->data.len;
     last = h->left == h->padding;
     if (last)
-        h->state = VMC_H2_AT_SKIP;
-    if (!vmc_h2_is_live(h, h->slot)) /* ended meanwhile: dropped */
+        (void)vmc_h2_skip(h);
+    if (!h->live) /* ended meanwhile: dropped */
         return VMC_H2_GO;
     if (ev->data.len != 0)
         h->noise = 0;
@@ -502,7 +542,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     ev->end = last && (h->flags & VMC_H2_END_STREAM) != 0;
     if (ev->end)
         h->streams[h->slot].flags |= VMC_H2_REMOTE_END;
-    return ev->data.len != 0 || ev->end ? VMC_H2_DATA : VMC_H2_GO;
+    return ev->data.len != 0 || ev->end || (last && (h->flags & VMC_H2_PADDED) != 0) ? VMC_H2_DATA : VMC_H2_GO; /* padding is credited too */
 }
 
 /* ---- receiving: header blocks ---- */
@@ -510,7 +550,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 /* 8.3: which pseudo field this is, 0 for one that has no business here. */
 VMC_FN uint8_t vmc_h2_pseudo(const vmc_h2 *h, uint8_t known)
 {
-    if (!h->server)
+    if (!VMC_H2_IS_SERVER(h))
         return known == VMC_NAME_STATUS ? VMC_H2_P_STATUS : 0;
     switch (known) {
     case VMC_NAME_METHOD: return VMC_H2_P_METHOD;
@@ -522,13 +562,12 @@ VMC_FN uint8_t vmc_h2_pseudo(const vmc_h2 *h, uint8_t known)
 }
 
 /* 8.2, 8.3: rules that hold for a field's name and its place in the block. */
-VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p, bool trailers)
+VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p)
 {
     vmc_h2_block *b = &h->block;
-    bool is_pseudo = p->name.len != 0 && p->name.ptr[0] == ':';
-    if (is_pseudo) {
+    if (p->known >= VMC_NAME_STATUS && p->known <= VMC_NAME_PSEUDO) {
         uint8_t bit = vmc_h2_pseudo(h, p->known);
-        if (bit == 0 || trailers || b->regular || (b->pseudo & bit) != 0)
+        if (bit == 0 || b->trailers || b->regular || (b->pseudo & bit) != 0)
             b->malformed = true;
         b->pseudo |= bit;
     } else {
@@ -557,9 +596,8 @@ VMC_FN void vmc_h2_take_status(vmc_h2_block *b, viamc_bytes v)
 VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
 {
     vmc_h2_block *b = &h->block;
-    bool live = vmc_h2_is_live(h, h->slot);
     if ((p->flags & VMC_HPACK_FIRST) != 0)
-        vmc_h2_check_name(h, p, live && (h->streams[h->slot].flags & VMC_H2_GOT_FINAL) != 0);
+        vmc_h2_check_name(h, p);
     if (p->known == VMC_NAME_STATUS)
         vmc_h2_take_status(b, p->value);
     if ((p->flags & VMC_HPACK_LAST) != 0) {
@@ -569,7 +607,7 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
         if ((p->flags & (VMC_HPACK_BAD_NAME | VMC_HPACK_BAD_VALUE)) != 0)
             b->malformed = true;
     }
-    return live && !b->malformed && !b->too_large && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
+    return h->live && !b->malformed && !b->too_large && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
 }
 
 /* Final header block of a response: 1xx are skipped, 101 has no meaning in HTTP/2 (8.6). */
@@ -600,18 +638,18 @@ VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     vmc_h2_stream *s;
     bool ok;
     b->open = false;
-    h->state = VMC_H2_AT_SKIP; /* padding */
+    (void)vmc_h2_skip(h); /* padding */
     if (!vmc_hpack_dec_end(&h->decoder))
         return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block ends inside a field"));
-    if (!vmc_h2_is_live(h, h->slot))
+    if (!h->live)
         return VMC_H2_GO;
     s = &h->streams[h->slot];
     if (b->too_large)
         return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_ENHANCE_YOUR_CALM);
-    if ((s->flags & VMC_H2_GOT_FINAL) != 0)
+    if (b->trailers)
         ok = b->end_stream; /* trailers end the stream (8.1) */
     else
-        ok = h->server ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
+        ok = VMC_H2_IS_SERVER(h) ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
     if (!ok || b->malformed)
         return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_PROTOCOL_ERROR);
     if (b->status != 0 && b->status < 200u)
@@ -627,18 +665,12 @@ VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
-    vmc_rd part;
-    vmc_hpack_result r;
-    uint32_t body = h->left - h->padding;
-    part.ptr = in->ptr;
-    part.left = vmc_min(in->left, body);
-    part.short_ = false;
-    r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
-    {
-        size_t used = vmc_min(in->left, body) - part.left;
-        (void)vmc_rd_take(in, used);
-        h->left -= (uint32_t)used;
-    }
+    const size_t most = vmc_min(in->left, h->left - h->padding);
+    vmc_rd part = vmc_rd_of(viamc_view(in->ptr, most));
+    vmc_hpack_result r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
+    in->ptr = part.ptr;
+    in->left -= most - part.left;
+    h->left -= (uint32_t)(most - part.left);
     if (r == VMC_HPACK_ERROR)
         return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block cannot be decoded"));
     if (r == VMC_HPACK_PIECE) {
@@ -652,8 +684,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev
         return VMC_H2_MORE;
     if ((h->flags & VMC_H2_END_HEADERS) != 0)
         return vmc_h2_end_block(h, ev);
-    h->state = VMC_H2_AT_SKIP; /* padding, then CONTINUATION */
-    return VMC_H2_GO;
+    return vmc_h2_skip(h); /* padding, then CONTINUATION */
 }
 
 /* ---- receiving: the small frames ---- */
@@ -677,13 +708,13 @@ VMC_FN vmc_h2_event_kind vmc_h2_set_peer_window(vmc_h2 *h, uint32_t value)
     return VMC_H2_GO;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_setting(vmc_h2 *h)
+VMC_FN vmc_h2_event_kind vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 {
-    uint32_t id = vmc_be16(h->small), value = vmc_be32(h->small + 2);
-    switch (id) {
+    uint32_t value = vmc_be32(p + 2);
+    switch (vmc_be16(p)) {
     case VMC_H2_HEADER_TABLE_SIZE: vmc_hpack_enc_resize(&h->encoder, value); break;
     case VMC_H2_ENABLE_PUSH:
-        if (value > (h->server ? 1u : 0u))
+        if (value > (VMC_H2_IS_SERVER(h) ? 1u : 0u))
             return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS_ENABLE_PUSH out of range"));
         break;
     case VMC_H2_MAX_CONCURRENT_STREAMS: h->peer_streams = vmc_min32(value, VMC_H2_WINDOW_MAX); break;
@@ -713,19 +744,19 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_settings_ack(vmc_h2 *h)
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_settings(vmc_h2 *h, vmc_rd *in)
 {
+    const uint8_t *p;
     if (h->left == 0) {
         h->state = VMC_H2_AT_HEAD;
-        h->small_len = 0;
         return (h->flags & VMC_H2_ACK) != 0 ? vmc_h2_on_settings_ack(h) : vmc_h2_noise(h);
     }
-    if (!vmc_h2_collect(h, in, 6))
+    p = vmc_h2_collect(h, in, 6);
+    if (p == NULL)
         return VMC_H2_MORE;
     h->left -= 6u;
-    h->small_len = 0;
-    return vmc_h2_on_setting(h);
+    return vmc_h2_on_setting(h, p);
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h)
+VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
         h->zombies_ping = 0; /* ours: whatever was on its way before it has come */
@@ -733,44 +764,44 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h)
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
         return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of PING"));
-    vmc_copy(h->ping[h->pings_due++], h->small, 8);
+    vmc_copy(h->ping[h->pings_due++], p, 8);
     return vmc_h2_noise(h);
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_rst(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN vmc_h2_event_kind vmc_h2_on_rst(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
     bool answered;
-    if (!vmc_h2_is_live(h, h->slot))
+    if (!h->live)
         return vmc_h2_noise(h); /* late: the stream is over (5.1) */
-    answered = !h->server && (h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0;
+    answered = !VMC_H2_IS_SERVER(h) && (h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0;
     h->streams[h->slot].flags |= VMC_H2_REMOTE_END | VMC_H2_LOCAL_END;
     if (answered)
         return vmc_h2_noise(h); /* after a whole response it only says that our request is not wanted (8.1) */
     ev->slot = h->slot;
-    ev->code = vmc_be32(h->small);
+    ev->code = vmc_be32(p);
     return VMC_H2_RESET;
 }
 
 /* 6.8: the last id may only sink. */
-VMC_FN vmc_h2_event_kind vmc_h2_on_goaway(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN vmc_h2_event_kind vmc_h2_on_goaway(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
-    uint32_t last = vmc_be32(h->small) & VMC_H2_ID_MAX;
+    uint32_t last = vmc_be32(p) & VMC_H2_ID_MAX;
     if (last > h->goaway_last)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("GOAWAY takes streams back"));
     h->goaway_last = last;
     h->goaway_got = true;
-    ev->code = vmc_be32(h->small + 4);
+    ev->code = vmc_be32(p + 4);
     ev->last = last;
     return VMC_H2_GOAWAY;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
-    uint32_t n = vmc_be32(h->small) & VMC_H2_WINDOW_MAX;
+    uint32_t n = vmc_be32(p) & VMC_H2_WINDOW_MAX, code = n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR;
     int32_t *window;
     if (h->id == 0)
         window = &h->send_window;
-    else if (vmc_h2_is_live(h, h->slot))
+    else if (h->live)
         window = &h->streams[h->slot].send_window;
     else
         return vmc_h2_noise(h);
@@ -779,52 +810,61 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, vmc_h2_event *ev)
         return vmc_h2_noise(h);
     }
     if (h->id == 0)
-        return vmc_h2_fail(h, n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("WINDOW_UPDATE out of range"));
-    return vmc_h2_stream_error(h, ev, h->slot, n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR);
+        return vmc_h2_fail(h, code, VMC_TEXT("WINDOW_UPDATE out of range"));
+    return vmc_h2_stream_error(h, ev, h->slot, code);
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_small(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
-    uint8_t n = h->type == VMC_H2_F_PING || h->type == VMC_H2_F_GOAWAY ? 8 : 4;
+    const uint8_t n = vmc_h2_rules[h->type] & VMC_H2_RULE_LEN, *p;
     if (h->type == VMC_H2_F_SETTINGS)
         return vmc_h2_on_settings(h, in);
-    if (!vmc_h2_collect(h, in, n))
+    p = vmc_h2_collect(h, in, n);
+    if (p == NULL)
         return VMC_H2_MORE;
     h->left -= n;
-    h->state = VMC_H2_AT_SKIP;
+    (void)vmc_h2_skip(h);
     switch (h->type) {
-    case VMC_H2_F_PING: return vmc_h2_on_ping(h);
-    case VMC_H2_F_GOAWAY: return vmc_h2_on_goaway(h, ev);
-    case VMC_H2_F_RST_STREAM: return vmc_h2_on_rst(h, ev);
-    default: return vmc_h2_on_window_update(h, ev);
+    case VMC_H2_F_PING: return vmc_h2_on_ping(h, p);
+    case VMC_H2_F_GOAWAY: return vmc_h2_on_goaway(h, p, ev);
+    case VMC_H2_F_RST_STREAM: return vmc_h2_on_rst(h, p, ev);
+    default: return vmc_h2_on_window_update(h, p, ev);
     }
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
 {
     h->left -= (uint32_t)vmc_rd_take(in, vmc_min(in->left, h->left)).len;
-    if (h->left != 0)
-        return VMC_H2_MORE;
-    h->state = VMC_H2_AT_HEAD;
-    h->small_len = 0;
-    return VMC_H2_GO;
+    return h->left != 0 ? VMC_H2_MORE : vmc_h2_skip(h);
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+/* The states that few frames have. */
+VMC_APART vmc_h2_event_kind vmc_h2_step_other(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     switch ((vmc_h2_state)h->state) {
     case VMC_H2_AT_PREFACE: return vmc_h2_on_preface(h, in);
-    case VMC_H2_AT_HEAD: return vmc_h2_on_head(h, in, ev);
     case VMC_H2_AT_PADDING: return vmc_h2_on_padding(h, in);
     case VMC_H2_AT_WEIGHT: return vmc_h2_on_weight(h, in);
-    case VMC_H2_AT_DATA: return vmc_h2_on_data(h, in, ev);
-    case VMC_H2_AT_BLOCK: return vmc_h2_on_block(h, in, ev);
     case VMC_H2_AT_SMALL: return vmc_h2_on_small(h, in, ev);
     case VMC_H2_AT_SKIP: return vmc_h2_on_skip(h, in);
+    case VMC_H2_AT_HEAD:
+    case VMC_H2_AT_DATA:
+    case VMC_H2_AT_BLOCK:
     case VMC_H2_AT_END: break;
     }
     (void)vmc_rd_take(in, in->left);
     return VMC_H2_MORE;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    if (h->state == VMC_H2_AT_HEAD)
+        return vmc_h2_on_head(h, in, ev);
+    if (h->state == VMC_H2_AT_BLOCK)
+        return vmc_h2_on_block(h, in, ev);
+    if (h->state == VMC_H2_AT_DATA)
+        return vmc_h2_on_data(h, in, ev);
+    return vmc_h2_step_other(h, in, ev);
 }
 
 /* Consumes input up to the next event. Each turn consumes octets or leaves a state for the next one of the same frame,
@@ -869,11 +909,11 @@ VMC_FN void vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
     uint8_t *p;
     if (vmc_wr_room(w) < need)
         return;
-    if (!h->server)
+    if (!VMC_H2_IS_SERVER(h))
         vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
     p = vmc_h2_frame(w, 30, VMC_H2_F_SETTINGS, 0, 0);
     p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->table_bytes);
-    p = h->server ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
+    p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
     p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
     p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
     (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
@@ -913,7 +953,7 @@ VMC_FN void vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_GOAWAY, 0, 0);
     if (p == NULL)
         return;
-    vmc_put_be32(p, h->server && h->next_id > 1u ? h->next_id - 2u : 0);
+    vmc_put_be32(p, VMC_H2_IS_SERVER(h) && h->next_id > 1u ? h->next_id - 2u : 0);
     vmc_put_be32(p + 4, h->goaway_code);
     h->goaway_due = false;
     h->goaway_sent = true;

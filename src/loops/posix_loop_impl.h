@@ -84,40 +84,40 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
     return viamc_dial(*client, &dd);
 }
 
-/* One poll and one sleep that ends at `until` at the latest. */
-VMC_FN viamc_err vmc_loop_turn(viamc_posix *p, viamc_ms until)
+/* Sleeps as long as there is nothing to do, until `until` at the latest. Returns the time after it. */
+VMC_FN viamc_ms vmc_loop_sleep(viamc_posix *p, viamc_ms now, viamc_ms until)
 {
-    viamc_client *c = (viamc_client *)p->loop;
     viamc_wait_hint hint;
-    viamc_ms now = viamc_posix_now();
-    viamc_wait(c, now, &hint);
+    viamc_wait((const viamc_client *)p->loop, now, &hint);
     if (vmc_time_reached(now, until))
         hint.ms = 0;
     else if (hint.ms > until - now)
         hint.ms = until - now;
-    if (hint.ms != 0)
-        (void)viamc_posix_sleep(p, &hint);
-    return viamc_poll(c, viamc_posix_now());
+    if (hint.ms == 0)
+        return now;
+    (void)viamc_posix_sleep(p, &hint);
+    return viamc_posix_now();
 }
 
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
 {
-    return vmc_loop_turn(posix, viamc_posix_now() + vmc_min32(ms, VMC_TIME_MAX));
+    viamc_ms now = viamc_posix_now();
+    return viamc_poll((viamc_client *)posix->loop, vmc_loop_sleep(posix, now, now + vmc_min32(ms, VMC_TIME_MAX)));
 }
 
 /* Polls until `kind` comes (of `call`, if it is a call's), or until the time is over. */
 VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, uint32_t ms, viamc_event *ev)
 {
     viamc_client *c = (viamc_client *)p->loop;
-    viamc_ms until = viamc_posix_now() + vmc_min32(ms, VMC_TIME_MAX);
-    for (;;) { /* ends with the time, at the latest */
-        viamc_err err = vmc_loop_turn(p, until);
+    viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX);
+    for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
+        viamc_err err = viamc_poll(c, now);
         while (viamc_next_event(c, ev))
             if (ev->kind == kind && (call == 0 || ev->call == call))
                 return VIAMC_OK;
         if (err != VIAMC_OK)
             return err;
-        if (vmc_time_reached(viamc_posix_now(), until))
+        if (vmc_time_reached(now, until))
             return VIAMC_ERR_TIMEOUT;
     }
 }

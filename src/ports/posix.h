@@ -86,6 +86,7 @@ typedef struct viamc_posix {
     char text[160];           /* likewise: what the last one of them has to say */
     /* from here on private */
     vmc_posix_conn conn[VIAMC_POSIX_CONNS + 2];
+    uint8_t used; /* connections from this number on were never open */
     bool knocked; /* somebody waits at the listener, and the server was told */
     uint8_t known_next;
     vmc_posix_known known[VMC_POSIX_KNOWN];

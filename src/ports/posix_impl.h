@@ -130,8 +130,7 @@ VMC_FN unsigned vmc_posix_dial_check(vmc_posix_dial *d, unsigned *live)
 VMC_FN viamc_err vmc_posix_dial_won(viamc_posix *p, unsigned i)
 {
     vmc_posix_dial *d = &p->dial;
-    p->conn[d->conn].fd = d->fd[i];
-    p->conn[d->conn].blocked = false;
+    vmc_posix_set_conn(p, d->conn, d->fd[i]);
     d->fd[i] = -1;
     if (p->lookup.asked)
         vmc_posix_remember(p, d->name, &p->lookup.ip[i]);
@@ -290,12 +289,12 @@ VMC_FN unsigned vmc_posix_fds(const viamc_posix *p, uint8_t want, struct pollfd 
     int reads = (want & VIAMC_WANT_READ) != 0 ? POLLIN : 0;
     bool writes = (want & VIAMC_WANT_WRITE) != 0, blocked = false;
     unsigned i, n = 0;
-    for (i = 0; i < VIAMC_POSIX_CONNS; i++)
+    for (i = 0; i < p->used; i++)
         blocked = blocked || (p->conn[i].fd >= 0 && p->conn[i].blocked);
-    for (i = 0; i < VIAMC_POSIX_CONNS; i++)
+    for (i = 0; i < p->used; i++)
         n = vmc_posix_watch(out, n, p->conn[i].fd, reads | (writes && (p->conn[i].blocked || !blocked) ? POLLOUT : 0));
     n = vmc_posix_watch(out, n, p->knocked ? -1 : p->conn[VIAMC_POSIX_LISTENER].fd, POLLIN);
-    for (i = 0; i < VMC_POSIX_IPS; i++)
+    for (i = 0; p->dial.state == VMC_POSIX_CONNECT && i < p->dial.started; i++)
         n = vmc_posix_watch(out, n, p->dial.fd[i], POLLOUT);
     return vmc_posix_watch(out, n, p->lookup.fd, POLLIN);
 }

@@ -64,9 +64,8 @@ VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
     }
     vmc_posix_tune(fd);
     vmc_posix_peer(peer, &sa);
-    p->conn[conn].fd = fd;
+    vmc_posix_set_conn(p, conn, fd);
     p->conn[conn].error = 0;
-    p->conn[conn].blocked = false;
     return VIAMC_OK;
 }
 

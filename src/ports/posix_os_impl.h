@@ -62,6 +62,15 @@ VMC_FN void vmc_posix_close_fd(int *fd)
     *fd = -1;
 }
 
+/* A socket is open: connection number conn. */
+VMC_FN void vmc_posix_set_conn(viamc_posix *p, unsigned conn, int fd)
+{
+    p->conn[conn].fd = fd;
+    p->conn[conn].blocked = false;
+    if (p->used <= conn)
+        p->used = (uint8_t)(conn + 1u);
+}
+
 /* ---- random octets ---- */
 
 /* Where there is no system call for it. A short read is an error: what is missing would be predictable. */

@@ -117,6 +117,7 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
     vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
     vmc_conn_close(&p->conn, s->now);
     vmc_route_clean(p);
+    s->vacant = true;
     if (s->desc.on_event != NULL)
         s->desc.on_event(s->desc.event_user, &ev);
 }
@@ -192,6 +193,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
     vmc_peer_share_large(p);
     vmc_conn_begin(c);
     vmc_conn_flush(c, p->server->now);
+    vmc_route_clean(p); /* places that were let go since the last poll are free for what comes */
     if (c->state == VMC_CONN_SECURING && !may_secure)
         return;
     c->steps = VMC_POLL_STEPS - VMC_SERVER_READS;
@@ -202,6 +204,8 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
         else if (ev == VMC_CONN_REQUEST)
             vmc_route_begin(p, c->grpc.at);
     } while (ev == VMC_CONN_REQUEST || ev == VMC_CONN_GOAWAY);
+    if (c->steps < VMC_POLL_STEPS)
+        c->steps = 0; /* what vmc_conn_wait asks: was a bound reached? Writing has its own */
 }
 
 /* Time, handlers, answers. */
@@ -227,7 +231,7 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
     VMC_CALLS_EACH(&p->calls, i) {
         vmc_wait_timer(wait, &p->calls.rec[i].deadline, now);
         if (vmc_route_is_ready(p, i))
-            *wait = p->requests[i].waits ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
+            *wait = p->requests[i].waits && p->requests[i].need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
     }
 }
 

@@ -70,7 +70,8 @@ VMC_FN bool vmc_request_fits(const viamc_request *rq, uint32_t len)
 /* True if the handler may be called: what it answers at once will fit. A Stop is carried out whatever becomes of its answer. */
 VMC_FN bool vmc_request_has_room(const viamc_request *rq)
 {
-    return vmc_request_is_urgent(rq) || vmc_request_fits(rq, vmc_request_streams_out(rq) ? 1u : vmc_request_largest(rq));
+    uint32_t stream = rq->need == 0 ? 1u : rq->need - 1u; /* the least, or what it waits for */
+    return vmc_request_is_urgent(rq) || vmc_request_fits(rq, vmc_request_streams_out(rq) ? stream : vmc_request_largest(rq));
 }
 
 /* ---- the end of a request ---- */
@@ -123,8 +124,10 @@ VMC_FN viamc_err vmc_request_put(viamc_request *rq, viamc_bytes msg)
 {
     if (msg.len > vmc_request_largest(rq))
         return VIAMC_ERR_NOMEM;
-    if (!vmc_request_fits(rq, (uint32_t)msg.len))
+    if (!vmc_request_fits(rq, (uint32_t)msg.len)) {
+        rq->need = (uint32_t)msg.len + 1u; /* a message may be empty */
         return VIAMC_ERR_BUSY;
+    }
     vmc_calls_put_message(&rq->peer->calls, rq->index, msg, vmc_calls_nothing, false);
     return VIAMC_OK;
 }

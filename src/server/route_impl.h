@@ -184,6 +184,7 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
 {
     viamc_err err;
     rq->waits = false;
+    rq->need = 0;
     if (!rq->begun && !vmc_route_first(rq, msg))
         return true;
     rq->begun = true;
@@ -295,6 +296,16 @@ VMC_FN void vmc_route_close(vmc_peer *p, uint8_t i)
     vmc_h2_release(&p->conn.grpc.h2, i, VMC_H2_NO_ERROR);
 }
 
+/* The large buffer is the others' as soon as its message was taken or its request is answered, even if the answer does not leave. What
+ * a handler keeps stays, also when the deadline has answered. */
+VMC_FN void vmc_route_release_big(vmc_peer *p)
+{
+    uint8_t owner = p->calls.big_owner;
+    const vmc_call *c = &p->calls.rec[owner == VMC_CALL_NONE ? 0 : owner];
+    if (owner != VMC_CALL_NONE && !p->requests[owner].kept && (c->large != VMC_CALL_BIG || (c->flags & VMC_CALL_F_DROP) != 0))
+        p->calls.big_owner = VMC_CALL_NONE;
+}
+
 /* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
 VMC_FN void vmc_route_clean(vmc_peer *p)
 {
@@ -310,8 +321,7 @@ VMC_FN void vmc_route_clean(vmc_peer *p)
         rq->state = VMC_REQUEST_NONE;
         vmc_calls_free(&p->calls, i);
     }
-    if (p->conn.state == VMC_CONN_CLOSED)
-        vmc_calls_settle_big(&p->calls); /* others wait for it */
+    vmc_route_release_big(p);
 }
 
 #endif

@@ -304,6 +304,7 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
     s->in_poll = true;
     s->now = now;
     vmc_sessions_poll(s); /* first: a Stop waits for nobody */
+    s->vacant = false;
     for (k = 0; k < n; k++)
         vmc_peer_accept(&s->peers[k]);
     handshake = vmc_server_next_handshake(s);
@@ -334,6 +335,8 @@ VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait
     vmc_sessions_wait(s, now, &hint->ms);
     for (i = 0; i < s->desc.max_peers; i++)
         vmc_peer_wait(&s->peers[i], now, hint);
+    if (s->vacant)
+        hint->ms = 0; /* somebody may have been waiting for it */
 }
 
 VIAMC_API void viamc_server_close(viamc_server *s)

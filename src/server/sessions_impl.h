@@ -125,8 +125,7 @@ VMC_FN bool vmc_sessions_bind(viamc_request *rq)
     if (r == NULL)
         return true;
     r->session = rq->session;
-    if (r->running == 0)
-        r->due = 0; /* somebody drives it again */
+    r->due &= VMC_DUE_ALL; /* somebody drives it again; a StopAll that is being answered stops that too */
     if (r->session != VMC_SERVER_NONE)
         vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
     return true;

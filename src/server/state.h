@@ -47,6 +47,7 @@ struct viamc_request {
     viamc_resource *resource;     /* NULL until the first message, and for the services of our own */
     viamc_bytes msg;
     uint32_t mark;
+    uint32_t need;                /* octets, and one, of the message that found no room; 0: none */
     uint16_t session_turn;        /* vmc_safety.turn of its session */
     uint8_t session;              /* viam-sid; VMC_SERVER_NONE: none */
     uint8_t key;                  /* whose token it carries; VMC_SERVER_NONE: there are no keys */
@@ -127,6 +128,7 @@ struct viamc_server {
     uint8_t turn;             /* peer that is first in this poll */
     uint8_t handshake;        /* peer whose handshake goes on next */
     bool in_poll;
+    bool vacant;              /* a place became free after accept was asked */
 };
 
 /* Tells whoever watches. */

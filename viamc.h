@@ -184,7 +184,7 @@
 #define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
 #define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
 #define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
-#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_PINGS 4u              /* PINGs answered between two writes; more: ENHANCE_YOUR_CALM */
 #define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
 #define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets and end, in a row, per connection */
@@ -777,7 +777,7 @@ typedef struct viamc_piece {
 } viamc_piece;
 
 /* Takes a piece. Called from poll; may not call viamc on that client (STATE).
- * Returns OK: taken. WAIT: nothing taken, the piece comes again at a later poll. Else the call is cancelled with this error. */
+ * Returns OK: taken. WAIT: nothing taken, the piece comes again at a later poll (viamc_wait asks for one 10 ms later). Else the call is cancelled with this error. */
 typedef viamc_err (*viamc_sink_fn)(void *user, const viamc_piece *piece);
 
 /* Options of one call. Zero means default; copied when the call starts. */
@@ -1005,8 +1005,8 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
 
 /* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token, Stop's slot and the records beside the
  * user's; per call: record, stream and slot. */
-#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5700u)
-#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2100u)
+#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5850u)
+#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2250u)
 #define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 96u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
@@ -1300,7 +1300,7 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
 /* Sums, octets, of the layout in server_impl.h. Fixed: server, TLS identity, 8 keys, 8 resources, 4 sessions; per peer: peer, TLS context,
  * HPACK table and the 512 octets of header fields; per request: record, stream and slot. */
 #define VMC_SERVER_FIXED (sizeof(void *) == 8 ? 2200u : 1600u)
-#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 10140u : 9540u)
+#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 10100u : 9500u)
 #define VMC_SERVER_PEER_PLAIN (VMC_SERVER_PEER_TLS - (sizeof(void *) == 8 ? 4320u : 3904u))
 #define VMC_SERVER_REQUEST(slot) ((sizeof(void *) == 8 ? 280u : 212u) + (slot) + 96u)
 
@@ -1810,31 +1810,42 @@ VMC_FN bool vmc_time_reached(viamc_ms a, viamc_ms b)
 
 /* A point in time that is awaited, or not. */
 typedef struct vmc_timer {
-    viamc_ms at;
-    bool on;
+    viamc_ms at; /* 0: not; the time 0 counts as the millisecond before it */
 } vmc_timer;
+
+VMC_FN bool vmc_timer_is_on(const vmc_timer *t)
+{
+    return t->at != 0;
+}
+
+VMC_FN void vmc_timer_at(vmc_timer *t, viamc_ms at)
+{
+    t->at = at - (at == 0);
+}
 
 /* Arms the timer; VIAMC_FOREVER and VIAMC_OFF leave it off, longer spans than 24 days count as 24 days. */
 VMC_FN void vmc_timer_set(vmc_timer *t, viamc_ms now, viamc_ms after)
 {
-    t->on = after != VIAMC_FOREVER && after != VIAMC_OFF;
-    t->at = now + (after > VMC_TIME_MAX ? VMC_TIME_MAX : after);
+    if (after == VIAMC_FOREVER || after == VIAMC_OFF)
+        t->at = 0;
+    else
+        vmc_timer_at(t, now + (after > VMC_TIME_MAX ? VMC_TIME_MAX : after));
 }
 
 VMC_FN void vmc_timer_off(vmc_timer *t)
 {
-    t->on = false;
+    t->at = 0;
 }
 
 VMC_FN bool vmc_timer_due(const vmc_timer *t, viamc_ms now)
 {
-    return t->on && vmc_time_reached(now, t->at);
+    return vmc_timer_is_on(t) && vmc_time_reached(now, t->at);
 }
 
 /* Milliseconds until the timer is due, 0 if it is, VIAMC_FOREVER if it is off. */
 VMC_FN viamc_ms vmc_timer_left(const vmc_timer *t, viamc_ms now)
 {
-    if (!t->on)
+    if (!vmc_timer_is_on(t))
         return VIAMC_FOREVER;
     return vmc_time_reached(now, t->at) ? 0 : t->at - now;
 }
@@ -5102,8 +5113,11 @@ VMC_FN unsigned vmc_posix_fds(const viamc_posix *p, uint8_t want, struct pollfd 
 VMC_FN void vmc_posix_wait(const viamc_posix *p, viamc_ms now, viamc_ms *ms)
 {
     vmc_timer t;
-    t.at = p->dial.state == VMC_POSIX_NAME ? p->lookup.again : p->dial.next;
-    t.on = p->dial.state == VMC_POSIX_NAME || (p->dial.state == VMC_POSIX_CONNECT && p->dial.started < p->lookup.count);
+    vmc_timer_off(&t);
+    if (p->dial.state == VMC_POSIX_NAME)
+        vmc_timer_at(&t, p->lookup.again);
+    else if (p->dial.state == VMC_POSIX_CONNECT && p->dial.started < p->lookup.count)
+        vmc_timer_at(&t, p->dial.next);
     vmc_wait_timer(ms, &t, now);
 }
 
@@ -5642,8 +5656,9 @@ VMC_FN viamc_ms vmc_loop_next(const vmc_loop *loop)
         for (dir = 0; l->used && dir < 2u; dir++) {
             const vmc_loop_pipe *p = &l->pipe[dir];
             vmc_timer t;
-            t.on = !l->closed[dir] && (p->segments != 0 || (p->end != VIAMC_OK && !p->told));
-            t.at = p->segments != 0 ? p->segment[0].at : p->end_at;
+            vmc_timer_off(&t);
+            if (!l->closed[dir] && (p->segments != 0 || (p->end != VIAMC_OK && !p->told)))
+                vmc_timer_at(&t, p->segments != 0 ? p->segment[0].at : p->end_at);
             vmc_wait_timer(&least, &t, loop->now);
         }
     }
@@ -8829,64 +8844,64 @@ typedef struct vmc_h2_block {
 #define VMC_H2_IS_SERVER(h) ((h)->server)
 #endif
 
+/* What every frame needs comes first: a short offset is a short instruction. */
 typedef struct vmc_h2 {
-    vmc_h2_stream *streams;
-    vmc_hpack_dec decoder;
-    vmc_hpack_enc encoder;
-    viamc_error error;
-    /* windows and limits */
-    uint32_t window;       /* ours, per stream */
-    uint32_t header_list;
-    uint32_t table_bytes;
-    uint32_t credit_limit;
-    uint32_t zombies;      /* credit of streams reset since the last PING was sent */
-    uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
-    int32_t credit;        /* octets the peer may still send on the connection */
-    int32_t send_window;   /* octets we may send on the connection */
-    int32_t peer_window;   /* what a new stream of ours may send */
-    uint32_t peer_streams; /* how many streams the peer permits */
-    uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
-    uint32_t goaway_last;  /* streams above were not processed */
-    uint32_t goaway_code;  /* ours */
-    uint32_t noise;        /* frames since the last one that moved something */
     /* frame being received */
-    uint32_t left;         /* octets of its payload to come */
-    uint32_t id;
-    uint32_t block_id;     /* stream of the header block being received */
-    uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
-    uint32_t refused_last; /* server: last of them */
+    uint8_t state;         /* vmc_h2_state */
     uint8_t type;
     uint8_t flags;
-    uint8_t padding;
     uint8_t slot;          /* of the frame's stream */
     bool live;             /* that stream still takes part: neither over nor about to be reset */
-    uint8_t state;         /* vmc_h2_state */
+    uint8_t padding;
     uint8_t small_len;
-    uint8_t small[VMC_H2_FRAME_HEAD];
-    /* frame being written */
-    uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
-    uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
-    bool out_first;        /* its HEADERS frame is still to come */
-    bool out_end;          /* its HEADERS frame carries END_STREAM */
-    uint16_t out_at;       /* position of the open frame's header in the window */
-    /* owed to the peer */
-    uint8_t pings_due;
-    uint8_t settings_due;
-    uint8_t ping[VMC_H2_MAX_PINGS][8];
-    vmc_h2_block block;
+    uint8_t empty;         /* DATA frames without octets in a row */
     uint8_t count;
     uint8_t open;          /* slots in use */
     uint8_t max_streams;
-    uint8_t empty;         /* DATA frames without octets in a row */
     bool server;
     bool started;          /* preface and SETTINGS were sent */
     bool got_settings;     /* the peer's first SETTINGS came */
     bool acked;            /* the peer acknowledged ours */
     bool goaway_got;
-    bool goaway_due;
     bool goaway_sent;
+    /* owed to the peer */
+    bool goaway_due;
     bool chores;           /* a stream has RESET_DUE or CREDIT_DUE */
     bool ping_due;         /* server: the peer is asked for a sign of life */
+    uint8_t pings_due;
+    uint8_t settings_due;
+    /* frame being written */
+    uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
+    bool out_first;        /* its HEADERS frame is still to come */
+    bool out_end;          /* its HEADERS frame carries END_STREAM */
+    vmc_h2_stream *streams;
+    uint32_t left;         /* octets of the received frame's payload to come */
+    uint32_t id;
+    uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
+    vmc_h2_block block;
+    /* windows and limits */
+    uint32_t window;       /* ours, per stream */
+    int32_t credit;        /* octets the peer may still send on the connection */
+    int32_t send_window;   /* octets we may send on the connection */
+    int32_t peer_window;   /* what a new stream of ours may send */
+    uint32_t peer_streams; /* how many streams the peer permits */
+    uint32_t credit_limit;
+    uint32_t zombies;      /* credit of streams reset since the last PING was sent */
+    uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
+    uint32_t noise;        /* frames since the last one that moved something */
+    uint32_t block_id;     /* stream of the header block being received */
+    uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
+    uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
+    uint32_t refused_last; /* server: last of them */
+    uint32_t goaway_last;  /* streams above were not processed */
+    uint32_t goaway_code;  /* ours */
+    uint32_t header_list;
+    uint32_t table_bytes;
+    viamc_error error;
+    vmc_hpack_dec decoder;
+    vmc_hpack_enc encoder;
+    uint8_t small[VMC_H2_FRAME_HEAD];
+    uint8_t ping[VMC_H2_MAX_PINGS][8];
 } vmc_h2;
 
 #endif
@@ -9094,8 +9109,10 @@ VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
     s->id = 0;
     s->flags = 0;
     h->open--;
-    if (slot == h->slot)
+    if (slot == h->slot) { /* the rest of the frame that is being received is nobody's, whoever gets the slot next */
         h->live = false;
+        h->slot = VMC_H2_NO_SLOT;
+    }
 }
 
 /* The owner of the slot is done with it: a stream that both sides ended is free at once, another one is reset. */
@@ -10050,9 +10067,35 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
+/* What is looked at most comes first: a short offset is a short instruction. */
 typedef struct vmc_call {
-    const viamc_method *method; /* NULL: raw */
+    uint8_t state;
+    uint8_t large;          /* vmc_call_large */
+    uint16_t flags;
+    uint8_t live;           /* in the list of records in use */
+    uint8_t next;           /* in the list of events */
+    uint8_t motion;         /* what the motion rules know of it */
+    uint8_t metadata_count;
+    uint8_t messages;       /* whole messages that came, at most 2: unary needs exactly one */
+    uint8_t status;
+    uint8_t ran;
+    uint8_t text_len;
+    uint16_t path_len;      /* of a client's call */
     const char *path;
+    uint32_t tx_at, tx_len; /* this call's part of tx */
+    uint32_t body_len;
+    uint32_t sent;          /* octets of tx part and body that were sent */
+    uint32_t stored;        /* slot: octets in it */
+    uint32_t parsed;        /* slot: where the message under way starts */
+    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
+    uint32_t msg_len;       /* message under way larger than a slot */
+    uint32_t got;           /* octets of it that came */
+    vmc_timer deadline;
+    uint32_t generation;
+    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
+    viamc_ms asked;         /* motion: when it was asked for */
+    uint32_t into_cap;
+    const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
     const uint8_t *body;   /* message octets outside tx (kept, or ours), sent after those in tx */
@@ -10060,44 +10103,12 @@ typedef struct vmc_call {
     viamc_sink_fn sink;
     void *sink_user;
     uint8_t *meta;
-    uint32_t into_cap, meta_cap, meta_len;
+    uint32_t meta_cap, meta_len;
     uint32_t meta_at;      /* start of the field that is being added */
-    uint32_t body_len;
-    uint32_t tx_at, tx_len; /* this call's part of tx */
-    uint32_t sent;          /* octets of tx part and body that were sent */
-    uint32_t stored;        /* slot: octets in it */
-    uint32_t parsed;        /* slot: where the message under way starts */
-    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
-    uint32_t msg_len;       /* message under way larger than a slot */
-    uint32_t got;           /* octets of it that came */
-    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
-    viamc_ms asked;         /* motion: when it was asked for */
-    vmc_timer deadline;
-    uint32_t generation;
-    uint16_t flags;
-    uint16_t path_len;      /* of a client's call */
-    uint8_t state;
-    uint8_t large;          /* vmc_call_large */
-    uint8_t motion;         /* what the motion rules know of it */
-    uint8_t metadata_count;
-    uint8_t messages;       /* whole messages that came, at most 2: unary needs exactly one */
-    uint8_t status;
-    uint8_t ran;
-    uint8_t text_len;
-    uint8_t next;           /* in the list of events */
-    uint8_t live;           /* in the list of records in use */
 } vmc_call;
 
 typedef struct vmc_calls {
     vmc_call *rec;
-    uint8_t *slots;
-    uint8_t *big;
-    uint8_t *tx;
-    uint8_t *aux_text;   /* text of the records without a slot, VMC_CALL_TEXT octets; the newest wins */
-    uint32_t slot_bytes; /* largest message that a slot takes */
-    uint32_t big_cap;
-    uint32_t tx_cap, tx_used;
-    uint32_t large_max;  /* messages larger than a slot under way at once, beyond which they wait */
     uint8_t count;       /* records */
     uint8_t slot_count;  /* the first of them have slots */
     uint8_t big_owner;
@@ -10108,6 +10119,13 @@ typedef struct vmc_calls {
     bool in_sink;        /* a sink is being called: nothing else may be */
     bool stirred;        /* something may have become sendable since the last write */
     bool big_elsewhere;  /* servers: another table has the large buffer, which they share */
+    uint8_t *slots;
+    uint8_t *big;
+    uint8_t *tx;
+    uint32_t slot_bytes; /* largest message that a slot takes */
+    uint32_t big_cap;
+    uint32_t tx_cap, tx_used;
+    uint32_t large_max;  /* messages larger than a slot under way at once, beyond which they wait */
 } vmc_calls;
 
 typedef struct vmc_calls_config {
@@ -10115,7 +10133,6 @@ typedef struct vmc_calls_config {
     uint8_t *slots;      /* slot_count * (slot_bytes + VMC_CALL_EXTRA) octets */
     uint8_t *big;
     uint8_t *tx;
-    uint8_t *aux_text;
     uint32_t slot_bytes, big_cap, tx_cap, large_max;
     uint8_t count, slot_count;
 } vmc_calls_config;
@@ -10128,7 +10145,6 @@ VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
     t->slots = cfg->slots;
     t->big = cfg->big;
     t->tx = cfg->tx;
-    t->aux_text = cfg->aux_text;
     t->slot_bytes = cfg->slot_bytes;
     t->big_cap = cfg->big_cap;
     t->tx_cap = cfg->tx_cap;
@@ -10215,12 +10231,21 @@ VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, uint8_t i, uint32_t *cap)
     return t->rec[i].into;
 }
 
+/* Where its status text is: behind a slot, else in place of the reply. */
 VMC_FN uint8_t *vmc_calls_text(const vmc_calls *t, uint8_t i)
 {
     uint32_t cap;
-    if (i >= t->slot_count)
-        return t->aux_text;
-    return vmc_calls_slot(t, i, &cap) + t->slot_bytes + (VMC_CALL_EXTRA - VMC_CALL_TEXT);
+    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    return i < t->slot_count ? slot + t->slot_bytes + (VMC_CALL_EXTRA - VMC_CALL_TEXT) : slot;
+}
+
+/* Octets that it may have: a reply that is there already stays. */
+VMC_FN uint32_t vmc_calls_text_cap(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
+    if (i < t->slot_count)
+        return VMC_CALL_TEXT;
+    return c->into == NULL || c->stored != 0 ? 0 : vmc_min32(c->into_cap, VMC_CALL_TEXT);
 }
 
 /* Largest message that record i takes in its slot. */
@@ -10384,7 +10409,7 @@ VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
 VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, const char *text)
 {
     vmc_call *c = &t->rec[i];
-    size_t n = vmc_min(vmc_strlen(text), VMC_CALL_TEXT);
+    size_t n = vmc_min(vmc_strlen(text), vmc_calls_text_cap(t, i));
     vmc_copy(vmc_calls_text(t, i), text, n);
     c->text_len = (uint8_t)n;
 }
@@ -10485,7 +10510,7 @@ VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, uint8_t i, uint32_t status, cons
 /* Ends a call whose message has no place, and says which size would do. */
 VMC_FN void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
 {
-    vmc_wr w = vmc_wr_of(vmc_calls_text(t, i), VMC_CALL_TEXT);
+    vmc_wr w = vmc_wr_of(vmc_calls_text(t, i), vmc_calls_text_cap(t, i));
     vmc_wr_text(&w, VMC_TEXT("message of "));
     vmc_wr_grouped(&w, len);
     vmc_wr_text(&w, VMC_TEXT(" bytes: lend opts.into, a sink, or give more rx_bytes"));
@@ -10505,22 +10530,28 @@ VMC_FN void vmc_calls_complete(vmc_calls *t, uint8_t i, uint32_t slot_octets)
         vmc_calls_list(t, i);
 }
 
-/* The memory for a message of msg_len octets, larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
-VMC_FN vmc_call_large vmc_calls_place(vmc_calls *t, uint8_t i)
+/* The large buffer's last message was taken. */
+VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
 {
-    vmc_call *c = &t->rec[i];
+    return t->big_owner == VMC_CALL_NONE || t->rec[t->big_owner].large != VMC_CALL_BIG;
+}
+
+/* The memory for a message of msg_len octets, larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
+VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
     uint32_t k, under_way = 0;
     if (c->sink != NULL)
         return VMC_CALL_SINK;
     if (c->msg_len > (c->into == NULL ? 0 : c->into_cap) && c->msg_len > t->big_cap)
         return VMC_CALL_SMALL;
     for (k = 0; k < t->count; k++)
-        under_way += t->rec[k].state == VMC_CALL_OPEN && (t->rec[k].large == VMC_CALL_INTO || t->rec[k].large == VMC_CALL_BIG);
+        under_way += t->rec[k].state == VMC_CALL_OPEN && (t->rec[k].flags & VMC_CALL_F_DROP) == 0 && (t->rec[k].large == VMC_CALL_INTO || t->rec[k].large == VMC_CALL_BIG);
     if (under_way >= t->large_max)
         return VMC_CALL_WAITS;
     if (c->into != NULL && c->msg_len <= c->into_cap)
         return VMC_CALL_INTO;
-    return t->big_owner == VMC_CALL_NONE && !t->big_elsewhere ? VMC_CALL_BIG : VMC_CALL_WAITS;
+    return vmc_calls_big_is_free(t) && !t->big_elsewhere ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
 
 /* Hands octets to the sink. OK: taken. WAIT: not. Else the call has ended. */
@@ -10646,6 +10677,12 @@ VMC_FN bool vmc_calls_is_whole(const vmc_calls *t, uint8_t i)
     return t->rec[i].stored == t->rec[i].parsed || (t->rec[i].flags & VMC_CALL_F_DROP) != 0;
 }
 
+/* The rest of the large message is there, in the slot: its sink said WAIT. */
+VMC_FN bool vmc_calls_is_parked(const vmc_call *c)
+{
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= c->msg_len - c->got;
+}
+
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
  * A field that does not fit is left out, and so are all later ones. */
 VMC_FN void vmc_calls_metadata(vmc_calls *t, uint8_t i, viamc_bytes name, viamc_bytes value, bool first)
@@ -10764,6 +10801,7 @@ VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str
 #define VMC_GRPC_SMALL 512u        /* octets of user DATA that do not hurt a heartbeat behind them: they go even while one is awaited, or a
                                     * round trip above window/5 would starve every call */
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
+#define VMC_GRPC_AGAIN_MS 10u      /* a sink that said WAIT is asked again */
 
 /* What the owner of the connection has to look at. */
 typedef enum vmc_grpc_event {
@@ -10781,38 +10819,38 @@ typedef struct vmc_grpc_config {
 } vmc_grpc_config;
 
 typedef struct vmc_grpc {
-    vmc_h2 h2;
     vmc_calls *calls;
+    /* the header block that is being received */
+    uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
+    bool type_ok;           /* content-type is gRPC's */
+    bool has_type;
+    bool text_given;        /* grpc-message is being decoded into the call's text */
+    bool held_cut;
+    bool is_post;
+    uint8_t reject;         /* server: status that the request is refused with, 0: none */
+    uint8_t at;             /* with VMC_GRPC_REQUEST */
+    /* the header block that is being sent */
+    uint8_t field;          /* next field */
+    bool in_updates;        /* table size updates of the block are being written */
+    bool https;
+    bool hold_data;         /* a heartbeat is unanswered: user DATA above VMC_GRPC_SMALL waits */
+    bool hold_token;        /* the token is being replaced: calls that carry it wait */
+    uint32_t field_at;      /* octets of it that were written */
+    viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
+    vmc_h2 h2;
     /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
     viamc_bytes authority[2]; /* one after the other */
     viamc_str client_name;  /* viam_client, "" for none */
     viamc_bytes token;
     viamc_bytes session;    /* viam-sid */
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
-    /* the header block that is being received */
-    uint32_t block_of;      /* its stream, 0: nothing of it was looked at yet */
+    uint32_t block_of;      /* stream of the header block that is being received, 0: nothing of it was looked at yet */
+    viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
     uint8_t *scratch;
     uint16_t scratch_cap;
     uint16_t kept;          /* octets of kept fields in scratch */
     uint16_t held;          /* octets of the field at hand behind them */
-    bool held_cut;
-    bool type_ok;           /* content-type is gRPC's */
-    bool has_type;
-    bool is_post;
-    bool text_given;        /* grpc-message is being decoded into the call's text */
-    uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
-    uint8_t reject;         /* server: status that the request is refused with, 0: none */
-    viamc_ms timeout;       /* server: grpc-timeout, VIAMC_FOREVER: none */
     vmc_percent message;
-    /* the header block that is being sent */
-    uint8_t field;          /* next field */
-    viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
-    uint32_t field_at;      /* octets of it that were written */
-    bool https;
-    bool in_updates;        /* table size updates of the block are being written */
-    bool hold_data;         /* a heartbeat is unanswered: user DATA above VMC_GRPC_SMALL waits */
-    bool hold_token;        /* the token is being replaced: calls that carry it wait */
-    uint8_t at;
 } vmc_grpc;
 
 #endif
@@ -10993,7 +11031,7 @@ VMC_FN void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_piece 
 {
     vmc_call *c = &g->calls->rec[i];
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
-        vmc_percent_begin(&g->message, vmc_calls_text(g->calls, i), VMC_CALL_TEXT);
+        vmc_percent_begin(&g->message, vmc_calls_text(g->calls, i), vmc_calls_text_cap(g->calls, i));
         g->text_given = true;
     }
     vmc_percent_feed(&g->message, p->value);
@@ -11092,7 +11130,21 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 
 /* ---- receiving: blocks and messages ---- */
 
-/* The peer gave the last word on a call. OK needs what the kind of call promises: one message, or any number of whole ones. */
+/* The peer's last word is OK: the call needs what its kind promises, one message or any number of whole ones. */
+VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, uint8_t i)
+{
+    const vmc_call *c = &g->calls->rec[i];
+    if (vmc_calls_is_parked(c))
+        return; /* its sink has yet to take the end: vmc_grpc_settle comes back */
+    if (!vmc_calls_is_whole(g->calls, i))
+        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
+    else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
+        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
+    else
+        vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
+}
+
+/* The peer gave the last word on a call. */
 VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
@@ -11103,19 +11155,15 @@ VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
         vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, VMC_TEXT("the stream ended without a grpc-status"));
     else if (g->status != VIAMC_OK)
         vmc_grpc_end(g, i, g->status, VIAMC_ANSWERED, NULL);
-    else if (!vmc_calls_is_whole(g->calls, i))
-        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
-    else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
-        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
     else
-        vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
+        vmc_grpc_finish_ok(g, i);
 }
 
 /* "HTTP 502 without gRPC" */
 VMC_FN void vmc_grpc_end_http(vmc_grpc *g, uint8_t i, uint32_t http)
 {
     vmc_call *c = &g->calls->rec[i];
-    vmc_wr w = vmc_wr_of(vmc_calls_text(g->calls, i), VMC_CALL_TEXT);
+    vmc_wr w = vmc_wr_of(vmc_calls_text(g->calls, i), vmc_calls_text_cap(g->calls, i));
     vmc_wr_text(&w, VMC_TEXT("HTTP "));
     vmc_wr_dec(&w, http);
     vmc_wr_text(&w, VMC_TEXT(" instead of a gRPC answer"));
@@ -11302,6 +11350,13 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     }
 }
 
+/* Client: the peer said OK, and the call waits for its sink alone. */
+VMC_FN bool vmc_grpc_is_finishing(const vmc_grpc *g, uint8_t i)
+{
+    const vmc_call *c = &g->calls->rec[i];
+    return !VMC_H2_IS_SERVER(&g->h2) && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_PEER_END) != 0;
+}
+
 /* Start of a poll: what the owner has taken is gone, and its room is the peer's. */
 VMC_FN void vmc_grpc_settle(vmc_grpc *g)
 {
@@ -11312,6 +11367,8 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
             continue;
         if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
             vmc_grpc_refuse(g, i);
+        else if (vmc_grpc_is_finishing(g, i))
+            vmc_grpc_finish_ok(g, i);
         else if (g->h2.streams[i].id != 0)
             vmc_grpc_give_credit(g, i);
     }
@@ -11381,7 +11438,7 @@ VMC_FN uint64_t vmc_grpc_request_key(const vmc_grpc *g, const vmc_call *c, uint8
 {
     switch (n) {
     case VMC_GRPC_AT_PATH: return vmc_hpack_key(vmc_bytes_of(vmc_call_path(c)));
-    case VMC_GRPC_AT_TIMEOUT: return c->deadline.on ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+    case VMC_GRPC_AT_TIMEOUT: return vmc_timer_is_on(&c->deadline) ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
     case VMC_GRPC_AT_TOKEN:
         if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
             return 0;
@@ -11728,8 +11785,16 @@ VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
-    VMC_CALLS_EACH(g->calls, i)
-        vmc_wait_timer(wait, &g->calls->rec[i].deadline, now);
+    VMC_CALLS_EACH(g->calls, i) {
+        const vmc_call *c = &g->calls->rec[i];
+        vmc_wait_timer(wait, &c->deadline, now);
+        if (c->taken != 0 && c->state == VMC_CALL_OPEN)
+            *wait = 0; /* room that the peer does not know of yet */
+        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
+            *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
+        if (c->large == VMC_CALL_WAITS && vmc_calls_place(g->calls, i) != VMC_CALL_WAITS)
+            *wait = 0; /* its turn has come */
+    }
 }
 
 #endif
@@ -12022,9 +12087,11 @@ VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
 /* One turn of plaintext; false when nothing is left or nothing goes. */
 VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
 {
+    bool all = false; /* of what there is now is in the window; one that was left over is older */
     if (c->out_at == c->out_len) {
         vmc_wr w = vmc_wr_of(c->out, c->out_cap);
         vmc_grpc_write(&c->grpc, now, &w);
+        all = vmc_wr_room(&w) >= VMC_CONN_ROOM;
         c->out_at = 0;
         c->out_len = (uint32_t)w.len;
         c->blocked = false;
@@ -12032,7 +12099,7 @@ VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
             return false;
     }
     c->out_at += (uint32_t)vmc_conn_port_write(c, c->out + c->out_at, c->out_len - c->out_at);
-    return !c->blocked && c->out_cap - c->out_len < VMC_CONN_ROOM;
+    return !c->blocked && !all;
 }
 
 #ifndef VIAMC_NO_TLS
@@ -12224,7 +12291,13 @@ typedef enum vmc_dial_step {
 } vmc_dial_step;
 
 typedef struct vmc_dial {
-    vmc_address address;
+    uint8_t state;        /* VIAMC_IDLE ... */
+    uint8_t step;         /* vmc_dial_step */
+    uint8_t silent;       /* liveness checks without an answer */
+    bool plain;           /* this attempt goes on in plaintext (downgrade) */
+    bool was_ready;       /* since viamc_dial */
+    bool fresh;           /* viamc_dial was called, no poll yet */
+    bool reauth;          /* the token was refused while READY */
 #ifndef VIAMC_NO_TLS
     vmc_tls_dates dates;  /* of the certificate that was refused last */
 #endif
@@ -12234,13 +12307,7 @@ typedef struct vmc_dial {
     viamc_ms clock_at;    /* when desc.unix_time was true */
     viamc_ms heard_at;    /* when the last octet came */
     uint32_t attempts;    /* failed ones in a row */
-    uint8_t state;        /* VIAMC_IDLE ... */
-    uint8_t step;         /* vmc_dial_step */
-    uint8_t silent;       /* liveness checks without an answer */
-    bool plain;           /* this attempt goes on in plaintext (downgrade) */
-    bool was_ready;       /* since viamc_dial */
-    bool fresh;           /* viamc_dial was called, no poll yet */
-    bool reauth;          /* the token was refused while READY */
+    vmc_address address;
 } vmc_dial;
 
 typedef enum vmc_session_state {
@@ -12254,7 +12321,11 @@ typedef enum vmc_session_state {
 #define VMC_SESSION_REPLY 80u /* StartSessionResponse with its prefix: 5 + 2 + 36 + 2 + 12 octets, and what may be added to it */
 
 typedef struct vmc_session {
-    uint8_t wire[VMC_SESSION_REPLY]; /* STARTING: the reply as it comes; else a request {1: id} with its prefix, 43 octets */
+    uint8_t state;        /* vmc_session_state */
+    uint8_t id_len;       /* of the id in wire; 0: none */
+    bool wanted;          /* to be started */
+    bool resume;          /* the connection was lost with this session on it */
+    bool acked;           /* acked_at counts */
     viamc_ms window;      /* heartbeat window of the session, or the last one's */
     vmc_timer beat;       /* next heartbeat */
     viamc_ms sent_at[2];  /* when each of the two heartbeats left */
@@ -12263,11 +12334,7 @@ typedef struct vmc_session {
     viamc_ms gap;         /* longest time between two polls since then */
     uint32_t beats;       /* answered */
     uint64_t resumed;     /* key of the id that StartSession is to resume; 0: none */
-    uint8_t state;        /* vmc_session_state */
-    uint8_t id_len;       /* of the id in wire; 0: none */
-    bool wanted;          /* to be started */
-    bool resume;          /* the connection was lost with this session on it */
-    bool acked;           /* acked_at counts */
+    uint8_t wire[VMC_SESSION_REPLY]; /* STARTING: the reply as it comes; else a request {1: id} with its prefix, 43 octets */
 } vmc_session;
 
 /* A moving call that we ended: it may still run on the robot. */
@@ -12319,26 +12386,6 @@ enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, V
 typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
 
 struct viamc_client {
-    vmc_calls calls;
-    vmc_dial dial;
-    vmc_session session;
-    vmc_motion motion;
-    viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
-    viamc_log log;
-    viamc_error error;      /* of the client: FAILED, or why viamc_dial or viamc_client_init refused */
-    viamc_error lost;       /* of the last connection, until READY */
-    viamc_error session_error;
-    uint8_t *token;
-    uint8_t *table;
-    uint8_t *trust;         /* memory of the certificate check: overlays big and the slots while dialling */
-    vmc_h2_stream *streams;
-    size_t size;            /* of the whole block */
-    size_t trust_cap;
-    uint32_t token_cap, token_len;
-    uint32_t table_bytes;
-    uint32_t retry_ms, late_ms; /* of the events LOST and STARVED */
-    viamc_ms now, polled_at;
-    viamc_stats stats;
     uint8_t profile;
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
@@ -12346,8 +12393,26 @@ struct viamc_client {
     bool polled;            /* polled_at counts */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
+    viamc_ms now, polled_at;
+    vmc_calls calls;
+    vmc_motion motion;
+    vmc_session session;
+    vmc_dial dial;
+    viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
+    viamc_log log;
+    viamc_error error;      /* of the client: FAILED, or why viamc_dial or viamc_client_init refused */
+    viamc_error session_error;
+    viamc_stats stats;
+    uint8_t *token;
+    uint32_t token_cap, token_len;
+    uint8_t *table;
+    uint8_t *trust;         /* memory of the certificate check: overlays big and the slots while dialling */
+    vmc_h2_stream *streams;
+    size_t size;            /* of the whole block */
+    size_t trust_cap;
+    uint32_t table_bytes;
+    uint32_t retry_ms, late_ms; /* of the events LOST and STARVED */
     uint8_t scratch[32];    /* of the reply fields that come in pieces */
-    uint8_t aux_text[VMC_CALL_TEXT];
     vmc_conn conn;
 };
 
@@ -12726,7 +12791,6 @@ VMC_FN bool vmc_dial_is_secure(const viamc_client *c)
 VMC_FN void vmc_dial_begin(viamc_client *c)
 {
     bool secure = vmc_dial_is_secure(c);
-    vmc_error_clear(&c->lost);
     vmc_conn_start(&c->conn, secure, VMC_CONN_OPENING);
     vmc_dial_reset_carrier(c, secure);
     c->dial.state = VIAMC_DIALING;
@@ -12846,14 +12910,14 @@ VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
 {
     viamc_ms ms = c->dial.backoff_ms == 0 ? c->desc.backoff_ms : c->dial.backoff_ms * 2u;
     uint8_t dice = 128;
-    if (ms > c->desc.max_backoff_ms || c->lost.code == VIAMC_ERR_AUTH)
+    if (ms > c->desc.max_backoff_ms || c->conn.error.code == VIAMC_ERR_AUTH)
         ms = c->desc.max_backoff_ms;
     c->dial.backoff_ms = ms;
     (void)c->conn.port->random(c->conn.port_user, &dice, 1);
     return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
 }
 
-/* The attempt, or the connection, failed with c->lost: what now? */
+/* The attempt, or the connection, failed with c->conn.error: what now? */
 VMC_FN void vmc_dial_after_loss(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
@@ -12863,9 +12927,9 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     vmc_timer_off(&d->deadline);
     used_up = d->was_ready ? c->desc.max_reconnect_attempts != VIAMC_FOREVER && d->attempts > (c->desc.max_reconnect_attempts == VIAMC_OFF ? 0 : c->desc.max_reconnect_attempts)
                            : c->desc.attempts != VIAMC_FOREVER && d->attempts >= c->desc.attempts;
-    if (used_up || (!d->was_ready && vmc_dial_is_final(c->lost.code))) {
+    if (used_up || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
         c->retry_ms = VIAMC_FOREVER;
-        vmc_client_fail(c, &c->lost);
+        vmc_client_fail(c, &c->conn.error);
         return;
     }
     d->state = d->was_ready ? VIAMC_BACKOFF : VIAMC_DIALING;
@@ -12883,8 +12947,8 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         vmc_dial_begin(c);
         return true;
     }
-    vmc_error_clear(&c->lost);
-    (void)vmc_fail(&c->lost, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_error_clear(&c->conn.error);
+    (void)vmc_fail(&c->conn.error, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
@@ -12902,7 +12966,6 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->reauth = false;
     d->heard_at = c->now;
     vmc_timer_off(&d->deadline);
-    vmc_error_clear(&c->lost);
     c->stats.connects++;
     c->events |= VMC_EV_READY;
     vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->stats.connects, 0);
@@ -13186,7 +13249,7 @@ VMC_FN void vmc_session_on_start_end(viamc_client *c)
         vmc_session_absent(c);
         return;
     }
-    vmc_copy(text, c->aux_text, call->text_len);
+    vmc_copy(text, vmc_calls_text(&c->calls, aux), call->text_len);
     text[call->text_len] = '\0';
     if (call->status == VIAMC_OK)
         vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));
@@ -13361,7 +13424,7 @@ VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
     uint8_t k;
     c->motion.unsure = true;
     for (k = 0; k < c->max_calls; k++)
-        if (!c->motion.unsettled[k].until.on || c->motion.unsettled[k].resource == resource) {
+        if (!vmc_timer_is_on(&c->motion.unsettled[k].until) || c->motion.unsettled[k].resource == resource) {
             c->motion.unsettled[k].resource = resource;
             vmc_timer_set(&c->motion.unsettled[k].until, c->now, window);
             return;
@@ -13374,7 +13437,7 @@ VMC_FN bool vmc_motion_keep(vmc_timer *t, viamc_ms now)
 {
     if (vmc_timer_due(t, now))
         vmc_timer_off(t);
-    return t->on;
+    return vmc_timer_is_on(t);
 }
 
 /* Forgets the ones whose time has come. */
@@ -13391,9 +13454,9 @@ VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
 {
     uint8_t k;
     for (k = 0; k < c->max_calls; k++)
-        if (c->motion.unsettled[k].until.on && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+        if (vmc_timer_is_on(&c->motion.unsettled[k].until) && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
             return true;
-    return c->motion.any.on;
+    return vmc_timer_is_on(&c->motion.any);
 }
 
 /* Moves of the resource that have left and have not ended. */
@@ -13953,7 +14016,6 @@ VMC_FN void vmc_client_init_calls(viamc_client *c, const viamc_client_desc *d, c
     cfg.slots = l->room + d->rx_bytes;
     cfg.big = l->room;
     cfg.tx = l->tx;
-    cfg.aux_text = c->aux_text;
     cfg.slot_bytes = d->slot_bytes;
     cfg.big_cap = d->rx_bytes;
     cfg.tx_cap = d->tx_bytes;
@@ -14000,7 +14062,6 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     VIAMC_MEMSET(l.unsettled, 0, d->max_calls * sizeof l.unsettled[0]);
     VIAMC_MEMSET(l.streams, 0, (size_t)(d->max_calls + VMC_REC_EXTRA) * sizeof l.streams[0]);
     vmc_error_clear(&c->error);
-    vmc_error_clear(&c->lost);
     vmc_error_clear(&c->session_error);
     vmc_client_init_calls(c, d, &l);
     vmc_client_init_conn(c, d, &l);
@@ -14347,7 +14408,6 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 VMC_FN void vmc_client_on_lost(viamc_client *c)
 {
     bool was_ready = c->dial.state == VIAMC_READY || c->dial.step == VMC_DIAL_DRAINING;
-    c->lost = c->conn.error;
 #ifndef VIAMC_NO_TLS
     if (c->conn.secure)
         c->dial.dates = c->conn.tls->dates;
@@ -14356,12 +14416,12 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     vmc_session_on_lost(c);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
-    if (c->lost.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
+    if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
     if (was_ready) {
         c->events |= VMC_EV_LOST;
-        vmc_log(&c->log, VIAMC_LOG_WARN, c->lost.where, c->lost.what, (uint32_t)c->lost.code, c->lost.detail);
+        vmc_log(&c->log, VIAMC_LOG_WARN, c->conn.error.where, c->conn.error.what, (uint32_t)c->conn.error.code, c->conn.error.detail);
     }
 }
 
@@ -14572,7 +14632,7 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
         return true;
     } else if (vmc_client_take_event(c, VMC_EV_LOST)) {
         ev->kind = VIAMC_EV_LOST;
-        ev->error = c->lost;
+        ev->error = c->conn.error;
         ev->retry_ms = c->retry_ms;
     }
     return ev->kind != 0;
@@ -14608,7 +14668,7 @@ VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc)
         return VIAMC_ERR_STATE;
     vmc_client_reset(c);
     vmc_error_clear(&c->error);
-    vmc_error_clear(&c->lost);
+    vmc_error_clear(&c->conn.error);
     VIAMC_MEMSET(&c->dial, 0, sizeof c->dial);
     c->dial.state = VIAMC_FAILED;
     if (vmc_dial_set(c, desc) != VIAMC_OK)
@@ -14625,7 +14685,7 @@ VIAMC_API uint8_t viamc_state(const viamc_client *c)
 
 VIAMC_API viamc_error viamc_client_error(const viamc_client *c)
 {
-    return c->error.code != VIAMC_OK ? c->error : c->lost;
+    return c->error.code != VIAMC_OK ? c->error : c->conn.error;
 }
 
 VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats)
@@ -14713,7 +14773,7 @@ VMC_FN void vmc_explain_auth(const viamc_client *c, const viamc_error *e, vmc_wr
     vmc_explain_cut(w, viamc_status_name(e->detail));
     vmc_explain_cut(w, ": ");
     if (call->text_len != 0)
-        vmc_wr_cut(w, c->aux_text, call->text_len);
+        vmc_wr_cut(w, vmc_calls_text(&c->calls, (uint8_t)(c->max_calls + VMC_REC_AUX)), call->text_len);
     else
         vmc_explain_cut(w, e->what);
     if (c->desc.api_key_id != NULL) {
@@ -16525,7 +16585,7 @@ VMC_FN void vmc_peer_judge_large(vmc_peer *p)
         vmc_timer_off(&p->large);
     else if (!p->known)
         vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("request too large"));
-    else if (!p->large.on)
+    else if (!vmc_timer_is_on(&p->large))
         vmc_timer_set(&p->large, s->now, VMC_SERVER_LARGE_MS);
     else if (vmc_timer_due(&p->large, s->now))
         vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("large request did not arrive in time"));
@@ -16578,6 +16638,8 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
     uint8_t i;
     VMC_CALLS_EACH(&p->calls, i) {
         vmc_wait_timer(wait, &p->calls.rec[i].deadline, now);
+        if (p->calls.rec[i].taken != 0 && p->calls.rec[i].state == VMC_CALL_OPEN)
+            *wait = 0; /* room that the peer does not know of yet */
         if (vmc_route_is_ready(p, i))
             *wait = p->requests[i].waits && p->requests[i].need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
     }
@@ -16713,7 +16775,6 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     if (p == NULL)
         return;
     calls.big = big;
-    calls.aux_text = scratch;
     calls.slot_bytes = d->slot_bytes;
     calls.big_cap = d->rx_bytes;
     calls.tx_cap = d->tx_bytes;

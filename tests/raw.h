@@ -7,7 +7,7 @@
 #define RAW_PREFACE "505249202a20485454502f322e300d0a0d0a534d0d0a0d0a"
 #define RAW_TOKEN 32u
 
-enum { RAW_CLIENTS = 3, RAW_REPLIES = 40, RAW_DATA = 20000, RAW_NONE = -1 };
+enum { RAW_CLIENTS = 3, RAW_REPLIES = 64, RAW_DATA = 20000, RAW_NONE = -1 };
 
 /* What came on one stream. */
 typedef struct raw_reply {
@@ -30,6 +30,7 @@ typedef struct raw_client {
     size_t replies;
     char token[RAW_TOKEN + 1];
     unsigned settings, settings_acks, pings, ping_acks;
+    uint32_t block;     /* stream of the header block that is not complete; 0: none */
     int goaway;         /* its code, RAW_NONE: none */
     bool lost;          /* the server closed the connection */
     bool silent;        /* acknowledges nothing, credits nothing */
@@ -206,12 +207,22 @@ static void raw_take_frame(unsigned c, uint8_t type, uint8_t flags, uint32_t id,
 {
     raw_client *k = &raw.client[c];
     raw_reply *r = id == 0 ? NULL : raw_of(c, id);
+    CHECK(type == 9 ? id == k->block : k->block == 0); /* RFC 9113 6.10 */
+    if (type == 1 || type == 9)
+        k->block = (flags & 4u) != 0 ? 0 : id;
+    if (r == NULL && (type < 4 || type == 9)) {
+        CHECK_EQ_INT(id, 1);
+        return;
+    }
     if (r != NULL && (type == 0 || type == 1))
         r->end = r->end || (flags & 1u) != 0;
     switch (type) {
     case 0: raw_take_data(c, r, p, n); break;
     case 1:
-    case 9: raw_take_block(k, r, p, n, type == 1); break;
+    case 9:
+        raw_take_block(k, r, p, n, type == 1);
+        CHECK((flags & 4u) == 0 || vmc_hpack_dec_end(&k->decoder));
+        break;
     case 3: r->rst = (int)vmc_be32(p); break;
     case 4:
         k->settings += (flags & 1u) == 0;

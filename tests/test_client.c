@@ -842,6 +842,34 @@ TEST(unread_stream_stops_at_its_window)
     script_close();
 }
 
+/* Room that taking has made is told to the peer: the next poll must come at once, not with the next octet or timer. */
+TEST(taken_room_is_told)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_wait_hint hint;
+    script_frame f;
+    script_new();
+    script_ready();
+    opts.stream = VIAMC_M_SERVER_STREAM;
+    opts.timeout_ms = VIAMC_FOREVER;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    script_send_message(1, pattern, 500);
+    script_poll();
+    script_poll();
+    CHECK_EQ_INT(script_count(VIAMC_EV_MESSAGE), 1);
+    viamc_wait(script_now.client, script_now.loop.now, &hint);
+    CHECK_EQ_INT(hint.ms, 0);
+    script_poll();
+    while (script_find(8, &f) && f.id != 1)
+        ;
+    CHECK_EQ_INT(f.id, 1);
+    viamc_wait(script_now.client, script_now.loop.now, &hint);
+    CHECK(hint.ms > 1000);
+    script_close();
+}
+
 TEST(client_stream)
 {
     viamc_opts opts = VIAMC_ZERO;
@@ -1017,6 +1045,7 @@ int main(int argc, char **argv)
     RUN(large_reply_through_a_sink);
     RUN(two_large_replies_take_turns);
     RUN(unread_stream_stops_at_its_window);
+    RUN(taken_room_is_told);
     RUN(client_stream);
     RUN(metadata_both_ways);
     RUN(long_status_text_is_cut);

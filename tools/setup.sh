@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 
 core="build-essential ca-certificates libbearssl-dev libnanopb-dev clang cmake python3 python3-venv universal-ctags openssl"
 peers="iproute2 util-linux procps"
-figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi"
+figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi libnghttp2-dev"
 
 is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

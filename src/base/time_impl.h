@@ -15,31 +15,42 @@ VMC_FN bool vmc_time_reached(viamc_ms a, viamc_ms b)
 
 /* A point in time that is awaited, or not. */
 typedef struct vmc_timer {
-    viamc_ms at;
-    bool on;
+    viamc_ms at; /* 0: not; the time 0 counts as the millisecond before it */
 } vmc_timer;
+
+VMC_FN bool vmc_timer_is_on(const vmc_timer *t)
+{
+    return t->at != 0;
+}
+
+VMC_FN void vmc_timer_at(vmc_timer *t, viamc_ms at)
+{
+    t->at = at - (at == 0);
+}
 
 /* Arms the timer; VIAMC_FOREVER and VIAMC_OFF leave it off, longer spans than 24 days count as 24 days. */
 VMC_FN void vmc_timer_set(vmc_timer *t, viamc_ms now, viamc_ms after)
 {
-    t->on = after != VIAMC_FOREVER && after != VIAMC_OFF;
-    t->at = now + (after > VMC_TIME_MAX ? VMC_TIME_MAX : after);
+    if (after == VIAMC_FOREVER || after == VIAMC_OFF)
+        t->at = 0;
+    else
+        vmc_timer_at(t, now + (after > VMC_TIME_MAX ? VMC_TIME_MAX : after));
 }
 
 VMC_FN void vmc_timer_off(vmc_timer *t)
 {
-    t->on = false;
+    t->at = 0;
 }
 
 VMC_FN bool vmc_timer_due(const vmc_timer *t, viamc_ms now)
 {
-    return t->on && vmc_time_reached(now, t->at);
+    return vmc_timer_is_on(t) && vmc_time_reached(now, t->at);
 }
 
 /* Milliseconds until the timer is due, 0 if it is, VIAMC_FOREVER if it is off. */
 VMC_FN viamc_ms vmc_timer_left(const vmc_timer *t, viamc_ms now)
 {
-    if (!t->on)
+    if (!vmc_timer_is_on(t))
         return VIAMC_FOREVER;
     return vmc_time_reached(now, t->at) ? 0 : t->at - now;
 }

@@ -42,7 +42,7 @@ typedef struct viamc_piece {
 } viamc_piece;
 
 /* Takes a piece. Called from poll; may not call viamc on that client (STATE).
- * Returns OK: taken. WAIT: nothing taken, the piece comes again at a later poll. Else the call is cancelled with this error. */
+ * Returns OK: taken. WAIT: nothing taken, the piece comes again at a later poll (viamc_wait asks for one 10 ms later). Else the call is cancelled with this error. */
 typedef viamc_err (*viamc_sink_fn)(void *user, const viamc_piece *piece);
 
 /* Options of one call. Zero means default; copied when the call starts. */

@@ -54,9 +54,35 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
+/* What is looked at most comes first: a short offset is a short instruction. */
 typedef struct vmc_call {
-    const viamc_method *method; /* NULL: raw */
+    uint8_t state;
+    uint8_t large;          /* vmc_call_large */
+    uint16_t flags;
+    uint8_t live;           /* in the list of records in use */
+    uint8_t next;           /* in the list of events */
+    uint8_t motion;         /* what the motion rules know of it */
+    uint8_t metadata_count;
+    uint8_t messages;       /* whole messages that came, at most 2: unary needs exactly one */
+    uint8_t status;
+    uint8_t ran;
+    uint8_t text_len;
+    uint16_t path_len;      /* of a client's call */
     const char *path;
+    uint32_t tx_at, tx_len; /* this call's part of tx */
+    uint32_t body_len;
+    uint32_t sent;          /* octets of tx part and body that were sent */
+    uint32_t stored;        /* slot: octets in it */
+    uint32_t parsed;        /* slot: where the message under way starts */
+    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
+    uint32_t msg_len;       /* message under way larger than a slot */
+    uint32_t got;           /* octets of it that came */
+    vmc_timer deadline;
+    uint32_t generation;
+    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
+    viamc_ms asked;         /* motion: when it was asked for */
+    uint32_t into_cap;
+    const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
     const uint8_t *body;   /* message octets outside tx (kept, or ours), sent after those in tx */
@@ -64,44 +90,12 @@ typedef struct vmc_call {
     viamc_sink_fn sink;
     void *sink_user;
     uint8_t *meta;
-    uint32_t into_cap, meta_cap, meta_len;
+    uint32_t meta_cap, meta_len;
     uint32_t meta_at;      /* start of the field that is being added */
-    uint32_t body_len;
-    uint32_t tx_at, tx_len; /* this call's part of tx */
-    uint32_t sent;          /* octets of tx part and body that were sent */
-    uint32_t stored;        /* slot: octets in it */
-    uint32_t parsed;        /* slot: where the message under way starts */
-    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
-    uint32_t msg_len;       /* message under way larger than a slot */
-    uint32_t got;           /* octets of it that came */
-    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
-    viamc_ms asked;         /* motion: when it was asked for */
-    vmc_timer deadline;
-    uint32_t generation;
-    uint16_t flags;
-    uint16_t path_len;      /* of a client's call */
-    uint8_t state;
-    uint8_t large;          /* vmc_call_large */
-    uint8_t motion;         /* what the motion rules know of it */
-    uint8_t metadata_count;
-    uint8_t messages;       /* whole messages that came, at most 2: unary needs exactly one */
-    uint8_t status;
-    uint8_t ran;
-    uint8_t text_len;
-    uint8_t next;           /* in the list of events */
-    uint8_t live;           /* in the list of records in use */
 } vmc_call;
 
 typedef struct vmc_calls {
     vmc_call *rec;
-    uint8_t *slots;
-    uint8_t *big;
-    uint8_t *tx;
-    uint8_t *aux_text;   /* text of the records without a slot, VMC_CALL_TEXT octets; the newest wins */
-    uint32_t slot_bytes; /* largest message that a slot takes */
-    uint32_t big_cap;
-    uint32_t tx_cap, tx_used;
-    uint32_t large_max;  /* messages larger than a slot under way at once, beyond which they wait */
     uint8_t count;       /* records */
     uint8_t slot_count;  /* the first of them have slots */
     uint8_t big_owner;
@@ -112,6 +106,13 @@ typedef struct vmc_calls {
     bool in_sink;        /* a sink is being called: nothing else may be */
     bool stirred;        /* something may have become sendable since the last write */
     bool big_elsewhere;  /* servers: another table has the large buffer, which they share */
+    uint8_t *slots;
+    uint8_t *big;
+    uint8_t *tx;
+    uint32_t slot_bytes; /* largest message that a slot takes */
+    uint32_t big_cap;
+    uint32_t tx_cap, tx_used;
+    uint32_t large_max;  /* messages larger than a slot under way at once, beyond which they wait */
 } vmc_calls;
 
 typedef struct vmc_calls_config {
@@ -119,7 +120,6 @@ typedef struct vmc_calls_config {
     uint8_t *slots;      /* slot_count * (slot_bytes + VMC_CALL_EXTRA) octets */
     uint8_t *big;
     uint8_t *tx;
-    uint8_t *aux_text;
     uint32_t slot_bytes, big_cap, tx_cap, large_max;
     uint8_t count, slot_count;
 } vmc_calls_config;
@@ -132,7 +132,6 @@ VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
     t->slots = cfg->slots;
     t->big = cfg->big;
     t->tx = cfg->tx;
-    t->aux_text = cfg->aux_text;
     t->slot_bytes = cfg->slot_bytes;
     t->big_cap = cfg->big_cap;
     t->tx_cap = cfg->tx_cap;
@@ -219,12 +218,21 @@ VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, uint8_t i, uint32_t *cap)
     return t->rec[i].into;
 }
 
+/* Where its status text is: behind a slot, else in place of the reply. */
 VMC_FN uint8_t *vmc_calls_text(const vmc_calls *t, uint8_t i)
 {
     uint32_t cap;
-    if (i >= t->slot_count)
-        return t->aux_text;
-    return vmc_calls_slot(t, i, &cap) + t->slot_bytes + (VMC_CALL_EXTRA - VMC_CALL_TEXT);
+    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    return i < t->slot_count ? slot + t->slot_bytes + (VMC_CALL_EXTRA - VMC_CALL_TEXT) : slot;
+}
+
+/* Octets that it may have: a reply that is there already stays. */
+VMC_FN uint32_t vmc_calls_text_cap(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
+    if (i < t->slot_count)
+        return VMC_CALL_TEXT;
+    return c->into == NULL || c->stored != 0 ? 0 : vmc_min32(c->into_cap, VMC_CALL_TEXT);
 }
 
 /* Largest message that record i takes in its slot. */
@@ -388,7 +396,7 @@ VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
 VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, const char *text)
 {
     vmc_call *c = &t->rec[i];
-    size_t n = vmc_min(vmc_strlen(text), VMC_CALL_TEXT);
+    size_t n = vmc_min(vmc_strlen(text), vmc_calls_text_cap(t, i));
     vmc_copy(vmc_calls_text(t, i), text, n);
     c->text_len = (uint8_t)n;
 }
@@ -489,7 +497,7 @@ VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, uint8_t i, uint32_t status, cons
 /* Ends a call whose message has no place, and says which size would do. */
 VMC_FN void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
 {
-    vmc_wr w = vmc_wr_of(vmc_calls_text(t, i), VMC_CALL_TEXT);
+    vmc_wr w = vmc_wr_of(vmc_calls_text(t, i), vmc_calls_text_cap(t, i));
     vmc_wr_text(&w, VMC_TEXT("message of "));
     vmc_wr_grouped(&w, len);
     vmc_wr_text(&w, VMC_TEXT(" bytes: lend opts.into, a sink, or give more rx_bytes"));
@@ -509,22 +517,28 @@ VMC_FN void vmc_calls_complete(vmc_calls *t, uint8_t i, uint32_t slot_octets)
         vmc_calls_list(t, i);
 }
 
-/* The memory for a message of msg_len octets, larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
-VMC_FN vmc_call_large vmc_calls_place(vmc_calls *t, uint8_t i)
+/* The large buffer's last message was taken. */
+VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
 {
-    vmc_call *c = &t->rec[i];
+    return t->big_owner == VMC_CALL_NONE || t->rec[t->big_owner].large != VMC_CALL_BIG;
+}
+
+/* The memory for a message of msg_len octets, larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
+VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
     uint32_t k, under_way = 0;
     if (c->sink != NULL)
         return VMC_CALL_SINK;
     if (c->msg_len > (c->into == NULL ? 0 : c->into_cap) && c->msg_len > t->big_cap)
         return VMC_CALL_SMALL;
     for (k = 0; k < t->count; k++)
-        under_way += t->rec[k].state == VMC_CALL_OPEN && (t->rec[k].large == VMC_CALL_INTO || t->rec[k].large == VMC_CALL_BIG);
+        under_way += t->rec[k].state == VMC_CALL_OPEN && (t->rec[k].flags & VMC_CALL_F_DROP) == 0 && (t->rec[k].large == VMC_CALL_INTO || t->rec[k].large == VMC_CALL_BIG);
     if (under_way >= t->large_max)
         return VMC_CALL_WAITS;
     if (c->into != NULL && c->msg_len <= c->into_cap)
         return VMC_CALL_INTO;
-    return t->big_owner == VMC_CALL_NONE && !t->big_elsewhere ? VMC_CALL_BIG : VMC_CALL_WAITS;
+    return vmc_calls_big_is_free(t) && !t->big_elsewhere ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
 
 /* Hands octets to the sink. OK: taken. WAIT: not. Else the call has ended. */
@@ -648,6 +662,12 @@ VMC_FN viamc_err vmc_calls_data(vmc_calls *t, uint8_t i, viamc_bytes octets)
 VMC_FN bool vmc_calls_is_whole(const vmc_calls *t, uint8_t i)
 {
     return t->rec[i].stored == t->rec[i].parsed || (t->rec[i].flags & VMC_CALL_F_DROP) != 0;
+}
+
+/* The rest of the large message is there, in the slot: its sink said WAIT. */
+VMC_FN bool vmc_calls_is_parked(const vmc_call *c)
+{
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= c->msg_len - c->got;
 }
 
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.

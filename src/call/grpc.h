@@ -34,38 +34,38 @@ typedef struct vmc_grpc_config {
 } vmc_grpc_config;
 
 typedef struct vmc_grpc {
-    vmc_h2 h2;
     vmc_calls *calls;
+    /* the header block that is being received */
+    uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
+    bool type_ok;           /* content-type is gRPC's */
+    bool has_type;
+    bool text_given;        /* grpc-message is being decoded into the call's text */
+    bool held_cut;
+    bool is_post;
+    uint8_t reject;         /* server: status that the request is refused with, 0: none */
+    uint8_t at;             /* with VMC_GRPC_REQUEST */
+    /* the header block that is being sent */
+    uint8_t field;          /* next field */
+    bool in_updates;        /* table size updates of the block are being written */
+    bool https;
+    bool hold_data;         /* a heartbeat is unanswered: user DATA above VMC_GRPC_SMALL waits */
+    bool hold_token;        /* the token is being replaced: calls that carry it wait */
+    uint32_t field_at;      /* octets of it that were written */
+    viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
+    vmc_h2 h2;
     /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
     viamc_bytes authority[2]; /* one after the other */
     viamc_str client_name;  /* viam_client, "" for none */
     viamc_bytes token;
     viamc_bytes session;    /* viam-sid */
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
-    /* the header block that is being received */
-    uint32_t block_of;      /* its stream, 0: nothing of it was looked at yet */
+    uint32_t block_of;      /* stream of the header block that is being received, 0: nothing of it was looked at yet */
+    viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
     uint8_t *scratch;
     uint16_t scratch_cap;
     uint16_t kept;          /* octets of kept fields in scratch */
     uint16_t held;          /* octets of the field at hand behind them */
-    bool held_cut;
-    bool type_ok;           /* content-type is gRPC's */
-    bool has_type;
-    bool is_post;
-    bool text_given;        /* grpc-message is being decoded into the call's text */
-    uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
-    uint8_t reject;         /* server: status that the request is refused with, 0: none */
-    viamc_ms timeout;       /* server: grpc-timeout, VIAMC_FOREVER: none */
     vmc_percent message;
-    /* the header block that is being sent */
-    uint8_t field;          /* next field */
-    viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
-    uint32_t field_at;      /* octets of it that were written */
-    bool https;
-    bool in_updates;        /* table size updates of the block are being written */
-    bool hold_data;         /* a heartbeat is unanswered: user DATA above VMC_GRPC_SMALL waits */
-    bool hold_token;        /* the token is being replaced: calls that carry it wait */
-    uint8_t at;
 } vmc_grpc;
 
 #endif

@@ -176,7 +176,7 @@ VMC_FN void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_piece 
 {
     vmc_call *c = &g->calls->rec[i];
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
-        vmc_percent_begin(&g->message, vmc_calls_text(g->calls, i), VMC_CALL_TEXT);
+        vmc_percent_begin(&g->message, vmc_calls_text(g->calls, i), vmc_calls_text_cap(g->calls, i));
         g->text_given = true;
     }
     vmc_percent_feed(&g->message, p->value);
@@ -275,7 +275,21 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 
 /* ---- receiving: blocks and messages ---- */
 
-/* The peer gave the last word on a call. OK needs what the kind of call promises: one message, or any number of whole ones. */
+/* The peer's last word is OK: the call needs what its kind promises, one message or any number of whole ones. */
+VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, uint8_t i)
+{
+    const vmc_call *c = &g->calls->rec[i];
+    if (vmc_calls_is_parked(c))
+        return; /* its sink has yet to take the end: vmc_grpc_settle comes back */
+    if (!vmc_calls_is_whole(g->calls, i))
+        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
+    else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
+        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
+    else
+        vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
+}
+
+/* The peer gave the last word on a call. */
 VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
@@ -286,19 +300,15 @@ VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
         vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, VMC_TEXT("the stream ended without a grpc-status"));
     else if (g->status != VIAMC_OK)
         vmc_grpc_end(g, i, g->status, VIAMC_ANSWERED, NULL);
-    else if (!vmc_calls_is_whole(g->calls, i))
-        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
-    else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
-        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
     else
-        vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
+        vmc_grpc_finish_ok(g, i);
 }
 
 /* "HTTP 502 without gRPC" */
 VMC_FN void vmc_grpc_end_http(vmc_grpc *g, uint8_t i, uint32_t http)
 {
     vmc_call *c = &g->calls->rec[i];
-    vmc_wr w = vmc_wr_of(vmc_calls_text(g->calls, i), VMC_CALL_TEXT);
+    vmc_wr w = vmc_wr_of(vmc_calls_text(g->calls, i), vmc_calls_text_cap(g->calls, i));
     vmc_wr_text(&w, VMC_TEXT("HTTP "));
     vmc_wr_dec(&w, http);
     vmc_wr_text(&w, VMC_TEXT(" instead of a gRPC answer"));
@@ -485,6 +495,13 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     }
 }
 
+/* Client: the peer said OK, and the call waits for its sink alone. */
+VMC_FN bool vmc_grpc_is_finishing(const vmc_grpc *g, uint8_t i)
+{
+    const vmc_call *c = &g->calls->rec[i];
+    return !VMC_H2_IS_SERVER(&g->h2) && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_PEER_END) != 0;
+}
+
 /* Start of a poll: what the owner has taken is gone, and its room is the peer's. */
 VMC_FN void vmc_grpc_settle(vmc_grpc *g)
 {
@@ -495,6 +512,8 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
             continue;
         if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
             vmc_grpc_refuse(g, i);
+        else if (vmc_grpc_is_finishing(g, i))
+            vmc_grpc_finish_ok(g, i);
         else if (g->h2.streams[i].id != 0)
             vmc_grpc_give_credit(g, i);
     }
@@ -564,7 +583,7 @@ VMC_FN uint64_t vmc_grpc_request_key(const vmc_grpc *g, const vmc_call *c, uint8
 {
     switch (n) {
     case VMC_GRPC_AT_PATH: return vmc_hpack_key(vmc_bytes_of(vmc_call_path(c)));
-    case VMC_GRPC_AT_TIMEOUT: return c->deadline.on ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+    case VMC_GRPC_AT_TIMEOUT: return vmc_timer_is_on(&c->deadline) ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
     case VMC_GRPC_AT_TOKEN:
         if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
             return 0;
@@ -914,8 +933,12 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
     VMC_CALLS_EACH(g->calls, i) {
         const vmc_call *c = &g->calls->rec[i];
         vmc_wait_timer(wait, &c->deadline, now);
+        if (c->taken != 0 && c->state == VMC_CALL_OPEN)
+            *wait = 0; /* room that the peer does not know of yet */
         if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
+        if (c->large == VMC_CALL_WAITS && vmc_calls_place(g->calls, i) != VMC_CALL_WAITS)
+            *wait = 0; /* its turn has come */
     }
 }
 

@@ -163,8 +163,8 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
 
 /* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token, Stop's slot and the records beside the
  * user's; per call: record, stream and slot. */
-#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5700u)
-#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2100u)
+#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5850u)
+#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2250u)
 #define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 96u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \

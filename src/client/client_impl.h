@@ -174,7 +174,6 @@ VMC_FN void vmc_client_init_calls(viamc_client *c, const viamc_client_desc *d, c
     cfg.slots = l->room + d->rx_bytes;
     cfg.big = l->room;
     cfg.tx = l->tx;
-    cfg.aux_text = c->aux_text;
     cfg.slot_bytes = d->slot_bytes;
     cfg.big_cap = d->rx_bytes;
     cfg.tx_cap = d->tx_bytes;
@@ -221,7 +220,6 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     VIAMC_MEMSET(l.unsettled, 0, d->max_calls * sizeof l.unsettled[0]);
     VIAMC_MEMSET(l.streams, 0, (size_t)(d->max_calls + VMC_REC_EXTRA) * sizeof l.streams[0]);
     vmc_error_clear(&c->error);
-    vmc_error_clear(&c->lost);
     vmc_error_clear(&c->session_error);
     vmc_client_init_calls(c, d, &l);
     vmc_client_init_conn(c, d, &l);
@@ -568,7 +566,6 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 VMC_FN void vmc_client_on_lost(viamc_client *c)
 {
     bool was_ready = c->dial.state == VIAMC_READY || c->dial.step == VMC_DIAL_DRAINING;
-    c->lost = c->conn.error;
 #ifndef VIAMC_NO_TLS
     if (c->conn.secure)
         c->dial.dates = c->conn.tls->dates;
@@ -577,12 +574,12 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     vmc_session_on_lost(c);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
-    if (c->lost.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
+    if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
     if (was_ready) {
         c->events |= VMC_EV_LOST;
-        vmc_log(&c->log, VIAMC_LOG_WARN, c->lost.where, c->lost.what, (uint32_t)c->lost.code, c->lost.detail);
+        vmc_log(&c->log, VIAMC_LOG_WARN, c->conn.error.where, c->conn.error.what, (uint32_t)c->conn.error.code, c->conn.error.detail);
     }
 }
 
@@ -793,7 +790,7 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
         return true;
     } else if (vmc_client_take_event(c, VMC_EV_LOST)) {
         ev->kind = VIAMC_EV_LOST;
-        ev->error = c->lost;
+        ev->error = c->conn.error;
         ev->retry_ms = c->retry_ms;
     }
     return ev->kind != 0;
@@ -829,7 +826,7 @@ VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc)
         return VIAMC_ERR_STATE;
     vmc_client_reset(c);
     vmc_error_clear(&c->error);
-    vmc_error_clear(&c->lost);
+    vmc_error_clear(&c->conn.error);
     VIAMC_MEMSET(&c->dial, 0, sizeof c->dial);
     c->dial.state = VIAMC_FAILED;
     if (vmc_dial_set(c, desc) != VIAMC_OK)
@@ -846,7 +843,7 @@ VIAMC_API uint8_t viamc_state(const viamc_client *c)
 
 VIAMC_API viamc_error viamc_client_error(const viamc_client *c)
 {
-    return c->error.code != VIAMC_OK ? c->error : c->lost;
+    return c->error.code != VIAMC_OK ? c->error : c->conn.error;
 }
 
 VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats)

@@ -136,7 +136,6 @@ VMC_FN bool vmc_dial_is_secure(const viamc_client *c)
 VMC_FN void vmc_dial_begin(viamc_client *c)
 {
     bool secure = vmc_dial_is_secure(c);
-    vmc_error_clear(&c->lost);
     vmc_conn_start(&c->conn, secure, VMC_CONN_OPENING);
     vmc_dial_reset_carrier(c, secure);
     c->dial.state = VIAMC_DIALING;
@@ -256,14 +255,14 @@ VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
 {
     viamc_ms ms = c->dial.backoff_ms == 0 ? c->desc.backoff_ms : c->dial.backoff_ms * 2u;
     uint8_t dice = 128;
-    if (ms > c->desc.max_backoff_ms || c->lost.code == VIAMC_ERR_AUTH)
+    if (ms > c->desc.max_backoff_ms || c->conn.error.code == VIAMC_ERR_AUTH)
         ms = c->desc.max_backoff_ms;
     c->dial.backoff_ms = ms;
     (void)c->conn.port->random(c->conn.port_user, &dice, 1);
     return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
 }
 
-/* The attempt, or the connection, failed with c->lost: what now? */
+/* The attempt, or the connection, failed with c->conn.error: what now? */
 VMC_FN void vmc_dial_after_loss(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
@@ -273,9 +272,9 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     vmc_timer_off(&d->deadline);
     used_up = d->was_ready ? c->desc.max_reconnect_attempts != VIAMC_FOREVER && d->attempts > (c->desc.max_reconnect_attempts == VIAMC_OFF ? 0 : c->desc.max_reconnect_attempts)
                            : c->desc.attempts != VIAMC_FOREVER && d->attempts >= c->desc.attempts;
-    if (used_up || (!d->was_ready && vmc_dial_is_final(c->lost.code))) {
+    if (used_up || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
         c->retry_ms = VIAMC_FOREVER;
-        vmc_client_fail(c, &c->lost);
+        vmc_client_fail(c, &c->conn.error);
         return;
     }
     d->state = d->was_ready ? VIAMC_BACKOFF : VIAMC_DIALING;
@@ -293,8 +292,8 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         vmc_dial_begin(c);
         return true;
     }
-    vmc_error_clear(&c->lost);
-    (void)vmc_fail(&c->lost, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_error_clear(&c->conn.error);
+    (void)vmc_fail(&c->conn.error, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
@@ -312,7 +311,6 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->reauth = false;
     d->heard_at = c->now;
     vmc_timer_off(&d->deadline);
-    vmc_error_clear(&c->lost);
     c->stats.connects++;
     c->events |= VMC_EV_READY;
     vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->stats.connects, 0);

@@ -58,7 +58,7 @@ VMC_FN void vmc_explain_auth(const viamc_client *c, const viamc_error *e, vmc_wr
     vmc_explain_cut(w, viamc_status_name(e->detail));
     vmc_explain_cut(w, ": ");
     if (call->text_len != 0)
-        vmc_wr_cut(w, c->aux_text, call->text_len);
+        vmc_wr_cut(w, vmc_calls_text(&c->calls, (uint8_t)(c->max_calls + VMC_REC_AUX)), call->text_len);
     else
         vmc_explain_cut(w, e->what);
     if (c->desc.api_key_id != NULL) {

@@ -67,7 +67,7 @@ VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
     uint8_t k;
     c->motion.unsure = true;
     for (k = 0; k < c->max_calls; k++)
-        if (!c->motion.unsettled[k].until.on || c->motion.unsettled[k].resource == resource) {
+        if (!vmc_timer_is_on(&c->motion.unsettled[k].until) || c->motion.unsettled[k].resource == resource) {
             c->motion.unsettled[k].resource = resource;
             vmc_timer_set(&c->motion.unsettled[k].until, c->now, window);
             return;
@@ -80,7 +80,7 @@ VMC_FN bool vmc_motion_keep(vmc_timer *t, viamc_ms now)
 {
     if (vmc_timer_due(t, now))
         vmc_timer_off(t);
-    return t->on;
+    return vmc_timer_is_on(t);
 }
 
 /* Forgets the ones whose time has come. */
@@ -97,9 +97,9 @@ VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
 {
     uint8_t k;
     for (k = 0; k < c->max_calls; k++)
-        if (c->motion.unsettled[k].until.on && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+        if (vmc_timer_is_on(&c->motion.unsettled[k].until) && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
             return true;
-    return c->motion.any.on;
+    return vmc_timer_is_on(&c->motion.any);
 }
 
 /* Moves of the resource that have left and have not ended. */

@@ -166,7 +166,7 @@ VMC_FN void vmc_session_on_start_end(viamc_client *c)
         vmc_session_absent(c);
         return;
     }
-    vmc_copy(text, c->aux_text, call->text_len);
+    vmc_copy(text, vmc_calls_text(&c->calls, aux), call->text_len);
     text[call->text_len] = '\0';
     if (call->status == VIAMC_OK)
         vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));

@@ -29,7 +29,13 @@ typedef enum vmc_dial_step {
 } vmc_dial_step;
 
 typedef struct vmc_dial {
-    vmc_address address;
+    uint8_t state;        /* VIAMC_IDLE ... */
+    uint8_t step;         /* vmc_dial_step */
+    uint8_t silent;       /* liveness checks without an answer */
+    bool plain;           /* this attempt goes on in plaintext (downgrade) */
+    bool was_ready;       /* since viamc_dial */
+    bool fresh;           /* viamc_dial was called, no poll yet */
+    bool reauth;          /* the token was refused while READY */
 #ifndef VIAMC_NO_TLS
     vmc_tls_dates dates;  /* of the certificate that was refused last */
 #endif
@@ -39,13 +45,7 @@ typedef struct vmc_dial {
     viamc_ms clock_at;    /* when desc.unix_time was true */
     viamc_ms heard_at;    /* when the last octet came */
     uint32_t attempts;    /* failed ones in a row */
-    uint8_t state;        /* VIAMC_IDLE ... */
-    uint8_t step;         /* vmc_dial_step */
-    uint8_t silent;       /* liveness checks without an answer */
-    bool plain;           /* this attempt goes on in plaintext (downgrade) */
-    bool was_ready;       /* since viamc_dial */
-    bool fresh;           /* viamc_dial was called, no poll yet */
-    bool reauth;          /* the token was refused while READY */
+    vmc_address address;
 } vmc_dial;
 
 typedef enum vmc_session_state {
@@ -59,7 +59,11 @@ typedef enum vmc_session_state {
 #define VMC_SESSION_REPLY 80u /* StartSessionResponse with its prefix: 5 + 2 + 36 + 2 + 12 octets, and what may be added to it */
 
 typedef struct vmc_session {
-    uint8_t wire[VMC_SESSION_REPLY]; /* STARTING: the reply as it comes; else a request {1: id} with its prefix, 43 octets */
+    uint8_t state;        /* vmc_session_state */
+    uint8_t id_len;       /* of the id in wire; 0: none */
+    bool wanted;          /* to be started */
+    bool resume;          /* the connection was lost with this session on it */
+    bool acked;           /* acked_at counts */
     viamc_ms window;      /* heartbeat window of the session, or the last one's */
     vmc_timer beat;       /* next heartbeat */
     viamc_ms sent_at[2];  /* when each of the two heartbeats left */
@@ -68,11 +72,7 @@ typedef struct vmc_session {
     viamc_ms gap;         /* longest time between two polls since then */
     uint32_t beats;       /* answered */
     uint64_t resumed;     /* key of the id that StartSession is to resume; 0: none */
-    uint8_t state;        /* vmc_session_state */
-    uint8_t id_len;       /* of the id in wire; 0: none */
-    bool wanted;          /* to be started */
-    bool resume;          /* the connection was lost with this session on it */
-    bool acked;           /* acked_at counts */
+    uint8_t wire[VMC_SESSION_REPLY]; /* STARTING: the reply as it comes; else a request {1: id} with its prefix, 43 octets */
 } vmc_session;
 
 /* A moving call that we ended: it may still run on the robot. */
@@ -124,26 +124,6 @@ enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, V
 typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
 
 struct viamc_client {
-    vmc_calls calls;
-    vmc_dial dial;
-    vmc_session session;
-    vmc_motion motion;
-    viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
-    viamc_log log;
-    viamc_error error;      /* of the client: FAILED, or why viamc_dial or viamc_client_init refused */
-    viamc_error lost;       /* of the last connection, until READY */
-    viamc_error session_error;
-    uint8_t *token;
-    uint8_t *table;
-    uint8_t *trust;         /* memory of the certificate check: overlays big and the slots while dialling */
-    vmc_h2_stream *streams;
-    size_t size;            /* of the whole block */
-    size_t trust_cap;
-    uint32_t token_cap, token_len;
-    uint32_t table_bytes;
-    uint32_t retry_ms, late_ms; /* of the events LOST and STARVED */
-    viamc_ms now, polled_at;
-    viamc_stats stats;
     uint8_t profile;
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
@@ -151,8 +131,26 @@ struct viamc_client {
     bool polled;            /* polled_at counts */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
+    viamc_ms now, polled_at;
+    vmc_calls calls;
+    vmc_motion motion;
+    vmc_session session;
+    vmc_dial dial;
+    viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
+    viamc_log log;
+    viamc_error error;      /* of the client: FAILED, or why viamc_dial or viamc_client_init refused */
+    viamc_error session_error;
+    viamc_stats stats;
+    uint8_t *token;
+    uint32_t token_cap, token_len;
+    uint8_t *table;
+    uint8_t *trust;         /* memory of the certificate check: overlays big and the slots while dialling */
+    vmc_h2_stream *streams;
+    size_t size;            /* of the whole block */
+    size_t trust_cap;
+    uint32_t table_bytes;
+    uint32_t retry_ms, late_ms; /* of the events LOST and STARVED */
     uint8_t scratch[32];    /* of the reply fields that come in pieces */
-    uint8_t aux_text[VMC_CALL_TEXT];
     vmc_conn conn;
 };
 

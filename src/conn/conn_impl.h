@@ -235,9 +235,11 @@ VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
 /* One turn of plaintext; false when nothing is left or nothing goes. */
 VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
 {
+    bool all = false; /* of what there is now is in the window; one that was left over is older */
     if (c->out_at == c->out_len) {
         vmc_wr w = vmc_wr_of(c->out, c->out_cap);
         vmc_grpc_write(&c->grpc, now, &w);
+        all = vmc_wr_room(&w) >= VMC_CONN_ROOM;
         c->out_at = 0;
         c->out_len = (uint32_t)w.len;
         c->blocked = false;
@@ -245,7 +247,7 @@ VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
             return false;
     }
     c->out_at += (uint32_t)vmc_conn_port_write(c, c->out + c->out_at, c->out_len - c->out_at);
-    return !c->blocked && c->out_cap - c->out_len < VMC_CONN_ROOM;
+    return !c->blocked && !all;
 }
 
 #ifndef VIAMC_NO_TLS

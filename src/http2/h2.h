@@ -123,64 +123,64 @@ typedef struct vmc_h2_block {
 #define VMC_H2_IS_SERVER(h) ((h)->server)
 #endif
 
+/* What every frame needs comes first: a short offset is a short instruction. */
 typedef struct vmc_h2 {
-    vmc_h2_stream *streams;
-    vmc_hpack_dec decoder;
-    vmc_hpack_enc encoder;
-    viamc_error error;
-    /* windows and limits */
-    uint32_t window;       /* ours, per stream */
-    uint32_t header_list;
-    uint32_t table_bytes;
-    uint32_t credit_limit;
-    uint32_t zombies;      /* credit of streams reset since the last PING was sent */
-    uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
-    int32_t credit;        /* octets the peer may still send on the connection */
-    int32_t send_window;   /* octets we may send on the connection */
-    int32_t peer_window;   /* what a new stream of ours may send */
-    uint32_t peer_streams; /* how many streams the peer permits */
-    uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
-    uint32_t goaway_last;  /* streams above were not processed */
-    uint32_t goaway_code;  /* ours */
-    uint32_t noise;        /* frames since the last one that moved something */
     /* frame being received */
-    uint32_t left;         /* octets of its payload to come */
-    uint32_t id;
-    uint32_t block_id;     /* stream of the header block being received */
-    uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
-    uint32_t refused_last; /* server: last of them */
+    uint8_t state;         /* vmc_h2_state */
     uint8_t type;
     uint8_t flags;
-    uint8_t padding;
     uint8_t slot;          /* of the frame's stream */
     bool live;             /* that stream still takes part: neither over nor about to be reset */
-    uint8_t state;         /* vmc_h2_state */
+    uint8_t padding;
     uint8_t small_len;
-    uint8_t small[VMC_H2_FRAME_HEAD];
-    /* frame being written */
-    uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
-    uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
-    bool out_first;        /* its HEADERS frame is still to come */
-    bool out_end;          /* its HEADERS frame carries END_STREAM */
-    uint16_t out_at;       /* position of the open frame's header in the window */
-    /* owed to the peer */
-    uint8_t pings_due;
-    uint8_t settings_due;
-    uint8_t ping[VMC_H2_MAX_PINGS][8];
-    vmc_h2_block block;
+    uint8_t empty;         /* DATA frames without octets in a row */
     uint8_t count;
     uint8_t open;          /* slots in use */
     uint8_t max_streams;
-    uint8_t empty;         /* DATA frames without octets in a row */
     bool server;
     bool started;          /* preface and SETTINGS were sent */
     bool got_settings;     /* the peer's first SETTINGS came */
     bool acked;            /* the peer acknowledged ours */
     bool goaway_got;
-    bool goaway_due;
     bool goaway_sent;
+    /* owed to the peer */
+    bool goaway_due;
     bool chores;           /* a stream has RESET_DUE or CREDIT_DUE */
     bool ping_due;         /* server: the peer is asked for a sign of life */
+    uint8_t pings_due;
+    uint8_t settings_due;
+    /* frame being written */
+    uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
+    bool out_first;        /* its HEADERS frame is still to come */
+    bool out_end;          /* its HEADERS frame carries END_STREAM */
+    vmc_h2_stream *streams;
+    uint32_t left;         /* octets of the received frame's payload to come */
+    uint32_t id;
+    uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
+    vmc_h2_block block;
+    /* windows and limits */
+    uint32_t window;       /* ours, per stream */
+    int32_t credit;        /* octets the peer may still send on the connection */
+    int32_t send_window;   /* octets we may send on the connection */
+    int32_t peer_window;   /* what a new stream of ours may send */
+    uint32_t peer_streams; /* how many streams the peer permits */
+    uint32_t credit_limit;
+    uint32_t zombies;      /* credit of streams reset since the last PING was sent */
+    uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
+    uint32_t noise;        /* frames since the last one that moved something */
+    uint32_t block_id;     /* stream of the header block being received */
+    uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
+    uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
+    uint32_t refused_last; /* server: last of them */
+    uint32_t goaway_last;  /* streams above were not processed */
+    uint32_t goaway_code;  /* ours */
+    uint32_t header_list;
+    uint32_t table_bytes;
+    viamc_error error;
+    vmc_hpack_dec decoder;
+    vmc_hpack_enc encoder;
+    uint8_t small[VMC_H2_FRAME_HEAD];
+    uint8_t ping[VMC_H2_MAX_PINGS][8];
 } vmc_h2;
 
 #endif

@@ -387,8 +387,9 @@ VMC_FN viamc_ms vmc_loop_next(const vmc_loop *loop)
         for (dir = 0; l->used && dir < 2u; dir++) {
             const vmc_loop_pipe *p = &l->pipe[dir];
             vmc_timer t;
-            t.on = !l->closed[dir] && (p->segments != 0 || (p->end != VIAMC_OK && !p->told));
-            t.at = p->segments != 0 ? p->segment[0].at : p->end_at;
+            vmc_timer_off(&t);
+            if (!l->closed[dir] && (p->segments != 0 || (p->end != VIAMC_OK && !p->told)))
+                vmc_timer_at(&t, p->segments != 0 ? p->segment[0].at : p->end_at);
             vmc_wait_timer(&least, &t, loop->now);
         }
     }

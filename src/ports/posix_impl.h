@@ -303,8 +303,11 @@ VMC_FN unsigned vmc_posix_fds(const viamc_posix *p, uint8_t want, struct pollfd 
 VMC_FN void vmc_posix_wait(const viamc_posix *p, viamc_ms now, viamc_ms *ms)
 {
     vmc_timer t;
-    t.at = p->dial.state == VMC_POSIX_NAME ? p->lookup.again : p->dial.next;
-    t.on = p->dial.state == VMC_POSIX_NAME || (p->dial.state == VMC_POSIX_CONNECT && p->dial.started < p->lookup.count);
+    vmc_timer_off(&t);
+    if (p->dial.state == VMC_POSIX_NAME)
+        vmc_timer_at(&t, p->lookup.again);
+    else if (p->dial.state == VMC_POSIX_CONNECT && p->dial.started < p->lookup.count)
+        vmc_timer_at(&t, p->dial.next);
     vmc_wait_timer(ms, &t, now);
 }
 

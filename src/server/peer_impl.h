@@ -177,7 +177,7 @@ VMC_FN void vmc_peer_judge_large(vmc_peer *p)
         vmc_timer_off(&p->large);
     else if (!p->known)
         vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("request too large"));
-    else if (!p->large.on)
+    else if (!vmc_timer_is_on(&p->large))
         vmc_timer_set(&p->large, s->now, VMC_SERVER_LARGE_MS);
     else if (vmc_timer_due(&p->large, s->now))
         vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("large request did not arrive in time"));
@@ -230,6 +230,8 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
     uint8_t i;
     VMC_CALLS_EACH(&p->calls, i) {
         vmc_wait_timer(wait, &p->calls.rec[i].deadline, now);
+        if (p->calls.rec[i].taken != 0 && p->calls.rec[i].state == VMC_CALL_OPEN)
+            *wait = 0; /* room that the peer does not know of yet */
         if (vmc_route_is_ready(p, i))
             *wait = p->requests[i].waits && p->requests[i].need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
     }

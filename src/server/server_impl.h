@@ -118,7 +118,6 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     if (p == NULL)
         return;
     calls.big = big;
-    calls.aux_text = scratch;
     calls.slot_bytes = d->slot_bytes;
     calls.big_cap = d->rx_bytes;
     calls.tx_cap = d->tx_bytes;

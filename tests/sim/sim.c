@@ -308,6 +308,7 @@ static bool sim_until(const bool *flag, viamc_ms ms)
 {
     viamc_ms until = w.loop.now + ms;
     unsigned idle = 0, turns;
+    bool client_slept = false, server_slept = false;
     for (turns = 0; turns < 2000000 && !w.broken; turns++) {
         viamc_wait_hint client, server;
         uint64_t before = sim_moved();
@@ -319,13 +320,15 @@ static bool sim_until(const bool *flag, viamc_ms ms)
         client.want = 0;
         if (!w.frozen)
             viamc_wait(w.client, w.loop.now, &client);
-        if (!w.frozen && sim_wakes(VMC_LOOP_TO_CLIENT, &client)) {
+        if (!w.frozen && (client_slept || sim_wakes(VMC_LOOP_TO_CLIENT, &client))) {
             sim_poll_client();
+            client_slept = false;
             any = true;
         }
         viamc_server_wait(w.server, w.loop.now, &server);
-        if (sim_wakes(VMC_LOOP_TO_SERVER, &server)) {
+        if (server_slept || sim_wakes(VMC_LOOP_TO_SERVER, &server)) {
             sim_poll_server();
+            server_slept = false;
             any = true;
         }
         idle = any && sim_moved() == before ? idle + 1 : 0;
@@ -340,6 +343,8 @@ static bool sim_until(const bool *flag, viamc_ms ms)
         net = vmc_loop_next(&w.loop);
         step = vmc_min32(step, vmc_min32(net == 0 ? 1 : net, vmc_min32(client.ms, server.ms)));
         w.loop.now += step;
+        client_slept = client.ms <= step; /* as long as it asked to */
+        server_slept = server.ms <= step;
     }
     return *flag;
 }

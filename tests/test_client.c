@@ -857,7 +857,6 @@ TEST(taken_room_is_told)
     script_send_block(1, SCRIPT_R1, false);
     script_send_message(1, pattern, 500);
     script_poll();
-    script_poll();
     CHECK_EQ_INT(script_count(VIAMC_EV_MESSAGE), 1);
     viamc_wait(script_now.client, script_now.loop.now, &hint);
     CHECK_EQ_INT(hint.ms, 0);

@@ -1281,7 +1281,8 @@ VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg);
  * Returns:  OK; ARG; CLOSED, STATE as above. */
 VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *text);
 
-/* Keeps the request for an answer from a later loop. It occupies one of its peer's max_requests until then. OK; STATE (answered already). */
+/* Keeps the request for an answer from a later loop. It occupies one of its peer's max_requests until then, and its
+ * handler is not called again: what its client still sends waits. OK; STATE (answered already). */
 VIAMC_API viamc_err viamc_request_keep(viamc_request *rq);
 
 /* Sends one message of a stream of answers.
@@ -9127,16 +9128,28 @@ VMC_FN void vmc_h2_release(vmc_h2 *h, uint8_t slot, uint32_t code)
         vmc_h2_reset(h, slot, code);
 }
 
-/* Says how many octets of `slot` have room here. What the peer may send less than that is owed to it;
- * WINDOW_UPDATE goes out when half a window is owed, or `at_once`. */
-VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, bool at_once)
+/* Most octets that one stream may have on its way. Where a TLS record must fit (credit_limit), every stream keeps its window and one
+ * of them may have what is left over (design.md 2, invariants 2 and 3). */
+VMC_FN uint32_t vmc_h2_most(const vmc_h2 *h)
+{
+    if (h->credit_limit == 0)
+        return VMC_H2_WINDOW_MAX / 2u;
+    return h->window + h->credit_limit - vmc_min32(h->credit_limit, h->count * h->window);
+}
+
+/* Says how many octets of `slot` have room here and how many the message under way needs. What the peer may send less than the room is
+ * owed to it; WINDOW_UPDATE goes out when half a window is owed, or when the message cannot go on without. */
+VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, uint32_t needs)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    int32_t owed = (int32_t)vmc_min32(room, VMC_H2_WINDOW_MAX / 2u) - vmc_h2_expected(h, slot);
+    uint32_t most = vmc_h2_most(h);
+    int32_t expected = vmc_h2_expected(h, slot), owed = (int32_t)vmc_min32(room, most) - expected;
     if (!vmc_h2_is_live(h, slot) || (s->flags & VMC_H2_REMOTE_END) != 0)
         return;
+    if (h->credit_limit != 0) /* credit of reset streams may still be used */
+        owed = (int32_t)vmc_min32((uint32_t)(owed > 0 ? owed : 0), h->credit_limit - vmc_min32(h->credit_limit, vmc_h2_outstanding(h)));
     s->owed = owed > 0 ? (uint32_t)owed : 0;
-    if (s->owed != 0 && (at_once || s->owed >= h->window / 2u)) {
+    if (s->owed != 0 && (s->owed >= h->window / 2u || expected < (int32_t)vmc_min32(needs, most / 2u))) {
         s->flags |= VMC_H2_CREDIT_DUE;
         h->chores = true;
     }
@@ -10508,7 +10521,7 @@ VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, uint8_t i, uint32_t status, cons
 }
 
 /* Ends a call whose message has no place, and says which size would do. */
-VMC_FN void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
+VMC_APART void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
 {
     vmc_wr w = vmc_wr_of(vmc_calls_text(t, i), vmc_calls_text_cap(t, i));
     vmc_wr_text(&w, VMC_TEXT("message of "));
@@ -11027,7 +11040,7 @@ VMC_FN bool vmc_grpc_parse_timeout(viamc_bytes v, viamc_ms *ms)
 }
 
 /* grpc-message goes straight into the call's text, decoded. */
-VMC_FN void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
+VMC_APART void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
 {
     vmc_call *c = &g->calls->rec[i];
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
@@ -11220,9 +11233,8 @@ VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
 VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
 {
     uint32_t room = vmc_calls_room(g->calls, i);
-    int32_t expected = vmc_h2_expected(&g->h2, i);
-    if (room > 0 && (int32_t)room > expected)
-        vmc_h2_room(&g->h2, i, room, expected < (int32_t)vmc_calls_needs(g->calls, i));
+    if (room > 0 && (int32_t)room > vmc_h2_expected(&g->h2, i))
+        vmc_h2_room(&g->h2, i, room, vmc_calls_needs(g->calls, i));
 }
 
 /* What the peer sent has ended call i. A server's peer is told why, a client's is told to stop. */
@@ -13059,7 +13071,7 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
 }
 
 /* What time does to the dialling: deadlines, the next attempt, authentication that waits for room. */
-VMC_FN void vmc_dial_step_time(viamc_client *c)
+VMC_APART void vmc_dial_step_time(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
     bool open = c->conn.state != VMC_CONN_CLOSED && c->conn.state != VMC_CONN_BROKEN;
@@ -13332,7 +13344,7 @@ VMC_FN void vmc_session_note_poll(viamc_client *c)
         c->session.gap = c->now - c->polled_at;
 }
 
-VMC_FN void vmc_session_step(viamc_client *c)
+VMC_APART void vmc_session_step(viamc_client *c)
 {
     if (c->session.state == VMC_SESSION_NONE && (c->session.wanted || c->session.resume))
         vmc_session_start(c);

@@ -495,7 +495,7 @@ VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, uint8_t i, uint32_t status, cons
 }
 
 /* Ends a call whose message has no place, and says which size would do. */
-VMC_FN void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
+VMC_APART void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
 {
     vmc_wr w = vmc_wr_of(vmc_calls_text(t, i), vmc_calls_text_cap(t, i));
     vmc_wr_text(&w, VMC_TEXT("message of "));

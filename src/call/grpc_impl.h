@@ -172,7 +172,7 @@ VMC_FN bool vmc_grpc_parse_timeout(viamc_bytes v, viamc_ms *ms)
 }
 
 /* grpc-message goes straight into the call's text, decoded. */
-VMC_FN void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
+VMC_APART void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
 {
     vmc_call *c = &g->calls->rec[i];
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
@@ -365,9 +365,8 @@ VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
 VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
 {
     uint32_t room = vmc_calls_room(g->calls, i);
-    int32_t expected = vmc_h2_expected(&g->h2, i);
-    if (room > 0 && (int32_t)room > expected)
-        vmc_h2_room(&g->h2, i, room, expected < (int32_t)vmc_calls_needs(g->calls, i));
+    if (room > 0 && (int32_t)room > vmc_h2_expected(&g->h2, i))
+        vmc_h2_room(&g->h2, i, room, vmc_calls_needs(g->calls, i));
 }
 
 /* What the peer sent has ended call i. A server's peer is told why, a client's is told to stop. */

@@ -404,7 +404,7 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
 }
 
 /* What time does to the dialling: deadlines, the next attempt, authentication that waits for room. */
-VMC_FN void vmc_dial_step_time(viamc_client *c)
+VMC_APART void vmc_dial_step_time(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
     bool open = c->conn.state != VMC_CONN_CLOSED && c->conn.state != VMC_CONN_BROKEN;

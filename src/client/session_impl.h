@@ -249,7 +249,7 @@ VMC_FN void vmc_session_note_poll(viamc_client *c)
         c->session.gap = c->now - c->polled_at;
 }
 
-VMC_FN void vmc_session_step(viamc_client *c)
+VMC_APART void vmc_session_step(viamc_client *c)
 {
     if (c->session.state == VMC_SESSION_NONE && (c->session.wanted || c->session.resume))
         vmc_session_start(c);

@@ -220,16 +220,28 @@ VMC_FN void vmc_h2_release(vmc_h2 *h, uint8_t slot, uint32_t code)
         vmc_h2_reset(h, slot, code);
 }
 
-/* Says how many octets of `slot` have room here. What the peer may send less than that is owed to it;
- * WINDOW_UPDATE goes out when half a window is owed, or `at_once`. */
-VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, bool at_once)
+/* Most octets that one stream may have on its way. Where a TLS record must fit (credit_limit), every stream keeps its window and one
+ * of them may have what is left over (design.md 2, invariants 2 and 3). */
+VMC_FN uint32_t vmc_h2_most(const vmc_h2 *h)
+{
+    if (h->credit_limit == 0)
+        return VMC_H2_WINDOW_MAX / 2u;
+    return h->window + h->credit_limit - vmc_min32(h->credit_limit, h->count * h->window);
+}
+
+/* Says how many octets of `slot` have room here and how many the message under way needs. What the peer may send less than the room is
+ * owed to it; WINDOW_UPDATE goes out when half a window is owed, or when the message cannot go on without. */
+VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, uint32_t needs)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    int32_t owed = (int32_t)vmc_min32(room, VMC_H2_WINDOW_MAX / 2u) - vmc_h2_expected(h, slot);
+    uint32_t most = vmc_h2_most(h);
+    int32_t expected = vmc_h2_expected(h, slot), owed = (int32_t)vmc_min32(room, most) - expected;
     if (!vmc_h2_is_live(h, slot) || (s->flags & VMC_H2_REMOTE_END) != 0)
         return;
+    if (h->credit_limit != 0) /* credit of reset streams may still be used */
+        owed = (int32_t)vmc_min32((uint32_t)(owed > 0 ? owed : 0), h->credit_limit - vmc_min32(h->credit_limit, vmc_h2_outstanding(h)));
     s->owed = owed > 0 ? (uint32_t)owed : 0;
-    if (s->owed != 0 && (at_once || s->owed >= h->window / 2u)) {
+    if (s->owed != 0 && (s->owed >= h->window / 2u || expected < (int32_t)vmc_min32(needs, most / 2u))) {
         s->flags |= VMC_H2_CREDIT_DUE;
         h->chores = true;
     }

@@ -210,7 +210,8 @@ VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg);
  * Returns:  OK; ARG; CLOSED, STATE as above. */
 VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *text);
 
-/* Keeps the request for an answer from a later loop. It occupies one of its peer's max_requests until then. OK; STATE (answered already). */
+/* Keeps the request for an answer from a later loop. It occupies one of its peer's max_requests until then, and its
+ * handler is not called again: what its client still sends waits. OK; STATE (answered already). */
 VIAMC_API viamc_err viamc_request_keep(viamc_request *rq);
 
 /* Sends one message of a stream of answers.

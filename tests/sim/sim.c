@@ -193,7 +193,7 @@ static void sim_new(bool tls, uint8_t profile)
         w.server_desc.cert_chain = w.chain;
         w.server_desc.cert_count = n;
         w.server_desc.key = kit_octets("web.key.der");
-        w.dial.anchor_count = kit_anchors("root-ec", w.anchors);
+        w.dial.anchor_count = kit_anchors("root-web", w.anchors);
         w.dial.anchors = w.anchors;
         w.dial.unix_time = KIT_NOW;
     }
@@ -277,7 +277,7 @@ static bool sim_wakes(unsigned reads, const viamc_wait_hint *hint)
     for (i = 0; i < VMC_LOOP_LINKS; i++) {
         const vmc_loop_link *l = &w.loop.link[i];
         const vmc_loop_pipe *in = &l->pipe[reads];
-        if (!l->used || l->closed[reads])
+        if (!l->used || l->closed[reads] || (reads == VMC_LOOP_TO_CLIENT && l->client != 0)) /* strangers read when the test does */
             continue;
         if (!l->accepted && reads == VMC_LOOP_TO_SERVER)
             return true;
@@ -738,8 +738,16 @@ TEST(one_speaks_tls_the_other_does_not)
     sim_open();
     CHECK(!sim_ready(60000));
     CHECK_EQ_INT(viamc_state(w.client), VIAMC_FAILED);
-    CHECK_EQ_INT(viamc_client_error(w.client).code, VIAMC_ERR_TLS_PLAINTEXT);
+    CHECK_EQ_INT(viamc_client_error(w.client).code, VIAMC_ERR_INSECURE);
     sim_close();
+}
+
+static unsigned sim_peers(vmc_conn_state state)
+{
+    unsigned i, n = 0;
+    for (i = 0; i < w.server->desc.max_peers; i++)
+        n += w.server->peers[i].conn.state == state;
+    return n;
 }
 
 /* A handshake that stops half way is dropped, and others get through meanwhile. */
@@ -760,10 +768,11 @@ TEST(handshake_that_stops)
         (void)vmc_loop_port()->write(stranger, 0, (const uint8_t *)"\x16\x03\x01\x01\x00\x01\x00\x00\xfc\x03\x03", vmc_min(at, 11), &done);
         CHECK(sim_ready(2000));
         sim_run(9000);
-        CHECK_EQ_INT(w.server->peers[0].conn.state == VMC_CONN_UP, 1);
-        CHECK(w.server->peers[1].conn.state == VMC_CONN_SECURING);
+        CHECK_EQ_INT(sim_peers(VMC_CONN_UP), 1);
+        CHECK_EQ_INT(sim_peers(VMC_CONN_SECURING), 1);
         sim_run(2000);
-        CHECK(w.server->peers[1].conn.state == VMC_CONN_CLOSED);
+        CHECK_EQ_INT(sim_peers(VMC_CONN_UP), 1);
+        CHECK_EQ_INT(sim_peers(VMC_CONN_CLOSED), 1);
         CHECK_EQ_INT(viamc_state(w.client), VIAMC_READY);
         sim_close();
     }

@@ -20,7 +20,7 @@ help:
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
-	@echo "make amalgamate    viamc.h from src/"
+	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
 	@echo "make figures       sizes and costs, each with its goal"
 	@echo "make setup         packages and build/venv; the targets above do it by themselves"
 	@echo "make clean         removes build/"
@@ -30,6 +30,7 @@ setup:
 
 amalgamate:
 	@tools/amalgamate.py
+	@tools/memory_table.py
 
 examples:
 	@tools/setup.sh core

@@ -10759,6 +10759,13 @@ VMC_FN bool vmc_calls_is_unsettled(const vmc_call *c)
     return (c->taken != 0 || c->large != VMC_CALL_SMALL) && (c->state == VMC_CALL_OPEN || c->state == VMC_CALL_TOLD);
 }
 
+/* True if the start of a poll would give the peer of record i room: something was taken, or its turn for the large buffer has come. */
+VMC_FN bool vmc_calls_can_settle(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
+    return c->state == VMC_CALL_OPEN && (c->taken != 0 || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, i) != VMC_CALL_WAITS));
+}
+
 /* Start of a poll, for such a call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
 VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
 {
@@ -11804,8 +11811,8 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
             *wait = 0; /* room that the peer does not know of yet */
         if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
-        if (c->large == VMC_CALL_WAITS && vmc_calls_place(g->calls, i) != VMC_CALL_WAITS)
-            *wait = 0; /* its turn has come */
+        if (vmc_calls_can_settle(g->calls, i))
+            *wait = 0;
     }
 }
 
@@ -16319,7 +16326,7 @@ VMC_FN bool vmc_route_message(vmc_peer *p, uint8_t i)
     if (msg.ptr == NULL)
         msg.ptr = (const uint8_t *)""; /* an empty message is not the end of a stream */
     if (!vmc_route_serve(rq, msg)) {
-        c->taken = taken; /* it stays where it is */
+        c->taken = rq->state == VMC_REQUEST_KEPT ? 0 : taken; /* it stays where it is; a kept one's slot is not moved any more */
         c->large = large;
         return false;
     }
@@ -16650,7 +16657,7 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
     uint8_t i;
     VMC_CALLS_EACH(&p->calls, i) {
         vmc_wait_timer(wait, &p->calls.rec[i].deadline, now);
-        if (p->calls.rec[i].taken != 0 && p->calls.rec[i].state == VMC_CALL_OPEN)
+        if (vmc_calls_can_settle(&p->calls, i))
             *wait = 0; /* room that the peer does not know of yet */
         if (vmc_route_is_ready(p, i))
             *wait = p->requests[i].waits && p->requests[i].need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;

@@ -733,6 +733,13 @@ VMC_FN bool vmc_calls_is_unsettled(const vmc_call *c)
     return (c->taken != 0 || c->large != VMC_CALL_SMALL) && (c->state == VMC_CALL_OPEN || c->state == VMC_CALL_TOLD);
 }
 
+/* True if the start of a poll would give the peer of record i room: something was taken, or its turn for the large buffer has come. */
+VMC_FN bool vmc_calls_can_settle(const vmc_calls *t, uint8_t i)
+{
+    const vmc_call *c = &t->rec[i];
+    return c->state == VMC_CALL_OPEN && (c->taken != 0 || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, i) != VMC_CALL_WAITS));
+}
+
 /* Start of a poll, for such a call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
 VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
 {

@@ -936,8 +936,8 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
             *wait = 0; /* room that the peer does not know of yet */
         if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
-        if (c->large == VMC_CALL_WAITS && vmc_calls_place(g->calls, i) != VMC_CALL_WAITS)
-            *wait = 0; /* its turn has come */
+        if (vmc_calls_can_settle(g->calls, i))
+            *wait = 0;
     }
 }
 

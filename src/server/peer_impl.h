@@ -156,13 +156,13 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
         p->asked = p->conn.grpc.h2.ping_due = true;
 }
 
-/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read. */
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
 VMC_FN void vmc_peer_share_large(vmc_peer *p)
 {
     const viamc_server *s = p->server;
     uint8_t i;
     p->calls.big_elsewhere = false;
-    for (i = 0; i < s->desc.max_peers; i++)
+    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
         if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
             p->calls.big_elsewhere = true;
 }
@@ -230,7 +230,7 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
     uint8_t i;
     VMC_CALLS_EACH(&p->calls, i) {
         vmc_wait_timer(wait, &p->calls.rec[i].deadline, now);
-        if (p->calls.rec[i].taken != 0 && p->calls.rec[i].state == VMC_CALL_OPEN)
+        if (vmc_calls_can_settle(&p->calls, i))
             *wait = 0; /* room that the peer does not know of yet */
         if (vmc_route_is_ready(p, i))
             *wait = p->requests[i].waits && p->requests[i].need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;

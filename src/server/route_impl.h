@@ -217,7 +217,7 @@ VMC_FN bool vmc_route_message(vmc_peer *p, uint8_t i)
     if (msg.ptr == NULL)
         msg.ptr = (const uint8_t *)""; /* an empty message is not the end of a stream */
     if (!vmc_route_serve(rq, msg)) {
-        c->taken = taken; /* it stays where it is */
+        c->taken = rq->state == VMC_REQUEST_KEPT ? 0 : taken; /* it stays where it is; a kept one's slot is not moved any more */
         c->large = large;
         return false;
     }

@@ -8831,8 +8831,7 @@ typedef struct vmc_h2_block {
     uint8_t digits;         /* of :status */
     uint8_t pseudo;         /* bits of the pseudo fields seen */
     bool regular;           /* a regular field was seen: no pseudo field may follow */
-    bool malformed;         /* RFC 9113 8.1.1: the stream will be reset when the block ends */
-    bool too_large;         /* above what we announced */
+    uint8_t wrong;          /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
     bool end_stream;        /* flag of its HEADERS frame */
     bool trailers;          /* the final header block came before */
     bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
@@ -9382,7 +9381,7 @@ VMC_APART vmc_h2_event_kind vmc_h2_begin_other(vmc_h2 *h, vmc_h2_event *ev)
 VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
 {
     h->slot = h->id == 0 ? (uint8_t)VMC_H2_NO_SLOT : vmc_h2_find(h, h->id);
-    h->live = vmc_h2_is_live(h, h->slot);
+    h->live = h->slot != VMC_H2_NO_SLOT && (h->streams[h->slot].flags & VMC_H2_RESET_DUE) == 0;
     if (h->type == VMC_H2_F_DATA)
         return vmc_h2_begin_data(h, ev);
     if (h->type == VMC_H2_F_HEADERS)
@@ -9488,12 +9487,12 @@ VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p)
     if (p->known >= VMC_NAME_STATUS && p->known <= VMC_NAME_PSEUDO) {
         uint8_t bit = vmc_h2_pseudo(h, p->known);
         if (bit == 0 || b->trailers || b->regular || (b->pseudo & bit) != 0)
-            b->malformed = true;
+            b->wrong = VMC_H2_PROTOCOL_ERROR;
         b->pseudo |= bit;
     } else {
         b->regular = true;
         if (p->known == VMC_NAME_CONNECTION)
-            b->malformed = true;
+            b->wrong = VMC_H2_PROTOCOL_ERROR;
     }
     b->fields++;
 }
@@ -9504,7 +9503,7 @@ VMC_FN void vmc_h2_take_status(vmc_h2_block *b, viamc_bytes v)
     size_t i;
     for (i = 0; i < v.len; i++) {
         if (b->digits == 3u || v.ptr[i] < '0' || v.ptr[i] > '9') {
-            b->malformed = true;
+            b->wrong = VMC_H2_PROTOCOL_ERROR;
             return;
         }
         b->status = (uint16_t)(b->status * 10u + (uint32_t)(v.ptr[i] - '0'));
@@ -9523,11 +9522,11 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
     if ((p->flags & VMC_HPACK_LAST) != 0) {
         b->list += p->size;
         if (b->list > h->header_list)
-            b->too_large = true;
+            b->wrong = VMC_H2_ENHANCE_YOUR_CALM;
         if ((p->flags & (VMC_HPACK_BAD_NAME | VMC_HPACK_BAD_VALUE)) != 0)
-            b->malformed = true;
+            b->wrong = VMC_H2_PROTOCOL_ERROR;
     }
-    return h->live && !b->malformed && !b->too_large && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
+    return h->live && b->wrong == 0 && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
 }
 
 /* Final header block of a response: 1xx are skipped, 101 has no meaning in HTTP/2 (8.6). */
@@ -9564,13 +9563,13 @@ VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     if (!h->live)
         return VMC_H2_GO;
     s = &h->streams[h->slot];
-    if (b->too_large)
-        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_ENHANCE_YOUR_CALM);
+    if (b->wrong != 0)
+        return vmc_h2_stream_error(h, ev, h->slot, b->wrong);
     if (b->trailers)
         ok = b->end_stream; /* trailers end the stream (8.1) */
     else
         ok = VMC_H2_IS_SERVER(h) ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
-    if (!ok || b->malformed)
+    if (!ok)
         return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_PROTOCOL_ERROR);
     if (b->status != 0 && b->status < 200u)
         return vmc_h2_noise(h);
@@ -11523,15 +11522,17 @@ VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, uint8_t i, vmc_wr *part)
 {
     const vmc_call *c = &g->calls->rec[i];
     const uint32_t count = (uint32_t)VMC_GRPC_AT_METADATA + c->metadata_count;
-    for (; g->field < count; g->field++) {
-        uint64_t key = vmc_grpc_request_key(g, c, g->field);
-        uint8_t octet = vmc_hpack_find(&g->h2.encoder, key);
+    uint8_t n = g->field;
+    for (; n < count; n++) {
+        uint64_t key = vmc_grpc_request_key(g, c, n);
+        uint8_t octet = key == 0 ? (uint8_t)0 : vmc_hpack_find(&g->h2.encoder, key);
         if (octet != 0 && vmc_wr_room(part) != 0)
             vmc_wr_u8(part, octet);
-        else if (key != 0 && !vmc_grpc_put_literal(g, c, g->field, key, part))
-            return false;
+        else if (key != 0 && !vmc_grpc_put_literal(g, c, n, key, part))
+            break;
     }
-    return true;
+    g->field = n;
+    return n == count;
 }
 
 /* The fields of a reply: two of its headers, two of its trailers; trailers alone have all four. */
@@ -16583,13 +16584,13 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
         p->asked = p->conn.grpc.h2.ping_due = true;
 }
 
-/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read. */
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
 VMC_FN void vmc_peer_share_large(vmc_peer *p)
 {
     const viamc_server *s = p->server;
     uint8_t i;
     p->calls.big_elsewhere = false;
-    for (i = 0; i < s->desc.max_peers; i++)
+    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
         if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
             p->calls.big_elsewhere = true;
 }
@@ -16995,6 +16996,8 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
         else
             vmc_route_clean(&s->peers[i]);
     }
+    for (k = 0; k < n; k++)
+        vmc_peer_share_large(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
     s->turn = (uint8_t)((s->turn + 1u) % n);
     s->in_poll = false;
     return VIAMC_OK;

@@ -648,15 +648,17 @@ VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, uint8_t i, vmc_wr *part)
 {
     const vmc_call *c = &g->calls->rec[i];
     const uint32_t count = (uint32_t)VMC_GRPC_AT_METADATA + c->metadata_count;
-    for (; g->field < count; g->field++) {
-        uint64_t key = vmc_grpc_request_key(g, c, g->field);
-        uint8_t octet = vmc_hpack_find(&g->h2.encoder, key);
+    uint8_t n = g->field;
+    for (; n < count; n++) {
+        uint64_t key = vmc_grpc_request_key(g, c, n);
+        uint8_t octet = key == 0 ? (uint8_t)0 : vmc_hpack_find(&g->h2.encoder, key);
         if (octet != 0 && vmc_wr_room(part) != 0)
             vmc_wr_u8(part, octet);
-        else if (key != 0 && !vmc_grpc_put_literal(g, c, g->field, key, part))
-            return false;
+        else if (key != 0 && !vmc_grpc_put_literal(g, c, n, key, part))
+            break;
     }
-    return true;
+    g->field = n;
+    return n == count;
 }
 
 /* The fields of a reply: two of its headers, two of its trailers; trailers alone have all four. */

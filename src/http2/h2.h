@@ -109,8 +109,7 @@ typedef struct vmc_h2_block {
     uint8_t digits;         /* of :status */
     uint8_t pseudo;         /* bits of the pseudo fields seen */
     bool regular;           /* a regular field was seen: no pseudo field may follow */
-    bool malformed;         /* RFC 9113 8.1.1: the stream will be reset when the block ends */
-    bool too_large;         /* above what we announced */
+    uint8_t wrong;          /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
     bool end_stream;        /* flag of its HEADERS frame */
     bool trailers;          /* the final header block came before */
     bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */

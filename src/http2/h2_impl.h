@@ -474,7 +474,7 @@ VMC_APART vmc_h2_event_kind vmc_h2_begin_other(vmc_h2 *h, vmc_h2_event *ev)
 VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
 {
     h->slot = h->id == 0 ? (uint8_t)VMC_H2_NO_SLOT : vmc_h2_find(h, h->id);
-    h->live = vmc_h2_is_live(h, h->slot);
+    h->live = h->slot != VMC_H2_NO_SLOT && (h->streams[h->slot].flags & VMC_H2_RESET_DUE) == 0;
     if (h->type == VMC_H2_F_DATA)
         return vmc_h2_begin_data(h, ev);
     if (h->type == VMC_H2_F_HEADERS)
@@ -580,12 +580,12 @@ VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p)
     if (p->known >= VMC_NAME_STATUS && p->known <= VMC_NAME_PSEUDO) {
         uint8_t bit = vmc_h2_pseudo(h, p->known);
         if (bit == 0 || b->trailers || b->regular || (b->pseudo & bit) != 0)
-            b->malformed = true;
+            b->wrong = VMC_H2_PROTOCOL_ERROR;
         b->pseudo |= bit;
     } else {
         b->regular = true;
         if (p->known == VMC_NAME_CONNECTION)
-            b->malformed = true;
+            b->wrong = VMC_H2_PROTOCOL_ERROR;
     }
     b->fields++;
 }
@@ -596,7 +596,7 @@ VMC_FN void vmc_h2_take_status(vmc_h2_block *b, viamc_bytes v)
     size_t i;
     for (i = 0; i < v.len; i++) {
         if (b->digits == 3u || v.ptr[i] < '0' || v.ptr[i] > '9') {
-            b->malformed = true;
+            b->wrong = VMC_H2_PROTOCOL_ERROR;
             return;
         }
         b->status = (uint16_t)(b->status * 10u + (uint32_t)(v.ptr[i] - '0'));
@@ -615,11 +615,11 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
     if ((p->flags & VMC_HPACK_LAST) != 0) {
         b->list += p->size;
         if (b->list > h->header_list)
-            b->too_large = true;
+            b->wrong = VMC_H2_ENHANCE_YOUR_CALM;
         if ((p->flags & (VMC_HPACK_BAD_NAME | VMC_HPACK_BAD_VALUE)) != 0)
-            b->malformed = true;
+            b->wrong = VMC_H2_PROTOCOL_ERROR;
     }
-    return h->live && !b->malformed && !b->too_large && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
+    return h->live && b->wrong == 0 && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
 }
 
 /* Final header block of a response: 1xx are skipped, 101 has no meaning in HTTP/2 (8.6). */
@@ -656,13 +656,13 @@ VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     if (!h->live)
         return VMC_H2_GO;
     s = &h->streams[h->slot];
-    if (b->too_large)
-        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_ENHANCE_YOUR_CALM);
+    if (b->wrong != 0)
+        return vmc_h2_stream_error(h, ev, h->slot, b->wrong);
     if (b->trailers)
         ok = b->end_stream; /* trailers end the stream (8.1) */
     else
         ok = VMC_H2_IS_SERVER(h) ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
-    if (!ok || b->malformed)
+    if (!ok)
         return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_PROTOCOL_ERROR);
     if (b->status != 0 && b->status < 200u)
         return vmc_h2_noise(h);

@@ -632,6 +632,72 @@ TEST(deadline_of_a_call)
     script_close();
 }
 
+/* The rest of a frame, and of a header block, that belongs to a call which is over is nobody's, although the record is used again. */
+TEST(rest_of_a_frame_under_way)
+{
+    uint8_t data[105] = {0, 0, 0, 0, 100}, head[9] = {0, 0, 105, 0, 0, 0, 0, 0, 1};
+    viamc_call call;
+    const viamc_event *ev;
+    unsigned block;
+    for (block = 0; block < 2; block++) {
+        size_t done;
+        script_new();
+        script_ready();
+        call = echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        if (block == 0) {
+            script_send_block(1, SCRIPT_R1, false);
+            (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, head, 9, &done);
+            (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, data, 50, &done);
+        } else {
+            script_send("000023" "01" "05" "00000001" "88000b677270632d737461747573"); /* grpc-status ... */
+        }
+        script_run(1);
+        CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_OK);
+        script_run(1); /* RST_STREAM is sent */
+        CHECK(echo(viamc_view("y", 1), NULL) != call);
+        script_run(1);
+        if (block == 0)
+            (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, data + 50, 55, &done);
+        else
+            script_send("0131 0f10106170706c69636174696f6e2f67727063"); /* ... 1 */
+        script_run(1);
+        CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+        script_reply(3, "new", 3);
+        script_run(1);
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 1)) != NULL);
+        CHECK_EQ_INT(ev->status, VIAMC_OK);
+        CHECK_EQ_MEM(script_now.msg[1], ev->msg.len, "new", 3);
+        script_close();
+    }
+}
+
+/* Headers, trailers and messages octet by octet. */
+TEST(reply_octet_by_octet)
+{
+    static const char *const replies[] = {
+        "000014 01 04 00000001" SCRIPT_R1 "000007 00 00 00000001 00000000026f6b" "00000f 01 05 00000001" SCRIPT_R2,
+        "000014 01 04 00000003" SCRIPT_R1 "000007 00 00 00000003 00000000026f6b" "00000f 01 05 00000003" SCRIPT_R2};
+    uint8_t octets[200];
+    unsigned call;
+    script_new();
+    script_ready();
+    for (call = 0; call < 2; call++) {
+        const viamc_event *ev;
+        size_t n = test_hex(replies[call], octets, sizeof octets), i, done;
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        for (i = 0; i < n; i++) {
+            (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, octets + i, 1, &done);
+            script_poll();
+        }
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, call)) != NULL);
+        CHECK_EQ_INT(ev->status, VIAMC_OK);
+        CHECK_EQ_MEM(script_now.msg[call], ev->msg.len, "ok", 2);
+    }
+    script_close();
+}
+
 TEST(cancel_and_stale_handles)
 {
     viamc_call call, other;
@@ -1036,6 +1102,8 @@ int main(int argc, char **argv)
     RUN(refused_three_times);
     RUN(dial_timeout);
     RUN(deadline_of_a_call);
+    RUN(rest_of_a_frame_under_way);
+    RUN(reply_octet_by_octet);
     RUN(cancel_and_stale_handles);
     RUN(all_calls_in_use);
     RUN(large_reply_in_big);

@@ -689,6 +689,73 @@ TEST(day_tls_board)
     all_variants(true, VIAMC_BOARD);
 }
 
+/* ---- the checks themselves ---- */
+
+static void expect(const char *text)
+{
+    const char *wrong = vmc_client_check(w.client);
+    CHECK_EQ_STR(wrong == NULL ? "nothing" : wrong, text);
+}
+
+/* Each invariant is seen when it does not hold. */
+TEST(checks_can_fail)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    vmc_calls *t;
+    vmc_h2 *h;
+    viamc_call a, b;
+    vmc_calls whole;
+    vmc_call rec[2];
+    sim_new(false, VIAMC_BOARD);
+    sim_open();
+    REQUIRE(sim_ready(1000));
+    opts.timeout_ms = VIAMC_FOREVER;
+    opts.stream = VIAMC_M_CLIENT_STREAM;
+    CHECK_EQ_INT(viamc_call_bytes(w.client, ECHO "Sum", viamc_view("", 0), &opts, &a), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_bytes(w.client, ECHO "Sum", viamc_view("", 0), &opts, &b), VIAMC_OK);
+    sim_run(10);
+    CHECK_EQ_INT(viamc_call_send_bytes(w.client, a, viamc_view("123456", 6)), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_send_bytes(w.client, b, viamc_view("123456", 6)), VIAMC_OK);
+    t = &w.client->calls;
+    h = &w.client->conn.grpc.h2;
+    whole = *t;
+    rec[0] = t->rec[0];
+    rec[1] = t->rec[1];
+    expect("nothing");
+#define SPOIL(what, text) do { what; expect(text); *t = whole; t->rec[0] = rec[0]; t->rec[1] = rec[1]; } while (0)
+    SPOIL(t->live = VMC_CALL_NONE, "a record in use is not in the live list");
+    SPOIL(t->rec[1].live = 0, "the live list has no end");
+    SPOIL(t->rec[0].state = VMC_CALL_FREE, "a free record is in the live list");
+    SPOIL(t->rec[0].flags |= VMC_CALL_F_LISTED, "a record has the flag and is not in the list of events");
+    SPOIL(t->first = t->last = 1, "a record is in the list of events that must not be");
+    SPOIL(t->last = 0, "the list of events ends elsewhere");
+    SPOIL(t->rec[1].tx_at = t->rec[0].tx_at + 1, "two parts of tx overlap");
+    SPOIL(t->rec[1].tx_at = t->tx_used, "a part of tx lies outside");
+    SPOIL(t->tx_used++, "tx has a gap");
+    SPOIL(t->tx_used = t->tx_cap + 1, "more of tx is used than there is");
+    SPOIL(t->rec[0].sent = 100, "more was sent than there was");
+    SPOIL(t->rec[0].taken = 1, "positions in a slot are out of order");
+    SPOIL(t->rec[0].stored = 10000, "positions in a slot are out of order");
+    SPOIL((t->rec[0].large = VMC_CALL_INTO, t->rec[0].got = 1), "a large message is longer than it said");
+    SPOIL((t->rec[0].large = VMC_CALL_INTO, t->rec[0].msg_len = 1), "a large message is longer than the lent buffer");
+    SPOIL((t->rec[0].large = VMC_CALL_BIG, t->rec[0].msg_len = 6001), "a large message is longer than the large buffer");
+    SPOIL(t->rec[0].large = VMC_CALL_BIG, "two calls have the large buffer");
+    SPOIL(t->ended = 1, "the number of ended calls is wrong");
+    SPOIL(t->rec[0].stored = 1, "a stream has more credit than room");
+    SPOIL(t->rec[0].state = VMC_CALL_HELD, "a stream has no call");
+    h->credit_limit = 1;
+    expect("more credit is given than the TLS input takes");
+    h->credit_limit = 0;
+    h->credit = 1000;
+    expect("the connection's window is used up");
+    h->credit = 0x7fffffff;
+    w.client->token_len = 5000;
+    expect("the client's own state is wrong");
+    w.client->token_len = 0;
+    expect("nothing");
+    sim_close();
+}
+
 /* ---- other days ---- */
 
 static void wrong_key(bool tls)
@@ -785,6 +852,7 @@ int main(int argc, char **argv)
     RUN(day_plaintext_board);
     RUN(day_tls_host);
     RUN(day_tls_board);
+    RUN(checks_can_fail);
     RUN(wrong_key_plaintext);
     RUN(wrong_key_tls);
     RUN(one_speaks_tls_the_other_does_not);

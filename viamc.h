@@ -10912,6 +10912,7 @@ VMC_FN void vmc_grpc_end(vmc_grpc *g, uint8_t i, uint32_t status, uint8_t ran, c
     else
         vmc_calls_end_text(g->calls, i, status, ran, text);
     vmc_h2_release(&g->h2, i, VMC_H2_IS_SERVER(&g->h2) ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+    g->calls->stirred = true; /* its stream may be another's now */
 }
 
 /* Client: gives a running call up. */
@@ -11774,6 +11775,7 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
     uint8_t turn;
     if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
         return;
+    g->calls->stirred = g->calls->stirred || g->h2.chores; /* a reset that is written makes room for a stream */
     vmc_h2_write_control(&g->h2, w);
     if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred)
         return;
@@ -11790,6 +11792,12 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 
 /* ---- time ---- */
 
+/* A Stop that has not left: however late the polls come, it is sent. */
+VMC_FN bool vmc_grpc_must_leave(const vmc_call *c)
+{
+    return (c->flags & (VMC_CALL_F_FIRST | VMC_CALL_F_SENT)) == VMC_CALL_F_FIRST && c->state == VMC_CALL_OPEN;
+}
+
 /* Ends the calls whose deadline has passed. */
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
@@ -11797,7 +11805,7 @@ VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
     if (VMC_H2_IS_SERVER(&g->h2))
         return; /* whoever serves the request answers it */
     VMC_CALLS_EACH(g->calls, i)
-        if (vmc_timer_due(&g->calls->rec[i].deadline, now))
+        if (vmc_timer_due(&g->calls->rec[i].deadline, now) && !vmc_grpc_must_leave(&g->calls->rec[i]))
             vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
 }
 
@@ -13407,9 +13415,16 @@ VMC_FN bool vmc_motion_is_running(const vmc_call *call)
     return call->state == VMC_CALL_OPEN || call->state == VMC_CALL_HELD;
 }
 
+/* A move whose resource is not known (a stream: its messages name it) may be of any. */
 VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
 {
-    return stop == resource || stop == VMC_MOTION_ANY;
+    return stop == resource || stop == VMC_MOTION_ANY || resource == VMC_MOTION_ANY;
+}
+
+/* A call that we ended ourselves after it had left: the robot may still run it. */
+VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
+{
+    return call->ran == VIAMC_MAYBE && (call->flags & VMC_CALL_F_PEER_END) == 0;
 }
 
 /* ---- resources ---- */
@@ -13475,6 +13490,10 @@ VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
     uint8_t k;
     for (k = 0; k < c->max_calls; k++)
         if (vmc_timer_is_on(&c->motion.unsettled[k].until) && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+            return true;
+    VMC_CALLS_EACH(&c->calls, k) /* one that we ended since the last poll is not in the list yet */
+        if (c->calls.rec[k].state == VMC_CALL_ENDED && vmc_motion_is_move(&c->calls.rec[k]) && vmc_motion_is_doubtful(&c->calls.rec[k])
+            && vmc_motion_covers(resource, c->calls.rec[k].resource))
             return true;
     return vmc_timer_is_on(&c->motion.any);
 }
@@ -13580,7 +13599,7 @@ VMC_FN void vmc_motion_move_ended(viamc_client *c, uint8_t i)
     const vmc_call *call = &c->calls.rec[i];
     uint8_t k;
     vmc_session_check_call(c, i);
-    if (call->ran != VIAMC_MAYBE || (call->flags & VMC_CALL_F_PEER_END) != 0)
+    if (!vmc_motion_is_doubtful(call))
         return;
     vmc_motion_unsettle(c, call->resource);
     for (k = 0; k <= c->max_calls; k++) { /* a Stop that is waiting for it learns nothing certain any more */
@@ -13633,7 +13652,9 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
         vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
     }
-    if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
+    if (c->session.state == VMC_SESSION_ABSENT && c->desc.require_session && !c->desc.disable_sessions)
+        vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+    else if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
         vmc_session_release(c, call);
     else
         c->session.wanted = true;
@@ -13661,6 +13682,20 @@ VMC_FN void vmc_motion_on_session_lost(viamc_client *c)
     for (i = 0; i < c->max_calls; i++)
         if (c->calls.rec[i].state == VMC_CALL_HELD && (c->calls.rec[i].motion & VMC_MOTION_PENDING) != 0)
             vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this setpoint left"));
+}
+
+/* The connection is lost: a Stop that waits to be sent again cannot be. */
+VMC_FN void vmc_motion_on_lost(viamc_client *c)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&c->calls, i) {
+        vmc_call *stop = &c->calls.rec[i];
+        if (vmc_motion_kind(stop) != VMC_MOTION_STOP || stop->state != VMC_CALL_ENDED || (stop->motion & VMC_MOTION_AGAIN) == 0)
+            continue;
+        stop->motion = (uint8_t)((stop->motion & ~VMC_MOTION_AGAIN) | VMC_MOTION_UNCONFIRMED);
+        stop->status = VIAMC_UNAVAILABLE;
+        stop->ran = VIAMC_MAYBE;
+    }
 }
 
 VMC_FN void vmc_motion_step(viamc_client *c)
@@ -14086,6 +14121,8 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     vmc_client_init_calls(c, d, &l);
     vmc_client_init_conn(c, d, &l);
     vmc_dial_reset_carrier(c, false);
+    if (!d->no_tls)
+        VIAMC_MEMSET(l.tls, 0, vmc_client_tls_bytes(d)); /* a connection that never got to TLS is closed like any other */
     *client = c;
 }
 
@@ -14184,7 +14221,7 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_STATE;
     s->resource = 0;
     if (s->motion != VMC_MOTION_NONE)
-        s->resource = (s->flags & VIAMC_M_STOP_ALL) != 0 ? VMC_MOTION_ANY : vmc_motion_resource(s->path, s->msg);
+        s->resource = (s->flags & (VIAMC_M_STOP_ALL | VIAMC_M_CLIENT_STREAM)) != 0 ? VMC_MOTION_ANY : vmc_motion_resource(s->path, s->msg);
     return VIAMC_OK;
 }
 
@@ -14352,7 +14389,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
         return VIAMC_ERR_STATE;
     if (!vmc_motion_is_running(rec))
         return VIAMC_ERR_NOT_FOUND;
-    if (!vmc_calls_can_append(&c->calls, i))
+    if (!vmc_calls_can_append(&c->calls, i) || (vmc_motion_is_move(rec) && vmc_motion_is_stopping(c, rec->resource)))
         return VIAMC_ERR_BUSY;
     if (msg.len > vmc_calls_tx_room(&c->calls, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
         return vmc_call_pending(rec) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
@@ -14434,6 +14471,7 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
 #endif
     vmc_grpc_abort(&c->conn.grpc, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
     vmc_session_on_lost(c);
+    vmc_motion_on_lost(c);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
@@ -16812,6 +16850,10 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     VIAMC_MEMSET(requests, 0, n * sizeof *requests);
     VIAMC_MEMSET(streams, 0, n * sizeof *streams);
     vmc_calls_init(&p->calls, &calls);
+#ifndef VIAMC_NO_TLS
+    if (conn.tls != NULL)
+        VIAMC_MEMSET(conn.tls, 0, vmc_tls_bytes(VMC_TLS_SERVER));
+#endif
     vmc_conn_init(&p->conn, &conn);
     vmc_peer_reset_carrier(p, false);
 }

@@ -38,6 +38,7 @@ VMC_FN void vmc_grpc_end(vmc_grpc *g, uint8_t i, uint32_t status, uint8_t ran, c
     else
         vmc_calls_end_text(g->calls, i, status, ran, text);
     vmc_h2_release(&g->h2, i, VMC_H2_IS_SERVER(&g->h2) ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+    g->calls->stirred = true; /* its stream may be another's now */
 }
 
 /* Client: gives a running call up. */
@@ -900,6 +901,7 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
     uint8_t turn;
     if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
         return;
+    g->calls->stirred = g->calls->stirred || g->h2.chores; /* a reset that is written makes room for a stream */
     vmc_h2_write_control(&g->h2, w);
     if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred)
         return;
@@ -916,6 +918,12 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 
 /* ---- time ---- */
 
+/* A Stop that has not left: however late the polls come, it is sent. */
+VMC_FN bool vmc_grpc_must_leave(const vmc_call *c)
+{
+    return (c->flags & (VMC_CALL_F_FIRST | VMC_CALL_F_SENT)) == VMC_CALL_F_FIRST && c->state == VMC_CALL_OPEN;
+}
+
 /* Ends the calls whose deadline has passed. */
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
@@ -923,7 +931,7 @@ VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
     if (VMC_H2_IS_SERVER(&g->h2))
         return; /* whoever serves the request answers it */
     VMC_CALLS_EACH(g->calls, i)
-        if (vmc_timer_due(&g->calls->rec[i].deadline, now))
+        if (vmc_timer_due(&g->calls->rec[i].deadline, now) && !vmc_grpc_must_leave(&g->calls->rec[i]))
             vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
 }
 

@@ -224,6 +224,8 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     vmc_client_init_calls(c, d, &l);
     vmc_client_init_conn(c, d, &l);
     vmc_dial_reset_carrier(c, false);
+    if (!d->no_tls)
+        VIAMC_MEMSET(l.tls, 0, vmc_client_tls_bytes(d)); /* a connection that never got to TLS is closed like any other */
     *client = c;
 }
 
@@ -322,7 +324,7 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_STATE;
     s->resource = 0;
     if (s->motion != VMC_MOTION_NONE)
-        s->resource = (s->flags & VIAMC_M_STOP_ALL) != 0 ? VMC_MOTION_ANY : vmc_motion_resource(s->path, s->msg);
+        s->resource = (s->flags & (VIAMC_M_STOP_ALL | VIAMC_M_CLIENT_STREAM)) != 0 ? VMC_MOTION_ANY : vmc_motion_resource(s->path, s->msg);
     return VIAMC_OK;
 }
 
@@ -490,7 +492,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
         return VIAMC_ERR_STATE;
     if (!vmc_motion_is_running(rec))
         return VIAMC_ERR_NOT_FOUND;
-    if (!vmc_calls_can_append(&c->calls, i))
+    if (!vmc_calls_can_append(&c->calls, i) || (vmc_motion_is_move(rec) && vmc_motion_is_stopping(c, rec->resource)))
         return VIAMC_ERR_BUSY;
     if (msg.len > vmc_calls_tx_room(&c->calls, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
         return vmc_call_pending(rec) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
@@ -572,6 +574,7 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
 #endif
     vmc_grpc_abort(&c->conn.grpc, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
     vmc_session_on_lost(c);
+    vmc_motion_on_lost(c);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))

@@ -30,9 +30,16 @@ VMC_FN bool vmc_motion_is_running(const vmc_call *call)
     return call->state == VMC_CALL_OPEN || call->state == VMC_CALL_HELD;
 }
 
+/* A move whose resource is not known (a stream: its messages name it) may be of any. */
 VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
 {
-    return stop == resource || stop == VMC_MOTION_ANY;
+    return stop == resource || stop == VMC_MOTION_ANY || resource == VMC_MOTION_ANY;
+}
+
+/* A call that we ended ourselves after it had left: the robot may still run it. */
+VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
+{
+    return call->ran == VIAMC_MAYBE && (call->flags & VMC_CALL_F_PEER_END) == 0;
 }
 
 /* ---- resources ---- */
@@ -98,6 +105,10 @@ VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
     uint8_t k;
     for (k = 0; k < c->max_calls; k++)
         if (vmc_timer_is_on(&c->motion.unsettled[k].until) && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+            return true;
+    VMC_CALLS_EACH(&c->calls, k) /* one that we ended since the last poll is not in the list yet */
+        if (c->calls.rec[k].state == VMC_CALL_ENDED && vmc_motion_is_move(&c->calls.rec[k]) && vmc_motion_is_doubtful(&c->calls.rec[k])
+            && vmc_motion_covers(resource, c->calls.rec[k].resource))
             return true;
     return vmc_timer_is_on(&c->motion.any);
 }
@@ -203,7 +214,7 @@ VMC_FN void vmc_motion_move_ended(viamc_client *c, uint8_t i)
     const vmc_call *call = &c->calls.rec[i];
     uint8_t k;
     vmc_session_check_call(c, i);
-    if (call->ran != VIAMC_MAYBE || (call->flags & VMC_CALL_F_PEER_END) != 0)
+    if (!vmc_motion_is_doubtful(call))
         return;
     vmc_motion_unsettle(c, call->resource);
     for (k = 0; k <= c->max_calls; k++) { /* a Stop that is waiting for it learns nothing certain any more */
@@ -256,7 +267,9 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
         vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
     }
-    if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
+    if (c->session.state == VMC_SESSION_ABSENT && c->desc.require_session && !c->desc.disable_sessions)
+        vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+    else if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
         vmc_session_release(c, call);
     else
         c->session.wanted = true;
@@ -284,6 +297,20 @@ VMC_FN void vmc_motion_on_session_lost(viamc_client *c)
     for (i = 0; i < c->max_calls; i++)
         if (c->calls.rec[i].state == VMC_CALL_HELD && (c->calls.rec[i].motion & VMC_MOTION_PENDING) != 0)
             vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this setpoint left"));
+}
+
+/* The connection is lost: a Stop that waits to be sent again cannot be. */
+VMC_FN void vmc_motion_on_lost(viamc_client *c)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&c->calls, i) {
+        vmc_call *stop = &c->calls.rec[i];
+        if (vmc_motion_kind(stop) != VMC_MOTION_STOP || stop->state != VMC_CALL_ENDED || (stop->motion & VMC_MOTION_AGAIN) == 0)
+            continue;
+        stop->motion = (uint8_t)((stop->motion & ~VMC_MOTION_AGAIN) | VMC_MOTION_UNCONFIRMED);
+        stop->status = VIAMC_UNAVAILABLE;
+        stop->ran = VIAMC_MAYBE;
+    }
 }
 
 VMC_FN void vmc_motion_step(viamc_client *c)

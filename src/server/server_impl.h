@@ -135,6 +135,10 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     VIAMC_MEMSET(requests, 0, n * sizeof *requests);
     VIAMC_MEMSET(streams, 0, n * sizeof *streams);
     vmc_calls_init(&p->calls, &calls);
+#ifndef VIAMC_NO_TLS
+    if (conn.tls != NULL)
+        VIAMC_MEMSET(conn.tls, 0, vmc_tls_bytes(VMC_TLS_SERVER));
+#endif
     vmc_conn_init(&p->conn, &conn);
     vmc_peer_reset_carrier(p, false);
 }

@@ -335,7 +335,7 @@ VMC_FN uint8_t vmc_client_stop_record(viamc_client *c, uint32_t resource)
     vmc_call *call = &c->calls.rec[i];
     if (call->state == VMC_CALL_FREE)
         return i;
-    if (resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0)
+    if (resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == i)
         return VMC_CALL_NONE;
     c->motion.covered = vmc_calls_handle(&c->calls, i);
     c->motion.covered_user = call->user;

@@ -10214,6 +10214,11 @@ VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
     return c;
 }
 
+VMC_FN bool vmc_call_is_running(const vmc_call *c)
+{
+    return c->state == VMC_CALL_OPEN || c->state == VMC_CALL_HELD;
+}
+
 VMC_FN viamc_str vmc_call_path(const vmc_call *c)
 {
     viamc_str path;
@@ -10407,8 +10412,7 @@ VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
         return;
     c->status = (uint8_t)status;
     c->ran = ran;
-    c->state = VMC_CALL_ENDED;
-    vmc_timer_off(&c->deadline);
+    c->state = VMC_CALL_ENDED; /* its deadline stays: grpc-timeout may be half sent */
     t->ended++;
     if ((c->flags & VMC_CALL_F_REPEATS) == 0) {
         vmc_calls_tx_cut(t, i);
@@ -10629,7 +10633,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, uint8_t i, uint8_t *slot, u
         t->big_owner = i;
     if (c->large != VMC_CALL_WAITS)
         vmc_calls_drain(t, i, slot);
-    return VIAMC_OK;
+    return c->state == VMC_CALL_OPEN ? VIAMC_OK : VIAMC_ERR_SINK;
 }
 
 /* Looks at what lies in the slot from `parsed` on: whole messages, then at most one that is under way. */
@@ -10853,6 +10857,7 @@ typedef struct vmc_grpc {
     bool in_updates;        /* table size updates of the block are being written */
     bool https;
     bool hold_data;         /* a heartbeat is unanswered: user DATA above VMC_GRPC_SMALL waits */
+    bool token_comes;       /* octets of the new one are over the old one */
     bool hold_token;        /* the token is being replaced: calls that carry it wait */
     uint32_t field_at;      /* octets of it that were written */
     viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
@@ -11636,7 +11641,7 @@ VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr 
 {
     vmc_call *c = &g->calls->rec[i];
     if (g->h2.out_slot != i) {
-        if (g->hold_token && (c->flags & VMC_CALL_F_TOKEN) != 0)
+        if (g->hold_token && (c->flags & VMC_CALL_F_TOKEN) != 0 && (!vmc_grpc_is_ours(c) || g->token_comes))
             return false; /* the token is being replaced */
         if (!vmc_h2_is_free(&g->h2, i) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
             return false; /* the stream before it is not reset yet, or the peer permits no more */
@@ -11792,12 +11797,6 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 
 /* ---- time ---- */
 
-/* A Stop that has not left: however late the polls come, it is sent. */
-VMC_FN bool vmc_grpc_must_leave(const vmc_call *c)
-{
-    return (c->flags & (VMC_CALL_F_FIRST | VMC_CALL_F_SENT)) == VMC_CALL_F_FIRST && c->state == VMC_CALL_OPEN;
-}
-
 /* Ends the calls whose deadline has passed. */
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
@@ -11805,7 +11804,7 @@ VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
     if (VMC_H2_IS_SERVER(&g->h2))
         return; /* whoever serves the request answers it */
     VMC_CALLS_EACH(g->calls, i)
-        if (vmc_timer_due(&g->calls->rec[i].deadline, now) && !vmc_grpc_must_leave(&g->calls->rec[i]))
+        if (vmc_call_is_running(&g->calls->rec[i]) && vmc_timer_due(&g->calls->rec[i].deadline, now))
             vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
 }
 
@@ -11815,7 +11814,8 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
     uint8_t i;
     VMC_CALLS_EACH(g->calls, i) {
         const vmc_call *c = &g->calls->rec[i];
-        vmc_wait_timer(wait, &c->deadline, now);
+        if (vmc_call_is_running(c))
+            vmc_wait_timer(wait, &c->deadline, now);
         if (c->taken != 0 && c->state == VMC_CALL_OPEN)
             *wait = 0; /* room that the peer does not know of yet */
         if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
@@ -12172,6 +12172,8 @@ VMC_FN bool vmc_conn_write_turn(vmc_conn *c, viamc_ms now)
 /* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. A broken connection still says goodbye. */
 VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
 {
+    if (c->state == VMC_CONN_BROKEN)
+        c->grpc.calls->stirred = false; /* control frames only */
     uint32_t turn;
     if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_OPENING)
         return;
@@ -12391,6 +12393,7 @@ enum {
     VMC_MOTION_PENDING = 0x04,     /* setpoint: waits for the one in flight, or for a Stop */
     VMC_MOTION_AGAIN = 0x08,       /* Stop: to be sent once more when all earlier moves are settled */
     VMC_MOTION_UNCONFIRMED = 0x10, /* Stop: a move before it ended by time alone */
+    VMC_MOTION_FRESH = 0x40,       /* any call: asked for since the last poll, its times count from the next */
     VMC_MOTION_COUNTED = 0x20      /* Stop: is in vmc_motion.unconfirmed */
 };
 #define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
@@ -12684,6 +12687,8 @@ VMC_FN viamc_err vmc_auth_on_end(viamc_client *c, viamc_error *e)
     c->calls.stirred = true;
     if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0)
         return vmc_fail(e, VIAMC_ERR_NOMEM, c->token_cap, "auth", VMC_TEXT("the robot's token is longer than token_bytes"));
+    if (call->status != VIAMC_OK && (call->ran != VIAMC_ANSWERED || call->status == VIAMC_UNAVAILABLE || call->status == VIAMC_RESOURCE_EXHAUSTED || call->status == VIAMC_DEADLINE_EXCEEDED))
+        return vmc_fail(e, VIAMC_ERR_RPC, call->status, "auth", VMC_TEXT("the robot did not answer Authenticate"));
     if (call->status != VIAMC_OK)
         return vmc_fail(e, VIAMC_ERR_AUTH, call->status, "auth", VMC_TEXT("the robot refused the credentials"));
     if (vmc_wire_find(vmc_client_internal_reply(c, VMC_REC_AUX), 1, &token) != VIAMC_OK || token.len == 0)
@@ -13127,6 +13132,8 @@ VMC_FN void vmc_dial_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 static const char vmc_session_start_path[] = "/viam.robot.v1.RobotService/StartSession";
 static const char vmc_session_beat_path[] = "/viam.robot.v1.RobotService/SendSessionHeartbeat";
 
+#define VMC_SESSION_WINDOW_MIN 20u      /* viamc: viam-server has 30 ms to a minute */
+#define VMC_SESSION_WINDOW_MAX 3600000u
 #define VMC_SESSION_TIMEOUT 5000u /* viamc: StartSession is a unary call that moves nothing, ms */
 
 /* The window that the motion rules reckon with. */
@@ -13141,6 +13148,15 @@ VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
     return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
 }
 
+/* The Stops of before do not count any more, nor do those of them that are confirmed later. */
+VMC_FN void vmc_session_forget_stops(viamc_client *c)
+{
+    uint8_t i;
+    c->motion.unconfirmed = 0;
+    for (i = 0; i <= c->max_calls; i++)
+        c->calls.rec[i].motion &= (uint8_t)~VMC_MOTION_COUNTED;
+}
+
 /* The session is over on the robot, which stops what it moved. */
 VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 {
@@ -13148,10 +13164,12 @@ VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
     vmc_error_clear(&c->session_error);
     (void)vmc_fail(&c->session_error, VIAMC_ERR_SESSION, s->gap, "session", what);
     c->events |= VMC_EV_SESSION_LOST;
+    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
+    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT2), VIAMC_CANCELLED, NULL);
     s->state = VMC_SESSION_NONE;
     s->id_len = 0;
     s->wanted = true; /* the next one starts at once; nothing is replayed */
-    c->motion.unconfirmed = 0;
+    vmc_session_forget_stops(c);
     vmc_log(&c->log, VIAMC_LOG_WARN, "session", what, s->gap, s->window);
 }
 
@@ -13201,7 +13219,7 @@ VMC_FN void vmc_session_start(viamc_client *c)
         body = vmc_session_request(c);
         s->resumed = vmc_hpack_key(viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len));
     } else {
-        c->motion.unconfirmed = 0; /* a new session: the robot's expiry of the old one stops what that moved */
+        vmc_session_forget_stops(c); /* a new session: the robot's expiry of the old one stops what that moved */
     }
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
     c->aux = VMC_AUX_SESSION;
@@ -13218,7 +13236,7 @@ VMC_FN bool vmc_session_take_reply(viamc_client *c)
     viamc_ms ms;
     if (vmc_wire_find(msg, 1, &id) != VIAMC_OK || id.len == 0 || id.len > VMC_SESSION_ID)
         return false;
-    if (vmc_wire_find(msg, 2, &window) != VIAMC_OK || !vmc_wire_duration(window, &ms) || ms == 0)
+    if (vmc_wire_find(msg, 2, &window) != VIAMC_OK || !vmc_wire_duration(window, &ms) || ms < VMC_SESSION_WINDOW_MIN || ms > VMC_SESSION_WINDOW_MAX)
         return false;
     s->window = ms;
     s->id_len = (uint8_t)id.len;
@@ -13383,7 +13401,7 @@ VMC_FN void vmc_session_on_lost(viamc_client *c)
 
 VMC_FN void vmc_session_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    if (c->session.state == VMC_SESSION_ON && (vmc_client_rec_free(c, VMC_REC_BEAT) || vmc_client_rec_free(c, VMC_REC_BEAT2)))
+    if (c->dial.state == VIAMC_READY && c->session.state == VMC_SESSION_ON && (vmc_client_rec_free(c, VMC_REC_BEAT) || vmc_client_rec_free(c, VMC_REC_BEAT2)))
         vmc_wait_timer(wait, &c->session.beat, now);
 }
 
@@ -13531,6 +13549,9 @@ VMC_FN void vmc_motion_drop_unsent(viamc_client *c, uint32_t resource, uint32_t 
     for (i = 0; i < c->max_calls; i++)
         if (vmc_motion_is_move(&c->calls.rec[i]) && (c->calls.rec[i].flags & VMC_CALL_F_SENT) == 0 && vmc_motion_covers(resource, c->calls.rec[i].resource))
             vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+        else if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && !vmc_call_is_client_stream(&c->calls.rec[i])
+                 && (c->calls.rec[i].flags & VMC_CALL_F_FINISHED) == 0 && vmc_motion_covers(resource, c->calls.rec[i].resource))
+            vmc_grpc_end(&c->conn.grpc, i, status, VIAMC_NOT_RUN, text); /* half a request cannot run */
 }
 
 /* Record i is a Stop that goes out now. */
@@ -13680,8 +13701,9 @@ VMC_FN void vmc_motion_on_session_lost(viamc_client *c)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++)
-        if (c->calls.rec[i].state == VMC_CALL_HELD && (c->calls.rec[i].motion & VMC_MOTION_PENDING) != 0)
-            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this setpoint left"));
+        if ((c->calls.rec[i].state == VMC_CALL_HELD && (c->calls.rec[i].motion & VMC_MOTION_PENDING) != 0)
+            || (c->calls.rec[i].flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
+            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
 }
 
 /* The connection is lost: a Stop that waits to be sent again cannot be. */
@@ -13711,7 +13733,7 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
     uint8_t i;
     VMC_CALLS_EACH(&c->calls, i) {
         const vmc_call *call = &c->calls.rec[i];
-        bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED;
+        bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED && call->status == VIAMC_OK;
         if (stop || (call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0)) {
             vmc_timer t;
             vmc_timer_set(&t, call->asked, vmc_session_window(c));
@@ -14278,7 +14300,7 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->sink_user = o->sink_user;
     call->meta = o->metadata_into;
     call->meta_cap = o->metadata_into == NULL ? 0 : (uint32_t)vmc_min(o->metadata_cap, VMC_CALL_MAX_MESSAGE);
-    call->motion = s->motion;
+    call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
     call->asked = c->now;
     call->flags |= VMC_CALL_F_TOKEN;
@@ -14296,6 +14318,8 @@ VMC_FN viamc_err vmc_client_replace(viamc_client *c, uint8_t i, const vmc_start 
 {
     if (s->msg.len + s->added[0].len + s->added[1].len > vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES) + c->calls.rec[i].tx_len)
         return VIAMC_ERR_NOMEM;
+    c->calls.rec[i].body = NULL; /* of a value that was kept */
+    c->calls.rec[i].body_len = 0;
     vmc_calls_tx_cut(&c->calls, i); /* a value that was encoded in place lies behind what moves now */
     vmc_calls_put_message(&c->calls, i, s->msg, s->added, false);
     c->calls.rec[i].asked = c->now;
@@ -14526,6 +14550,7 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     }
     vmc_motion_step(c);
     vmc_client_ends(c);
+    c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)].stored != 0;
     vmc_conn_flush(&c->conn, c->now);
     if (c->conn.state == VMC_CONN_BROKEN)
         vmc_client_on_lost(c);
@@ -14533,10 +14558,27 @@ VMC_FN void vmc_client_turn(viamc_client *c)
         c->stats.steps_max = c->conn.steps;
 }
 
+/* What was asked for since the last poll is as old as this one, not as the last. */
+VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&c->calls, i) {
+        vmc_call *call = &c->calls.rec[i];
+        if ((call->motion & VMC_MOTION_FRESH) == 0)
+            continue;
+        call->motion &= (uint8_t)~VMC_MOTION_FRESH;
+        call->asked = now;
+        if (vmc_timer_is_on(&call->deadline))
+            vmc_timer_at(&call->deadline, call->deadline.at + (now - c->now));
+    }
+}
+
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 {
     if (c->in_poll || c->calls.in_sink)
         return VIAMC_ERR_STATE;
+    if (c->dirty)
+        vmc_client_freshen(c, now);
     c->now = now;
     c->stats.polls++;
     if (c->dial.fresh) { /* the first poll after viamc_dial brings the time */
@@ -14544,6 +14586,7 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         c->dial.clock_at = now;
         vmc_timer_set(&c->dial.again, now, 0);
     }
+    (void)vmc_dial_unix_time(c);
     vmc_session_note_poll(c);
     c->polled_at = now;
     c->polled = true;
@@ -14702,7 +14745,9 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
     uint8_t i;
+    vmc_grpc_abort(&c->conn.grpc, VIAMC_CANCELLED, ""); /* nothing is sent any more */
     vmc_conn_close(&c->conn, c->now);
+    c->motion.covered = 0;
     for (i = 0; i < c->calls.count; i++)
         vmc_calls_free(&c->calls, i);
     c->calls.first = c->calls.last = VMC_CALL_NONE;

@@ -189,6 +189,11 @@ VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
     return c;
 }
 
+VMC_FN bool vmc_call_is_running(const vmc_call *c)
+{
+    return c->state == VMC_CALL_OPEN || c->state == VMC_CALL_HELD;
+}
+
 VMC_FN viamc_str vmc_call_path(const vmc_call *c)
 {
     viamc_str path;
@@ -382,8 +387,7 @@ VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
         return;
     c->status = (uint8_t)status;
     c->ran = ran;
-    c->state = VMC_CALL_ENDED;
-    vmc_timer_off(&c->deadline);
+    c->state = VMC_CALL_ENDED; /* its deadline stays: grpc-timeout may be half sent */
     t->ended++;
     if ((c->flags & VMC_CALL_F_REPEATS) == 0) {
         vmc_calls_tx_cut(t, i);
@@ -604,7 +608,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, uint8_t i, uint8_t *slot, u
         t->big_owner = i;
     if (c->large != VMC_CALL_WAITS)
         vmc_calls_drain(t, i, slot);
-    return VIAMC_OK;
+    return c->state == VMC_CALL_OPEN ? VIAMC_OK : VIAMC_ERR_SINK;
 }
 
 /* Looks at what lies in the slot from `parsed` on: whole messages, then at most one that is under way. */

@@ -49,6 +49,7 @@ typedef struct vmc_grpc {
     bool in_updates;        /* table size updates of the block are being written */
     bool https;
     bool hold_data;         /* a heartbeat is unanswered: user DATA above VMC_GRPC_SMALL waits */
+    bool token_comes;       /* octets of the new one are over the old one */
     bool hold_token;        /* the token is being replaced: calls that carry it wait */
     uint32_t field_at;      /* octets of it that were written */
     viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */

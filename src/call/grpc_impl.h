@@ -762,7 +762,7 @@ VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr 
 {
     vmc_call *c = &g->calls->rec[i];
     if (g->h2.out_slot != i) {
-        if (g->hold_token && (c->flags & VMC_CALL_F_TOKEN) != 0)
+        if (g->hold_token && (c->flags & VMC_CALL_F_TOKEN) != 0 && (!vmc_grpc_is_ours(c) || g->token_comes))
             return false; /* the token is being replaced */
         if (!vmc_h2_is_free(&g->h2, i) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
             return false; /* the stream before it is not reset yet, or the peer permits no more */
@@ -918,12 +918,6 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 
 /* ---- time ---- */
 
-/* A Stop that has not left: however late the polls come, it is sent. */
-VMC_FN bool vmc_grpc_must_leave(const vmc_call *c)
-{
-    return (c->flags & (VMC_CALL_F_FIRST | VMC_CALL_F_SENT)) == VMC_CALL_F_FIRST && c->state == VMC_CALL_OPEN;
-}
-
 /* Ends the calls whose deadline has passed. */
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
@@ -931,7 +925,7 @@ VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
     if (VMC_H2_IS_SERVER(&g->h2))
         return; /* whoever serves the request answers it */
     VMC_CALLS_EACH(g->calls, i)
-        if (vmc_timer_due(&g->calls->rec[i].deadline, now) && !vmc_grpc_must_leave(&g->calls->rec[i]))
+        if (vmc_call_is_running(&g->calls->rec[i]) && vmc_timer_due(&g->calls->rec[i].deadline, now))
             vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
 }
 
@@ -941,7 +935,8 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
     uint8_t i;
     VMC_CALLS_EACH(g->calls, i) {
         const vmc_call *c = &g->calls->rec[i];
-        vmc_wait_timer(wait, &c->deadline, now);
+        if (vmc_call_is_running(c))
+            vmc_wait_timer(wait, &c->deadline, now);
         if (c->taken != 0 && c->state == VMC_CALL_OPEN)
             *wait = 0; /* room that the peer does not know of yet */
         if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)

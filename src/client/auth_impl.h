@@ -80,6 +80,8 @@ VMC_FN viamc_err vmc_auth_on_end(viamc_client *c, viamc_error *e)
     c->calls.stirred = true;
     if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0)
         return vmc_fail(e, VIAMC_ERR_NOMEM, c->token_cap, "auth", VMC_TEXT("the robot's token is longer than token_bytes"));
+    if (call->status != VIAMC_OK && (call->ran != VIAMC_ANSWERED || call->status == VIAMC_UNAVAILABLE || call->status == VIAMC_RESOURCE_EXHAUSTED || call->status == VIAMC_DEADLINE_EXCEEDED))
+        return vmc_fail(e, VIAMC_ERR_RPC, call->status, "auth", VMC_TEXT("the robot did not answer Authenticate"));
     if (call->status != VIAMC_OK)
         return vmc_fail(e, VIAMC_ERR_AUTH, call->status, "auth", VMC_TEXT("the robot refused the credentials"));
     if (vmc_wire_find(vmc_client_internal_reply(c, VMC_REC_AUX), 1, &token) != VIAMC_OK || token.len == 0)

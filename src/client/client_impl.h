@@ -381,7 +381,7 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->sink_user = o->sink_user;
     call->meta = o->metadata_into;
     call->meta_cap = o->metadata_into == NULL ? 0 : (uint32_t)vmc_min(o->metadata_cap, VMC_CALL_MAX_MESSAGE);
-    call->motion = s->motion;
+    call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
     call->asked = c->now;
     call->flags |= VMC_CALL_F_TOKEN;
@@ -399,6 +399,8 @@ VMC_FN viamc_err vmc_client_replace(viamc_client *c, uint8_t i, const vmc_start 
 {
     if (s->msg.len + s->added[0].len + s->added[1].len > vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES) + c->calls.rec[i].tx_len)
         return VIAMC_ERR_NOMEM;
+    c->calls.rec[i].body = NULL; /* of a value that was kept */
+    c->calls.rec[i].body_len = 0;
     vmc_calls_tx_cut(&c->calls, i); /* a value that was encoded in place lies behind what moves now */
     vmc_calls_put_message(&c->calls, i, s->msg, s->added, false);
     c->calls.rec[i].asked = c->now;
@@ -629,6 +631,7 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     }
     vmc_motion_step(c);
     vmc_client_ends(c);
+    c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)].stored != 0;
     vmc_conn_flush(&c->conn, c->now);
     if (c->conn.state == VMC_CONN_BROKEN)
         vmc_client_on_lost(c);
@@ -636,10 +639,27 @@ VMC_FN void vmc_client_turn(viamc_client *c)
         c->stats.steps_max = c->conn.steps;
 }
 
+/* What was asked for since the last poll is as old as this one, not as the last. */
+VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
+{
+    uint8_t i;
+    VMC_CALLS_EACH(&c->calls, i) {
+        vmc_call *call = &c->calls.rec[i];
+        if ((call->motion & VMC_MOTION_FRESH) == 0)
+            continue;
+        call->motion &= (uint8_t)~VMC_MOTION_FRESH;
+        call->asked = now;
+        if (vmc_timer_is_on(&call->deadline))
+            vmc_timer_at(&call->deadline, call->deadline.at + (now - c->now));
+    }
+}
+
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 {
     if (c->in_poll || c->calls.in_sink)
         return VIAMC_ERR_STATE;
+    if (c->dirty)
+        vmc_client_freshen(c, now);
     c->now = now;
     c->stats.polls++;
     if (c->dial.fresh) { /* the first poll after viamc_dial brings the time */
@@ -647,6 +667,7 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         c->dial.clock_at = now;
         vmc_timer_set(&c->dial.again, now, 0);
     }
+    (void)vmc_dial_unix_time(c);
     vmc_session_note_poll(c);
     c->polled_at = now;
     c->polled = true;
@@ -805,7 +826,9 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
     uint8_t i;
+    vmc_grpc_abort(&c->conn.grpc, VIAMC_CANCELLED, ""); /* nothing is sent any more */
     vmc_conn_close(&c->conn, c->now);
+    c->motion.covered = 0;
     for (i = 0; i < c->calls.count; i++)
         vmc_calls_free(&c->calls, i);
     c->calls.first = c->calls.last = VMC_CALL_NONE;

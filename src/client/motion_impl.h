@@ -146,6 +146,9 @@ VMC_FN void vmc_motion_drop_unsent(viamc_client *c, uint32_t resource, uint32_t 
     for (i = 0; i < c->max_calls; i++)
         if (vmc_motion_is_move(&c->calls.rec[i]) && (c->calls.rec[i].flags & VMC_CALL_F_SENT) == 0 && vmc_motion_covers(resource, c->calls.rec[i].resource))
             vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+        else if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && !vmc_call_is_client_stream(&c->calls.rec[i])
+                 && (c->calls.rec[i].flags & VMC_CALL_F_FINISHED) == 0 && vmc_motion_covers(resource, c->calls.rec[i].resource))
+            vmc_grpc_end(&c->conn.grpc, i, status, VIAMC_NOT_RUN, text); /* half a request cannot run */
 }
 
 /* Record i is a Stop that goes out now. */
@@ -295,8 +298,9 @@ VMC_FN void vmc_motion_on_session_lost(viamc_client *c)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++)
-        if (c->calls.rec[i].state == VMC_CALL_HELD && (c->calls.rec[i].motion & VMC_MOTION_PENDING) != 0)
-            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this setpoint left"));
+        if ((c->calls.rec[i].state == VMC_CALL_HELD && (c->calls.rec[i].motion & VMC_MOTION_PENDING) != 0)
+            || (c->calls.rec[i].flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
+            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
 }
 
 /* The connection is lost: a Stop that waits to be sent again cannot be. */
@@ -326,7 +330,7 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
     uint8_t i;
     VMC_CALLS_EACH(&c->calls, i) {
         const vmc_call *call = &c->calls.rec[i];
-        bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED;
+        bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED && call->status == VIAMC_OK;
         if (stop || (call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0)) {
             vmc_timer t;
             vmc_timer_set(&t, call->asked, vmc_session_window(c));

@@ -16,6 +16,8 @@
 static const char vmc_session_start_path[] = "/viam.robot.v1.RobotService/StartSession";
 static const char vmc_session_beat_path[] = "/viam.robot.v1.RobotService/SendSessionHeartbeat";
 
+#define VMC_SESSION_WINDOW_MIN 20u      /* viamc: viam-server has 30 ms to a minute */
+#define VMC_SESSION_WINDOW_MAX 3600000u
 #define VMC_SESSION_TIMEOUT 5000u /* viamc: StartSession is a unary call that moves nothing, ms */
 
 /* The window that the motion rules reckon with. */
@@ -30,6 +32,15 @@ VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
     return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
 }
 
+/* The Stops of before do not count any more, nor do those of them that are confirmed later. */
+VMC_FN void vmc_session_forget_stops(viamc_client *c)
+{
+    uint8_t i;
+    c->motion.unconfirmed = 0;
+    for (i = 0; i <= c->max_calls; i++)
+        c->calls.rec[i].motion &= (uint8_t)~VMC_MOTION_COUNTED;
+}
+
 /* The session is over on the robot, which stops what it moved. */
 VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 {
@@ -37,10 +48,12 @@ VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
     vmc_error_clear(&c->session_error);
     (void)vmc_fail(&c->session_error, VIAMC_ERR_SESSION, s->gap, "session", what);
     c->events |= VMC_EV_SESSION_LOST;
+    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
+    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT2), VIAMC_CANCELLED, NULL);
     s->state = VMC_SESSION_NONE;
     s->id_len = 0;
     s->wanted = true; /* the next one starts at once; nothing is replayed */
-    c->motion.unconfirmed = 0;
+    vmc_session_forget_stops(c);
     vmc_log(&c->log, VIAMC_LOG_WARN, "session", what, s->gap, s->window);
 }
 
@@ -90,7 +103,7 @@ VMC_FN void vmc_session_start(viamc_client *c)
         body = vmc_session_request(c);
         s->resumed = vmc_hpack_key(viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len));
     } else {
-        c->motion.unconfirmed = 0; /* a new session: the robot's expiry of the old one stops what that moved */
+        vmc_session_forget_stops(c); /* a new session: the robot's expiry of the old one stops what that moved */
     }
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
     c->aux = VMC_AUX_SESSION;
@@ -107,7 +120,7 @@ VMC_FN bool vmc_session_take_reply(viamc_client *c)
     viamc_ms ms;
     if (vmc_wire_find(msg, 1, &id) != VIAMC_OK || id.len == 0 || id.len > VMC_SESSION_ID)
         return false;
-    if (vmc_wire_find(msg, 2, &window) != VIAMC_OK || !vmc_wire_duration(window, &ms) || ms == 0)
+    if (vmc_wire_find(msg, 2, &window) != VIAMC_OK || !vmc_wire_duration(window, &ms) || ms < VMC_SESSION_WINDOW_MIN || ms > VMC_SESSION_WINDOW_MAX)
         return false;
     s->window = ms;
     s->id_len = (uint8_t)id.len;
@@ -272,7 +285,7 @@ VMC_FN void vmc_session_on_lost(viamc_client *c)
 
 VMC_FN void vmc_session_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    if (c->session.state == VMC_SESSION_ON && (vmc_client_rec_free(c, VMC_REC_BEAT) || vmc_client_rec_free(c, VMC_REC_BEAT2)))
+    if (c->dial.state == VIAMC_READY && c->session.state == VMC_SESSION_ON && (vmc_client_rec_free(c, VMC_REC_BEAT) || vmc_client_rec_free(c, VMC_REC_BEAT2)))
         vmc_wait_timer(wait, &c->session.beat, now);
 }
 

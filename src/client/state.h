@@ -101,6 +101,7 @@ enum {
     VMC_MOTION_PENDING = 0x04,     /* setpoint: waits for the one in flight, or for a Stop */
     VMC_MOTION_AGAIN = 0x08,       /* Stop: to be sent once more when all earlier moves are settled */
     VMC_MOTION_UNCONFIRMED = 0x10, /* Stop: a move before it ended by time alone */
+    VMC_MOTION_FRESH = 0x40,       /* any call: asked for since the last poll, its times count from the next */
     VMC_MOTION_COUNTED = 0x20      /* Stop: is in vmc_motion.unconfirmed */
 };
 #define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */

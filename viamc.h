@@ -1044,7 +1044,8 @@ VIAMC_API viamc_err viamc_robot_get_version(viamc_client *c, const viamc_opts *o
 VIAMC_API viamc_err viamc_robot_get_machine_status(viamc_client *c, const viamc_opts *opts, viamc_call *call);
 VIAMC_API viamc_err viamc_robot_get_operations(viamc_client *c, const viamc_opts *opts, viamc_call *call);
 
-/* Stops everything that can move. A Stop by the rules of motion: goes first, cannot be overtaken, always has room. */
+/* Stops everything that can move. A Stop by the rules of motion: goes first, cannot be overtaken, and has room of its own: BUSY only while
+ * the header block of the Stop that is there is half written, or its end was not taken from viamc_next_event. */
 VIAMC_API viamc_err viamc_robot_stop_all(viamc_client *c, const viamc_opts *opts, viamc_call *call);
 
 /* Cancels an operation by its id, at most 64 octets (ARG). */
@@ -12172,8 +12173,6 @@ VMC_FN bool vmc_conn_write_turn(vmc_conn *c, viamc_ms now)
 /* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. A broken connection still says goodbye. */
 VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
 {
-    if (c->state == VMC_CONN_BROKEN)
-        c->grpc.calls->stirred = false; /* control frames only */
     uint32_t turn;
     if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_OPENING)
         return;
@@ -12354,16 +12353,16 @@ typedef struct vmc_session {
     uint8_t state;        /* vmc_session_state */
     uint8_t id_len;       /* of the id in wire; 0: none */
     bool wanted;          /* to be started */
-    bool resume;          /* the connection was lost with this session on it */
     bool acked;           /* acked_at counts */
     viamc_ms window;      /* heartbeat window of the session, or the last one's */
     vmc_timer beat;       /* next heartbeat */
     viamc_ms sent_at[2];  /* when each of the two heartbeats left */
-    viamc_ms left_at;     /* when the last one left */
     viamc_ms acked_at;    /* when the last answered one left */
     viamc_ms gap;         /* longest time between two polls since then */
     uint32_t beats;       /* answered */
-    uint64_t resumed;     /* key of the id that StartSession is to resume; 0: none */
+    vmc_timer again;      /* no StartSession before */
+    viamc_ms since_poll;  /* time between the last poll and this one */
+    uint64_t resumed;     /* key of the id that the next StartSession is to resume: the connection was lost with it; 0: none */
     uint8_t wire[VMC_SESSION_REPLY]; /* STARTING: the reply as it comes; else a request {1: id} with its prefix, 43 octets */
 } vmc_session;
 
@@ -12393,8 +12392,9 @@ enum {
     VMC_MOTION_PENDING = 0x04,     /* setpoint: waits for the one in flight, or for a Stop */
     VMC_MOTION_AGAIN = 0x08,       /* Stop: to be sent once more when all earlier moves are settled */
     VMC_MOTION_UNCONFIRMED = 0x10, /* Stop: a move before it ended by time alone */
+    VMC_MOTION_COUNTED = 0x20,     /* Stop: is in vmc_motion.unconfirmed */
     VMC_MOTION_FRESH = 0x40,       /* any call: asked for since the last poll, its times count from the next */
-    VMC_MOTION_COUNTED = 0x20      /* Stop: is in vmc_motion.unconfirmed */
+    VMC_MOTION_PAST = 0x80         /* any call: of a session that is over */
 };
 #define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
 #define VMC_MOTION_WINDOW 2000u    /* design.md 6: window where the robot names none, ms */
@@ -13135,6 +13135,7 @@ static const char vmc_session_beat_path[] = "/viam.robot.v1.RobotService/SendSes
 #define VMC_SESSION_WINDOW_MIN 20u      /* viamc: viam-server has 30 ms to a minute */
 #define VMC_SESSION_WINDOW_MAX 3600000u
 #define VMC_SESSION_TIMEOUT 5000u /* viamc: StartSession is a unary call that moves nothing, ms */
+#define VMC_SESSION_AGAIN 1000u   /* viamc: from one StartSession to the next, after a session of which no heartbeat was answered, ms */
 
 /* The window that the motion rules reckon with. */
 VMC_FN viamc_ms vmc_session_window(const viamc_client *c)
@@ -13148,6 +13149,12 @@ VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
     return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
 }
 
+/* What tells this session's id from another. */
+VMC_FN uint64_t vmc_session_key(const vmc_session *s)
+{
+    return vmc_hpack_key(viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len));
+}
+
 /* The Stops of before do not count any more, nor do those of them that are confirmed later. */
 VMC_FN void vmc_session_forget_stops(viamc_client *c)
 {
@@ -13157,19 +13164,34 @@ VMC_FN void vmc_session_forget_stops(viamc_client *c)
         c->calls.rec[i].motion &= (uint8_t)~VMC_MOTION_COUNTED;
 }
 
-/* The session is over on the robot, which stops what it moved. */
+/* What was asked for under the session that is over: what has not left will not, what has left says nothing of the next session. */
+VMC_FN void vmc_session_end_calls(viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++) {
+        vmc_call *call = &c->calls.rec[i];
+        bool pending = call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0;
+        if (pending || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
+            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
+        call->motion |= VMC_MOTION_PAST;
+    }
+    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
+    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT2), VIAMC_CANCELLED, NULL);
+}
+
+/* The session is over on the robot, or will be for want of heartbeats; it stops what the session moved. */
 VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 {
     vmc_session *s = &c->session;
     vmc_error_clear(&c->session_error);
     (void)vmc_fail(&c->session_error, VIAMC_ERR_SESSION, s->gap, "session", what);
     c->events |= VMC_EV_SESSION_LOST;
-    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
-    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT2), VIAMC_CANCELLED, NULL);
+    vmc_session_end_calls(c);
+    vmc_session_forget_stops(c);
     s->state = VMC_SESSION_NONE;
     s->id_len = 0;
-    s->wanted = true; /* the next one starts at once; nothing is replayed */
-    vmc_session_forget_stops(c);
+    s->resumed = 0;
+    s->wanted = true; /* the next one starts; nothing is replayed */
     vmc_log(&c->log, VIAMC_LOG_WARN, "session", what, s->gap, s->window);
 }
 
@@ -13208,24 +13230,29 @@ VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *t
 
 /* ---- StartSession ---- */
 
+/* True if the next StartSession may leave now. */
+VMC_FN bool vmc_session_may_start(const viamc_client *c)
+{
+    return c->aux == VMC_AUX_NOTHING && !vmc_timer_is_on(&c->session.again);
+}
+
 VMC_FN void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
     viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
-    if (c->aux != VMC_AUX_NOTHING)
+    if (!vmc_session_may_start(c))
         return;
-    s->resumed = 0;
-    if (s->resume && s->id_len != 0 && c->motion.unconfirmed == 0) {
+    if (s->resumed != 0 && c->motion.unconfirmed != 0)
+        vmc_session_lost(c, VMC_TEXT("not resumed, since a Stop was not confirmed: it expires, which stops what it moved"));
+    if (s->resumed != 0)
         body = vmc_session_request(c);
-        s->resumed = vmc_hpack_key(viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len));
-    } else {
-        vmc_session_forget_stops(c); /* a new session: the robot's expiry of the old one stops what that moved */
-    }
+    else
+        vmc_session_forget_stops(c);
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
+    vmc_timer_set(&s->again, c->now, VMC_SESSION_AGAIN);
     c->aux = VMC_AUX_SESSION;
     s->state = VMC_SESSION_STARTING;
     s->wanted = false;
-    s->resume = false;
 }
 
 /* Reads StartSessionResponse {1: id, 2: heartbeat_window}; the id moves to where requests have it. */
@@ -13251,17 +13278,12 @@ VMC_FN bool vmc_session_take_reply(viamc_client *c)
 VMC_FN void vmc_session_on(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    viamc_bytes id = viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len);
-    if (s->resumed != 0 && s->resumed != vmc_hpack_key(id))
-        vmc_session_lost(c, VMC_TEXT("the session expired while the connection was lost"));
-    s->id_len = (uint8_t)id.len;
     s->wanted = false;
     s->state = VMC_SESSION_ON;
     s->acked = false;
     s->gap = 0;
-    s->left_at = c->now;
     vmc_timer_set(&s->beat, c->now, 0);
-    c->conn.grpc.session = id;
+    c->conn.grpc.session = viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len);
     vmc_grpc_changed(&c->conn.grpc);
     vmc_session_release_all(c);
     vmc_log(&c->log, VIAMC_LOG_INFO, "session", VMC_TEXT("started, window in ms"), s->window, 0);
@@ -13271,7 +13293,6 @@ VMC_FN void vmc_session_on(viamc_client *c)
 VMC_FN void vmc_session_absent(viamc_client *c)
 {
     c->session.state = VMC_SESSION_ABSENT;
-    c->session.id_len = 0;
     if (c->desc.require_session) {
         vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
         return;
@@ -13280,27 +13301,38 @@ VMC_FN void vmc_session_absent(viamc_client *c)
     vmc_session_release_all(c);
 }
 
-VMC_FN void vmc_session_on_start_end(viamc_client *c)
+/* StartSession was refused, or its answer cannot be used. */
+VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
 {
-    uint8_t aux = vmc_client_rec(c, VMC_REC_AUX);
-    const vmc_call *call = &c->calls.rec[aux];
     char text[VMC_CALL_TEXT + 1u];
-    if (call->status == VIAMC_OK && vmc_session_take_reply(c)) {
-        vmc_session_on(c);
-        return;
-    }
+    vmc_copy(text, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)), call->text_len);
+    text[call->text_len] = '\0';
     c->session.state = VMC_SESSION_NONE;
     c->session.id_len = 0;
-    if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED) {
+    vmc_timer_off(&c->session.again);
+    if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED)
         vmc_session_absent(c);
-        return;
-    }
-    vmc_copy(text, vmc_calls_text(&c->calls, aux), call->text_len);
-    text[call->text_len] = '\0';
-    if (call->status == VIAMC_OK)
+    else if (call->status == VIAMC_OK)
         vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));
     else
         vmc_session_fail_all(c, call->status, text);
+}
+
+/* The answer tells too whether the session of before goes on. */
+VMC_FN void vmc_session_on_start_end(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    bool started = call->status == VIAMC_OK && vmc_session_take_reply(c);
+    uint8_t id_len = s->id_len;
+    if (s->resumed != 0 && !(started && s->resumed == vmc_session_key(s)))
+        vmc_session_lost(c, VMC_TEXT("the session ended while the connection was lost"));
+    s->id_len = id_len;
+    s->resumed = 0;
+    if (started)
+        vmc_session_on(c);
+    else
+        vmc_session_not_started(c, call);
 }
 
 /* ---- heartbeats ---- */
@@ -13308,12 +13340,11 @@ VMC_FN void vmc_session_on_start_end(viamc_client *c)
 VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 {
     vmc_session *s = &c->session;
-    viamc_ms late = c->now - s->beat.at, gap = c->now - s->left_at;
+    viamc_ms late = vmc_min32(c->now - s->beat.at, s->since_poll); /* what the polls are to blame for: an answer may be slow as well */
     (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, vmc_session_request(c), NULL, 0, 2u * s->window);
     s->sent_at[which] = c->now;
-    s->left_at = c->now;
     vmc_timer_set(&s->beat, c->now, s->window / 5u);
-    if (gap > s->window / 2u) {
+    if (late > s->window * 3u / 10u) { /* half a window without a heartbeat */
         c->late_ms = late;
         c->events |= VMC_EV_STARVED;
     }
@@ -13355,6 +13386,7 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
     if (call->status == VIAMC_OK) {
         s->acked_at = s->sent_at[which];
         s->acked = true;
+        vmc_timer_off(&s->again);
         s->gap = 0;
         s->beats++;
     } else if (call->ran == VIAMC_ANSWERED && (call->status == VIAMC_INVALID_ARGUMENT || call->status == VIAMC_UNIMPLEMENTED)) {
@@ -13365,7 +13397,9 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
 /* A call that carried the session was told that there is none. */
 VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
 {
-    if (c->session.state == VMC_SESSION_ON && (c->calls.rec[i].flags & VMC_CALL_F_SESSION) != 0 && vmc_session_is_expired(c, i))
+    const vmc_call *call = &c->calls.rec[i];
+    bool current = (call->flags & VMC_CALL_F_SESSION) != 0 && (call->motion & VMC_MOTION_PAST) == 0;
+    if (c->session.state == VMC_SESSION_ON && current && vmc_session_is_expired(c, i))
         vmc_session_lost(c, VMC_TEXT("the session expired"));
 }
 
@@ -13374,13 +13408,17 @@ VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
 /* Every poll: the time since the last one counts towards an explanation, should the session expire. */
 VMC_FN void vmc_session_note_poll(viamc_client *c)
 {
-    if (c->polled && c->now - c->polled_at > c->session.gap && c->now - c->polled_at <= VMC_TIME_MAX)
-        c->session.gap = c->now - c->polled_at;
+    viamc_ms since = c->polled && c->now - c->polled_at <= VMC_TIME_MAX ? c->now - c->polled_at : 0;
+    c->session.since_poll = since;
+    if (since > c->session.gap)
+        c->session.gap = since;
 }
 
 VMC_APART void vmc_session_step(viamc_client *c)
 {
-    if (c->session.state == VMC_SESSION_NONE && (c->session.wanted || c->session.resume))
+    if (vmc_timer_due(&c->session.again, c->now))
+        vmc_timer_off(&c->session.again);
+    if (c->session.state == VMC_SESSION_NONE && (c->session.wanted || c->session.resumed != 0))
         vmc_session_start(c);
     if (c->session.state == VMC_SESSION_ON)
         vmc_session_beat(c);
@@ -13392,16 +13430,17 @@ VMC_APART void vmc_session_step(viamc_client *c)
 VMC_FN void vmc_session_on_lost(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    s->resume = s->state == VMC_SESSION_ON || s->resume;
-    if (s->state == VMC_SESSION_STARTING)
-        s->id_len = 0;
+    if (s->state == VMC_SESSION_ON)
+        s->resumed = vmc_session_key(s);
     s->state = VMC_SESSION_NONE;
-    s->wanted = false;
 }
 
 VMC_FN void vmc_session_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    if (c->dial.state == VIAMC_READY && c->session.state == VMC_SESSION_ON && (vmc_client_rec_free(c, VMC_REC_BEAT) || vmc_client_rec_free(c, VMC_REC_BEAT2)))
+    if (c->dial.state != VIAMC_READY)
+        return;
+    vmc_wait_timer(wait, &c->session.again, now);
+    if (c->session.state == VMC_SESSION_ON && (vmc_client_rec_free(c, VMC_REC_BEAT) || vmc_client_rec_free(c, VMC_REC_BEAT2)))
         vmc_wait_timer(wait, &c->session.beat, now);
 }
 
@@ -13433,7 +13472,7 @@ VMC_FN bool vmc_motion_is_running(const vmc_call *call)
     return call->state == VMC_CALL_OPEN || call->state == VMC_CALL_HELD;
 }
 
-/* A move whose resource is not known (a stream: its messages name it) may be of any. */
+/* A move whose resource is not known may be of any; a stream without a message has none yet. */
 VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
 {
     return stop == resource || stop == VMC_MOTION_ANY || resource == VMC_MOTION_ANY;
@@ -13467,6 +13506,13 @@ VMC_FN uint32_t vmc_motion_resource(viamc_str path, viamc_bytes msg)
     if (vmc_wire_find(msg, 1, &name) == VIAMC_OK)
         h = vmc_motion_hash(h, name.ptr, name.len);
     return h == 0 || h == VMC_MOTION_ANY ? 1u : h;
+}
+
+/* A message of a stream that moves: the first one names the resource, as far as the method is known; another one makes it any. */
+VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
+{
+    uint32_t resource = call->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
+    return call->resource == 0 || call->resource == resource ? resource : VMC_MOTION_ANY;
 }
 
 /* ---- moves that may still run although we ended them ---- */
@@ -13593,10 +13639,9 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, uint8_t i)
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
     if (c->now - stop->asked >= vmc_session_window(c)) {
-        if (vmc_motion_has_running(c, stop->resource)) {
+        vmc_motion_cancel_running(c, stop->resource);
+        if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
-            vmc_motion_cancel_running(c, stop->resource);
-        }
     } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
         return false; /* looked at again with the next poll */
     }
@@ -13671,7 +13716,8 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
         if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != VMC_CALL_NONE)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
-        vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
+        if (vmc_timer_left(&call->deadline, c->now) > vmc_session_window(c))
+            vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
     }
     if (c->session.state == VMC_SESSION_ABSENT && c->desc.require_session && !c->desc.disable_sessions)
         vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
@@ -13696,35 +13742,48 @@ VMC_FN void vmc_motion_step_pending(viamc_client *c)
     }
 }
 
-/* The session is lost: setpoints that wait belong to what the robot has just stopped. */
-VMC_FN void vmc_motion_on_session_lost(viamc_client *c)
+/* A Stop whose first copies were answered and whose last cannot be sent, or is not wanted: what it was to make sure is not. */
+VMC_FN void vmc_motion_give_up(vmc_call *stop, uint32_t status)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if ((c->calls.rec[i].state == VMC_CALL_HELD && (c->calls.rec[i].motion & VMC_MOTION_PENDING) != 0)
-            || (c->calls.rec[i].flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
-            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
+    if (vmc_motion_kind(stop) != VMC_MOTION_STOP || stop->state != VMC_CALL_ENDED || (stop->motion & VMC_MOTION_AGAIN) == 0)
+        return;
+    stop->motion = (uint8_t)((stop->motion & ~VMC_MOTION_AGAIN) | VMC_MOTION_UNCONFIRMED);
+    stop->status = (uint8_t)status;
+    stop->ran = VIAMC_MAYBE;
 }
 
-/* The connection is lost: a Stop that waits to be sent again cannot be. */
 VMC_FN void vmc_motion_on_lost(viamc_client *c)
 {
     uint8_t i;
-    VMC_CALLS_EACH(&c->calls, i) {
-        vmc_call *stop = &c->calls.rec[i];
-        if (vmc_motion_kind(stop) != VMC_MOTION_STOP || stop->state != VMC_CALL_ENDED || (stop->motion & VMC_MOTION_AGAIN) == 0)
-            continue;
-        stop->motion = (uint8_t)((stop->motion & ~VMC_MOTION_AGAIN) | VMC_MOTION_UNCONFIRMED);
-        stop->status = VIAMC_UNAVAILABLE;
-        stop->ran = VIAMC_MAYBE;
+    VMC_CALLS_EACH(&c->calls, i)
+        vmc_motion_give_up(&c->calls.rec[i], VIAMC_UNAVAILABLE);
+}
+
+/* A Stop that has not left for want of a stream, as the peer permits so few: one of the user's calls gives way, moves of the resource first. */
+VMC_FN void vmc_motion_make_way(viamc_client *c, const vmc_call *stop)
+{
+    uint8_t i, victim = VMC_CALL_NONE;
+    if (stop->state != VMC_CALL_OPEN || (stop->flags & VMC_CALL_F_SENT) != 0 || c->conn.grpc.h2.open < c->conn.grpc.h2.peer_streams)
+        return;
+    for (i = 0; i < c->max_calls; i++) {
+        const vmc_call *call = &c->calls.rec[i];
+        bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
+        if (streams && (victim == VMC_CALL_NONE || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
+            victim = i;
     }
+    if (victim != VMC_CALL_NONE)
+        vmc_grpc_cancel(&c->conn.grpc, victim, VIAMC_CANCELLED, VMC_TEXT("gave its stream to a Stop: the robot permits too few"));
 }
 
 VMC_FN void vmc_motion_step(viamc_client *c)
 {
+    uint8_t i;
     if (c->motion.unsure)
         vmc_motion_expire(c);
     vmc_motion_step_pending(c);
+    for (i = 0; i <= c->max_calls; i++)
+        if (vmc_motion_kind(&c->calls.rec[i]) == VMC_MOTION_STOP)
+            vmc_motion_make_way(c, &c->calls.rec[i]);
 }
 
 /* A Stop that waits looks again when a move settles by time, and one window after it was asked for. */
@@ -14243,7 +14302,7 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_STATE;
     s->resource = 0;
     if (s->motion != VMC_MOTION_NONE)
-        s->resource = (s->flags & (VIAMC_M_STOP_ALL | VIAMC_M_CLIENT_STREAM)) != 0 ? VMC_MOTION_ANY : vmc_motion_resource(s->path, s->msg);
+        s->resource = (s->flags & VIAMC_M_STOP_ALL) != 0 ? VMC_MOTION_ANY : (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? 0 : vmc_motion_resource(s->path, s->msg);
     return VIAMC_OK;
 }
 
@@ -14406,6 +14465,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
 {
     uint8_t i = vmc_calls_find(&c->calls, call);
     vmc_call *rec;
+    uint32_t resource;
     if (i == VMC_CALL_NONE || i > c->max_calls)
         return VIAMC_ERR_NOT_FOUND;
     rec = &c->calls.rec[i];
@@ -14413,10 +14473,12 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
         return VIAMC_ERR_STATE;
     if (!vmc_motion_is_running(rec))
         return VIAMC_ERR_NOT_FOUND;
-    if (!vmc_calls_can_append(&c->calls, i) || (vmc_motion_is_move(rec) && vmc_motion_is_stopping(c, rec->resource)))
+    resource = vmc_motion_is_move(rec) ? vmc_motion_resource_of(rec, msg) : 0;
+    if (!vmc_calls_can_append(&c->calls, i) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
         return VIAMC_ERR_BUSY;
     if (msg.len > vmc_calls_tx_room(&c->calls, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
         return vmc_call_pending(rec) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    rec->resource = resource;
     vmc_calls_put_message(&c->calls, i, msg, vmc_calls_nothing, false);
     c->dirty = true;
     return VIAMC_OK;
@@ -14443,6 +14505,7 @@ VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call call)
     if (c->in_poll)
         return VIAMC_ERR_STATE;
     vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("cancelled by the caller"));
+    vmc_motion_give_up(&c->calls.rec[i], VIAMC_CANCELLED);
     c->dirty = true;
     return VIAMC_OK;
 }
@@ -14543,14 +14606,13 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     vmc_grpc_expire(&c->conn.grpc, c->now);
     vmc_client_ends(c);
     vmc_dial_step_time(c);
-    if (c->dial.state == VIAMC_READY) {
+    if (c->dial.state == VIAMC_READY)
         vmc_session_step(c);
-        if ((c->events & VMC_EV_SESSION_LOST) != 0)
-            vmc_motion_on_session_lost(c);
-    }
     vmc_motion_step(c);
     vmc_client_ends(c);
     c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)].stored != 0;
+    if (c->conn.state == VMC_CONN_BROKEN)
+        c->calls.stirred = false; /* control frames only: no call leaves on a connection that is lost */
     vmc_conn_flush(&c->conn, c->now);
     if (c->conn.state == VMC_CONN_BROKEN)
         vmc_client_on_lost(c);

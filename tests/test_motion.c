@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The promise of the product (design.md 6): nothing is sent twice, Stop cannot be overtaken.
- * A model robot gets the client's requests and runs them in any order, late, or not at all. */
+/* The promise of the product (design.md 6): nothing is sent twice, Stop cannot be overtaken. */
 #define VIAMC_NO_TLS
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
@@ -8,270 +7,7 @@
 #include "test.h"
 
 #include "script.h"
-
-#define WINDOW 500u
-
-static const viamc_method set_power = {"/viam.component.motor.v1.MotorService/SetPower", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_SETPOINT};
-static const viamc_method stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP};
-
-/* ---- the robot ---- */
-
-enum { R_MOVE, R_STOP, R_START, R_BEAT, R_OTHER };
-
-typedef struct request {
-    uint32_t id;
-    unsigned conn;
-    int kind;
-    uint32_t value;   /* of a move: which one */
-    bool body;        /* its message came */
-    bool given_up;    /* reset by the client, or its connection is gone: may still run until ... */
-    viamc_ms until;
-} request;
-
-typedef struct robot {
-    request pending[64];
-    size_t count;
-    bool on[2];              /* the motors m0, m1 */
-    uint32_t arrived[4096];  /* how often each move came */
-    uint32_t ran_last;
-    unsigned conn, sessions;
-    bool cut;                /* the connection is gone, the next one has not come */
-} robot;
-
-static robot bot;
-
-/* Moves are named by a number in the duration field; the resource is m0 or m1. */
-static viamc_bytes move_message(uint32_t value)
-{
-    static uint8_t msg[16];
-    vmc_wr w = vmc_wr_of(msg, sizeof msg);
-    vmc_wire_put_text(&w, 1, viamc_text(value % 2u == 0 ? "m0" : "m1"));
-    vmc_wire_put_uint(&w, 2, value);
-    return viamc_view(msg, w.len);
-}
-
-static viamc_bytes stop_message(uint32_t motor)
-{
-    return motor == 0 ? viamc_view("\x0a\x02m0", 4) : viamc_view("\x0a\x02m1", 4);
-}
-
-static request *bot_find(uint32_t id)
-{
-    size_t i;
-    for (i = 0; i < bot.count; i++)
-        if (bot.pending[i].id == id && bot.pending[i].conn == bot.conn)
-            return &bot.pending[i];
-    return NULL;
-}
-
-static void bot_drop(request *r)
-{
-    *r = bot.pending[--bot.count];
-}
-
-static void bot_begin(uint32_t id)
-{
-    request *r = &bot.pending[bot.count++];
-    memset(r, 0, sizeof *r);
-    r->id = id;
-    r->conn = bot.conn;
-    r->kind = script_has_field("MotorService/SetPower\n") ? R_MOVE : script_has_field("/Stop\n") || script_has_field("/StopAll\n") ? R_STOP
-              : script_has_field("StartSession\n") ? R_START : script_has_field("Heartbeat\n") ? R_BEAT : R_OTHER;
-    if (r->kind == R_STOP)
-        r->value = script_has_field("/StopAll\n") ? 2u : 0;
-}
-
-static void bot_body(request *r, const script_frame *f)
-{
-    vmc_rd rd = vmc_rd_of(viamc_view(f->payload + 5, f->len - 5));
-    vmc_wire_field field;
-    r->body = true;
-    while (vmc_wire_next(&rd, &field)) {
-        if (r->kind == R_STOP && r->value != 2u && field.number == 1)
-            r->value = field.bytes.ptr[1] == '1';
-        if (r->kind == R_MOVE && field.number == 2)
-            r->value = (uint32_t)field.value;
-    }
-    if (r->kind == R_MOVE) {
-        bot.arrived[r->value]++;
-        CHECK_EQ_INT(bot.arrived[r->value], 1); /* nothing of the user's is ever sent twice */
-    }
-}
-
-/* The robot's side of the connection is closed: what is pending may still run for a while. */
-static void bot_cut(void)
-{
-    size_t i;
-    vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
-    bot.cut = true;
-    for (i = 0; i < bot.count; i++)
-        if (!bot.pending[i].given_up) {
-            bot.pending[i].given_up = true;
-            bot.pending[i].until = script_now.loop.now + WINDOW - 20;
-        }
-}
-
-/* Takes in what the client sent. */
-static void bot_listen(void)
-{
-    script_frame f;
-    if (script_now.conn != bot.conn) {
-        bot.conn = script_now.conn;
-        bot.cut = false;
-        script_send("000000040000000000");
-    }
-    while (script_next(&f)) {
-        request *r;
-        if (f.type == 1) {
-            script_decode(f.payload, f.len, true);
-            bot_begin(f.id);
-        }
-        r = bot_find(f.id);
-        if (f.type == 0 && r != NULL && f.len >= 5)
-            bot_body(r, &f);
-        if (f.type == 3 && r != NULL) {
-            r->given_up = true;
-            r->until = script_now.loop.now + WINDOW - 20;
-        }
-    }
-}
-
-static void bot_answer(const request *r)
-{
-    char reply[64];
-    if (bot.cut || r->given_up || r->conn != script_now.conn)
-        return;
-    if (r->kind == R_START) {
-        snprintf(reply, sizeof reply, "%c%c11111111-2222-4333-8444-%012u%c%c%c%c%c%c%c", 0x0a, 0x24, bot.sessions++, 0x12, 0x06, 0x10, 0x80, 0xca, 0xb5, 0xee);
-        memcpy(reply + 40, "\x10\x80\xca\xb5\xee\x01", 6); /* 500,000,000 ns */
-        reply[38] = 0x12;
-        reply[39] = 6;
-        script_reply(r->id, reply, 46);
-    } else {
-        script_reply(r->id, "", 0);
-    }
-}
-
-/* Runs request number i and answers it. */
-static void bot_run(size_t i)
-{
-    request r = bot.pending[i];
-    bot_drop(&bot.pending[i]);
-    if (r.kind == R_MOVE) {
-        bot.on[r.value % 2u] = true;
-        bot.ran_last = r.value;
-    } else if (r.kind == R_STOP) {
-        if (r.value != 1u)
-            bot.on[0] = false;
-        if (r.value != 0)
-            bot.on[1] = false;
-    }
-    bot_answer(&r);
-}
-
-/* What was given up and whose time is over never runs. */
-static void bot_expire(void)
-{
-    size_t i = 0;
-    while (i < bot.count)
-        if (bot.pending[i].given_up && vmc_time_reached(script_now.loop.now, bot.pending[i].until))
-            bot_drop(&bot.pending[i]);
-        else
-            i++;
-}
-
-/* Runs sessions and heartbeats, which nobody reorders here. */
-static void bot_keep_alive(void)
-{
-    size_t i = 0;
-    while (i < bot.count)
-        if ((bot.pending[i].kind == R_START || bot.pending[i].kind == R_BEAT || bot.pending[i].kind == R_OTHER) && bot.pending[i].body)
-            bot_run(i);
-        else
-            i++;
-}
-
-static void step(void)
-{
-    script_poll();
-    bot_listen();
-    bot_keep_alive();
-    bot_expire();
-}
-
-static void bot_open(void)
-{
-    memset(&bot, 0, sizeof bot);
-    script_new();
-    script_now.desc.tx_bytes = 2048;
-    script_now.dial.backoff_ms = 10;
-    script_open();
-    script_poll();
-    script_poll();
-    script_send("000000040000000000");
-    script_poll();
-    CHECK_EQ_INT(script_count(VIAMC_EV_READY), 1);
-    script_forget();
-}
-
-static viamc_call move(uint32_t value)
-{
-    viamc_call call = 0;
-    CHECK_EQ_INT(viamc_call_method(script_now.client, &set_power, move_message(value), NULL, &call), VIAMC_OK);
-    return call;
-}
-
-static viamc_call stop_motor(uint32_t motor)
-{
-    viamc_call call = 0;
-    CHECK_EQ_INT(viamc_call_method(script_now.client, &stop, stop_message(motor), NULL, &call), VIAMC_OK);
-    return call;
-}
-
-static const viamc_event *done(viamc_call call)
-{
-    size_t i;
-    for (i = 0; i < script_now.events; i++)
-        if (script_now.event[i].kind == VIAMC_EV_DONE && script_now.event[i].call == call)
-            return &script_now.event[i];
-    return NULL;
-}
-
-static size_t bot_index(int kind, uint32_t value)
-{
-    size_t i;
-    for (i = 0; i < bot.count; i++)
-        if (bot.pending[i].kind == kind && bot.pending[i].value == value)
-            return i;
-    return bot.count;
-}
-
-static bool bot_has(int kind, uint32_t value)
-{
-    return bot_index(kind, value) != bot.count;
-}
-
-static void bot_run_named(int kind, uint32_t value)
-{
-    size_t i = bot_index(kind, value);
-    CHECK(i != bot.count);
-    if (i != bot.count)
-        bot_run(i);
-    step();
-    step();
-}
-
-/* Gets a session going, so that the calls of a test leave at once. */
-static void bot_warm(void)
-{
-    unsigned i;
-    (void)move(4000);
-    for (i = 0; i < 4; i++)
-        step();
-    bot_run_named(R_MOVE, 4000);
-    bot.on[0] = false;
-    script_forget();
-}
+#include "bot.h"
 
 /* ---- the rules one by one ---- */
 
@@ -483,6 +219,252 @@ TEST(stop_all_takes_over_the_reserved_record)
     script_close();
 }
 
+/* Time passed before the Stop was asked for is not taken from its time limit. */
+TEST(stop_after_polls_that_were_late)
+{
+    viamc_call s;
+    bot_open();
+    bot_warm();
+    script_now.loop.now += 6000;
+    s = stop_motor(0);
+    step();
+    CHECK(bot_has(R_STOP, 0));
+    script_now.loop.now += 1;
+    step();
+    CHECK(done(s) == NULL);
+    CHECK(!bot.pending[bot_index(R_STOP, 0)].given_up);
+    bot_run_named(R_STOP, 0);
+    REQUIRE(done(s) != NULL);
+    CHECK_EQ_INT(done(s)->status, VIAMC_OK);
+    script_close();
+}
+
+/* The connection goes while a Stop waits for its last copy: one DONE, which promises nothing, and nothing of it on the next connection. */
+TEST(stop_that_waits_when_the_connection_goes)
+{
+    viamc_call s;
+    bot_open();
+    bot_warm();
+    (void)move(10);
+    step();
+    s = stop_motor(0);
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) == NULL);
+    cut_and_redial();
+    REQUIRE(done(s) != NULL);
+    CHECK_EQ_INT(done(s)->status, VIAMC_UNAVAILABLE);
+    CHECK(done(s)->unconfirmed);
+    CHECK(!bot_has(R_STOP, 0));
+    script_close();
+}
+
+TEST(stop_that_waits_can_be_cancelled)
+{
+    viamc_call s;
+    bot_open();
+    bot_warm();
+    (void)move(10);
+    step();
+    s = stop_motor(0);
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, s), VIAMC_OK);
+    step();
+    REQUIRE(done(s) != NULL);
+    CHECK_EQ_INT(done(s)->status, VIAMC_CANCELLED);
+    CHECK(done(s)->unconfirmed);
+    script_close();
+}
+
+/* Cancelled and stopped between two polls: the move may still run. */
+TEST(stop_right_after_a_cancel)
+{
+    viamc_call m, s;
+    bot_open();
+    bot_warm();
+    m = move(10);
+    step();
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, m), VIAMC_OK);
+    s = stop_motor(0);
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) == NULL);
+    script_close();
+}
+
+/* ---- streams that move ---- */
+
+static const viamc_method streamed = {"/viam.component.arm.v1.ArmService/MoveThroughJointPositionsStreamed", NULL, NULL,
+                                      VIAMC_M_MONITORED | VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM};
+static const viamc_method arm_stop = {"/viam.component.arm.v1.ArmService/Stop", NULL, NULL, VIAMC_M_STOP};
+#define ARM viamc_view("\x0a\x02" "a1", 4)
+
+/* An arm that moves: its stream is open, its first message has left. */
+static viamc_call stream_open(void)
+{
+    viamc_call m = 0;
+    bot_open();
+    bot_warm();
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &streamed, viamc_view("", 0), NULL, &m), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, ARM), VIAMC_OK);
+    script_poll();
+    bot_listen();
+    CHECK(bot_has(R_OTHER, 0));
+    bot.pending[bot_index(R_OTHER, 0)].kind = R_STREAM;
+    return m;
+}
+
+TEST(stop_covers_a_stream_that_moves)
+{
+    viamc_call m = stream_open(), s;
+    unsigned n;
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &arm_stop, ARM, NULL, &s), VIAMC_OK);
+    step();
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, ARM), VIAMC_ERR_BUSY);
+    bot_run_named(R_STOP, 1);
+    CHECK(done(s) == NULL); /* the stream still runs */
+    for (n = 0; n < WINDOW / 10u + 2u; n++) {
+        script_now.loop.now += 10;
+        step();
+    }
+    REQUIRE(done(m) != NULL);
+    CHECK_EQ_INT(done(m)->status, VIAMC_CANCELLED);
+    bot_run_named(R_STOP, 1);
+    REQUIRE(done(s) != NULL);
+    CHECK(done(s)->unconfirmed);
+    script_close();
+}
+
+TEST(stop_leaves_the_stream_of_another_resource_alone)
+{
+    viamc_call m = stream_open(), s = stop_motor(1);
+    unsigned n;
+    step();
+    bot_run_named(R_STOP, 1);
+    REQUIRE(done(s) != NULL);
+    CHECK(!done(s)->unconfirmed);
+    for (n = 0; n < WINDOW / 10u + 2u; n++) {
+        script_now.loop.now += 10;
+        step();
+    }
+    CHECK(done(m) == NULL);
+    script_close();
+}
+
+/* ---- few octets, few streams ---- */
+
+/* A move of which the header block has left and the message has not: nothing of it follows a Stop. */
+TEST(half_a_move_does_not_follow_a_stop)
+{
+    static const uint8_t octets[200] = {0};
+    uint8_t message[256];
+    viamc_call m, s;
+    script_frame f;
+    uint32_t id = 0;
+    uint8_t credit[4] = {0, 0, 4, 0};
+    vmc_wr w = vmc_wr_of(message, sizeof message);
+    bot_open();
+    bot_warm();
+    vmc_wire_put_text(&w, 1, viamc_text("m0"));
+    vmc_wire_put_bytes(&w, 9, viamc_view(octets, sizeof octets));
+    script_send("000006040000000000 0004 00000064"); /* INITIAL_WINDOW_SIZE 100 */
+    script_poll();
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &set_power, viamc_view(message, w.len), NULL, &m), VIAMC_OK);
+    script_poll();
+    while (script_find(1, &f))
+        id = f.id;
+    s = stop_motor(0);
+    script_poll();
+    script_send_frame(8, 0, id, credit, sizeof credit);
+    script_poll();
+    while (script_next(&f))
+        CHECK(f.type != 0 || f.id != id);
+    REQUIRE(done(m) != NULL);
+    CHECK_EQ_INT(done(m)->ran, VIAMC_NOT_RUN);
+    CHECK(done(s) == NULL);
+    script_close();
+}
+
+/* A robot that permits one stream: the move that has it gives way. */
+TEST(stop_where_one_stream_is_permitted)
+{
+    viamc_call m, s;
+    bot_open();
+    script_now.client->desc.disable_sessions = true;
+    script_send("000006040000000000 0003 00000001"); /* MAX_CONCURRENT_STREAMS */
+    step();
+    m = move(10);
+    step();
+    s = stop_motor(0);
+    step();
+    step();
+    CHECK(bot_has(R_STOP, 0));
+    REQUIRE(done(m) != NULL);
+    CHECK_EQ_INT(done(m)->status, VIAMC_CANCELLED);
+    CHECK_EQ_INT(done(m)->ran, VIAMC_MAYBE);
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) == NULL); /* the move may still run */
+    script_close();
+}
+
+/* No stream at all: the time limit of the Stop holds, and nothing turns in circles. */
+TEST(stop_that_cannot_leave)
+{
+    viamc_call s;
+    viamc_wait_hint hint;
+    bot_open();
+    script_now.client->desc.disable_sessions = true;
+    script_send("000006040000000000 0003 00000000");
+    step();
+    s = stop_motor(0);
+    step();
+    viamc_wait(script_now.client, script_now.loop.now, &hint);
+    CHECK(hint.ms > 4000);
+    script_now.loop.now += 5001;
+    step();
+    REQUIRE(done(s) != NULL);
+    CHECK_EQ_INT(done(s)->status, VIAMC_DEADLINE_EXCEEDED);
+    CHECK_EQ_INT(done(s)->ran, VIAMC_NOT_RUN);
+    script_close();
+}
+
+/* The token is renewed: a Stop and the heartbeats go with the old one, moves wait. */
+TEST(stop_while_the_token_is_renewed)
+{
+    static const char unauthenticated[] = "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023136";
+    viamc_call call;
+    uint32_t id;
+    script_frame f;
+    memset(&bot, 0, sizeof bot);
+    script_new();
+    script_now.desc.tx_bytes = 2048;
+    script_now.dial.disable_sessions = true;
+    script_now.dial.api_key = "abc";
+    script_now.dial.api_key_id = "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d";
+    script_open();
+    script_run(1);
+    script_send("000000040000000000");
+    script_reply(1, "\x0a\x0atok.en.sig", 12);
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    while (script_find(1, &f))
+        ;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/test.Echo/Echo", viamc_view("", 0), NULL, &call), VIAMC_OK);
+    script_run(1);
+    id = script_request("/test.Echo/Echo");
+    script_send_block(id, unauthenticated, true);
+    script_run(1);
+    CHECK(script_request("/Authenticate") != 0);
+    (void)move(12);
+    (void)stop_motor(1);
+    script_run(1);
+    CHECK(script_request("MotorService/Stop") != 0);
+    CHECK(script_has_field("authorization: Bearer tok.en.sig\n"));
+    CHECK(!script_find(1, &f));
+    script_close();
+}
+
 /* ---- setpoints ---- */
 
 static viamc_err setpoint(uint32_t value, viamc_call *call)
@@ -559,72 +541,61 @@ TEST(setpoint_and_stop)
     script_close();
 }
 
-/* ---- sessions and losses ---- */
-
-static void redial(void)
+/* The newest value goes, whether the one before it was copied or kept. */
+TEST(setpoint_kept_and_replaced)
 {
-    unsigned i;
-    for (i = 0; i < 8; i++) {
-        script_now.loop.now += 10;
-        step();
-    }
-    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
-}
-
-static void cut_and_redial(void)
-{
-    bot_cut();
-    redial();
-}
-
-TEST(session_is_resumed_when_every_stop_was_confirmed)
-{
-    uint32_t beat;
-    unsigned i;
+    static const uint8_t old_value[] = "\x0a\x02m0\x10\x16";
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_call first, pending, newer;
+    script_frame f;
+    size_t octets = 0;
     bot_open();
     bot_warm();
-    bot.sessions = 0; /* the robot gives the same id again */
-    cut_and_redial();
-    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
-    CHECK(script_now.client->session.resumed != 0);
-    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
-    (void)beat;
-    bot.sessions = 7; /* the robot has forgotten it */
-    cut_and_redial();
-    for (i = 0; i < 3; i++)
-        step();
-    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
+    CHECK_EQ_INT(setpoint(20, &first), VIAMC_OK);
+    step();
+    opts.replace = opts.keep = true;
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &set_power, viamc_view(old_value, 6), &opts, &pending), VIAMC_OK);
+    CHECK_EQ_INT(setpoint(24, &newer), VIAMC_OK);
+    CHECK_EQ_INT(newer, pending);
+    bot_run(bot_index(R_MOVE, 20));
+    script_poll();
+    script_poll();
+    while (script_next(&f))
+        octets += f.type == 0 ? f.len : 0;
+    CHECK_EQ_INT(octets, 5 + 6);
     script_close();
 }
 
-TEST(session_is_not_resumed_after_a_stop_without_answer)
+/* opts.timeout_ms shortens the window that a setpoint has. */
+TEST(setpoint_with_a_time_limit)
 {
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_call call;
     bot_open();
     bot_warm();
-    (void)stop_motor(0);
+    opts.replace = true;
+    opts.timeout_ms = 100;
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &set_power, move_message(20), &opts, &call), VIAMC_OK);
     step();
-    cut_and_redial(); /* the Stop was not answered */
-    CHECK_EQ_INT(script_now.client->session.resumed, 0);
-    script_close();
-    bot_open();
-    bot_warm();
-    bot_cut();
+    script_now.loop.now += 100;
     step();
-    CHECK_EQ_INT(viamc_call_method(script_now.client, &stop, stop_message(0), NULL, NULL), VIAMC_ERR_STATE); /* asked for while disconnected */
-    redial();
-    CHECK_EQ_INT(script_now.client->session.resumed, 0);
+    REQUIRE(done(call) != NULL);
+    CHECK_EQ_INT(done(call)->status, VIAMC_DEADLINE_EXCEEDED);
     script_close();
 }
 
-TEST(starved_polls_are_told)
+/* The window of a setpoint begins with the poll that knows of it. */
+TEST(setpoint_after_polls_that_were_late)
 {
-    const viamc_event *ev;
+    viamc_call call;
     bot_open();
     bot_warm();
-    script_now.loop.now += 400;
+    script_now.client->desc.disable_sessions = true;
+    script_now.loop.now += 3000;
+    CHECK_EQ_INT(setpoint(20, &call), VIAMC_OK);
     step();
-    REQUIRE((ev = script_event(VIAMC_EV_STARVED, 0)) != NULL);
-    CHECK(ev->late_ms >= 290 && ev->late_ms <= 400);
+    CHECK(bot_has(R_MOVE, 20));
+    CHECK(done(call) == NULL);
     script_close();
 }
 
@@ -715,6 +686,13 @@ static void model_turn(void)
             (void)viamc_call_cancel(script_now.client, vmc_calls_handle(&script_now.client->calls, i));
     } else if (dice < 95 && !bot.cut) {
         bot_cut();
+    } else if (dice == 96) {
+        script_now.loop.now += test_rand_below(7000); /* polls that are late by more than a time limit */
+    } else if (dice == 97 && !bot.cut) {
+        static const uint8_t few[] = {1, 2, 3, 100};
+        uint8_t setting[6] = {0, 3, 0, 0, 0, 0};
+        setting[5] = few[test_rand_below(4)];
+        script_send_frame(4, 0, 0, setting, sizeof setting); /* MAX_CONCURRENT_STREAMS */
     }
     step();
     check_events();
@@ -747,12 +725,22 @@ int main(int argc, char **argv)
     RUN(move_cancelled_during_a_stop);
     RUN(stop_all_covers_every_resource);
     RUN(stop_all_takes_over_the_reserved_record);
+    RUN(stop_after_polls_that_were_late);
+    RUN(stop_that_waits_when_the_connection_goes);
+    RUN(stop_that_waits_can_be_cancelled);
+    RUN(stop_right_after_a_cancel);
+    RUN(stop_covers_a_stream_that_moves);
+    RUN(stop_leaves_the_stream_of_another_resource_alone);
+    RUN(half_a_move_does_not_follow_a_stop);
+    RUN(stop_where_one_stream_is_permitted);
+    RUN(stop_that_cannot_leave);
+    RUN(stop_while_the_token_is_renewed);
     RUN(setpoint_newest_value_only);
     RUN(setpoint_that_waits_too_long_is_dropped);
     RUN(setpoint_and_stop);
-    RUN(session_is_resumed_when_every_stop_was_confirmed);
-    RUN(session_is_not_resumed_after_a_stop_without_answer);
-    RUN(starved_polls_are_told);
+    RUN(setpoint_kept_and_replaced);
+    RUN(setpoint_with_a_time_limit);
+    RUN(setpoint_after_polls_that_were_late);
     RUN(model);
     return test_end();
 }

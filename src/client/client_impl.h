@@ -324,7 +324,7 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_STATE;
     s->resource = 0;
     if (s->motion != VMC_MOTION_NONE)
-        s->resource = (s->flags & (VIAMC_M_STOP_ALL | VIAMC_M_CLIENT_STREAM)) != 0 ? VMC_MOTION_ANY : vmc_motion_resource(s->path, s->msg);
+        s->resource = (s->flags & VIAMC_M_STOP_ALL) != 0 ? VMC_MOTION_ANY : (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? 0 : vmc_motion_resource(s->path, s->msg);
     return VIAMC_OK;
 }
 
@@ -487,6 +487,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
 {
     uint8_t i = vmc_calls_find(&c->calls, call);
     vmc_call *rec;
+    uint32_t resource;
     if (i == VMC_CALL_NONE || i > c->max_calls)
         return VIAMC_ERR_NOT_FOUND;
     rec = &c->calls.rec[i];
@@ -494,10 +495,12 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
         return VIAMC_ERR_STATE;
     if (!vmc_motion_is_running(rec))
         return VIAMC_ERR_NOT_FOUND;
-    if (!vmc_calls_can_append(&c->calls, i) || (vmc_motion_is_move(rec) && vmc_motion_is_stopping(c, rec->resource)))
+    resource = vmc_motion_is_move(rec) ? vmc_motion_resource_of(rec, msg) : 0;
+    if (!vmc_calls_can_append(&c->calls, i) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
         return VIAMC_ERR_BUSY;
     if (msg.len > vmc_calls_tx_room(&c->calls, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
         return vmc_call_pending(rec) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    rec->resource = resource;
     vmc_calls_put_message(&c->calls, i, msg, vmc_calls_nothing, false);
     c->dirty = true;
     return VIAMC_OK;
@@ -524,6 +527,7 @@ VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call call)
     if (c->in_poll)
         return VIAMC_ERR_STATE;
     vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("cancelled by the caller"));
+    vmc_motion_give_up(&c->calls.rec[i], VIAMC_CANCELLED);
     c->dirty = true;
     return VIAMC_OK;
 }
@@ -624,14 +628,13 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     vmc_grpc_expire(&c->conn.grpc, c->now);
     vmc_client_ends(c);
     vmc_dial_step_time(c);
-    if (c->dial.state == VIAMC_READY) {
+    if (c->dial.state == VIAMC_READY)
         vmc_session_step(c);
-        if ((c->events & VMC_EV_SESSION_LOST) != 0)
-            vmc_motion_on_session_lost(c);
-    }
     vmc_motion_step(c);
     vmc_client_ends(c);
     c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)].stored != 0;
+    if (c->conn.state == VMC_CONN_BROKEN)
+        c->calls.stirred = false; /* control frames only: no call leaves on a connection that is lost */
     vmc_conn_flush(&c->conn, c->now);
     if (c->conn.state == VMC_CONN_BROKEN)
         vmc_client_on_lost(c);

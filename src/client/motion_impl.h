@@ -30,7 +30,7 @@ VMC_FN bool vmc_motion_is_running(const vmc_call *call)
     return call->state == VMC_CALL_OPEN || call->state == VMC_CALL_HELD;
 }
 
-/* A move whose resource is not known (a stream: its messages name it) may be of any. */
+/* A move whose resource is not known may be of any; a stream without a message has none yet. */
 VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
 {
     return stop == resource || stop == VMC_MOTION_ANY || resource == VMC_MOTION_ANY;
@@ -64,6 +64,13 @@ VMC_FN uint32_t vmc_motion_resource(viamc_str path, viamc_bytes msg)
     if (vmc_wire_find(msg, 1, &name) == VIAMC_OK)
         h = vmc_motion_hash(h, name.ptr, name.len);
     return h == 0 || h == VMC_MOTION_ANY ? 1u : h;
+}
+
+/* A message of a stream that moves: the first one names the resource, as far as the method is known; another one makes it any. */
+VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
+{
+    uint32_t resource = call->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
+    return call->resource == 0 || call->resource == resource ? resource : VMC_MOTION_ANY;
 }
 
 /* ---- moves that may still run although we ended them ---- */
@@ -190,10 +197,9 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, uint8_t i)
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
     if (c->now - stop->asked >= vmc_session_window(c)) {
-        if (vmc_motion_has_running(c, stop->resource)) {
+        vmc_motion_cancel_running(c, stop->resource);
+        if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
-            vmc_motion_cancel_running(c, stop->resource);
-        }
     } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
         return false; /* looked at again with the next poll */
     }
@@ -268,7 +274,8 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
         if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != VMC_CALL_NONE)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
-        vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
+        if (vmc_timer_left(&call->deadline, c->now) > vmc_session_window(c))
+            vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
     }
     if (c->session.state == VMC_SESSION_ABSENT && c->desc.require_session && !c->desc.disable_sessions)
         vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
@@ -293,35 +300,48 @@ VMC_FN void vmc_motion_step_pending(viamc_client *c)
     }
 }
 
-/* The session is lost: setpoints that wait belong to what the robot has just stopped. */
-VMC_FN void vmc_motion_on_session_lost(viamc_client *c)
+/* A Stop whose first copies were answered and whose last cannot be sent, or is not wanted: what it was to make sure is not. */
+VMC_FN void vmc_motion_give_up(vmc_call *stop, uint32_t status)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if ((c->calls.rec[i].state == VMC_CALL_HELD && (c->calls.rec[i].motion & VMC_MOTION_PENDING) != 0)
-            || (c->calls.rec[i].flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
-            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
+    if (vmc_motion_kind(stop) != VMC_MOTION_STOP || stop->state != VMC_CALL_ENDED || (stop->motion & VMC_MOTION_AGAIN) == 0)
+        return;
+    stop->motion = (uint8_t)((stop->motion & ~VMC_MOTION_AGAIN) | VMC_MOTION_UNCONFIRMED);
+    stop->status = (uint8_t)status;
+    stop->ran = VIAMC_MAYBE;
 }
 
-/* The connection is lost: a Stop that waits to be sent again cannot be. */
 VMC_FN void vmc_motion_on_lost(viamc_client *c)
 {
     uint8_t i;
-    VMC_CALLS_EACH(&c->calls, i) {
-        vmc_call *stop = &c->calls.rec[i];
-        if (vmc_motion_kind(stop) != VMC_MOTION_STOP || stop->state != VMC_CALL_ENDED || (stop->motion & VMC_MOTION_AGAIN) == 0)
-            continue;
-        stop->motion = (uint8_t)((stop->motion & ~VMC_MOTION_AGAIN) | VMC_MOTION_UNCONFIRMED);
-        stop->status = VIAMC_UNAVAILABLE;
-        stop->ran = VIAMC_MAYBE;
+    VMC_CALLS_EACH(&c->calls, i)
+        vmc_motion_give_up(&c->calls.rec[i], VIAMC_UNAVAILABLE);
+}
+
+/* A Stop that has not left for want of a stream, as the peer permits so few: one of the user's calls gives way, moves of the resource first. */
+VMC_FN void vmc_motion_make_way(viamc_client *c, const vmc_call *stop)
+{
+    uint8_t i, victim = VMC_CALL_NONE;
+    if (stop->state != VMC_CALL_OPEN || (stop->flags & VMC_CALL_F_SENT) != 0 || c->conn.grpc.h2.open < c->conn.grpc.h2.peer_streams)
+        return;
+    for (i = 0; i < c->max_calls; i++) {
+        const vmc_call *call = &c->calls.rec[i];
+        bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
+        if (streams && (victim == VMC_CALL_NONE || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
+            victim = i;
     }
+    if (victim != VMC_CALL_NONE)
+        vmc_grpc_cancel(&c->conn.grpc, victim, VIAMC_CANCELLED, VMC_TEXT("gave its stream to a Stop: the robot permits too few"));
 }
 
 VMC_FN void vmc_motion_step(viamc_client *c)
 {
+    uint8_t i;
     if (c->motion.unsure)
         vmc_motion_expire(c);
     vmc_motion_step_pending(c);
+    for (i = 0; i <= c->max_calls; i++)
+        if (vmc_motion_kind(&c->calls.rec[i]) == VMC_MOTION_STOP)
+            vmc_motion_make_way(c, &c->calls.rec[i]);
 }
 
 /* A Stop that waits looks again when a move settles by time, and one window after it was asked for. */

@@ -18,7 +18,8 @@ VIAMC_API viamc_err viamc_robot_get_version(viamc_client *c, const viamc_opts *o
 VIAMC_API viamc_err viamc_robot_get_machine_status(viamc_client *c, const viamc_opts *opts, viamc_call *call);
 VIAMC_API viamc_err viamc_robot_get_operations(viamc_client *c, const viamc_opts *opts, viamc_call *call);
 
-/* Stops everything that can move. A Stop by the rules of motion: goes first, cannot be overtaken, always has room. */
+/* Stops everything that can move. A Stop by the rules of motion: goes first, cannot be overtaken, and has room of its own: BUSY only while
+ * the header block of the Stop that is there is half written, or its end was not taken from viamc_next_event. */
 VIAMC_API viamc_err viamc_robot_stop_all(viamc_client *c, const viamc_opts *opts, viamc_call *call);
 
 /* Cancels an operation by its id, at most 64 octets (ARG). */

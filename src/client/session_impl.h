@@ -10,6 +10,7 @@
 #include "http2/hpack_impl.h"
 #include "call/call_impl.h"
 #include "call/grpc_impl.h"
+#include "client/client.h"
 #include "client/state.h"
 #include "client/internal_impl.h"
 
@@ -19,6 +20,7 @@ static const char vmc_session_beat_path[] = "/viam.robot.v1.RobotService/SendSes
 #define VMC_SESSION_WINDOW_MIN 20u      /* viamc: viam-server has 30 ms to a minute */
 #define VMC_SESSION_WINDOW_MAX 3600000u
 #define VMC_SESSION_TIMEOUT 5000u /* viamc: StartSession is a unary call that moves nothing, ms */
+#define VMC_SESSION_AGAIN 1000u   /* viamc: from one StartSession to the next, after a session of which no heartbeat was answered, ms */
 
 /* The window that the motion rules reckon with. */
 VMC_FN viamc_ms vmc_session_window(const viamc_client *c)
@@ -32,6 +34,12 @@ VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
     return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
 }
 
+/* What tells this session's id from another. */
+VMC_FN uint64_t vmc_session_key(const vmc_session *s)
+{
+    return vmc_hpack_key(viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len));
+}
+
 /* The Stops of before do not count any more, nor do those of them that are confirmed later. */
 VMC_FN void vmc_session_forget_stops(viamc_client *c)
 {
@@ -41,19 +49,34 @@ VMC_FN void vmc_session_forget_stops(viamc_client *c)
         c->calls.rec[i].motion &= (uint8_t)~VMC_MOTION_COUNTED;
 }
 
-/* The session is over on the robot, which stops what it moved. */
+/* What was asked for under the session that is over: what has not left will not, what has left says nothing of the next session. */
+VMC_FN void vmc_session_end_calls(viamc_client *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->max_calls; i++) {
+        vmc_call *call = &c->calls.rec[i];
+        bool pending = call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0;
+        if (pending || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
+            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
+        call->motion |= VMC_MOTION_PAST;
+    }
+    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
+    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT2), VIAMC_CANCELLED, NULL);
+}
+
+/* The session is over on the robot, or will be for want of heartbeats; it stops what the session moved. */
 VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 {
     vmc_session *s = &c->session;
     vmc_error_clear(&c->session_error);
     (void)vmc_fail(&c->session_error, VIAMC_ERR_SESSION, s->gap, "session", what);
     c->events |= VMC_EV_SESSION_LOST;
-    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
-    vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT2), VIAMC_CANCELLED, NULL);
+    vmc_session_end_calls(c);
+    vmc_session_forget_stops(c);
     s->state = VMC_SESSION_NONE;
     s->id_len = 0;
-    s->wanted = true; /* the next one starts at once; nothing is replayed */
-    vmc_session_forget_stops(c);
+    s->resumed = 0;
+    s->wanted = true; /* the next one starts; nothing is replayed */
     vmc_log(&c->log, VIAMC_LOG_WARN, "session", what, s->gap, s->window);
 }
 
@@ -92,24 +115,29 @@ VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *t
 
 /* ---- StartSession ---- */
 
+/* True if the next StartSession may leave now. */
+VMC_FN bool vmc_session_may_start(const viamc_client *c)
+{
+    return c->aux == VMC_AUX_NOTHING && !vmc_timer_is_on(&c->session.again);
+}
+
 VMC_FN void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
     viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
-    if (c->aux != VMC_AUX_NOTHING)
+    if (!vmc_session_may_start(c))
         return;
-    s->resumed = 0;
-    if (s->resume && s->id_len != 0 && c->motion.unconfirmed == 0) {
+    if (s->resumed != 0 && c->motion.unconfirmed != 0)
+        vmc_session_lost(c, VMC_TEXT("not resumed, since a Stop was not confirmed: it expires, which stops what it moved"));
+    if (s->resumed != 0)
         body = vmc_session_request(c);
-        s->resumed = vmc_hpack_key(viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len));
-    } else {
-        vmc_session_forget_stops(c); /* a new session: the robot's expiry of the old one stops what that moved */
-    }
+    else
+        vmc_session_forget_stops(c);
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
+    vmc_timer_set(&s->again, c->now, VMC_SESSION_AGAIN);
     c->aux = VMC_AUX_SESSION;
     s->state = VMC_SESSION_STARTING;
     s->wanted = false;
-    s->resume = false;
 }
 
 /* Reads StartSessionResponse {1: id, 2: heartbeat_window}; the id moves to where requests have it. */
@@ -135,17 +163,12 @@ VMC_FN bool vmc_session_take_reply(viamc_client *c)
 VMC_FN void vmc_session_on(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    viamc_bytes id = viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len);
-    if (s->resumed != 0 && s->resumed != vmc_hpack_key(id))
-        vmc_session_lost(c, VMC_TEXT("the session expired while the connection was lost"));
-    s->id_len = (uint8_t)id.len;
     s->wanted = false;
     s->state = VMC_SESSION_ON;
     s->acked = false;
     s->gap = 0;
-    s->left_at = c->now;
     vmc_timer_set(&s->beat, c->now, 0);
-    c->conn.grpc.session = id;
+    c->conn.grpc.session = viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len);
     vmc_grpc_changed(&c->conn.grpc);
     vmc_session_release_all(c);
     vmc_log(&c->log, VIAMC_LOG_INFO, "session", VMC_TEXT("started, window in ms"), s->window, 0);
@@ -155,7 +178,6 @@ VMC_FN void vmc_session_on(viamc_client *c)
 VMC_FN void vmc_session_absent(viamc_client *c)
 {
     c->session.state = VMC_SESSION_ABSENT;
-    c->session.id_len = 0;
     if (c->desc.require_session) {
         vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
         return;
@@ -164,27 +186,38 @@ VMC_FN void vmc_session_absent(viamc_client *c)
     vmc_session_release_all(c);
 }
 
-VMC_FN void vmc_session_on_start_end(viamc_client *c)
+/* StartSession was refused, or its answer cannot be used. */
+VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
 {
-    uint8_t aux = vmc_client_rec(c, VMC_REC_AUX);
-    const vmc_call *call = &c->calls.rec[aux];
     char text[VMC_CALL_TEXT + 1u];
-    if (call->status == VIAMC_OK && vmc_session_take_reply(c)) {
-        vmc_session_on(c);
-        return;
-    }
+    vmc_copy(text, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)), call->text_len);
+    text[call->text_len] = '\0';
     c->session.state = VMC_SESSION_NONE;
     c->session.id_len = 0;
-    if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED) {
+    vmc_timer_off(&c->session.again);
+    if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED)
         vmc_session_absent(c);
-        return;
-    }
-    vmc_copy(text, vmc_calls_text(&c->calls, aux), call->text_len);
-    text[call->text_len] = '\0';
-    if (call->status == VIAMC_OK)
+    else if (call->status == VIAMC_OK)
         vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));
     else
         vmc_session_fail_all(c, call->status, text);
+}
+
+/* The answer tells too whether the session of before goes on. */
+VMC_FN void vmc_session_on_start_end(viamc_client *c)
+{
+    vmc_session *s = &c->session;
+    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    bool started = call->status == VIAMC_OK && vmc_session_take_reply(c);
+    uint8_t id_len = s->id_len;
+    if (s->resumed != 0 && !(started && s->resumed == vmc_session_key(s)))
+        vmc_session_lost(c, VMC_TEXT("the session ended while the connection was lost"));
+    s->id_len = id_len;
+    s->resumed = 0;
+    if (started)
+        vmc_session_on(c);
+    else
+        vmc_session_not_started(c, call);
 }
 
 /* ---- heartbeats ---- */
@@ -192,12 +225,11 @@ VMC_FN void vmc_session_on_start_end(viamc_client *c)
 VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 {
     vmc_session *s = &c->session;
-    viamc_ms late = c->now - s->beat.at, gap = c->now - s->left_at;
+    viamc_ms late = vmc_min32(c->now - s->beat.at, s->since_poll); /* what the polls are to blame for: an answer may be slow as well */
     (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, vmc_session_request(c), NULL, 0, 2u * s->window);
     s->sent_at[which] = c->now;
-    s->left_at = c->now;
     vmc_timer_set(&s->beat, c->now, s->window / 5u);
-    if (gap > s->window / 2u) {
+    if (late > s->window * 3u / 10u) { /* half a window without a heartbeat */
         c->late_ms = late;
         c->events |= VMC_EV_STARVED;
     }
@@ -239,6 +271,7 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
     if (call->status == VIAMC_OK) {
         s->acked_at = s->sent_at[which];
         s->acked = true;
+        vmc_timer_off(&s->again);
         s->gap = 0;
         s->beats++;
     } else if (call->ran == VIAMC_ANSWERED && (call->status == VIAMC_INVALID_ARGUMENT || call->status == VIAMC_UNIMPLEMENTED)) {
@@ -249,7 +282,9 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
 /* A call that carried the session was told that there is none. */
 VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
 {
-    if (c->session.state == VMC_SESSION_ON && (c->calls.rec[i].flags & VMC_CALL_F_SESSION) != 0 && vmc_session_is_expired(c, i))
+    const vmc_call *call = &c->calls.rec[i];
+    bool current = (call->flags & VMC_CALL_F_SESSION) != 0 && (call->motion & VMC_MOTION_PAST) == 0;
+    if (c->session.state == VMC_SESSION_ON && current && vmc_session_is_expired(c, i))
         vmc_session_lost(c, VMC_TEXT("the session expired"));
 }
 
@@ -258,13 +293,17 @@ VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
 /* Every poll: the time since the last one counts towards an explanation, should the session expire. */
 VMC_FN void vmc_session_note_poll(viamc_client *c)
 {
-    if (c->polled && c->now - c->polled_at > c->session.gap && c->now - c->polled_at <= VMC_TIME_MAX)
-        c->session.gap = c->now - c->polled_at;
+    viamc_ms since = c->polled && c->now - c->polled_at <= VMC_TIME_MAX ? c->now - c->polled_at : 0;
+    c->session.since_poll = since;
+    if (since > c->session.gap)
+        c->session.gap = since;
 }
 
 VMC_APART void vmc_session_step(viamc_client *c)
 {
-    if (c->session.state == VMC_SESSION_NONE && (c->session.wanted || c->session.resume))
+    if (vmc_timer_due(&c->session.again, c->now))
+        vmc_timer_off(&c->session.again);
+    if (c->session.state == VMC_SESSION_NONE && (c->session.wanted || c->session.resumed != 0))
         vmc_session_start(c);
     if (c->session.state == VMC_SESSION_ON)
         vmc_session_beat(c);
@@ -276,16 +315,17 @@ VMC_APART void vmc_session_step(viamc_client *c)
 VMC_FN void vmc_session_on_lost(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    s->resume = s->state == VMC_SESSION_ON || s->resume;
-    if (s->state == VMC_SESSION_STARTING)
-        s->id_len = 0;
+    if (s->state == VMC_SESSION_ON)
+        s->resumed = vmc_session_key(s);
     s->state = VMC_SESSION_NONE;
-    s->wanted = false;
 }
 
 VMC_FN void vmc_session_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    if (c->dial.state == VIAMC_READY && c->session.state == VMC_SESSION_ON && (vmc_client_rec_free(c, VMC_REC_BEAT) || vmc_client_rec_free(c, VMC_REC_BEAT2)))
+    if (c->dial.state != VIAMC_READY)
+        return;
+    vmc_wait_timer(wait, &c->session.again, now);
+    if (c->session.state == VMC_SESSION_ON && (vmc_client_rec_free(c, VMC_REC_BEAT) || vmc_client_rec_free(c, VMC_REC_BEAT2)))
         vmc_wait_timer(wait, &c->session.beat, now);
 }
 

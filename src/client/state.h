@@ -62,16 +62,16 @@ typedef struct vmc_session {
     uint8_t state;        /* vmc_session_state */
     uint8_t id_len;       /* of the id in wire; 0: none */
     bool wanted;          /* to be started */
-    bool resume;          /* the connection was lost with this session on it */
     bool acked;           /* acked_at counts */
     viamc_ms window;      /* heartbeat window of the session, or the last one's */
     vmc_timer beat;       /* next heartbeat */
     viamc_ms sent_at[2];  /* when each of the two heartbeats left */
-    viamc_ms left_at;     /* when the last one left */
     viamc_ms acked_at;    /* when the last answered one left */
     viamc_ms gap;         /* longest time between two polls since then */
     uint32_t beats;       /* answered */
-    uint64_t resumed;     /* key of the id that StartSession is to resume; 0: none */
+    vmc_timer again;      /* no StartSession before */
+    viamc_ms since_poll;  /* time between the last poll and this one */
+    uint64_t resumed;     /* key of the id that the next StartSession is to resume: the connection was lost with it; 0: none */
     uint8_t wire[VMC_SESSION_REPLY]; /* STARTING: the reply as it comes; else a request {1: id} with its prefix, 43 octets */
 } vmc_session;
 
@@ -101,8 +101,9 @@ enum {
     VMC_MOTION_PENDING = 0x04,     /* setpoint: waits for the one in flight, or for a Stop */
     VMC_MOTION_AGAIN = 0x08,       /* Stop: to be sent once more when all earlier moves are settled */
     VMC_MOTION_UNCONFIRMED = 0x10, /* Stop: a move before it ended by time alone */
+    VMC_MOTION_COUNTED = 0x20,     /* Stop: is in vmc_motion.unconfirmed */
     VMC_MOTION_FRESH = 0x40,       /* any call: asked for since the last poll, its times count from the next */
-    VMC_MOTION_COUNTED = 0x20      /* Stop: is in vmc_motion.unconfirmed */
+    VMC_MOTION_PAST = 0x80         /* any call: of a session that is over */
 };
 #define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
 #define VMC_MOTION_WINDOW 2000u    /* design.md 6: window where the robot names none, ms */

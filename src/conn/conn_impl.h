@@ -292,8 +292,6 @@ VMC_FN bool vmc_conn_write_turn(vmc_conn *c, viamc_ms now)
 /* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. A broken connection still says goodbye. */
 VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
 {
-    if (c->state == VMC_CONN_BROKEN)
-        c->grpc.calls->stirred = false; /* control frames only */
     uint32_t turn;
     if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_OPENING)
         return;

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* The safety session (design.md 6, viam-wire.md 4): resumed or not, lost, refused; heartbeats that are late and why. */
+#define VIAMC_NO_TLS
+#define VIAMC_IMPLEMENTATION
+#include "viamc.h"
+
+#include "test.h"
+
+#include "script.h"
+#include "bot.h"
+
+#define SESSION_2S "\x0a\x24" "11111111-2222-4333-8444-000000000001\x12\x02\x08\x02"
+#define SESSION_1MS "\x0a\x24" "11111111-2222-4333-8444-000000000001\x12\x04\x10\xc0\x84\x3d"
+#define INVALID_ARGUMENT "880f10106170706c69636174696f6e2f67727063000b677270632d7374617475730133"
+#define UNIMPLEMENTED "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023132"
+
+/* ---- over a loss ---- */
+
+TEST(session_is_resumed_when_every_stop_was_confirmed)
+{
+    unsigned i;
+    bot_open();
+    bot_warm();
+    bot.sessions = 0; /* the robot gives the same id again */
+    cut_and_redial();
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    CHECK_EQ_INT(bot.resumes, 1);
+    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
+    bot.sessions = 7; /* the robot has forgotten it */
+    cut_and_redial();
+    for (i = 0; i < 3; i++)
+        step();
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
+    script_close();
+}
+
+TEST(session_is_not_resumed_after_a_stop_without_answer)
+{
+    bot_open();
+    bot_warm();
+    (void)stop_motor(0);
+    step();
+    cut_and_redial(); /* the Stop was not answered */
+    CHECK_EQ_INT(bot.resumes, 0);
+    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1); /* what the first motor does ends with the old session */
+    script_close();
+    bot_open();
+    bot_warm();
+    bot_cut();
+    step();
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &stop, stop_message(0), NULL, NULL), VIAMC_ERR_STATE); /* asked for while disconnected */
+    redial();
+    CHECK_EQ_INT(bot.resumes, 0);
+    script_close();
+}
+
+/* The connection goes again before the old session was confirmed: a new one, and the program is told. */
+TEST(session_whose_resumption_is_interrupted)
+{
+    unsigned n;
+    bot_open();
+    bot_warm();
+    bot_cut();
+    for (n = 0; n < 8 && script_now.client->session.state != VMC_SESSION_STARTING; n++) {
+        script_now.loop.now += 10;
+        script_poll();
+        if (script_now.conn != bot.conn)
+            bot_listen();
+    }
+    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_STARTING);
+    cut_and_redial();
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
+    for (n = 0; n < 100; n++) {
+        script_now.loop.now += 10;
+        step();
+    }
+    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
+    script_close();
+}
+
+/* A Stop of an old session that is confirmed late does not stand for one of the new session. */
+TEST(stop_of_the_session_before_confirms_nothing)
+{
+    viamc_call before, now;
+    unsigned n;
+    bot_open();
+    bot_warm();
+    before = stop_motor(0); /* its answer comes late */
+    step();
+    vmc_session_lost(script_now.client, "as a heartbeat says");
+    for (n = 0; n < 3; n++)
+        step();
+    now = stop_motor(1);
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK(done(before) != NULL && done(now) == NULL);
+    cut_and_redial();
+    CHECK_EQ_INT(bot.resumes, 0);
+    script_close();
+}
+
+/* ---- lost on a connection that stands ---- */
+
+/* Two heartbeats are out when the first says that the session is gone: the answer of the second is not the new session's. */
+TEST(late_heartbeat_of_the_session_before)
+{
+    uint32_t ids[2];
+    unsigned n;
+    bot_open();
+    bot_warm();
+    for (n = 0; n < 2; n++) {
+        script_now.loop.now += 100;
+        script_poll();
+        bot_listen();
+    }
+    REQUIRE(bot.count == 2 && bot.pending[0].kind == R_BEAT && bot.pending[1].kind == R_BEAT);
+    ids[0] = bot.pending[0].id;
+    ids[1] = bot.pending[1].id;
+    bot.count = 0;
+    script_send_block(ids[0], INVALID_ARGUMENT, true);
+    step();
+    step();
+    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
+    script_send_block(ids[1], INVALID_ARGUMENT, true);
+    step();
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
+    script_close();
+}
+
+/* The same for a move that carried the old session. */
+TEST(late_answer_to_a_move_of_the_session_before)
+{
+    static const char expired[] = "880f10106170706c69636174696f6e2f67727063" "000b677270632d7374617475730133"
+                                  "000c677270632d6d6573736167650f53455353494f4e5f45585049524544";
+    unsigned n;
+    uint32_t id;
+    bot_open();
+    bot_warm();
+    (void)move(10);
+    step();
+    id = bot.pending[bot_index(R_MOVE, 10)].id;
+    vmc_session_lost(script_now.client, "as a heartbeat says");
+    for (n = 0; n < 3; n++)
+        step();
+    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
+    script_send_block(id, expired, true);
+    step();
+    CHECK_EQ_STR(script_text(script_event(VIAMC_EV_DONE, 0)), "SESSION_EXPIRED");
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
+    script_close();
+}
+
+/* The robot has stopped everything: a move that had not left does not set it in motion again. */
+TEST(unsent_move_does_not_outlive_the_session)
+{
+    viamc_call m;
+    unsigned n;
+    bot_open();
+    bot_warm();
+    script_send("000006040000000000 0003 00000003"); /* MAX_CONCURRENT_STREAMS: 1 for the user */
+    step();
+    (void)move(10);
+    step();
+    m = move(11); /* waits for a stream */
+    step();
+    vmc_session_lost(script_now.client, "as a heartbeat says");
+    for (n = 0; n < 4; n++)
+        step();
+    bot_run_named(R_MOVE, 10);
+    step();
+    CHECK(!bot_has(R_MOVE, 11));
+    REQUIRE(done(m) != NULL);
+    CHECK_EQ_INT(done(m)->ran, VIAMC_NOT_RUN);
+    script_close();
+}
+
+/* A robot that denies every session at its first heartbeat is asked once a second. */
+TEST(sessions_that_are_denied_at_once)
+{
+    unsigned n, starts = 0;
+    script_frame f;
+    script_new();
+    script_ready();
+    (void)move(10);
+    for (n = 0; n < 100; n++) {
+        script_poll();
+        while (script_find(1, &f)) {
+            starts += script_has_field("StartSession\n");
+            if (script_has_field("StartSession\n"))
+                script_reply(f.id, SESSION_2S, sizeof SESSION_2S - 1);
+            else if (script_has_field("Heartbeat\n"))
+                script_send_block(f.id, INVALID_ARGUMENT, true);
+        }
+        script_forget();
+        script_now.loop.now += 20;
+    }
+    CHECK_EQ_INT(starts, 2); /* in 2 s */
+    script_close();
+}
+
+/* ---- refused ---- */
+
+TEST(require_session_holds_for_every_move)
+{
+    viamc_call call;
+    script_frame f;
+    unsigned n;
+    script_new();
+    script_now.dial.require_session = true;
+    script_ready();
+    for (n = 0; n < 2; n++) {
+        CHECK_EQ_INT(viamc_call_method(script_now.client, &set_power, move_message(10), NULL, &call), VIAMC_OK);
+        script_run(1);
+        if (n == 0)
+            script_send_block(script_request("RobotService/StartSession"), UNIMPLEMENTED, true);
+        script_run(1);
+        CHECK(!script_find(1, &f));
+        REQUIRE(done(call) != NULL);
+        CHECK_EQ_INT(done(call)->status, VIAMC_FAILED_PRECONDITION);
+        script_forget();
+    }
+    script_close();
+}
+
+/* A window of one millisecond cannot be kept: the session is refused, and no time is spent on it. */
+TEST(window_that_cannot_be_kept)
+{
+    viamc_wait_hint hint;
+    viamc_call call;
+    script_new();
+    script_ready();
+    call = move(10);
+    script_run(1);
+    script_reply(script_request("RobotService/StartSession"), SESSION_1MS, sizeof SESSION_1MS - 1);
+    script_poll();
+    script_poll();
+    REQUIRE(done(call) != NULL);
+    CHECK_EQ_INT(done(call)->status, VIAMC_INTERNAL);
+    viamc_wait(script_now.client, script_now.loop.now, &hint);
+    CHECK(hint.ms > 1000);
+    script_close();
+}
+
+/* ---- late heartbeats ---- */
+
+TEST(starved_polls_are_told)
+{
+    const viamc_event *ev;
+    bot_open();
+    bot_warm();
+    script_now.loop.now += 400;
+    step();
+    REQUIRE((ev = script_event(VIAMC_EV_STARVED, 0)) != NULL);
+    CHECK(ev->late_ms >= 290 && ev->late_ms <= 400);
+    script_close();
+}
+
+/* Polled every 10 ms, answered after 400 of 500: the heartbeats are late, and the polls are not to blame. */
+TEST(slow_answers_are_not_starvation)
+{
+    viamc_ms sent[64];
+    uint32_t ids[64];
+    size_t n = 0, answered = 0, i;
+    unsigned turn;
+    bot_open();
+    bot_warm();
+    for (turn = 0; turn < 200; turn++) {
+        script_now.loop.now += 10;
+        script_poll();
+        bot_listen();
+        for (i = 0; i < bot.count && n < TEST_COUNT(ids); i++) {
+            ids[n] = bot.pending[i].id;
+            sent[n++] = script_now.loop.now;
+        }
+        bot.count = 0;
+        while (answered < n && script_now.loop.now - sent[answered] >= 400)
+            script_reply(ids[answered++], "", 0);
+    }
+    CHECK(answered > 5);
+    CHECK_EQ_INT(script_count(VIAMC_EV_STARVED), 0);
+    script_close();
+}
+
+int main(int argc, char **argv)
+{
+    test_begin("session", argc, argv);
+    RUN(session_is_resumed_when_every_stop_was_confirmed);
+    RUN(session_is_not_resumed_after_a_stop_without_answer);
+    RUN(starved_polls_are_told);
+    RUN(session_whose_resumption_is_interrupted);
+    RUN(stop_of_the_session_before_confirms_nothing);
+    RUN(late_heartbeat_of_the_session_before);
+    RUN(late_answer_to_a_move_of_the_session_before);
+    RUN(unsent_move_does_not_outlive_the_session);
+    RUN(sessions_that_are_denied_at_once);
+    RUN(require_session_holds_for_every_move);
+    RUN(window_that_cannot_be_kept);
+    RUN(slow_answers_are_not_starvation);
+    return test_end();
+}

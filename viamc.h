@@ -10440,10 +10440,11 @@ VMC_FN void vmc_calls_end_text(vmc_calls *t, uint8_t i, uint32_t status, uint8_t
     vmc_calls_end(t, i, status, ran);
 }
 
-/* What is known of a call that we end: nothing left means it never ran. */
+/* What is known of a call that we end: one of which no whole message has left never ran. */
 VMC_FN uint8_t vmc_call_ran_locally(const vmc_call *c)
 {
-    return (c->flags & VMC_CALL_F_SENT) != 0 ? VIAMC_MAYBE : VIAMC_NOT_RUN;
+    bool half = (c->flags & (VMC_CALL_F_CLIENT_STREAM | VMC_CALL_F_FINISHED | VMC_CALL_F_REPEATS)) == 0;
+    return half || (c->flags & VMC_CALL_F_SENT) == 0 ? VIAMC_NOT_RUN : VIAMC_MAYBE;
 }
 
 VMC_FN void vmc_calls_free(vmc_calls *t, uint8_t i)
@@ -12376,6 +12377,7 @@ typedef struct vmc_motion {
     vmc_unsettled *unsettled; /* max_calls entries */
     vmc_timer any;            /* one that found no entry: counts for every resource */
     bool unsure;              /* one of these timers runs */
+    bool watched;             /* there may be a Stop under way, or a setpoint that waits */
     viamc_call covered;       /* Stop whose record a StopAll took over: its DONE is to be taken; 0: none */
     void *covered_user;
     const viamc_method *covered_method;
@@ -12396,6 +12398,13 @@ enum {
     VMC_MOTION_FRESH = 0x40,       /* any call: asked for since the last poll, its times count from the next */
     VMC_MOTION_PAST = 0x80         /* any call: of a session that is over */
 };
+
+/* A setpoint that waits for the one in flight, or for a Stop. */
+VMC_FN bool vmc_motion_is_pending(const vmc_call *call)
+{
+    return call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0;
+}
+
 #define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
 #define VMC_MOTION_WINDOW 2000u    /* design.md 6: window where the robot names none, ms */
 
@@ -13170,8 +13179,7 @@ VMC_FN void vmc_session_end_calls(viamc_client *c)
     uint8_t i;
     for (i = 0; i < c->max_calls; i++) {
         vmc_call *call = &c->calls.rec[i];
-        bool pending = call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0;
-        if (pending || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
+        if (vmc_motion_is_pending(call) || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
             vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
         call->motion |= VMC_MOTION_PAST;
     }
@@ -13467,11 +13475,6 @@ VMC_FN bool vmc_motion_is_move(const vmc_call *call)
     return vmc_motion_kind(call) == VMC_MOTION_MOVE || vmc_motion_kind(call) == VMC_MOTION_SETPOINT;
 }
 
-VMC_FN bool vmc_motion_is_running(const vmc_call *call)
-{
-    return call->state == VMC_CALL_OPEN || call->state == VMC_CALL_HELD;
-}
-
 /* A move whose resource is not known may be of any; a stream without a message has none yet. */
 VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
 {
@@ -13581,23 +13584,22 @@ VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
     uint8_t i;
     for (i = 0; i <= c->max_calls; i++) {
         const vmc_call *call = &c->calls.rec[i];
-        bool under_way = vmc_motion_is_running(call) || call->state == VMC_CALL_ENDED;
+        bool under_way = vmc_call_is_running(call) || call->state == VMC_CALL_ENDED;
         if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(call->resource, resource))
             return true;
     }
     return false;
 }
 
-/* Moves of the resource that have not left, pending setpoints too, will not leave any more. */
-VMC_FN void vmc_motion_drop_unsent(viamc_client *c, uint32_t resource, uint32_t status, const char *text)
+/* Moves of the resource that have not left, pending setpoints too, will not leave any more; of one that has half left, the other half. */
+VMC_FN void vmc_motion_drop_unsent(viamc_client *c, uint32_t resource)
 {
     uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_motion_is_move(&c->calls.rec[i]) && (c->calls.rec[i].flags & VMC_CALL_F_SENT) == 0 && vmc_motion_covers(resource, c->calls.rec[i].resource))
-            vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
-        else if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && !vmc_call_is_client_stream(&c->calls.rec[i])
-                 && (c->calls.rec[i].flags & VMC_CALL_F_FINISHED) == 0 && vmc_motion_covers(resource, c->calls.rec[i].resource))
-            vmc_grpc_end(&c->conn.grpc, i, status, VIAMC_NOT_RUN, text); /* half a request cannot run */
+    for (i = 0; i < c->max_calls; i++) {
+        const vmc_call *call = &c->calls.rec[i];
+        if (vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == VIAMC_NOT_RUN && vmc_motion_covers(resource, call->resource))
+            vmc_grpc_end(&c->conn.grpc, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
+    }
 }
 
 /* Record i is a Stop that goes out now. */
@@ -13606,9 +13608,10 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, uint8_t i)
     vmc_call *stop = &c->calls.rec[i];
     stop->motion |= VMC_MOTION_COUNTED;
     c->motion.unconfirmed++;
+    c->motion.watched = true;
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
     stop->asked = c->now;
-    vmc_motion_drop_unsent(c, stop->resource, VIAMC_CANCELLED, VMC_TEXT("a Stop of this resource came before it left"));
+    vmc_motion_drop_unsent(c, stop->resource);
     if (vmc_motion_has_running(c, stop->resource))
         stop->motion |= VMC_MOTION_AGAIN;
     if (vmc_motion_has_unsettled(c, stop->resource))
@@ -13697,7 +13700,7 @@ VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint32
     uint8_t i;
     for (i = 0; i < c->max_calls; i++) {
         const vmc_call *call = &c->calls.rec[i];
-        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_motion_is_running(call) && call->resource == resource
+        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_call_is_running(call) && call->resource == resource
             && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(vmc_call_path(call), path))
             return i;
     }
@@ -13713,6 +13716,7 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
     if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
         bool blocked = vmc_motion_is_stopping(c, call->resource);
         call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
+        c->motion.watched = true;
         if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != VMC_CALL_NONE)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
@@ -13727,19 +13731,13 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
         c->session.wanted = true;
 }
 
-/* Pending setpoints go when their turn comes, and are dropped when they are older than one window. */
-VMC_FN void vmc_motion_step_pending(viamc_client *c)
+/* A pending setpoint goes when its turn comes, and is dropped when it is older than one window. */
+VMC_FN void vmc_motion_step_pending(viamc_client *c, uint8_t i)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&c->calls, i) {
-        vmc_call *call = &c->calls.rec[i];
-        if (call->state != VMC_CALL_HELD || (call->motion & VMC_MOTION_PENDING) == 0)
-            continue;
-        if (c->now - call->asked >= vmc_session_window(c))
-            vmc_calls_end_text(&c->calls, i, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
-        else
-            vmc_motion_launch(c, i);
-    }
+    if (c->now - c->calls.rec[i].asked >= vmc_session_window(c))
+        vmc_calls_end_text(&c->calls, i, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
+    else
+        vmc_motion_launch(c, i);
 }
 
 /* A Stop whose first copies were answered and whose last cannot be sent, or is not wanted: what it was to make sure is not. */
@@ -13775,30 +13773,46 @@ VMC_FN void vmc_motion_make_way(viamc_client *c, const vmc_call *stop)
         vmc_grpc_cancel(&c->conn.grpc, victim, VIAMC_CANCELLED, VMC_TEXT("gave its stream to a Stop: the robot permits too few"));
 }
 
-VMC_FN void vmc_motion_step(viamc_client *c)
+/* Looks at the Stops that are under way and at the setpoints that wait. */
+VMC_APART void vmc_motion_watch(viamc_client *c)
 {
     uint8_t i;
+    c->motion.watched = false;
+    VMC_CALLS_EACH(&c->calls, i) {
+        const vmc_call *call = &c->calls.rec[i];
+        bool pending = vmc_motion_is_pending(call);
+        if (!pending && (vmc_motion_kind(call) != VMC_MOTION_STOP || call->state == VMC_CALL_TOLD))
+            continue;
+        c->motion.watched = true;
+        if (pending)
+            vmc_motion_step_pending(c, i);
+        else
+            vmc_motion_make_way(c, call);
+    }
+}
+
+VMC_FN void vmc_motion_step(viamc_client *c)
+{
     if (c->motion.unsure)
         vmc_motion_expire(c);
-    vmc_motion_step_pending(c);
-    for (i = 0; i <= c->max_calls; i++)
-        if (vmc_motion_kind(&c->calls.rec[i]) == VMC_MOTION_STOP)
-            vmc_motion_make_way(c, &c->calls.rec[i]);
+    if (c->motion.watched)
+        vmc_motion_watch(c);
 }
 
 /* A Stop that waits looks again when a move settles by time, and one window after it was asked for. */
 VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
-    VMC_CALLS_EACH(&c->calls, i) {
-        const vmc_call *call = &c->calls.rec[i];
-        bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED && call->status == VIAMC_OK;
-        if (stop || (call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0)) {
-            vmc_timer t;
-            vmc_timer_set(&t, call->asked, vmc_session_window(c));
-            vmc_wait_timer(wait, &t, now);
+    if (c->motion.watched)
+        VMC_CALLS_EACH(&c->calls, i) {
+            const vmc_call *call = &c->calls.rec[i];
+            bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED && call->status == VIAMC_OK;
+            if (stop || vmc_motion_is_pending(call)) {
+                vmc_timer t;
+                vmc_timer_set(&t, call->asked, vmc_session_window(c));
+                vmc_wait_timer(wait, &t, now);
+            }
         }
-    }
     if (!c->motion.unsure)
         return;
     for (i = 0; i < c->max_calls; i++)
@@ -14471,7 +14485,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
     rec = &c->calls.rec[i];
     if (c->in_poll || !vmc_call_is_client_stream(rec) || (rec->flags & VMC_CALL_F_FINISH) != 0)
         return VIAMC_ERR_STATE;
-    if (!vmc_motion_is_running(rec))
+    if (!vmc_call_is_running(rec))
         return VIAMC_ERR_NOT_FOUND;
     resource = vmc_motion_is_move(rec) ? vmc_motion_resource_of(rec, msg) : 0;
     if (!vmc_calls_can_append(&c->calls, i) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
@@ -14487,7 +14501,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
 VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call)
 {
     uint8_t i = vmc_calls_find(&c->calls, call);
-    if (i == VMC_CALL_NONE || i > c->max_calls || !vmc_motion_is_running(&c->calls.rec[i]))
+    if (i == VMC_CALL_NONE || i > c->max_calls || !vmc_call_is_running(&c->calls.rec[i]))
         return VIAMC_ERR_NOT_FOUND;
     if (c->in_poll || !vmc_call_is_client_stream(&c->calls.rec[i]))
         return VIAMC_ERR_STATE;

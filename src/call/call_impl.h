@@ -414,10 +414,11 @@ VMC_FN void vmc_calls_end_text(vmc_calls *t, uint8_t i, uint32_t status, uint8_t
     vmc_calls_end(t, i, status, ran);
 }
 
-/* What is known of a call that we end: nothing left means it never ran. */
+/* What is known of a call that we end: one of which no whole message has left never ran. */
 VMC_FN uint8_t vmc_call_ran_locally(const vmc_call *c)
 {
-    return (c->flags & VMC_CALL_F_SENT) != 0 ? VIAMC_MAYBE : VIAMC_NOT_RUN;
+    bool half = (c->flags & (VMC_CALL_F_CLIENT_STREAM | VMC_CALL_F_FINISHED | VMC_CALL_F_REPEATS)) == 0;
+    return half || (c->flags & VMC_CALL_F_SENT) == 0 ? VIAMC_NOT_RUN : VIAMC_MAYBE;
 }
 
 VMC_FN void vmc_calls_free(vmc_calls *t, uint8_t i)

@@ -493,7 +493,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
     rec = &c->calls.rec[i];
     if (c->in_poll || !vmc_call_is_client_stream(rec) || (rec->flags & VMC_CALL_F_FINISH) != 0)
         return VIAMC_ERR_STATE;
-    if (!vmc_motion_is_running(rec))
+    if (!vmc_call_is_running(rec))
         return VIAMC_ERR_NOT_FOUND;
     resource = vmc_motion_is_move(rec) ? vmc_motion_resource_of(rec, msg) : 0;
     if (!vmc_calls_can_append(&c->calls, i) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
@@ -509,7 +509,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
 VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call)
 {
     uint8_t i = vmc_calls_find(&c->calls, call);
-    if (i == VMC_CALL_NONE || i > c->max_calls || !vmc_motion_is_running(&c->calls.rec[i]))
+    if (i == VMC_CALL_NONE || i > c->max_calls || !vmc_call_is_running(&c->calls.rec[i]))
         return VIAMC_ERR_NOT_FOUND;
     if (c->in_poll || !vmc_call_is_client_stream(&c->calls.rec[i]))
         return VIAMC_ERR_STATE;

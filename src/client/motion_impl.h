@@ -25,11 +25,6 @@ VMC_FN bool vmc_motion_is_move(const vmc_call *call)
     return vmc_motion_kind(call) == VMC_MOTION_MOVE || vmc_motion_kind(call) == VMC_MOTION_SETPOINT;
 }
 
-VMC_FN bool vmc_motion_is_running(const vmc_call *call)
-{
-    return call->state == VMC_CALL_OPEN || call->state == VMC_CALL_HELD;
-}
-
 /* A move whose resource is not known may be of any; a stream without a message has none yet. */
 VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
 {
@@ -139,23 +134,22 @@ VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
     uint8_t i;
     for (i = 0; i <= c->max_calls; i++) {
         const vmc_call *call = &c->calls.rec[i];
-        bool under_way = vmc_motion_is_running(call) || call->state == VMC_CALL_ENDED;
+        bool under_way = vmc_call_is_running(call) || call->state == VMC_CALL_ENDED;
         if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(call->resource, resource))
             return true;
     }
     return false;
 }
 
-/* Moves of the resource that have not left, pending setpoints too, will not leave any more. */
-VMC_FN void vmc_motion_drop_unsent(viamc_client *c, uint32_t resource, uint32_t status, const char *text)
+/* Moves of the resource that have not left, pending setpoints too, will not leave any more; of one that has half left, the other half. */
+VMC_FN void vmc_motion_drop_unsent(viamc_client *c, uint32_t resource)
 {
     uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_motion_is_move(&c->calls.rec[i]) && (c->calls.rec[i].flags & VMC_CALL_F_SENT) == 0 && vmc_motion_covers(resource, c->calls.rec[i].resource))
-            vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
-        else if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && !vmc_call_is_client_stream(&c->calls.rec[i])
-                 && (c->calls.rec[i].flags & VMC_CALL_F_FINISHED) == 0 && vmc_motion_covers(resource, c->calls.rec[i].resource))
-            vmc_grpc_end(&c->conn.grpc, i, status, VIAMC_NOT_RUN, text); /* half a request cannot run */
+    for (i = 0; i < c->max_calls; i++) {
+        const vmc_call *call = &c->calls.rec[i];
+        if (vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == VIAMC_NOT_RUN && vmc_motion_covers(resource, call->resource))
+            vmc_grpc_end(&c->conn.grpc, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
+    }
 }
 
 /* Record i is a Stop that goes out now. */
@@ -164,9 +158,10 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, uint8_t i)
     vmc_call *stop = &c->calls.rec[i];
     stop->motion |= VMC_MOTION_COUNTED;
     c->motion.unconfirmed++;
+    c->motion.watched = true;
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
     stop->asked = c->now;
-    vmc_motion_drop_unsent(c, stop->resource, VIAMC_CANCELLED, VMC_TEXT("a Stop of this resource came before it left"));
+    vmc_motion_drop_unsent(c, stop->resource);
     if (vmc_motion_has_running(c, stop->resource))
         stop->motion |= VMC_MOTION_AGAIN;
     if (vmc_motion_has_unsettled(c, stop->resource))
@@ -255,7 +250,7 @@ VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint32
     uint8_t i;
     for (i = 0; i < c->max_calls; i++) {
         const vmc_call *call = &c->calls.rec[i];
-        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_motion_is_running(call) && call->resource == resource
+        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_call_is_running(call) && call->resource == resource
             && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(vmc_call_path(call), path))
             return i;
     }
@@ -271,6 +266,7 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
     if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
         bool blocked = vmc_motion_is_stopping(c, call->resource);
         call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
+        c->motion.watched = true;
         if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != VMC_CALL_NONE)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
@@ -285,19 +281,13 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
         c->session.wanted = true;
 }
 
-/* Pending setpoints go when their turn comes, and are dropped when they are older than one window. */
-VMC_FN void vmc_motion_step_pending(viamc_client *c)
+/* A pending setpoint goes when its turn comes, and is dropped when it is older than one window. */
+VMC_FN void vmc_motion_step_pending(viamc_client *c, uint8_t i)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&c->calls, i) {
-        vmc_call *call = &c->calls.rec[i];
-        if (call->state != VMC_CALL_HELD || (call->motion & VMC_MOTION_PENDING) == 0)
-            continue;
-        if (c->now - call->asked >= vmc_session_window(c))
-            vmc_calls_end_text(&c->calls, i, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
-        else
-            vmc_motion_launch(c, i);
-    }
+    if (c->now - c->calls.rec[i].asked >= vmc_session_window(c))
+        vmc_calls_end_text(&c->calls, i, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
+    else
+        vmc_motion_launch(c, i);
 }
 
 /* A Stop whose first copies were answered and whose last cannot be sent, or is not wanted: what it was to make sure is not. */
@@ -333,30 +323,46 @@ VMC_FN void vmc_motion_make_way(viamc_client *c, const vmc_call *stop)
         vmc_grpc_cancel(&c->conn.grpc, victim, VIAMC_CANCELLED, VMC_TEXT("gave its stream to a Stop: the robot permits too few"));
 }
 
-VMC_FN void vmc_motion_step(viamc_client *c)
+/* Looks at the Stops that are under way and at the setpoints that wait. */
+VMC_APART void vmc_motion_watch(viamc_client *c)
 {
     uint8_t i;
+    c->motion.watched = false;
+    VMC_CALLS_EACH(&c->calls, i) {
+        const vmc_call *call = &c->calls.rec[i];
+        bool pending = vmc_motion_is_pending(call);
+        if (!pending && (vmc_motion_kind(call) != VMC_MOTION_STOP || call->state == VMC_CALL_TOLD))
+            continue;
+        c->motion.watched = true;
+        if (pending)
+            vmc_motion_step_pending(c, i);
+        else
+            vmc_motion_make_way(c, call);
+    }
+}
+
+VMC_FN void vmc_motion_step(viamc_client *c)
+{
     if (c->motion.unsure)
         vmc_motion_expire(c);
-    vmc_motion_step_pending(c);
-    for (i = 0; i <= c->max_calls; i++)
-        if (vmc_motion_kind(&c->calls.rec[i]) == VMC_MOTION_STOP)
-            vmc_motion_make_way(c, &c->calls.rec[i]);
+    if (c->motion.watched)
+        vmc_motion_watch(c);
 }
 
 /* A Stop that waits looks again when a move settles by time, and one window after it was asked for. */
 VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
-    VMC_CALLS_EACH(&c->calls, i) {
-        const vmc_call *call = &c->calls.rec[i];
-        bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED && call->status == VIAMC_OK;
-        if (stop || (call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0)) {
-            vmc_timer t;
-            vmc_timer_set(&t, call->asked, vmc_session_window(c));
-            vmc_wait_timer(wait, &t, now);
+    if (c->motion.watched)
+        VMC_CALLS_EACH(&c->calls, i) {
+            const vmc_call *call = &c->calls.rec[i];
+            bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED && call->status == VIAMC_OK;
+            if (stop || vmc_motion_is_pending(call)) {
+                vmc_timer t;
+                vmc_timer_set(&t, call->asked, vmc_session_window(c));
+                vmc_wait_timer(wait, &t, now);
+            }
         }
-    }
     if (!c->motion.unsure)
         return;
     for (i = 0; i < c->max_calls; i++)

@@ -55,8 +55,7 @@ VMC_FN void vmc_session_end_calls(viamc_client *c)
     uint8_t i;
     for (i = 0; i < c->max_calls; i++) {
         vmc_call *call = &c->calls.rec[i];
-        bool pending = call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0;
-        if (pending || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
+        if (vmc_motion_is_pending(call) || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
             vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
         call->motion |= VMC_MOTION_PAST;
     }

@@ -85,6 +85,7 @@ typedef struct vmc_motion {
     vmc_unsettled *unsettled; /* max_calls entries */
     vmc_timer any;            /* one that found no entry: counts for every resource */
     bool unsure;              /* one of these timers runs */
+    bool watched;             /* there may be a Stop under way, or a setpoint that waits */
     viamc_call covered;       /* Stop whose record a StopAll took over: its DONE is to be taken; 0: none */
     void *covered_user;
     const viamc_method *covered_method;
@@ -105,6 +106,13 @@ enum {
     VMC_MOTION_FRESH = 0x40,       /* any call: asked for since the last poll, its times count from the next */
     VMC_MOTION_PAST = 0x80         /* any call: of a session that is over */
 };
+
+/* A setpoint that waits for the one in flight, or for a Stop. */
+VMC_FN bool vmc_motion_is_pending(const vmc_call *call)
+{
+    return call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) != 0;
+}
+
 #define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
 #define VMC_MOTION_WINDOW 2000u    /* design.md 6: window where the robot names none, ms */
 

@@ -870,7 +870,7 @@ typedef struct viamc_client_desc {
     uint32_t token_bytes;    /* longest bearer token; 1,024 / 1,024; VIAMC_OFF: no authentication */
     uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608 (more for more than 3 calls: (max_calls + 4) * (slot_bytes + 5)
                               * + 837); plaintext input: 4,096 / 256 */
-    uint32_t out_bytes;      /* frames on their way out, at least 512; 16,384 / 512 */
+    uint32_t out_bytes;      /* frames on their way out, at least 512, without TLS 256; 16,384 / that */
     uint32_t table_bytes;    /* HPACK table for replies; 4,096 / 256 */
     viamc_log log;           /* kept */
     uint32_t guard_end;      /* leave 0 */
@@ -1022,7 +1022,7 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
     (VMC_CLIENT_FIXED_TLS + VMC_CLIENT_IN(calls) + 640u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 3500u))
 /* Board defaults without TLS. */
 #define VIAMC_CLIENT_MEM_PLAIN(calls, rx) \
-    (VMC_CLIENT_FIXED_PLAIN + 256u + 512u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))
+    (VMC_CLIENT_FIXED_PLAIN + 256u + 256u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))
 
 #endif
 /* ---- end of src/client/client.h ---- */
@@ -14012,6 +14012,7 @@ VMC_FN void vmc_client_check_poll(const viamc_client *c)
 #define VMC_CLIENT_TIMEOUT 5000u /* design.md 5: unary calls that move nothing, ms */
 #define VMC_CLIENT_TX_MIN 256u   /* a host name while dialling; Stop's 128 octets and a request */
 #define VMC_CLIENT_OUT_MIN 512u
+#define VMC_CLIENT_OUT_PLAIN 256u /* likewise, without TLS, where a window of the output costs no record */
 #define VMC_CLIENT_SLOT_MIN 64u
 
 /* ---- layout ---- */
@@ -14043,6 +14044,11 @@ VMC_FN uint32_t vmc_client_default_in(const viamc_client_desc *d)
     return need < 4608u ? 4608u : need;
 }
 
+VMC_FN uint32_t vmc_client_least_out(const viamc_client_desc *d)
+{
+    return d->no_tls ? VMC_CLIENT_OUT_PLAIN : VMC_CLIENT_OUT_MIN;
+}
+
 VMC_FN void vmc_client_defaults(viamc_client_desc *d)
 {
     bool board = d->profile == VIAMC_BOARD;
@@ -14054,7 +14060,7 @@ VMC_FN void vmc_client_defaults(viamc_client_desc *d)
     vmc_client_default(&d->slot_bytes, board, 4096, 512);
     vmc_client_default(&d->tx_bytes, board, 16384, 1024);
     vmc_client_default(&d->token_bytes, board, 1024, 1024);
-    vmc_client_default(&d->out_bytes, board, 16384, 512);
+    vmc_client_default(&d->out_bytes, board, 16384, vmc_client_least_out(d));
     vmc_client_default(&d->table_bytes, board, 4096, 256);
     if (d->token_bytes == VIAMC_OFF)
         d->token_bytes = 0;
@@ -14071,8 +14077,8 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
         return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
     if (d->max_calls > VIAMC_MAX_CALLS)
         return VMC_TEXT("max_calls above VIAMC_MAX_CALLS");
-    if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < VMC_CLIENT_OUT_MIN || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
-        return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
+    if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < vmc_client_least_out(d) || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
+        return VMC_TEXT("tx_bytes below 256, out_bytes below 512 (256 without TLS) or slot_bytes below 64");
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
         return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
     if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)

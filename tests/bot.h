@@ -19,6 +19,8 @@ typedef struct request {
     int kind;
     uint32_t value;   /* of a move: which one */
     bool body;        /* its message came */
+    uint8_t octets[64]; /* as far as it came */
+    size_t len;
     bool given_up;    /* reset by the client, or its connection is gone: may still run until ... */
     viamc_ms until;
 } request;
@@ -79,8 +81,13 @@ static inline void bot_begin(uint32_t id)
 
 static inline void bot_body(request *r, const script_frame *f)
 {
-    vmc_rd rd = vmc_rd_of(viamc_view(f->payload + 5, f->len - 5));
+    vmc_rd rd;
     vmc_wire_field field;
+    vmc_copy(r->octets + r->len, f->payload, vmc_min(f->len, sizeof r->octets - r->len));
+    r->len += vmc_min(f->len, sizeof r->octets - r->len);
+    if (r->body || r->len < 5 || r->len - 5 < r->octets[4])
+        return;
+    rd = vmc_rd_of(viamc_view(r->octets + 5, r->octets[4]));
     r->body = true;
     while (vmc_wire_next(&rd, &field)) {
         if (r->kind == R_STOP && r->value != 2u && field.number == 1)
@@ -89,7 +96,7 @@ static inline void bot_body(request *r, const script_frame *f)
             r->value = (uint32_t)field.value;
     }
     bot.starts += r->kind == R_START;
-    bot.resumes += r->kind == R_START && f->len > 5;
+    bot.resumes += r->kind == R_START && r->len > 5;
     if (r->kind == R_MOVE) {
         bot.arrived[r->value]++;
         CHECK_EQ_INT(bot.arrived[r->value], 1); /* nothing of the user's is ever sent twice */
@@ -125,7 +132,7 @@ static inline void bot_listen(void)
             bot_begin(f.id);
         }
         r = bot_find(f.id);
-        if (f.type == 0 && r != NULL && f.len >= 5)
+        if (f.type == 0 && r != NULL)
             bot_body(r, &f);
         if (f.type == 3 && r != NULL) {
             r->given_up = true;

@@ -28,7 +28,7 @@ typedef struct viamc_client_desc {
     uint32_t token_bytes;    /* longest bearer token; 1,024 / 1,024; VIAMC_OFF: no authentication */
     uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608 (more for more than 3 calls: (max_calls + 4) * (slot_bytes + 5)
                               * + 837); plaintext input: 4,096 / 256 */
-    uint32_t out_bytes;      /* frames on their way out, at least 512; 16,384 / 512 */
+    uint32_t out_bytes;      /* frames on their way out, at least 512, without TLS 256; 16,384 / that */
     uint32_t table_bytes;    /* HPACK table for replies; 4,096 / 256 */
     viamc_log log;           /* kept */
     uint32_t guard_end;      /* leave 0 */
@@ -180,6 +180,6 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
     (VMC_CLIENT_FIXED_TLS + VMC_CLIENT_IN(calls) + 640u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 3500u))
 /* Board defaults without TLS. */
 #define VIAMC_CLIENT_MEM_PLAIN(calls, rx) \
-    (VMC_CLIENT_FIXED_PLAIN + 256u + 512u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))
+    (VMC_CLIENT_FIXED_PLAIN + 256u + 256u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))
 
 #endif

@@ -75,7 +75,7 @@ int main(void)
 #else
 
 /* The block whose size is the figure client_ram. */
-static const viamc_client_desc desc = {0, &wire_port, NULL, VIAMC_BOARD, 2, true, 0, 128, 256, 512, 256, 512, 256, {NULL, NULL}, 0};
+static const viamc_client_desc desc = {0, &wire_port, NULL, VIAMC_BOARD, 2, true, 0, 128, 256, 512, 256, 0, 256, {NULL, NULL}, 0};
 
 #ifdef BLOCK
 

@@ -1011,10 +1011,10 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
  * user's; per call: record, stream and slot. */
 #define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5850u)
 #define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2250u)
-#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 96u)
+#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 8u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
-    (((calls) + 1u) * ((slot) + 96u) + (rx) > (trust) ? 0u : (trust) - ((calls) + 1u) * ((slot) + 96u) - (rx))
+    (((calls) + 1u) * ((slot) + 8u) + (rx) > (trust) ? 0u : (trust) - ((calls) + 1u) * ((slot) + 8u) - (rx))
 
 /* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
 #define VIAMC_CLIENT_MEM(calls, rx) \
@@ -1407,13 +1407,11 @@ extern "C" {
 
 VMC_FN size_t vmc_strlen(const char *s)
 {
-    size_t n = 0;
-    if (s == NULL)
-        return 0;
 #ifdef VIAMC_STRLEN
-    return VIAMC_STRLEN(s);
+    return s == NULL ? 0 : VIAMC_STRLEN(s);
 #else
-    while (n < VMC_TEXT_MAX && s[n] != '\0') /* the bound also keeps the compiler from calling strlen, which newlib has in 220 octets */
+    size_t n = 0;
+    while (s != NULL && n < VMC_TEXT_MAX && s[n] != '\0') /* the bound also keeps the compiler from calling newlib's strlen: 220 octets */
         n++;
     return n;
 #endif
@@ -10049,8 +10047,9 @@ VMC_FN void vmc_h2_goaway(vmc_h2 *h, uint32_t code)
 
 
 #define VMC_CALL_PREFIX 5u   /* gRPC over HTTP/2: flag and big-endian length before each message */
-#define VMC_CALL_TEXT 88u    /* octets of status text kept per call; with the prefix's place a slot has 96 octets beside its message */
-#define VMC_CALL_EXTRA 96u
+#define VMC_CALL_EXTRA 8u    /* octets of a slot beside the message: its prefix, rounded up */
+#define VMC_CALL_TEXT 88u    /* octets of status text that have a place of their own in a server's slots, whose message stays as it is */
+#define VMC_CALL_TEXT_MAX 255u
 #define VMC_CALL_NONE 0xffu  /* no record */
 #define VMC_CALL_MAX_MESSAGE 0x7fffff00u /* octets; larger lengths are refused whatever the memory */
 
@@ -10146,6 +10145,7 @@ typedef struct vmc_calls {
     uint8_t *big;
     uint8_t *tx;
     uint32_t slot_bytes; /* largest message that a slot takes */
+    uint32_t text_bytes; /* of a slot: VMC_CALL_TEXT on servers; 0 on clients, where the text lies behind what is stored */
     uint32_t big_cap;
     uint32_t tx_cap, tx_used;
     uint32_t large_max;  /* messages larger than a slot under way at once, beyond which they wait */
@@ -10153,10 +10153,10 @@ typedef struct vmc_calls {
 
 typedef struct vmc_calls_config {
     vmc_call *rec;
-    uint8_t *slots;      /* slot_count * (slot_bytes + VMC_CALL_EXTRA) octets */
+    uint8_t *slots;      /* slot_count * (slot_bytes + VMC_CALL_EXTRA + text_bytes) octets */
     uint8_t *big;
     uint8_t *tx;
-    uint32_t slot_bytes, big_cap, tx_cap, large_max;
+    uint32_t slot_bytes, text_bytes, big_cap, tx_cap, large_max;
     uint8_t count, slot_count;
 } vmc_calls_config;
 
@@ -10169,6 +10169,7 @@ VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
     t->big = cfg->big;
     t->tx = cfg->tx;
     t->slot_bytes = cfg->slot_bytes;
+    t->text_bytes = cfg->text_bytes;
     t->big_cap = cfg->big_cap;
     t->tx_cap = cfg->tx_cap;
     t->large_max = cfg->large_max;
@@ -10253,27 +10254,30 @@ VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, uint8_t i, uint32_t *cap)
 {
     if (i < t->slot_count) {
         *cap = t->slot_bytes + VMC_CALL_PREFIX;
-        return t->slots + (size_t)i * (t->slot_bytes + VMC_CALL_EXTRA);
+        return t->slots + (size_t)i * (t->slot_bytes + VMC_CALL_EXTRA + t->text_bytes);
     }
     *cap = t->rec[i].into_cap;
     return t->rec[i].into;
 }
 
-/* Where its status text is: behind a slot, else in place of the reply. */
-VMC_FN uint8_t *vmc_calls_text(const vmc_calls *t, uint8_t i)
+/* Where its status text is, and the octets that it may have: in a place of its own, or behind what is stored. */
+VMC_FN uint8_t *vmc_calls_text_place(const vmc_calls *t, uint8_t i, uint32_t *room)
 {
     uint32_t cap;
     uint8_t *slot = vmc_calls_slot(t, i, &cap);
-    return i < t->slot_count ? slot + t->slot_bytes + (VMC_CALL_EXTRA - VMC_CALL_TEXT) : slot;
+    if (i < t->slot_count && t->text_bytes != 0) {
+        *room = t->text_bytes;
+        return slot + t->slot_bytes + VMC_CALL_EXTRA;
+    }
+    *room = slot == NULL ? 0 : vmc_min32(cap - t->rec[i].stored, VMC_CALL_TEXT_MAX);
+    return slot == NULL ? NULL : slot + t->rec[i].stored;
 }
 
-/* Octets that it may have: a reply that is there already stays. */
-VMC_FN uint32_t vmc_calls_text_cap(const vmc_calls *t, uint8_t i)
+VMC_FN viamc_bytes vmc_calls_text(const vmc_calls *t, uint8_t i)
 {
-    const vmc_call *c = &t->rec[i];
-    if (i < t->slot_count)
-        return VMC_CALL_TEXT;
-    return c->into == NULL || c->stored != 0 ? 0 : vmc_min32(c->into_cap, VMC_CALL_TEXT);
+    uint32_t room;
+    const uint8_t *text = vmc_calls_text_place(t, i, &room);
+    return viamc_view(text, t->rec[i].text_len);
 }
 
 /* Largest message that record i takes in its slot. */
@@ -10432,13 +10436,26 @@ VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
     }
 }
 
+/* Where a text of our own goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
+VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, uint8_t i)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t room;
+    uint8_t *text;
+    if (t->text_bytes == 0 && !vmc_call_is_server_stream(c))
+        c->parsed = c->taken = 0;
+    if (t->text_bytes == 0)
+        c->stored = c->parsed;
+    text = vmc_calls_text_place(t, i, &room);
+    return vmc_wr_of(text, room);
+}
+
 /* Keeps as much of a status text as fits. */
 VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, const char *text)
 {
-    vmc_call *c = &t->rec[i];
-    size_t n = vmc_min(vmc_strlen(text), vmc_calls_text_cap(t, i));
-    vmc_copy(vmc_calls_text(t, i), text, n);
-    c->text_len = (uint8_t)n;
+    vmc_wr w = vmc_calls_begin_text(t, i);
+    vmc_wr_cut(&w, text, vmc_strlen(text));
+    t->rec[i].text_len = (uint8_t)w.len;
 }
 
 /* Ends a call with a text of our own. */
@@ -10538,7 +10555,7 @@ VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, uint8_t i, uint32_t status, cons
 /* Ends a call whose message has no place, and says which size would do. */
 VMC_APART void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
 {
-    vmc_wr w = vmc_wr_of(vmc_calls_text(t, i), vmc_calls_text_cap(t, i));
+    vmc_wr w = vmc_calls_begin_text(t, i);
     vmc_wr_text(&w, VMC_TEXT("message of "));
     vmc_wr_grouped(&w, len);
     vmc_wr_text(&w, VMC_TEXT(" bytes: lend opts.into, a sink, or give more rx_bytes"));
@@ -10787,7 +10804,7 @@ VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
     vmc_call *c = &t->rec[i];
     uint32_t cap;
     uint8_t *slot = vmc_calls_slot(t, i, &cap);
-    vmc_move(slot, slot + c->taken, c->stored - c->taken);
+    vmc_move(slot, slot + c->taken, c->stored - c->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
     c->stored -= c->taken;
     c->parsed -= c->taken;
     c->taken = 0;
@@ -11068,7 +11085,9 @@ VMC_APART void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_pie
 {
     vmc_call *c = &g->calls->rec[i];
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
-        vmc_percent_begin(&g->message, vmc_calls_text(g->calls, i), vmc_calls_text_cap(g->calls, i));
+        uint32_t room;
+        uint8_t *text = vmc_calls_text_place(g->calls, i, &room);
+        vmc_percent_begin(&g->message, text, room);
         g->text_given = true;
     }
     vmc_percent_feed(&g->message, p->value);
@@ -11200,7 +11219,7 @@ VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
 VMC_FN void vmc_grpc_end_http(vmc_grpc *g, uint8_t i, uint32_t http)
 {
     vmc_call *c = &g->calls->rec[i];
-    vmc_wr w = vmc_wr_of(vmc_calls_text(g->calls, i), vmc_calls_text_cap(g->calls, i));
+    vmc_wr w = vmc_calls_begin_text(g->calls, i);
     vmc_wr_text(&w, VMC_TEXT("HTTP "));
     vmc_wr_dec(&w, http);
     vmc_wr_text(&w, VMC_TEXT(" instead of a gRPC answer"));
@@ -11223,7 +11242,8 @@ VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *
 VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
 {
     vmc_call *c = &g->calls->rec[i];
-    uint8_t *text = vmc_calls_text(g->calls, i);
+    uint32_t room;
+    uint8_t *text = vmc_calls_text_place(g->calls, i, &room);
     viamc_bytes path;
     if (c->path != NULL) { /* trailers of a request: nothing in them matters but that they end it */
         c->flags |= VMC_CALL_F_PEER_END;
@@ -11399,8 +11419,8 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
     uint8_t i;
     vmc_calls_settle_big(g->calls);
     VMC_CALLS_EACH(g->calls, i) {
-        if (!vmc_calls_is_unsettled(&g->calls->rec[i]))
-            continue;
+        if (!vmc_calls_is_unsettled(&g->calls->rec[i]) || (g->block_of != 0 && g->block_of == g->h2.streams[i].id))
+            continue; /* or its text may be half there: it must not move */
         if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
             vmc_grpc_refuse(g, i);
         else if (vmc_grpc_is_finishing(g, i))
@@ -11571,6 +11591,7 @@ VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_
 {
     const vmc_call *c = &g->calls->rec[i];
     vmc_wr w = vmc_wr_of(buf, 3u * VMC_CALL_TEXT);
+    viamc_bytes message;
     viamc_str text;
     VIAMC_MEMSET(f, 0, sizeof *f);
     switch (n) {
@@ -11582,8 +11603,9 @@ VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_
         return true;
     default: break;
     }
-    text.ptr = (const char *)vmc_calls_text(g->calls, i);
-    text.len = c->text_len;
+    message = vmc_calls_text(g->calls, i);
+    text.ptr = (const char *)message.ptr;
+    text.len = message.len;
     vmc_percent_encode(&w, text);
     vmc_grpc_reply_text(f, 0, 0, "grpc-message", viamc_view(buf, w.len));
     return w.len != 0;
@@ -13322,9 +13344,11 @@ VMC_FN void vmc_session_absent(viamc_client *c)
 /* StartSession was refused, or its answer cannot be used. */
 VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
 {
-    char text[VMC_CALL_TEXT + 1u];
-    vmc_copy(text, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)), call->text_len);
-    text[call->text_len] = '\0';
+    viamc_bytes said = vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX));
+    char text[VMC_SESSION_REPLY];
+    vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
+    vmc_wr_cut(&w, said.ptr, said.len);
+    text[w.len] = '\0';
     c->session.state = VMC_SESSION_NONE;
     c->session.id_len = 0;
     vmc_timer_off(&c->session.again);
@@ -13391,8 +13415,7 @@ VMC_FN void vmc_session_beat(viamc_client *c)
 VMC_FN bool vmc_session_is_expired(const viamc_client *c, uint8_t i)
 {
     const vmc_call *call = &c->calls.rec[i];
-    viamc_bytes text = viamc_view(vmc_calls_text(&c->calls, i), call->text_len);
-    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(text, "SESSION_EXPIRED");
+    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(vmc_calls_text(&c->calls, i), "SESSION_EXPIRED");
 }
 
 VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
@@ -14183,6 +14206,7 @@ VMC_FN void vmc_client_init_calls(viamc_client *c, const viamc_client_desc *d, c
     cfg.big = l->room;
     cfg.tx = l->tx;
     cfg.slot_bytes = d->slot_bytes;
+    cfg.text_bytes = 0;
     cfg.big_cap = d->rx_bytes;
     cfg.tx_cap = d->tx_bytes;
     cfg.large_max = vmc_client_credit_need(d) != 0 ? 1u : VIAMC_MAX_CALLS;
@@ -14739,7 +14763,7 @@ VMC_FN void vmc_client_event_done(viamc_client *c, uint8_t i, viamc_event *ev)
     ev->status = call->status;
     ev->ran = call->ran;
     ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
-    ev->text.ptr = (const char *)vmc_calls_text(&c->calls, i);
+    ev->text.ptr = (const char *)vmc_calls_text(&c->calls, i).ptr;
     ev->text.len = call->text_len;
     ev->text_cut = (call->flags & VMC_CALL_F_TEXT_CUT) != 0;
     if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call))
@@ -14963,12 +14987,12 @@ VMC_FN void vmc_explain_insecure(const viamc_client *c, const viamc_error *e, vm
 /* auth: UNAUTHENTICATED: invalid credentials (key id 5f0c...) */
 VMC_FN void vmc_explain_auth(const viamc_client *c, const viamc_error *e, vmc_wr *w)
 {
-    const vmc_call *call = &c->calls.rec[c->max_calls + VMC_REC_AUX];
+    viamc_bytes said = vmc_calls_text(&c->calls, (uint8_t)(c->max_calls + VMC_REC_AUX));
     vmc_explain_cut(w, "auth: ");
     vmc_explain_cut(w, viamc_status_name(e->detail));
     vmc_explain_cut(w, ": ");
-    if (call->text_len != 0)
-        vmc_wr_cut(w, vmc_calls_text(&c->calls, (uint8_t)(c->max_calls + VMC_REC_AUX)), call->text_len);
+    if (said.len != 0)
+        vmc_wr_cut(w, said.ptr, said.len);
     else
         vmc_explain_cut(w, e->what);
     if (c->desc.api_key_id != NULL) {
@@ -16963,7 +16987,7 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
         conn.tls = vmc_carve_take(cv, vmc_tls_bytes(VMC_TLS_SERVER));
 #endif
     calls.rec = (vmc_call *)vmc_carve_take(cv, n * sizeof(vmc_call));
-    calls.slots = (uint8_t *)vmc_carve_take(cv, (size_t)n * (d->slot_bytes + VMC_CALL_EXTRA));
+    calls.slots = (uint8_t *)vmc_carve_take(cv, (size_t)n * (d->slot_bytes + VMC_CALL_EXTRA + VMC_CALL_TEXT));
     calls.tx = (uint8_t *)vmc_carve_take(cv, d->tx_bytes);
     conn.in = (uint8_t *)vmc_carve_take(cv, d->in_bytes);
     conn.out = (uint8_t *)vmc_carve_take(cv, vmc_server_out_cap(d));
@@ -16971,6 +16995,7 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
         return;
     calls.big = big;
     calls.slot_bytes = d->slot_bytes;
+    calls.text_bytes = VMC_CALL_TEXT;
     calls.big_cap = d->rx_bytes;
     calls.tx_cap = d->tx_bytes;
     calls.large_max = 1;

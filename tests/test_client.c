@@ -1012,7 +1012,40 @@ TEST(long_status_text_is_cut)
     REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
     CHECK_EQ_INT(ev->status, VIAMC_UNKNOWN);
     CHECK(ev->text_cut);
-    CHECK_EQ_INT(ev->text.len, VMC_CALL_TEXT);
+    CHECK_EQ_INT(ev->text.len, VMC_CALL_TEXT_MAX);
+    script_close();
+}
+
+/* The status text of a stream lies behind the messages that were not taken: it stays whole while they go, and while it comes in pieces. */
+TEST(status_text_behind_messages)
+{
+    viamc_client *c;
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_event ev;
+    script_new();
+    script_ready();
+    c = script_now.client;
+    opts.stream = VIAMC_M_SERVER_STREAM;
+    CHECK_EQ_INT(viamc_call_bytes(c, ECHO, viamc_view("x", 1), &opts, NULL), VIAMC_OK);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    script_send_message(1, "first", 5);
+    script_send_message(1, "second", 6);
+    script_send("00001a010100000001 000b677270632d7374617475730139 000c677270632d6d657373"); /* HEADERS: grpc-status 9, "grpc-mess" */
+    (void)viamc_poll(c, script_now.loop.now);
+    REQUIRE(viamc_next_event(c, &ev) && ev.kind == VIAMC_EV_MESSAGE);
+    CHECK(vmc_bytes_are(ev.msg, "first"));
+    script_send("000008090000000001 616765096e6f7420"); /* CONTINUATION: "age", "not " of nine octets */
+    (void)viamc_poll(c, script_now.loop.now);
+    (void)viamc_poll(c, script_now.loop.now);
+    REQUIRE(viamc_next_event(c, &ev) && ev.kind == VIAMC_EV_MESSAGE);
+    CHECK(vmc_bytes_are(ev.msg, "second"));
+    script_send("000005090400000001 726561647a");
+    (void)viamc_poll(c, script_now.loop.now);
+    (void)viamc_poll(c, script_now.loop.now);
+    REQUIRE(viamc_next_event(c, &ev) && ev.kind == VIAMC_EV_DONE);
+    CHECK_EQ_INT(ev.status, VIAMC_FAILED_PRECONDITION);
+    CHECK(viamc_str_eq(ev.text, viamc_text("not readz")));
     script_close();
 }
 
@@ -1116,6 +1149,7 @@ int main(int argc, char **argv)
     RUN(client_stream);
     RUN(metadata_both_ways);
     RUN(long_status_text_is_cut);
+    RUN(status_text_behind_messages);
     RUN(liveness);
     RUN(wrong_use_is_told);
     return test_end();

@@ -11,13 +11,11 @@
 
 VMC_FN size_t vmc_strlen(const char *s)
 {
-    size_t n = 0;
-    if (s == NULL)
-        return 0;
 #ifdef VIAMC_STRLEN
-    return VIAMC_STRLEN(s);
+    return s == NULL ? 0 : VIAMC_STRLEN(s);
 #else
-    while (n < VMC_TEXT_MAX && s[n] != '\0') /* the bound also keeps the compiler from calling strlen, which newlib has in 220 octets */
+    size_t n = 0;
+    while (s != NULL && n < VMC_TEXT_MAX && s[n] != '\0') /* the bound also keeps the compiler from calling newlib's strlen: 220 octets */
         n++;
     return n;
 #endif

@@ -13,8 +13,9 @@
 #include "call/call.h"
 
 #define VMC_CALL_PREFIX 5u   /* gRPC over HTTP/2: flag and big-endian length before each message */
-#define VMC_CALL_TEXT 88u    /* octets of status text kept per call; with the prefix's place a slot has 96 octets beside its message */
-#define VMC_CALL_EXTRA 96u
+#define VMC_CALL_EXTRA 8u    /* octets of a slot beside the message: its prefix, rounded up */
+#define VMC_CALL_TEXT 88u    /* octets of status text that have a place of their own in a server's slots, whose message stays as it is */
+#define VMC_CALL_TEXT_MAX 255u
 #define VMC_CALL_NONE 0xffu  /* no record */
 #define VMC_CALL_MAX_MESSAGE 0x7fffff00u /* octets; larger lengths are refused whatever the memory */
 
@@ -110,6 +111,7 @@ typedef struct vmc_calls {
     uint8_t *big;
     uint8_t *tx;
     uint32_t slot_bytes; /* largest message that a slot takes */
+    uint32_t text_bytes; /* of a slot: VMC_CALL_TEXT on servers; 0 on clients, where the text lies behind what is stored */
     uint32_t big_cap;
     uint32_t tx_cap, tx_used;
     uint32_t large_max;  /* messages larger than a slot under way at once, beyond which they wait */
@@ -117,10 +119,10 @@ typedef struct vmc_calls {
 
 typedef struct vmc_calls_config {
     vmc_call *rec;
-    uint8_t *slots;      /* slot_count * (slot_bytes + VMC_CALL_EXTRA) octets */
+    uint8_t *slots;      /* slot_count * (slot_bytes + VMC_CALL_EXTRA + text_bytes) octets */
     uint8_t *big;
     uint8_t *tx;
-    uint32_t slot_bytes, big_cap, tx_cap, large_max;
+    uint32_t slot_bytes, text_bytes, big_cap, tx_cap, large_max;
     uint8_t count, slot_count;
 } vmc_calls_config;
 
@@ -133,6 +135,7 @@ VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
     t->big = cfg->big;
     t->tx = cfg->tx;
     t->slot_bytes = cfg->slot_bytes;
+    t->text_bytes = cfg->text_bytes;
     t->big_cap = cfg->big_cap;
     t->tx_cap = cfg->tx_cap;
     t->large_max = cfg->large_max;
@@ -217,27 +220,30 @@ VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, uint8_t i, uint32_t *cap)
 {
     if (i < t->slot_count) {
         *cap = t->slot_bytes + VMC_CALL_PREFIX;
-        return t->slots + (size_t)i * (t->slot_bytes + VMC_CALL_EXTRA);
+        return t->slots + (size_t)i * (t->slot_bytes + VMC_CALL_EXTRA + t->text_bytes);
     }
     *cap = t->rec[i].into_cap;
     return t->rec[i].into;
 }
 
-/* Where its status text is: behind a slot, else in place of the reply. */
-VMC_FN uint8_t *vmc_calls_text(const vmc_calls *t, uint8_t i)
+/* Where its status text is, and the octets that it may have: in a place of its own, or behind what is stored. */
+VMC_FN uint8_t *vmc_calls_text_place(const vmc_calls *t, uint8_t i, uint32_t *room)
 {
     uint32_t cap;
     uint8_t *slot = vmc_calls_slot(t, i, &cap);
-    return i < t->slot_count ? slot + t->slot_bytes + (VMC_CALL_EXTRA - VMC_CALL_TEXT) : slot;
+    if (i < t->slot_count && t->text_bytes != 0) {
+        *room = t->text_bytes;
+        return slot + t->slot_bytes + VMC_CALL_EXTRA;
+    }
+    *room = slot == NULL ? 0 : vmc_min32(cap - t->rec[i].stored, VMC_CALL_TEXT_MAX);
+    return slot == NULL ? NULL : slot + t->rec[i].stored;
 }
 
-/* Octets that it may have: a reply that is there already stays. */
-VMC_FN uint32_t vmc_calls_text_cap(const vmc_calls *t, uint8_t i)
+VMC_FN viamc_bytes vmc_calls_text(const vmc_calls *t, uint8_t i)
 {
-    const vmc_call *c = &t->rec[i];
-    if (i < t->slot_count)
-        return VMC_CALL_TEXT;
-    return c->into == NULL || c->stored != 0 ? 0 : vmc_min32(c->into_cap, VMC_CALL_TEXT);
+    uint32_t room;
+    const uint8_t *text = vmc_calls_text_place(t, i, &room);
+    return viamc_view(text, t->rec[i].text_len);
 }
 
 /* Largest message that record i takes in its slot. */
@@ -396,13 +402,26 @@ VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
     }
 }
 
+/* Where a text of our own goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
+VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, uint8_t i)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t room;
+    uint8_t *text;
+    if (t->text_bytes == 0 && !vmc_call_is_server_stream(c))
+        c->parsed = c->taken = 0;
+    if (t->text_bytes == 0)
+        c->stored = c->parsed;
+    text = vmc_calls_text_place(t, i, &room);
+    return vmc_wr_of(text, room);
+}
+
 /* Keeps as much of a status text as fits. */
 VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, const char *text)
 {
-    vmc_call *c = &t->rec[i];
-    size_t n = vmc_min(vmc_strlen(text), vmc_calls_text_cap(t, i));
-    vmc_copy(vmc_calls_text(t, i), text, n);
-    c->text_len = (uint8_t)n;
+    vmc_wr w = vmc_calls_begin_text(t, i);
+    vmc_wr_cut(&w, text, vmc_strlen(text));
+    t->rec[i].text_len = (uint8_t)w.len;
 }
 
 /* Ends a call with a text of our own. */
@@ -502,7 +521,7 @@ VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, uint8_t i, uint32_t status, cons
 /* Ends a call whose message has no place, and says which size would do. */
 VMC_APART void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
 {
-    vmc_wr w = vmc_wr_of(vmc_calls_text(t, i), vmc_calls_text_cap(t, i));
+    vmc_wr w = vmc_calls_begin_text(t, i);
     vmc_wr_text(&w, VMC_TEXT("message of "));
     vmc_wr_grouped(&w, len);
     vmc_wr_text(&w, VMC_TEXT(" bytes: lend opts.into, a sink, or give more rx_bytes"));
@@ -751,7 +770,7 @@ VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
     vmc_call *c = &t->rec[i];
     uint32_t cap;
     uint8_t *slot = vmc_calls_slot(t, i, &cap);
-    vmc_move(slot, slot + c->taken, c->stored - c->taken);
+    vmc_move(slot, slot + c->taken, c->stored - c->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
     c->stored -= c->taken;
     c->parsed -= c->taken;
     c->taken = 0;

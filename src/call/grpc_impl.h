@@ -177,7 +177,9 @@ VMC_APART void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_pie
 {
     vmc_call *c = &g->calls->rec[i];
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
-        vmc_percent_begin(&g->message, vmc_calls_text(g->calls, i), vmc_calls_text_cap(g->calls, i));
+        uint32_t room;
+        uint8_t *text = vmc_calls_text_place(g->calls, i, &room);
+        vmc_percent_begin(&g->message, text, room);
         g->text_given = true;
     }
     vmc_percent_feed(&g->message, p->value);
@@ -309,7 +311,7 @@ VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
 VMC_FN void vmc_grpc_end_http(vmc_grpc *g, uint8_t i, uint32_t http)
 {
     vmc_call *c = &g->calls->rec[i];
-    vmc_wr w = vmc_wr_of(vmc_calls_text(g->calls, i), vmc_calls_text_cap(g->calls, i));
+    vmc_wr w = vmc_calls_begin_text(g->calls, i);
     vmc_wr_text(&w, VMC_TEXT("HTTP "));
     vmc_wr_dec(&w, http);
     vmc_wr_text(&w, VMC_TEXT(" instead of a gRPC answer"));
@@ -332,7 +334,8 @@ VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *
 VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
 {
     vmc_call *c = &g->calls->rec[i];
-    uint8_t *text = vmc_calls_text(g->calls, i);
+    uint32_t room;
+    uint8_t *text = vmc_calls_text_place(g->calls, i, &room);
     viamc_bytes path;
     if (c->path != NULL) { /* trailers of a request: nothing in them matters but that they end it */
         c->flags |= VMC_CALL_F_PEER_END;
@@ -508,8 +511,8 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
     uint8_t i;
     vmc_calls_settle_big(g->calls);
     VMC_CALLS_EACH(g->calls, i) {
-        if (!vmc_calls_is_unsettled(&g->calls->rec[i]))
-            continue;
+        if (!vmc_calls_is_unsettled(&g->calls->rec[i]) || (g->block_of != 0 && g->block_of == g->h2.streams[i].id))
+            continue; /* or its text may be half there: it must not move */
         if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
             vmc_grpc_refuse(g, i);
         else if (vmc_grpc_is_finishing(g, i))
@@ -680,6 +683,7 @@ VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_
 {
     const vmc_call *c = &g->calls->rec[i];
     vmc_wr w = vmc_wr_of(buf, 3u * VMC_CALL_TEXT);
+    viamc_bytes message;
     viamc_str text;
     VIAMC_MEMSET(f, 0, sizeof *f);
     switch (n) {
@@ -691,8 +695,9 @@ VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_
         return true;
     default: break;
     }
-    text.ptr = (const char *)vmc_calls_text(g->calls, i);
-    text.len = c->text_len;
+    message = vmc_calls_text(g->calls, i);
+    text.ptr = (const char *)message.ptr;
+    text.len = message.len;
     vmc_percent_encode(&w, text);
     vmc_grpc_reply_text(f, 0, 0, "grpc-message", viamc_view(buf, w.len));
     return w.len != 0;

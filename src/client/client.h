@@ -165,10 +165,10 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
  * user's; per call: record, stream and slot. */
 #define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5850u)
 #define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2250u)
-#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 96u)
+#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 8u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
-    (((calls) + 1u) * ((slot) + 96u) + (rx) > (trust) ? 0u : (trust) - ((calls) + 1u) * ((slot) + 96u) - (rx))
+    (((calls) + 1u) * ((slot) + 8u) + (rx) > (trust) ? 0u : (trust) - ((calls) + 1u) * ((slot) + 8u) - (rx))
 
 /* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
 #define VIAMC_CLIENT_MEM(calls, rx) \

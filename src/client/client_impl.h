@@ -181,6 +181,7 @@ VMC_FN void vmc_client_init_calls(viamc_client *c, const viamc_client_desc *d, c
     cfg.big = l->room;
     cfg.tx = l->tx;
     cfg.slot_bytes = d->slot_bytes;
+    cfg.text_bytes = 0;
     cfg.big_cap = d->rx_bytes;
     cfg.tx_cap = d->tx_bytes;
     cfg.large_max = vmc_client_credit_need(d) != 0 ? 1u : VIAMC_MAX_CALLS;
@@ -737,7 +738,7 @@ VMC_FN void vmc_client_event_done(viamc_client *c, uint8_t i, viamc_event *ev)
     ev->status = call->status;
     ev->ran = call->ran;
     ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
-    ev->text.ptr = (const char *)vmc_calls_text(&c->calls, i);
+    ev->text.ptr = (const char *)vmc_calls_text(&c->calls, i).ptr;
     ev->text.len = call->text_len;
     ev->text_cut = (call->flags & VMC_CALL_F_TEXT_CUT) != 0;
     if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call))

@@ -53,12 +53,12 @@ VMC_FN void vmc_explain_insecure(const viamc_client *c, const viamc_error *e, vm
 /* auth: UNAUTHENTICATED: invalid credentials (key id 5f0c...) */
 VMC_FN void vmc_explain_auth(const viamc_client *c, const viamc_error *e, vmc_wr *w)
 {
-    const vmc_call *call = &c->calls.rec[c->max_calls + VMC_REC_AUX];
+    viamc_bytes said = vmc_calls_text(&c->calls, (uint8_t)(c->max_calls + VMC_REC_AUX));
     vmc_explain_cut(w, "auth: ");
     vmc_explain_cut(w, viamc_status_name(e->detail));
     vmc_explain_cut(w, ": ");
-    if (call->text_len != 0)
-        vmc_wr_cut(w, vmc_calls_text(&c->calls, (uint8_t)(c->max_calls + VMC_REC_AUX)), call->text_len);
+    if (said.len != 0)
+        vmc_wr_cut(w, said.ptr, said.len);
     else
         vmc_explain_cut(w, e->what);
     if (c->desc.api_key_id != NULL) {

@@ -188,9 +188,11 @@ VMC_FN void vmc_session_absent(viamc_client *c)
 /* StartSession was refused, or its answer cannot be used. */
 VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
 {
-    char text[VMC_CALL_TEXT + 1u];
-    vmc_copy(text, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)), call->text_len);
-    text[call->text_len] = '\0';
+    viamc_bytes said = vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX));
+    char text[VMC_SESSION_REPLY];
+    vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
+    vmc_wr_cut(&w, said.ptr, said.len);
+    text[w.len] = '\0';
     c->session.state = VMC_SESSION_NONE;
     c->session.id_len = 0;
     vmc_timer_off(&c->session.again);
@@ -257,8 +259,7 @@ VMC_FN void vmc_session_beat(viamc_client *c)
 VMC_FN bool vmc_session_is_expired(const viamc_client *c, uint8_t i)
 {
     const vmc_call *call = &c->calls.rec[i];
-    viamc_bytes text = viamc_view(vmc_calls_text(&c->calls, i), call->text_len);
-    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(text, "SESSION_EXPIRED");
+    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(vmc_calls_text(&c->calls, i), "SESSION_EXPIRED");
 }
 
 VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)

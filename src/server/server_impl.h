@@ -111,7 +111,7 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
         conn.tls = vmc_carve_take(cv, vmc_tls_bytes(VMC_TLS_SERVER));
 #endif
     calls.rec = (vmc_call *)vmc_carve_take(cv, n * sizeof(vmc_call));
-    calls.slots = (uint8_t *)vmc_carve_take(cv, (size_t)n * (d->slot_bytes + VMC_CALL_EXTRA));
+    calls.slots = (uint8_t *)vmc_carve_take(cv, (size_t)n * (d->slot_bytes + VMC_CALL_EXTRA + VMC_CALL_TEXT));
     calls.tx = (uint8_t *)vmc_carve_take(cv, d->tx_bytes);
     conn.in = (uint8_t *)vmc_carve_take(cv, d->in_bytes);
     conn.out = (uint8_t *)vmc_carve_take(cv, vmc_server_out_cap(d));
@@ -119,6 +119,7 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
         return;
     calls.big = big;
     calls.slot_bytes = d->slot_bytes;
+    calls.text_bytes = VMC_CALL_TEXT;
     calls.big_cap = d->rx_bytes;
     calls.tx_cap = d->tx_bytes;
     calls.large_max = 1;

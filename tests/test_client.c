@@ -1037,6 +1037,50 @@ TEST(liveness)
     script_close();
 }
 
+/* viamc knew that the connection is dead before it wrote: what never left never ran. */
+TEST(nothing_of_a_call_leaves_on_a_broken_connection)
+{
+    viamc_call call;
+    script_frame f;
+    const viamc_event *ev;
+    script_new();
+    script_now.dial.check_interval_ms = 1000;
+    script_now.dial.disable_sessions = true;
+    script_ready();
+    script_run(1000);
+    script_run(5001); /* the second GetVersion is on its way */
+    while (script_next(&f))
+        ;
+    script_now.loop.now += 5000;
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+    script_poll();
+    CHECK(!script_find(1, &f));
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_UNAVAILABLE);
+    CHECK_EQ_INT(ev->ran, VIAMC_NOT_RUN);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    script_close();
+}
+
+TEST(a_broken_connection_says_why)
+{
+    viamc_call call;
+    script_frame f;
+    script_new();
+    script_ready();
+    while (script_next(&f))
+        ;
+    CHECK_EQ_INT(raw(ECHO, &call), VIAMC_OK);
+    script_send("000001080000000000 00"); /* WINDOW_UPDATE of one octet */
+    script_poll();
+    REQUIRE(script_next(&f));
+    CHECK_EQ_INT(f.type, 7);
+    CHECK_EQ_HEX(f.payload, f.len, "0000000000000006"); /* FRAME_SIZE_ERROR */
+    CHECK(!script_next(&f));
+    CHECK(script_event(VIAMC_EV_DONE, 0) != NULL && script_event(VIAMC_EV_DONE, 0)->ran == VIAMC_NOT_RUN);
+    script_close();
+}
+
 /* ---- wrong use ---- */
 
 TEST(wrong_use_is_told)
@@ -1117,6 +1161,8 @@ int main(int argc, char **argv)
     RUN(metadata_both_ways);
     RUN(long_status_text_is_cut);
     RUN(liveness);
+    RUN(nothing_of_a_call_leaves_on_a_broken_connection);
+    RUN(a_broken_connection_says_why);
     RUN(wrong_use_is_told);
     return test_end();
 }

@@ -289,16 +289,19 @@ VMC_FN bool vmc_conn_write_turn(vmc_conn *c, viamc_ms now)
     return vmc_conn_write_plain(c, now);
 }
 
-/* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. A broken connection still says goodbye. */
-VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
+/* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. */
+VMC_FN void vmc_conn_write(vmc_conn *c, viamc_ms now)
 {
-    if (c->state == VMC_CONN_BROKEN)
-        c->grpc.calls->stirred = false; /* control frames only */
     uint32_t turn;
-    if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_OPENING)
-        return;
     for (turn = 0; turn < VMC_POLL_STEPS && vmc_conn_write_turn(c, now); turn++)
         ;
+}
+
+/* The same for a connection that goes on. One that is broken says goodbye when it is closed: its owner ends its calls before. */
+VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
+{
+    if (c->state == VMC_CONN_UP || c->state == VMC_CONN_SECURING)
+        vmc_conn_write(c, now);
 }
 
 /* ---- the states ---- */
@@ -388,11 +391,12 @@ VMC_FN void vmc_conn_close(vmc_conn *c, viamc_ms now)
         return;
 #ifndef VIAMC_NO_TLS
     if (c->secure && (c->state == VMC_CONN_UP || c->state == VMC_CONN_BROKEN)) {
-        vmc_conn_flush(c, now);
+        vmc_conn_write(c, now);
         vmc_tls_close(c->tls);
     }
 #endif
-    vmc_conn_flush(c, now);
+    if (c->state != VMC_CONN_OPENING)
+        vmc_conn_write(c, now);
     c->port->close(c->port_user, c->number);
 #ifndef VIAMC_NO_TLS
     if (c->secure && c->tls != NULL)

@@ -588,6 +588,58 @@ TEST(refused_three_times)
     script_close();
 }
 
+/* Why the last attempt failed can be read until READY. */
+TEST(reason_while_redialling)
+{
+    char text[120];
+    script_new();
+    script_now.dial.attempts = VIAMC_FOREVER;
+    script_now.loop.end[0].open_err = VIAMC_ERR_REFUSED;
+    script_open();
+    script_poll();
+    script_now.loop.end[0].open_err = VIAMC_OK;
+    script_now.loop.end[0].open_waits = 3;
+    script_poll();
+    script_poll();
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    CHECK_EQ_INT(viamc_client_error(script_now.client).code, VIAMC_ERR_REFUSED);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "dial: nobody listens at this address (robot:8080)");
+    script_poll();
+    script_poll();
+    script_poll();
+    script_send("000000040000000000");
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "no error");
+    script_close();
+}
+
+/* A robot that hangs up during Authenticate: each loss is one attempt. */
+TEST(lost_while_authenticating)
+{
+    char text[120];
+    unsigned i;
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a520b0e4f6d9c2e5d0a4b1f2e3d";
+    script_open();
+    for (i = 0; i < 3; i++) {
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+        script_run(1);
+        script_send("000000040000000000");
+        CHECK(script_request("/proto.rpc.v1.AuthService/Authenticate") != 0);
+        vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
+        script_run(1);
+    }
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    CHECK_EQ_INT(script_now.conn, 2);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "the peer closed the connection (robot:8080)");
+    script_close();
+}
+
 TEST(dial_timeout)
 {
     script_new();
@@ -1144,6 +1196,8 @@ int main(int argc, char **argv)
     RUN(x12_goaway);
     RUN(lost_and_ready_again);
     RUN(refused_three_times);
+    RUN(reason_while_redialling);
+    RUN(lost_while_authenticating);
     RUN(dial_timeout);
     RUN(deadline_of_a_call);
     RUN(rest_of_a_frame_under_way);

@@ -310,6 +310,7 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->was_ready = true;
     d->reauth = false;
     d->heard_at = c->now;
+    vmc_error_clear(&c->conn.error);
     vmc_timer_off(&d->deadline);
     c->stats.connects++;
     c->events |= VMC_EV_READY;

@@ -42,6 +42,9 @@ TEST(first_flight)
     CHECK_EQ_INT(f.type, 8);
     CHECK_EQ_HEX(f.payload, f.len, "7fff0000"); /* 2^31 - 1 - 65,535 */
     CHECK(!script_next(&f));
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING); /* all this went out without a word of the robot */
+    script_send("000000040000000000");
+    script_run(1);
     CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
     script_close();
 }
@@ -568,8 +571,97 @@ TEST(lost_and_ready_again)
     CHECK(ev->retry_ms >= 800 && ev->retry_ms <= 1200);
     CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_BACKOFF);
     script_run(1300);
+    script_send("000000040000000000");
+    script_run(1);
     CHECK_EQ_INT(script_count(VIAMC_EV_READY), 1);
     CHECK_EQ_INT(script_now.conn, 1);
+    script_close();
+}
+
+/* Takes connections and hangs up, or speaks something else: attempts count, nothing is READY. */
+TEST(ready_needs_a_word_of_the_robot)
+{
+    static const char *const addresses[] = {"robot:8080", "unix:/tmp/robot", "robot"};
+    static const char *const words[] = {"", "5353482d322e302d4f70656e5353480d0a", "485454502f312e3120343030"}; /* SSH-2.0-OpenSSH, HTTP/1.1 400 */
+    unsigned i, turn;
+    for (i = 0; i < TEST_COUNT(words); i++) {
+        script_new();
+        script_now.dial.address = addresses[i];
+        script_now.dial.credential_type = i == 2u ? "access-token" : NULL;
+        script_now.dial.credential_payload = i == 2u ? "t" : NULL;
+        script_open();
+        for (turn = 0; turn < 3u; turn++) {
+            CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+            script_run(1);
+            CHECK_EQ_INT(script_now.conn, turn);
+            script_send(words[i]);
+            vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
+            script_run(1);
+        }
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+        CHECK_EQ_INT(script_count(VIAMC_EV_READY) + script_count(VIAMC_EV_LOST), 0);
+        script_close();
+    }
+}
+
+TEST(silent_peer_meets_the_deadline)
+{
+    char text[120];
+    script_new();
+    script_now.dial.attempts = 1;
+    script_now.dial.timeout_ms = 1500;
+    script_open();
+    script_run(1499);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_run(2);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "HTTP/2: no answer within the time limit of 1,500 ms (robot:8080)");
+    script_close();
+}
+
+/* GOAWAY with this code, then the end of the connection. How long until the next attempt? */
+static viamc_ms away_after_goaway(const char *code)
+{
+    const viamc_event *ev;
+    char frame[40];
+    script_forget();
+    snprintf(frame, sizeof frame, "0000080700000000007fffffff%s", code);
+    script_send(frame);
+    vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
+    script_poll();
+    ev = script_event(VIAMC_EV_LOST, 0);
+    CHECK(ev != NULL && ev->error.code == VIAMC_ERR_H2_GOAWAY);
+    return ev == NULL ? VIAMC_FOREVER : ev->retry_ms;
+}
+
+static void ready_again(viamc_ms after)
+{
+    script_run(after + 1);
+    script_send("000000040000000000");
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+}
+
+TEST(goaway_in_peace_is_redialled_at_once)
+{
+    viamc_ms ms;
+    char text[120];
+    script_new();
+    script_ready();
+    CHECK_EQ_INT(away_after_goaway("00000000"), 0);
+    ready_again(0);
+    ms = away_after_goaway("00000000"); /* not again and again */
+    CHECK(ms >= 800 && ms <= 1200);
+    ready_again(ms);
+    script_now.loop.now += 60000;
+    CHECK_EQ_INT(away_after_goaway("00000000"), 0);
+    ready_again(0);
+    script_now.loop.now += 60000;
+    ms = away_after_goaway("0000000b");
+    CHECK(ms >= 800 && ms <= 1200);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM) (robot:8080)");
     script_close();
 }
 
@@ -1195,6 +1287,9 @@ int main(int argc, char **argv)
     RUN(session_without_a_window_is_refused);
     RUN(x12_goaway);
     RUN(lost_and_ready_again);
+    RUN(ready_needs_a_word_of_the_robot);
+    RUN(silent_peer_meets_the_deadline);
+    RUN(goaway_in_peace_is_redialled_at_once);
     RUN(refused_three_times);
     RUN(reason_while_redialling);
     RUN(lost_while_authenticating);

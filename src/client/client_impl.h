@@ -579,6 +579,7 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     vmc_motion_on_lost(c);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
+    vmc_dial_note_goaway(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
@@ -594,7 +595,7 @@ VMC_FN void vmc_client_on_goaway(viamc_client *c)
     if (c->dial.state == VIAMC_READY)
         vmc_dial_drain(c, vmc_min32(window, VMC_DIAL_DRAIN));
     else if (c->dial.step != VMC_DIAL_DRAINING)
-        (void)vmc_conn_break(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "", VMC_TEXT("the robot closed the connection (GOAWAY)"));
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
 }
 
 /* Everything that the connection has for us now. */

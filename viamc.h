@@ -927,7 +927,8 @@ VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc);
  * Returns:  OK; ARG (viamc_client_desc_error says what is wrong); NOMEM (viamc_client_mem_size says how much). */
 VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client);
 
-/* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first.
+/* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first, its calls end
+ * with CANCELLED, and the new one begins when their events were taken; LOST does not come.
  *   desc  copied; what it points to is kept until viamc_client_close
  * Returns:  OK; ARG (bad address, key id not a UUID, api_key without api_key_id, NULL address ...: viamc_explain says what);
  *           STATE (from inside a sink). */
@@ -974,7 +975,8 @@ VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *metho
  * moving unless opts.reads_only; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
-/* Where the next request can be encoded in place: *cap octets. Handing exactly that view to viamc_call_method spares a copy. */
+/* Where the next request can be encoded in place: *cap octets, until the next poll or call. Handing exactly that view to
+ * viamc_call_method spares a copy. */
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
 
 /* Sends the next message of a client stream; WRITABLE comes when it is on its way.
@@ -12894,15 +12896,15 @@ VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
 
 #endif
 
-/* tx is empty while dialling: the terminated host name has its place there. */
+/* The output is empty while the port connects: the terminated host name has its place there. */
 VMC_FN const char *vmc_dial_host(viamc_client *c)
 {
     viamc_bytes host = c->dial.address.host;
     if (c->dial.address.is_unix)
         return c->desc.address;
-    vmc_copy(c->calls.tx, host.ptr, host.len);
-    c->calls.tx[host.len] = '\0';
-    return (const char *)c->calls.tx;
+    vmc_copy(c->conn.out, host.ptr, host.len);
+    c->conn.out[host.len] = '\0';
+    return (const char *)c->conn.out;
 }
 
 /* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
@@ -13973,8 +13975,8 @@ VMC_FN void vmc_client_check_poll(const viamc_client *c)
 
 
 #define VMC_CLIENT_TIMEOUT 5000u /* design.md 5: unary calls that move nothing, ms */
-#define VMC_CLIENT_TX_MIN 256u   /* a host name while dialling; Stop's 128 octets and a request */
-#define VMC_CLIENT_OUT_MIN 512u
+#define VMC_CLIENT_TX_MIN 256u   /* Stop's 128 octets and a request */
+#define VMC_CLIENT_OUT_MIN 512u  /* a host name while the port connects */
 #define VMC_CLIENT_SLOT_MIN 64u
 
 /* ---- layout ---- */
@@ -14377,19 +14379,20 @@ VMC_FN void vmc_client_launch(viamc_client *c, uint8_t i)
 VMC_FN viamc_err vmc_client_start(viamc_client *c, vmc_start *s, viamc_call *handle)
 {
     viamc_err err = vmc_client_check_start(c, s);
-    bool stop = s->motion == VMC_MOTION_STOP, move = s->motion == VMC_MOTION_MOVE || s->motion == VMC_MOTION_SETPOINT;
+    bool stop;
     uint8_t i;
     vmc_call *call;
     *handle = 0;
     if (err != VIAMC_OK)
         return err;
+    stop = s->motion == VMC_MOTION_STOP;
     if (c->dial.state != VIAMC_READY) {
         c->motion.unconfirmed += stop; /* asked for while disconnected: the old session is not resumed */
         return VIAMC_ERR_STATE;
     }
     if (s->motion == VMC_MOTION_SETPOINT && (i = vmc_motion_setpoint(c, s->path, s->resource, true)) != VMC_CALL_NONE)
         return vmc_client_replace(c, i, s, handle);
-    if (move && s->motion != VMC_MOTION_SETPOINT && vmc_motion_is_stopping(c, s->resource))
+    if (s->motion == VMC_MOTION_MOVE && vmc_motion_is_stopping(c, s->resource))
         return VIAMC_ERR_BUSY;
     i = vmc_client_free_record(c, s);
     if (i == VMC_CALL_NONE)
@@ -14521,7 +14524,17 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-/* The connection is gone: every call ends, the port is closed, and the dialling decides what is next. */
+/* Every call ends, then the port is closed: nothing of a call that has not left is sent. */
+VMC_FN void vmc_client_hang_up(viamc_client *c, uint32_t status, const char *text)
+{
+    vmc_grpc_abort(&c->conn.grpc, status, text);
+    vmc_session_on_lost(c);
+    vmc_motion_on_lost(c);
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
+}
+
+/* The connection is gone: the dialling decides what is next. */
 VMC_FN void vmc_client_on_lost(viamc_client *c)
 {
     bool was_ready = c->dial.state == VIAMC_READY || c->dial.step == VMC_DIAL_DRAINING;
@@ -14529,11 +14542,7 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     if (c->conn.secure)
         c->dial.dates = c->conn.tls->dates;
 #endif
-    vmc_grpc_abort(&c->conn.grpc, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
-    vmc_session_on_lost(c);
-    vmc_motion_on_lost(c);
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
+    vmc_client_hang_up(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
     vmc_dial_note_goaway(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
@@ -14778,20 +14787,10 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 
 /* ---- dial, state, close ---- */
 
-/* Ends what there is: calls are dropped without events, secrets are wiped. */
+/* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
-    uint8_t i;
-    vmc_grpc_abort(&c->conn.grpc, VIAMC_CANCELLED, ""); /* nothing is sent any more */
-    vmc_conn_close(&c->conn, c->now);
-    c->motion.covered = 0;
-    for (i = 0; i < c->calls.count; i++)
-        vmc_calls_free(&c->calls, i);
-    c->calls.first = c->calls.last = VMC_CALL_NONE;
-    c->calls.ended = 0;
-    c->calls.tx_used = 0;
-    c->calls.big_owner = VMC_CALL_NONE;
-    c->aux = VMC_AUX_NOTHING;
+    vmc_client_hang_up(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
     vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);

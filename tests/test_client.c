@@ -1225,6 +1225,75 @@ TEST(a_broken_connection_says_why)
     script_close();
 }
 
+/* viamc_dial while calls run: each has one DONE, what was never polled is not sent, and the new connection follows. */
+TEST(dial_ends_calls)
+{
+    viamc_call call, stop, all;
+    size_t i, before;
+    script_new();
+    script_now.dial.disable_sessions = true;
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    before = script_now.len;
+    for (i = 0; i < 3; i++)
+        CHECK_EQ_INT(raw(ECHO, &call), VIAMC_OK);
+    CHECK_EQ_INT(raw(STOP, &stop), VIAMC_OK);
+    CHECK_EQ_INT(viamc_robot_stop_all(script_now.client, NULL, &all), VIAMC_OK); /* covers it */
+    CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
+    script_listen();
+    CHECK_EQ_INT(script_now.len, before);
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 6);
+    CHECK_EQ_INT(script_now.events, 6);
+    for (i = 0; i < script_now.events; i++) {
+        CHECK_EQ_INT(script_now.event[i].status, VIAMC_CANCELLED);
+        if (script_now.event[i].call == call || script_now.event[i].call == all)
+            CHECK_EQ_INT(script_now.event[i].ran, VIAMC_NOT_RUN);
+    }
+    CHECK_EQ_INT(script_now.conn, 1);
+    script_send("000000040000000000");
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_READY), 1);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_ERR_NOT_FOUND);
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    CHECK_EQ_INT(script_request(ECHO), 1);
+    script_close();
+}
+
+TEST(close_sends_no_calls)
+{
+    viamc_call call;
+    size_t before;
+    script_new();
+    script_now.dial.disable_sessions = true;
+    script_ready();
+    before = script_now.len;
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+    script_close();
+    script_listen();
+    CHECK_EQ_INT(script_now.len, before);
+}
+
+/* The room for the next request is the caller's while the client dials. */
+TEST(room_while_dialling)
+{
+    size_t cap;
+    uint8_t *p;
+    script_new();
+    script_open();
+    p = viamc_call_room(script_now.client, &cap);
+    REQUIRE(cap >= 4u);
+    memcpy(p, "\x0a\x02m1", 4);
+    script_run(1);
+    script_send("000000040000000000");
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    CHECK_EQ_MEM(p, 4, "\x0a\x02m1", 4);
+    script_close();
+}
+
 /* ---- wrong use ---- */
 
 TEST(wrong_use_is_told)
@@ -1312,6 +1381,9 @@ int main(int argc, char **argv)
     RUN(liveness);
     RUN(nothing_of_a_call_leaves_on_a_broken_connection);
     RUN(a_broken_connection_says_why);
+    RUN(dial_ends_calls);
+    RUN(close_sends_no_calls);
+    RUN(room_while_dialling);
     RUN(wrong_use_is_told);
     return test_end();
 }

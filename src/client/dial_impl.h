@@ -198,15 +198,15 @@ VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
 
 #endif
 
-/* tx is empty while dialling: the terminated host name has its place there. */
+/* The output is empty while the port connects: the terminated host name has its place there. */
 VMC_FN const char *vmc_dial_host(viamc_client *c)
 {
     viamc_bytes host = c->dial.address.host;
     if (c->dial.address.is_unix)
         return c->desc.address;
-    vmc_copy(c->calls.tx, host.ptr, host.len);
-    c->calls.tx[host.len] = '\0';
-    return (const char *)c->calls.tx;
+    vmc_copy(c->conn.out, host.ptr, host.len);
+    c->conn.out[host.len] = '\0';
+    return (const char *)c->conn.out;
 }
 
 /* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */

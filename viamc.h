@@ -931,7 +931,8 @@ VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc);
  * Returns:  OK; ARG (viamc_client_desc_error says what is wrong); NOMEM (viamc_client_mem_size says how much). */
 VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client);
 
-/* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first.
+/* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first, its calls end
+ * with CANCELLED, and the new one begins when their events were taken; LOST does not come.
  *   desc  copied; what it points to is kept until viamc_client_close
  * Returns:  OK; ARG (bad address, key id not a UUID, api_key without api_key_id, NULL address ...: viamc_explain says what);
  *           STATE (from inside a sink). */
@@ -978,7 +979,8 @@ VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *metho
  * moving unless opts.reads_only; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
-/* Where the next request can be encoded in place: *cap octets. Handing exactly that view to viamc_call_method spares a copy. */
+/* Where the next request can be encoded in place: *cap octets, until the next poll or call. Handing exactly that view to
+ * viamc_call_method spares a copy. */
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
 
 /* Sends the next message of a client stream; WRITABLE comes when it is on its way.
@@ -11939,9 +11941,12 @@ VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
     vmc_error_clear(&c->error);
 }
 
-/* The connection is over; the first reason counts. */
+/* The connection is over; the first reason counts, and stays until the owner clears it or the next connection ends. */
 VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
 {
+    if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_BROKEN)
+        return VMC_CONN_LOST;
+    vmc_error_clear(&c->error);
     (void)vmc_fail(&c->error, code, detail, where, what);
     c->state = VMC_CONN_BROKEN;
     return VMC_CONN_LOST;
@@ -11962,7 +11967,6 @@ VMC_FN bool vmc_conn_is_secure(const vmc_conn *c)
 /* Starts over with empty buffers; grpc is set up by the owner. */
 VMC_FN void vmc_conn_start(vmc_conn *c, bool secure, vmc_conn_state state)
 {
-    vmc_error_clear(&c->error);
     c->in_at = c->in_len = 0;
     c->out_at = c->out_len = 0;
     c->secure = secure;
@@ -12203,14 +12207,19 @@ VMC_FN bool vmc_conn_write_turn(vmc_conn *c, viamc_ms now)
     return vmc_conn_write_plain(c, now);
 }
 
-/* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. A broken connection still says goodbye. */
-VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
+/* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. */
+VMC_FN void vmc_conn_write(vmc_conn *c, viamc_ms now)
 {
     uint32_t turn;
-    if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_OPENING)
-        return;
     for (turn = 0; turn < VMC_POLL_STEPS && vmc_conn_write_turn(c, now); turn++)
         ;
+}
+
+/* The same for a connection that goes on. One that is broken says goodbye when it is closed: its owner ends its calls before. */
+VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
+{
+    if (c->state == VMC_CONN_UP || c->state == VMC_CONN_SECURING)
+        vmc_conn_write(c, now);
 }
 
 /* ---- the states ---- */
@@ -12233,9 +12242,9 @@ VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
     for (part = 0; part < 2u && more && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
         if (vmc_conn_read_record(c, &more) != VIAMC_OK)
             return VMC_CONN_LOST;
-    while (c->error.code == VIAMC_OK && vmc_conn_write_records(c))
+    while (c->state != VMC_CONN_BROKEN && vmc_conn_write_records(c))
         ;
-    if (c->error.code != VIAMC_OK)
+    if (c->state == VMC_CONN_BROKEN)
         return VMC_CONN_LOST;
     switch (vmc_tls_state_of(c->tls)) {
     case VMC_TLS_HANDSHAKE: return VMC_CONN_IDLE;
@@ -12254,7 +12263,7 @@ VMC_FN vmc_conn_event vmc_conn_on_up(vmc_conn *c)
     bool more = true;
     vmc_conn_event ev = VMC_CONN_IDLE;
     while (more && ev == VMC_CONN_IDLE && c->steps < VMC_POLL_STEPS) {
-        if (c->error.code != VIAMC_OK)
+        if (c->state == VMC_CONN_BROKEN)
             return VMC_CONN_LOST;
 #ifndef VIAMC_NO_TLS
         if (c->secure) {
@@ -12300,11 +12309,12 @@ VMC_FN void vmc_conn_close(vmc_conn *c, viamc_ms now)
         return;
 #ifndef VIAMC_NO_TLS
     if (c->secure && (c->state == VMC_CONN_UP || c->state == VMC_CONN_BROKEN)) {
-        vmc_conn_flush(c, now);
+        vmc_conn_write(c, now);
         vmc_tls_close(c->tls);
     }
 #endif
-    vmc_conn_flush(c, now);
+    if (c->state != VMC_CONN_OPENING)
+        vmc_conn_write(c, now);
     c->port->close(c->port_user, c->number);
 #ifndef VIAMC_NO_TLS
     if (c->secure && c->tls != NULL)
@@ -12348,6 +12358,7 @@ typedef enum vmc_dial_step {
     VMC_DIAL_REST,    /* nothing under way: IDLE, BACKOFF, FAILED or READY */
     VMC_DIAL_OPENING, /* the port connects; the attempt's deadline runs */
     VMC_DIAL_SECURING,
+    VMC_DIAL_GREETING, /* our first octets go out; the robot's SETTINGS are awaited, and nothing else */
     VMC_DIAL_AUTH,    /* Authenticate is to be sent, or its answer awaited */
     VMC_DIAL_DRAINING /* the robot said GOAWAY: running calls may end, then the connection is given up */
 } vmc_dial_step;
@@ -12365,6 +12376,7 @@ typedef struct vmc_dial {
 #endif
     vmc_timer deadline;   /* of the attempt, or of DRAINING */
     vmc_timer again;      /* BACKOFF: next attempt */
+    vmc_timer hurried;    /* until then no attempt is made without backoff */
     viamc_ms backoff_ms;  /* the last one */
     viamc_ms clock_at;    /* when desc.unix_time was true */
     viamc_ms heard_at;    /* when the last octet came */
@@ -12927,15 +12939,15 @@ VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
 
 #endif
 
-/* tx is empty while dialling: the terminated host name has its place there. */
+/* The output is empty while the port connects: the terminated host name has its place there. */
 VMC_FN const char *vmc_dial_host(viamc_client *c)
 {
     viamc_bytes host = c->dial.address.host;
     if (c->dial.address.is_unix)
         return c->desc.address;
-    vmc_copy(c->calls.tx, host.ptr, host.len);
-    c->calls.tx[host.len] = '\0';
-    return (const char *)c->calls.tx;
+    vmc_copy(c->conn.out, host.ptr, host.len);
+    c->conn.out[host.len] = '\0';
+    return (const char *)c->conn.out;
 }
 
 /* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
@@ -12979,16 +12991,43 @@ VMC_FN bool vmc_dial_is_final(viamc_err code)
     }
 }
 
+/* The robot said goodbye in peace: it is restarted, or is somewhere else now. At once, but not again and again. */
+VMC_FN bool vmc_dial_may_hurry(viamc_client *c)
+{
+    vmc_timer *hurried = &c->dial.hurried;
+    if (c->conn.error.code != VIAMC_ERR_H2_GOAWAY || c->conn.error.detail != VMC_H2_NO_ERROR || (vmc_timer_is_on(hurried) && !vmc_timer_due(hurried, c->now)))
+        return false;
+    vmc_timer_set(hurried, c->now, c->desc.max_backoff_ms);
+    return true;
+}
+
 /* The time to the next attempt: doubles, at most the longest; a fifth of it up or down, so that many clients do not come at once. */
 VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
 {
     viamc_ms ms = c->dial.backoff_ms == 0 ? c->desc.backoff_ms : c->dial.backoff_ms * 2u;
     uint8_t dice = 128;
+    if (vmc_dial_may_hurry(c))
+        return 0;
     if (ms > c->desc.max_backoff_ms || c->conn.error.code == VIAMC_ERR_AUTH)
         ms = c->desc.max_backoff_ms;
     c->dial.backoff_ms = ms;
     (void)c->conn.port->random(c->conn.port_user, &dice, 1);
     return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
+}
+
+VMC_FN void vmc_dial_reason(viamc_client *c, viamc_err code, uint32_t detail, const char *where, const char *what)
+{
+    vmc_error_clear(&c->conn.error);
+    (void)vmc_fail(&c->conn.error, code, detail, where, what);
+}
+
+/* That the robot said goodbye, and why, tells more than that it then hung up. */
+VMC_FN void vmc_dial_note_goaway(viamc_client *c)
+{
+    uint32_t code = c->conn.grpc.code;
+    if (c->conn.grpc.h2.goaway_got && c->conn.error.code < VIAMC_ERR_TLS)
+        vmc_dial_reason(c, VIAMC_ERR_H2_GOAWAY, code, "", code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
+                                                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
 }
 
 /* The attempt, or the connection, failed with c->conn.error: what now? */
@@ -13021,8 +13060,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         vmc_dial_begin(c);
         return true;
     }
-    vmc_error_clear(&c->conn.error);
-    (void)vmc_fail(&c->conn.error, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_dial_reason(c, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
@@ -13039,23 +13077,23 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->was_ready = true;
     d->reauth = false;
     d->heard_at = c->now;
+    vmc_error_clear(&c->conn.error);
     vmc_timer_off(&d->deadline);
     c->stats.connects++;
     c->events |= VMC_EV_READY;
     vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->stats.connects, 0);
 }
 
-/* The connection is up: authenticate, or be ready. */
+/* The connection is up. Authenticate goes out with our first octets; without it the robot's SETTINGS are what makes us ready: before
+ * them it may be anything that takes connections. */
 VMC_FN void vmc_dial_on_up(viamc_client *c)
 {
-    c->dial.step = VMC_DIAL_AUTH;
-    if (!vmc_auth_has_credentials(c) || c->dial.address.is_unix) {
-        vmc_dial_ready(c);
-    } else if (vmc_auth_is_token(c)) {
-        viamc_bytes token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload));
-        c->conn.grpc.token = token; /* kept by the caller */
-        vmc_dial_ready(c);
-    }
+    bool credentials = vmc_auth_has_credentials(c) && !c->dial.address.is_unix;
+    c->dial.step = VMC_DIAL_GREETING;
+    if (credentials && vmc_auth_is_token(c))
+        c->conn.grpc.token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload)); /* kept by the caller */
+    else if (credentials)
+        c->dial.step = VMC_DIAL_AUTH;
 }
 
 /* AUTH, or a token that was refused while READY: sends Authenticate when it can. */
@@ -13132,19 +13170,21 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
     return false;
 }
 
-/* What time does to the dialling: deadlines, the next attempt, authentication that waits for room. */
+/* What the dialling does with each poll: deadlines, and whatever waited for the robot's first word or for room. */
 VMC_APART void vmc_dial_step_time(viamc_client *c)
 {
+    static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
-    bool open = c->conn.state != VMC_CONN_CLOSED && c->conn.state != VMC_CONN_BROKEN;
-    if (d->step == VMC_DIAL_DRAINING && open) {
-        if (vmc_timer_due(&d->deadline, c->now) || !vmc_dial_has_calls(c))
-            (void)vmc_conn_break(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "", VMC_TEXT("the robot closed the connection (GOAWAY)"));
-    } else if (d->step != VMC_DIAL_REST && open && vmc_timer_due(&d->deadline, c->now)) {
-        const char *where = d->step == VMC_DIAL_OPENING ? "dial" : d->step == VMC_DIAL_SECURING ? "TLS" : "auth";
-        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where, VMC_TEXT("no answer within the time limit"));
-    }
-    if (c->conn.state == VMC_CONN_UP && (d->step == VMC_DIAL_AUTH || d->reauth))
+    bool late = vmc_timer_due(&d->deadline, c->now);
+    if (d->step == VMC_DIAL_DRAINING && (late || !vmc_dial_has_calls(c)))
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
+    else if (late)
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where[d->step], VMC_TEXT("no answer within the time limit"));
+    if (c->conn.state != VMC_CONN_UP)
+        return;
+    if (d->step == VMC_DIAL_GREETING && c->conn.grpc.h2.got_settings)
+        vmc_dial_ready(c);
+    if (d->step == VMC_DIAL_AUTH || d->reauth)
         vmc_dial_authenticate(c);
     if (d->state == VIAMC_READY)
         vmc_dial_check(c);
@@ -14043,8 +14083,8 @@ VMC_FN void vmc_client_check_poll(const viamc_client *c)
 
 
 #define VMC_CLIENT_TIMEOUT 5000u /* design.md 5: unary calls that move nothing, ms */
-#define VMC_CLIENT_TX_MIN 256u   /* a host name while dialling; Stop's 128 octets and a request */
-#define VMC_CLIENT_OUT_MIN 512u
+#define VMC_CLIENT_TX_MIN 256u    /* Stop's 128 octets and a request */
+#define VMC_CLIENT_OUT_MIN 512u   /* a host name while the port connects */
 #define VMC_CLIENT_OUT_PLAIN 256u /* likewise, without TLS, where a window of the output costs no record */
 #define VMC_CLIENT_SLOT_MIN 64u
 
@@ -14454,19 +14494,20 @@ VMC_FN void vmc_client_launch(viamc_client *c, uint8_t i)
 VMC_FN viamc_err vmc_client_start(viamc_client *c, vmc_start *s, viamc_call *handle)
 {
     viamc_err err = vmc_client_check_start(c, s);
-    bool stop = s->motion == VMC_MOTION_STOP, move = s->motion == VMC_MOTION_MOVE || s->motion == VMC_MOTION_SETPOINT;
+    bool stop;
     uint8_t i;
     vmc_call *call;
     *handle = 0;
     if (err != VIAMC_OK)
         return err;
+    stop = s->motion == VMC_MOTION_STOP;
     if (c->dial.state != VIAMC_READY) {
         c->motion.unconfirmed += stop; /* asked for while disconnected: the old session is not resumed */
         return VIAMC_ERR_STATE;
     }
     if (s->motion == VMC_MOTION_SETPOINT && (i = vmc_motion_setpoint(c, s->path, s->resource, true)) != VMC_CALL_NONE)
         return vmc_client_replace(c, i, s, handle);
-    if (move && s->motion != VMC_MOTION_SETPOINT && vmc_motion_is_stopping(c, s->resource))
+    if (s->motion == VMC_MOTION_MOVE && vmc_motion_is_stopping(c, s->resource))
         return VIAMC_ERR_BUSY;
     i = vmc_client_free_record(c, s);
     if (i == VMC_CALL_NONE)
@@ -14602,7 +14643,17 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-/* The connection is gone: every call ends, the port is closed, and the dialling decides what is next. */
+/* Every call ends, then the port is closed: nothing of a call that has not left is sent. */
+VMC_FN void vmc_client_hang_up(viamc_client *c, uint32_t status, const char *text)
+{
+    vmc_grpc_abort(&c->conn.grpc, status, text);
+    vmc_session_on_lost(c);
+    vmc_motion_on_lost(c);
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
+}
+
+/* The connection is gone: the dialling decides what is next. */
 VMC_FN void vmc_client_on_lost(viamc_client *c)
 {
     bool was_ready = c->dial.state == VIAMC_READY || c->dial.step == VMC_DIAL_DRAINING;
@@ -14610,11 +14661,8 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     if (c->conn.secure)
         c->dial.dates = c->conn.tls->dates;
 #endif
-    vmc_grpc_abort(&c->conn.grpc, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
-    vmc_session_on_lost(c);
-    vmc_motion_on_lost(c);
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
+    vmc_client_hang_up(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
+    vmc_dial_note_goaway(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
@@ -14630,7 +14678,7 @@ VMC_FN void vmc_client_on_goaway(viamc_client *c)
     if (c->dial.state == VIAMC_READY)
         vmc_dial_drain(c, vmc_min32(window, VMC_DIAL_DRAIN));
     else if (c->dial.step != VMC_DIAL_DRAINING)
-        (void)vmc_conn_break(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "", VMC_TEXT("the robot closed the connection (GOAWAY)"));
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
 }
 
 /* Everything that the connection has for us now. */
@@ -14857,20 +14905,10 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 
 /* ---- dial, state, close ---- */
 
-/* Ends what there is: calls are dropped without events, secrets are wiped. */
+/* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
-    uint8_t i;
-    vmc_grpc_abort(&c->conn.grpc, VIAMC_CANCELLED, ""); /* nothing is sent any more */
-    vmc_conn_close(&c->conn, c->now);
-    c->motion.covered = 0;
-    for (i = 0; i < c->calls.count; i++)
-        vmc_calls_free(&c->calls, i);
-    c->calls.first = c->calls.last = VMC_CALL_NONE;
-    c->calls.ended = 0;
-    c->calls.tx_used = 0;
-    c->calls.big_owner = VMC_CALL_NONE;
-    c->aux = VMC_AUX_NOTHING;
+    vmc_client_hang_up(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
     vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);
@@ -16751,9 +16789,10 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
 
 /* ---- the rules that a peer has to keep ---- */
 
-/* Says goodbye; the connection is closed when that has been written, or tried. */
+/* Says goodbye, behind the answers that are there; the connection is closed when that has been written, or tried. */
 VMC_FN void vmc_peer_drop(vmc_peer *p, viamc_err code, const char *what)
 {
+    vmc_conn_flush(&p->conn, p->server->now);
     vmc_h2_goaway(&p->conn.grpc.h2, code == VIAMC_ERR_AUTH ? VMC_H2_ENHANCE_YOUR_CALM : VMC_H2_NO_ERROR);
     (void)vmc_conn_break(&p->conn, code, 0, "", what);
 }

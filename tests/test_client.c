@@ -42,6 +42,9 @@ TEST(first_flight)
     CHECK_EQ_INT(f.type, 8);
     CHECK_EQ_HEX(f.payload, f.len, "7fff0000"); /* 2^31 - 1 - 65,535 */
     CHECK(!script_next(&f));
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING); /* all this went out without a word of the robot */
+    script_send("000000040000000000");
+    script_run(1);
     CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
     script_close();
 }
@@ -568,8 +571,97 @@ TEST(lost_and_ready_again)
     CHECK(ev->retry_ms >= 800 && ev->retry_ms <= 1200);
     CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_BACKOFF);
     script_run(1300);
+    script_send("000000040000000000");
+    script_run(1);
     CHECK_EQ_INT(script_count(VIAMC_EV_READY), 1);
     CHECK_EQ_INT(script_now.conn, 1);
+    script_close();
+}
+
+/* Takes connections and hangs up, or speaks something else: attempts count, nothing is READY. */
+TEST(ready_needs_a_word_of_the_robot)
+{
+    static const char *const addresses[] = {"robot:8080", "unix:/tmp/robot", "robot"};
+    static const char *const words[] = {"", "5353482d322e302d4f70656e5353480d0a", "485454502f312e3120343030"}; /* SSH-2.0-OpenSSH, HTTP/1.1 400 */
+    unsigned i, turn;
+    for (i = 0; i < TEST_COUNT(words); i++) {
+        script_new();
+        script_now.dial.address = addresses[i];
+        script_now.dial.credential_type = i == 2u ? "access-token" : NULL;
+        script_now.dial.credential_payload = i == 2u ? "t" : NULL;
+        script_open();
+        for (turn = 0; turn < 3u; turn++) {
+            CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+            script_run(1);
+            CHECK_EQ_INT(script_now.conn, turn);
+            script_send(words[i]);
+            vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
+            script_run(1);
+        }
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+        CHECK_EQ_INT(script_count(VIAMC_EV_READY) + script_count(VIAMC_EV_LOST), 0);
+        script_close();
+    }
+}
+
+TEST(silent_peer_meets_the_deadline)
+{
+    char text[120];
+    script_new();
+    script_now.dial.attempts = 1;
+    script_now.dial.timeout_ms = 1500;
+    script_open();
+    script_run(1499);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_run(2);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "HTTP/2: no answer within the time limit of 1,500 ms (robot:8080)");
+    script_close();
+}
+
+/* GOAWAY with this code, then the end of the connection. How long until the next attempt? */
+static viamc_ms away_after_goaway(const char *code)
+{
+    const viamc_event *ev;
+    char frame[40];
+    script_forget();
+    snprintf(frame, sizeof frame, "0000080700000000007fffffff%s", code);
+    script_send(frame);
+    vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
+    script_poll();
+    ev = script_event(VIAMC_EV_LOST, 0);
+    CHECK(ev != NULL && ev->error.code == VIAMC_ERR_H2_GOAWAY);
+    return ev == NULL ? VIAMC_FOREVER : ev->retry_ms;
+}
+
+static void ready_again(viamc_ms after)
+{
+    script_run(after + 1);
+    script_send("000000040000000000");
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+}
+
+TEST(goaway_in_peace_is_redialled_at_once)
+{
+    viamc_ms ms;
+    char text[120];
+    script_new();
+    script_ready();
+    CHECK_EQ_INT(away_after_goaway("00000000"), 0);
+    ready_again(0);
+    ms = away_after_goaway("00000000"); /* not again and again */
+    CHECK(ms >= 800 && ms <= 1200);
+    ready_again(ms);
+    script_now.loop.now += 60000;
+    CHECK_EQ_INT(away_after_goaway("00000000"), 0);
+    ready_again(0);
+    script_now.loop.now += 60000;
+    ms = away_after_goaway("0000000b");
+    CHECK(ms >= 800 && ms <= 1200);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM) (robot:8080)");
     script_close();
 }
 
@@ -585,6 +677,58 @@ TEST(refused_three_times)
     CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_ERR_REFUSED);
     (void)viamc_explain(script_now.client, text, sizeof text);
     CHECK_EQ_STR(text, "dial: nobody listens at this address (robot:8080)");
+    script_close();
+}
+
+/* Why the last attempt failed can be read until READY. */
+TEST(reason_while_redialling)
+{
+    char text[120];
+    script_new();
+    script_now.dial.attempts = VIAMC_FOREVER;
+    script_now.loop.end[0].open_err = VIAMC_ERR_REFUSED;
+    script_open();
+    script_poll();
+    script_now.loop.end[0].open_err = VIAMC_OK;
+    script_now.loop.end[0].open_waits = 3;
+    script_poll();
+    script_poll();
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    CHECK_EQ_INT(viamc_client_error(script_now.client).code, VIAMC_ERR_REFUSED);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "dial: nobody listens at this address (robot:8080)");
+    script_poll();
+    script_poll();
+    script_poll();
+    script_send("000000040000000000");
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "no error");
+    script_close();
+}
+
+/* A robot that hangs up during Authenticate: each loss is one attempt. */
+TEST(lost_while_authenticating)
+{
+    char text[120];
+    unsigned i;
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a520b0e4f6d9c2e5d0a4b1f2e3d";
+    script_open();
+    for (i = 0; i < 3; i++) {
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+        script_run(1);
+        script_send("000000040000000000");
+        CHECK(script_request("/proto.rpc.v1.AuthService/Authenticate") != 0);
+        vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
+        script_run(1);
+    }
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    CHECK_EQ_INT(script_now.conn, 2);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "the peer closed the connection (robot:8080)");
     script_close();
 }
 
@@ -1070,6 +1214,119 @@ TEST(liveness)
     script_close();
 }
 
+/* viamc knew that the connection is dead before it wrote: what never left never ran. */
+TEST(nothing_of_a_call_leaves_on_a_broken_connection)
+{
+    viamc_call call;
+    script_frame f;
+    const viamc_event *ev;
+    script_new();
+    script_now.dial.check_interval_ms = 1000;
+    script_now.dial.disable_sessions = true;
+    script_ready();
+    script_run(1000);
+    script_run(5001); /* the second GetVersion is on its way */
+    while (script_next(&f))
+        ;
+    script_now.loop.now += 5000;
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+    script_poll();
+    CHECK(!script_find(1, &f));
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_UNAVAILABLE);
+    CHECK_EQ_INT(ev->ran, VIAMC_NOT_RUN);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    script_close();
+}
+
+TEST(a_broken_connection_says_why)
+{
+    viamc_call call;
+    script_frame f;
+    script_new();
+    script_ready();
+    while (script_next(&f))
+        ;
+    CHECK_EQ_INT(raw(ECHO, &call), VIAMC_OK);
+    script_send("000001080000000000 00"); /* WINDOW_UPDATE of one octet */
+    script_poll();
+    REQUIRE(script_next(&f));
+    CHECK_EQ_INT(f.type, 7);
+    CHECK_EQ_HEX(f.payload, f.len, "0000000000000006"); /* FRAME_SIZE_ERROR */
+    CHECK(!script_next(&f));
+    CHECK(script_event(VIAMC_EV_DONE, 0) != NULL && script_event(VIAMC_EV_DONE, 0)->ran == VIAMC_NOT_RUN);
+    script_close();
+}
+
+/* viamc_dial while calls run: each has one DONE, what was never polled is not sent, and the new connection follows. */
+TEST(dial_ends_calls)
+{
+    viamc_call call, stop, all;
+    size_t i, before;
+    script_new();
+    script_now.dial.disable_sessions = true;
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    before = script_now.len;
+    for (i = 0; i < 3; i++)
+        CHECK_EQ_INT(raw(ECHO, &call), VIAMC_OK);
+    CHECK_EQ_INT(raw(STOP, &stop), VIAMC_OK);
+    CHECK_EQ_INT(viamc_robot_stop_all(script_now.client, NULL, &all), VIAMC_OK); /* covers it */
+    CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
+    script_listen();
+    CHECK_EQ_INT(script_now.len, before);
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 6);
+    CHECK_EQ_INT(script_now.events, 6);
+    for (i = 0; i < script_now.events; i++) {
+        CHECK_EQ_INT(script_now.event[i].status, VIAMC_CANCELLED);
+        if (script_now.event[i].call == call || script_now.event[i].call == all)
+            CHECK_EQ_INT(script_now.event[i].ran, VIAMC_NOT_RUN);
+    }
+    CHECK_EQ_INT(script_now.conn, 1);
+    script_send("000000040000000000");
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_READY), 1);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_ERR_NOT_FOUND);
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    CHECK_EQ_INT(script_request(ECHO), 1);
+    script_close();
+}
+
+TEST(close_sends_no_calls)
+{
+    viamc_call call;
+    size_t before;
+    script_new();
+    script_now.dial.disable_sessions = true;
+    script_ready();
+    before = script_now.len;
+    CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+    script_close();
+    script_listen();
+    CHECK_EQ_INT(script_now.len, before);
+}
+
+/* The room for the next request is the caller's while the client dials. */
+TEST(room_while_dialling)
+{
+    size_t cap;
+    uint8_t *p;
+    script_new();
+    script_open();
+    p = viamc_call_room(script_now.client, &cap);
+    REQUIRE(cap >= 4u);
+    memcpy(p, "\x0a\x02m1", 4);
+    script_run(1);
+    script_send("000000040000000000");
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    CHECK_EQ_MEM(p, 4, "\x0a\x02m1", 4);
+    script_close();
+}
+
 /* ---- wrong use ---- */
 
 TEST(wrong_use_is_told)
@@ -1132,7 +1389,12 @@ int main(int argc, char **argv)
     RUN(session_without_a_window_is_refused);
     RUN(x12_goaway);
     RUN(lost_and_ready_again);
+    RUN(ready_needs_a_word_of_the_robot);
+    RUN(silent_peer_meets_the_deadline);
+    RUN(goaway_in_peace_is_redialled_at_once);
     RUN(refused_three_times);
+    RUN(reason_while_redialling);
+    RUN(lost_while_authenticating);
     RUN(dial_timeout);
     RUN(deadline_of_a_call);
     RUN(rest_of_a_frame_under_way);
@@ -1151,6 +1413,11 @@ int main(int argc, char **argv)
     RUN(long_status_text_is_cut);
     RUN(status_text_behind_messages);
     RUN(liveness);
+    RUN(nothing_of_a_call_leaves_on_a_broken_connection);
+    RUN(a_broken_connection_says_why);
+    RUN(dial_ends_calls);
+    RUN(close_sends_no_calls);
+    RUN(room_while_dialling);
     RUN(wrong_use_is_told);
     return test_end();
 }

@@ -85,7 +85,8 @@ VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc);
  * Returns:  OK; ARG (viamc_client_desc_error says what is wrong); NOMEM (viamc_client_mem_size says how much). */
 VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client);
 
-/* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first.
+/* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first, its calls end
+ * with CANCELLED, and the new one begins when their events were taken; LOST does not come.
  *   desc  copied; what it points to is kept until viamc_client_close
  * Returns:  OK; ARG (bad address, key id not a UUID, api_key without api_key_id, NULL address ...: viamc_explain says what);
  *           STATE (from inside a sink). */
@@ -132,7 +133,8 @@ VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *metho
  * moving unless opts.reads_only; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
-/* Where the next request can be encoded in place: *cap octets. Handing exactly that view to viamc_call_method spares a copy. */
+/* Where the next request can be encoded in place: *cap octets, until the next poll or call. Handing exactly that view to
+ * viamc_call_method spares a copy. */
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
 
 /* Sends the next message of a client stream; WRITABLE comes when it is on its way.

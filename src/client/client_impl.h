@@ -18,8 +18,8 @@
 #include "client/check_impl.h"
 
 #define VMC_CLIENT_TIMEOUT 5000u /* design.md 5: unary calls that move nothing, ms */
-#define VMC_CLIENT_TX_MIN 256u   /* a host name while dialling; Stop's 128 octets and a request */
-#define VMC_CLIENT_OUT_MIN 512u
+#define VMC_CLIENT_TX_MIN 256u    /* Stop's 128 octets and a request */
+#define VMC_CLIENT_OUT_MIN 512u   /* a host name while the port connects */
 #define VMC_CLIENT_OUT_PLAIN 256u /* likewise, without TLS, where a window of the output costs no record */
 #define VMC_CLIENT_SLOT_MIN 64u
 
@@ -429,19 +429,20 @@ VMC_FN void vmc_client_launch(viamc_client *c, uint8_t i)
 VMC_FN viamc_err vmc_client_start(viamc_client *c, vmc_start *s, viamc_call *handle)
 {
     viamc_err err = vmc_client_check_start(c, s);
-    bool stop = s->motion == VMC_MOTION_STOP, move = s->motion == VMC_MOTION_MOVE || s->motion == VMC_MOTION_SETPOINT;
+    bool stop;
     uint8_t i;
     vmc_call *call;
     *handle = 0;
     if (err != VIAMC_OK)
         return err;
+    stop = s->motion == VMC_MOTION_STOP;
     if (c->dial.state != VIAMC_READY) {
         c->motion.unconfirmed += stop; /* asked for while disconnected: the old session is not resumed */
         return VIAMC_ERR_STATE;
     }
     if (s->motion == VMC_MOTION_SETPOINT && (i = vmc_motion_setpoint(c, s->path, s->resource, true)) != VMC_CALL_NONE)
         return vmc_client_replace(c, i, s, handle);
-    if (move && s->motion != VMC_MOTION_SETPOINT && vmc_motion_is_stopping(c, s->resource))
+    if (s->motion == VMC_MOTION_MOVE && vmc_motion_is_stopping(c, s->resource))
         return VIAMC_ERR_BUSY;
     i = vmc_client_free_record(c, s);
     if (i == VMC_CALL_NONE)
@@ -577,7 +578,17 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-/* The connection is gone: every call ends, the port is closed, and the dialling decides what is next. */
+/* Every call ends, then the port is closed: nothing of a call that has not left is sent. */
+VMC_FN void vmc_client_hang_up(viamc_client *c, uint32_t status, const char *text)
+{
+    vmc_grpc_abort(&c->conn.grpc, status, text);
+    vmc_session_on_lost(c);
+    vmc_motion_on_lost(c);
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
+}
+
+/* The connection is gone: the dialling decides what is next. */
 VMC_FN void vmc_client_on_lost(viamc_client *c)
 {
     bool was_ready = c->dial.state == VIAMC_READY || c->dial.step == VMC_DIAL_DRAINING;
@@ -585,11 +596,8 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     if (c->conn.secure)
         c->dial.dates = c->conn.tls->dates;
 #endif
-    vmc_grpc_abort(&c->conn.grpc, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
-    vmc_session_on_lost(c);
-    vmc_motion_on_lost(c);
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
+    vmc_client_hang_up(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
+    vmc_dial_note_goaway(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
@@ -605,7 +613,7 @@ VMC_FN void vmc_client_on_goaway(viamc_client *c)
     if (c->dial.state == VIAMC_READY)
         vmc_dial_drain(c, vmc_min32(window, VMC_DIAL_DRAIN));
     else if (c->dial.step != VMC_DIAL_DRAINING)
-        (void)vmc_conn_break(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "", VMC_TEXT("the robot closed the connection (GOAWAY)"));
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
 }
 
 /* Everything that the connection has for us now. */
@@ -832,20 +840,10 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 
 /* ---- dial, state, close ---- */
 
-/* Ends what there is: calls are dropped without events, secrets are wiped. */
+/* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
-    uint8_t i;
-    vmc_grpc_abort(&c->conn.grpc, VIAMC_CANCELLED, ""); /* nothing is sent any more */
-    vmc_conn_close(&c->conn, c->now);
-    c->motion.covered = 0;
-    for (i = 0; i < c->calls.count; i++)
-        vmc_calls_free(&c->calls, i);
-    c->calls.first = c->calls.last = VMC_CALL_NONE;
-    c->calls.ended = 0;
-    c->calls.tx_used = 0;
-    c->calls.big_owner = VMC_CALL_NONE;
-    c->aux = VMC_AUX_NOTHING;
+    vmc_client_hang_up(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
     vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);

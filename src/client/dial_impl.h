@@ -198,15 +198,15 @@ VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
 
 #endif
 
-/* tx is empty while dialling: the terminated host name has its place there. */
+/* The output is empty while the port connects: the terminated host name has its place there. */
 VMC_FN const char *vmc_dial_host(viamc_client *c)
 {
     viamc_bytes host = c->dial.address.host;
     if (c->dial.address.is_unix)
         return c->desc.address;
-    vmc_copy(c->calls.tx, host.ptr, host.len);
-    c->calls.tx[host.len] = '\0';
-    return (const char *)c->calls.tx;
+    vmc_copy(c->conn.out, host.ptr, host.len);
+    c->conn.out[host.len] = '\0';
+    return (const char *)c->conn.out;
 }
 
 /* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
@@ -250,16 +250,43 @@ VMC_FN bool vmc_dial_is_final(viamc_err code)
     }
 }
 
+/* The robot said goodbye in peace: it is restarted, or is somewhere else now. At once, but not again and again. */
+VMC_FN bool vmc_dial_may_hurry(viamc_client *c)
+{
+    vmc_timer *hurried = &c->dial.hurried;
+    if (c->conn.error.code != VIAMC_ERR_H2_GOAWAY || c->conn.error.detail != VMC_H2_NO_ERROR || (vmc_timer_is_on(hurried) && !vmc_timer_due(hurried, c->now)))
+        return false;
+    vmc_timer_set(hurried, c->now, c->desc.max_backoff_ms);
+    return true;
+}
+
 /* The time to the next attempt: doubles, at most the longest; a fifth of it up or down, so that many clients do not come at once. */
 VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
 {
     viamc_ms ms = c->dial.backoff_ms == 0 ? c->desc.backoff_ms : c->dial.backoff_ms * 2u;
     uint8_t dice = 128;
+    if (vmc_dial_may_hurry(c))
+        return 0;
     if (ms > c->desc.max_backoff_ms || c->conn.error.code == VIAMC_ERR_AUTH)
         ms = c->desc.max_backoff_ms;
     c->dial.backoff_ms = ms;
     (void)c->conn.port->random(c->conn.port_user, &dice, 1);
     return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
+}
+
+VMC_FN void vmc_dial_reason(viamc_client *c, viamc_err code, uint32_t detail, const char *where, const char *what)
+{
+    vmc_error_clear(&c->conn.error);
+    (void)vmc_fail(&c->conn.error, code, detail, where, what);
+}
+
+/* That the robot said goodbye, and why, tells more than that it then hung up. */
+VMC_FN void vmc_dial_note_goaway(viamc_client *c)
+{
+    uint32_t code = c->conn.grpc.code;
+    if (c->conn.grpc.h2.goaway_got && c->conn.error.code < VIAMC_ERR_TLS)
+        vmc_dial_reason(c, VIAMC_ERR_H2_GOAWAY, code, "", code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
+                                                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
 }
 
 /* The attempt, or the connection, failed with c->conn.error: what now? */
@@ -292,8 +319,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         vmc_dial_begin(c);
         return true;
     }
-    vmc_error_clear(&c->conn.error);
-    (void)vmc_fail(&c->conn.error, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_dial_reason(c, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
@@ -310,23 +336,23 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->was_ready = true;
     d->reauth = false;
     d->heard_at = c->now;
+    vmc_error_clear(&c->conn.error);
     vmc_timer_off(&d->deadline);
     c->stats.connects++;
     c->events |= VMC_EV_READY;
     vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->stats.connects, 0);
 }
 
-/* The connection is up: authenticate, or be ready. */
+/* The connection is up. Authenticate goes out with our first octets; without it the robot's SETTINGS are what makes us ready: before
+ * them it may be anything that takes connections. */
 VMC_FN void vmc_dial_on_up(viamc_client *c)
 {
-    c->dial.step = VMC_DIAL_AUTH;
-    if (!vmc_auth_has_credentials(c) || c->dial.address.is_unix) {
-        vmc_dial_ready(c);
-    } else if (vmc_auth_is_token(c)) {
-        viamc_bytes token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload));
-        c->conn.grpc.token = token; /* kept by the caller */
-        vmc_dial_ready(c);
-    }
+    bool credentials = vmc_auth_has_credentials(c) && !c->dial.address.is_unix;
+    c->dial.step = VMC_DIAL_GREETING;
+    if (credentials && vmc_auth_is_token(c))
+        c->conn.grpc.token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload)); /* kept by the caller */
+    else if (credentials)
+        c->dial.step = VMC_DIAL_AUTH;
 }
 
 /* AUTH, or a token that was refused while READY: sends Authenticate when it can. */
@@ -403,19 +429,21 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
     return false;
 }
 
-/* What time does to the dialling: deadlines, the next attempt, authentication that waits for room. */
+/* What the dialling does with each poll: deadlines, and whatever waited for the robot's first word or for room. */
 VMC_APART void vmc_dial_step_time(viamc_client *c)
 {
+    static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
-    bool open = c->conn.state != VMC_CONN_CLOSED && c->conn.state != VMC_CONN_BROKEN;
-    if (d->step == VMC_DIAL_DRAINING && open) {
-        if (vmc_timer_due(&d->deadline, c->now) || !vmc_dial_has_calls(c))
-            (void)vmc_conn_break(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "", VMC_TEXT("the robot closed the connection (GOAWAY)"));
-    } else if (d->step != VMC_DIAL_REST && open && vmc_timer_due(&d->deadline, c->now)) {
-        const char *where = d->step == VMC_DIAL_OPENING ? "dial" : d->step == VMC_DIAL_SECURING ? "TLS" : "auth";
-        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where, VMC_TEXT("no answer within the time limit"));
-    }
-    if (c->conn.state == VMC_CONN_UP && (d->step == VMC_DIAL_AUTH || d->reauth))
+    bool late = vmc_timer_due(&d->deadline, c->now);
+    if (d->step == VMC_DIAL_DRAINING && (late || !vmc_dial_has_calls(c)))
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
+    else if (late)
+        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where[d->step], VMC_TEXT("no answer within the time limit"));
+    if (c->conn.state != VMC_CONN_UP)
+        return;
+    if (d->step == VMC_DIAL_GREETING && c->conn.grpc.h2.got_settings)
+        vmc_dial_ready(c);
+    if (d->step == VMC_DIAL_AUTH || d->reauth)
         vmc_dial_authenticate(c);
     if (d->state == VIAMC_READY)
         vmc_dial_check(c);

@@ -24,6 +24,7 @@ typedef enum vmc_dial_step {
     VMC_DIAL_REST,    /* nothing under way: IDLE, BACKOFF, FAILED or READY */
     VMC_DIAL_OPENING, /* the port connects; the attempt's deadline runs */
     VMC_DIAL_SECURING,
+    VMC_DIAL_GREETING, /* our first octets go out; the robot's SETTINGS are awaited, and nothing else */
     VMC_DIAL_AUTH,    /* Authenticate is to be sent, or its answer awaited */
     VMC_DIAL_DRAINING /* the robot said GOAWAY: running calls may end, then the connection is given up */
 } vmc_dial_step;
@@ -41,6 +42,7 @@ typedef struct vmc_dial {
 #endif
     vmc_timer deadline;   /* of the attempt, or of DRAINING */
     vmc_timer again;      /* BACKOFF: next attempt */
+    vmc_timer hurried;    /* until then no attempt is made without backoff */
     viamc_ms backoff_ms;  /* the last one */
     viamc_ms clock_at;    /* when desc.unix_time was true */
     viamc_ms heard_at;    /* when the last octet came */

@@ -25,9 +25,12 @@ VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
     vmc_error_clear(&c->error);
 }
 
-/* The connection is over; the first reason counts. */
+/* The connection is over; the first reason counts, and stays until the owner clears it or the next connection ends. */
 VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
 {
+    if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_BROKEN)
+        return VMC_CONN_LOST;
+    vmc_error_clear(&c->error);
     (void)vmc_fail(&c->error, code, detail, where, what);
     c->state = VMC_CONN_BROKEN;
     return VMC_CONN_LOST;
@@ -48,7 +51,6 @@ VMC_FN bool vmc_conn_is_secure(const vmc_conn *c)
 /* Starts over with empty buffers; grpc is set up by the owner. */
 VMC_FN void vmc_conn_start(vmc_conn *c, bool secure, vmc_conn_state state)
 {
-    vmc_error_clear(&c->error);
     c->in_at = c->in_len = 0;
     c->out_at = c->out_len = 0;
     c->secure = secure;
@@ -289,14 +291,19 @@ VMC_FN bool vmc_conn_write_turn(vmc_conn *c, viamc_ms now)
     return vmc_conn_write_plain(c, now);
 }
 
-/* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. A broken connection still says goodbye. */
-VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
+/* Writes what there is until the port takes no more, at most VMC_POLL_STEPS turns. */
+VMC_FN void vmc_conn_write(vmc_conn *c, viamc_ms now)
 {
     uint32_t turn;
-    if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_OPENING)
-        return;
     for (turn = 0; turn < VMC_POLL_STEPS && vmc_conn_write_turn(c, now); turn++)
         ;
+}
+
+/* The same for a connection that goes on. One that is broken says goodbye when it is closed: its owner ends its calls before. */
+VMC_FN void vmc_conn_flush(vmc_conn *c, viamc_ms now)
+{
+    if (c->state == VMC_CONN_UP || c->state == VMC_CONN_SECURING)
+        vmc_conn_write(c, now);
 }
 
 /* ---- the states ---- */
@@ -319,9 +326,9 @@ VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
     for (part = 0; part < 2u && more && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
         if (vmc_conn_read_record(c, &more) != VIAMC_OK)
             return VMC_CONN_LOST;
-    while (c->error.code == VIAMC_OK && vmc_conn_write_records(c))
+    while (c->state != VMC_CONN_BROKEN && vmc_conn_write_records(c))
         ;
-    if (c->error.code != VIAMC_OK)
+    if (c->state == VMC_CONN_BROKEN)
         return VMC_CONN_LOST;
     switch (vmc_tls_state_of(c->tls)) {
     case VMC_TLS_HANDSHAKE: return VMC_CONN_IDLE;
@@ -340,7 +347,7 @@ VMC_FN vmc_conn_event vmc_conn_on_up(vmc_conn *c)
     bool more = true;
     vmc_conn_event ev = VMC_CONN_IDLE;
     while (more && ev == VMC_CONN_IDLE && c->steps < VMC_POLL_STEPS) {
-        if (c->error.code != VIAMC_OK)
+        if (c->state == VMC_CONN_BROKEN)
             return VMC_CONN_LOST;
 #ifndef VIAMC_NO_TLS
         if (c->secure) {
@@ -386,11 +393,12 @@ VMC_FN void vmc_conn_close(vmc_conn *c, viamc_ms now)
         return;
 #ifndef VIAMC_NO_TLS
     if (c->secure && (c->state == VMC_CONN_UP || c->state == VMC_CONN_BROKEN)) {
-        vmc_conn_flush(c, now);
+        vmc_conn_write(c, now);
         vmc_tls_close(c->tls);
     }
 #endif
-    vmc_conn_flush(c, now);
+    if (c->state != VMC_CONN_OPENING)
+        vmc_conn_write(c, now);
     c->port->close(c->port_user, c->number);
 #ifndef VIAMC_NO_TLS
     if (c->secure && c->tls != NULL)

@@ -124,9 +124,10 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
 
 /* ---- the rules that a peer has to keep ---- */
 
-/* Says goodbye; the connection is closed when that has been written, or tried. */
+/* Says goodbye, behind the answers that are there; the connection is closed when that has been written, or tried. */
 VMC_FN void vmc_peer_drop(vmc_peer *p, viamc_err code, const char *what)
 {
+    vmc_conn_flush(&p->conn, p->server->now);
     vmc_h2_goaway(&p->conn.grpc.h2, code == VIAMC_ERR_AUTH ? VMC_H2_ENHANCE_YOUR_CALM : VMC_H2_NO_ERROR);
     (void)vmc_conn_break(&p->conn, code, 0, "", what);
 }

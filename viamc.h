@@ -15952,7 +15952,7 @@ VMC_FN viamc_err vmc_rs_unknown_type(viamc_request *rq, viamc_bytes type)
     return viamc_fail(rq, VIAMC_INVALID_ARGUMENT, text);
 }
 
-/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_read). */
+/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_judge). */
 VMC_FN viamc_err vmc_rs_refuse(viamc_request *rq, viamc_bytes id)
 {
     viamc_str text;
@@ -16726,11 +16726,11 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
     vmc_peer_judge_large(p);
     vmc_route_expire(p, s->now);
     vmc_route_dispatch(p);
-    vmc_peer_judge(p);
-    vmc_conn_flush(&p->conn, s->now);
+    vmc_conn_flush(&p->conn, s->now); /* answers go before a goodbye */
     vmc_route_clean(p);
-    if (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.chores)
-        vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early */
+    vmc_peer_judge(p);
+    if (vmc_h2_has_control(&p->conn.grpc.h2))
+        vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early, a goodbye */
     if (p->conn.state == VMC_CONN_BROKEN)
         vmc_peer_leave(p);
 }

@@ -86,7 +86,7 @@ VMC_FN viamc_err vmc_rs_unknown_type(viamc_request *rq, viamc_bytes type)
     return viamc_fail(rq, VIAMC_INVALID_ARGUMENT, text);
 }
 
-/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_read). */
+/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_judge). */
 VMC_FN viamc_err vmc_rs_refuse(viamc_request *rq, viamc_bytes id)
 {
     viamc_str text;

@@ -15952,13 +15952,14 @@ VMC_FN viamc_err vmc_rs_unknown_type(viamc_request *rq, viamc_bytes type)
     return viamc_fail(rq, VIAMC_INVALID_ARGUMENT, text);
 }
 
-/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_judge). */
+/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_judge), and none are looked at any more. */
 VMC_FN viamc_err vmc_rs_refuse(viamc_request *rq, viamc_bytes id)
 {
     viamc_str text;
     text.ptr = (const char *)id.ptr;
     text.len = vmc_min(id.len, 64u);
-    rq->peer->wrong++;
+    if (rq->peer->wrong < VMC_SERVER_WRONG)
+        rq->peer->wrong++;
     vmc_server_tell(rq->server, VIAMC_SEV_REFUSED, rq->peer->number, text, viamc_text(""), 0, rq->peer->wrong);
     return viamc_fail(rq, VIAMC_UNAUTHENTICATED, VMC_TEXT("invalid credentials"));
 }
@@ -15979,7 +15980,7 @@ VMC_FN viamc_err vmc_rs_authenticate(viamc_request *rq, viamc_bytes msg)
         (void)vmc_wire_find(credentials, 2, &secret);
         if (!vmc_bytes_are(type, "api-key"))
             return vmc_rs_unknown_type(rq, type);
-        rq->key = vmc_rs_key_of(s, id, secret);
+        rq->key = rq->peer->wrong < VMC_SERVER_WRONG ? vmc_rs_key_of(s, id, secret) : (uint8_t)VMC_SERVER_NONE;
         if (rq->key == VMC_SERVER_NONE)
             return vmc_rs_refuse(rq, id);
         vmc_rs_token(s, rq->key, token);
@@ -16812,6 +16813,8 @@ VMC_FN void vmc_server_defaults(viamc_server_desc *d)
 VMC_FN bool vmc_server_keys_ok(const viamc_server_desc *d)
 {
     size_t i;
+    if (d->api_keys == NULL && d->api_key_count != 0)
+        return false;
     for (i = 0; i < d->api_key_count; i++)
         if (vmc_strlen(d->api_keys[i].id) == 0 || vmc_strlen(d->api_keys[i].key) == 0)
             return false;
@@ -16838,9 +16841,11 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("slot_bytes, rx_bytes or tx_bytes too large");
+    if (d->out_bytes > VMC_CALL_MAX_MESSAGE || d->message_bytes > VMC_CALL_MAX_MESSAGE)
+        return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
         return VMC_TEXT("in_bytes out of range");
-    if (tls && d->key.len == 0)
+    if (tls && (d->cert_chain == NULL || d->key.len == 0))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
     if (tls)

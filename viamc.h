@@ -1198,7 +1198,8 @@ VIAMC_API void viamc_server_close(viamc_server *s);
  * Returns:  OK: answered, failed, kept; or, of a client stream before its end, taken. A stream of answers whose handler returns OK at the
  *           end (server stream: at once) without keeping has ended with status OK.
  *           WAIT: not yet. The handler is called again with the same message at a later poll, soonest when there is room for an answer.
- *           A request that its client gave up meanwhile is gone without another call.
+ *           A request that its client gave up meanwhile is gone without another call; so is a moving one whose resource was stopped
+ *           (ABORTED).
  *           Else the call fails with INTERNAL (NOMEM: RESOURCE_EXHAUSTED, MESSAGE: INVALID_ARGUMENT), unless it was answered. */
 typedef viamc_err (*viamc_serve_fn)(viamc_request *rq, viamc_bytes msg);
 
@@ -15162,6 +15163,7 @@ struct viamc_request {
     const viamc_serve *serve;     /* NULL: a Stop of ours */
     viamc_resource *resource;     /* NULL until the first message, and for the services of our own */
     viamc_bytes msg;
+    uint64_t came;                /* viamc_server.stops when its fields were complete */
     uint32_t mark;
     uint32_t need;                /* octets, and one, of the message that found no room; 0: none */
     uint16_t session_turn;        /* vmc_safety.turn of its session */
@@ -15180,7 +15182,8 @@ struct viamc_request {
 /* viamc_resource.due: why it is to be stopped */
 enum {
     VMC_DUE_EXPIRED = 1, /* its session ended, or a Stop failed */
-    VMC_DUE_ALL = 2      /* StopAll */
+    VMC_DUE_ALL = 2,     /* StopAll */
+    VMC_DUE_DRIVEN = 4   /* of one under way: somebody has driven it since; if it fails, that is his business */
 };
 
 struct viamc_resource {
@@ -15189,6 +15192,7 @@ struct viamc_resource {
     void *user;
     viamc_str name;
     viamc_request stop;  /* ours */
+    uint64_t stopped;    /* viamc_server.stops of the last Stop: moving calls that came before it are over */
     viamc_ms due_at;
     uint8_t session;     /* the one that a moving call bound it to last */
     uint8_t due;         /* VMC_DUE_* of a Stop that is to be asked for */
@@ -15239,6 +15243,7 @@ struct viamc_server {
 #endif
     size_t size;              /* of the whole block, from the server on */
     size_t stop_len;          /* octets of the message in stop */
+    uint64_t stops;           /* counts Stops; 64 bits never wrap, however many a peer sends */
     viamc_ms now;             /* of the last poll */
     uint8_t resource_count;
     uint8_t turn;             /* peer that is first in this poll */
@@ -15413,6 +15418,13 @@ VMC_FN bool vmc_request_is_urgent(const viamc_request *rq)
     return (vmc_request_flags(rq) & (VIAMC_M_STOP | VIAMC_M_STOP_ALL)) != 0;
 }
 
+/* A Stop, ours or a client's: what came before it does not move its resource any more. */
+VMC_FN void vmc_request_stop(viamc_request *rq)
+{
+    if (rq->resource != NULL && (rq->serve == NULL || (vmc_request_flags(rq) & VIAMC_M_STOP) != 0))
+        rq->resource->stopped = ++rq->server->stops;
+}
+
 /* The client is there and has not been answered. */
 VMC_FN bool vmc_request_is_wanted(const viamc_request *rq)
 {
@@ -15460,6 +15472,8 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     rq->state = VMC_REQUEST_ANSWERED;
     rq->kept = false;
     rq->status = (uint8_t)status;
+    if (status == VIAMC_OK)
+        vmc_request_stop(rq);
     if (rq->peer == NULL)
         return;
     c = vmc_request_call(rq);
@@ -15688,7 +15702,7 @@ VMC_FN uint8_t vmc_sessions_find(const viamc_server *s, const uint8_t id[16], ui
     uint8_t i, found = VMC_SERVER_NONE;
     for (i = 0; i < s->desc.max_sessions; i++) {
         const vmc_safety *f = &s->sessions[i];
-        if (f->used && f->key == key && vmc_same(f->id, id, sizeof f->id))
+        if (f->used && f->key == key && vmc_same_secret(viamc_view(f->id, sizeof f->id), viamc_view(id, sizeof f->id)))
             found = i;
     }
     return found;
@@ -15742,6 +15756,8 @@ VMC_FN bool vmc_sessions_bind(viamc_request *rq)
         return true;
     r->session = rq->session;
     r->due &= VMC_DUE_ALL; /* somebody drives it again; a StopAll that is being answered stops that too */
+    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
+        r->running |= VMC_DUE_DRIVEN;
     if (r->session != VMC_SERVER_NONE)
         vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
     return true;
@@ -15766,7 +15782,7 @@ VMC_FN void vmc_sessions_stopped(viamc_server *s, viamc_resource *r)
     if (r->running == 0 || r->stop.state != VMC_REQUEST_ANSWERED)
         return;
     r->failed = r->stop.status != VIAMC_OK;
-    if (r->failed)
+    if (r->failed && (r->running & VMC_DUE_DRIVEN) == 0)
         r->due |= VMC_DUE_EXPIRED;
     r->running = 0;
     r->stop.state = VMC_REQUEST_NONE;
@@ -16301,6 +16317,7 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
     bool found;
     VIAMC_MEMSET(rq, 0, sizeof *rq);
     rq->server = p->server;
+    rq->came = p->server->stops;
     rq->peer = p;
     rq->index = i;
     rq->key = VMC_SERVER_NONE;
@@ -16329,7 +16346,7 @@ VMC_FN bool vmc_route_is_ours(const viamc_request *rq)
     return rq->service == &vmc_rs_auth || rq->service == &vmc_rs_service;
 }
 
-/* The first message names the resource; a moving call binds it. False: the request is answered. */
+/* The first message names the resource. False: the request is answered. */
 VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
 {
     char text[VMC_CALL_TEXT + 1u];
@@ -16350,7 +16367,20 @@ VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
         }
         vmc_server_tell(rq->server, VIAMC_SEV_CALL, vmc_request_peer(rq), viamc_text(rq->serve->method->path), rq->resource->name, 0, 0);
     }
-    if ((vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || vmc_sessions_bind(rq))
+    return true;
+}
+
+/* A moving call binds its resource; one that has waited while its resource was stopped, for its handler or for room, does not move it
+ * afterwards. False: the request is answered. */
+VMC_FN bool vmc_route_may_move(viamc_request *rq)
+{
+    if ((vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0)
+        return true;
+    if (rq->resource != NULL && rq->resource->stopped > rq->came) {
+        vmc_request_finish(rq, VIAMC_ABORTED, VMC_TEXT("stopped meanwhile"));
+        return false;
+    }
+    if (rq->begun || vmc_sessions_bind(rq))
         return true;
     vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
     return false;
@@ -16379,10 +16409,11 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     viamc_err err;
     rq->waits = false;
     rq->need = 0;
-    if (!rq->begun && !vmc_route_first(rq, msg))
+    if ((!rq->begun && !vmc_route_first(rq, msg)) || !vmc_route_may_move(rq))
         return true;
     rq->begun = true;
     rq->msg = msg;
+    vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
     if (rq->state == VMC_REQUEST_ANSWERED)
         return true;

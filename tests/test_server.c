@@ -454,6 +454,10 @@ TEST(wrong_descs_are_refused)
     refused("ARG: window_ms out of range: 30 to 60,000");
     raw.desc.tx_bytes = 255;
     refused("ARG: tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
+    raw.desc.out_bytes = 0xffffffe0u;
+    refused("ARG: out_bytes or message_bytes too large");
+    raw.desc.api_key_count = 1;
+    refused("ARG: an API key without id or secret");
     raw.desc.api_keys = half;
     raw.desc.api_key_count = 1;
     refused("ARG: an API key without id or secret");
@@ -924,6 +928,27 @@ TEST(ten_wrong_keys_end_the_connection)
     CHECK_REPLY(0, 1, 0, "");
 }
 
+/* Ten of a connection, also where more come at once: the right one behind them is not looked at. */
+TEST(wrong_keys_in_one_flight)
+{
+    uint32_t id;
+    fresh();
+    with_keys();
+    raw.desc.in_bytes = 16384;
+    raw.desc.tx_bytes = 8192;
+    raw.desc.max_requests = 60;
+    begin();
+    raw_open(0);
+    raw_settle();
+    for (id = 1; id < 101; id += 2)
+        raw_ask(0, id, AUTHENTICATE, "0a0161120b0a076170692d6b65791200", NULL);
+    raw_ask(0, id, AUTHENTICATE, P1, NULL);
+    raw_settle();
+    CHECK_REPLY(0, 99, VIAMC_UNAUTHENTICATED, "invalid credentials");
+    CHECK_REPLY(0, id, VIAMC_UNAUTHENTICATED, "invalid credentials");
+    CHECK(raw.client[0].lost);
+}
+
 /* ---- sessions ---- */
 
 TEST(sessions_start_and_go_on)
@@ -1248,6 +1273,85 @@ TEST(a_stop_may_be_kept)
     CHECK_EQ_INT(viamc_answer_bytes(left.kept, viamc_view("xyz", 3)), VIAMC_ERR_STATE);
     raw_run(1000);
     CHECK_EQ_INT(left.stops, 2);
+}
+
+TEST(a_kept_stop_that_fails_gives_way_to_a_new_driver)
+{
+    move_and_expire();
+    left.stop = DO_KEEP;
+    raw_run(10);
+    raw_ask(0, 7, MOTOR "SetPower", LEFT, NULL);
+    raw_settle();
+    CHECK_REPLY(0, 7, 0, "");
+    CHECK_EQ_INT(viamc_fail(left.kept, VIAMC_INTERNAL, "no"), VIAMC_OK);
+    raw_run(1000);
+    CHECK_EQ_INT(left.stops, 1);
+}
+
+/* ---- a Stop comes after the moves before it, whatever held them up ---- */
+
+TEST(a_stop_ends_moves_that_wait)
+{
+    open_robot();
+    left.set_power = right.set_power = DO_WAIT;
+    raw_ask(0, 1, MOTOR "SetPower", LEFT, NULL);
+    raw_ask(0, 3, MOTOR "SetPower", RIGHT, NULL);
+    raw_settle();
+    raw_ask(0, 5, MOTOR "Stop", LEFT, NULL);
+    raw_settle();
+    CHECK_REPLY(0, 5, 0, "");
+    left.set_power = right.set_power = DO_ANSWER;
+    left.powers = 0;
+    raw_run(20);
+    CHECK_EQ_INT(left.powers, 0);
+    CHECK_REPLY(0, 1, VIAMC_ABORTED, "stopped meanwhile");
+    CHECK_REPLY(0, 3, 0, ""); /* another motor's */
+    raw_ask(0, 7, MOTOR "SetPower", LEFT, NULL);
+    raw_settle();
+    CHECK_REPLY(0, 7, 0, "");
+}
+
+TEST(the_end_of_a_session_ends_moves_that_wait)
+{
+    char sid[64];
+    open_keyed();
+    start_session(0, 3, sid);
+    left.set_power = DO_WAIT;
+    raw_ask(0, 5, MOTOR "SetPower", LEFT, sid);
+    raw_run(2000);
+    CHECK_EQ_INT(left.stops, 1);
+    left.set_power = DO_ANSWER;
+    left.powers = 0;
+    raw_run(100);
+    CHECK_EQ_INT(left.powers, 0);
+    CHECK_REPLY(0, 5, VIAMC_ABORTED, "stopped meanwhile");
+}
+
+/* A move that finds no room for its answer is not served; the Stop behind it is. */
+TEST(a_stop_ends_moves_without_room)
+{
+    uint32_t id;
+    fresh();
+    raw.desc.max_requests = 60;
+    raw.desc.tx_bytes = 256;
+    raw.loop.line[VMC_LOOP_TO_CLIENT].capacity = 100;
+    begin();
+    raw_open(0);
+    raw_settle();
+    raw.client[0].deaf = true;
+    for (id = 1; id < 111; id += 2)
+        raw_ask(0, id, MOTOR "SetPower", LEFT, NULL);
+    raw_settle();
+    CHECK(left.powers > 0 && left.powers < 55);
+    raw_ask(0, 111, MOTOR "Stop", LEFT, NULL);
+    raw_settle();
+    CHECK_EQ_INT(left.stops, 1);
+    left.powers = 0;
+    raw.client[0].deaf = false;
+    raw_settle();
+    CHECK_EQ_INT(left.powers, 0);
+    CHECK_REPLY(0, 109, VIAMC_ABORTED, "stopped meanwhile");
+    CHECK_REPLY(0, 111, 0, "");
 }
 
 TEST(stop_all)
@@ -2611,6 +2715,7 @@ int main(int argc, char **argv)
     RUN(tokens_are_asked_for);
     RUN(without_keys_everybody_comes_in);
     RUN(ten_wrong_keys_end_the_connection);
+    RUN(wrong_keys_in_one_flight);
     RUN(sessions_start_and_go_on);
     RUN(session_ids_are_uuids);
     RUN(sessions_belong_to_their_key);
@@ -2626,6 +2731,10 @@ int main(int argc, char **argv)
     RUN(a_stop_that_fails_is_asked_again);
     RUN(a_stop_that_fails_gives_way_to_a_new_driver);
     RUN(a_stop_may_be_kept);
+    RUN(a_kept_stop_that_fails_gives_way_to_a_new_driver);
+    RUN(a_stop_ends_moves_that_wait);
+    RUN(the_end_of_a_session_ends_moves_that_wait);
+    RUN(a_stop_ends_moves_without_room);
     RUN(stop_all);
     RUN(stop_all_names_what_failed);
     RUN(stop_all_waits_for_kept_stops);

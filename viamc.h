@@ -1205,7 +1205,8 @@ VIAMC_API void viamc_server_close(viamc_server *s);
  * Returns:  OK: answered, failed, kept; or, of a client stream before its end, taken. A stream of answers whose handler returns OK at the
  *           end (server stream: at once) without keeping has ended with status OK.
  *           WAIT: not yet. The handler is called again with the same message at a later poll, soonest when there is room for an answer.
- *           A request that its client gave up meanwhile is gone without another call.
+ *           A request that its client gave up meanwhile is gone without another call; so is a moving one whose resource was stopped
+ *           (ABORTED).
  *           Else the call fails with INTERNAL (NOMEM: RESOURCE_EXHAUSTED, MESSAGE: INVALID_ARGUMENT), unless it was answered. */
 typedef viamc_err (*viamc_serve_fn)(viamc_request *rq, viamc_bytes msg);
 
@@ -15316,6 +15317,7 @@ struct viamc_request {
     const viamc_serve *serve;     /* NULL: a Stop of ours */
     viamc_resource *resource;     /* NULL until the first message, and for the services of our own */
     viamc_bytes msg;
+    uint64_t came;                /* viamc_server.stops when its fields were complete */
     uint32_t mark;
     uint32_t need;                /* octets, and one, of the message that found no room; 0: none */
     uint16_t session_turn;        /* vmc_safety.turn of its session */
@@ -15334,7 +15336,8 @@ struct viamc_request {
 /* viamc_resource.due: why it is to be stopped */
 enum {
     VMC_DUE_EXPIRED = 1, /* its session ended, or a Stop failed */
-    VMC_DUE_ALL = 2      /* StopAll */
+    VMC_DUE_ALL = 2,     /* StopAll */
+    VMC_DUE_DRIVEN = 4   /* of one under way: somebody has driven it since; if it fails, that is his business */
 };
 
 struct viamc_resource {
@@ -15343,6 +15346,7 @@ struct viamc_resource {
     void *user;
     viamc_str name;
     viamc_request stop;  /* ours */
+    uint64_t stopped;    /* viamc_server.stops of the last Stop: moving calls that came before it are over */
     viamc_ms due_at;
     uint8_t session;     /* the one that a moving call bound it to last */
     uint8_t due;         /* VMC_DUE_* of a Stop that is to be asked for */
@@ -15393,6 +15397,7 @@ struct viamc_server {
 #endif
     size_t size;              /* of the whole block, from the server on */
     size_t stop_len;          /* octets of the message in stop */
+    uint64_t stops;           /* counts Stops; 64 bits never wrap, however many a peer sends */
     viamc_ms now;             /* of the last poll */
     uint8_t resource_count;
     uint8_t turn;             /* peer that is first in this poll */
@@ -15567,6 +15572,13 @@ VMC_FN bool vmc_request_is_urgent(const viamc_request *rq)
     return (vmc_request_flags(rq) & (VIAMC_M_STOP | VIAMC_M_STOP_ALL)) != 0;
 }
 
+/* A Stop, ours or a client's: what came before it does not move its resource any more. */
+VMC_FN void vmc_request_stop(viamc_request *rq)
+{
+    if (rq->resource != NULL && (rq->serve == NULL || (vmc_request_flags(rq) & VIAMC_M_STOP) != 0))
+        rq->resource->stopped = ++rq->server->stops;
+}
+
 /* The client is there and has not been answered. */
 VMC_FN bool vmc_request_is_wanted(const viamc_request *rq)
 {
@@ -15614,6 +15626,8 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     rq->state = VMC_REQUEST_ANSWERED;
     rq->kept = false;
     rq->status = (uint8_t)status;
+    if (status == VIAMC_OK)
+        vmc_request_stop(rq);
     if (rq->peer == NULL)
         return;
     c = vmc_request_call(rq);
@@ -15842,7 +15856,7 @@ VMC_FN uint8_t vmc_sessions_find(const viamc_server *s, const uint8_t id[16], ui
     uint8_t i, found = VMC_SERVER_NONE;
     for (i = 0; i < s->desc.max_sessions; i++) {
         const vmc_safety *f = &s->sessions[i];
-        if (f->used && f->key == key && vmc_same(f->id, id, sizeof f->id))
+        if (f->used && f->key == key && vmc_same_secret(viamc_view(f->id, sizeof f->id), viamc_view(id, sizeof f->id)))
             found = i;
     }
     return found;
@@ -15896,6 +15910,8 @@ VMC_FN bool vmc_sessions_bind(viamc_request *rq)
         return true;
     r->session = rq->session;
     r->due &= VMC_DUE_ALL; /* somebody drives it again; a StopAll that is being answered stops that too */
+    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
+        r->running |= VMC_DUE_DRIVEN;
     if (r->session != VMC_SERVER_NONE)
         vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
     return true;
@@ -15920,7 +15936,7 @@ VMC_FN void vmc_sessions_stopped(viamc_server *s, viamc_resource *r)
     if (r->running == 0 || r->stop.state != VMC_REQUEST_ANSWERED)
         return;
     r->failed = r->stop.status != VIAMC_OK;
-    if (r->failed)
+    if (r->failed && (r->running & VMC_DUE_DRIVEN) == 0)
         r->due |= VMC_DUE_EXPIRED;
     r->running = 0;
     r->stop.state = VMC_REQUEST_NONE;
@@ -16106,13 +16122,14 @@ VMC_FN viamc_err vmc_rs_unknown_type(viamc_request *rq, viamc_bytes type)
     return viamc_fail(rq, VIAMC_INVALID_ARGUMENT, text);
 }
 
-/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_read). */
+/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_judge), and none are looked at any more. */
 VMC_FN viamc_err vmc_rs_refuse(viamc_request *rq, viamc_bytes id)
 {
     viamc_str text;
     text.ptr = (const char *)id.ptr;
     text.len = vmc_min(id.len, 64u);
-    rq->peer->wrong++;
+    if (rq->peer->wrong < VMC_SERVER_WRONG)
+        rq->peer->wrong++;
     vmc_server_tell(rq->server, VIAMC_SEV_REFUSED, rq->peer->number, text, viamc_text(""), 0, rq->peer->wrong);
     return viamc_fail(rq, VIAMC_UNAUTHENTICATED, VMC_TEXT("invalid credentials"));
 }
@@ -16133,7 +16150,7 @@ VMC_FN viamc_err vmc_rs_authenticate(viamc_request *rq, viamc_bytes msg)
         (void)vmc_wire_find(credentials, 2, &secret);
         if (!vmc_bytes_are(type, "api-key"))
             return vmc_rs_unknown_type(rq, type);
-        rq->key = vmc_rs_key_of(s, id, secret);
+        rq->key = rq->peer->wrong < VMC_SERVER_WRONG ? vmc_rs_key_of(s, id, secret) : (uint8_t)VMC_SERVER_NONE;
         if (rq->key == VMC_SERVER_NONE)
             return vmc_rs_refuse(rq, id);
         vmc_rs_token(s, rq->key, token);
@@ -16454,6 +16471,7 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
     bool found;
     VIAMC_MEMSET(rq, 0, sizeof *rq);
     rq->server = p->server;
+    rq->came = p->server->stops;
     rq->peer = p;
     rq->index = i;
     rq->key = VMC_SERVER_NONE;
@@ -16482,7 +16500,7 @@ VMC_FN bool vmc_route_is_ours(const viamc_request *rq)
     return rq->service == &vmc_rs_auth || rq->service == &vmc_rs_service;
 }
 
-/* The first message names the resource; a moving call binds it. False: the request is answered. */
+/* The first message names the resource. False: the request is answered. */
 VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
 {
     char text[VMC_CALL_TEXT + 1u];
@@ -16503,7 +16521,20 @@ VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
         }
         vmc_server_tell(rq->server, VIAMC_SEV_CALL, vmc_request_peer(rq), viamc_text(rq->serve->method->path), rq->resource->name, 0, 0);
     }
-    if ((vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || vmc_sessions_bind(rq))
+    return true;
+}
+
+/* A moving call binds its resource; one that has waited while its resource was stopped, for its handler or for room, does not move it
+ * afterwards. False: the request is answered. */
+VMC_FN bool vmc_route_may_move(viamc_request *rq)
+{
+    if ((vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0)
+        return true;
+    if (rq->resource != NULL && rq->resource->stopped > rq->came) {
+        vmc_request_finish(rq, VIAMC_ABORTED, VMC_TEXT("stopped meanwhile"));
+        return false;
+    }
+    if (rq->begun || vmc_sessions_bind(rq))
         return true;
     vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
     return false;
@@ -16532,10 +16563,11 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     viamc_err err;
     rq->waits = false;
     rq->need = 0;
-    if (!rq->begun && !vmc_route_first(rq, msg))
+    if ((!rq->begun && !vmc_route_first(rq, msg)) || !vmc_route_may_move(rq))
         return true;
     rq->begun = true;
     rq->msg = msg;
+    vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
     if (rq->state == VMC_REQUEST_ANSWERED)
         return true;
@@ -16881,11 +16913,11 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
     vmc_peer_judge_large(p);
     vmc_route_expire(p, s->now);
     vmc_route_dispatch(p);
-    vmc_peer_judge(p);
-    vmc_conn_flush(&p->conn, s->now);
+    vmc_conn_flush(&p->conn, s->now); /* answers go before a goodbye */
     vmc_route_clean(p);
-    if (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.chores)
-        vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early */
+    vmc_peer_judge(p);
+    if (vmc_h2_has_control(&p->conn.grpc.h2))
+        vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early, a goodbye */
     if (p->conn.state == VMC_CONN_BROKEN)
         vmc_peer_leave(p);
 }
@@ -16967,6 +16999,8 @@ VMC_FN void vmc_server_defaults(viamc_server_desc *d)
 VMC_FN bool vmc_server_keys_ok(const viamc_server_desc *d)
 {
     size_t i;
+    if (d->api_keys == NULL && d->api_key_count != 0)
+        return false;
     for (i = 0; i < d->api_key_count; i++)
         if (vmc_strlen(d->api_keys[i].id) == 0 || vmc_strlen(d->api_keys[i].key) == 0)
             return false;
@@ -16993,9 +17027,11 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("slot_bytes, rx_bytes or tx_bytes too large");
+    if (d->out_bytes > VMC_CALL_MAX_MESSAGE || d->message_bytes > VMC_CALL_MAX_MESSAGE)
+        return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
         return VMC_TEXT("in_bytes out of range");
-    if (tls && d->key.len == 0)
+    if (tls && (d->cert_chain == NULL || d->key.len == 0))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
     if (tls)

@@ -16,6 +16,7 @@ typedef struct raw_reply {
     uint8_t data[RAW_DATA];
     size_t len;
     unsigned blocks;
+    uint32_t credit;   /* octets that the server permits beyond its initial window */
     int rst;           /* RST_STREAM's code, RAW_NONE: none */
     bool end;
 } raw_reply;
@@ -30,6 +31,7 @@ typedef struct raw_client {
     size_t replies;
     char token[RAW_TOKEN + 1];
     unsigned settings, settings_acks, pings, ping_acks;
+    uint32_t max_streams, initial_window; /* of the server's SETTINGS */
     uint32_t block;     /* stream of the header block that is not complete; 0: none */
     int goaway;         /* its code, RAW_NONE: none */
     bool lost;          /* the server closed the connection */
@@ -89,6 +91,18 @@ static inline bool raw_has_event(const char *text)
     return has;
 }
 
+/* How often a text is in the lines of events. */
+static inline unsigned raw_count(const char *text)
+{
+    const char *p = raw.events;
+    unsigned n = 0;
+    while ((p = strstr(p, text)) != NULL) {
+        n++;
+        p += strlen(text);
+    }
+    return n;
+}
+
 /* ---- frames to the server ---- */
 
 static void raw_write(unsigned c, const void *p, size_t n)
@@ -118,6 +132,13 @@ static void raw_frame(unsigned c, uint8_t type, uint8_t flags, uint32_t id, cons
     vmc_put_be32(buf + 5, id);
     vmc_copy(buf + 9, payload, len);
     raw_write(c, buf, len + 9u);
+}
+
+static inline void raw_credit(unsigned c, uint32_t id, uint32_t octets)
+{
+    uint8_t buf[4];
+    vmc_put_be32(buf, octets);
+    raw_frame(c, 8, 0, id, buf, 4);
 }
 
 /* A header block given as hex. */
@@ -192,15 +213,29 @@ static void raw_take_block(raw_client *k, raw_reply *r, const uint8_t *p, size_t
 
 static void raw_take_data(unsigned c, raw_reply *r, const uint8_t *p, size_t n)
 {
-    uint8_t credit[4];
     if (n <= sizeof r->data - vmc_min(r->len, sizeof r->data)) /* what is beyond is only counted */
         vmc_copy(r->data + r->len, p, n);
     r->len += n;
     if (n == 0 || raw.client[c].silent)
         return;
-    vmc_put_be32(credit, (uint32_t)n);
-    raw_frame(c, 8, 0, 0, credit, 4);
-    raw_frame(c, 8, 0, r->id, credit, 4);
+    raw_credit(c, 0, (uint32_t)n);
+    raw_credit(c, r->id, (uint32_t)n);
+}
+
+static void raw_take_settings(unsigned c, uint8_t flags, const uint8_t *p, size_t n)
+{
+    raw_client *k = &raw.client[c];
+    size_t i;
+    k->settings += (flags & 1u) == 0;
+    k->settings_acks += (flags & 1u) != 0;
+    for (i = 0; i + 6 <= n; i += 6) {
+        if (vmc_be16(p + i) == 3)
+            k->max_streams = vmc_be32(p + i + 2);
+        if (vmc_be16(p + i) == 4)
+            k->initial_window = vmc_be32(p + i + 2);
+    }
+    if ((flags & 1u) == 0 && !k->silent)
+        raw_frame(c, 4, 1, 0, NULL, 0);
 }
 
 static void raw_take_frame(unsigned c, uint8_t type, uint8_t flags, uint32_t id, const uint8_t *p, size_t n)
@@ -224,12 +259,7 @@ static void raw_take_frame(unsigned c, uint8_t type, uint8_t flags, uint32_t id,
         CHECK((flags & 4u) == 0 || vmc_hpack_dec_end(&k->decoder));
         break;
     case 3: r->rst = (int)vmc_be32(p); break;
-    case 4:
-        k->settings += (flags & 1u) == 0;
-        k->settings_acks += (flags & 1u) != 0;
-        if ((flags & 1u) == 0 && !k->silent)
-            raw_frame(c, 4, 1, 0, NULL, 0);
-        break;
+    case 4: raw_take_settings(c, flags, p, n); break;
     case 6:
         k->pings += (flags & 1u) == 0;
         k->ping_acks += (flags & 1u) != 0;
@@ -237,7 +267,10 @@ static void raw_take_frame(unsigned c, uint8_t type, uint8_t flags, uint32_t id,
             raw_frame(c, 6, 1, 0, p, n);
         break;
     case 7: k->goaway = (int)vmc_be32(p + 4); break;
-    case 8: break;
+    case 8:
+        if (r != NULL)
+            r->credit += vmc_be32(p);
+        break;
     default: CHECK_EQ_INT(type, 0); break; /* no server sends these */
     }
 }
@@ -274,7 +307,8 @@ static bool raw_stirs(uint8_t want)
         const vmc_loop_pipe *in = &l->pipe[VMC_LOOP_TO_SERVER];
         if (!l->used || l->closed[VMC_LOOP_TO_SERVER])
             continue;
-        if (l->accepted && (vmc_loop_arrived(in, raw.loop.now) != 0 || (in->end != VIAMC_OK && !in->told && vmc_time_reached(raw.loop.now, in->end_at))))
+        if (l->accepted
+            && (vmc_loop_arrived(in, raw.loop.now) != 0 || (in->end != VIAMC_OK && !in->told && vmc_time_reached(raw.loop.now, in->end_at))))
             return true;
         if (l->accepted && (want & VIAMC_WANT_WRITE) != 0 && raw.server->peers[l->conn[VMC_LOOP_TO_SERVER]].conn.blocked
             && vmc_loop_room(&l->pipe[VMC_LOOP_TO_CLIENT], 1) != 0)
@@ -290,10 +324,26 @@ static bool raw_answers(void)
     for (i = 0; i < VMC_LOOP_LINKS; i++) {
         const vmc_loop_link *l = &raw.loop.link[i];
         const raw_client *k = &raw.client[l->client];
-        if (l->used && l->accepted && !l->closed[VMC_LOOP_TO_CLIENT] && !k->deaf && !k->lost && vmc_loop_arrived(&l->pipe[VMC_LOOP_TO_CLIENT], raw.loop.now) != 0)
+        if (l->used && l->accepted && !l->closed[VMC_LOOP_TO_CLIENT] && !k->deaf && !k->lost
+            && vmc_loop_arrived(&l->pipe[VMC_LOOP_TO_CLIENT], raw.loop.now) != 0)
             return true;
     }
     return false;
+}
+
+/* One poll, and what must hold after it. */
+static void raw_poll(void)
+{
+    CHECK_EQ_INT(viamc_server_poll(raw.server, raw.loop.now), VIAMC_OK);
+#if VIAMC_CHECK
+    uint8_t i;
+    for (i = 0; i < raw.server->desc.max_peers; i++) {
+        const vmc_peer *p = &raw.server->peers[i];
+        CHECK_EQ_STR(vmc_check_calls(&p->calls), NULL);
+        if (p->conn.state == VMC_CONN_UP)
+            CHECK_EQ_STR(vmc_check_streams(&p->conn.grpc.h2, &p->calls), NULL);
+    }
+#endif
 }
 
 /* Polls until the server would sleep and nobody would wake it. What it has to do by then is done. */
@@ -304,7 +354,7 @@ static void raw_settle(void)
     raw.polls = 0;
     do {
         uint64_t before = raw.loop.octets[0] + raw.loop.octets[1];
-        CHECK_EQ_INT(viamc_server_poll(raw.server, raw.loop.now), VIAMC_OK);
+        raw_poll();
         for (c = 0; c < RAW_CLIENTS; c++)
             raw_listen(c);
         viamc_server_wait(raw.server, raw.loop.now, &hint);
@@ -324,8 +374,9 @@ static inline void raw_run(viamc_ms ms)
     raw_settle();
     while (raw.loop.now != until) {
         viamc_wait_hint hint;
+        viamc_ms arrives = vmc_loop_next(&raw.loop); /* 0: octets that wait for somebody who does not read */
         viamc_server_wait(raw.server, raw.loop.now, &hint);
-        raw.loop.now += hint.ms < until - raw.loop.now ? hint.ms : until - raw.loop.now;
+        raw.loop.now += vmc_min32(vmc_min32(hint.ms, arrives == 0 ? VIAMC_FOREVER : arrives), until - raw.loop.now);
         raw_settle();
     }
 }
@@ -347,7 +398,21 @@ static size_t raw_put_string(uint8_t *p, const char *s, size_t n)
     return w.len;
 }
 
-/* A header block of literals: what every gRPC client sends, and "name: value\n" lines. */
+/* "name: value\n" lines as literals. */
+static size_t raw_lines(uint8_t *p, const char *fields)
+{
+    size_t n = 0;
+    while (fields != NULL && *fields != '\0') {
+        const char *value = strstr(fields, ": "), *end = strchr(fields, '\n');
+        p[n++] = 0x00;
+        n += raw_put_string(p + n, fields, (size_t)(value - fields));
+        n += raw_put_string(p + n, value + 2, (size_t)(end - value - 2));
+        fields = end + 1;
+    }
+    return n;
+}
+
+/* A header block of literals: what every gRPC client sends, and lines. */
 static size_t raw_block(uint8_t *p, const char *path, const char *fields)
 {
     size_t n = 0;
@@ -358,14 +423,7 @@ static size_t raw_block(uint8_t *p, const char *path, const char *fields)
     p[n++] = 0x0f; /* content-type */
     p[n++] = 0x10;
     n += raw_put_string(p + n, "application/grpc", 16);
-    while (fields != NULL && *fields != '\0') {
-        const char *value = strstr(fields, ": "), *end = strchr(fields, '\n');
-        p[n++] = 0x00;
-        n += raw_put_string(p + n, fields, (size_t)(value - fields));
-        n += raw_put_string(p + n, value + 2, (size_t)(end - value - 2));
-        fields = end + 1;
-    }
-    return n;
+    return n + raw_lines(p + n, fields);
 }
 
 /* HEADERS of a request, with the client's token if it has one. */
@@ -396,6 +454,14 @@ static inline void raw_ask(unsigned c, uint32_t id, const char *path, const char
     size_t n = test_hex(hex, msg, sizeof msg);
     raw_headers(c, id, path, fields, false);
     raw_message(c, id, msg, n, true);
+}
+
+/* A whole unary request of the message "a", with exactly these header fields. */
+static inline void raw_lines_ask(unsigned c, uint32_t id, const char *fields)
+{
+    uint8_t block[1024];
+    raw_frame(c, 1, 4, id, block, raw_lines(block, fields));
+    raw_message(c, id, "a", 1, true);
 }
 
 static inline void raw_reset(unsigned c, uint32_t id)

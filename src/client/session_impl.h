@@ -3,6 +3,7 @@
 #ifndef VIAMC_CLIENT_SESSION_IMPL_H
 #define VIAMC_CLIENT_SESSION_IMPL_H
 
+#include "client/client.h"
 #include "base/core_impl.h"
 #include "base/time_impl.h"
 #include "base/log_impl.h"

@@ -216,11 +216,11 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
     vmc_peer_judge_large(p);
     vmc_route_expire(p, s->now);
     vmc_route_dispatch(p);
-    vmc_peer_judge(p);
-    vmc_conn_flush(&p->conn, s->now);
+    vmc_conn_flush(&p->conn, s->now); /* answers go before a goodbye */
     vmc_route_clean(p);
-    if (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.chores)
-        vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early */
+    vmc_peer_judge(p);
+    if (vmc_h2_has_control(&p->conn.grpc.h2))
+        vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early, a goodbye */
     if (p->conn.state == VMC_CONN_BROKEN)
         vmc_peer_leave(p);
 }

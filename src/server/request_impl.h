@@ -36,6 +36,13 @@ VMC_FN bool vmc_request_is_urgent(const viamc_request *rq)
     return (vmc_request_flags(rq) & (VIAMC_M_STOP | VIAMC_M_STOP_ALL)) != 0;
 }
 
+/* A Stop, ours or a client's: what came before it does not move its resource any more. */
+VMC_FN void vmc_request_stop(viamc_request *rq)
+{
+    if (rq->resource != NULL && (rq->serve == NULL || (vmc_request_flags(rq) & VIAMC_M_STOP) != 0))
+        rq->resource->stopped = ++rq->server->stops;
+}
+
 /* The client is there and has not been answered. */
 VMC_FN bool vmc_request_is_wanted(const viamc_request *rq)
 {
@@ -83,6 +90,8 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     rq->state = VMC_REQUEST_ANSWERED;
     rq->kept = false;
     rq->status = (uint8_t)status;
+    if (status == VIAMC_OK)
+        vmc_request_stop(rq);
     if (rq->peer == NULL)
         return;
     c = vmc_request_call(rq);

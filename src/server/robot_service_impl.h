@@ -86,13 +86,14 @@ VMC_FN viamc_err vmc_rs_unknown_type(viamc_request *rq, viamc_bytes type)
     return viamc_fail(rq, VIAMC_INVALID_ARGUMENT, text);
 }
 
-/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_read). */
+/* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_judge), and none are looked at any more. */
 VMC_FN viamc_err vmc_rs_refuse(viamc_request *rq, viamc_bytes id)
 {
     viamc_str text;
     text.ptr = (const char *)id.ptr;
     text.len = vmc_min(id.len, 64u);
-    rq->peer->wrong++;
+    if (rq->peer->wrong < VMC_SERVER_WRONG)
+        rq->peer->wrong++;
     vmc_server_tell(rq->server, VIAMC_SEV_REFUSED, rq->peer->number, text, viamc_text(""), 0, rq->peer->wrong);
     return viamc_fail(rq, VIAMC_UNAUTHENTICATED, VMC_TEXT("invalid credentials"));
 }
@@ -113,7 +114,7 @@ VMC_FN viamc_err vmc_rs_authenticate(viamc_request *rq, viamc_bytes msg)
         (void)vmc_wire_find(credentials, 2, &secret);
         if (!vmc_bytes_are(type, "api-key"))
             return vmc_rs_unknown_type(rq, type);
-        rq->key = vmc_rs_key_of(s, id, secret);
+        rq->key = rq->peer->wrong < VMC_SERVER_WRONG ? vmc_rs_key_of(s, id, secret) : (uint8_t)VMC_SERVER_NONE;
         if (rq->key == VMC_SERVER_NONE)
             return vmc_rs_refuse(rq, id);
         vmc_rs_token(s, rq->key, token);

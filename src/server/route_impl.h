@@ -107,6 +107,7 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
     bool found;
     VIAMC_MEMSET(rq, 0, sizeof *rq);
     rq->server = p->server;
+    rq->came = p->server->stops;
     rq->peer = p;
     rq->index = i;
     rq->key = VMC_SERVER_NONE;
@@ -135,7 +136,7 @@ VMC_FN bool vmc_route_is_ours(const viamc_request *rq)
     return rq->service == &vmc_rs_auth || rq->service == &vmc_rs_service;
 }
 
-/* The first message names the resource; a moving call binds it. False: the request is answered. */
+/* The first message names the resource. False: the request is answered. */
 VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
 {
     char text[VMC_CALL_TEXT + 1u];
@@ -156,7 +157,20 @@ VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
         }
         vmc_server_tell(rq->server, VIAMC_SEV_CALL, vmc_request_peer(rq), viamc_text(rq->serve->method->path), rq->resource->name, 0, 0);
     }
-    if ((vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || vmc_sessions_bind(rq))
+    return true;
+}
+
+/* A moving call binds its resource; one that has waited while its resource was stopped, for its handler or for room, does not move it
+ * afterwards. False: the request is answered. */
+VMC_FN bool vmc_route_may_move(viamc_request *rq)
+{
+    if ((vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0)
+        return true;
+    if (rq->resource != NULL && rq->resource->stopped > rq->came) {
+        vmc_request_finish(rq, VIAMC_ABORTED, VMC_TEXT("stopped meanwhile"));
+        return false;
+    }
+    if (rq->begun || vmc_sessions_bind(rq))
         return true;
     vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, "SESSION_EXPIRED");
     return false;
@@ -185,10 +199,11 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     viamc_err err;
     rq->waits = false;
     rq->need = 0;
-    if (!rq->begun && !vmc_route_first(rq, msg))
+    if ((!rq->begun && !vmc_route_first(rq, msg)) || !vmc_route_may_move(rq))
         return true;
     rq->begun = true;
     rq->msg = msg;
+    vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
     if (rq->state == VMC_REQUEST_ANSWERED)
         return true;

@@ -127,7 +127,8 @@ VIAMC_API void viamc_server_close(viamc_server *s);
  * Returns:  OK: answered, failed, kept; or, of a client stream before its end, taken. A stream of answers whose handler returns OK at the
  *           end (server stream: at once) without keeping has ended with status OK.
  *           WAIT: not yet. The handler is called again with the same message at a later poll, soonest when there is room for an answer.
- *           A request that its client gave up meanwhile is gone without another call.
+ *           A request that its client gave up meanwhile is gone without another call; so is a moving one whose resource was stopped
+ *           (ABORTED).
  *           Else the call fails with INTERNAL (NOMEM: RESOURCE_EXHAUSTED, MESSAGE: INVALID_ARGUMENT), unless it was answered. */
 typedef viamc_err (*viamc_serve_fn)(viamc_request *rq, viamc_bytes msg);
 

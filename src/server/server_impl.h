@@ -52,6 +52,8 @@ VMC_FN void vmc_server_defaults(viamc_server_desc *d)
 VMC_FN bool vmc_server_keys_ok(const viamc_server_desc *d)
 {
     size_t i;
+    if (d->api_keys == NULL && d->api_key_count != 0)
+        return false;
     for (i = 0; i < d->api_key_count; i++)
         if (vmc_strlen(d->api_keys[i].id) == 0 || vmc_strlen(d->api_keys[i].key) == 0)
             return false;
@@ -78,9 +80,11 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("slot_bytes, rx_bytes or tx_bytes too large");
+    if (d->out_bytes > VMC_CALL_MAX_MESSAGE || d->message_bytes > VMC_CALL_MAX_MESSAGE)
+        return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
         return VMC_TEXT("in_bytes out of range");
-    if (tls && d->key.len == 0)
+    if (tls && (d->cert_chain == NULL || d->key.len == 0))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
     if (tls)

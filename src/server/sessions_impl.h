@@ -72,7 +72,7 @@ VMC_FN uint8_t vmc_sessions_find(const viamc_server *s, const uint8_t id[16], ui
     uint8_t i, found = VMC_SERVER_NONE;
     for (i = 0; i < s->desc.max_sessions; i++) {
         const vmc_safety *f = &s->sessions[i];
-        if (f->used && f->key == key && vmc_same(f->id, id, sizeof f->id))
+        if (f->used && f->key == key && vmc_same_secret(viamc_view(f->id, sizeof f->id), viamc_view(id, sizeof f->id)))
             found = i;
     }
     return found;
@@ -126,6 +126,8 @@ VMC_FN bool vmc_sessions_bind(viamc_request *rq)
         return true;
     r->session = rq->session;
     r->due &= VMC_DUE_ALL; /* somebody drives it again; a StopAll that is being answered stops that too */
+    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
+        r->running |= VMC_DUE_DRIVEN;
     if (r->session != VMC_SERVER_NONE)
         vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
     return true;
@@ -150,7 +152,7 @@ VMC_FN void vmc_sessions_stopped(viamc_server *s, viamc_resource *r)
     if (r->running == 0 || r->stop.state != VMC_REQUEST_ANSWERED)
         return;
     r->failed = r->stop.status != VIAMC_OK;
-    if (r->failed)
+    if (r->failed && (r->running & VMC_DUE_DRIVEN) == 0)
         r->due |= VMC_DUE_EXPIRED;
     r->running = 0;
     r->stop.state = VMC_REQUEST_NONE;

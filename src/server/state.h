@@ -46,6 +46,7 @@ struct viamc_request {
     const viamc_serve *serve;     /* NULL: a Stop of ours */
     viamc_resource *resource;     /* NULL until the first message, and for the services of our own */
     viamc_bytes msg;
+    uint64_t came;                /* viamc_server.stops when its fields were complete */
     uint32_t mark;
     uint32_t need;                /* octets, and one, of the message that found no room; 0: none */
     uint16_t session_turn;        /* vmc_safety.turn of its session */
@@ -64,7 +65,8 @@ struct viamc_request {
 /* viamc_resource.due: why it is to be stopped */
 enum {
     VMC_DUE_EXPIRED = 1, /* its session ended, or a Stop failed */
-    VMC_DUE_ALL = 2      /* StopAll */
+    VMC_DUE_ALL = 2,     /* StopAll */
+    VMC_DUE_DRIVEN = 4   /* of one under way: somebody has driven it since; if it fails, that is his business */
 };
 
 struct viamc_resource {
@@ -73,6 +75,7 @@ struct viamc_resource {
     void *user;
     viamc_str name;
     viamc_request stop;  /* ours */
+    uint64_t stopped;    /* viamc_server.stops of the last Stop: moving calls that came before it are over */
     viamc_ms due_at;
     uint8_t session;     /* the one that a moving call bound it to last */
     uint8_t due;         /* VMC_DUE_* of a Stop that is to be asked for */
@@ -123,6 +126,7 @@ struct viamc_server {
 #endif
     size_t size;              /* of the whole block, from the server on */
     size_t stop_len;          /* octets of the message in stop */
+    uint64_t stops;           /* counts Stops; 64 bits never wrap, however many a peer sends */
     viamc_ms now;             /* of the last poll */
     uint8_t resource_count;
     uint8_t turn;             /* peer that is first in this poll */

@@ -115,7 +115,7 @@
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets and end, in a row, per connection */
 #define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PRIORITY, unknown, late RST...) since the last useful one */
 #define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks of one stream */
-#define VMC_HPACK_ENCODER_ENTRIES 16u    /* fields that our encoder keeps in the peer's table */
+#define VMC_HPACK_ENCODER_ENTRIES 8u     /* paths and time limits that our encoder keeps in the peer's table */
 
 /* google.protobuf.Struct */
 #define VMC_STRUCT_MAX_DEPTH 16u /* nesting of Struct, ListValue and Value */

@@ -622,7 +622,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
         break;
     case VMC_GRPC_AT_TIMEOUT:
         f->value[1] = vmc_grpc_timeout_text((uint32_t)(f->key >> 8), buf);
-        if (g->h2.encoder.count >= VMC_HPACK_ENCODER_ENTRIES * 3u / 4u)
+        if (g->h2.encoder.others >= VMC_HPACK_ENCODER_ENTRIES / 2u)
             f->key = 0;
         break;
     case VMC_GRPC_AT_TOKEN: f->value[1] = g->token; break;

@@ -112,6 +112,7 @@ VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d);
 /* ---- encoder ---- */
 
 #define VMC_HPACK_ENC_MAX_TABLE 4096u /* viamc: most that we use of a peer's table, octets */
+#define VMC_HPACK_FIXED 12u           /* keys below it are the caller's fixed fields */
 #define VMC_HPACK_BEGIN_OCTETS 4u     /* size updates before a block: to 0 (one octet), to 4,096 at most (three) */
 
 /* What the encoder knows of the peer's table: which keys are in it. Entries are only added, so an index is known by counting. */
@@ -119,15 +120,17 @@ typedef struct vmc_hpack_enc {
     uint16_t max;  /* size that the peer was told */
     uint16_t next; /* size that it is to be told */
     uint16_t used; /* sum of the entries' sizes; <= max */
-    uint8_t count; /* entries */
-    bool changed;  /* the next block starts with size updates and an empty table */
-    uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside: 1 for the oldest entry; 0: free */
-    uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* open addressing from key % entries on; one place stays free */
+    uint8_t count;  /* entries */
+    uint8_t others; /* of them, those in keys */
+    bool changed;   /* the next block starts with size updates and an empty table */
+    uint8_t fixed[VMC_HPACK_FIXED];             /* serial of the caller's fixed field n: 1 for the oldest entry; 0: not there */
+    uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside */
+    uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* in the order in which they came */
 } vmc_hpack_enc;
 
 /* One field to be encoded. */
 typedef struct vmc_hpack_field {
-    uint64_t key;         /* identity of name and value on this connection: 1 to 15 for the caller's fixed fields, vmc_hpack_key()
+    uint64_t key;         /* identity of name and value on this connection: 1 to 11 for the caller's fixed fields, vmc_hpack_key()
                            * for the rest; 0: never inserted (values that vary) */
     uint8_t full_index;   /* static index of name and value together (2..7, 8..14), or 0 */
     uint8_t name_index;   /* static index of the name, or 0 */
@@ -156,7 +159,7 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
  * An insertion counts when the field is complete. Until then f and its octets must stay the same. */
 VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *at, vmc_wr *w);
 
-/* A key for octets that differ from call to call (paths): 64 bits, above 15. */
+/* A key for octets that differ from call to call (paths): 64 bits, no fixed field's. */
 VMC_FN uint64_t vmc_hpack_key(viamc_bytes v);
 
 #endif

@@ -467,8 +467,8 @@ VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_
 
 /* ---- encoder ---- */
 
-#if (VMC_HPACK_ENCODER_ENTRIES & (VMC_HPACK_ENCODER_ENTRIES - 1)) != 0 || VMC_HPACK_ENCODER_ENTRIES > 64
-#error "VMC_HPACK_ENCODER_ENTRIES must be a power of two, at most 64"
+#if VMC_HPACK_ENCODER_ENTRIES > 50
+#error "VMC_HPACK_ENCODER_ENTRIES must be at most 50: indices have one octet"
 #endif
 
 VMC_FN void vmc_hpack_enc_init(vmc_hpack_enc *e)
@@ -517,18 +517,21 @@ VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w)
     return true;
 }
 
-/* Where a key is, or would be. */
-VMC_FN uint32_t vmc_hpack_place(const vmc_hpack_enc *e, uint64_t key)
+/* The serial of a key, 0 if the table does not have it. */
+VMC_FN uint32_t vmc_hpack_serial(const vmc_hpack_enc *e, uint64_t key)
 {
-    uint32_t i = (uint32_t)key % VMC_HPACK_ENCODER_ENTRIES;
-    while (e->serials[i] != 0 && e->keys[i] != key) /* one place is free: it ends */
-        i = (i + 1u) % VMC_HPACK_ENCODER_ENTRIES;
-    return i;
+    uint32_t i;
+    if (key < VMC_HPACK_FIXED)
+        return e->fixed[key];
+    for (i = 0; i < e->others; i++)
+        if (e->keys[i] == key)
+            return e->serials[i];
+    return 0;
 }
 
 VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
 {
-    uint32_t serial = e->serials[vmc_hpack_place(e, key)];
+    uint32_t serial = vmc_hpack_serial(e, key);
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
@@ -541,7 +544,8 @@ VMC_FN size_t vmc_hpack_field_size(const vmc_hpack_field *f)
 /* How the field goes, if the table does not have it. The same from its first octet to its last. */
 VMC_FN uint32_t vmc_hpack_choose(const vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
-    bool insert = f->key != 0 && e->count + 1u < VMC_HPACK_ENCODER_ENTRIES && vmc_hpack_field_size(f) <= (size_t)e->max - e->used;
+    bool place = f->key < VMC_HPACK_FIXED ? f->key != 0 : e->others < VMC_HPACK_ENCODER_ENTRIES;
+    bool insert = place && vmc_hpack_field_size(f) <= (size_t)e->max - e->used;
     return insert ? VMC_HPACK_INSERT : VMC_HPACK_LITERAL;
 }
 
@@ -581,9 +585,13 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
 
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
-    uint32_t i = vmc_hpack_place(e, f->key);
-    e->keys[i] = f->key;
-    e->serials[i] = ++e->count;
+    e->count++;
+    if (f->key < VMC_HPACK_FIXED) {
+        e->fixed[f->key] = e->count;
+    } else {
+        e->keys[e->others] = f->key;
+        e->serials[e->others++] = e->count;
+    }
     e->used = (uint16_t)(e->used + vmc_hpack_field_size(f));
 }
 

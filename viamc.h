@@ -194,7 +194,7 @@
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets and end, in a row, per connection */
 #define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PRIORITY, unknown, late RST...) since the last useful one */
 #define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks of one stream */
-#define VMC_HPACK_ENCODER_ENTRIES 16u    /* fields that our encoder keeps in the peer's table */
+#define VMC_HPACK_ENCODER_ENTRIES 8u     /* paths and time limits that our encoder keeps in the peer's table */
 
 /* google.protobuf.Struct */
 #define VMC_STRUCT_MAX_DEPTH 16u /* nesting of Struct, ListValue and Value */
@@ -7949,6 +7949,7 @@ typedef struct vmc_hpack_dec {
     uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
     uint8_t updates; /* size updates that are still legal in this block */
     bool huffman;    /* the string at hand is Huffman-coded */
+    bool changed;    /* indices mean something else since the owner cleared this */
     uint8_t bits;    /* of code, at most 32 */
     uint32_t code;   /* bits of a Huffman-coded string not yet decoded, first one highest, zeros behind them */
     uint32_t number; /* integer being read; octets that the string at hand still has */
@@ -7984,6 +7985,7 @@ VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d);
 /* ---- encoder ---- */
 
 #define VMC_HPACK_ENC_MAX_TABLE 4096u /* viamc: most that we use of a peer's table, octets */
+#define VMC_HPACK_FIXED 12u           /* keys below it are the caller's fixed fields */
 #define VMC_HPACK_BEGIN_OCTETS 4u     /* size updates before a block: to 0 (one octet), to 4,096 at most (three) */
 
 /* What the encoder knows of the peer's table: which keys are in it. Entries are only added, so an index is known by counting. */
@@ -7991,15 +7993,17 @@ typedef struct vmc_hpack_enc {
     uint16_t max;  /* size that the peer was told */
     uint16_t next; /* size that it is to be told */
     uint16_t used; /* sum of the entries' sizes; <= max */
-    uint8_t count; /* entries */
-    bool changed;  /* the next block starts with size updates and an empty table */
-    uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside: 1 for the oldest entry; 0: free */
-    uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* open addressing from key % entries on; one place stays free */
+    uint8_t count;  /* entries */
+    uint8_t others; /* of them, those in keys */
+    bool changed;   /* the next block starts with size updates and an empty table */
+    uint8_t fixed[VMC_HPACK_FIXED];             /* serial of the caller's fixed field n: 1 for the oldest entry; 0: not there */
+    uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside */
+    uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* in the order in which they came */
 } vmc_hpack_enc;
 
 /* One field to be encoded. */
 typedef struct vmc_hpack_field {
-    uint64_t key;         /* identity of name and value on this connection: 1 to 15 for the caller's fixed fields, vmc_hpack_key()
+    uint64_t key;         /* identity of name and value on this connection: 1 to 11 for the caller's fixed fields, vmc_hpack_key()
                            * for the rest; 0: never inserted (values that vary) */
     uint8_t full_index;   /* static index of name and value together (2..7, 8..14), or 0 */
     uint8_t name_index;   /* static index of the name, or 0 */
@@ -8028,7 +8032,7 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
  * An insertion counts when the field is complete. Until then f and its octets must stay the same. */
 VMC_FN bool vmc_hpack_put(vmc_hpack_enc *e, const vmc_hpack_field *f, uint32_t *at, vmc_wr *w);
 
-/* A key for octets that differ from call to call (paths): 64 bits, above 15. */
+/* A key for octets that differ from call to call (paths): 64 bits, no fixed field's. */
 VMC_FN uint64_t vmc_hpack_key(viamc_bytes v);
 
 #endif
@@ -8406,6 +8410,7 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
     if (d->updates == 0 || d->number > d->limit)
         return VMC_HPACK_ERROR;
     d->updates--;
+    d->changed = true;
     d->max = d->number;
     vmc_hpack_evict(d, d->max);
     return VMC_HPACK_MORE;
@@ -8415,6 +8420,7 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
 {
     vmc_hpack_piece *f = &d->field;
+    d->changed = d->changed || d->form == VMC_HPACK_INSERT;
     if (d->number == 0) {
         d->state = VMC_HPACK_AT_NAME_LEN;
         f->name.ptr = d->name;
@@ -8560,8 +8566,8 @@ VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_
 
 /* ---- encoder ---- */
 
-#if (VMC_HPACK_ENCODER_ENTRIES & (VMC_HPACK_ENCODER_ENTRIES - 1)) != 0 || VMC_HPACK_ENCODER_ENTRIES > 64
-#error "VMC_HPACK_ENCODER_ENTRIES must be a power of two, at most 64"
+#if VMC_HPACK_ENCODER_ENTRIES > 50
+#error "VMC_HPACK_ENCODER_ENTRIES must be at most 50: indices have one octet"
 #endif
 
 VMC_FN void vmc_hpack_enc_init(vmc_hpack_enc *e)
@@ -8610,18 +8616,21 @@ VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w)
     return true;
 }
 
-/* Where a key is, or would be. */
-VMC_FN uint32_t vmc_hpack_place(const vmc_hpack_enc *e, uint64_t key)
+/* The serial of a key, 0 if the table does not have it. */
+VMC_FN uint32_t vmc_hpack_serial(const vmc_hpack_enc *e, uint64_t key)
 {
-    uint32_t i = (uint32_t)key % VMC_HPACK_ENCODER_ENTRIES;
-    while (e->serials[i] != 0 && e->keys[i] != key) /* one place is free: it ends */
-        i = (i + 1u) % VMC_HPACK_ENCODER_ENTRIES;
-    return i;
+    uint32_t i;
+    if (key < VMC_HPACK_FIXED)
+        return e->fixed[key];
+    for (i = 0; i < e->others; i++)
+        if (e->keys[i] == key)
+            return e->serials[i];
+    return 0;
 }
 
 VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
 {
-    uint32_t serial = e->serials[vmc_hpack_place(e, key)];
+    uint32_t serial = vmc_hpack_serial(e, key);
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
@@ -8634,7 +8643,8 @@ VMC_FN size_t vmc_hpack_field_size(const vmc_hpack_field *f)
 /* How the field goes, if the table does not have it. The same from its first octet to its last. */
 VMC_FN uint32_t vmc_hpack_choose(const vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
-    bool insert = f->key != 0 && e->count + 1u < VMC_HPACK_ENCODER_ENTRIES && vmc_hpack_field_size(f) <= (size_t)e->max - e->used;
+    bool place = f->key < VMC_HPACK_FIXED ? f->key != 0 : e->others < VMC_HPACK_ENCODER_ENTRIES;
+    bool insert = place && vmc_hpack_field_size(f) <= (size_t)e->max - e->used;
     return insert ? VMC_HPACK_INSERT : VMC_HPACK_LITERAL;
 }
 
@@ -8674,9 +8684,13 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
 
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
-    uint32_t i = vmc_hpack_place(e, f->key);
-    e->keys[i] = f->key;
-    e->serials[i] = ++e->count;
+    e->count++;
+    if (f->key < VMC_HPACK_FIXED) {
+        e->fixed[f->key] = e->count;
+    } else {
+        e->keys[e->others] = f->key;
+        e->serials[e->others++] = e->count;
+    }
     e->used = (uint16_t)(e->used + vmc_hpack_field_size(f));
 }
 
@@ -8775,6 +8789,7 @@ enum {
 #define VMC_H2_GOT_FINAL 0x08u  /* the peer's final header block came: DATA is legal, the next block is trailers */
 #define VMC_H2_EARLY 0x10u      /* server: opened before the peer acknowledged our SETTINGS, so it may send 65,535 octets */
 #define VMC_H2_CREDIT_DUE 0x20u /* WINDOW_UPDATE is to be sent */
+#define VMC_H2_ALL_FIELDS 0x40u /* client: every field is handed up, also of a block that repeats one */
 
 typedef struct vmc_h2_stream {
     uint32_t id;
@@ -8802,6 +8817,8 @@ typedef enum vmc_h2_event_kind {
 typedef struct vmc_h2_event {
     uint8_t slot;
     bool end;        /* with it the peer ended the stream */
+    bool repeats;    /* BLOCK_END: the octets of block `memo` again; its fields were not handed up */
+    uint8_t memo;    /* BLOCK_END: 1 or 2: the fields of this block may come again so; 0: they will not */
     uint16_t status; /* :status of a response's final header block */
     uint32_t code;
     uint32_t last;
@@ -8833,6 +8850,15 @@ typedef enum vmc_h2_state {
     VMC_H2_AT_END      /* failed: all input is dropped */
 } vmc_h2_state;
 
+#define VMC_H2_MEMO_OCTETS 8u /* viamc: servers that index all they can need 2 to 6 for the blocks of an ordinary reply */
+
+/* A header block of indexed fields alone. While the decoder's table stays as it is, the same octets are the same fields. */
+typedef struct vmc_h2_memo {
+    uint8_t len;     /* 0: none */
+    uint8_t octets[VMC_H2_MEMO_OCTETS];
+    uint16_t status;
+} vmc_h2_memo;
+
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
     uint32_t octets;        /* encoded, so far */
@@ -8847,6 +8873,8 @@ typedef struct vmc_h2_block {
     bool end_stream;        /* flag of its HEADERS frame */
     bool trailers;          /* the final header block came before */
     bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
+    bool fresh;             /* no octet of it was looked at */
+    uint8_t memo;           /* its octets are in a memo: so many, once it has proved right */
 } vmc_h2_block;
 
 /* In a build without servers the role is a constant, and the server's half of the code is gone. */
@@ -8912,6 +8940,7 @@ typedef struct vmc_h2 {
     viamc_error error;
     vmc_hpack_dec decoder;
     vmc_hpack_enc encoder;
+    vmc_h2_memo memo[2];   /* client: of a reply's headers, of its trailers */
     uint8_t small[VMC_H2_FRAME_HEAD];
     uint8_t ping[VMC_H2_MAX_PINGS][8];
 } vmc_h2;
@@ -9258,6 +9287,7 @@ VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
 {
     VIAMC_MEMSET(&h->block, 0, sizeof h->block);
     h->block.open = true;
+    h->block.fresh = true;
     h->block_id = h->id;
     h->block.end_stream = (h->flags & VMC_H2_END_STREAM) != 0;
     h->block.octets = h->left;
@@ -9562,6 +9592,56 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
     return (h->block.pseudo & needed) == needed;
 }
 
+VMC_FN vmc_h2_memo *vmc_h2_memo_of(vmc_h2 *h)
+{
+    return &h->memo[h->block.trailers];
+}
+
+/* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
+VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
+{
+    vmc_h2_memo *m = vmc_h2_memo_of(h);
+    uint32_t i;
+    if (h->decoder.changed)
+        h->memo[0].len = h->memo[1].len = 0;
+    h->decoder.changed = false;
+    if (VMC_H2_IS_SERVER(h) || !h->live || (h->streams[h->slot].flags & VMC_H2_ALL_FIELDS) != 0)
+        return false;
+    if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof m->octets || h->left > in->left)
+        return false; /* not in one piece */
+    if (m->len == h->left && vmc_same(m->octets, in->ptr, m->len)) {
+        (void)vmc_rd_take(in, m->len);
+        h->left = 0;
+        h->block.memo = m->len;
+        h->block.status = m->status;
+        h->block.digits = m->status != 0 ? 3u : 0;
+        return true;
+    }
+    for (i = 0; i < h->left && in->ptr[i] >= 0x80u && in->ptr[i] != 0xffu; i++)
+        m->octets[i] = in->ptr[i];
+    m->len = 0;
+    h->block.memo = i == h->left ? (uint8_t)i : (uint8_t)0;
+    return false;
+}
+
+/* The block was right: the same octets will mean the same. */
+VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
+{
+    vmc_h2_memo *m = vmc_h2_memo_of(h);
+    ev->repeats = h->block.memo != 0 && m->len != 0;
+    ev->memo = h->block.memo != 0 ? (uint8_t)(h->block.trailers + 1u) : 0;
+    if (h->block.memo != 0) {
+        m->len = h->block.memo;
+        m->status = h->block.status;
+    }
+}
+
+/* The owner cannot keep what the fields of this block said. */
+VMC_FN void vmc_h2_memo_drop(vmc_h2 *h, uint8_t memo)
+{
+    h->memo[memo - 1u].len = 0;
+}
+
 /* The whole block is there: is it what may come now on this stream? */
 VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 {
@@ -9591,6 +9671,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     ev->slot = h->slot;
     ev->end = b->end_stream;
     ev->status = b->status;
+    vmc_h2_memo_keep(h, ev);
     return VMC_H2_BLOCK_END;
 }
 
@@ -9598,7 +9679,13 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev
 {
     const size_t most = vmc_min(in->left, h->left - h->padding);
     vmc_rd part = vmc_rd_of(viamc_view(in->ptr, most));
-    vmc_hpack_result r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
+    vmc_hpack_result r;
+    if (h->block.fresh && h->left != 0) {
+        h->block.fresh = false;
+        if (vmc_h2_memo_take(h, in))
+            return vmc_h2_end_block(h, ev);
+    }
+    r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
     in->ptr = part.ptr;
     in->left -= most - part.left;
     h->left -= (uint32_t)(most - part.left);
@@ -10858,6 +10945,13 @@ VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
 #define VMC_GRPC_AGAIN_MS 10u      /* a sink that said WAIT is asked again */
 
+/* What the fields of a reply's header block said. */
+typedef struct vmc_grpc_said {
+    uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
+    bool type_ok;           /* content-type is gRPC's */
+    bool has_type;
+} vmc_grpc_said;
+
 /* What the owner of the connection has to look at. */
 typedef enum vmc_grpc_event {
     VMC_GRPC_MORE,    /* input is used up */
@@ -10876,9 +10970,8 @@ typedef struct vmc_grpc_config {
 typedef struct vmc_grpc {
     vmc_calls *calls;
     /* the header block that is being received */
-    uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
-    bool type_ok;           /* content-type is gRPC's */
-    bool has_type;
+    vmc_grpc_said said;
+    vmc_grpc_said memo[2];  /* the same of blocks that may come again */
     bool text_given;        /* grpc-message is being decoded into the call's text */
     bool held_cut;
     bool is_post;
@@ -10999,11 +11092,11 @@ VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 VMC_FN void vmc_grpc_begin_block(vmc_grpc *g)
 {
     g->kept = 0;
-    g->type_ok = false;
-    g->has_type = false;
+    g->said.type_ok = false;
+    g->said.has_type = false;
     g->is_post = false;
     g->text_given = false;
-    g->status = VMC_GRPC_NO_STATUS;
+    g->said.status = VMC_GRPC_NO_STATUS;
     g->reject = 0;
     g->timeout = VIAMC_FOREVER;
 }
@@ -11054,7 +11147,7 @@ VMC_FN uint8_t vmc_grpc_parse_status(const vmc_grpc *g, viamc_bytes v)
             return VIAMC_UNKNOWN;
         n = n * 10u + (uint32_t)(v.ptr[i] - '0');
     }
-    if (v.len == 0 || v.len > 2u || n > VIAMC_UNAUTHENTICATED || g->status != VMC_GRPC_NO_STATUS)
+    if (v.len == 0 || v.len > 2u || n > VIAMC_UNAUTHENTICATED || g->said.status != VMC_GRPC_NO_STATUS)
         return VIAMC_UNKNOWN;
     return (uint8_t)n;
 }
@@ -11143,10 +11236,10 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, uint8_t i, const vmc_hpack_piec
         if (!vmc_grpc_gather(g, p, &value))
             return;
         if (p->known == VMC_NAME_GRPC_STATUS) {
-            g->status = vmc_grpc_parse_status(g, value);
+            g->said.status = vmc_grpc_parse_status(g, value);
         } else {
-            g->has_type = true;
-            g->type_ok = vmc_grpc_is_type(value);
+            g->said.has_type = true;
+            g->said.type_ok = vmc_grpc_is_type(value);
         }
     } else if (g->calls->rec[i].meta != NULL && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
         vmc_calls_metadata(g->calls, i, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
@@ -11173,7 +11266,7 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
         return;
     switch (p->known) {
     case VMC_NAME_METHOD: g->is_post = vmc_bytes_are(value, "POST"); break;
-    case VMC_NAME_CONTENT_TYPE: g->type_ok = vmc_grpc_is_type(value); break;
+    case VMC_NAME_CONTENT_TYPE: g->said.type_ok = vmc_grpc_is_type(value); break;
     case VMC_NAME_GRPC_TIMEOUT:
         if (!vmc_grpc_parse_timeout(value, &g->timeout))
             g->reject = VIAMC_INTERNAL;
@@ -11210,10 +11303,10 @@ VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
     c->flags |= VMC_CALL_F_PEER_END;
     if (!g->text_given)
         c->text_len = 0;
-    if (g->status == VMC_GRPC_NO_STATUS)
+    if (g->said.status == VMC_GRPC_NO_STATUS)
         vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, VMC_TEXT("the stream ended without a grpc-status"));
-    else if (g->status != VIAMC_OK)
-        vmc_grpc_end(g, i, g->status, VIAMC_ANSWERED, NULL);
+    else if (g->said.status != VIAMC_OK)
+        vmc_grpc_end(g, i, g->said.status, VIAMC_ANSWERED, NULL);
     else
         vmc_grpc_finish_ok(g, i);
 }
@@ -11230,15 +11323,28 @@ VMC_FN void vmc_grpc_end_http(vmc_grpc *g, uint8_t i, uint32_t http)
     vmc_grpc_end(g, i, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
 }
 
+/* A block that repeats one says what that said; of one that may come again it is noted, unless it has a text. */
+VMC_FN void vmc_grpc_recall(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+{
+    if (ev->repeats)
+        g->said = g->memo[ev->memo - 1u];
+    else if (g->text_given && g->calls->rec[i].text_len != 0)
+        vmc_h2_memo_drop(&g->h2, ev->memo);
+    else
+        g->memo[ev->memo - 1u] = g->said;
+}
+
 /* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
 VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
 {
-    if (ev->end && (ev->status == 0 || ev->status == 200u || g->status != VMC_GRPC_NO_STATUS))
+    if (ev->memo != 0)
+        vmc_grpc_recall(g, i, ev);
+    if (ev->end && (ev->status == 0 || ev->status == 200u || g->said.status != VMC_GRPC_NO_STATUS))
         vmc_grpc_finish(g, i);
     else if (ev->status != 200u)
         vmc_grpc_end_http(g, i, ev->status);
-    else if (!g->type_ok)
-        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, g->has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
+    else if (!g->said.type_ok)
+        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
 }
 
 /* Server: the path goes where the status text will be; requests that cannot be gRPC are refused by the owner (g->reject). */
@@ -11258,7 +11364,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vm
         vmc_copy(text, path.ptr, path.len);
     text[g->reject == VIAMC_UNIMPLEMENTED ? 0 : path.len] = '\0';
     c->path = (const char *)text;
-    if (!g->is_post || !g->type_ok)
+    if (!g->is_post || !g->said.type_ok)
         g->reject = VIAMC_INVALID_ARGUMENT;
     if (ev->end && g->reject == 0)
         c->flags |= VMC_CALL_F_PEER_END; /* half-closed without a message */
@@ -11533,7 +11639,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
         break;
     case VMC_GRPC_AT_TIMEOUT:
         f->value[1] = vmc_grpc_timeout_text((uint32_t)(f->key >> 8), buf);
-        if (g->h2.encoder.count >= VMC_HPACK_ENCODER_ENTRIES * 3u / 4u)
+        if (g->h2.encoder.others >= VMC_HPACK_ENCODER_ENTRIES / 2u)
             f->key = 0;
         break;
     case VMC_GRPC_AT_TOKEN: f->value[1] = g->token; break;
@@ -11685,6 +11791,8 @@ VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr 
         if (vmc_wr_room(w) < VMC_H2_FRAME_HEAD + 32u)
             return false;
         vmc_h2_open(&g->h2, i);
+        if (c->meta != NULL)
+            g->h2.streams[i].flags |= VMC_H2_ALL_FIELDS;
     }
     if (!vmc_grpc_write_block(g, i, 0, 0, false, now, w))
         return false;

@@ -1141,6 +1141,39 @@ TEST(metadata_both_ways)
     script_close();
 }
 
+/* Replies whose header blocks are the same octets: they mean the same only while the table does not change. */
+TEST(header_blocks_that_repeat)
+{
+    static const struct {
+        const char *headers, *trailers;
+        uint32_t status;
+    } reply[] = {
+        {"885f106170706c69636174696f6e2f67727063", "400b677270632d7374617475730130", 0}, /* both are put into the table */
+        {"88bf", "be", 0},
+        {"88bf", "be", 0},
+        {"88bf", "400b677270632d7374617475730135", 5}, /* grpc-status 5 takes index 62 */
+        {"88c0", "be", 5},
+        {"88c0", "bf", 0},
+        {"88c0", "be", 5},
+        {"88c0", "3fa901bf", 0}, /* the table has another size, and is still the same */
+        {"88c0", "bf", 0},
+    };
+    uint32_t i;
+    script_new();
+    script_ready();
+    for (i = 0; i < TEST_COUNT(reply); i++) {
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(2 * i + 1, reply[i].headers, false);
+        script_send_message(2 * i + 1, "y", 1);
+        script_send_block(2 * i + 1, reply[i].trailers, true);
+        script_run(1);
+        REQUIRE(script_event(VIAMC_EV_DONE, i) != NULL);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, i)->status, reply[i].status);
+    }
+    script_close();
+}
+
 TEST(long_status_text_is_cut)
 {
     static uint8_t block[600];
@@ -1410,6 +1443,7 @@ int main(int argc, char **argv)
     RUN(taken_room_is_told);
     RUN(client_stream);
     RUN(metadata_both_ways);
+    RUN(header_blocks_that_repeat);
     RUN(long_status_text_is_cut);
     RUN(status_text_behind_messages);
     RUN(liveness);

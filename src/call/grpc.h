@@ -18,6 +18,13 @@
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
 #define VMC_GRPC_AGAIN_MS 10u      /* a sink that said WAIT is asked again */
 
+/* What the fields of a reply's header block said. */
+typedef struct vmc_grpc_said {
+    uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
+    bool type_ok;           /* content-type is gRPC's */
+    bool has_type;
+} vmc_grpc_said;
+
 /* What the owner of the connection has to look at. */
 typedef enum vmc_grpc_event {
     VMC_GRPC_MORE,    /* input is used up */
@@ -36,9 +43,8 @@ typedef struct vmc_grpc_config {
 typedef struct vmc_grpc {
     vmc_calls *calls;
     /* the header block that is being received */
-    uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
-    bool type_ok;           /* content-type is gRPC's */
-    bool has_type;
+    vmc_grpc_said said;
+    vmc_grpc_said memo[2];  /* the same of blocks that may come again */
     bool text_given;        /* grpc-message is being decoded into the call's text */
     bool held_cut;
     bool is_post;

@@ -88,11 +88,11 @@ VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 VMC_FN void vmc_grpc_begin_block(vmc_grpc *g)
 {
     g->kept = 0;
-    g->type_ok = false;
-    g->has_type = false;
+    g->said.type_ok = false;
+    g->said.has_type = false;
     g->is_post = false;
     g->text_given = false;
-    g->status = VMC_GRPC_NO_STATUS;
+    g->said.status = VMC_GRPC_NO_STATUS;
     g->reject = 0;
     g->timeout = VIAMC_FOREVER;
 }
@@ -143,7 +143,7 @@ VMC_FN uint8_t vmc_grpc_parse_status(const vmc_grpc *g, viamc_bytes v)
             return VIAMC_UNKNOWN;
         n = n * 10u + (uint32_t)(v.ptr[i] - '0');
     }
-    if (v.len == 0 || v.len > 2u || n > VIAMC_UNAUTHENTICATED || g->status != VMC_GRPC_NO_STATUS)
+    if (v.len == 0 || v.len > 2u || n > VIAMC_UNAUTHENTICATED || g->said.status != VMC_GRPC_NO_STATUS)
         return VIAMC_UNKNOWN;
     return (uint8_t)n;
 }
@@ -232,10 +232,10 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, uint8_t i, const vmc_hpack_piec
         if (!vmc_grpc_gather(g, p, &value))
             return;
         if (p->known == VMC_NAME_GRPC_STATUS) {
-            g->status = vmc_grpc_parse_status(g, value);
+            g->said.status = vmc_grpc_parse_status(g, value);
         } else {
-            g->has_type = true;
-            g->type_ok = vmc_grpc_is_type(value);
+            g->said.has_type = true;
+            g->said.type_ok = vmc_grpc_is_type(value);
         }
     } else if (g->calls->rec[i].meta != NULL && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
         vmc_calls_metadata(g->calls, i, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
@@ -262,7 +262,7 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
         return;
     switch (p->known) {
     case VMC_NAME_METHOD: g->is_post = vmc_bytes_are(value, "POST"); break;
-    case VMC_NAME_CONTENT_TYPE: g->type_ok = vmc_grpc_is_type(value); break;
+    case VMC_NAME_CONTENT_TYPE: g->said.type_ok = vmc_grpc_is_type(value); break;
     case VMC_NAME_GRPC_TIMEOUT:
         if (!vmc_grpc_parse_timeout(value, &g->timeout))
             g->reject = VIAMC_INTERNAL;
@@ -299,10 +299,10 @@ VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
     c->flags |= VMC_CALL_F_PEER_END;
     if (!g->text_given)
         c->text_len = 0;
-    if (g->status == VMC_GRPC_NO_STATUS)
+    if (g->said.status == VMC_GRPC_NO_STATUS)
         vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, VMC_TEXT("the stream ended without a grpc-status"));
-    else if (g->status != VIAMC_OK)
-        vmc_grpc_end(g, i, g->status, VIAMC_ANSWERED, NULL);
+    else if (g->said.status != VIAMC_OK)
+        vmc_grpc_end(g, i, g->said.status, VIAMC_ANSWERED, NULL);
     else
         vmc_grpc_finish_ok(g, i);
 }
@@ -319,15 +319,28 @@ VMC_FN void vmc_grpc_end_http(vmc_grpc *g, uint8_t i, uint32_t http)
     vmc_grpc_end(g, i, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
 }
 
+/* A block that repeats one says what that said; of one that may come again it is noted, unless it has a text. */
+VMC_FN void vmc_grpc_recall(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+{
+    if (ev->repeats)
+        g->said = g->memo[ev->memo - 1u];
+    else if (g->text_given && g->calls->rec[i].text_len != 0)
+        vmc_h2_memo_drop(&g->h2, ev->memo);
+    else
+        g->memo[ev->memo - 1u] = g->said;
+}
+
 /* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
 VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
 {
-    if (ev->end && (ev->status == 0 || ev->status == 200u || g->status != VMC_GRPC_NO_STATUS))
+    if (ev->memo != 0)
+        vmc_grpc_recall(g, i, ev);
+    if (ev->end && (ev->status == 0 || ev->status == 200u || g->said.status != VMC_GRPC_NO_STATUS))
         vmc_grpc_finish(g, i);
     else if (ev->status != 200u)
         vmc_grpc_end_http(g, i, ev->status);
-    else if (!g->type_ok)
-        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, g->has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
+    else if (!g->said.type_ok)
+        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
 }
 
 /* Server: the path goes where the status text will be; requests that cannot be gRPC are refused by the owner (g->reject). */
@@ -347,7 +360,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vm
         vmc_copy(text, path.ptr, path.len);
     text[g->reject == VIAMC_UNIMPLEMENTED ? 0 : path.len] = '\0';
     c->path = (const char *)text;
-    if (!g->is_post || !g->type_ok)
+    if (!g->is_post || !g->said.type_ok)
         g->reject = VIAMC_INVALID_ARGUMENT;
     if (ev->end && g->reject == 0)
         c->flags |= VMC_CALL_F_PEER_END; /* half-closed without a message */
@@ -774,6 +787,8 @@ VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr 
         if (vmc_wr_room(w) < VMC_H2_FRAME_HEAD + 32u)
             return false;
         vmc_h2_open(&g->h2, i);
+        if (c->meta != NULL)
+            g->h2.streams[i].flags |= VMC_H2_ALL_FIELDS;
     }
     if (!vmc_grpc_write_block(g, i, 0, 0, false, now, w))
         return false;

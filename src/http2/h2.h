@@ -41,6 +41,7 @@ enum {
 #define VMC_H2_GOT_FINAL 0x08u  /* the peer's final header block came: DATA is legal, the next block is trailers */
 #define VMC_H2_EARLY 0x10u      /* server: opened before the peer acknowledged our SETTINGS, so it may send 65,535 octets */
 #define VMC_H2_CREDIT_DUE 0x20u /* WINDOW_UPDATE is to be sent */
+#define VMC_H2_ALL_FIELDS 0x40u /* client: every field is handed up, also of a block that repeats one */
 
 typedef struct vmc_h2_stream {
     uint32_t id;
@@ -68,6 +69,8 @@ typedef enum vmc_h2_event_kind {
 typedef struct vmc_h2_event {
     uint8_t slot;
     bool end;        /* with it the peer ended the stream */
+    bool repeats;    /* BLOCK_END: the octets of block `memo` again; its fields were not handed up */
+    uint8_t memo;    /* BLOCK_END: 1 or 2: the fields of this block may come again so; 0: they will not */
     uint16_t status; /* :status of a response's final header block */
     uint32_t code;
     uint32_t last;
@@ -99,6 +102,15 @@ typedef enum vmc_h2_state {
     VMC_H2_AT_END      /* failed: all input is dropped */
 } vmc_h2_state;
 
+#define VMC_H2_MEMO_OCTETS 8u /* viamc: servers that index all they can need 2 to 6 for the blocks of an ordinary reply */
+
+/* A header block of indexed fields alone. While the decoder's table stays as it is, the same octets are the same fields. */
+typedef struct vmc_h2_memo {
+    uint8_t len;     /* 0: none */
+    uint8_t octets[VMC_H2_MEMO_OCTETS];
+    uint16_t status;
+} vmc_h2_memo;
+
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
     uint32_t octets;        /* encoded, so far */
@@ -113,6 +125,8 @@ typedef struct vmc_h2_block {
     bool end_stream;        /* flag of its HEADERS frame */
     bool trailers;          /* the final header block came before */
     bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
+    bool fresh;             /* no octet of it was looked at */
+    uint8_t memo;           /* its octets are in a memo: so many, once it has proved right */
 } vmc_h2_block;
 
 /* In a build without servers the role is a constant, and the server's half of the code is gone. */
@@ -178,6 +192,7 @@ typedef struct vmc_h2 {
     viamc_error error;
     vmc_hpack_dec decoder;
     vmc_hpack_enc encoder;
+    vmc_h2_memo memo[2];   /* client: of a reply's headers, of its trailers */
     uint8_t small[VMC_H2_FRAME_HEAD];
     uint8_t ping[VMC_H2_MAX_PINGS][8];
 } vmc_h2;

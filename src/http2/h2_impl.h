@@ -339,6 +339,7 @@ VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
 {
     VIAMC_MEMSET(&h->block, 0, sizeof h->block);
     h->block.open = true;
+    h->block.fresh = true;
     h->block_id = h->id;
     h->block.end_stream = (h->flags & VMC_H2_END_STREAM) != 0;
     h->block.octets = h->left;
@@ -643,6 +644,56 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
     return (h->block.pseudo & needed) == needed;
 }
 
+VMC_FN vmc_h2_memo *vmc_h2_memo_of(vmc_h2 *h)
+{
+    return &h->memo[h->block.trailers];
+}
+
+/* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
+VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
+{
+    vmc_h2_memo *m = vmc_h2_memo_of(h);
+    uint32_t i;
+    if (h->decoder.changed)
+        h->memo[0].len = h->memo[1].len = 0;
+    h->decoder.changed = false;
+    if (VMC_H2_IS_SERVER(h) || !h->live || (h->streams[h->slot].flags & VMC_H2_ALL_FIELDS) != 0)
+        return false;
+    if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof m->octets || h->left > in->left)
+        return false; /* not in one piece */
+    if (m->len == h->left && vmc_same(m->octets, in->ptr, m->len)) {
+        (void)vmc_rd_take(in, m->len);
+        h->left = 0;
+        h->block.memo = m->len;
+        h->block.status = m->status;
+        h->block.digits = m->status != 0 ? 3u : 0;
+        return true;
+    }
+    for (i = 0; i < h->left && in->ptr[i] >= 0x80u && in->ptr[i] != 0xffu; i++)
+        m->octets[i] = in->ptr[i];
+    m->len = 0;
+    h->block.memo = i == h->left ? (uint8_t)i : (uint8_t)0;
+    return false;
+}
+
+/* The block was right: the same octets will mean the same. */
+VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
+{
+    vmc_h2_memo *m = vmc_h2_memo_of(h);
+    ev->repeats = h->block.memo != 0 && m->len != 0;
+    ev->memo = h->block.memo != 0 ? (uint8_t)(h->block.trailers + 1u) : 0;
+    if (h->block.memo != 0) {
+        m->len = h->block.memo;
+        m->status = h->block.status;
+    }
+}
+
+/* The owner cannot keep what the fields of this block said. */
+VMC_FN void vmc_h2_memo_drop(vmc_h2 *h, uint8_t memo)
+{
+    h->memo[memo - 1u].len = 0;
+}
+
 /* The whole block is there: is it what may come now on this stream? */
 VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 {
@@ -672,6 +723,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     ev->slot = h->slot;
     ev->end = b->end_stream;
     ev->status = b->status;
+    vmc_h2_memo_keep(h, ev);
     return VMC_H2_BLOCK_END;
 }
 
@@ -679,7 +731,13 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev
 {
     const size_t most = vmc_min(in->left, h->left - h->padding);
     vmc_rd part = vmc_rd_of(viamc_view(in->ptr, most));
-    vmc_hpack_result r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
+    vmc_hpack_result r;
+    if (h->block.fresh && h->left != 0) {
+        h->block.fresh = false;
+        if (vmc_h2_memo_take(h, in))
+            return vmc_h2_end_block(h, ev);
+    }
+    r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
     in->ptr = part.ptr;
     in->left -= most - part.left;
     h->left -= (uint32_t)(most - part.left);

@@ -77,6 +77,7 @@ typedef struct vmc_hpack_dec {
     uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
     uint8_t updates; /* size updates that are still legal in this block */
     bool huffman;    /* the string at hand is Huffman-coded */
+    bool changed;    /* indices mean something else since the owner cleared this */
     uint8_t bits;    /* of code, at most 32 */
     uint32_t code;   /* bits of a Huffman-coded string not yet decoded, first one highest, zeros behind them */
     uint32_t number; /* integer being read; octets that the string at hand still has */

@@ -313,6 +313,7 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
     if (d->updates == 0 || d->number > d->limit)
         return VMC_HPACK_ERROR;
     d->updates--;
+    d->changed = true;
     d->max = d->number;
     vmc_hpack_evict(d, d->max);
     return VMC_HPACK_MORE;
@@ -322,6 +323,7 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
 {
     vmc_hpack_piece *f = &d->field;
+    d->changed = d->changed || d->form == VMC_HPACK_INSERT;
     if (d->number == 0) {
         d->state = VMC_HPACK_AT_NAME_LEN;
         f->name.ptr = d->name;

@@ -900,7 +900,7 @@ typedef struct viamc_dial_desc {
     viamc_ms timeout_ms;         /* of one attempt, all steps together; 20,000 */
     uint32_t attempts;           /* until the first READY; 3; VIAMC_FOREVER: no limit */
     uint32_t max_reconnect_attempts; /* in a row, after a loss; default and VIAMC_FOREVER: no limit; VIAMC_OFF: none */
-    viamc_ms backoff_ms;         /* before the second reconnect attempt, doubles; 1,000 */
+    viamc_ms backoff_ms;         /* after a loss, and behind three attempts without READY, doubles; 1,000 */
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
     uint32_t guard_end;
@@ -910,7 +910,7 @@ enum { /* viamc_state */
     VIAMC_IDLE = 0,    /* viamc_dial was not called */
     VIAMC_DIALING = 1, /* connecting, TLS, authentication */
     VIAMC_READY = 2,   /* calls may start */
-    VIAMC_BACKOFF = 3, /* lost; the next attempt is waiting */
+    VIAMC_BACKOFF = 3, /* lost, or not to be had; the next attempt is waiting */
     VIAMC_FAILED = 4   /* will not try again; viamc_poll returns the error */
 };
 
@@ -1337,12 +1337,14 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
-/* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT; else the client's error. Other events are dropped. */
+/* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
+ * error. Other events are dropped. */
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
 
 /* Polls until a call is done, at most ms milliseconds; events of other calls are dropped.
  *   ev  out, may be NULL: its DONE, views until the next poll
- * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); else the client's error. */
+ * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); NOT_FOUND (its DONE was taken or dropped before); ARG (call is 0);
+ *           else the client's error. */
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev);
 
 /* Polls for ms milliseconds: heartbeats flow. Events are dropped. OK, or the client's error. */
@@ -12991,7 +12993,7 @@ VMC_FN void vmc_dial_note_goaway(viamc_client *c)
 VMC_FN void vmc_dial_after_loss(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
-    bool used_up;
+    bool used_up, patient;
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->deadline);
@@ -13002,8 +13004,9 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
         vmc_client_fail(c, &c->conn.error);
         return;
     }
-    d->state = d->was_ready ? VIAMC_BACKOFF : VIAMC_DIALING;
-    c->retry_ms = d->was_ready ? vmc_dial_next_backoff(c) : 0;
+    patient = d->was_ready || d->attempts >= VMC_DIAL_ATTEMPTS;
+    d->state = patient ? VIAMC_BACKOFF : VIAMC_DIALING;
+    c->retry_ms = patient ? vmc_dial_next_backoff(c) : 0;
     vmc_timer_set(&d->again, c->now, c->retry_ms);
 }
 
@@ -17187,16 +17190,12 @@ VMC_FN void vmc_loop_say(viamc_posix *p, const char *a, const char *b, viamc_str
     p->text[w.len] = '\0';
 }
 
-/* All memory that a client with rx_bytes 0 leaves. */
-VMC_FN viamc_err vmc_loop_fit(viamc_posix *p, viamc_client_desc *d, size_t size)
+/* All memory that a client with defaults leaves, for large replies. The slots of 4 calls and Stop are larger than the certificate check. */
+VMC_FN void vmc_loop_fit(viamc_client_desc *d, size_t size)
 {
-    size_t need = viamc_client_mem_size(d), room = (size_t)(d->max_calls == 0 ? 5u : d->max_calls + 1u) * ((d->slot_bytes == 0 ? 4096u : d->slot_bytes) + VMC_CALL_EXTRA);
-    size_t trust = vmc_client_trust_bytes(d), free_room = trust > room ? trust - room : 0; /* the certificate check's room, used while dialling only */
-    if (need == 0 || need > size)
-        return VIAMC_OK; /* viamc_client_init says what is wrong */
-    (void)p;
-    d->rx_bytes = (uint32_t)vmc_min((size - need + free_room) & ~(size_t)7u, VMC_CALL_MAX_MESSAGE);
-    return VIAMC_OK;
+    size_t need = viamc_client_mem_size(d);
+    if (need <= size) /* else viamc_client_init says what is wrong */
+        d->rx_bytes = (uint32_t)vmc_min((size - need) & ~(size_t)7u, VMC_CALL_MAX_MESSAGE);
 }
 
 /* "NOMEM: client needs 9,416 bytes, 8,192 given" */
@@ -17232,7 +17231,7 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
     d.port = viamc_posix_port();
     d.port_user = posix;
     if (desc == NULL)
-        (void)vmc_loop_fit(posix, &d, size);
+        vmc_loop_fit(&d, size);
     err = viamc_client_init(memory, size, &d, client);
     if (err == VIAMC_ERR_NOMEM)
         vmc_loop_say_nomem(posix, &d, size);
@@ -17252,10 +17251,9 @@ VMC_FN viamc_ms vmc_loop_sleep(viamc_posix *p, viamc_ms now, viamc_ms until)
         hint.ms = 0;
     else if (hint.ms > until - now)
         hint.ms = until - now;
-    if (hint.ms == 0)
-        return now;
-    (void)viamc_posix_sleep(p, &hint);
-    return viamc_posix_now();
+    if (hint.ms != 0)
+        (void)viamc_posix_sleep(p, &hint);
+    return viamc_posix_now(); /* it goes on whatever viamc_wait says */
 }
 
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
@@ -17264,11 +17262,12 @@ VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
     return viamc_poll((viamc_client *)posix->loop, vmc_loop_sleep(posix, now, now + vmc_min32(ms, VMC_TIME_MAX)));
 }
 
-/* Polls until `kind` comes (of `call`, if it is a call's), or until the time is over. */
+/* Polls until `kind` comes (of `call`, if that is not 0), or until the time is over. */
 VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, uint32_t ms, viamc_event *ev)
 {
     viamc_client *c = (viamc_client *)p->loop;
     viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX);
+    p->text[0] = '\0'; /* of the helper before */
     for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
         viamc_err err = viamc_poll(c, now);
         while (viamc_next_event(c, ev))
@@ -17283,13 +17282,18 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
 
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
 {
+    const viamc_client *c = (const viamc_client *)posix->loop;
+    char why[sizeof posix->text];
+    viamc_str text;
     viamc_event ev;
     viamc_err err;
-    if (viamc_state((viamc_client *)posix->loop) == VIAMC_READY)
+    if (viamc_state(c) == VIAMC_READY)
         return VIAMC_OK;
     err = vmc_loop_until(posix, VIAMC_EV_READY, 0, ms, &ev);
+    text.ptr = why;
+    text.len = viamc_client_error(c).code == VIAMC_OK ? 0 : viamc_explain(c, why, sizeof why);
     if (err == VIAMC_ERR_TIMEOUT)
-        vmc_loop_say(posix, "not ready in time", "", viamc_text(""));
+        vmc_loop_say(posix, "not ready in time", "", text);
     return err;
 }
 
@@ -17306,11 +17310,18 @@ VMC_FN const char *vmc_loop_method(const char *path)
 
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev)
 {
+    const viamc_client *c = (const viamc_client *)posix->loop;
     viamc_event own;
     viamc_event *e = ev == NULL ? &own : ev;
-    viamc_err err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     char head[64];
     vmc_wr w = vmc_wr_of(head, sizeof head - 1u);
+    viamc_err err;
+    posix->text[0] = '\0';
+    if (call == 0)
+        return VIAMC_ERR_ARG;
+    if (vmc_calls_find(&c->calls, call) == VMC_CALL_NONE && call != c->motion.covered)
+        return VIAMC_ERR_NOT_FOUND;
+    err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     if (err == VIAMC_ERR_TIMEOUT)
         vmc_loop_say(posix, "the call is not done in time", "", viamc_text(""));
     if (err != VIAMC_OK || e->status == VIAMC_OK)

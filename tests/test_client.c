@@ -604,6 +604,22 @@ TEST(ready_needs_a_word_of_the_robot)
     }
 }
 
+/* Three attempts in a row, then with backoff, as long as the caller likes. */
+TEST(attempts_without_end_back_off)
+{
+    script_new();
+    script_now.dial.attempts = VIAMC_FOREVER;
+    script_now.loop.end[0].open_err = VIAMC_ERR_REFUSED;
+    script_open();
+    script_run(100);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 3);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_BACKOFF);
+    script_run(30000); /* after 1, 2, 4, 8 and 16 s, each a fifth more or less */
+    CHECK(script_now.loop.end[0].calls[VMC_LOOP_OPEN] >= 6 && script_now.loop.end[0].calls[VMC_LOOP_OPEN] <= 8);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+    script_close();
+}
+
 TEST(silent_peer_meets_the_deadline)
 {
     char text[120];
@@ -1357,6 +1373,7 @@ int main(int argc, char **argv)
     RUN(x12_goaway);
     RUN(lost_and_ready_again);
     RUN(ready_needs_a_word_of_the_robot);
+    RUN(attempts_without_end_back_off);
     RUN(silent_peer_meets_the_deadline);
     RUN(goaway_in_peace_is_redialled_at_once);
     RUN(refused_three_times);

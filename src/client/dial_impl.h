@@ -293,7 +293,7 @@ VMC_FN void vmc_dial_note_goaway(viamc_client *c)
 VMC_FN void vmc_dial_after_loss(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
-    bool used_up;
+    bool used_up, patient;
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->deadline);
@@ -304,8 +304,9 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
         vmc_client_fail(c, &c->conn.error);
         return;
     }
-    d->state = d->was_ready ? VIAMC_BACKOFF : VIAMC_DIALING;
-    c->retry_ms = d->was_ready ? vmc_dial_next_backoff(c) : 0;
+    patient = d->was_ready || d->attempts >= VMC_DIAL_ATTEMPTS;
+    d->state = patient ? VIAMC_BACKOFF : VIAMC_DIALING;
+    c->retry_ms = patient ? vmc_dial_next_backoff(c) : 0;
     vmc_timer_set(&d->again, c->now, c->retry_ms);
 }
 

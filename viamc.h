@@ -561,6 +561,8 @@ typedef struct vmc_posix_conn {
     int fd;       /* -1: none */
     int error;    /* last errno */
     bool blocked; /* the last write did not fit */
+    bool drained; /* the last read took all there was */
+    bool skip;    /* the next read may say "nothing" unasked: poll(2) is asked before anybody waits (loops/posix_loop) */
 } vmc_posix_conn;
 
 /* Name to addresses: ip[0..count), in the order of trying. */
@@ -3873,7 +3875,7 @@ VMC_FN void vmc_posix_close_fd(int *fd)
 VMC_FN void vmc_posix_set_conn(viamc_posix *p, unsigned conn, int fd)
 {
     p->conn[conn].fd = fd;
-    p->conn[conn].blocked = false;
+    p->conn[conn].blocked = p->conn[conn].drained = p->conn[conn].skip = false;
     if (p->used <= conn)
         p->used = (uint8_t)(conn + 1u);
 }
@@ -5057,9 +5059,12 @@ VMC_FN viamc_err vmc_posix_read(void *user, unsigned conn, uint8_t *buf, size_t 
     *len = 0;
     if (c == NULL)
         return VIAMC_ERR_STATE;
-    if (cap == 0)
-        return VIAMC_OK; /* recv would answer 0, which means the end */
+    if (cap == 0 || c->skip) { /* of 0 octets recv would answer 0, which means the end */
+        c->skip = false;
+        return VIAMC_OK;
+    }
     n = recv(c->fd, buf, cap, 0);
+    c->drained = n < 0 || (size_t)n < cap;
     if (n < 0)
         return vmc_posix_failed(c);
     *len = (size_t)n;
@@ -5131,7 +5136,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
     struct pollfd fds[VMC_POSIX_FDS];
     unsigned i, n = vmc_posix_fds(p, wait->want, fds);
     viamc_ms ms = wait->ms;
-    vmc_posix_wait(p, viamc_posix_now(), &ms);
+    if (p->dial.state != VMC_POSIX_IDLE)
+        vmc_posix_wait(p, viamc_posix_now(), &ms);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
         return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
     for (i = 0; i < n; i++)
@@ -13130,8 +13136,8 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
     return false;
 }
 
-/* What the dialling does with each poll: deadlines, and whatever waited for the robot's first word or for room. */
-VMC_APART void vmc_dial_step_time(viamc_client *c)
+/* What is under way has a deadline; DRAINING ends before it where nothing is left to wait for. */
+VMC_FN void vmc_dial_step_deadline(viamc_client *c)
 {
     static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
@@ -13140,6 +13146,14 @@ VMC_APART void vmc_dial_step_time(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
     else if (late)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where[d->step], VMC_TEXT("no answer within the time limit"));
+}
+
+/* Every poll: deadlines, and whatever waited for the robot's first word or for room. */
+VMC_APART void vmc_dial_step_time(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    if (d->step != VMC_DIAL_REST)
+        vmc_dial_step_deadline(c);
     if (c->conn.state != VMC_CONN_UP)
         return;
     if (d->step == VMC_DIAL_GREETING && c->conn.grpc.h2.got_settings)
@@ -14967,7 +14981,7 @@ VMC_FN void vmc_explain_error(const viamc_client *c, const viamc_error *e, vmc_w
         vmc_explain_cut(w, VMC_TEXT("no error"));
     else if (e->code == VIAMC_ERR_INSECURE)
         vmc_explain_insecure(c, e, w);
-    else if (e->code == VIAMC_ERR_AUTH)
+    else if (e->code == VIAMC_ERR_AUTH || e->code == VIAMC_ERR_RPC) /* of Authenticate */
         vmc_explain_auth(c, e, w);
     else if (e->code == VIAMC_ERR_SESSION)
         vmc_explain_session(c, e, w);
@@ -17268,6 +17282,7 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
     viamc_client *c = (viamc_client *)p->loop;
     viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX);
     p->text[0] = '\0'; /* of the helper before */
+    p->conn[0].skip = p->conn[0].drained && ms != 0; /* the first poll is there to send */
     for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
         viamc_err err = viamc_poll(c, now);
         while (viamc_next_event(c, ev))

@@ -98,6 +98,30 @@ TEST(wrong_key_is_final)
     script_close();
 }
 
+/* A proxy answers 503 while the robot boots: those are no refused credentials. */
+TEST(authenticate_unavailable_is_tried_again)
+{
+    char text[160];
+    unsigned i;
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a520b0e4f6d9c2e5d0a4b1f2e3d";
+    script_open();
+    for (i = 0; i < 3; i++) {
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+        CHECK_EQ_INT(script_now.client->dial.attempts, i);
+        script_run(1);
+        script_send("000000040000000000");
+        script_send_block(1, "0803353033", true); /* :status 503 */
+        script_run(1);
+    }
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "auth: UNAVAILABLE: HTTP 503 instead of a gRPC answer (key id 7f3c1a520b0e4f6d9c2e5d0a4b1f2e3d)");
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_ERR_RPC);
+    script_close();
+}
+
 TEST(x2_acknowledges)
 {
     script_frame f;
@@ -1352,6 +1376,7 @@ int main(int argc, char **argv)
     RUN(first_flight);
     RUN(x1_authenticate);
     RUN(wrong_key_is_final);
+    RUN(authenticate_unavailable_is_tried_again);
     RUN(x2_acknowledges);
     RUN(x3_message_in_pieces);
     RUN(x4_two_messages_in_a_frame);

@@ -430,8 +430,8 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
     return false;
 }
 
-/* What the dialling does with each poll: deadlines, and whatever waited for the robot's first word or for room. */
-VMC_APART void vmc_dial_step_time(viamc_client *c)
+/* What is under way has a deadline; DRAINING ends before it where nothing is left to wait for. */
+VMC_FN void vmc_dial_step_deadline(viamc_client *c)
 {
     static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
@@ -440,6 +440,14 @@ VMC_APART void vmc_dial_step_time(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
     else if (late)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where[d->step], VMC_TEXT("no answer within the time limit"));
+}
+
+/* Every poll: deadlines, and whatever waited for the robot's first word or for room. */
+VMC_APART void vmc_dial_step_time(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    if (d->step != VMC_DIAL_REST)
+        vmc_dial_step_deadline(c);
     if (c->conn.state != VMC_CONN_UP)
         return;
     if (d->step == VMC_DIAL_GREETING && c->conn.grpc.h2.got_settings)

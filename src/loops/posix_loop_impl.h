@@ -106,6 +106,7 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
     viamc_client *c = (viamc_client *)p->loop;
     viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX);
     p->text[0] = '\0'; /* of the helper before */
+    p->conn[0].skip = p->conn[0].drained && ms != 0; /* the first poll is there to send */
     for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
         viamc_err err = viamc_poll(c, now);
         while (viamc_next_event(c, ev))

@@ -358,12 +358,8 @@ VMC_FN void vmc_dial_authenticate(viamc_client *c)
 /* Authenticate ended. */
 VMC_FN void vmc_dial_on_auth_end(viamc_client *c)
 {
-    viamc_error e;
-    vmc_error_clear(&e);
     c->dial.reauth = false;
-    if (vmc_auth_on_end(c, &e) != VIAMC_OK)
-        (void)vmc_conn_break_with(&c->conn, &e);
-    else if (c->dial.step == VMC_DIAL_AUTH)
+    if (vmc_auth_on_end(c) && c->dial.step == VMC_DIAL_AUTH)
         vmc_dial_ready(c);
 }
 

@@ -565,6 +565,8 @@ typedef struct vmc_posix_conn {
     int fd;       /* -1: none */
     int error;    /* last errno */
     bool blocked; /* the last write did not fit */
+    bool drained; /* the last read took all there was */
+    bool skip;    /* the next read may say "nothing" unasked: poll(2) is asked before anybody waits (loops/posix_loop) */
 } vmc_posix_conn;
 
 /* Name to addresses: ip[0..count), in the order of trying. */
@@ -904,7 +906,7 @@ typedef struct viamc_dial_desc {
     viamc_ms timeout_ms;         /* of one attempt, all steps together; 20,000 */
     uint32_t attempts;           /* until the first READY; 3; VIAMC_FOREVER: no limit */
     uint32_t max_reconnect_attempts; /* in a row, after a loss; default and VIAMC_FOREVER: no limit; VIAMC_OFF: none */
-    viamc_ms backoff_ms;         /* before the second reconnect attempt, doubles; 1,000 */
+    viamc_ms backoff_ms;         /* after a loss, and behind three attempts without READY, doubles; 1,000 */
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
     uint32_t guard_end;
@@ -914,7 +916,7 @@ enum { /* viamc_state */
     VIAMC_IDLE = 0,    /* viamc_dial was not called */
     VIAMC_DIALING = 1, /* connecting, TLS, authentication */
     VIAMC_READY = 2,   /* calls may start */
-    VIAMC_BACKOFF = 3, /* lost; the next attempt is waiting */
+    VIAMC_BACKOFF = 3, /* lost, or not to be had; the next attempt is waiting */
     VIAMC_FAILED = 4   /* will not try again; viamc_poll returns the error */
 };
 
@@ -1343,12 +1345,14 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
-/* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT; else the client's error. Other events are dropped. */
+/* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
+ * error. Other events are dropped. */
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
 
 /* Polls until a call is done, at most ms milliseconds; events of other calls are dropped.
  *   ev  out, may be NULL: its DONE, views until the next poll
- * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); else the client's error. */
+ * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); NOT_FOUND (its DONE was taken or dropped before); ARG (call is 0);
+ *           else the client's error. */
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev);
 
 /* Polls for ms milliseconds: heartbeats flow. Events are dropped. OK, or the client's error. */
@@ -3881,7 +3885,7 @@ VMC_FN void vmc_posix_close_fd(int *fd)
 VMC_FN void vmc_posix_set_conn(viamc_posix *p, unsigned conn, int fd)
 {
     p->conn[conn].fd = fd;
-    p->conn[conn].blocked = false;
+    p->conn[conn].blocked = p->conn[conn].drained = p->conn[conn].skip = false;
     if (p->used <= conn)
         p->used = (uint8_t)(conn + 1u);
 }
@@ -5065,9 +5069,12 @@ VMC_FN viamc_err vmc_posix_read(void *user, unsigned conn, uint8_t *buf, size_t 
     *len = 0;
     if (c == NULL)
         return VIAMC_ERR_STATE;
-    if (cap == 0)
-        return VIAMC_OK; /* recv would answer 0, which means the end */
+    if (cap == 0 || c->skip) { /* of 0 octets recv would answer 0, which means the end */
+        c->skip = false;
+        return VIAMC_OK;
+    }
     n = recv(c->fd, buf, cap, 0);
+    c->drained = n < 0 || (size_t)n < cap;
     if (n < 0)
         return vmc_posix_failed(c);
     *len = (size_t)n;
@@ -5139,7 +5146,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
     struct pollfd fds[VMC_POSIX_FDS];
     unsigned i, n = vmc_posix_fds(p, wait->want, fds);
     viamc_ms ms = wait->ms;
-    vmc_posix_wait(p, viamc_posix_now(), &ms);
+    if (p->dial.state != VMC_POSIX_IDLE)
+        vmc_posix_wait(p, viamc_posix_now(), &ms);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
         return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
     for (i = 0; i < n; i++)
@@ -12820,14 +12828,12 @@ VMC_FN void vmc_auth_encode(const viamc_client *c, vmc_wr *w)
     vmc_wire_close(w, credentials);
 }
 
-/* Sends Authenticate when tx has room for it. OK, WAIT, or NOMEM: tx is too small for these credentials. */
+/* Sends Authenticate when tx has room for it; its record is free. OK, WAIT, or NOMEM: tx is too small for these credentials. */
 VMC_FN viamc_err vmc_auth_start(viamc_client *c)
 {
     uint32_t room = vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES);
     vmc_wr w = vmc_wr_of(vmc_calls_tx_next(&c->calls), room);
     vmc_call *call;
-    if (c->aux != VMC_AUX_NOTHING)
-        return VIAMC_WAIT;
     vmc_auth_encode(c, &w);
     if (w.full)
         return c->calls.tx_used == 0 ? VIAMC_ERR_NOMEM : VIAMC_WAIT;
@@ -12840,23 +12846,34 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
     return VIAMC_OK;
 }
 
-/* Authenticate ended: stores the token, or fills in the error. */
-VMC_FN viamc_err vmc_auth_on_end(viamc_client *c, viamc_error *e)
+/* Authenticate ended: true with the token stored, else the connection is over. */
+VMC_FN bool vmc_auth_on_end(viamc_client *c)
 {
     const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    viamc_err err = VIAMC_ERR_AUTH;
+    uint32_t detail = call->status;
+    const char *what = VMC_TEXT("the robot refused the credentials");
     viamc_bytes token;
     c->conn.grpc.hold_token = false;
     c->calls.stirred = true;
-    if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0)
-        return vmc_fail(e, VIAMC_ERR_NOMEM, c->token_cap, "auth", VMC_TEXT("the robot's token is longer than token_bytes"));
-    if (call->status != VIAMC_OK && (call->ran != VIAMC_ANSWERED || call->status == VIAMC_UNAVAILABLE || call->status == VIAMC_RESOURCE_EXHAUSTED || call->status == VIAMC_DEADLINE_EXCEEDED))
-        return vmc_fail(e, VIAMC_ERR_RPC, call->status, "auth", VMC_TEXT("the robot did not answer Authenticate"));
-    if (call->status != VIAMC_OK)
-        return vmc_fail(e, VIAMC_ERR_AUTH, call->status, "auth", VMC_TEXT("the robot refused the credentials"));
-    if (vmc_wire_find(vmc_client_internal_reply(c, VMC_REC_AUX), 1, &token) != VIAMC_OK || token.len == 0)
-        return vmc_fail(e, VIAMC_ERR_AUTH, VIAMC_INTERNAL, "auth", VMC_TEXT("the robot answered without a token"));
-    vmc_auth_set_token(c, token);
-    return VIAMC_OK;
+    if (call->status == VIAMC_OK) {
+        if (vmc_wire_find(vmc_client_internal_reply(c, VMC_REC_AUX), 1, &token) == VIAMC_OK && token.len != 0) {
+            vmc_auth_set_token(c, token);
+            return true;
+        }
+        detail = VIAMC_INTERNAL;
+        what = VMC_TEXT("the robot answered without a token");
+    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0) {
+        err = VIAMC_ERR_NOMEM;
+        detail = c->token_cap;
+        what = VMC_TEXT("the robot's token is longer than token_bytes");
+    } else if (call->ran != VIAMC_ANSWERED || call->status == VIAMC_UNAVAILABLE || call->status == VIAMC_RESOURCE_EXHAUSTED
+               || call->status == VIAMC_DEADLINE_EXCEEDED) {
+        err = VIAMC_ERR_RPC; /* nobody looked at them: a robot that starts, or a proxy before it */
+        what = VMC_TEXT("the robot did not answer Authenticate");
+    }
+    (void)vmc_conn_break(&c->conn, err, detail, "auth", what);
+    return false;
 }
 
 #endif
@@ -12892,6 +12909,8 @@ VMC_FN void vmc_dial_defaults(viamc_dial_desc *d)
     vmc_dial_default(&d->timeout_ms, VMC_DIAL_TIMEOUT);
     vmc_dial_default(&d->attempts, VMC_DIAL_ATTEMPTS);
     vmc_dial_default(&d->max_reconnect_attempts, VIAMC_FOREVER);
+    if (d->max_reconnect_attempts == VIAMC_OFF)
+        d->max_reconnect_attempts = 0;
     vmc_dial_default(&d->backoff_ms, VMC_DIAL_BACKOFF);
     vmc_dial_default(&d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
     vmc_dial_default(&d->check_interval_ms, VMC_DIAL_CHECK);
@@ -13002,6 +13021,8 @@ VMC_FN void vmc_dial_start(viamc_client *c)
     vmc_dial_begin(c);
 }
 
+#ifndef VIAMC_NO_TLS
+
 /* The time that certificates are judged by: what the caller said, and what has passed since. */
 VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
 {
@@ -13012,8 +13033,6 @@ VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
     }
     return c->desc.unix_time;
 }
-
-#ifndef VIAMC_NO_TLS
 
 /* The name that the certificate must have (viam-wire.md 1.3). */
 VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
@@ -13087,17 +13106,7 @@ VMC_FN vmc_conn_event vmc_dial_open(viamc_client *c)
 /* Trying again cannot help: the configuration, the robot's identity or its answer would have to change. */
 VMC_FN bool vmc_dial_is_final(viamc_err code)
 {
-    switch (code) {
-    case VIAMC_ERR_ARG:
-    case VIAMC_ERR_NOMEM:
-    case VIAMC_ERR_ENTROPY:
-    case VIAMC_ERR_TLS_CERT:
-    case VIAMC_ERR_TLS_ALPN:
-    case VIAMC_ERR_TLS_RECORD:
-    case VIAMC_ERR_AUTH:
-    case VIAMC_ERR_INSECURE: return true;
-    default: return false;
-    }
+    return code < VIAMC_WAIT || (code >= VIAMC_ERR_TLS_CERT && code <= VIAMC_ERR_TLS_RECORD) || code == VIAMC_ERR_AUTH || code == VIAMC_ERR_INSECURE;
 }
 
 /* The robot said goodbye in peace: it is restarted, or is somewhere else now. At once, but not again and again. */
@@ -13143,19 +13152,19 @@ VMC_FN void vmc_dial_note_goaway(viamc_client *c)
 VMC_FN void vmc_dial_after_loss(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
-    bool used_up;
+    uint32_t more = d->was_ready ? c->desc.max_reconnect_attempts : c->desc.attempts - 1u; /* VIAMC_FOREVER is out of reach */
+    bool patient;
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->deadline);
-    used_up = d->was_ready ? c->desc.max_reconnect_attempts != VIAMC_FOREVER && d->attempts > (c->desc.max_reconnect_attempts == VIAMC_OFF ? 0 : c->desc.max_reconnect_attempts)
-                           : c->desc.attempts != VIAMC_FOREVER && d->attempts >= c->desc.attempts;
-    if (used_up || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
+    if (d->attempts > more || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
         c->retry_ms = VIAMC_FOREVER;
         vmc_client_fail(c, &c->conn.error);
         return;
     }
-    d->state = d->was_ready ? VIAMC_BACKOFF : VIAMC_DIALING;
-    c->retry_ms = d->was_ready ? vmc_dial_next_backoff(c) : 0;
+    patient = d->was_ready || d->attempts >= VMC_DIAL_ATTEMPTS;
+    d->state = patient ? VIAMC_BACKOFF : VIAMC_DIALING;
+    c->retry_ms = patient ? vmc_dial_next_backoff(c) : 0;
     vmc_timer_set(&d->again, c->now, c->retry_ms);
 }
 
@@ -13216,20 +13225,16 @@ VMC_FN void vmc_dial_authenticate(viamc_client *c)
 /* Authenticate ended. */
 VMC_FN void vmc_dial_on_auth_end(viamc_client *c)
 {
-    viamc_error e;
-    vmc_error_clear(&e);
     c->dial.reauth = false;
-    if (vmc_auth_on_end(c, &e) != VIAMC_OK)
-        (void)vmc_conn_break_with(&c->conn, &e);
-    else if (c->dial.step == VMC_DIAL_AUTH)
+    if (vmc_auth_on_end(c) && c->dial.step == VMC_DIAL_AUTH)
         vmc_dial_ready(c);
 }
 
 /* A call was refused for its token: get a new one; the call is reported as it ended. */
 VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 {
-    if (call->status == VIAMC_UNAUTHENTICATED && call->ran == VIAMC_ANSWERED && (call->flags & VMC_CALL_F_TOKEN) != 0 && c->dial.state == VIAMC_READY
-        && vmc_auth_has_credentials(c) && !vmc_auth_is_token(c))
+    bool refused = call->status == VIAMC_UNAUTHENTICATED && call->ran == VIAMC_ANSWERED && (call->flags & VMC_CALL_F_TOKEN) != 0;
+    if (refused && c->dial.state == VIAMC_READY && c->token_len != 0) /* one that Authenticate gave us */
         c->dial.reauth = true;
 }
 
@@ -13279,8 +13284,8 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
     return false;
 }
 
-/* What the dialling does with each poll: deadlines, and whatever waited for the robot's first word or for room. */
-VMC_APART void vmc_dial_step_time(viamc_client *c)
+/* What is under way has a deadline; DRAINING ends before it where nothing is left to wait for. */
+VMC_FN void vmc_dial_step_deadline(viamc_client *c)
 {
     static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
@@ -13289,6 +13294,14 @@ VMC_APART void vmc_dial_step_time(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
     else if (late)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where[d->step], VMC_TEXT("no answer within the time limit"));
+}
+
+/* Every poll: deadlines, and whatever waited for the robot's first word or for room. */
+VMC_APART void vmc_dial_step_time(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    if (d->step != VMC_DIAL_REST)
+        vmc_dial_step_deadline(c);
     if (c->conn.state != VMC_CONN_UP)
         return;
     if (d->step == VMC_DIAL_GREETING && c->conn.grpc.h2.got_settings)
@@ -14859,7 +14872,9 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         c->dial.clock_at = now;
         vmc_timer_set(&c->dial.again, now, 0);
     }
+#ifndef VIAMC_NO_TLS
     (void)vmc_dial_unix_time(c);
+#endif
     vmc_session_note_poll(c);
     c->polled_at = now;
     c->polled = true;
@@ -15191,7 +15206,7 @@ VMC_FN void vmc_explain_error(const viamc_client *c, const viamc_error *e, vmc_w
         vmc_explain_cut(w, VMC_TEXT("no error"));
     else if (e->code == VIAMC_ERR_INSECURE)
         vmc_explain_insecure(c, e, w);
-    else if (e->code == VIAMC_ERR_AUTH)
+    else if (e->code == VIAMC_ERR_AUTH || e->code == VIAMC_ERR_RPC) /* of Authenticate */
         vmc_explain_auth(c, e, w);
     else if (e->code == VIAMC_ERR_SESSION)
         vmc_explain_session(c, e, w);
@@ -17450,16 +17465,12 @@ VMC_FN void vmc_loop_say(viamc_posix *p, const char *a, const char *b, viamc_str
     p->text[w.len] = '\0';
 }
 
-/* All memory that a client with rx_bytes 0 leaves. */
-VMC_FN viamc_err vmc_loop_fit(viamc_posix *p, viamc_client_desc *d, size_t size)
+/* All memory that a client with defaults leaves, for large replies. The slots of 4 calls and Stop are larger than the certificate check. */
+VMC_FN void vmc_loop_fit(viamc_client_desc *d, size_t size)
 {
-    size_t need = viamc_client_mem_size(d), room = (size_t)(d->max_calls == 0 ? 5u : d->max_calls + 1u) * ((d->slot_bytes == 0 ? 4096u : d->slot_bytes) + VMC_CALL_EXTRA);
-    size_t trust = vmc_client_trust_bytes(d), free_room = trust > room ? trust - room : 0; /* the certificate check's room, used while dialling only */
-    if (need == 0 || need > size)
-        return VIAMC_OK; /* viamc_client_init says what is wrong */
-    (void)p;
-    d->rx_bytes = (uint32_t)vmc_min((size - need + free_room) & ~(size_t)7u, VMC_CALL_MAX_MESSAGE);
-    return VIAMC_OK;
+    size_t need = viamc_client_mem_size(d);
+    if (need <= size) /* else viamc_client_init says what is wrong */
+        d->rx_bytes = (uint32_t)vmc_min((size - need) & ~(size_t)7u, VMC_CALL_MAX_MESSAGE);
 }
 
 /* "NOMEM: client needs 9,416 bytes, 8,192 given" */
@@ -17495,7 +17506,7 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
     d.port = viamc_posix_port();
     d.port_user = posix;
     if (desc == NULL)
-        (void)vmc_loop_fit(posix, &d, size);
+        vmc_loop_fit(&d, size);
     err = viamc_client_init(memory, size, &d, client);
     if (err == VIAMC_ERR_NOMEM)
         vmc_loop_say_nomem(posix, &d, size);
@@ -17515,10 +17526,9 @@ VMC_FN viamc_ms vmc_loop_sleep(viamc_posix *p, viamc_ms now, viamc_ms until)
         hint.ms = 0;
     else if (hint.ms > until - now)
         hint.ms = until - now;
-    if (hint.ms == 0)
-        return now;
-    (void)viamc_posix_sleep(p, &hint);
-    return viamc_posix_now();
+    if (hint.ms != 0)
+        (void)viamc_posix_sleep(p, &hint);
+    return viamc_posix_now(); /* it goes on whatever viamc_wait says */
 }
 
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
@@ -17527,11 +17537,13 @@ VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
     return viamc_poll((viamc_client *)posix->loop, vmc_loop_sleep(posix, now, now + vmc_min32(ms, VMC_TIME_MAX)));
 }
 
-/* Polls until `kind` comes (of `call`, if it is a call's), or until the time is over. */
+/* Polls until `kind` comes (of `call`, if that is not 0), or until the time is over. */
 VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, uint32_t ms, viamc_event *ev)
 {
     viamc_client *c = (viamc_client *)p->loop;
     viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX);
+    p->text[0] = '\0'; /* of the helper before */
+    p->conn[0].skip = p->conn[0].drained && ms != 0; /* the first poll is there to send */
     for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
         viamc_err err = viamc_poll(c, now);
         while (viamc_next_event(c, ev))
@@ -17546,13 +17558,18 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
 
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
 {
+    const viamc_client *c = (const viamc_client *)posix->loop;
+    char why[sizeof posix->text];
+    viamc_str text;
     viamc_event ev;
     viamc_err err;
-    if (viamc_state((viamc_client *)posix->loop) == VIAMC_READY)
+    if (viamc_state(c) == VIAMC_READY)
         return VIAMC_OK;
     err = vmc_loop_until(posix, VIAMC_EV_READY, 0, ms, &ev);
+    text.ptr = why;
+    text.len = viamc_client_error(c).code == VIAMC_OK ? 0 : viamc_explain(c, why, sizeof why);
     if (err == VIAMC_ERR_TIMEOUT)
-        vmc_loop_say(posix, "not ready in time", "", viamc_text(""));
+        vmc_loop_say(posix, "not ready in time", "", text);
     return err;
 }
 
@@ -17569,11 +17586,18 @@ VMC_FN const char *vmc_loop_method(const char *path)
 
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev)
 {
+    const viamc_client *c = (const viamc_client *)posix->loop;
     viamc_event own;
     viamc_event *e = ev == NULL ? &own : ev;
-    viamc_err err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     char head[64];
     vmc_wr w = vmc_wr_of(head, sizeof head - 1u);
+    viamc_err err;
+    posix->text[0] = '\0';
+    if (call == 0)
+        return VIAMC_ERR_ARG;
+    if (vmc_calls_find(&c->calls, call) == VMC_CALL_NONE && call != c->motion.covered)
+        return VIAMC_ERR_NOT_FOUND;
+    err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     if (err == VIAMC_ERR_TIMEOUT)
         vmc_loop_say(posix, "the call is not done in time", "", viamc_text(""));
     if (err != VIAMC_OK || e->status == VIAMC_OK)

@@ -98,6 +98,30 @@ TEST(wrong_key_is_final)
     script_close();
 }
 
+/* A proxy answers 503 while the robot boots: those are no refused credentials. */
+TEST(authenticate_unavailable_is_tried_again)
+{
+    char text[160];
+    unsigned i;
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a520b0e4f6d9c2e5d0a4b1f2e3d";
+    script_open();
+    for (i = 0; i < 3; i++) {
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+        CHECK_EQ_INT(script_now.client->dial.attempts, i);
+        script_run(1);
+        script_send("000000040000000000");
+        script_send_block(1, "0803353033", true); /* :status 503 */
+        script_run(1);
+    }
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK_EQ_STR(text, "auth: UNAVAILABLE: HTTP 503 instead of a gRPC answer (key id 7f3c1a520b0e4f6d9c2e5d0a4b1f2e3d)");
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_ERR_RPC);
+    script_close();
+}
+
 TEST(x2_acknowledges)
 {
     script_frame f;
@@ -602,6 +626,22 @@ TEST(ready_needs_a_word_of_the_robot)
         CHECK_EQ_INT(script_count(VIAMC_EV_READY) + script_count(VIAMC_EV_LOST), 0);
         script_close();
     }
+}
+
+/* Three attempts in a row, then with backoff, as long as the caller likes. */
+TEST(attempts_without_end_back_off)
+{
+    script_new();
+    script_now.dial.attempts = VIAMC_FOREVER;
+    script_now.loop.end[0].open_err = VIAMC_ERR_REFUSED;
+    script_open();
+    script_run(100);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 3);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_BACKOFF);
+    script_run(30000); /* after 1, 2, 4, 8 and 16 s, each a fifth more or less */
+    CHECK(script_now.loop.end[0].calls[VMC_LOOP_OPEN] >= 6 && script_now.loop.end[0].calls[VMC_LOOP_OPEN] <= 8);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+    script_close();
 }
 
 TEST(silent_peer_meets_the_deadline)
@@ -1360,6 +1400,74 @@ TEST(room_while_dialling)
     script_close();
 }
 
+/* ---- waiting ---- */
+
+/* Sleeps exactly as viamc_wait says, at most ms milliseconds, until the state is reached. How long that took. It may say 0 three times in a
+ * row: more would be a loop that burns the processor. */
+static viamc_ms sleep_until(uint8_t state, viamc_ms ms)
+{
+    viamc_ms slept = 0, zeros = 0;
+    for (;;) {
+        viamc_wait_hint hint;
+        viamc_ms step = ms - slept;
+        script_poll();
+        viamc_wait(script_now.client, script_now.loop.now, &hint);
+        zeros = hint.ms == 0 ? zeros + 1u : 0;
+        CHECK(zeros <= 3u);
+        if (zeros > 3u || slept == ms || viamc_state(script_now.client) == state)
+            return slept;
+        step = hint.ms < step ? hint.ms : step;
+        slept += step;
+        script_now.loop.now += step;
+    }
+}
+
+/* Through all states by nothing but what viamc_wait says: it neither burns time nor misses any. */
+TEST(waits_are_exact)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    const viamc_event *ev;
+    viamc_ms ms;
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a520b0e4f6d9c2e5d0a4b1f2e3d";
+    script_now.dial.timeout_ms = 3000;
+    script_now.dial.attempts = 2;
+    script_now.dial.check_interval_ms = 4000;
+    script_open();
+    CHECK_EQ_INT(sleep_until(VIAMC_READY, 2000), 2000); /* AUTH: nothing comes */
+    script_send("000000040000000000");
+    script_reply(1, "\x0a\x01t", 3);
+    CHECK_EQ_INT(sleep_until(VIAMC_READY, 1000), 0);
+    CHECK_EQ_INT(sleep_until(VIAMC_BACKOFF, 20000), 4000 + 5000 + 5000); /* READY: two signs of life are missing */
+    REQUIRE((ev = script_event(VIAMC_EV_LOST, 0)) != NULL);
+    CHECK_EQ_INT(sleep_until(VIAMC_DIALING, 2000), ev->retry_ms);
+    script_forget();
+    script_poll();
+    script_send("000000040000000000");
+    script_reply(1, "\x0a\x01t", 3);
+    CHECK_EQ_INT(sleep_until(VIAMC_READY, 1000), 0);
+    opts.timeout_ms = 700;
+    opts.stream = VIAMC_M_SERVER_STREAM;
+    (void)echo(viamc_view("x", 1), &opts);
+    ms = sleep_until(VIAMC_BACKOFF, 699);
+    CHECK_EQ_INT(ms + script_count(VIAMC_EV_DONE), 699);
+    CHECK_EQ_INT(sleep_until(VIAMC_BACKOFF, 2), 2);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1); /* a call's deadline */
+    opts.timeout_ms = VIAMC_FOREVER;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_poll();
+    script_send("0000080700000000007fffffff00000002");
+    script_poll();
+    CHECK_EQ_INT(sleep_until(VIAMC_BACKOFF, 20000), VMC_DIAL_DRAIN); /* DRAINING */
+    script_now.loop.end[0].open_waits = 1000000;
+    script_now.client->desc.max_reconnect_attempts = 1;
+    CHECK_EQ_INT(sleep_until(VIAMC_DIALING, 2000), script_event(VIAMC_EV_LOST, 0)->retry_ms);
+    CHECK_EQ_INT(sleep_until(VIAMC_FAILED, 20000), 3000); /* OPENING: the attempt's deadline */
+    CHECK_EQ_INT(sleep_until(VIAMC_READY, 100000000), 100000000); /* FAILED */
+    script_close();
+}
+
 /* ---- wrong use ---- */
 
 TEST(wrong_use_is_told)
@@ -1402,6 +1510,7 @@ int main(int argc, char **argv)
     RUN(first_flight);
     RUN(x1_authenticate);
     RUN(wrong_key_is_final);
+    RUN(authenticate_unavailable_is_tried_again);
     RUN(x2_acknowledges);
     RUN(x3_message_in_pieces);
     RUN(x4_two_messages_in_a_frame);
@@ -1423,6 +1532,7 @@ int main(int argc, char **argv)
     RUN(x12_goaway);
     RUN(lost_and_ready_again);
     RUN(ready_needs_a_word_of_the_robot);
+    RUN(attempts_without_end_back_off);
     RUN(silent_peer_meets_the_deadline);
     RUN(goaway_in_peace_is_redialled_at_once);
     RUN(refused_three_times);
@@ -1452,6 +1562,7 @@ int main(int argc, char **argv)
     RUN(dial_ends_calls);
     RUN(close_sends_no_calls);
     RUN(room_while_dialling);
+    RUN(waits_are_exact);
     RUN(wrong_use_is_told);
     return test_end();
 }

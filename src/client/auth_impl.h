@@ -7,6 +7,7 @@
 #include "codec/wire_impl.h"
 #include "call/call_impl.h"
 #include "call/grpc_impl.h"
+#include "conn/conn_impl.h"
 #include "client/state.h"
 #include "client/internal_impl.h"
 
@@ -51,14 +52,12 @@ VMC_FN void vmc_auth_encode(const viamc_client *c, vmc_wr *w)
     vmc_wire_close(w, credentials);
 }
 
-/* Sends Authenticate when tx has room for it. OK, WAIT, or NOMEM: tx is too small for these credentials. */
+/* Sends Authenticate when tx has room for it; its record is free. OK, WAIT, or NOMEM: tx is too small for these credentials. */
 VMC_FN viamc_err vmc_auth_start(viamc_client *c)
 {
     uint32_t room = vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES);
     vmc_wr w = vmc_wr_of(vmc_calls_tx_next(&c->calls), room);
     vmc_call *call;
-    if (c->aux != VMC_AUX_NOTHING)
-        return VIAMC_WAIT;
     vmc_auth_encode(c, &w);
     if (w.full)
         return c->calls.tx_used == 0 ? VIAMC_ERR_NOMEM : VIAMC_WAIT;
@@ -71,23 +70,34 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
     return VIAMC_OK;
 }
 
-/* Authenticate ended: stores the token, or fills in the error. */
-VMC_FN viamc_err vmc_auth_on_end(viamc_client *c, viamc_error *e)
+/* Authenticate ended: true with the token stored, else the connection is over. */
+VMC_FN bool vmc_auth_on_end(viamc_client *c)
 {
     const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    viamc_err err = VIAMC_ERR_AUTH;
+    uint32_t detail = call->status;
+    const char *what = VMC_TEXT("the robot refused the credentials");
     viamc_bytes token;
     c->conn.grpc.hold_token = false;
     c->calls.stirred = true;
-    if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0)
-        return vmc_fail(e, VIAMC_ERR_NOMEM, c->token_cap, "auth", VMC_TEXT("the robot's token is longer than token_bytes"));
-    if (call->status != VIAMC_OK && (call->ran != VIAMC_ANSWERED || call->status == VIAMC_UNAVAILABLE || call->status == VIAMC_RESOURCE_EXHAUSTED || call->status == VIAMC_DEADLINE_EXCEEDED))
-        return vmc_fail(e, VIAMC_ERR_RPC, call->status, "auth", VMC_TEXT("the robot did not answer Authenticate"));
-    if (call->status != VIAMC_OK)
-        return vmc_fail(e, VIAMC_ERR_AUTH, call->status, "auth", VMC_TEXT("the robot refused the credentials"));
-    if (vmc_wire_find(vmc_client_internal_reply(c, VMC_REC_AUX), 1, &token) != VIAMC_OK || token.len == 0)
-        return vmc_fail(e, VIAMC_ERR_AUTH, VIAMC_INTERNAL, "auth", VMC_TEXT("the robot answered without a token"));
-    vmc_auth_set_token(c, token);
-    return VIAMC_OK;
+    if (call->status == VIAMC_OK) {
+        if (vmc_wire_find(vmc_client_internal_reply(c, VMC_REC_AUX), 1, &token) == VIAMC_OK && token.len != 0) {
+            vmc_auth_set_token(c, token);
+            return true;
+        }
+        detail = VIAMC_INTERNAL;
+        what = VMC_TEXT("the robot answered without a token");
+    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0) {
+        err = VIAMC_ERR_NOMEM;
+        detail = c->token_cap;
+        what = VMC_TEXT("the robot's token is longer than token_bytes");
+    } else if (call->ran != VIAMC_ANSWERED || call->status == VIAMC_UNAVAILABLE || call->status == VIAMC_RESOURCE_EXHAUSTED
+               || call->status == VIAMC_DEADLINE_EXCEEDED) {
+        err = VIAMC_ERR_RPC; /* nobody looked at them: a robot that starts, or a proxy before it */
+        what = VMC_TEXT("the robot did not answer Authenticate");
+    }
+    (void)vmc_conn_break(&c->conn, err, detail, "auth", what);
+    return false;
 }
 
 #endif

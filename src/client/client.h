@@ -58,7 +58,7 @@ typedef struct viamc_dial_desc {
     viamc_ms timeout_ms;         /* of one attempt, all steps together; 20,000 */
     uint32_t attempts;           /* until the first READY; 3; VIAMC_FOREVER: no limit */
     uint32_t max_reconnect_attempts; /* in a row, after a loss; default and VIAMC_FOREVER: no limit; VIAMC_OFF: none */
-    viamc_ms backoff_ms;         /* before the second reconnect attempt, doubles; 1,000 */
+    viamc_ms backoff_ms;         /* after a loss, and behind three attempts without READY, doubles; 1,000 */
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
     uint32_t guard_end;
@@ -68,7 +68,7 @@ enum { /* viamc_state */
     VIAMC_IDLE = 0,    /* viamc_dial was not called */
     VIAMC_DIALING = 1, /* connecting, TLS, authentication */
     VIAMC_READY = 2,   /* calls may start */
-    VIAMC_BACKOFF = 3, /* lost; the next attempt is waiting */
+    VIAMC_BACKOFF = 3, /* lost, or not to be had; the next attempt is waiting */
     VIAMC_FAILED = 4   /* will not try again; viamc_poll returns the error */
 };
 

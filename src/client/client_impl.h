@@ -685,7 +685,9 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         c->dial.clock_at = now;
         vmc_timer_set(&c->dial.again, now, 0);
     }
+#ifndef VIAMC_NO_TLS
     (void)vmc_dial_unix_time(c);
+#endif
     vmc_session_note_poll(c);
     c->polled_at = now;
     c->polled = true;

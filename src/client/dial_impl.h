@@ -42,6 +42,8 @@ VMC_FN void vmc_dial_defaults(viamc_dial_desc *d)
     vmc_dial_default(&d->timeout_ms, VMC_DIAL_TIMEOUT);
     vmc_dial_default(&d->attempts, VMC_DIAL_ATTEMPTS);
     vmc_dial_default(&d->max_reconnect_attempts, VIAMC_FOREVER);
+    if (d->max_reconnect_attempts == VIAMC_OFF)
+        d->max_reconnect_attempts = 0;
     vmc_dial_default(&d->backoff_ms, VMC_DIAL_BACKOFF);
     vmc_dial_default(&d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
     vmc_dial_default(&d->check_interval_ms, VMC_DIAL_CHECK);
@@ -152,6 +154,8 @@ VMC_FN void vmc_dial_start(viamc_client *c)
     vmc_dial_begin(c);
 }
 
+#ifndef VIAMC_NO_TLS
+
 /* The time that certificates are judged by: what the caller said, and what has passed since. */
 VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
 {
@@ -162,8 +166,6 @@ VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
     }
     return c->desc.unix_time;
 }
-
-#ifndef VIAMC_NO_TLS
 
 /* The name that the certificate must have (viam-wire.md 1.3). */
 VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
@@ -237,17 +239,7 @@ VMC_FN vmc_conn_event vmc_dial_open(viamc_client *c)
 /* Trying again cannot help: the configuration, the robot's identity or its answer would have to change. */
 VMC_FN bool vmc_dial_is_final(viamc_err code)
 {
-    switch (code) {
-    case VIAMC_ERR_ARG:
-    case VIAMC_ERR_NOMEM:
-    case VIAMC_ERR_ENTROPY:
-    case VIAMC_ERR_TLS_CERT:
-    case VIAMC_ERR_TLS_ALPN:
-    case VIAMC_ERR_TLS_RECORD:
-    case VIAMC_ERR_AUTH:
-    case VIAMC_ERR_INSECURE: return true;
-    default: return false;
-    }
+    return code < VIAMC_WAIT || (code >= VIAMC_ERR_TLS_CERT && code <= VIAMC_ERR_TLS_RECORD) || code == VIAMC_ERR_AUTH || code == VIAMC_ERR_INSECURE;
 }
 
 /* The robot said goodbye in peace: it is restarted, or is somewhere else now. At once, but not again and again. */
@@ -293,19 +285,19 @@ VMC_FN void vmc_dial_note_goaway(viamc_client *c)
 VMC_FN void vmc_dial_after_loss(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
-    bool used_up;
+    uint32_t more = d->was_ready ? c->desc.max_reconnect_attempts : c->desc.attempts - 1u; /* VIAMC_FOREVER is out of reach */
+    bool patient;
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->deadline);
-    used_up = d->was_ready ? c->desc.max_reconnect_attempts != VIAMC_FOREVER && d->attempts > (c->desc.max_reconnect_attempts == VIAMC_OFF ? 0 : c->desc.max_reconnect_attempts)
-                           : c->desc.attempts != VIAMC_FOREVER && d->attempts >= c->desc.attempts;
-    if (used_up || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
+    if (d->attempts > more || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
         c->retry_ms = VIAMC_FOREVER;
         vmc_client_fail(c, &c->conn.error);
         return;
     }
-    d->state = d->was_ready ? VIAMC_BACKOFF : VIAMC_DIALING;
-    c->retry_ms = d->was_ready ? vmc_dial_next_backoff(c) : 0;
+    patient = d->was_ready || d->attempts >= VMC_DIAL_ATTEMPTS;
+    d->state = patient ? VIAMC_BACKOFF : VIAMC_DIALING;
+    c->retry_ms = patient ? vmc_dial_next_backoff(c) : 0;
     vmc_timer_set(&d->again, c->now, c->retry_ms);
 }
 
@@ -366,20 +358,16 @@ VMC_FN void vmc_dial_authenticate(viamc_client *c)
 /* Authenticate ended. */
 VMC_FN void vmc_dial_on_auth_end(viamc_client *c)
 {
-    viamc_error e;
-    vmc_error_clear(&e);
     c->dial.reauth = false;
-    if (vmc_auth_on_end(c, &e) != VIAMC_OK)
-        (void)vmc_conn_break_with(&c->conn, &e);
-    else if (c->dial.step == VMC_DIAL_AUTH)
+    if (vmc_auth_on_end(c) && c->dial.step == VMC_DIAL_AUTH)
         vmc_dial_ready(c);
 }
 
 /* A call was refused for its token: get a new one; the call is reported as it ended. */
 VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 {
-    if (call->status == VIAMC_UNAUTHENTICATED && call->ran == VIAMC_ANSWERED && (call->flags & VMC_CALL_F_TOKEN) != 0 && c->dial.state == VIAMC_READY
-        && vmc_auth_has_credentials(c) && !vmc_auth_is_token(c))
+    bool refused = call->status == VIAMC_UNAUTHENTICATED && call->ran == VIAMC_ANSWERED && (call->flags & VMC_CALL_F_TOKEN) != 0;
+    if (refused && c->dial.state == VIAMC_READY && c->token_len != 0) /* one that Authenticate gave us */
         c->dial.reauth = true;
 }
 
@@ -429,8 +417,8 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
     return false;
 }
 
-/* What the dialling does with each poll: deadlines, and whatever waited for the robot's first word or for room. */
-VMC_APART void vmc_dial_step_time(viamc_client *c)
+/* What is under way has a deadline; DRAINING ends before it where nothing is left to wait for. */
+VMC_FN void vmc_dial_step_deadline(viamc_client *c)
 {
     static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
@@ -439,6 +427,14 @@ VMC_APART void vmc_dial_step_time(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
     else if (late)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where[d->step], VMC_TEXT("no answer within the time limit"));
+}
+
+/* Every poll: deadlines, and whatever waited for the robot's first word or for room. */
+VMC_APART void vmc_dial_step_time(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    if (d->step != VMC_DIAL_REST)
+        vmc_dial_step_deadline(c);
     if (c->conn.state != VMC_CONN_UP)
         return;
     if (d->step == VMC_DIAL_GREETING && c->conn.grpc.h2.got_settings)

@@ -110,7 +110,7 @@ VMC_FN void vmc_explain_error(const viamc_client *c, const viamc_error *e, vmc_w
         vmc_explain_cut(w, VMC_TEXT("no error"));
     else if (e->code == VIAMC_ERR_INSECURE)
         vmc_explain_insecure(c, e, w);
-    else if (e->code == VIAMC_ERR_AUTH)
+    else if (e->code == VIAMC_ERR_AUTH || e->code == VIAMC_ERR_RPC) /* of Authenticate */
         vmc_explain_auth(c, e, w);
     else if (e->code == VIAMC_ERR_SESSION)
         vmc_explain_session(c, e, w);

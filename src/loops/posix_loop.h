@@ -19,12 +19,14 @@
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
-/* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT; else the client's error. Other events are dropped. */
+/* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
+ * error. Other events are dropped. */
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
 
 /* Polls until a call is done, at most ms milliseconds; events of other calls are dropped.
  *   ev  out, may be NULL: its DONE, views until the next poll
- * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); else the client's error. */
+ * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); NOT_FOUND (its DONE was taken or dropped before); ARG (call is 0);
+ *           else the client's error. */
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev);
 
 /* Polls for ms milliseconds: heartbeats flow. Events are dropped. OK, or the client's error. */

@@ -28,16 +28,12 @@ VMC_FN void vmc_loop_say(viamc_posix *p, const char *a, const char *b, viamc_str
     p->text[w.len] = '\0';
 }
 
-/* All memory that a client with rx_bytes 0 leaves. */
-VMC_FN viamc_err vmc_loop_fit(viamc_posix *p, viamc_client_desc *d, size_t size)
+/* All memory that a client with defaults leaves, for large replies. The slots of 4 calls and Stop are larger than the certificate check. */
+VMC_FN void vmc_loop_fit(viamc_client_desc *d, size_t size)
 {
-    size_t need = viamc_client_mem_size(d), room = (size_t)(d->max_calls == 0 ? 5u : d->max_calls + 1u) * ((d->slot_bytes == 0 ? 4096u : d->slot_bytes) + VMC_CALL_EXTRA);
-    size_t trust = vmc_client_trust_bytes(d), free_room = trust > room ? trust - room : 0; /* the certificate check's room, used while dialling only */
-    if (need == 0 || need > size)
-        return VIAMC_OK; /* viamc_client_init says what is wrong */
-    (void)p;
-    d->rx_bytes = (uint32_t)vmc_min((size - need + free_room) & ~(size_t)7u, VMC_CALL_MAX_MESSAGE);
-    return VIAMC_OK;
+    size_t need = viamc_client_mem_size(d);
+    if (need <= size) /* else viamc_client_init says what is wrong */
+        d->rx_bytes = (uint32_t)vmc_min((size - need) & ~(size_t)7u, VMC_CALL_MAX_MESSAGE);
 }
 
 /* "NOMEM: client needs 9,416 bytes, 8,192 given" */
@@ -73,7 +69,7 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
     d.port = viamc_posix_port();
     d.port_user = posix;
     if (desc == NULL)
-        (void)vmc_loop_fit(posix, &d, size);
+        vmc_loop_fit(&d, size);
     err = viamc_client_init(memory, size, &d, client);
     if (err == VIAMC_ERR_NOMEM)
         vmc_loop_say_nomem(posix, &d, size);
@@ -93,10 +89,9 @@ VMC_FN viamc_ms vmc_loop_sleep(viamc_posix *p, viamc_ms now, viamc_ms until)
         hint.ms = 0;
     else if (hint.ms > until - now)
         hint.ms = until - now;
-    if (hint.ms == 0)
-        return now;
-    (void)viamc_posix_sleep(p, &hint);
-    return viamc_posix_now();
+    if (hint.ms != 0)
+        (void)viamc_posix_sleep(p, &hint);
+    return viamc_posix_now(); /* it goes on whatever viamc_wait says */
 }
 
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
@@ -105,11 +100,13 @@ VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
     return viamc_poll((viamc_client *)posix->loop, vmc_loop_sleep(posix, now, now + vmc_min32(ms, VMC_TIME_MAX)));
 }
 
-/* Polls until `kind` comes (of `call`, if it is a call's), or until the time is over. */
+/* Polls until `kind` comes (of `call`, if that is not 0), or until the time is over. */
 VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, uint32_t ms, viamc_event *ev)
 {
     viamc_client *c = (viamc_client *)p->loop;
     viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX);
+    p->text[0] = '\0'; /* of the helper before */
+    p->conn[0].skip = p->conn[0].drained && ms != 0; /* the first poll is there to send */
     for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
         viamc_err err = viamc_poll(c, now);
         while (viamc_next_event(c, ev))
@@ -124,13 +121,18 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
 
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
 {
+    const viamc_client *c = (const viamc_client *)posix->loop;
+    char why[sizeof posix->text];
+    viamc_str text;
     viamc_event ev;
     viamc_err err;
-    if (viamc_state((viamc_client *)posix->loop) == VIAMC_READY)
+    if (viamc_state(c) == VIAMC_READY)
         return VIAMC_OK;
     err = vmc_loop_until(posix, VIAMC_EV_READY, 0, ms, &ev);
+    text.ptr = why;
+    text.len = viamc_client_error(c).code == VIAMC_OK ? 0 : viamc_explain(c, why, sizeof why);
     if (err == VIAMC_ERR_TIMEOUT)
-        vmc_loop_say(posix, "not ready in time", "", viamc_text(""));
+        vmc_loop_say(posix, "not ready in time", "", text);
     return err;
 }
 
@@ -147,11 +149,18 @@ VMC_FN const char *vmc_loop_method(const char *path)
 
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev)
 {
+    const viamc_client *c = (const viamc_client *)posix->loop;
     viamc_event own;
     viamc_event *e = ev == NULL ? &own : ev;
-    viamc_err err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     char head[64];
     vmc_wr w = vmc_wr_of(head, sizeof head - 1u);
+    viamc_err err;
+    posix->text[0] = '\0';
+    if (call == 0)
+        return VIAMC_ERR_ARG;
+    if (vmc_calls_find(&c->calls, call) == VMC_CALL_NONE && call != c->motion.covered)
+        return VIAMC_ERR_NOT_FOUND;
+    err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     if (err == VIAMC_ERR_TIMEOUT)
         vmc_loop_say(posix, "the call is not done in time", "", viamc_text(""));
     if (err != VIAMC_OK || e->status == VIAMC_OK)

@@ -30,6 +30,8 @@ typedef struct vmc_posix_conn {
     int fd;       /* -1: none */
     int error;    /* last errno */
     bool blocked; /* the last write did not fit */
+    bool drained; /* the last read took all there was */
+    bool skip;    /* the next read may say "nothing" unasked: poll(2) is asked before anybody waits (loops/posix_loop) */
 } vmc_posix_conn;
 
 /* Name to addresses: ip[0..count), in the order of trying. */

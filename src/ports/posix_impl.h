@@ -242,9 +242,12 @@ VMC_FN viamc_err vmc_posix_read(void *user, unsigned conn, uint8_t *buf, size_t 
     *len = 0;
     if (c == NULL)
         return VIAMC_ERR_STATE;
-    if (cap == 0)
-        return VIAMC_OK; /* recv would answer 0, which means the end */
+    if (cap == 0 || c->skip) { /* of 0 octets recv would answer 0, which means the end */
+        c->skip = false;
+        return VIAMC_OK;
+    }
     n = recv(c->fd, buf, cap, 0);
+    c->drained = n < 0 || (size_t)n < cap;
     if (n < 0)
         return vmc_posix_failed(c);
     *len = (size_t)n;
@@ -316,7 +319,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
     struct pollfd fds[VMC_POSIX_FDS];
     unsigned i, n = vmc_posix_fds(p, wait->want, fds);
     viamc_ms ms = wait->ms;
-    vmc_posix_wait(p, viamc_posix_now(), &ms);
+    if (p->dial.state != VMC_POSIX_IDLE)
+        vmc_posix_wait(p, viamc_posix_now(), &ms);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
         return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
     for (i = 0; i < n; i++)

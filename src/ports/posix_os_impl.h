@@ -66,7 +66,7 @@ VMC_FN void vmc_posix_close_fd(int *fd)
 VMC_FN void vmc_posix_set_conn(viamc_posix *p, unsigned conn, int fd)
 {
     p->conn[conn].fd = fd;
-    p->conn[conn].blocked = false;
+    p->conn[conn].blocked = p->conn[conn].drained = p->conn[conn].skip = false;
     if (p->used <= conn)
         p->used = (uint8_t)(conn + 1u);
 }

@@ -660,12 +660,47 @@ VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, u
     return vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part);
 }
 
-/* The fields of call i's request from g->field on: nearly all of them are one octet. True when all are in. */
+#define VMC_GRPC_FIXED_OCTETS 16u /* more than there are fields */
+
+/* The fixed fields that call c carries, a bit 1 << key each. */
+VMC_FN uint32_t vmc_grpc_fixed(const vmc_grpc *g, const vmc_call *c)
+{
+    uint32_t which = 1u << (VMC_GRPC_AT_AUTHORITY + 1) | 1u << (VMC_GRPC_AT_TE + 1) | 1u << (VMC_GRPC_AT_TYPE + 1) | 1u << (VMC_GRPC_AT_AGENT + 1);
+    if ((c->flags & VMC_CALL_F_TOKEN) != 0 && g->token.len != 0)
+        which |= 1u << (VMC_GRPC_AT_TOKEN + 1);
+    if (g->client_name.len != 0)
+        which |= 1u << (VMC_GRPC_AT_CLIENT + 1);
+    if ((c->flags & VMC_CALL_F_SESSION) != 0 && g->session.len != 0)
+        which |= 1u << (VMC_GRPC_AT_SESSION + 1);
+    return which;
+}
+
+/* The whole block of a call whose fields the peer's table has, as nearly all have: an octet each. False: nothing was written. */
+VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
+{
+    const vmc_hpack_enc *e = &g->h2.encoder;
+    uint8_t *to = part->ptr + part->len;
+    uint32_t n;
+    if (g->field != 0 || c->metadata_count != 0 || vmc_wr_room(part) < VMC_GRPC_FIXED_OCTETS)
+        return false;
+    to[0] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_PATH));
+    n = to[0] == 0 ? 0 : vmc_hpack_find_fixed(e, vmc_grpc_fixed(g, c), to + 1);
+    if (n == 0)
+        return false;
+    if (vmc_timer_is_on(&c->deadline) && (to[++n] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_TIMEOUT))) == 0)
+        return false;
+    part->len += n + 1u;
+    return true;
+}
+
+/* The fields of call i's request from g->field on. True when all are in. */
 VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, uint8_t i, vmc_wr *part)
 {
     const vmc_call *c = &g->calls->rec[i];
     const uint32_t count = (uint32_t)VMC_GRPC_AT_METADATA + c->metadata_count;
     uint8_t n = g->field;
+    if (vmc_grpc_put_known(g, c, part))
+        return true;
     for (; n < count; n++) {
         uint64_t key = vmc_grpc_request_key(g, c, n);
         uint8_t octet = key == 0 ? (uint8_t)0 : vmc_hpack_find(&g->h2.encoder, key);

@@ -486,7 +486,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
 /* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
 VMC_FN vmc_h2_event_kind vmc_h2_on_head(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
-    const uint8_t *p = vmc_h2_collect(h, in, VMC_H2_FRAME_HEAD);
+    const uint8_t *p = in->left == 0 ? NULL : vmc_h2_collect(h, in, VMC_H2_FRAME_HEAD);
     if (p == NULL)
         return VMC_H2_MORE;
     h->left = vmc_be24(p);

@@ -537,6 +537,20 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
+VMC_FN uint32_t vmc_hpack_find_fixed(const vmc_hpack_enc *e, uint32_t which, uint8_t *to)
+{
+    const uint32_t newest = 0x80u + VMC_HPACK_STATIC + 1u + e->count;
+    uint32_t key, n = 0;
+    for (key = 0; which != 0; key++, which >>= 1) {
+        if ((which & 1u) == 0)
+            continue;
+        if (e->fixed[key] == 0)
+            return 0;
+        to[n++] = (uint8_t)(newest - e->fixed[key]);
+    }
+    return n;
+}
+
 /* What the field counts in a table. */
 VMC_FN size_t vmc_hpack_field_size(const vmc_hpack_field *f)
 {

@@ -13206,6 +13206,7 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     vmc_dial *d = &c->dial;
     uint32_t more = d->was_ready ? c->desc.max_reconnect_attempts : c->desc.attempts - 1u; /* VIAMC_FOREVER is out of reach */
     bool patient;
+    vmc_dial_note_goaway(c);
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->deadline);
@@ -13256,7 +13257,7 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
 
 /* The connection is up. Authenticate goes out with our first octets; without it the robot's SETTINGS are what makes us ready: before
  * them it may be anything that takes connections. */
-VMC_FN void vmc_dial_on_up(viamc_client *c)
+VMC_APART void vmc_dial_on_up(viamc_client *c)
 {
     bool credentials = vmc_auth_has_credentials(c) && !c->dial.address.is_unix;
     c->dial.step = VMC_DIAL_GREETING;
@@ -14817,14 +14818,12 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-/* Every call ends, then the port is closed: nothing of a call that has not left is sent. */
-VMC_FN void vmc_client_hang_up(viamc_client *c, uint32_t status, const char *text)
+/* Every call ends: nothing of one that has not left is sent by the close that follows. */
+VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
     vmc_motion_on_lost(c);
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
 }
 
 /* The connection is gone: the dialling decides what is next. */
@@ -14835,8 +14834,9 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     if (c->conn.secure)
         c->dial.dates = c->conn.tls->dates;
 #endif
-    vmc_client_hang_up(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
-    vmc_dial_note_goaway(c);
+    vmc_client_end_calls(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
@@ -15084,7 +15084,9 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 /* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
-    vmc_client_hang_up(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
+    vmc_client_end_calls(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
     c->events = 0;
     vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);

@@ -578,14 +578,12 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-/* Every call ends, then the port is closed: nothing of a call that has not left is sent. */
-VMC_FN void vmc_client_hang_up(viamc_client *c, uint32_t status, const char *text)
+/* Every call ends: nothing of one that has not left is sent by the close that follows. */
+VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
     vmc_motion_on_lost(c);
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
 }
 
 /* The connection is gone: the dialling decides what is next. */
@@ -596,8 +594,9 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     if (c->conn.secure)
         c->dial.dates = c->conn.tls->dates;
 #endif
-    vmc_client_hang_up(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
-    vmc_dial_note_goaway(c);
+    vmc_client_end_calls(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
@@ -845,7 +844,9 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 /* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
-    vmc_client_hang_up(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
+    vmc_client_end_calls(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
     c->events = 0;
     vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);

@@ -287,6 +287,7 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     vmc_dial *d = &c->dial;
     uint32_t more = d->was_ready ? c->desc.max_reconnect_attempts : c->desc.attempts - 1u; /* VIAMC_FOREVER is out of reach */
     bool patient;
+    vmc_dial_note_goaway(c);
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->deadline);
@@ -337,7 +338,7 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
 
 /* The connection is up. Authenticate goes out with our first octets; without it the robot's SETTINGS are what makes us ready: before
  * them it may be anything that takes connections. */
-VMC_FN void vmc_dial_on_up(viamc_client *c)
+VMC_APART void vmc_dial_on_up(viamc_client *c)
 {
     bool credentials = vmc_auth_has_credentials(c) && !c->dial.address.is_unix;
     c->dial.step = VMC_DIAL_GREETING;

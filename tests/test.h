@@ -84,6 +84,24 @@ static inline uint32_t test_rand_below(uint32_t n)        /* 0 to n - 1; n = 0 g
     return n == 0 ? 0 : (uint32_t)(((uint64_t)test_rand() * n) >> 32);
 }
 
+/* A text of n pieces, each of them one of the parts or, now and then, any octet; its length. out has room for all. */
+static inline size_t test_rand_text(const char *const *parts, size_t count, size_t n, char *out)
+{
+    size_t len = 0;
+    while (n-- != 0) {
+        const char *part = parts[test_rand_below((uint32_t)count)];
+        char octet[2];
+        octet[0] = (char)test_rand();
+        octet[1] = '\0';
+        if (test_rand_below(16) == 0)
+            part = octet;
+        memcpy(out + len, part, strlen(part));
+        len += strlen(part);
+    }
+    out[len] = '\0';
+    return len;
+}
+
 /* ---- checks ---- */
 
 static inline bool test_fail(const char *file, int line)   /* true: print the details too */

@@ -1,9 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """tools/amalgamate.py on small trees: what it merges, and what it refuses."""
-import pathlib
-import tempfile
-import unittest
 
 import testing
 
@@ -57,17 +54,8 @@ uint32_t viamc_two(void)
 }
 
 
-class Amalgamate(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
-        testing.write_tree(self.root, TREE)
-
-    def change(self, name, old, new):
-        text = (self.root / name).read_text()
-        self.assertIn(old, text)
-        (self.root / name).write_bytes(text.replace(old, new).encode("utf-8"))
+class Amalgamate(testing.Tree):
+    TREE = TREE
 
     def tool(self, *arguments):
         return testing.run("python3", TOOLS / "amalgamate.py", "--root", self.root, *arguments)

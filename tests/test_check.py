@@ -1,9 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """tools/check.py on small trees: every check is seen to fail."""
-import pathlib
-import tempfile
-import unittest
 
 import testing
 
@@ -73,17 +70,8 @@ int main(void)
 }
 
 
-class Check(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
-        testing.write_tree(self.root, TREE)
-
-    def change(self, name, old, new):
-        text = (self.root / name).read_text()
-        self.assertIn(old, text)
-        (self.root / name).write_bytes(text.replace(old, new).encode("utf-8"))
+class Check(testing.Tree):
+    TREE = TREE
 
     def check(self, name):
         code, output = testing.run("python3", TOOLS / "amalgamate.py", "--root", self.root)

@@ -3,6 +3,7 @@
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
 #include "test.h"
+#include "exact.h"
 
 #define NAME "rover-main.abc123.viam.cloud"
 #define QUERY_A "1234010000010000000000000a726f7665722d6d61696e06616263313233047669616d05636c6f75640000010001"
@@ -32,29 +33,6 @@
     "010001000000780004c0a80132"
 
 static const char *const packets[] = { QUERY_A, ANSWER_A, ANSWER_AAAA, MDNS_QUERY_PTR, MDNS_QUERY_SRV_TXT, MDNS_PLAIN, MDNS_COMPRESSED };
-
-/* A copy in a block of just that size, so that a read past its end is seen. Freed by the caller. */
-static viamc_bytes exact(const void *p, size_t n)
-{
-    uint8_t *copy = (uint8_t *)malloc(n != 0 ? n : 1u);
-    if (copy == NULL)
-        test_die("no memory", "exact");
-    memcpy(copy, p, n);
-    return viamc_view(copy + (n != 0 ? 0 : 1), n);
-}
-
-static void drop(viamc_bytes v)
-{
-    union { const uint8_t *in; void *out; } block; /* without casting const away */
-    block.in = v.len != 0 ? v.ptr : v.ptr - 1;
-    free(block.out);
-}
-
-static viamc_bytes hex(const char *text)
-{
-    static uint8_t buf[4096];
-    return exact(buf, test_hex(text, buf, sizeof buf));
-}
 
 /* The name at an offset as text, "?" if it is malformed. */
 static const char *name_at(viamc_bytes packet, size_t at)
@@ -821,20 +799,10 @@ TEST(random_files)
     unsigned i;
     for (i = 0; i < 100000; i++) {
         char file[256];
-        size_t len = 0, k, n = test_rand_below(16), step = 1 + test_rand_below(9);
+        size_t n = test_rand_below(16), step = 1 + test_rand_below(9);
         vmc_dns_conf c, c2;
         vmc_dns_hosts h;
-        for (k = 0; k < n; k++) {
-            const char *part = parts[test_rand_below(TEST_COUNT(parts))];
-            char octet[2];
-            octet[0] = (char)test_rand();
-            octet[1] = '\0';
-            if (test_rand_below(16) == 0)
-                part = octet;
-            memcpy(file + len, part, strlen(part));
-            len += strlen(part);
-        }
-        file[len] = '\0';
+        (void)test_rand_text(parts, TEST_COUNT(parts), n, file);
         feed_conf(&c, file, step);
         feed_conf(&c2, file, 256);
         CHECK(c.count <= VMC_DNS_MAX_SERVERS && c.timeout_s >= 1 && c.timeout_s <= 30 && c.attempts >= 1 && c.attempts <= 5 && c.ndots <= 15);

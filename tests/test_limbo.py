@@ -119,7 +119,7 @@ class Limbo(unittest.TestCase):
         if not DATA.exists():
             self.skipTest("missing data: x509-limbo-core.json.xz")
         BUILD.mkdir(parents=True, exist_ok=True)
-        flags = os.environ.get("LIMBO_CFLAGS", "-g -O1 -fsanitize=address,undefined").split()
+        flags = os.environ.get("LIMBO_CFLAGS", "-DVIAMC_STATIC -g1 -O1 -fsanitize=address,undefined").split()
         code, output = testing.run(os.environ.get("CC", "cc"), "-std=gnu99", *flags, "-I", testing.ROOT / "src",
                                    testing.ROOT / "tests/limbo.c", "-o", BUILD / "limbo", "-lbearssl")
         self.assertEqual(code, 0, output)

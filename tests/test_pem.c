@@ -168,17 +168,7 @@ TEST(random_files)
     unsigned i, found = 0;
     for (i = 0; i < 100000; i++) {
         char file[256], whole[512];
-        size_t len = 0, k, n = 1 + test_rand_below(12), cap = test_rand_below(12);
-        for (k = 0; k < n; k++) {
-            const char *part = parts[test_rand_below(TEST_COUNT(parts))];
-            char octet[2];
-            octet[0] = (char)test_rand();
-            octet[1] = '\0';
-            if (test_rand_below(16) == 0)
-                part = octet;
-            memcpy(file + len, part, strlen(part));
-            len += strlen(part);
-        }
+        size_t n = 1 + test_rand_below(12), cap = test_rand_below(12), len = test_rand_text(parts, TEST_COUNT(parts), n, file);
         strcpy(whole, read_file(file, len, 256, cap));
         found += strchr(whole, '=') != NULL;
         if (strcmp(whole, read_file(file, len, 1 + test_rand_below(8), cap)) != 0)

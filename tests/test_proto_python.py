@@ -24,7 +24,7 @@ except ImportError:
     gen_proto = None
 
 COUNT, COUNT_OF_ALL = int(os.environ.get("COUNT", "50")), int(os.environ.get("COUNT_OF_ALL", "3"))
-FLAGS = ["-std=gnu99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DVIAMC_NO_TLS", "-DVIAMC_NO_POSIX",
+FLAGS = ["-std=gnu99", "-DVIAMC_STATIC", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DVIAMC_NO_TLS", "-DVIAMC_NO_POSIX",
          "-DVIAMC_NO_SERVER"]
 DONE, REFUSED, ENDED_EARLY = 0, 1, 2
 

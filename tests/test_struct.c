@@ -3,6 +3,7 @@
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
 #include "test.h"
+#include "exact.h"
 
 #define COMMAND_REQUEST "0a02673112230a0d0a03636d6412061a04746573740a120a0564617461311209110000000000407f40"
 #define ALL_KINDS \
@@ -25,29 +26,6 @@
 #define DEEP_17 "0a770a016412722a70" DEEP_16
 
 static const char *const structs[] = { ALL_KINDS, EMPTY_ONES, NO_KIND, READINGS, WIDE, DEEP_16 };
-
-/* A copy in a block of just that size, so that a read past its end is seen. Freed by the caller. */
-static viamc_bytes exact(const void *p, size_t n)
-{
-    uint8_t *copy = (uint8_t *)malloc(n != 0 ? n : 1u);
-    if (copy == NULL)
-        test_die("no memory", "exact");
-    memcpy(copy, p, n);
-    return viamc_view(copy + (n != 0 ? 0 : 1), n);
-}
-
-static void drop(viamc_bytes v)
-{
-    union { const uint8_t *in; void *out; } block; /* without casting const away */
-    block.in = v.len != 0 ? v.ptr : v.ptr - 1;
-    free(block.out);
-}
-
-static viamc_bytes hex(const char *text)
-{
-    static uint8_t buf[4096];
-    return exact(buf, test_hex(text, buf, sizeof buf));
-}
 
 static bool inside(const void *part, size_t len, viamc_bytes all)
 {

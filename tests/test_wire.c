@@ -3,6 +3,7 @@
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
 #include "test.h"
+#include "exact.h"
 
 #define AUTH_REQUEST \
     "0a2437663363316135322d306230652d346636642d396332652d356430613462316632653364122b0a076170692d6b657912206162636465666768696a6b6c6d" \
@@ -24,29 +25,6 @@ static const char *const messages[] = {
     AUTH_REQUEST, AUTH_RESPONSE, RESOURCE_NAMES, SESSION_2S, SESSION_30MS, SESSION_NO_WINDOW, SET_POWER, STOP_ALL, MACHINE_STATUS, VERSION,
     IMAGES, GROUPS
 };
-
-/* A copy in a block of just that size, so that a read past its end is seen. Freed by the caller. */
-static viamc_bytes exact(const void *p, size_t n)
-{
-    uint8_t *copy = (uint8_t *)malloc(n != 0 ? n : 1u);
-    if (copy == NULL)
-        test_die("no memory", "exact");
-    memcpy(copy, p, n);
-    return viamc_view(copy + (n != 0 ? 0 : 1), n);
-}
-
-static void drop(viamc_bytes v)
-{
-    union { const uint8_t *in; void *out; } block; /* without casting const away */
-    block.in = v.len != 0 ? v.ptr : v.ptr - 1;
-    free(block.out);
-}
-
-static viamc_bytes hex(const char *text)
-{
-    static uint8_t buf[4096];
-    return exact(buf, test_hex(text, buf, sizeof buf));
-}
 
 static bool inside(viamc_bytes part, viamc_bytes all)
 {

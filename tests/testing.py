@@ -13,6 +13,7 @@
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -31,6 +32,22 @@ def write_tree(root, files):
         path = pathlib.Path(root) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode("utf-8"))
+
+
+class Tree(unittest.TestCase):
+    """A test in a folder of its own, self.root, which begins with the files of TREE."""
+    TREE = {}
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        write_tree(self.root, self.TREE)
+
+    def change(self, name, old, new):
+        text = (self.root / name).read_text()
+        self.assertIn(old, text)
+        (self.root / name).write_bytes(text.replace(old, new).encode("utf-8"))
 
 
 def close(name, passed, failed, skipped):

@@ -28,6 +28,7 @@ STRICT = ("-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wun
           "-Wdouble-promotion -Wformat=2 -Wvla -Werror").split()
 STRICT_C = "-Wstrict-prototypes -Wmissing-prototypes -Wc++-compat".split()
 STANDARDS = ["c99", "c11", "c++11", "c++20"]
+OLDEST = ["c99", "c++11"]                       # for programs: what they include was seen in all standards
 POSIX = "-D_POSIX_C_SOURCE=200809L"             # with -std=c99 and c11 the names of POSIX are hidden without it
 CORE = ["-DVIAMC_IMPLEMENTATION", "-DVIAMC_NO_POSIX"]
 MEM = {"memcpy", "memmove", "memset", "memcmp", "strlen"}  # strlen: gcc makes it of a loop, where there is a libc
@@ -232,17 +233,16 @@ def warning_jobs(root, compilers):
     for header in ("viamc.h", "viamc_proto.h"):
         if (root / header).exists():
             sources += [(header, [], include(header)), (f"{header} implementation", ["-DVIAMC_IMPLEMENTATION"], include(header))]
-    headers = list(sources)
-    sources += [(f"examples/{path.name}", [], path) for path in sorted((root / "examples").glob("*.c"))]
-    for what, options, source in sources:
+    programs = [(f"examples/{path.name}", [], path) for path in sorted((root / "examples").glob("*.c"))]
+    for what, options, source in sources + programs:
         for compiler in compilers:
-            for standard in STANDARDS:
+            for standard in OLDEST if isinstance(source, pathlib.Path) else STANDARDS:
                 flags = [*STRICT, *([] if "+" in standard else STRICT_C), *(["-Wreserved-identifier"] if compiler == "clang" else [])]
                 yield (f"{what} {compiler} {standard}",
                        [compiler, f"-std={standard}", POSIX, *flags, *options, "-I", root, "-fsyntax-only",
                         "-x", "c++" if "+" in standard else "c", source if isinstance(source, pathlib.Path) else "-"],
                        None if isinstance(source, pathlib.Path) else source)
-    for what, options, text in headers[1::2]:   # some warnings come from the optimiser alone
+    for what, options, text in sources[-1:]:    # some warnings come from the optimiser alone; the last has all the code
         yield (f"{what} gcc c99 -O2", ["gcc", "-std=c99", POSIX, *STRICT, *STRICT_C, *options, "-I", root, "-O2", "-c",
                                        "-o", os.devnull, "-x", "c", "-"], text)
 

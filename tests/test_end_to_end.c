@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/* The robot of examples/robot.c and a typed client, with nothing between them but port_loop and a virtual clock: what a driver asks for is
+ * what the robot does, and what it did ends with its driver. */
+#define VIAMC_CHECK 1
+#define main robot_main
+#include "../examples/robot.c"
+#undef main
+
+#include "test.h"
+#include "tls_kit.h"
+
+#define KEY_ID "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d"
+#define KEY "abcdefghijklmnopqrstuvwxyz012345"
+
+enum { WINDOW = 2000, DRIVER = 0, WATCHER = 1 };
+
+static struct {
+    vmc_loop loop;
+    uint8_t client_memory[2][1 << 17], server_memory[1 << 19];
+    viamc_client *client[2]; /* one drives, one looks on */
+    viamc_server *server;
+    bool dead;               /* the driver's program does not run any more */
+    viamc_event done;        /* the last DONE of either */
+    unsigned beats;
+    viamc_ms stopped_at;     /* when the robot stopped something by itself */
+    viamc_bytes chain[KIT_CHAIN];
+    viamc_anchor anchors[KIT_CHAIN];
+} w;
+
+/* ---- what the robot of the example has not: a position, and readings inside readings ---- */
+
+static viamc_err get_position(viamc_request *rq, const viam_component_motor_v1_GetPositionRequest *q)
+{
+    viam_component_motor_v1_GetPositionResponse out = VIAMC_ZERO;
+    out.position = q->name.len == 5 ? 12.5 : 0;
+    return viamc_motor_get_position_answer(rq, &out);
+}
+
+static viamc_err get_nested(viamc_request *rq, const viam_common_v1_GetReadingsRequest *q)
+{
+    viam_common_v1_GetReadingsResponse out = VIAMC_ZERO;
+    viamc_struct_writer sw;
+    uint8_t buf[256];
+    viamc_bytes encoded;
+    (void)q;
+    viamc_struct_begin(&sw, buf, sizeof buf);
+    viamc_struct_open_struct(&sw, "gps");
+    viamc_struct_number(&sw, "lat", 48.5);
+    viamc_struct_bool(&sw, "fix", true);
+    viamc_struct_open_list(&sw, "sats");
+    viamc_struct_number(&sw, NULL, 7);
+    viamc_struct_number(&sw, NULL, 11);
+    viamc_struct_close(&sw);
+    viamc_struct_close(&sw);
+    viamc_struct_string(&sw, "mode", "3D");
+    viamc_struct_null(&sw, "fault");
+    if (viamc_struct_end(&sw, &encoded) != VIAMC_OK)
+        return VIAMC_ERR_NOMEM;
+    out.readings = viamc_struct_fields(encoded);
+    return viamc_sensor_get_readings_answer(rq, &out);
+}
+
+static void add_more(void)
+{
+    static viamc_motor_ops motor;
+    static viamc_sensor_ops sensor;
+    static struct wheel right = {"right", 0};
+    motor.get_position = get_position;
+    motor.stop = wheel_stop;
+    motor.user = &right;
+    sensor.get_readings = get_nested;
+    CHECK_EQ_INT(viamc_server_add_motor(w.server, "right", &motor, NULL), VIAMC_OK);
+    CHECK_EQ_INT(viamc_server_add_sensor(w.server, "nested", &sensor, NULL), VIAMC_OK);
+}
+
+/* ---- robot and clients ---- */
+
+static void note_event(void *user, const viamc_server_event *ev)
+{
+    (void)user;
+    w.beats += ev->kind == VIAMC_SEV_HEARTBEAT;
+    if (ev->kind == VIAMC_SEV_STOPPED)
+        w.stopped_at = w.loop.now;
+}
+
+static void open_robot(bool tls)
+{
+    static const viamc_api_key api_key = {KEY_ID, KEY};
+    viamc_server_desc d = VIAMC_ZERO;
+    memset(&w, 0, sizeof w);
+    vmc_loop_init(&w.loop, test_now.seed);
+    d.port = vmc_loop_server_port();
+    d.port_user = vmc_loop_server(&w.loop);
+    d.api_keys = &api_key;
+    d.api_key_count = 1;
+    d.on_event = note_event;
+    if (tls) {
+        d.cert_count = kit_chain("web inter-web", w.chain);
+        d.cert_chain = w.chain;
+        d.key = kit_octets("web.key.der");
+    }
+    CHECK_EQ_INT(viamc_server_init(w.server_memory, sizeof w.server_memory, &d, &w.server), VIAMC_OK);
+    CHECK_EQ_INT(add_resources(w.server), VIAMC_OK);
+    add_more();
+}
+
+static void dial(unsigned which, bool tls, const char *key)
+{
+    viamc_client_desc d = VIAMC_ZERO;
+    viamc_dial_desc to = VIAMC_ZERO;
+    d.port = vmc_loop_port();
+    d.port_user = vmc_loop_client(&w.loop, which);
+    to.address = "robot.test:8080";
+    to.api_key_id = KEY_ID;
+    to.api_key = key;
+    to.insecure = !tls;
+    to.anchors = w.anchors;
+    to.anchor_count = tls ? kit_anchors("root-web", w.anchors) : 0;
+    to.unix_time = KIT_NOW;
+    CHECK_EQ_INT(viamc_client_init(w.client_memory[which], sizeof w.client_memory[which], &d, &w.client[which]), VIAMC_OK);
+    CHECK_EQ_INT(viamc_dial(w.client[which], &to), VIAMC_OK);
+}
+
+/* One millisecond: everybody that lives is polled once. True: the call is done. */
+static bool tick(viamc_call call)
+{
+    unsigned i;
+    viamc_event ev;
+    w.loop.now++;
+    CHECK_EQ_INT(viamc_server_poll(w.server, w.loop.now), VIAMC_OK);
+    for (i = 0; i < 2; i++) {
+        if (w.client[i] == NULL || (i == DRIVER && w.dead))
+            continue;
+        (void)viamc_poll(w.client[i], w.loop.now);
+        while (viamc_next_event(w.client[i], &ev))
+            if (ev.kind == VIAMC_EV_DONE) {
+                w.done = ev;
+                if (ev.call == call)
+                    return true; /* before the next poll ends its views */
+            }
+    }
+    return false;
+}
+
+static void pass_until(viamc_ms end)
+{
+    CHECK(end - w.loop.now < 100000);
+    while (w.loop.now != end && end - w.loop.now < 100000)
+        (void)tick(0);
+}
+
+static void pass(viamc_ms ms)
+{
+    pass_until(w.loop.now + ms);
+}
+
+/* The DONE of a call that was started with this result. */
+static const viamc_event *finish(viamc_err started_with, const viamc_call *call)
+{
+    unsigned i;
+    CHECK_EQ_INT(started_with, VIAMC_OK);
+    memset(&w.done, 0, sizeof w.done);
+    for (i = 0; i < 1000 && !tick(*call); i++)
+        ;
+    CHECK(i < 1000);
+    return &w.done;
+}
+
+#define FINISH(start) finish(start, &call)
+#define CHECK_DONE(start) CHECK_EQ_INT(FINISH(start)->status, VIAMC_OK)
+
+static void open_world(bool tls)
+{
+    open_robot(tls);
+    dial(DRIVER, tls, KEY);
+    pass(50);
+    CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_READY);
+}
+
+static void close_world(void)
+{
+    viamc_client_close(w.client[DRIVER]);
+    if (w.client[WATCHER] != NULL)
+        viamc_client_close(w.client[WATCHER]);
+    viamc_server_close(w.server);
+}
+
+static double power_of(unsigned which, const char *name)
+{
+    viam_component_motor_v1_IsPoweredResponse out = VIAMC_ZERO;
+    viamc_call call = 0;
+    CHECK_EQ_INT(viamc_motor_is_powered_reply(FINISH(viamc_motor_is_powered(w.client[which], name, NULL, &call)), &out), VIAMC_OK);
+    CHECK_EQ_INT(out.is_on, out.power_pct != 0);
+    return out.power_pct;
+}
+
+static bool base_moves(unsigned which)
+{
+    viam_component_base_v1_IsMovingResponse out = VIAMC_ZERO;
+    viamc_call call = 0;
+    CHECK_EQ_INT(viamc_base_is_moving_reply(FINISH(viamc_base_is_moving(w.client[which], "base", NULL, &call)), &out), VIAMC_OK);
+    return out.is_moving;
+}
+
+/* ---- a day of driving ---- */
+
+static void look_around(viamc_client *c)
+{
+    viamc_call call = 0;
+    const viamc_event *ev;
+    viamc_robot_resource r;
+    viamc_str platform = VIAMC_ZERO, version = VIAMC_ZERO, api = VIAMC_ZERO;
+    uint32_t state = 0;
+    size_t at = 0;
+    unsigned n = 0;
+    ev = FINISH(viamc_robot_resource_names(c, NULL, &call));
+    CHECK_EQ_INT(viamc_robot_find_resource(ev, "component", "base", "base", &r), VIAMC_OK);
+    CHECK_EQ_INT(viamc_robot_find_resource(ev, NULL, NULL, "nobody", &r), VIAMC_ERR_NOT_FOUND);
+    while (viamc_robot_next_resource(ev, &at, &r))
+        n++;
+    CHECK_EQ_INT(n, 5);
+    CHECK_EQ_INT(viamc_robot_version(FINISH(viamc_robot_get_version(c, NULL, &call)), &platform, &version, &api), VIAMC_OK);
+    CHECK(viamc_str_eq(platform, viamc_text("viamc")) && viamc_str_eq(version, viamc_text(VIAMC_VERSION)) && viamc_str_eq(api, viamc_text(VIAMC_API_VERSION)));
+    ev = FINISH(viamc_robot_get_machine_status(c, NULL, &call));
+    CHECK_EQ_INT(viamc_robot_machine_state(ev, &state), VIAMC_OK);
+    CHECK_EQ_INT(state, VIAMC_MACHINE_RUNNING);
+    for (at = 0, n = 0; viamc_robot_next_status(ev, &at, &r, &state); n++)
+        CHECK_EQ_INT(state, 3);
+    CHECK_EQ_INT(n, 5);
+}
+
+static void read_sensors(viamc_client *c)
+{
+    viamc_call call = 0;
+    viamc_fields fields;
+    viamc_value v, inner;
+    double sum = 0;
+    CHECK_EQ_INT(viamc_readings(FINISH(viamc_sensor_get_readings(c, "imu", NULL, &call)), &fields), VIAMC_OK);
+    CHECK(viamc_struct_find(&fields, "pitch_deg", &v) == VIAMC_OK && v.kind == VIAMC_NUMBER && v.number == -1.5);
+    CHECK(viamc_struct_find(&fields, "roll_deg", &v) == VIAMC_OK && v.number == 0.25);
+    CHECK_EQ_INT(viamc_readings(FINISH(viamc_sensor_get_readings(c, "nested", NULL, &call)), &fields), VIAMC_OK);
+    CHECK(viamc_struct_find(&fields, "mode", &v) == VIAMC_OK && viamc_str_eq(v.text, viamc_text("3D")));
+    CHECK(viamc_struct_find(&fields, "fault", &v) == VIAMC_OK && v.kind == VIAMC_NULL);
+    CHECK(viamc_struct_find(&fields, "gps", &v) == VIAMC_OK && v.kind == VIAMC_STRUCT);
+    CHECK(viamc_struct_find(&v.fields, "lat", &inner) == VIAMC_OK && inner.number == 48.5);
+    CHECK(viamc_struct_find(&v.fields, "fix", &inner) == VIAMC_OK && inner.kind == VIAMC_BOOL && inner.boolean);
+    CHECK(viamc_struct_find(&v.fields, "sats", &inner) == VIAMC_OK && inner.kind == VIAMC_LIST);
+    while (viamc_list_next(&inner.list, &v))
+        sum += v.number;
+    CHECK_EQ_INT(inner.list.err, VIAMC_OK);
+    CHECK_NEAR(sum, 18, 0);
+}
+
+static void drive(viamc_client *c)
+{
+    viam_component_motor_v1_GetPositionResponse position = VIAMC_ZERO;
+    viamc_stats stats;
+    viamc_call call = 0;
+    CHECK_DONE(viamc_motor_set_power(c, "left", 0.25, NULL, &call));
+    CHECK_NEAR(power_of(DRIVER, "left"), 0.25, 0);
+    viamc_client_stats(c, w.loop.now, &stats);
+    CHECK_EQ_INT(stats.window_ms, WINDOW);
+    w.beats = 0;
+    pass(5000);
+    CHECK(w.beats >= 12 && w.beats <= 14); /* one every fifth of the window */
+    CHECK_NEAR(power_of(DRIVER, "left"), 0.25, 0);
+    CHECK_DONE(viamc_base_set_velocity(c, "base", viamc_vec3(0, 300, 0), viamc_vec3(0, 0, 15), NULL, &call));
+    CHECK(base_moves(DRIVER));
+    CHECK_DONE(viamc_base_stop(c, "base", NULL, &call));
+    CHECK(!base_moves(DRIVER));
+    CHECK_EQ_INT(viamc_motor_get_position_reply(FINISH(viamc_motor_get_position(c, "right", NULL, &call)), &position), VIAMC_OK);
+    CHECK_NEAR(position.position, 12.5, 0);
+    CHECK_EQ_INT(FINISH(viamc_motor_set_power(c, "left", 3, NULL, &call))->status, VIAMC_INVALID_ARGUMENT);
+    CHECK_NEAR(power_of(DRIVER, "left"), 0.25, 0);
+    CHECK_DONE(viamc_motor_stop(c, "left", NULL, &call));
+    CHECK_NEAR(power_of(DRIVER, "left"), 0, 0);
+    CHECK_EQ_INT(FINISH(viamc_motor_set_power(c, "rihgt", 1, NULL, &call))->status, VIAMC_NOT_FOUND);
+    CHECK_EQ_INT(FINISH(viamc_motor_set_power(c, "right", 1, NULL, &call))->status, VIAMC_UNIMPLEMENTED);
+}
+
+static void day(bool tls)
+{
+    viamc_call call = 0;
+    open_world(tls);
+    look_around(w.client[DRIVER]);
+    read_sensors(w.client[DRIVER]);
+    drive(w.client[DRIVER]);
+    CHECK_DONE(viamc_motor_set_power(w.client[DRIVER], "left", -0.5, NULL, &call));
+    CHECK_DONE(viamc_base_set_power(w.client[DRIVER], "base", viamc_vec3(0, 1, 0), viamc_vec3(0, 0, 0), NULL, &call));
+    CHECK_DONE(viamc_robot_stop_all(w.client[DRIVER], NULL, &call));
+    CHECK_NEAR(power_of(DRIVER, "left"), 0, 0);
+    CHECK(!base_moves(DRIVER));
+    close_world();
+}
+
+TEST(day_in_plaintext)
+{
+    day(false);
+}
+
+TEST(day_over_tls)
+{
+    if (!kit_certs())
+        SKIP("missing data: the certificates cannot be made here");
+    day(true);
+}
+
+/* The driver's polls end while motor and base move: the robot stops both one window after the last heartbeat, in that very poll. */
+static void death(viamc_ms after)
+{
+    viamc_call call = 0;
+    viamc_ms died;
+    open_world(false);
+    dial(WATCHER, false, KEY);
+    CHECK_DONE(viamc_motor_set_power(w.client[DRIVER], "left", 1, NULL, &call));
+    CHECK_DONE(viamc_base_set_power(w.client[DRIVER], "base", viamc_vec3(0, 1, 0), viamc_vec3(0, 0, 0), NULL, &call));
+    pass(after);
+    w.dead = true;
+    died = w.loop.now;
+    pass(WINDOW * 4 / 5 - 10); /* the last heartbeat was at most a fifth of the window before */
+    CHECK_NEAR(power_of(WATCHER, "left"), 1, 0);
+    CHECK(base_moves(WATCHER));
+    pass_until(died + WINDOW + 1);
+    CHECK(w.stopped_at != 0 && w.stopped_at - died <= WINDOW + 1);
+    CHECK_NEAR(power_of(WATCHER, "left"), 0, 0);
+    CHECK(!base_moves(WATCHER));
+    close_world();
+}
+
+TEST(death_of_the_driver)
+{
+    death(1);
+    death(397);
+    death(1234);
+}
+
+TEST(wrong_key)
+{
+    char text[160];
+    open_robot(false);
+    dial(DRIVER, false, "abcdefghijklmnopqrstuvwxyz012346");
+    pass(50);
+    CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_FAILED);
+    (void)viamc_explain(w.client[DRIVER], text, sizeof text);
+    CHECK_EQ_STR(text, "auth: UNAUTHENTICATED: invalid credentials (key id " KEY_ID ")");
+    CHECK_EQ_INT(viamc_motor_set_power(w.client[DRIVER], "left", 1, NULL, NULL), VIAMC_ERR_STATE);
+    close_world();
+}
+
+int main(int argc, char **argv)
+{
+    test_begin("end_to_end", argc, argv);
+    RUN(day_in_plaintext);
+    RUN(day_over_tls);
+    RUN(death_of_the_driver);
+    RUN(wrong_key);
+    return test_end();
+}

@@ -9142,7 +9142,7 @@ VMC_FN bool vmc_h2_may_open(const vmc_h2 *h, uint32_t spare)
     uint32_t limit = h->peer_streams > spare ? h->peer_streams - spare : vmc_min32(h->peer_streams, 1);
     if (h->goaway_got || h->error.code != VIAMC_OK || h->next_id > VMC_H2_ID_MAX || h->open >= limit)
         return false;
-    return h->credit_limit == 0 || vmc_h2_outstanding(h) + h->window <= h->credit_limit;
+    return h->credit_limit == 0 || vmc_h2_outstanding(h) + (spare + 1u) * h->window <= h->credit_limit;
 }
 
 /* Client: gives slot the next id. Only when vmc_h2_may_open, just before its header block. */
@@ -10235,7 +10235,7 @@ typedef struct vmc_call {
     const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
-    const uint8_t *body;   /* message octets outside tx (kept, or ours), sent after those in tx */
+    const uint8_t *body;   /* message octets outside tx (kept, or ours), sent after those in tx; of an ended call: a text of our own */
     uint8_t *into;         /* lent buffer; of an internal call: its slot */
     viamc_sink_fn sink;
     void *sink_user;
@@ -10388,11 +10388,14 @@ VMC_FN uint8_t *vmc_calls_text_place(const vmc_calls *t, uint8_t i, uint32_t *ro
     return slot == NULL ? NULL : slot + t->rec[i].stored;
 }
 
+/* What is to be read of an ended call: the peer's words, or ours, which are constant. */
 VMC_FN viamc_bytes vmc_calls_text(const vmc_calls *t, uint8_t i)
 {
+    const vmc_call *c = &t->rec[i];
     uint32_t room;
-    const uint8_t *text = vmc_calls_text_place(t, i, &room);
-    return viamc_view(text, t->rec[i].text_len);
+    if (!vmc_call_is_running(c) && c->body != NULL)
+        return vmc_bytes_of(viamc_text((const char *)c->body));
+    return viamc_view(vmc_calls_text_place(t, i, &room), c->text_len);
 }
 
 /* Largest message that record i takes in its slot. */
@@ -10410,6 +10413,13 @@ VMC_FN uint32_t vmc_calls_tx_room(const vmc_calls *t, uint32_t reserve)
 {
     uint32_t left = t->tx_cap - t->tx_used;
     return left < reserve + VMC_CALL_PREFIX ? 0 : left - reserve - VMC_CALL_PREFIX;
+}
+
+/* True if a message of len octets fits, its prefix and the reserve beside it. */
+VMC_FN bool vmc_calls_tx_fits(const vmc_calls *t, size_t len, uint32_t reserve)
+{
+    uint32_t left = t->tx_cap - t->tx_used;
+    return left >= reserve + VMC_CALL_PREFIX && len <= left - reserve - VMC_CALL_PREFIX;
 }
 
 /* Where the next message's octets will lie: whoever encodes there spares the copy. */
@@ -10538,20 +10548,31 @@ VMC_FN void vmc_calls_sent(vmc_calls *t, uint8_t i, uint32_t n)
 VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
 {
     vmc_call *c = &t->rec[i];
-    if (c->state != VMC_CALL_OPEN && c->state != VMC_CALL_HELD)
+    if (!vmc_call_is_running(c))
         return;
     c->status = (uint8_t)status;
-    c->ran = ran;
+    c->ran = c->ran == VIAMC_ANSWERED && ran == VIAMC_NOT_RUN ? (uint8_t)VIAMC_MAYBE : ran; /* another copy of it did run */
     c->state = VMC_CALL_ENDED; /* its deadline stays: grpc-timeout may be half sent */
     t->ended++;
+    c->body = NULL;
+    c->body_len = 0;
     if ((c->flags & VMC_CALL_F_REPEATS) == 0) {
         vmc_calls_tx_cut(t, i);
-        c->body_len = 0;
         c->sent = 0;
     }
 }
 
-/* Where a text of our own goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
+/* Ends a call with a text of our own, which is constant: what was pulled of the slot stays as it is. */
+VMC_FN void vmc_calls_end_text(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran, const char *text)
+{
+    vmc_call *c = &t->rec[i];
+    if (!vmc_call_is_running(c))
+        return;
+    vmc_calls_end(t, i, status, ran);
+    c->body = (const uint8_t *)text;
+}
+
+/* Where a text with numbers goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
 VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, uint8_t i)
 {
     vmc_call *c = &t->rec[i];
@@ -10565,21 +10586,12 @@ VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, uint8_t i)
     return vmc_wr_of(text, room);
 }
 
-/* Keeps as much of a status text as fits. */
-VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, const char *text)
+/* Keeps as much of a text as fits. In a poll, or on a server. */
+VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, viamc_bytes text)
 {
     vmc_wr w = vmc_calls_begin_text(t, i);
-    vmc_wr_cut(&w, text, vmc_strlen(text));
+    vmc_wr_cut(&w, text.ptr, text.len);
     t->rec[i].text_len = (uint8_t)w.len;
-}
-
-/* Ends a call with a text of our own. */
-VMC_FN void vmc_calls_end_text(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran, const char *text)
-{
-    if (t->rec[i].state != VMC_CALL_OPEN && t->rec[i].state != VMC_CALL_HELD)
-        return;
-    vmc_calls_set_text(t, i, text);
-    vmc_calls_end(t, i, status, ran);
 }
 
 /* What is known of a call that we end: one of which no whole message has left never ran. */
@@ -10628,6 +10640,7 @@ VMC_FN void vmc_calls_again(vmc_calls *t, uint8_t i)
     c->large = VMC_CALL_SMALL;
     c->messages = 0;
     c->text_len = 0;
+    c->meta_len = 0;
 }
 
 /* ---- receiving ---- */
@@ -11018,6 +11031,7 @@ typedef struct vmc_grpc {
     viamc_bytes token;
     viamc_bytes session;    /* viam-sid */
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
+    uint32_t answered;      /* client: highest stream that the peer has answered */
     uint32_t block_of;      /* stream of the header block that is being received, 0: nothing of it was looked at yet */
     viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
     uint8_t *scratch;
@@ -11326,6 +11340,8 @@ VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
     c->flags |= VMC_CALL_F_PEER_END;
+    if (g->h2.streams[i].id > g->answered)
+        g->answered = g->h2.streams[i].id;
     if (!g->text_given)
         c->text_len = 0;
     if (g->said.status == VMC_GRPC_NO_STATUS)
@@ -11419,16 +11435,19 @@ VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
 VMC_FN void vmc_grpc_refuse(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
+    viamc_bytes said;
     if (!VMC_H2_IS_SERVER(&g->h2) || c->state != VMC_CALL_ENDED) {
         vmc_h2_release(&g->h2, i, VMC_H2_CANCEL);
         return;
     }
+    said = vmc_calls_text(g->calls, i);
+    if (c->status == VIAMC_RESOURCE_EXHAUSTED)
+        said = vmc_bytes_of(viamc_text(VMC_TEXT("message larger than this robot takes")));
+    vmc_calls_set_text(g->calls, i, said);
     g->calls->ended--;
     g->calls->stirred = true;
     c->state = VMC_CALL_OPEN;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
-    if (c->status == VIAMC_RESOURCE_EXHAUSTED)
-        vmc_calls_set_text(g->calls, i, VMC_TEXT("message larger than this robot takes"));
 }
 
 VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
@@ -11839,13 +11858,29 @@ VMC_FN bool vmc_grpc_is_ours(const vmc_call *c)
     return (c->flags & (VMC_CALL_F_INTERNAL | VMC_CALL_F_FIRST)) != 0;
 }
 
+#define VMC_GRPC_BLOCK_MAX 240u /* octets of a block beside path, authority and token; metadata apart */
+
+/* While the token is being replaced, the user's calls wait. Ours go with the old one: where the peer's table has it, it is not read any
+ * more; else the block must fit at once, before the new one comes to its place. */
+VMC_FN bool vmc_grpc_has_token(const vmc_grpc *g, const vmc_call *c, const vmc_wr *w)
+{
+    size_t most = VMC_GRPC_BLOCK_MAX + c->path_len + g->authority[0].len + g->authority[1].len + g->token.len;
+    if (!g->hold_token || (c->flags & VMC_CALL_F_TOKEN) == 0)
+        return true;
+    if (!vmc_grpc_is_ours(c))
+        return false;
+    if (!g->h2.encoder.changed && vmc_hpack_find(&g->h2.encoder, VMC_GRPC_AT_TOKEN + 1u) != 0)
+        return true;
+    return !g->token_comes && c->metadata_count == 0 && vmc_wr_room(w) >= most;
+}
+
 /* Client: the request's header block. True when DATA may follow. */
 VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
     if (g->h2.out_slot != i) {
-        if (g->hold_token && (c->flags & VMC_CALL_F_TOKEN) != 0 && (!vmc_grpc_is_ours(c) || g->token_comes))
-            return false; /* the token is being replaced */
+        if (!vmc_grpc_has_token(g, c, w))
+            return false;
         if (!vmc_h2_is_free(&g->h2, i) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
             return false; /* the stream before it is not reset yet, or the peer permits no more */
         if (vmc_wr_room(w) < VMC_H2_FRAME_HEAD + 32u)
@@ -12580,16 +12615,16 @@ typedef struct vmc_session {
     uint8_t wire[VMC_SESSION_REPLY]; /* STARTING: the reply as it comes; else a request {1: id} with its prefix, 43 octets */
 } vmc_session;
 
-/* A moving call that we ended: it may still run on the robot. */
+/* A moving call that we ended: it may still run on the robot, for one window from when the robot knows. */
 typedef struct vmc_unsettled {
-    uint32_t resource;
+    uint32_t resource; /* 0: none */
+    uint32_t after;    /* the window begins with the answer to a stream of this number or a higher one, which left later; 0: it has begun */
     vmc_timer until;
 } vmc_unsettled;
 
 typedef struct vmc_motion {
-    vmc_unsettled *unsettled; /* max_calls entries */
-    vmc_timer any;            /* one that found no entry: counts for every resource */
-    bool unsure;              /* one of these timers runs */
+    vmc_unsettled *unsettled; /* max_calls entries, and one more for those that find none: it counts for every resource */
+    bool unsure;              /* one of them is in use */
     bool watched;             /* there may be a Stop under way, or a setpoint that waits */
     viamc_call covered;       /* Stop whose record a StopAll took over: its DONE is to be taken; 0: none */
     void *covered_user;
@@ -12633,7 +12668,8 @@ enum {
 /* Records beside the user's max_calls: Stop has a slot, the others are ours. */
 enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
 
-#define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room */
+#define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room ... */
+#define VMC_STOP_RESERVE (VMC_STOP_BYTES + VMC_CALL_PREFIX) /* ... and a StopAll, whose message is empty, beside it */
 
 /* What the auxiliary record is doing. */
 typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
@@ -12883,7 +12919,7 @@ VMC_FN void vmc_auth_encode(const viamc_client *c, vmc_wr *w)
 /* Sends Authenticate when tx has room for it; its record is free. OK, WAIT, or NOMEM: tx is too small for these credentials. */
 VMC_FN viamc_err vmc_auth_start(viamc_client *c)
 {
-    uint32_t room = vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES);
+    uint32_t room = vmc_calls_tx_room(&c->calls, VMC_STOP_RESERVE);
     vmc_wr w = vmc_wr_of(vmc_calls_tx_next(&c->calls), room);
     vmc_call *call;
     vmc_auth_encode(c, &w);
@@ -13270,7 +13306,9 @@ VMC_APART void vmc_dial_on_up(viamc_client *c)
 /* AUTH, or a token that was refused while READY: sends Authenticate when it can. */
 VMC_FN void vmc_dial_authenticate(viamc_client *c)
 {
-    if (c->aux != VMC_AUX_NOTHING || vmc_auth_start(c) != VIAMC_ERR_NOMEM)
+    if (c->aux != VMC_AUX_NOTHING || c->conn.grpc.h2.out_slot != VMC_H2_NO_SLOT)
+        return; /* a block that is half written may need the old token */
+    if (vmc_auth_start(c) != VIAMC_ERR_NOMEM)
         return;
     (void)vmc_conn_break(&c->conn, VIAMC_ERR_NOMEM, 0, "auth", VMC_TEXT("tx_bytes is too small for the credentials"));
 }
@@ -13452,6 +13490,8 @@ VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 
 /* ---- the calls that wait for it ---- */
 
+static const viamc_bytes vmc_session_nothing = {NULL, 0};
+
 VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
 {
     return call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) == 0;
@@ -13474,13 +13514,21 @@ VMC_FN void vmc_session_release_all(viamc_client *c)
             vmc_session_release(c, &c->calls.rec[i]);
 }
 
-/* StartSession failed before them: they never ran. */
-VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *text)
+/* StartSession failed before them: they never ran. With the robot's words, or with ours. */
+VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, viamc_bytes said, const char *text)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++)
-        if (vmc_session_is_waiting(&c->calls.rec[i]))
+        if (vmc_session_is_waiting(&c->calls.rec[i])) {
+            if (text == NULL)
+                vmc_calls_set_text(&c->calls, i, said);
             vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+        }
+}
+
+VMC_FN void vmc_session_forbid(viamc_client *c)
+{
+    vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, vmc_session_nothing, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
 }
 
 /* ---- StartSession ---- */
@@ -13488,7 +13536,7 @@ VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *t
 /* True if the next StartSession may leave now. */
 VMC_FN bool vmc_session_may_start(const viamc_client *c)
 {
-    return c->aux == VMC_AUX_NOTHING && !vmc_timer_is_on(&c->session.again);
+    return c->aux == VMC_AUX_NOTHING && !vmc_timer_is_on(&c->session.again) && c->conn.grpc.h2.out_slot == VMC_H2_NO_SLOT;
 }
 
 VMC_FN void vmc_session_start(viamc_client *c)
@@ -13549,7 +13597,7 @@ VMC_FN void vmc_session_absent(viamc_client *c)
 {
     c->session.state = VMC_SESSION_ABSENT;
     if (c->desc.require_session) {
-        vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+        vmc_session_forbid(c);
         return;
     }
     c->events |= VMC_EV_UNPROTECTED;
@@ -13559,20 +13607,15 @@ VMC_FN void vmc_session_absent(viamc_client *c)
 /* StartSession was refused, or its answer cannot be used. */
 VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
 {
-    viamc_bytes said = vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX));
-    char text[VMC_SESSION_REPLY];
-    vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
-    vmc_wr_cut(&w, said.ptr, said.len);
-    text[w.len] = '\0';
     c->session.state = VMC_SESSION_NONE;
     c->session.id_len = 0;
     vmc_timer_off(&c->session.again);
     if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED)
         vmc_session_absent(c);
     else if (call->status == VIAMC_OK)
-        vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));
+        vmc_session_fail_all(c, VIAMC_INTERNAL, vmc_session_nothing, VMC_TEXT("StartSession was answered without id or window"));
     else
-        vmc_session_fail_all(c, call->status, text);
+        vmc_session_fail_all(c, call->status, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)), NULL);
 }
 
 /* The answer tells too whether the session of before goes on. */
@@ -13647,6 +13690,8 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
         s->beats++;
     } else if (call->ran == VIAMC_ANSWERED && (call->status == VIAMC_INVALID_ARGUMENT || call->status == VIAMC_UNIMPLEMENTED)) {
         vmc_session_lost(c, VMC_TEXT("the session expired"));
+    } else if (call->status == VIAMC_DEADLINE_EXCEEDED && !(s->acked && vmc_time_reached(s->acked_at, s->sent_at[which]))) {
+        vmc_session_lost(c, VMC_TEXT("no heartbeat was answered for two windows"));
     }
 }
 
@@ -13689,6 +13734,7 @@ VMC_FN void vmc_session_on_lost(viamc_client *c)
     if (s->state == VMC_SESSION_ON)
         s->resumed = vmc_session_key(s);
     s->state = VMC_SESSION_NONE;
+    vmc_timer_off(&s->again);
 }
 
 VMC_FN void vmc_session_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
@@ -13729,10 +13775,10 @@ VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
     return stop == resource || stop == VMC_MOTION_ANY || resource == VMC_MOTION_ANY;
 }
 
-/* A call that we ended ourselves after it had left: the robot may still run it. */
+/* A call that has left and that the robot did not answer: it may still run, whoever ended it. */
 VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
 {
-    return call->ran == VIAMC_MAYBE && (call->flags & VMC_CALL_F_PEER_END) == 0;
+    return vmc_motion_is_move(call) && call->ran == VIAMC_MAYBE;
 }
 
 /* ---- resources ---- */
@@ -13759,58 +13805,79 @@ VMC_FN uint32_t vmc_motion_resource(viamc_str path, viamc_bytes msg)
     return h == 0 || h == VMC_MOTION_ANY ? 1u : h;
 }
 
-/* A message of a stream that moves: the first one names the resource, as far as the method is known; another one makes it any. */
+/* A message of a stream that moves: the first one names the resource, as far as the method is known; another name makes it any. */
 VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 {
+    viamc_bytes name;
     uint32_t resource = call->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
-    return call->resource == 0 || call->resource == resource ? resource : VMC_MOTION_ANY;
+    if (call->resource == 0 || call->resource == resource)
+        return resource;
+    return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? call->resource : VMC_MOTION_ANY;
 }
 
 /* ---- moves that may still run although we ended them ---- */
 
+VMC_FN void vmc_motion_begin_window(viamc_client *c, vmc_unsettled *u)
+{
+    u->after = 0;
+    vmc_timer_set(&u->until, c->now, vmc_session_window(c));
+}
+
+/* While the connection stands, the robot may be long in hearing of the end: its window begins with its answer to something later. */
 VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
 {
-    viamc_ms window = vmc_session_window(c);
-    uint8_t k;
+    vmc_unsettled *u = c->motion.unsettled, *last = u + c->max_calls;
+    while (u != last && u->resource != 0 && u->resource != resource)
+        u++;
+    u->resource = u == last ? VMC_MOTION_ANY : resource;
+    vmc_motion_begin_window(c, u);
+    if (c->conn.state == VMC_CONN_UP)
+        u->after = c->conn.grpc.h2.next_id;
     c->motion.unsure = true;
-    for (k = 0; k < c->max_calls; k++)
-        if (!vmc_timer_is_on(&c->motion.unsettled[k].until) || c->motion.unsettled[k].resource == resource) {
-            c->motion.unsettled[k].resource = resource;
-            vmc_timer_set(&c->motion.unsettled[k].until, c->now, window);
-            return;
-        }
-    vmc_timer_set(&c->motion.any, c->now, window);
 }
 
-/* Forgets it if its time has come; true if it has not. */
-VMC_FN bool vmc_motion_keep(vmc_timer *t, viamc_ms now)
+/* The connection is over: the windows that have not begun do now, as far as anybody can know. */
+VMC_FN void vmc_motion_begin_windows(viamc_client *c)
 {
-    if (vmc_timer_due(t, now))
-        vmc_timer_off(t);
-    return vmc_timer_is_on(t);
+    uint8_t k;
+    for (k = 0; k <= c->max_calls; k++)
+        if (c->motion.unsettled[k].after != 0)
+            vmc_motion_begin_window(c, &c->motion.unsettled[k]);
 }
 
-/* Forgets the ones whose time has come. */
+/* viamc_dial ended the connection at a time that only the next poll knows. */
+VMC_FN void vmc_motion_shift(viamc_client *c, viamc_ms by)
+{
+    uint8_t k;
+    for (k = 0; k <= c->max_calls; k++)
+        vmc_timer_at(&c->motion.unsettled[k].until, c->motion.unsettled[k].until.at + by);
+}
+
+/* Forgets the ones whose time is over. */
 VMC_FN void vmc_motion_expire(viamc_client *c)
 {
     uint8_t k;
-    c->motion.unsure = vmc_motion_keep(&c->motion.any, c->now);
-    for (k = 0; k < c->max_calls; k++)
-        if (vmc_motion_keep(&c->motion.unsettled[k].until, c->now))
-            c->motion.unsure = true;
+    c->motion.unsure = false;
+    for (k = 0; k <= c->max_calls; k++) {
+        vmc_unsettled *u = &c->motion.unsettled[k];
+        if (u->after != 0 && c->conn.grpc.answered >= u->after)
+            vmc_motion_begin_window(c, u);
+        else if (u->after == 0 && vmc_timer_due(&u->until, c->now))
+            u->resource = 0;
+        c->motion.unsure = c->motion.unsure || u->resource != 0;
+    }
 }
 
 VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
 {
     uint8_t k;
-    for (k = 0; k < c->max_calls; k++)
-        if (vmc_timer_is_on(&c->motion.unsettled[k].until) && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+    for (k = 0; k <= c->max_calls; k++)
+        if (c->motion.unsettled[k].resource != 0 && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
             return true;
-    VMC_CALLS_EACH(&c->calls, k) /* one that we ended since the last poll is not in the list yet */
-        if (c->calls.rec[k].state == VMC_CALL_ENDED && vmc_motion_is_move(&c->calls.rec[k]) && vmc_motion_is_doubtful(&c->calls.rec[k])
-            && vmc_motion_covers(resource, c->calls.rec[k].resource))
+    VMC_CALLS_EACH(&c->calls, k) /* one that ended since the last poll is not in the list yet */
+        if (c->calls.rec[k].state == VMC_CALL_ENDED && vmc_motion_is_doubtful(&c->calls.rec[k]) && vmc_motion_covers(resource, c->calls.rec[k].resource))
             return true;
-    return vmc_timer_is_on(&c->motion.any);
+    return false;
 }
 
 /* Moves of the resource that have left and have not ended. */
@@ -13889,7 +13956,7 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, uint8_t i)
     vmc_call *stop = &c->calls.rec[i];
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
-    if (c->now - stop->asked >= vmc_session_window(c)) {
+    if (c->now - stop->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
         vmc_motion_cancel_running(c, stop->resource);
         if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
@@ -13942,6 +14009,16 @@ VMC_FN bool vmc_motion_on_end(viamc_client *c, uint8_t i)
 
 /* ---- setpoints ---- */
 
+/* Field 1 of what call i has to send is that of msg: the same resource, not only the same hash. */
+VMC_FN bool vmc_motion_is_same_name(const viamc_client *c, uint8_t i, viamc_bytes msg)
+{
+    const vmc_call *call = &c->calls.rec[i];
+    viamc_bytes own = viamc_view(c->calls.tx + call->tx_at + VMC_CALL_PREFIX, call->tx_len - VMC_CALL_PREFIX), a, b;
+    (void)vmc_wire_find(call->body_len != 0 ? viamc_view(call->body, call->body_len) : own, 1, &a);
+    (void)vmc_wire_find(msg, 1, &b);
+    return a.len == b.len && vmc_same(a.ptr, b.ptr, a.len);
+}
+
 /* The setpoint of this method and resource that is in flight (pending false) or pending; VMC_CALL_NONE. */
 VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint32_t resource, bool pending)
 {
@@ -13972,7 +14049,7 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
             vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
     }
     if (c->session.state == VMC_SESSION_ABSENT && c->desc.require_session && !c->desc.disable_sessions)
-        vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+        vmc_session_forbid(c);
     else if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
         vmc_session_release(c, call);
     else
@@ -14001,6 +14078,7 @@ VMC_FN void vmc_motion_give_up(vmc_call *stop, uint32_t status)
 VMC_FN void vmc_motion_on_lost(viamc_client *c)
 {
     uint8_t i;
+    vmc_motion_begin_windows(c);
     VMC_CALLS_EACH(&c->calls, i)
         vmc_motion_give_up(&c->calls.rec[i], VIAMC_UNAVAILABLE);
 }
@@ -14009,8 +14087,9 @@ VMC_FN void vmc_motion_on_lost(viamc_client *c)
 VMC_FN void vmc_motion_make_way(viamc_client *c, const vmc_call *stop)
 {
     uint8_t i, victim = VMC_CALL_NONE;
-    if (stop->state != VMC_CALL_OPEN || (stop->flags & VMC_CALL_F_SENT) != 0 || c->conn.grpc.h2.open < c->conn.grpc.h2.peer_streams)
-        return;
+    const vmc_h2 *h2 = &c->conn.grpc.h2;
+    if (stop->state != VMC_CALL_OPEN || (stop->flags & VMC_CALL_F_HEAD) == 0 || h2->open < h2->peer_streams || h2->chores)
+        return; /* with chores: one is giving way already */
     for (i = 0; i < c->max_calls; i++) {
         const vmc_call *call = &c->calls.rec[i];
         bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
@@ -14059,13 +14138,12 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
                 vmc_timer t;
                 vmc_timer_set(&t, call->asked, vmc_session_window(c));
                 vmc_wait_timer(wait, &t, now);
+                vmc_wait_timer(wait, &call->deadline, now);
             }
         }
-    if (!c->motion.unsure)
-        return;
-    for (i = 0; i < c->max_calls; i++)
-        vmc_wait_timer(wait, &c->motion.unsettled[i].until, now);
-    vmc_wait_timer(wait, &c->motion.any, now);
+    for (i = 0; c->motion.unsure && i <= c->max_calls; i++)
+        if (c->motion.unsettled[i].resource != 0 && c->motion.unsettled[i].after == 0)
+            vmc_wait_timer(wait, &c->motion.unsettled[i].until, now);
 }
 
 #endif
@@ -14390,7 +14468,7 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     l->tls = vmc_carve_take(&cv, vmc_client_tls_bytes(d));
     l->rec = (vmc_call *)vmc_carve_take(&cv, records * sizeof(vmc_call));
     l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, records * sizeof(vmc_h2_stream));
-    l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, d->max_calls * sizeof(vmc_unsettled));
+    l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
     l->out = (uint8_t *)vmc_carve_take(&cv, l->out_cap);
     l->tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
@@ -14464,7 +14542,7 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     c->trust = l.room;
     c->trust_cap = l.trust_cap;
     c->motion.unsettled = l.unsettled;
-    VIAMC_MEMSET(l.unsettled, 0, d->max_calls * sizeof l.unsettled[0]);
+    VIAMC_MEMSET(l.unsettled, 0, (d->max_calls + 1u) * sizeof l.unsettled[0]);
     VIAMC_MEMSET(l.streams, 0, (size_t)(d->max_calls + VMC_REC_EXTRA) * sizeof l.streams[0]);
     vmc_error_clear(&c->error);
     vmc_error_clear(&c->session_error);
@@ -14543,10 +14621,16 @@ VMC_FN void vmc_client_add_extra(vmc_start *s)
     s->added[1] = s->opts->extra;
 }
 
+/* A Stop is always copied: it may be sent twice. */
+VMC_FN bool vmc_client_keeps(const vmc_start *s)
+{
+    return s->opts->keep && s->motion != VMC_MOTION_STOP;
+}
+
 /* Octets of tx that the request takes, without its prefix. */
 VMC_FN size_t vmc_client_tx_need(const vmc_start *s)
 {
-    return (s->opts->keep ? 0 : s->msg.len) + s->added[0].len + s->added[1].len;
+    return (vmc_client_keeps(s) ? 0 : s->msg.len) + s->added[0].len + s->added[1].len;
 }
 
 VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
@@ -14565,6 +14649,8 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
     s->added[0] = s->added[1] = viamc_view(NULL, 0);
     if (o->extra.len != 0)
         vmc_client_add_extra(s);
+    if (s->motion == VMC_MOTION_STOP && (s->flags & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)) != 0)
+        return VIAMC_ERR_ARG;
     if (s->motion == VMC_MOTION_STOP && vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES)
         return VIAMC_ERR_ARG;
     if (c->calls.in_sink || c->in_poll)
@@ -14584,6 +14670,8 @@ VMC_FN uint8_t vmc_client_stop_record(viamc_client *c, uint32_t resource)
         return i;
     if (resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == i)
         return VMC_CALL_NONE;
+    if ((call->motion & VMC_MOTION_COUNTED) != 0 && c->motion.unconfirmed != 0)
+        c->motion.unconfirmed--; /* the StopAll counts for it */
     c->motion.covered = vmc_calls_handle(&c->calls, i);
     c->motion.covered_user = call->user;
     c->motion.covered_method = call->method;
@@ -14641,16 +14729,21 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
 }
 
-/* A pending setpoint of the same kind gets the new value and keeps its handle. */
+/* A pending setpoint of the same kind gets the new value, its time and its limit, and keeps its handle. */
 VMC_FN viamc_err vmc_client_replace(viamc_client *c, uint8_t i, const vmc_start *s, viamc_call *handle)
 {
-    if (s->msg.len + s->added[0].len + s->added[1].len > vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES) + c->calls.rec[i].tx_len)
+    vmc_call *call = &c->calls.rec[i];
+    size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
+    if (need > call->tx_len && !vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX))
         return VIAMC_ERR_NOMEM;
-    c->calls.rec[i].body = NULL; /* of a value that was kept */
-    c->calls.rec[i].body_len = 0;
+    call->body = NULL; /* of a value that was kept */
+    call->body_len = 0;
     vmc_calls_tx_cut(&c->calls, i); /* a value that was encoded in place lies behind what moves now */
     vmc_calls_put_message(&c->calls, i, s->msg, s->added, false);
-    c->calls.rec[i].asked = c->now;
+    call->asked = c->now;
+    call->motion |= VMC_MOTION_FRESH;
+    vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
+    c->dirty = true;
     *handle = vmc_calls_handle(&c->calls, i);
     return VIAMC_OK;
 }
@@ -14666,33 +14759,50 @@ VMC_FN void vmc_client_launch(viamc_client *c, uint8_t i)
         vmc_motion_launch(c, i);
 }
 
+/* A record and room in tx for the call: STATE, BUSY or NOMEM if there is none now. */
+VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, uint8_t *i)
+{
+    uint32_t reserve = s->resource == VMC_MOTION_ANY ? 0 : s->motion == VMC_MOTION_STOP ? VMC_CALL_PREFIX : VMC_STOP_RESERVE;
+    if (c->dial.state != VIAMC_READY)
+        return VIAMC_ERR_STATE;
+    if (s->motion == VMC_MOTION_MOVE && vmc_motion_is_stopping(c, s->resource))
+        return VIAMC_ERR_BUSY;
+    *i = vmc_client_free_record(c, s);
+    if (*i == VMC_CALL_NONE)
+        return VIAMC_ERR_BUSY;
+    if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0 && !vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve))
+        return VIAMC_ERR_NOMEM;
+    return VIAMC_OK;
+}
+
+/* A Stop was asked for and cannot be sent now: its session is not resumed, and a connection that is being given up is given up at once. */
+VMC_FN void vmc_client_refuse_stop(viamc_client *c)
+{
+    c->motion.unconfirmed++;
+    if (c->dial.step == VMC_DIAL_DRAINING) {
+        vmc_timer_set(&c->dial.deadline, c->now, 0);
+        c->dirty = true;
+    }
+}
+
 VMC_FN viamc_err vmc_client_start(viamc_client *c, vmc_start *s, viamc_call *handle)
 {
     viamc_err err = vmc_client_check_start(c, s);
-    bool stop;
     uint8_t i;
-    vmc_call *call;
     *handle = 0;
     if (err != VIAMC_OK)
         return err;
-    stop = s->motion == VMC_MOTION_STOP;
-    if (c->dial.state != VIAMC_READY) {
-        c->motion.unconfirmed += stop; /* asked for while disconnected: the old session is not resumed */
-        return VIAMC_ERR_STATE;
-    }
-    if (s->motion == VMC_MOTION_SETPOINT && (i = vmc_motion_setpoint(c, s->path, s->resource, true)) != VMC_CALL_NONE)
+    i = s->motion == VMC_MOTION_SETPOINT ? vmc_motion_setpoint(c, s->path, s->resource, true) : VMC_CALL_NONE;
+    if (i != VMC_CALL_NONE && vmc_motion_is_same_name(c, i, s->msg))
         return vmc_client_replace(c, i, s, handle);
-    if (s->motion == VMC_MOTION_MOVE && vmc_motion_is_stopping(c, s->resource))
-        return VIAMC_ERR_BUSY;
-    i = vmc_client_free_record(c, s);
-    if (i == VMC_CALL_NONE)
-        return VIAMC_ERR_BUSY;
-    if (vmc_client_tx_need(s) > vmc_calls_tx_room(&c->calls, stop ? 0 : VMC_STOP_BYTES))
-        return VIAMC_ERR_NOMEM;
-    call = vmc_calls_claim(&c->calls, i);
-    vmc_client_fill(c, call, s);
+    err = vmc_client_place(c, s, &i);
+    if (err != VIAMC_OK && s->motion == VMC_MOTION_STOP)
+        vmc_client_refuse_stop(c);
+    if (err != VIAMC_OK)
+        return err;
+    vmc_client_fill(c, vmc_calls_claim(&c->calls, i), s);
     if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0)
-        vmc_calls_put_message(&c->calls, i, s->msg, s->added, s->opts->keep);
+        vmc_calls_put_message(&c->calls, i, s->msg, s->added, vmc_client_keeps(s));
     *handle = vmc_calls_handle(&c->calls, i);
     vmc_client_launch(c, i);
     return VIAMC_OK;
@@ -14725,7 +14835,7 @@ VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_by
 
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap)
 {
-    *cap = vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES);
+    *cap = vmc_calls_tx_room(&c->calls, VMC_STOP_RESERVE);
     return vmc_calls_tx_next(&c->calls);
 }
 
@@ -14746,7 +14856,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
     resource = vmc_motion_is_move(rec) ? vmc_motion_resource_of(rec, msg) : 0;
     if (!vmc_calls_can_append(&c->calls, i) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
         return VIAMC_ERR_BUSY;
-    if (msg.len > vmc_calls_tx_room(&c->calls, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
+    if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
         return vmc_call_pending(rec) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
     rec->resource = resource;
     vmc_calls_put_message(&c->calls, i, msg, vmc_calls_nothing, false);
@@ -14840,6 +14950,8 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
+    if (c->dial.state == VIAMC_FAILED && c->session.resumed != 0)
+        vmc_session_lost(c, VMC_TEXT("the connection is not tried again: the session expires, which stops what it moved"));
     if (was_ready) {
         c->events |= VMC_EV_LOST;
         vmc_log(&c->log, VIAMC_LOG_WARN, c->conn.error.where, c->conn.error.what, (uint32_t)c->conn.error.code, c->conn.error.detail);
@@ -14917,6 +15029,8 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         return VIAMC_ERR_STATE;
     if (c->dirty)
         vmc_client_freshen(c, now);
+    if (c->dial.fresh)
+        vmc_motion_shift(c, now - c->now);
     c->now = now;
     c->stats.polls++;
     if (c->dial.fresh) { /* the first poll after viamc_dial brings the time */
@@ -15814,7 +15928,7 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
     rq->peer->calls.stirred = true;
     vmc_timer_off(&c->deadline);
-    vmc_calls_set_text(&rq->peer->calls, rq->index, text);
+    vmc_calls_set_text(&rq->peer->calls, rq->index, vmc_bytes_of(viamc_text(text)));
 }
 
 /* Its deadline has passed: what was answered and has not left is withdrawn. A handler that keeps it has still to let it go. */

@@ -352,7 +352,259 @@ TEST(stop_leaves_the_stream_of_another_resource_alone)
     script_close();
 }
 
+/* viam-server takes the name from the first message alone; a later one without it changes nothing. */
+TEST(stream_keeps_its_resource)
+{
+    viamc_call m = stream_open(), s;
+    unsigned n;
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("\x12\x02xx", 4)), VIAMC_OK);
+    step();
+    s = stop_motor(1);
+    step();
+    bot_run_named(R_STOP, 1);
+    for (n = 0; n < WINDOW / 10u + 2u; n++) {
+        script_now.loop.now += 10;
+        step();
+    }
+    CHECK(done(m) == NULL && done(s) != NULL);
+    script_close();
+}
+
+TEST(stop_is_no_stream)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    bot_open();
+    opts.stream = VIAMC_M_CLIENT_STREAM;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, stop.path, stop_message(0), &opts, NULL), VIAMC_ERR_ARG);
+    opts.stream = VIAMC_M_SERVER_STREAM;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, stop.path, stop_message(0), &opts, NULL), VIAMC_ERR_ARG);
+    script_close();
+}
+
+/* ---- moves that may still run ---- */
+
+/* viamc_dial ends a move that has left: the next Stop knows of it. */
+TEST(stop_after_a_dial)
+{
+    viamc_call m, s;
+    unsigned n;
+    bot_open();
+    bot_warm();
+    m = move(10);
+    step();
+    script_now.loop.now += 300; /* no poll meanwhile: its window begins with the next */
+    CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
+    bot_cut();
+    for (n = 0; n < 6; n++) {
+        script_now.loop.now += 1;
+        step();
+    }
+    CHECK(done(m) != NULL);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    s = stop_motor(0);
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) == NULL);
+    script_close();
+}
+
+/* A line that stands still for longer than the window: the robot gets move, reset and Stop in one piece. */
+TEST(stop_after_a_stall)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_call m, s;
+    unsigned n;
+    bot_open();
+    script_now.client->desc.disable_sessions = true;
+    opts.replace = true;
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &set_power, move_message(10), &opts, &m), VIAMC_OK);
+    for (n = 0; n < 420; n++) {
+        (void)viamc_poll(script_now.client, script_now.loop.now);
+        script_take_events();
+        script_now.loop.now += 10;
+    }
+    REQUIRE(done(m) != NULL); /* after the window of 2 s; the line has been silent for as long again */
+    s = stop_motor(0);
+    (void)viamc_poll(script_now.client, script_now.loop.now);
+    step();
+    CHECK(bot_has(R_MOVE, 10) && bot_has(R_STOP, 0));
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) == NULL);
+    script_close();
+}
+
+/* The last copy is refused, or above the last stream of a GOAWAY: the first one ran all the same. */
+TEST(last_copy_that_is_not_run)
+{
+    uint8_t octets[8] = {0, 0, 0, VMC_H2_REFUSED_STREAM};
+    unsigned how;
+    for (how = 0; how < 2; how++) {
+        viamc_call s;
+        uint32_t id;
+        bot_open();
+        bot_warm();
+        (void)move(10);
+        step();
+        s = stop_motor(0);
+        step();
+        bot_run_named(R_STOP, 0);
+        bot_run_named(R_MOVE, 10);
+        REQUIRE(bot_has(R_STOP, 0));
+        id = bot.pending[bot_index(R_STOP, 0)].id;
+        if (how == 0) {
+            script_send_frame(3, 0, id, octets, 4);
+        } else {
+            memset(octets, 0, sizeof octets);
+            vmc_put_be32(octets, id - 2);
+            script_send_frame(7, 0, 0, octets, 8);
+        }
+        step();
+        step();
+        REQUIRE(done(s) != NULL);
+        CHECK_EQ_INT(done(s)->ran, VIAMC_MAYBE);
+        script_close();
+    }
+}
+
 /* ---- few octets, few streams ---- */
+
+static viamc_call watch_echo(void)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_call call = 0;
+    opts.stream = VIAMC_M_SERVER_STREAM;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/test.Echo/Watch", viamc_view("x", 1), &opts, &call), VIAMC_OK);
+    return call;
+}
+
+/* Every copy makes way for itself, and takes one call for it, however long the reset cannot be written. */
+TEST(every_copy_makes_way)
+{
+    viamc_call s, w[4];
+    unsigned n, given_up = 0;
+    bot_open();
+    script_now.client->desc.disable_sessions = true;
+    script_send("000006040000000000 0003 00000001"); /* MAX_CONCURRENT_STREAMS */
+    step();
+    (void)move(10);
+    step();
+    s = stop_motor(0);
+    step();
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) == NULL);
+    w[0] = watch_echo();
+    script_poll();
+    bot_listen();
+    bot.pending[bot_index(R_OTHER, 0)].kind = R_STREAM;
+    for (n = 0; n < 300 && done(s) == NULL; n++) {
+        script_now.loop.now += 10;
+        step();
+        if (bot_has(R_STOP, 0))
+            bot_run_named(R_STOP, 0);
+    }
+    REQUIRE(done(s) != NULL);
+    CHECK_EQ_INT(done(s)->status, VIAMC_OK);
+    CHECK(done(w[0]) != NULL);
+    script_close();
+    bot_open();
+    script_now.client->desc.disable_sessions = true;
+    for (n = 0; n < 4; n++)
+        w[n] = watch_echo();
+    script_poll();
+    script_send("000006040000000000 0003 00000004");
+    script_poll();
+    script_now.loop.link[0].pipe[VMC_LOOP_TO_SERVER].line.capacity = 1; /* the line is jammed */
+    script_send("0000080600000000000102030405060708");
+    (void)viamc_poll(script_now.client, script_now.loop.now);
+    (void)stop_motor(0);
+    for (n = 0; n < 5; n++)
+        (void)viamc_poll(script_now.client, ++script_now.loop.now);
+    script_take_events();
+    for (n = 0; n < 4; n++)
+        given_up += done(w[n]) != NULL;
+    CHECK_EQ_INT(given_up, 1);
+    script_close();
+}
+
+static viamc_err named(const viamc_method *method, const char *name, size_t more, bool replace, viamc_call *call)
+{
+    static const uint8_t octets[200] = {0};
+    uint8_t message[300];
+    viamc_opts opts = VIAMC_ZERO;
+    vmc_wr w = vmc_wr_of(message, sizeof message);
+    opts.replace = replace;
+    vmc_wire_put_text(&w, 1, viamc_text(name));
+    if (more != 0)
+        vmc_wire_put_bytes(&w, 9, viamc_view(octets, more));
+    return viamc_call_method(script_now.client, method, viamc_view(w.ptr, w.len), &opts, call);
+}
+
+#define TX 256u
+#define USERS (TX - VMC_STOP_RESERVE - VMC_CALL_PREFIX) /* octets of the largest message of the user's */
+
+/* A small tx whose octets do not leave: no room in the peer's windows. */
+static void full_open(void)
+{
+    memset(&bot, 0, sizeof bot);
+    script_new();
+    script_now.desc.tx_bytes = TX;
+    script_now.desc.max_calls = 40;
+    script_now.desc.slot_bytes = 64;
+    script_ready();
+    script_now.client->desc.disable_sessions = true;
+    script_send("000006040000000000 0004 00000000"); /* INITIAL_WINDOW_SIZE */
+    script_poll();
+}
+
+static viamc_err echo_of(size_t len)
+{
+    static const uint8_t octets[TX] = {0};
+    return viamc_call_bytes(script_now.client, "/test.Echo/Echo", viamc_view(octets, len), NULL, NULL);
+}
+
+/* tx full of the user's octets, then of a Stop's: a StopAll still has its five. */
+TEST(tx_keeps_room_for_stops)
+{
+    viamc_call all;
+    full_open();
+    CHECK_EQ_INT(echo_of(USERS + 1), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(echo_of(USERS), VIAMC_OK);
+    CHECK_EQ_INT(echo_of(0), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK); /* 4 octets of name, 2 of another field */
+    CHECK_EQ_INT(named(&stop, "m0", 0, false, NULL), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(viamc_robot_stop_all(script_now.client, NULL, &all), VIAMC_OK);
+    CHECK_EQ_INT(script_now.client->calls.rec[all & 0xffu].tx_len, VMC_CALL_PREFIX);
+    script_close();
+}
+
+/* A message of a stream that would not fit is refused whole, also an empty one. */
+TEST(tx_has_no_half_prefixes)
+{
+    static const viamc_method up = {"/test.Echo/Up", NULL, NULL, VIAMC_M_CLIENT_STREAM};
+    viamc_call m;
+    full_open();
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &up, viamc_view("", 0), NULL, &m), VIAMC_OK);
+    CHECK_EQ_INT(echo_of(USERS), VIAMC_OK);
+    CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("", 0)), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(script_now.client->calls.rec[m & 0xffu].tx_len, 0);
+    script_close();
+}
+
+/* A setpoint that is replaced by a longer one keeps to its share too. */
+TEST(tx_of_a_setpoint_that_grows)
+{
+    viamc_call first, pending;
+    full_open();
+    CHECK_EQ_INT(named(&set_power, "m0", 0, true, &first), VIAMC_OK);
+    CHECK_EQ_INT(named(&set_power, "m0", 50, true, &pending), VIAMC_OK);
+    CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK);
+    CHECK_EQ_INT(named(&set_power, "m0", 50, true, &pending), VIAMC_OK);
+    CHECK_EQ_INT(named(&set_power, "m0", 51, true, &pending), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(named(&set_power, "m0", 20, true, &pending), VIAMC_OK);
+    script_close();
+}
 
 /* A move of which the header block has left and the message has not: nothing of it follows a Stop. */
 TEST(half_a_move_does_not_follow_a_stop)
@@ -566,6 +818,41 @@ TEST(setpoint_kept_and_replaced)
     script_close();
 }
 
+/* The newest value is as old as its own call, not as the one that it replaces. */
+TEST(setpoint_replaced_after_polls_that_were_late)
+{
+    viamc_call first, pending, newer;
+    bot_open();
+    bot_warm();
+    CHECK_EQ_INT(setpoint(20, &first), VIAMC_OK);
+    step();
+    CHECK_EQ_INT(setpoint(22, &pending), VIAMC_OK);
+    step();
+    script_now.loop.now += WINDOW;
+    bot_run(bot_index(R_MOVE, 20));
+    CHECK_EQ_INT(setpoint(24, &newer), VIAMC_OK);
+    CHECK_EQ_INT(newer, pending);
+    step();
+    step();
+    CHECK(bot_has(R_MOVE, 24));
+    script_close();
+}
+
+/* Two names with the same hash: each keeps its handle. */
+TEST(setpoints_of_names_that_collide)
+{
+    viamc_call first, a, b;
+    bot_open();
+    bot_warm();
+    CHECK_EQ_INT(named(&set_power, "3e83a140", 0, true, &first), VIAMC_OK);
+    step();
+    CHECK_EQ_INT(named(&set_power, "3e83a140", 0, true, &a), VIAMC_OK);
+    CHECK_EQ_INT(named(&set_power, "ce9209af", 0, true, &b), VIAMC_OK);
+    CHECK_EQ_INT(script_now.client->calls.rec[a & 0xffu].resource, script_now.client->calls.rec[b & 0xffu].resource);
+    CHECK(a != b);
+    script_close();
+}
+
 /* opts.timeout_ms shortens the window that a setpoint has. */
 TEST(setpoint_with_a_time_limit)
 {
@@ -731,6 +1018,15 @@ int main(int argc, char **argv)
     RUN(stop_right_after_a_cancel);
     RUN(stop_covers_a_stream_that_moves);
     RUN(stop_leaves_the_stream_of_another_resource_alone);
+    RUN(stream_keeps_its_resource);
+    RUN(stop_is_no_stream);
+    RUN(stop_after_a_dial);
+    RUN(stop_after_a_stall);
+    RUN(last_copy_that_is_not_run);
+    RUN(every_copy_makes_way);
+    RUN(tx_keeps_room_for_stops);
+    RUN(tx_has_no_half_prefixes);
+    RUN(tx_of_a_setpoint_that_grows);
     RUN(half_a_move_does_not_follow_a_stop);
     RUN(stop_where_one_stream_is_permitted);
     RUN(stop_that_cannot_leave);
@@ -739,6 +1035,8 @@ int main(int argc, char **argv)
     RUN(setpoint_that_waits_too_long_is_dropped);
     RUN(setpoint_and_stop);
     RUN(setpoint_kept_and_replaced);
+    RUN(setpoint_replaced_after_polls_that_were_late);
+    RUN(setpoints_of_names_that_collide);
     RUN(setpoint_with_a_time_limit);
     RUN(setpoint_after_polls_that_were_late);
     RUN(model);

@@ -100,7 +100,97 @@ TEST(stop_of_the_session_before_confirms_nothing)
     script_close();
 }
 
+/* A Stop that found no place: what it was to stop goes on only until the old session expires. */
+TEST(stop_that_was_refused_prevents_resumption)
+{
+    viamc_call s;
+    bot_open();
+    bot_warm();
+    CHECK_EQ_INT(viamc_robot_stop_all(script_now.client, NULL, &s), VIAMC_OK);
+    script_now.client->max_calls = 0; /* as if all of them were taken; the StopAll has a record already */
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &stop, stop_message(1), NULL, NULL), VIAMC_ERR_BUSY);
+    script_now.client->max_calls = 4;
+    step();
+    bot_run_named(R_STOP, 2);
+    CHECK(done(s) != NULL);
+    cut_and_redial();
+    CHECK_EQ_INT(bot.resumes, 0);
+    script_close();
+}
+
+/* Without another attempt the session ends too, and that is told. */
+TEST(session_of_a_client_that_gives_up)
+{
+    memset(&bot, 0, sizeof bot);
+    script_new();
+    script_now.desc.tx_bytes = 2048;
+    script_now.dial.max_reconnect_attempts = VIAMC_OFF;
+    script_ready();
+    bot_warm();
+    bot_cut();
+    step();
+    step();
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    script_close();
+}
+
+/* Lost before the first heartbeat was answered, back after 26 days: the wait for the next StartSession is long over. */
+TEST(session_after_a_month)
+{
+    unsigned n;
+    bot_open();
+    (void)move(4000);
+    for (n = 0; n < 4 && script_now.client->session.state != VMC_SESSION_ON; n++) {
+        script_poll();
+        bot_listen();
+        while (bot_has(R_START, 0))
+            bot_run(bot_index(R_START, 0));
+    }
+    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
+    script_now.loop.end[0].open_err = VIAMC_ERR_REFUSED;
+    bot_cut();
+    for (n = 0; n < 26 * 24; n++) {
+        script_poll();
+        script_now.loop.now += 3600000u;
+    }
+    script_now.loop.end[0].open_err = VIAMC_OK;
+    redial();
+    (void)move(10);
+    step();
+    step();
+    CHECK(bot_has(R_MOVE, 10));
+    script_close();
+}
+
 /* ---- lost on a connection that stands ---- */
+
+/* Nobody answers heartbeats, or they have no stream, since the one that the robot permits is taken: the program is told. */
+TEST(heartbeats_that_nobody_answers)
+{
+    unsigned hogged, n;
+    for (hogged = 0; hogged < 2; hogged++) {
+        bot_open();
+        bot_warm();
+        if (hogged != 0)
+            script_send("000006040000000000 0003 00000001"); /* MAX_CONCURRENT_STREAMS */
+        step();
+        (void)move(10);
+        for (n = 0; n < 3u * WINDOW / 10u; n++) {
+            size_t i;
+            script_now.loop.now += 10;
+            script_poll();
+            bot_listen();
+            for (i = 0; i < bot.count; i++)
+                if (bot.pending[i].kind == R_BEAT)
+                    bot_drop(&bot.pending[i--]);
+        }
+        CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
+        CHECK_EQ_STR(script_event(VIAMC_EV_SESSION_LOST, 0)->error.what, "no heartbeat was answered for two windows");
+        script_close();
+    }
+}
 
 /* Two heartbeats are out when the first says that the session is gone: the answer of the second is not the new session's. */
 TEST(late_heartbeat_of_the_session_before)
@@ -288,15 +378,19 @@ int main(int argc, char **argv)
     test_begin("session", argc, argv);
     RUN(session_is_resumed_when_every_stop_was_confirmed);
     RUN(session_is_not_resumed_after_a_stop_without_answer);
-    RUN(starved_polls_are_told);
     RUN(session_whose_resumption_is_interrupted);
     RUN(stop_of_the_session_before_confirms_nothing);
+    RUN(stop_that_was_refused_prevents_resumption);
+    RUN(session_of_a_client_that_gives_up);
+    RUN(session_after_a_month);
+    RUN(heartbeats_that_nobody_answers);
     RUN(late_heartbeat_of_the_session_before);
     RUN(late_answer_to_a_move_of_the_session_before);
     RUN(unsent_move_does_not_outlive_the_session);
     RUN(sessions_that_are_denied_at_once);
     RUN(require_session_holds_for_every_move);
     RUN(window_that_cannot_be_kept);
+    RUN(starved_polls_are_told);
     RUN(slow_answers_are_not_starvation);
     return test_end();
 }

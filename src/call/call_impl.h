@@ -86,7 +86,7 @@ typedef struct vmc_call {
     const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
-    const uint8_t *body;   /* message octets outside tx (kept, or ours), sent after those in tx */
+    const uint8_t *body;   /* message octets outside tx (kept, or ours), sent after those in tx; of an ended call: a text of our own */
     uint8_t *into;         /* lent buffer; of an internal call: its slot */
     viamc_sink_fn sink;
     void *sink_user;
@@ -239,11 +239,14 @@ VMC_FN uint8_t *vmc_calls_text_place(const vmc_calls *t, uint8_t i, uint32_t *ro
     return slot == NULL ? NULL : slot + t->rec[i].stored;
 }
 
+/* What is to be read of an ended call: the peer's words, or ours, which are constant. */
 VMC_FN viamc_bytes vmc_calls_text(const vmc_calls *t, uint8_t i)
 {
+    const vmc_call *c = &t->rec[i];
     uint32_t room;
-    const uint8_t *text = vmc_calls_text_place(t, i, &room);
-    return viamc_view(text, t->rec[i].text_len);
+    if (!vmc_call_is_running(c) && c->body != NULL)
+        return vmc_bytes_of(viamc_text((const char *)c->body));
+    return viamc_view(vmc_calls_text_place(t, i, &room), c->text_len);
 }
 
 /* Largest message that record i takes in its slot. */
@@ -261,6 +264,13 @@ VMC_FN uint32_t vmc_calls_tx_room(const vmc_calls *t, uint32_t reserve)
 {
     uint32_t left = t->tx_cap - t->tx_used;
     return left < reserve + VMC_CALL_PREFIX ? 0 : left - reserve - VMC_CALL_PREFIX;
+}
+
+/* True if a message of len octets fits, its prefix and the reserve beside it. */
+VMC_FN bool vmc_calls_tx_fits(const vmc_calls *t, size_t len, uint32_t reserve)
+{
+    uint32_t left = t->tx_cap - t->tx_used;
+    return left >= reserve + VMC_CALL_PREFIX && len <= left - reserve - VMC_CALL_PREFIX;
 }
 
 /* Where the next message's octets will lie: whoever encodes there spares the copy. */
@@ -389,20 +399,31 @@ VMC_FN void vmc_calls_sent(vmc_calls *t, uint8_t i, uint32_t n)
 VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
 {
     vmc_call *c = &t->rec[i];
-    if (c->state != VMC_CALL_OPEN && c->state != VMC_CALL_HELD)
+    if (!vmc_call_is_running(c))
         return;
     c->status = (uint8_t)status;
-    c->ran = ran;
+    c->ran = c->ran == VIAMC_ANSWERED && ran == VIAMC_NOT_RUN ? (uint8_t)VIAMC_MAYBE : ran; /* another copy of it did run */
     c->state = VMC_CALL_ENDED; /* its deadline stays: grpc-timeout may be half sent */
     t->ended++;
+    c->body = NULL;
+    c->body_len = 0;
     if ((c->flags & VMC_CALL_F_REPEATS) == 0) {
         vmc_calls_tx_cut(t, i);
-        c->body_len = 0;
         c->sent = 0;
     }
 }
 
-/* Where a text of our own goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
+/* Ends a call with a text of our own, which is constant: what was pulled of the slot stays as it is. */
+VMC_FN void vmc_calls_end_text(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran, const char *text)
+{
+    vmc_call *c = &t->rec[i];
+    if (!vmc_call_is_running(c))
+        return;
+    vmc_calls_end(t, i, status, ran);
+    c->body = (const uint8_t *)text;
+}
+
+/* Where a text with numbers goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
 VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, uint8_t i)
 {
     vmc_call *c = &t->rec[i];
@@ -416,21 +437,12 @@ VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, uint8_t i)
     return vmc_wr_of(text, room);
 }
 
-/* Keeps as much of a status text as fits. */
-VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, const char *text)
+/* Keeps as much of a text as fits. In a poll, or on a server. */
+VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, viamc_bytes text)
 {
     vmc_wr w = vmc_calls_begin_text(t, i);
-    vmc_wr_cut(&w, text, vmc_strlen(text));
+    vmc_wr_cut(&w, text.ptr, text.len);
     t->rec[i].text_len = (uint8_t)w.len;
-}
-
-/* Ends a call with a text of our own. */
-VMC_FN void vmc_calls_end_text(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran, const char *text)
-{
-    if (t->rec[i].state != VMC_CALL_OPEN && t->rec[i].state != VMC_CALL_HELD)
-        return;
-    vmc_calls_set_text(t, i, text);
-    vmc_calls_end(t, i, status, ran);
 }
 
 /* What is known of a call that we end: one of which no whole message has left never ran. */
@@ -479,6 +491,7 @@ VMC_FN void vmc_calls_again(vmc_calls *t, uint8_t i)
     c->large = VMC_CALL_SMALL;
     c->messages = 0;
     c->text_len = 0;
+    c->meta_len = 0;
 }
 
 /* ---- receiving ---- */

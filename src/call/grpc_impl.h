@@ -297,6 +297,8 @@ VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
     c->flags |= VMC_CALL_F_PEER_END;
+    if (g->h2.streams[i].id > g->answered)
+        g->answered = g->h2.streams[i].id;
     if (!g->text_given)
         c->text_len = 0;
     if (g->said.status == VMC_GRPC_NO_STATUS)
@@ -390,16 +392,19 @@ VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
 VMC_FN void vmc_grpc_refuse(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
+    viamc_bytes said;
     if (!VMC_H2_IS_SERVER(&g->h2) || c->state != VMC_CALL_ENDED) {
         vmc_h2_release(&g->h2, i, VMC_H2_CANCEL);
         return;
     }
+    said = vmc_calls_text(g->calls, i);
+    if (c->status == VIAMC_RESOURCE_EXHAUSTED)
+        said = vmc_bytes_of(viamc_text(VMC_TEXT("message larger than this robot takes")));
+    vmc_calls_set_text(g->calls, i, said);
     g->calls->ended--;
     g->calls->stirred = true;
     c->state = VMC_CALL_OPEN;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
-    if (c->status == VIAMC_RESOURCE_EXHAUSTED)
-        vmc_calls_set_text(g->calls, i, VMC_TEXT("message larger than this robot takes"));
 }
 
 VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
@@ -810,13 +815,29 @@ VMC_FN bool vmc_grpc_is_ours(const vmc_call *c)
     return (c->flags & (VMC_CALL_F_INTERNAL | VMC_CALL_F_FIRST)) != 0;
 }
 
+#define VMC_GRPC_BLOCK_MAX 240u /* octets of a block beside path, authority and token; metadata apart */
+
+/* While the token is being replaced, the user's calls wait. Ours go with the old one: where the peer's table has it, it is not read any
+ * more; else the block must fit at once, before the new one comes to its place. */
+VMC_FN bool vmc_grpc_has_token(const vmc_grpc *g, const vmc_call *c, const vmc_wr *w)
+{
+    size_t most = VMC_GRPC_BLOCK_MAX + c->path_len + g->authority[0].len + g->authority[1].len + g->token.len;
+    if (!g->hold_token || (c->flags & VMC_CALL_F_TOKEN) == 0)
+        return true;
+    if (!vmc_grpc_is_ours(c))
+        return false;
+    if (!g->h2.encoder.changed && vmc_hpack_find(&g->h2.encoder, VMC_GRPC_AT_TOKEN + 1u) != 0)
+        return true;
+    return !g->token_comes && c->metadata_count == 0 && vmc_wr_room(w) >= most;
+}
+
 /* Client: the request's header block. True when DATA may follow. */
 VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
     if (g->h2.out_slot != i) {
-        if (g->hold_token && (c->flags & VMC_CALL_F_TOKEN) != 0 && (!vmc_grpc_is_ours(c) || g->token_comes))
-            return false; /* the token is being replaced */
+        if (!vmc_grpc_has_token(g, c, w))
+            return false;
         if (!vmc_h2_is_free(&g->h2, i) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
             return false; /* the stream before it is not reset yet, or the peer permits no more */
         if (vmc_wr_room(w) < VMC_H2_FRAME_HEAD + 32u)

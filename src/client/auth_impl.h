@@ -55,7 +55,7 @@ VMC_FN void vmc_auth_encode(const viamc_client *c, vmc_wr *w)
 /* Sends Authenticate when tx has room for it; its record is free. OK, WAIT, or NOMEM: tx is too small for these credentials. */
 VMC_FN viamc_err vmc_auth_start(viamc_client *c)
 {
-    uint32_t room = vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES);
+    uint32_t room = vmc_calls_tx_room(&c->calls, VMC_STOP_RESERVE);
     vmc_wr w = vmc_wr_of(vmc_calls_tx_next(&c->calls), room);
     vmc_call *call;
     vmc_auth_encode(c, &w);

@@ -150,7 +150,7 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     l->tls = vmc_carve_take(&cv, vmc_client_tls_bytes(d));
     l->rec = (vmc_call *)vmc_carve_take(&cv, records * sizeof(vmc_call));
     l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, records * sizeof(vmc_h2_stream));
-    l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, d->max_calls * sizeof(vmc_unsettled));
+    l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
     l->out = (uint8_t *)vmc_carve_take(&cv, l->out_cap);
     l->tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
@@ -224,7 +224,7 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     c->trust = l.room;
     c->trust_cap = l.trust_cap;
     c->motion.unsettled = l.unsettled;
-    VIAMC_MEMSET(l.unsettled, 0, d->max_calls * sizeof l.unsettled[0]);
+    VIAMC_MEMSET(l.unsettled, 0, (d->max_calls + 1u) * sizeof l.unsettled[0]);
     VIAMC_MEMSET(l.streams, 0, (size_t)(d->max_calls + VMC_REC_EXTRA) * sizeof l.streams[0]);
     vmc_error_clear(&c->error);
     vmc_error_clear(&c->session_error);
@@ -303,10 +303,16 @@ VMC_FN void vmc_client_add_extra(vmc_start *s)
     s->added[1] = s->opts->extra;
 }
 
+/* A Stop is always copied: it may be sent twice. */
+VMC_FN bool vmc_client_keeps(const vmc_start *s)
+{
+    return s->opts->keep && s->motion != VMC_MOTION_STOP;
+}
+
 /* Octets of tx that the request takes, without its prefix. */
 VMC_FN size_t vmc_client_tx_need(const vmc_start *s)
 {
-    return (s->opts->keep ? 0 : s->msg.len) + s->added[0].len + s->added[1].len;
+    return (vmc_client_keeps(s) ? 0 : s->msg.len) + s->added[0].len + s->added[1].len;
 }
 
 VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
@@ -325,6 +331,8 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
     s->added[0] = s->added[1] = viamc_view(NULL, 0);
     if (o->extra.len != 0)
         vmc_client_add_extra(s);
+    if (s->motion == VMC_MOTION_STOP && (s->flags & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)) != 0)
+        return VIAMC_ERR_ARG;
     if (s->motion == VMC_MOTION_STOP && vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES)
         return VIAMC_ERR_ARG;
     if (c->calls.in_sink || c->in_poll)
@@ -344,6 +352,8 @@ VMC_FN uint8_t vmc_client_stop_record(viamc_client *c, uint32_t resource)
         return i;
     if (resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == i)
         return VMC_CALL_NONE;
+    if ((call->motion & VMC_MOTION_COUNTED) != 0 && c->motion.unconfirmed != 0)
+        c->motion.unconfirmed--; /* the StopAll counts for it */
     c->motion.covered = vmc_calls_handle(&c->calls, i);
     c->motion.covered_user = call->user;
     c->motion.covered_method = call->method;
@@ -401,16 +411,21 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
 }
 
-/* A pending setpoint of the same kind gets the new value and keeps its handle. */
+/* A pending setpoint of the same kind gets the new value, its time and its limit, and keeps its handle. */
 VMC_FN viamc_err vmc_client_replace(viamc_client *c, uint8_t i, const vmc_start *s, viamc_call *handle)
 {
-    if (s->msg.len + s->added[0].len + s->added[1].len > vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES) + c->calls.rec[i].tx_len)
+    vmc_call *call = &c->calls.rec[i];
+    size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
+    if (need > call->tx_len && !vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX))
         return VIAMC_ERR_NOMEM;
-    c->calls.rec[i].body = NULL; /* of a value that was kept */
-    c->calls.rec[i].body_len = 0;
+    call->body = NULL; /* of a value that was kept */
+    call->body_len = 0;
     vmc_calls_tx_cut(&c->calls, i); /* a value that was encoded in place lies behind what moves now */
     vmc_calls_put_message(&c->calls, i, s->msg, s->added, false);
-    c->calls.rec[i].asked = c->now;
+    call->asked = c->now;
+    call->motion |= VMC_MOTION_FRESH;
+    vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
+    c->dirty = true;
     *handle = vmc_calls_handle(&c->calls, i);
     return VIAMC_OK;
 }
@@ -426,33 +441,50 @@ VMC_FN void vmc_client_launch(viamc_client *c, uint8_t i)
         vmc_motion_launch(c, i);
 }
 
+/* A record and room in tx for the call: STATE, BUSY or NOMEM if there is none now. */
+VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, uint8_t *i)
+{
+    uint32_t reserve = s->resource == VMC_MOTION_ANY ? 0 : s->motion == VMC_MOTION_STOP ? VMC_CALL_PREFIX : VMC_STOP_RESERVE;
+    if (c->dial.state != VIAMC_READY)
+        return VIAMC_ERR_STATE;
+    if (s->motion == VMC_MOTION_MOVE && vmc_motion_is_stopping(c, s->resource))
+        return VIAMC_ERR_BUSY;
+    *i = vmc_client_free_record(c, s);
+    if (*i == VMC_CALL_NONE)
+        return VIAMC_ERR_BUSY;
+    if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0 && !vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve))
+        return VIAMC_ERR_NOMEM;
+    return VIAMC_OK;
+}
+
+/* A Stop was asked for and cannot be sent now: its session is not resumed, and a connection that is being given up is given up at once. */
+VMC_FN void vmc_client_refuse_stop(viamc_client *c)
+{
+    c->motion.unconfirmed++;
+    if (c->dial.step == VMC_DIAL_DRAINING) {
+        vmc_timer_set(&c->dial.deadline, c->now, 0);
+        c->dirty = true;
+    }
+}
+
 VMC_FN viamc_err vmc_client_start(viamc_client *c, vmc_start *s, viamc_call *handle)
 {
     viamc_err err = vmc_client_check_start(c, s);
-    bool stop;
     uint8_t i;
-    vmc_call *call;
     *handle = 0;
     if (err != VIAMC_OK)
         return err;
-    stop = s->motion == VMC_MOTION_STOP;
-    if (c->dial.state != VIAMC_READY) {
-        c->motion.unconfirmed += stop; /* asked for while disconnected: the old session is not resumed */
-        return VIAMC_ERR_STATE;
-    }
-    if (s->motion == VMC_MOTION_SETPOINT && (i = vmc_motion_setpoint(c, s->path, s->resource, true)) != VMC_CALL_NONE)
+    i = s->motion == VMC_MOTION_SETPOINT ? vmc_motion_setpoint(c, s->path, s->resource, true) : VMC_CALL_NONE;
+    if (i != VMC_CALL_NONE && vmc_motion_is_same_name(c, i, s->msg))
         return vmc_client_replace(c, i, s, handle);
-    if (s->motion == VMC_MOTION_MOVE && vmc_motion_is_stopping(c, s->resource))
-        return VIAMC_ERR_BUSY;
-    i = vmc_client_free_record(c, s);
-    if (i == VMC_CALL_NONE)
-        return VIAMC_ERR_BUSY;
-    if (vmc_client_tx_need(s) > vmc_calls_tx_room(&c->calls, stop ? 0 : VMC_STOP_BYTES))
-        return VIAMC_ERR_NOMEM;
-    call = vmc_calls_claim(&c->calls, i);
-    vmc_client_fill(c, call, s);
+    err = vmc_client_place(c, s, &i);
+    if (err != VIAMC_OK && s->motion == VMC_MOTION_STOP)
+        vmc_client_refuse_stop(c);
+    if (err != VIAMC_OK)
+        return err;
+    vmc_client_fill(c, vmc_calls_claim(&c->calls, i), s);
     if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0)
-        vmc_calls_put_message(&c->calls, i, s->msg, s->added, s->opts->keep);
+        vmc_calls_put_message(&c->calls, i, s->msg, s->added, vmc_client_keeps(s));
     *handle = vmc_calls_handle(&c->calls, i);
     vmc_client_launch(c, i);
     return VIAMC_OK;
@@ -485,7 +517,7 @@ VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_by
 
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap)
 {
-    *cap = vmc_calls_tx_room(&c->calls, VMC_STOP_BYTES);
+    *cap = vmc_calls_tx_room(&c->calls, VMC_STOP_RESERVE);
     return vmc_calls_tx_next(&c->calls);
 }
 
@@ -506,7 +538,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viam
     resource = vmc_motion_is_move(rec) ? vmc_motion_resource_of(rec, msg) : 0;
     if (!vmc_calls_can_append(&c->calls, i) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
         return VIAMC_ERR_BUSY;
-    if (msg.len > vmc_calls_tx_room(&c->calls, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
+    if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
         return vmc_call_pending(rec) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
     rec->resource = resource;
     vmc_calls_put_message(&c->calls, i, msg, vmc_calls_nothing, false);
@@ -600,6 +632,8 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
+    if (c->dial.state == VIAMC_FAILED && c->session.resumed != 0)
+        vmc_session_lost(c, VMC_TEXT("the connection is not tried again: the session expires, which stops what it moved"));
     if (was_ready) {
         c->events |= VMC_EV_LOST;
         vmc_log(&c->log, VIAMC_LOG_WARN, c->conn.error.where, c->conn.error.what, (uint32_t)c->conn.error.code, c->conn.error.detail);
@@ -677,6 +711,8 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         return VIAMC_ERR_STATE;
     if (c->dirty)
         vmc_client_freshen(c, now);
+    if (c->dial.fresh)
+        vmc_motion_shift(c, now - c->now);
     c->now = now;
     c->stats.polls++;
     if (c->dial.fresh) { /* the first poll after viamc_dial brings the time */

@@ -351,7 +351,9 @@ VMC_APART void vmc_dial_on_up(viamc_client *c)
 /* AUTH, or a token that was refused while READY: sends Authenticate when it can. */
 VMC_FN void vmc_dial_authenticate(viamc_client *c)
 {
-    if (c->aux != VMC_AUX_NOTHING || vmc_auth_start(c) != VIAMC_ERR_NOMEM)
+    if (c->aux != VMC_AUX_NOTHING || c->conn.grpc.h2.out_slot != VMC_H2_NO_SLOT)
+        return; /* a block that is half written may need the old token */
+    if (vmc_auth_start(c) != VIAMC_ERR_NOMEM)
         return;
     (void)vmc_conn_break(&c->conn, VIAMC_ERR_NOMEM, 0, "auth", VMC_TEXT("tx_bytes is too small for the credentials"));
 }

@@ -31,10 +31,10 @@ VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
     return stop == resource || stop == VMC_MOTION_ANY || resource == VMC_MOTION_ANY;
 }
 
-/* A call that we ended ourselves after it had left: the robot may still run it. */
+/* A call that has left and that the robot did not answer: it may still run, whoever ended it. */
 VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
 {
-    return call->ran == VIAMC_MAYBE && (call->flags & VMC_CALL_F_PEER_END) == 0;
+    return vmc_motion_is_move(call) && call->ran == VIAMC_MAYBE;
 }
 
 /* ---- resources ---- */
@@ -61,58 +61,79 @@ VMC_FN uint32_t vmc_motion_resource(viamc_str path, viamc_bytes msg)
     return h == 0 || h == VMC_MOTION_ANY ? 1u : h;
 }
 
-/* A message of a stream that moves: the first one names the resource, as far as the method is known; another one makes it any. */
+/* A message of a stream that moves: the first one names the resource, as far as the method is known; another name makes it any. */
 VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 {
+    viamc_bytes name;
     uint32_t resource = call->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
-    return call->resource == 0 || call->resource == resource ? resource : VMC_MOTION_ANY;
+    if (call->resource == 0 || call->resource == resource)
+        return resource;
+    return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? call->resource : VMC_MOTION_ANY;
 }
 
 /* ---- moves that may still run although we ended them ---- */
 
+VMC_FN void vmc_motion_begin_window(viamc_client *c, vmc_unsettled *u)
+{
+    u->after = 0;
+    vmc_timer_set(&u->until, c->now, vmc_session_window(c));
+}
+
+/* While the connection stands, the robot may be long in hearing of the end: its window begins with its answer to something later. */
 VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
 {
-    viamc_ms window = vmc_session_window(c);
-    uint8_t k;
+    vmc_unsettled *u = c->motion.unsettled, *last = u + c->max_calls;
+    while (u != last && u->resource != 0 && u->resource != resource)
+        u++;
+    u->resource = u == last ? VMC_MOTION_ANY : resource;
+    vmc_motion_begin_window(c, u);
+    if (c->conn.state == VMC_CONN_UP)
+        u->after = c->conn.grpc.h2.next_id;
     c->motion.unsure = true;
-    for (k = 0; k < c->max_calls; k++)
-        if (!vmc_timer_is_on(&c->motion.unsettled[k].until) || c->motion.unsettled[k].resource == resource) {
-            c->motion.unsettled[k].resource = resource;
-            vmc_timer_set(&c->motion.unsettled[k].until, c->now, window);
-            return;
-        }
-    vmc_timer_set(&c->motion.any, c->now, window);
 }
 
-/* Forgets it if its time has come; true if it has not. */
-VMC_FN bool vmc_motion_keep(vmc_timer *t, viamc_ms now)
+/* The connection is over: the windows that have not begun do now, as far as anybody can know. */
+VMC_FN void vmc_motion_begin_windows(viamc_client *c)
 {
-    if (vmc_timer_due(t, now))
-        vmc_timer_off(t);
-    return vmc_timer_is_on(t);
+    uint8_t k;
+    for (k = 0; k <= c->max_calls; k++)
+        if (c->motion.unsettled[k].after != 0)
+            vmc_motion_begin_window(c, &c->motion.unsettled[k]);
 }
 
-/* Forgets the ones whose time has come. */
+/* viamc_dial ended the connection at a time that only the next poll knows. */
+VMC_FN void vmc_motion_shift(viamc_client *c, viamc_ms by)
+{
+    uint8_t k;
+    for (k = 0; k <= c->max_calls; k++)
+        vmc_timer_at(&c->motion.unsettled[k].until, c->motion.unsettled[k].until.at + by);
+}
+
+/* Forgets the ones whose time is over. */
 VMC_FN void vmc_motion_expire(viamc_client *c)
 {
     uint8_t k;
-    c->motion.unsure = vmc_motion_keep(&c->motion.any, c->now);
-    for (k = 0; k < c->max_calls; k++)
-        if (vmc_motion_keep(&c->motion.unsettled[k].until, c->now))
-            c->motion.unsure = true;
+    c->motion.unsure = false;
+    for (k = 0; k <= c->max_calls; k++) {
+        vmc_unsettled *u = &c->motion.unsettled[k];
+        if (u->after != 0 && c->conn.grpc.answered >= u->after)
+            vmc_motion_begin_window(c, u);
+        else if (u->after == 0 && vmc_timer_due(&u->until, c->now))
+            u->resource = 0;
+        c->motion.unsure = c->motion.unsure || u->resource != 0;
+    }
 }
 
 VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
 {
     uint8_t k;
-    for (k = 0; k < c->max_calls; k++)
-        if (vmc_timer_is_on(&c->motion.unsettled[k].until) && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+    for (k = 0; k <= c->max_calls; k++)
+        if (c->motion.unsettled[k].resource != 0 && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
             return true;
-    VMC_CALLS_EACH(&c->calls, k) /* one that we ended since the last poll is not in the list yet */
-        if (c->calls.rec[k].state == VMC_CALL_ENDED && vmc_motion_is_move(&c->calls.rec[k]) && vmc_motion_is_doubtful(&c->calls.rec[k])
-            && vmc_motion_covers(resource, c->calls.rec[k].resource))
+    VMC_CALLS_EACH(&c->calls, k) /* one that ended since the last poll is not in the list yet */
+        if (c->calls.rec[k].state == VMC_CALL_ENDED && vmc_motion_is_doubtful(&c->calls.rec[k]) && vmc_motion_covers(resource, c->calls.rec[k].resource))
             return true;
-    return vmc_timer_is_on(&c->motion.any);
+    return false;
 }
 
 /* Moves of the resource that have left and have not ended. */
@@ -191,7 +212,7 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, uint8_t i)
     vmc_call *stop = &c->calls.rec[i];
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
-    if (c->now - stop->asked >= vmc_session_window(c)) {
+    if (c->now - stop->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
         vmc_motion_cancel_running(c, stop->resource);
         if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
@@ -244,6 +265,16 @@ VMC_FN bool vmc_motion_on_end(viamc_client *c, uint8_t i)
 
 /* ---- setpoints ---- */
 
+/* Field 1 of what call i has to send is that of msg: the same resource, not only the same hash. */
+VMC_FN bool vmc_motion_is_same_name(const viamc_client *c, uint8_t i, viamc_bytes msg)
+{
+    const vmc_call *call = &c->calls.rec[i];
+    viamc_bytes own = viamc_view(c->calls.tx + call->tx_at + VMC_CALL_PREFIX, call->tx_len - VMC_CALL_PREFIX), a, b;
+    (void)vmc_wire_find(call->body_len != 0 ? viamc_view(call->body, call->body_len) : own, 1, &a);
+    (void)vmc_wire_find(msg, 1, &b);
+    return a.len == b.len && vmc_same(a.ptr, b.ptr, a.len);
+}
+
 /* The setpoint of this method and resource that is in flight (pending false) or pending; VMC_CALL_NONE. */
 VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint32_t resource, bool pending)
 {
@@ -274,7 +305,7 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
             vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
     }
     if (c->session.state == VMC_SESSION_ABSENT && c->desc.require_session && !c->desc.disable_sessions)
-        vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+        vmc_session_forbid(c);
     else if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
         vmc_session_release(c, call);
     else
@@ -303,6 +334,7 @@ VMC_FN void vmc_motion_give_up(vmc_call *stop, uint32_t status)
 VMC_FN void vmc_motion_on_lost(viamc_client *c)
 {
     uint8_t i;
+    vmc_motion_begin_windows(c);
     VMC_CALLS_EACH(&c->calls, i)
         vmc_motion_give_up(&c->calls.rec[i], VIAMC_UNAVAILABLE);
 }
@@ -311,8 +343,9 @@ VMC_FN void vmc_motion_on_lost(viamc_client *c)
 VMC_FN void vmc_motion_make_way(viamc_client *c, const vmc_call *stop)
 {
     uint8_t i, victim = VMC_CALL_NONE;
-    if (stop->state != VMC_CALL_OPEN || (stop->flags & VMC_CALL_F_SENT) != 0 || c->conn.grpc.h2.open < c->conn.grpc.h2.peer_streams)
-        return;
+    const vmc_h2 *h2 = &c->conn.grpc.h2;
+    if (stop->state != VMC_CALL_OPEN || (stop->flags & VMC_CALL_F_HEAD) == 0 || h2->open < h2->peer_streams || h2->chores)
+        return; /* with chores: one is giving way already */
     for (i = 0; i < c->max_calls; i++) {
         const vmc_call *call = &c->calls.rec[i];
         bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
@@ -361,13 +394,12 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
                 vmc_timer t;
                 vmc_timer_set(&t, call->asked, vmc_session_window(c));
                 vmc_wait_timer(wait, &t, now);
+                vmc_wait_timer(wait, &call->deadline, now);
             }
         }
-    if (!c->motion.unsure)
-        return;
-    for (i = 0; i < c->max_calls; i++)
-        vmc_wait_timer(wait, &c->motion.unsettled[i].until, now);
-    vmc_wait_timer(wait, &c->motion.any, now);
+    for (i = 0; c->motion.unsure && i <= c->max_calls; i++)
+        if (c->motion.unsettled[i].resource != 0 && c->motion.unsettled[i].after == 0)
+            vmc_wait_timer(wait, &c->motion.unsettled[i].until, now);
 }
 
 #endif

@@ -82,6 +82,8 @@ VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 
 /* ---- the calls that wait for it ---- */
 
+static const viamc_bytes vmc_session_nothing = {NULL, 0};
+
 VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
 {
     return call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) == 0;
@@ -104,13 +106,21 @@ VMC_FN void vmc_session_release_all(viamc_client *c)
             vmc_session_release(c, &c->calls.rec[i]);
 }
 
-/* StartSession failed before them: they never ran. */
-VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *text)
+/* StartSession failed before them: they never ran. With the robot's words, or with ours. */
+VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, viamc_bytes said, const char *text)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++)
-        if (vmc_session_is_waiting(&c->calls.rec[i]))
+        if (vmc_session_is_waiting(&c->calls.rec[i])) {
+            if (text == NULL)
+                vmc_calls_set_text(&c->calls, i, said);
             vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+        }
+}
+
+VMC_FN void vmc_session_forbid(viamc_client *c)
+{
+    vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, vmc_session_nothing, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
 }
 
 /* ---- StartSession ---- */
@@ -118,7 +128,7 @@ VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *t
 /* True if the next StartSession may leave now. */
 VMC_FN bool vmc_session_may_start(const viamc_client *c)
 {
-    return c->aux == VMC_AUX_NOTHING && !vmc_timer_is_on(&c->session.again);
+    return c->aux == VMC_AUX_NOTHING && !vmc_timer_is_on(&c->session.again) && c->conn.grpc.h2.out_slot == VMC_H2_NO_SLOT;
 }
 
 VMC_FN void vmc_session_start(viamc_client *c)
@@ -179,7 +189,7 @@ VMC_FN void vmc_session_absent(viamc_client *c)
 {
     c->session.state = VMC_SESSION_ABSENT;
     if (c->desc.require_session) {
-        vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+        vmc_session_forbid(c);
         return;
     }
     c->events |= VMC_EV_UNPROTECTED;
@@ -189,20 +199,15 @@ VMC_FN void vmc_session_absent(viamc_client *c)
 /* StartSession was refused, or its answer cannot be used. */
 VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
 {
-    viamc_bytes said = vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX));
-    char text[VMC_SESSION_REPLY];
-    vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
-    vmc_wr_cut(&w, said.ptr, said.len);
-    text[w.len] = '\0';
     c->session.state = VMC_SESSION_NONE;
     c->session.id_len = 0;
     vmc_timer_off(&c->session.again);
     if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED)
         vmc_session_absent(c);
     else if (call->status == VIAMC_OK)
-        vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));
+        vmc_session_fail_all(c, VIAMC_INTERNAL, vmc_session_nothing, VMC_TEXT("StartSession was answered without id or window"));
     else
-        vmc_session_fail_all(c, call->status, text);
+        vmc_session_fail_all(c, call->status, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)), NULL);
 }
 
 /* The answer tells too whether the session of before goes on. */
@@ -277,6 +282,8 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
         s->beats++;
     } else if (call->ran == VIAMC_ANSWERED && (call->status == VIAMC_INVALID_ARGUMENT || call->status == VIAMC_UNIMPLEMENTED)) {
         vmc_session_lost(c, VMC_TEXT("the session expired"));
+    } else if (call->status == VIAMC_DEADLINE_EXCEEDED && !(s->acked && vmc_time_reached(s->acked_at, s->sent_at[which]))) {
+        vmc_session_lost(c, VMC_TEXT("no heartbeat was answered for two windows"));
     }
 }
 
@@ -319,6 +326,7 @@ VMC_FN void vmc_session_on_lost(viamc_client *c)
     if (s->state == VMC_SESSION_ON)
         s->resumed = vmc_session_key(s);
     s->state = VMC_SESSION_NONE;
+    vmc_timer_off(&s->again);
 }
 
 VMC_FN void vmc_session_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)

@@ -77,16 +77,16 @@ typedef struct vmc_session {
     uint8_t wire[VMC_SESSION_REPLY]; /* STARTING: the reply as it comes; else a request {1: id} with its prefix, 43 octets */
 } vmc_session;
 
-/* A moving call that we ended: it may still run on the robot. */
+/* A moving call that we ended: it may still run on the robot, for one window from when the robot knows. */
 typedef struct vmc_unsettled {
-    uint32_t resource;
+    uint32_t resource; /* 0: none */
+    uint32_t after;    /* the window begins with the answer to a stream of this number or a higher one, which left later; 0: it has begun */
     vmc_timer until;
 } vmc_unsettled;
 
 typedef struct vmc_motion {
-    vmc_unsettled *unsettled; /* max_calls entries */
-    vmc_timer any;            /* one that found no entry: counts for every resource */
-    bool unsure;              /* one of these timers runs */
+    vmc_unsettled *unsettled; /* max_calls entries, and one more for those that find none: it counts for every resource */
+    bool unsure;              /* one of them is in use */
     bool watched;             /* there may be a Stop under way, or a setpoint that waits */
     viamc_call covered;       /* Stop whose record a StopAll took over: its DONE is to be taken; 0: none */
     void *covered_user;
@@ -130,7 +130,8 @@ enum {
 /* Records beside the user's max_calls: Stop has a slot, the others are ours. */
 enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
 
-#define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room */
+#define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room ... */
+#define VMC_STOP_RESERVE (VMC_STOP_BYTES + VMC_CALL_PREFIX) /* ... and a StopAll, whose message is empty, beside it */
 
 /* What the auxiliary record is doing. */
 typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;

@@ -169,7 +169,7 @@ VMC_FN bool vmc_h2_may_open(const vmc_h2 *h, uint32_t spare)
     uint32_t limit = h->peer_streams > spare ? h->peer_streams - spare : vmc_min32(h->peer_streams, 1);
     if (h->goaway_got || h->error.code != VIAMC_OK || h->next_id > VMC_H2_ID_MAX || h->open >= limit)
         return false;
-    return h->credit_limit == 0 || vmc_h2_outstanding(h) + h->window <= h->credit_limit;
+    return h->credit_limit == 0 || vmc_h2_outstanding(h) + (spare + 1u) * h->window <= h->credit_limit;
 }
 
 /* Client: gives slot the next id. Only when vmc_h2_may_open, just before its header block. */

@@ -101,7 +101,7 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
     rq->peer->calls.stirred = true;
     vmc_timer_off(&c->deadline);
-    vmc_calls_set_text(&rq->peer->calls, rq->index, text);
+    vmc_calls_set_text(&rq->peer->calls, rq->index, vmc_bytes_of(viamc_text(text)));
 }
 
 /* Its deadline has passed: what was answered and has not left is withdrawn. A handler that keeps it has still to let it go. */

@@ -1327,6 +1327,107 @@ TEST(room_while_dialling)
     script_close();
 }
 
+/* ---- odd and hostile peers (limits.md 1) ---- */
+
+static const uint8_t ping_octets[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+static unsigned count_frames(uint8_t type, uint8_t flags)
+{
+    script_frame f;
+    unsigned n = 0;
+    while (script_next(&f))
+        n += f.type == type && f.flags == flags;
+    return n;
+}
+
+/* The code of the GOAWAY that the client has sent; 0xff: none. */
+static uint32_t goaway_code(void)
+{
+    script_frame f;
+    while (script_next(&f))
+        if (f.type == 7)
+            return vmc_be32(f.payload + 4);
+    return 0xff;
+}
+
+/* A peer's keepalive is no flood, however long nothing else comes; a burst of them is answered. */
+TEST(keepalive_for_two_days)
+{
+    unsigned n, answers = 0;
+    script_new();
+    script_ready();
+    for (n = 0; n < 2u * VMC_H2_MAX_NOISE; n++) {
+        script_now.loop.now += 9000;
+        script_send_frame(6, 0, 0, ping_octets, 8);
+        script_poll();
+        answers += count_frames(6, 1);
+        script_now.len = script_now.read = 24;
+    }
+    CHECK_EQ_INT(answers, n);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    for (n = 0; n < VMC_H2_MAX_PINGS; n++)
+        script_send_frame(6, 0, 0, ping_octets, 8);
+    script_poll();
+    CHECK_EQ_INT(count_frames(6, 1), VMC_H2_MAX_PINGS);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    for (n = 0; n <= VMC_H2_MAX_PINGS; n++)
+        script_send_frame(6, 0, 0, ping_octets, 8);
+    script_poll();
+    CHECK_EQ_INT(goaway_code(), VMC_H2_ENHANCE_YOUR_CALM);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    script_close();
+}
+
+/* Frames that do nothing, 100 a poll: an end comes in time, whatever they are. */
+TEST(floods_end)
+{
+    static const uint8_t types[] = {2, 6, 8, 0xee}; /* PRIORITY, PING with ACK, WINDOW_UPDATE, unknown */
+    size_t i;
+    for (i = 0; i < TEST_COUNT(types); i++) {
+        static const uint8_t octets[8] = {0, 0, 0, 1};
+        unsigned polls, n;
+        script_new();
+        script_ready();
+        for (polls = 0; polls < 200 && script_count(VIAMC_EV_LOST) == 0; polls++) {
+            for (n = 0; n < 100; n++)
+                script_send_frame(types[i], 1, types[i] == 2 ? 1 : 0, octets, types[i] == 2 ? 5 : types[i] == 8 ? 4 : 8);
+            script_poll();
+        }
+        CHECK_EQ_INT(goaway_code(), VMC_H2_ENHANCE_YOUR_CALM);
+        CHECK(polls > VMC_H2_MAX_NOISE / 100u && polls < 200);
+        script_close();
+    }
+}
+
+/* DATA without octets, padded or not, in a row: the bound, and one more. */
+TEST(empty_data_is_bounded)
+{
+    static const char *const frames[] = {"000000000000000001", "00000100080000000100", "0000030008000000010200 00"};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(frames); i++) {
+        unsigned n;
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(1, SCRIPT_R1, false);
+        for (n = 0; n < VMC_H2_MAX_EMPTY; n++)
+            script_send(frames[i]);
+        script_poll();
+        script_send_frame(0, 8, 1, "\1\0\0\0\0\1a", 8); /* one of octets and padding: the count starts again */
+        for (n = 0; n < VMC_H2_MAX_EMPTY; n++)
+            script_send(frames[i]);
+        script_run(1);
+        CHECK_EQ_INT(goaway_code(), 0xff);
+        CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 0);
+        script_send(frames[i]);
+        script_run(1);
+        CHECK_EQ_INT(goaway_code(), VMC_H2_ENHANCE_YOUR_CALM);
+        CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+        script_close();
+    }
+}
+
 /* ---- wrong use ---- */
 
 TEST(wrong_use_is_told)
@@ -1418,6 +1519,9 @@ int main(int argc, char **argv)
     RUN(dial_ends_calls);
     RUN(close_sends_no_calls);
     RUN(room_while_dialling);
+    RUN(keepalive_for_two_days);
+    RUN(floods_end);
+    RUN(empty_data_is_bounded);
     RUN(wrong_use_is_told);
     return test_end();
 }

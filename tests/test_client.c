@@ -1428,6 +1428,35 @@ TEST(empty_data_is_bounded)
     }
 }
 
+static viamc_err refuse(void *user, const viamc_piece *piece)
+{
+    (void)user;
+    (void)piece;
+    return VIAMC_ERR_SINK;
+}
+
+/* A sink that refuses the first piece, which lay in the slot: its place is the status text's now. */
+TEST(sink_refuses_the_first_piece)
+{
+    static uint8_t data[400];
+    viamc_opts opts = VIAMC_ZERO;
+    const viamc_event *ev;
+    script_new();
+    script_ready();
+    opts.sink = refuse;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    vmc_put_be32(data + 1, 5000);
+    script_send_frame(0, 0, 1, data, sizeof data);
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_CANCELLED);
+    CHECK_EQ_STR(script_text(ev), "the sink refused a piece");
+    CHECK_EQ_INT(count_frames(3, 0), 1);
+    script_close();
+}
+
 /* ---- wrong use ---- */
 
 TEST(wrong_use_is_told)
@@ -1522,6 +1551,7 @@ int main(int argc, char **argv)
     RUN(keepalive_for_two_days);
     RUN(floods_end);
     RUN(empty_data_is_bounded);
+    RUN(sink_refuses_the_first_piece);
     RUN(wrong_use_is_told);
     return test_end();
 }

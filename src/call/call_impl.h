@@ -605,9 +605,11 @@ VMC_FN void vmc_calls_drain(vmc_calls *t, uint8_t i, uint8_t *slot)
     vmc_call *c = &t->rec[i];
     uint32_t body = c->parsed + VMC_CALL_PREFIX;
     uint32_t n = vmc_calls_take_large(t, i, viamc_view(slot + body, c->stored - body));
+    if (c->state != VMC_CALL_OPEN)
+        return; /* its sink refused: the status text lies there now */
     vmc_move(slot + body, slot + body + n, c->stored - body - n);
     c->stored -= n;
-    if (c->state == VMC_CALL_OPEN && c->got == c->msg_len)
+    if (c->got == c->msg_len)
         vmc_calls_complete(t, i, VMC_CALL_PREFIX);
 }
 

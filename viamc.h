@@ -10096,7 +10096,7 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_FIRST 0x0200u    /* goes before other calls: Stop */
 #define VMC_CALL_F_DROP 0x0400u     /* reply octets are counted, not kept */
 #define VMC_CALL_F_REPEATS 0x0800u  /* its message stays in tx until the end: Stop is sent again */
-#define VMC_CALL_F_PEER_END 0x1000u /* the peer ended its side of the stream, or reset it */
+#define VMC_CALL_F_PEER_END 0x1000u /* the peer ended its side of the stream, or said by a reset that nothing of it runs */
 #define VMC_CALL_F_TEXT_CUT 0x2000u
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
@@ -11333,7 +11333,8 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
 VMC_FN void vmc_grpc_on_reset(vmc_grpc *g, uint8_t i, uint32_t code)
 {
     uint8_t ran = code == VMC_H2_REFUSED_STREAM ? VIAMC_NOT_RUN : VIAMC_MAYBE;
-    g->calls->rec[i].flags |= VMC_CALL_F_PEER_END;
+    if (VMC_H2_IS_SERVER(&g->h2) || code == VMC_H2_NO_ERROR || code == VMC_H2_REFUSED_STREAM)
+        g->calls->rec[i].flags |= VMC_CALL_F_PEER_END; /* any other code may be a proxy's, and the robot still runs the call */
     vmc_grpc_end(g, i, vmc_grpc_status_of_reset(code), ran, VMC_TEXT("the peer reset the stream"));
 }
 
@@ -12750,7 +12751,7 @@ VMC_FN viamc_err vmc_auth_on_end(viamc_client *c, viamc_error *e)
     viamc_bytes token;
     c->conn.grpc.hold_token = false;
     c->calls.stirred = true;
-    if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0)
+    if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->msg_len != 0) /* ours: it was announced */
         return vmc_fail(e, VIAMC_ERR_NOMEM, c->token_cap, "auth", VMC_TEXT("the robot's token is longer than token_bytes"));
     if (call->status != VIAMC_OK && (call->ran != VIAMC_ANSWERED || call->status == VIAMC_UNAVAILABLE || call->status == VIAMC_RESOURCE_EXHAUSTED || call->status == VIAMC_DEADLINE_EXCEEDED))
         return vmc_fail(e, VIAMC_ERR_RPC, call->status, "auth", VMC_TEXT("the robot did not answer Authenticate"));
@@ -13566,7 +13567,7 @@ VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
     return stop == resource || stop == VMC_MOTION_ANY || resource == VMC_MOTION_ANY;
 }
 
-/* A call that we ended ourselves after it had left: the robot may still run it. */
+/* A call that ended after it had left, and not by the word of the robot: it may still run. */
 VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
 {
     return call->ran == VIAMC_MAYBE && (call->flags & VMC_CALL_F_PEER_END) == 0;

@@ -1428,6 +1428,57 @@ TEST(empty_data_is_bounded)
     }
 }
 
+/* A reset of a move: only NO_ERROR and REFUSED_STREAM say that nothing of it runs; after any other a Stop is not confirmed. */
+TEST(reset_move_and_stop)
+{
+    static const struct {
+        uint8_t code;
+        bool unconfirmed;
+    } rows[] = {{0, false}, {2, true}, {7, false}, {8, true}, {11, true}};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        uint8_t code[4] = {0, 0, 0, rows[i].code};
+        viamc_call call;
+        const viamc_event *ev;
+        uint32_t id;
+        unsigned n;
+        script_new();
+        script_now.dial.disable_sessions = true;
+        script_ready();
+        CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+        script_run(1);
+        script_send_frame(3, 0, script_request(SET_POWER), code, 4);
+        script_run(1);
+        CHECK_EQ_INT(raw(STOP, &call), VIAMC_OK);
+        for (n = 0; n < 100 && script_count(VIAMC_EV_DONE) < 2; n++) {
+            script_run(100);
+            if ((id = script_request(STOP)) != 0)
+                script_reply(id, "", 0);
+        }
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 1)) != NULL);
+        CHECK_EQ_INT(ev->status, VIAMC_OK);
+        CHECK_EQ_INT(ev->unconfirmed, rows[i].unconfirmed);
+        script_close();
+    }
+}
+
+/* ENHANCE_YOUR_CALM to Authenticate is the robot's, and no matter of our room for the token. */
+TEST(reset_of_authenticate)
+{
+    static const uint8_t code[4] = {0, 0, 0, 11};
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d";
+    script_open();
+    script_run(1);
+    script_send("000000040000000000");
+    script_send_frame(3, 0, 1, code, 4);
+    script_run(1);
+    CHECK(viamc_client_error(script_now.client).code != VIAMC_ERR_NOMEM);
+    CHECK(viamc_state(script_now.client) != VIAMC_FAILED);
+    script_close();
+}
+
 static viamc_err refuse(void *user, const viamc_piece *piece)
 {
     (void)user;
@@ -1551,6 +1602,8 @@ int main(int argc, char **argv)
     RUN(keepalive_for_two_days);
     RUN(floods_end);
     RUN(empty_data_is_bounded);
+    RUN(reset_move_and_stop);
+    RUN(reset_of_authenticate);
     RUN(sink_refuses_the_first_piece);
     RUN(wrong_use_is_told);
     return test_end();

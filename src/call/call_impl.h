@@ -50,7 +50,7 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_FIRST 0x0200u    /* goes before other calls: Stop */
 #define VMC_CALL_F_DROP 0x0400u     /* reply octets are counted, not kept */
 #define VMC_CALL_F_REPEATS 0x0800u  /* its message stays in tx until the end: Stop is sent again */
-#define VMC_CALL_F_PEER_END 0x1000u /* the peer ended its side of the stream, or reset it */
+#define VMC_CALL_F_PEER_END 0x1000u /* the peer ended its side of the stream, or said by a reset that nothing of it runs */
 #define VMC_CALL_F_TEXT_CUT 0x2000u
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */

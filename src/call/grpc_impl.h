@@ -411,7 +411,8 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
 VMC_FN void vmc_grpc_on_reset(vmc_grpc *g, uint8_t i, uint32_t code)
 {
     uint8_t ran = code == VMC_H2_REFUSED_STREAM ? VIAMC_NOT_RUN : VIAMC_MAYBE;
-    g->calls->rec[i].flags |= VMC_CALL_F_PEER_END;
+    if (VMC_H2_IS_SERVER(&g->h2) || code == VMC_H2_NO_ERROR || code == VMC_H2_REFUSED_STREAM)
+        g->calls->rec[i].flags |= VMC_CALL_F_PEER_END; /* any other code may be a proxy's, and the robot still runs the call */
     vmc_grpc_end(g, i, vmc_grpc_status_of_reset(code), ran, VMC_TEXT("the peer reset the stream"));
 }
 

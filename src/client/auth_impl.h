@@ -78,7 +78,7 @@ VMC_FN viamc_err vmc_auth_on_end(viamc_client *c, viamc_error *e)
     viamc_bytes token;
     c->conn.grpc.hold_token = false;
     c->calls.stirred = true;
-    if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0)
+    if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->msg_len != 0) /* ours: it was announced */
         return vmc_fail(e, VIAMC_ERR_NOMEM, c->token_cap, "auth", VMC_TEXT("the robot's token is longer than token_bytes"));
     if (call->status != VIAMC_OK && (call->ran != VIAMC_ANSWERED || call->status == VIAMC_UNAVAILABLE || call->status == VIAMC_RESOURCE_EXHAUSTED || call->status == VIAMC_DEADLINE_EXCEEDED))
         return vmc_fail(e, VIAMC_ERR_RPC, call->status, "auth", VMC_TEXT("the robot did not answer Authenticate"));

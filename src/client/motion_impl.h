@@ -31,7 +31,7 @@ VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
     return stop == resource || stop == VMC_MOTION_ANY || resource == VMC_MOTION_ANY;
 }
 
-/* A call that we ended ourselves after it had left: the robot may still run it. */
+/* A call that ended after it had left, and not by the word of the robot: it may still run. */
 VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
 {
     return call->ran == VIAMC_MAYBE && (call->flags & VMC_CALL_F_PEER_END) == 0;

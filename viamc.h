@@ -11055,7 +11055,7 @@ VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
     return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == '+' || v.ptr[n] == ';');
 }
 
-/* One or two digits up to 16; anything else is UNKNOWN, and so is a second one. */
+/* 0 to 16 without zeros in front; anything else is UNKNOWN, and so is a second one. */
 VMC_FN uint8_t vmc_grpc_parse_status(const vmc_grpc *g, viamc_bytes v)
 {
     uint32_t n = 0;
@@ -11065,7 +11065,7 @@ VMC_FN uint8_t vmc_grpc_parse_status(const vmc_grpc *g, viamc_bytes v)
             return VIAMC_UNKNOWN;
         n = n * 10u + (uint32_t)(v.ptr[i] - '0');
     }
-    if (v.len == 0 || v.len > 2u || n > VIAMC_UNAUTHENTICATED || g->status != VMC_GRPC_NO_STATUS)
+    if (v.len != (n < 10u ? 1u : 2u) || n > VIAMC_UNAUTHENTICATED || g->status != VMC_GRPC_NO_STATUS)
         return VIAMC_UNKNOWN;
     return (uint8_t)n;
 }

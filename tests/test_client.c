@@ -282,6 +282,13 @@ TEST(statuses)
         {SCRIPT_R1 "000b677270632d73746174757302 2d31", true, VIAMC_UNKNOWN},       /* -1 */
         {SCRIPT_R1 "000b677270632d737461747573 03307831", true, VIAMC_UNKNOWN},     /* 0x1 */
         {SCRIPT_R1 "000b677270632d737461747573 00", true, VIAMC_UNKNOWN},           /* empty */
+        {SCRIPT_R1 "000b677270632d737461747573 023030", true, VIAMC_UNKNOWN},      /* 00 */
+        {SCRIPT_R1 "000b677270632d737461747573 023035", true, VIAMC_UNKNOWN},       /* 05 */
+        {SCRIPT_R1 "000b677270632d737461747573 03303030", true, VIAMC_UNKNOWN},     /* 000 */
+        {SCRIPT_R1 "000b677270632d737461747573 03393939", true, VIAMC_UNKNOWN},     /* 999 */
+        {SCRIPT_R1 "000b677270632d737461747573 022030", true, VIAMC_INTERNAL},      /* " 0": malformed (RFC 9113 8.2.1) */
+        {SCRIPT_R1 "000b677270632d737461747573 023020", true, VIAMC_INTERNAL},      /* "0 " */
+        {SCRIPT_R1 "000b677270632d737461747573 012b", true, VIAMC_UNKNOWN},         /* + */
         {SCRIPT_R1 SCRIPT_R2 SCRIPT_R2, true, VIAMC_UNKNOWN},                       /* two of them */
         {SCRIPT_R1 SCRIPT_R2, true, VIAMC_INTERNAL},                                /* OK, but no message */
         {"0803353032 000b677270632d7374617475730135", true, VIAMC_NOT_FOUND},       /* a grpc-status wins */

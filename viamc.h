@@ -10688,7 +10688,7 @@ VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, uint8_t i, uint8_t *slot)
         const uint8_t *p = slot + c->parsed;
         uint32_t len = vmc_be32(p + 1);
         if (p[0] != 0)
-            return vmc_calls_refuse(t, i, p[0] == 1u ? VIAMC_UNIMPLEMENTED : VIAMC_INTERNAL, VMC_TEXT("compressed message"));
+            return vmc_calls_refuse(t, i, VIAMC_INTERNAL, p[0] == 1u ? VMC_TEXT("compressed message, and no encoding was agreed") : VMC_TEXT("reserved bits in a message prefix"));
         if (len > VMC_CALL_MAX_MESSAGE)
             return vmc_calls_refuse(t, i, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("message larger than 2 GB"));
         if (len > small) {

@@ -1486,6 +1486,214 @@ TEST(reset_of_authenticate)
     script_close();
 }
 
+/* The code of the RST_STREAM that the client has sent for a stream; 0xff: none. */
+static uint32_t reset_code(uint32_t id)
+{
+    script_frame f;
+    while (script_next(&f))
+        if (f.type == 3 && f.id == id)
+            return vmc_be32(f.payload);
+    return 0xff;
+}
+
+/* Rows 6, 26, 33: frames that end the connection, and with it the call. */
+TEST(broken_frames_end_the_connection)
+{
+    static const struct {
+        const char *frame;
+        uint8_t code;
+    } rows[] = {
+        {"004001000000000001", VMC_H2_FRAME_SIZE_ERROR},                    /* DATA of 16,385 octets: told by its header alone */
+        {"004001010400000001", VMC_H2_FRAME_SIZE_ERROR},                    /* HEADERS */
+        {"000000040000000001", VMC_H2_PROTOCOL_ERROR},                      /* SETTINGS on a stream */
+        {"000005040000000000 0000000000", VMC_H2_FRAME_SIZE_ERROR},         /* of five octets */
+        {"000006040100000000 000100000000", VMC_H2_FRAME_SIZE_ERROR},       /* ACK with an entry */
+        {"000007060000000000 00000000000000", VMC_H2_FRAME_SIZE_ERROR},     /* PING of seven octets */
+        {"000008060000000001 0000000000000000", VMC_H2_PROTOCOL_ERROR},     /* on a stream */
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send(rows[i].frame);
+        script_poll();
+        script_poll();
+        CHECK_EQ_INT(goaway_code(), rows[i].code);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_UNAVAILABLE);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->ran, VIAMC_MAYBE);
+        script_close();
+    }
+}
+
+/* ACKs that nobody asked for, and one of SETTINGS that never comes, change nothing. */
+TEST(stray_acknowledgements_are_ignored)
+{
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    script_send("000000040100000000 000000040100000000 000000040100000000 000008060100000000 0102030405060708");
+    script_run(1);
+    script_reply(1, "ok", 2);
+    script_run(1);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_close();
+}
+
+/* Row 21: what comes out of order on a stream ends that call alone. */
+TEST(frames_out_of_order_end_the_stream)
+{
+    size_t i;
+    for (i = 0; i < 2; i++) {
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        (void)echo(viamc_view("y", 1), NULL);
+        script_run(1);
+        if (i == 0) {
+            script_send_message(1, "a", 1); /* DATA before HEADERS */
+        } else {
+            script_send_block(1, SCRIPT_R1, false);
+            script_send_block(1, SCRIPT_R2, false); /* trailers without END_STREAM */
+        }
+        script_run(1);
+        CHECK_EQ_INT(reset_code(1), VMC_H2_PROTOCOL_ERROR);
+        script_reply(3, "ok", 2);
+        script_send_message(3, "more", 4); /* after its end */
+        script_send_block(3, SCRIPT_R1, true);
+        script_run(1);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 2);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_INTERNAL);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 1)->status, VIAMC_OK);
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+        script_close();
+    }
+}
+
+static void permit_streams(uint8_t n)
+{
+    uint8_t setting[6] = {0, 3, 0, 0, 0, 0};
+    setting[5] = n;
+    script_send_frame(4, 0, 0, setting, sizeof setting);
+    script_run(1);
+}
+
+static unsigned requests(void)
+{
+    script_frame f;
+    unsigned n = 0;
+    while (script_next(&f))
+        n += f.type == 1;
+    return n;
+}
+
+/* Row 31: calls wait for a stream, as long as their deadline lets them. */
+TEST(streams_that_the_peer_permits)
+{
+    const viamc_event *ev;
+    unsigned i;
+    script_new();
+    script_ready();
+    permit_streams(0);
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(4900);
+    CHECK_EQ_INT(requests(), 0);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 0);
+    script_run(200);
+    CHECK_EQ_INT(requests(), 0);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_DEADLINE_EXCEEDED);
+    CHECK_EQ_INT(ev->ran, VIAMC_NOT_RUN);
+    permit_streams(5); /* two of them are kept for heartbeat and Stop */
+    for (i = 0; i < 4; i++)
+        (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    CHECK_EQ_INT(requests(), 3);
+    permit_streams(1); /* three are open */
+    script_reply(1, "a", 1);
+    script_run(1);
+    script_reply(3, "b", 1);
+    script_run(1);
+    CHECK_EQ_INT(requests(), 0);
+    script_reply(5, "c", 1);
+    script_run(1);
+    CHECK_EQ_INT(requests(), 1);
+    script_reply(7, "d", 1);
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 5);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 4)->status, VIAMC_OK);
+    script_close();
+}
+
+/* Row 42: an answer that is not gRPC's: the status by the table, the text names it, and the rest of its stream is not wanted. */
+TEST(answers_of_web_servers)
+{
+    static const struct {
+        const char *block, *text;
+        uint8_t status;
+    } rows[] = {
+        {"88 0f1009746578742f68746d6c", "HTTP 200 with a content-type that is not gRPC's", VIAMC_UNKNOWN},
+        {"0803333032 0f1009746578742f68746d6c", "HTTP 302 instead of a gRPC answer", VIAMC_UNKNOWN},
+        {"0803353032 0f1009746578742f68746d6c", "HTTP 502 instead of a gRPC answer", VIAMC_UNAVAILABLE},
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        const viamc_event *ev;
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(1, rows[i].block, false);
+        script_send_frame(0, 0, 1, "<html>", 6);
+        script_run(1);
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+        CHECK_EQ_INT(ev->status, rows[i].status);
+        CHECK_EQ_INT(ev->ran, VIAMC_MAYBE);
+        CHECK_EQ_STR(script_text(ev), rows[i].text);
+        CHECK_EQ_INT(reset_code(1), VMC_H2_CANCEL);
+        script_send_frame(0, 1, 1, "</html>", 7);
+        script_run(1);
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+        script_close();
+    }
+}
+
+/* Row 45: prefixes that are no message for us. */
+TEST(wrong_message_prefixes)
+{
+    static const struct {
+        uint8_t prefix[5];
+        uint8_t status;
+    } rows[] = {
+        {{1, 0, 0, 0, 0}, VIAMC_INTERNAL},                            /* compressed, although no encoding was named */
+        {{2, 0, 0, 0, 0}, VIAMC_INTERNAL},                            /* reserved bits */
+        {{0x80, 0, 0, 0, 0}, VIAMC_INTERNAL},
+        {{0, 0xff, 0xff, 0xff, 0xff}, VIAMC_RESOURCE_EXHAUSTED},
+        {{0, 0x80, 0, 0, 0}, VIAMC_RESOURCE_EXHAUSTED},
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(1, SCRIPT_R1, false);
+        script_send_frame(0, 0, 1, rows[i].prefix, 2);
+        script_send_frame(0, 0, 1, rows[i].prefix + 2, 3);
+        script_run(1);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, rows[i].status);
+        CHECK_EQ_INT(reset_code(1), VMC_H2_CANCEL);
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+        script_close();
+    }
+}
+
 static viamc_err refuse(void *user, const viamc_piece *piece)
 {
     (void)user;
@@ -1611,6 +1819,12 @@ int main(int argc, char **argv)
     RUN(empty_data_is_bounded);
     RUN(reset_move_and_stop);
     RUN(reset_of_authenticate);
+    RUN(broken_frames_end_the_connection);
+    RUN(stray_acknowledgements_are_ignored);
+    RUN(frames_out_of_order_end_the_stream);
+    RUN(streams_that_the_peer_permits);
+    RUN(answers_of_web_servers);
+    RUN(wrong_message_prefixes);
     RUN(sink_refuses_the_first_piece);
     RUN(wrong_use_is_told);
     return test_end();

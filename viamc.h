@@ -767,7 +767,7 @@ typedef struct viamc_method {
     uint8_t flags;       /* VIAMC_M_* */
 } viamc_method;
 
-/* One field of metadata. Names are lower case; the value of a name that ends in -bin is octets, base64 on the wire. */
+/* One field of metadata. Names are lower case; the value of a name that ends in -bin is any octets, which go as base64. */
 typedef struct viamc_metadata {
     viamc_str name;
     viamc_bytes value;
@@ -845,7 +845,7 @@ typedef struct viamc_event {
 } viamc_event;
 
 /* Walks the metadata of an event: *at starts at 0. name and value are views into the lent buffer;
- * values of names that end in -bin are still base64. False at the end. */
+ * values of names that end in -bin are base64 as it came, padded or not. False at the end. */
 VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str *name, viamc_bytes *value);
 
 #endif
@@ -2646,54 +2646,26 @@ VMC_FN bool vmc_base64_end(vmc_base64 *b, vmc_wr *out)
     return good;
 }
 
-/* Decodes a whole text. False as vmc_base64_end. */
-VMC_FN bool vmc_base64_decode(viamc_bytes text, vmc_wr *out)
-{
-    vmc_base64 b;
-    size_t i;
-    vmc_base64_begin(&b);
-    for (i = 0; i < text.len && !b.bad; i++)
-        vmc_base64_char(&b, text.ptr[i], out);
-    return vmc_base64_end(&b, out);
-}
-
 /* ---- encoding ---- */
 
-/* Characters of n octets. */
-VMC_FN size_t vmc_base64_size(size_t n, bool padded)
+/* Characters of n octets; no padding. */
+VMC_FN size_t vmc_base64_size(size_t n)
 {
-    size_t rest = n % 3u;
-    return n / 3u * 4u + (rest == 0 ? 0 : padded ? 4u : rest + 1u);
+    return (n * 4u + 2u) / 3u;
 }
 
 VMC_FN uint8_t vmc_base64_letter(uint32_t value)
 {
-    value &= 63u;
-    if (value < 26u)
-        return (uint8_t)('A' + value);
-    if (value < 52u)
-        return (uint8_t)('a' + (value - 26u));
-    if (value < 62u)
-        return (uint8_t)('0' + (value - 52u));
-    return value == 62u ? '+' : '/';
+    int32_t c = (int32_t)(value & 63u);
+    return (uint8_t)(c + (c < 26 ? 'A' : c < 52 ? 'a' - 26 : c < 62 ? '0' - 52 : c < 63 ? '+' - 62 : '/' - 63));
 }
 
-/* Writes the text of octets; gRPC metadata goes without padding, PEM with it. */
-VMC_FN void vmc_base64_encode(vmc_wr *w, viamc_bytes v, bool padded)
+/* Character i of the text of v: six bits of two octets. */
+VMC_FN uint8_t vmc_base64_at(viamc_bytes v, size_t i)
 {
-    size_t at, i;
-    for (at = 0; at < v.len; at += 3u) {
-        size_t n = vmc_min(v.len - at, 3u);
-        uint32_t bits = (uint32_t)v.ptr[at] << 16;
-        if (n > 1u)
-            bits |= (uint32_t)v.ptr[at + 1u] << 8;
-        if (n > 2u)
-            bits |= v.ptr[at + 2u];
-        for (i = 0; i <= n; i++)
-            vmc_wr_u8(w, vmc_base64_letter(bits >> (18u - 6u * i)));
-        for (; padded && i < 4u; i++)
-            vmc_wr_u8(w, '=');
-    }
+    size_t at = i * 3u / 4u;
+    uint32_t two = (uint32_t)v.ptr[at] << 8 | (at + 1u < v.len ? v.ptr[at + 1u] : 0u);
+    return vmc_base64_letter(two >> (10u - i * 6u % 8u));
 }
 
 #endif
@@ -8004,7 +7976,7 @@ typedef struct vmc_hpack_field {
                            * for the rest; 0: never inserted (values that vary) */
     uint8_t full_index;   /* static index of name and value together (2..7, 8..14), or 0 */
     uint8_t name_index;   /* static index of the name, or 0 */
-    bool never;           /* where it goes literally: never-indexed */
+    bool base64;          /* value[0] is the whole value, in octets, and goes as base64 without padding; key 0 */
     viamc_bytes name;     /* always given: an entry's size counts it */
     viamc_bytes value[2]; /* the value is both, one after the other */
 } vmc_hpack_field;
@@ -8661,12 +8633,27 @@ VMC_FN void vmc_hpack_emit_int(vmc_hpack_out *o, uint32_t first, uint32_t mask, 
     vmc_hpack_emit(o, viamc_view(octets, vmc_hpack_put_int(octets, first, mask, (uint32_t)v)));
 }
 
+/* A string of octets as base64, made while it goes. */
+VMC_APART void vmc_hpack_emit_base64(vmc_hpack_out *o, viamc_bytes v)
+{
+    size_t i, n = vmc_base64_size(v.len);
+    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, n);
+    for (i = 0; i < n; i++) {
+        uint8_t c = vmc_base64_at(v, i);
+        vmc_hpack_emit(o, viamc_view(&c, 1));
+    }
+}
+
 VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, uint32_t form)
 {
-    vmc_hpack_emit_int(o, form == VMC_HPACK_INSERT ? 0x40u : f->never ? 0x10u : 0u, form, f->name_index);
+    vmc_hpack_emit_int(o, form == VMC_HPACK_INSERT ? 0x40u : 0u, form, f->name_index);
     if (f->name_index == 0) {
         vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->name.len);
         vmc_hpack_emit(o, f->name);
+    }
+    if (f->base64) {
+        vmc_hpack_emit_base64(o, f->value[0]);
+        return;
     }
     vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->value[0].len + f->value[1].len);
     vmc_hpack_emit(o, f->value[0]);
@@ -11445,6 +11432,13 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
     }
 }
 
+/* ---- metadata of the caller ---- */
+
+VMC_FN bool vmc_grpc_is_binary(viamc_bytes name)
+{
+    return name.len > 4u && vmc_same(name.ptr + name.len - 4u, "-bin", 4);
+}
+
 /* ---- sending: header blocks ---- */
 
 /* The fields of a request behind :method and :scheme, in the order that grpc-python's grpclib uses (viam-wire.md 2.4); metadata follows. A field that is the same in
@@ -11533,7 +11527,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
     const vmc_grpc_form *form = &vmc_grpc_forms[vmc_min32(n, VMC_GRPC_AT_METADATA)];
     f->full_index = 0;
     f->name_index = form->index;
-    f->never = false;
+    f->base64 = false;
     f->name = vmc_bytes_of(viamc_text(form->name));
     f->value[0] = vmc_bytes_of(viamc_text(form->value));
     f->value[1] = viamc_view("", 0);
@@ -11555,6 +11549,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
         if (n >= VMC_GRPC_AT_METADATA) {
             f->name = vmc_bytes_of(c->metadata[n - VMC_GRPC_AT_METADATA].name);
             f->value[0] = c->metadata[n - VMC_GRPC_AT_METADATA].value;
+            f->base64 = vmc_grpc_is_binary(f->name);
         }
         break;
     }

@@ -1118,7 +1118,7 @@ TEST(client_stream)
 
 TEST(metadata_both_ways)
 {
-    static const viamc_metadata sent[] = {{{"x-one", 5}, {(const uint8_t *)"1", 1}}, {{"x-two-bin", 9}, {(const uint8_t *)"AAEC", 4}}};
+    static const viamc_metadata sent[] = {{{"x-one", 5}, {(const uint8_t *)"1", 1}}, {{"x-two-bin", 9}, {(const uint8_t *)"\0\1\2", 3}}};
     uint8_t lent[64];
     viamc_opts opts = VIAMC_ZERO;
     const viamc_event *ev;
@@ -1694,6 +1694,85 @@ TEST(wrong_message_prefixes)
     }
 }
 
+/* Octets of `-bin` metadata go as base64 without padding, wherever a frame cuts them. */
+TEST(binary_metadata)
+{
+    static const char *const want[] = {"x-bin: \n", "x-bin: AA\n", "x-bin: AAr\n", "x-bin: AAr/\n"};
+    static uint8_t octets[2000];
+    viamc_metadata m = {{"x-bin", 5}, {NULL, 0}};
+    viamc_opts opts = VIAMC_ZERO;
+    size_t i, n;
+    opts.metadata = &m;
+    opts.metadata_count = 1;
+    for (i = 0; i < 3; i++) {
+        script_new();
+        script_ready();
+        m.value = viamc_view("\x00\x0a\xff", i + (i == 2));
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        CHECK_EQ_INT(script_request(ECHO), 1);
+        CHECK(script_has_field(want[i + (i == 2)]));
+        script_close();
+    }
+    for (i = 0; i < sizeof octets; i++)
+        octets[i] = (uint8_t)test_rand();
+    for (n = 280; n < 1300; n++) { /* out_bytes is 512: HEADERS and up to three CONTINUATION */
+        script_frame f;
+        const char *at;
+        uint8_t back[2000];
+        vmc_wr w = vmc_wr_of(back, sizeof back);
+        vmc_base64 b;
+        script_new();
+        script_ready();
+        while (script_next(&f))
+            ;
+        m.value = viamc_view(octets, n);
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        CHECK(script_find(0, &f));
+        at = strstr(script_now.fields, "x-bin: ");
+        REQUIRE(at != NULL);
+        vmc_base64_begin(&b);
+        for (at += 7; *at != '\n'; at++)
+            vmc_base64_char(&b, (uint8_t)*at, &w);
+        CHECK(vmc_base64_end(&b, &w));
+        CHECK_EQ_MEM(back, w.len, octets, n);
+        script_close();
+    }
+}
+
+/* Row 47: `-bin` metadata of the robot is handed out as it came, whatever it is. */
+TEST(binary_metadata_of_the_robot)
+{
+    static const char *const values[] = {"AAr/", "AA==", "AA", "!?", "AA,AAr/", ""};
+    uint8_t lent[64];
+    viamc_opts opts = VIAMC_ZERO;
+    size_t i;
+    opts.metadata_into = lent;
+    opts.metadata_cap = sizeof lent;
+    for (i = 0; i < TEST_COUNT(values); i++) {
+        uint8_t block[80];
+        size_t at = 0, n = test_hex(SCRIPT_R2 "0005782d62696e", block, sizeof block);
+        const viamc_event *ev;
+        viamc_str name;
+        viamc_bytes value;
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        script_send_block(1, SCRIPT_R1, false);
+        script_send_message(1, "", 0);
+        block[n++] = (uint8_t)strlen(values[i]);
+        memcpy(block + n, values[i], strlen(values[i]));
+        script_send_frame(1, 5, 1, block, n + strlen(values[i]));
+        script_run(1);
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+        CHECK_EQ_INT(ev->status, VIAMC_OK);
+        CHECK(viamc_event_metadata(ev, &at, &name, &value) && vmc_bytes_are(value, values[i]));
+        script_close();
+    }
+}
+
 static viamc_err refuse(void *user, const viamc_piece *piece)
 {
     (void)user;
@@ -1825,6 +1904,8 @@ int main(int argc, char **argv)
     RUN(streams_that_the_peer_permits);
     RUN(answers_of_web_servers);
     RUN(wrong_message_prefixes);
+    RUN(binary_metadata);
+    RUN(binary_metadata_of_the_robot);
     RUN(sink_refuses_the_first_piece);
     RUN(wrong_use_is_told);
     return test_end();

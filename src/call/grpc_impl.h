@@ -523,6 +523,13 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
     }
 }
 
+/* ---- metadata of the caller ---- */
+
+VMC_FN bool vmc_grpc_is_binary(viamc_bytes name)
+{
+    return name.len > 4u && vmc_same(name.ptr + name.len - 4u, "-bin", 4);
+}
+
 /* ---- sending: header blocks ---- */
 
 /* The fields of a request behind :method and :scheme, in the order that grpc-python's grpclib uses (viam-wire.md 2.4); metadata follows. A field that is the same in
@@ -611,7 +618,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
     const vmc_grpc_form *form = &vmc_grpc_forms[vmc_min32(n, VMC_GRPC_AT_METADATA)];
     f->full_index = 0;
     f->name_index = form->index;
-    f->never = false;
+    f->base64 = false;
     f->name = vmc_bytes_of(viamc_text(form->name));
     f->value[0] = vmc_bytes_of(viamc_text(form->value));
     f->value[1] = viamc_view("", 0);
@@ -633,6 +640,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
         if (n >= VMC_GRPC_AT_METADATA) {
             f->name = vmc_bytes_of(c->metadata[n - VMC_GRPC_AT_METADATA].name);
             f->value[0] = c->metadata[n - VMC_GRPC_AT_METADATA].value;
+            f->base64 = vmc_grpc_is_binary(f->name);
         }
         break;
     }

@@ -767,7 +767,8 @@ typedef struct viamc_method {
     uint8_t flags;       /* VIAMC_M_* */
 } viamc_method;
 
-/* One field of metadata. Names are lower case; the value of a name that ends in -bin is any octets, which go as base64. */
+/* One field of metadata to be sent. The name: a-z, 0-9, '_', '-' and '.', none that viamc sends itself or that begins with "grpc-". The
+ * value: without NUL, CR and LF, no blank at either end; if the name ends in -bin any octets, which go as base64. Anything else is ARG. */
 typedef struct viamc_metadata {
     viamc_str name;
     viamc_bytes value;
@@ -11439,6 +11440,38 @@ VMC_FN bool vmc_grpc_is_binary(viamc_bytes name)
     return name.len > 4u && vmc_same(name.ptr + name.len - 4u, "-bin", 4);
 }
 
+/* gRPC over HTTP/2, Custom-Metadata: a-z, 0-9, '_', '-', '.'; no name that means something to HTTP, gRPC or viamc. */
+VMC_FN bool vmc_grpc_is_free_name(viamc_bytes name)
+{
+    uint8_t known = vmc_hpack_classify(name);
+    size_t i;
+    for (i = 0; i < name.len; i++) {
+        uint32_t c = name.ptr[i];
+        if (c - 'a' > 'z' - 'a' && c - '0' > '9' - '0' && c != '_' && c != '-' && c != '.')
+            return false;
+    }
+    return name.len != 0 && (known == VMC_NAME_OTHER || known == VMC_NAME_OPID) && (name.len < 5u || !vmc_same(name.ptr, "grpc-", 5));
+}
+
+/* RFC 9113 8.2.1 */
+VMC_FN bool vmc_grpc_is_value(viamc_bytes v)
+{
+    size_t i;
+    for (i = 0; i < v.len; i++)
+        if (v.ptr[i] == '\0' || v.ptr[i] == '\r' || v.ptr[i] == '\n')
+            return false;
+    return v.len == 0 || !(vmc_hpack_is_blank(v.ptr[0]) || vmc_hpack_is_blank(v.ptr[v.len - 1u]));
+}
+
+/* True if all of it may be sent: a peer would refuse the request, or take a field for ours. */
+VMC_FN bool vmc_grpc_metadata_ok(const viamc_metadata *m, size_t count)
+{
+    for (; count != 0; m++, count--)
+        if (!vmc_grpc_is_free_name(vmc_bytes_of(m->name)) || !(vmc_grpc_is_binary(vmc_bytes_of(m->name)) || vmc_grpc_is_value(m->value)))
+            return false;
+    return true;
+}
+
 /* ---- sending: header blocks ---- */
 
 /* The fields of a request behind :method and :scheme, in the order that grpc-python's grpclib uses (viam-wire.md 2.4); metadata follows. A field that is the same in
@@ -14393,7 +14426,7 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_ARG;
     if (o->replace && (s->flags & VIAMC_M_SETPOINT) == 0)
         return VIAMC_ERR_ARG;
-    if (o->metadata_count > 200u || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
+    if (o->metadata_count > 200u || !vmc_grpc_metadata_ok(o->metadata, o->metadata_count) || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
         return VIAMC_ERR_ARG;
     s->added[0] = s->added[1] = viamc_view(NULL, 0);
     if (o->extra.len != 0)

@@ -1741,6 +1741,41 @@ TEST(binary_metadata)
     }
 }
 
+/* Metadata that a peer would refuse, or take for ours, never leaves. */
+TEST(metadata_is_judged_before_it_is_sent)
+{
+    static const char *const bad[] = {"", "X", "x y", "a:b", ":path", ":x", "grpc-timeout", "grpc-x", "te", "content-type", "user-agent",
+        "authorization", "viam-sid", "viam_client", "connection", "content-length", "caf\xc3\xa9", "x\x7f"};
+    static const char *const good[] = {"x", "opid", "grp", "0_9.a-z", "grpc", "tex"};
+    static const struct {
+        const char *name, *value;
+        size_t len;
+        bool ok;
+    } values[] = {
+        {"x", "", 0, true}, {"x", "a b", 3, true}, {"x", " a", 2, false}, {"x", "a ", 2, false}, {"x", "\ta", 2, false}, {"x", "a\nb", 3, false},
+        {"x", "a\rb", 3, false}, {"x", "a\0b", 3, false}, {"x-bin", "\0\r\n ", 4, true}, {"-bin", "\n", 1, false}
+    };
+    viamc_metadata m[2] = {{{"ok", 2}, {NULL, 0}}, {{NULL, 0}, {NULL, 0}}};
+    viamc_opts opts = VIAMC_ZERO;
+    size_t i;
+    opts.metadata = m;
+    opts.metadata_count = 2;
+    for (i = 0; i < TEST_COUNT(bad) + TEST_COUNT(good) + TEST_COUNT(values); i++) {
+        size_t g = i - TEST_COUNT(bad), v = g - TEST_COUNT(good);
+        bool ok = i >= TEST_COUNT(bad);
+        script_new();
+        script_ready();
+        m[1].name = viamc_text(!ok ? bad[i] : g < TEST_COUNT(good) ? good[g] : values[v].name);
+        m[1].value = viamc_view("v", 1);
+        if (ok && g >= TEST_COUNT(good)) {
+            m[1].value = viamc_view(values[v].value, values[v].len);
+            ok = values[v].ok;
+        }
+        CHECK_EQ_INT(viamc_call_bytes(script_now.client, ECHO, viamc_view("x", 1), &opts, NULL), ok ? VIAMC_OK : VIAMC_ERR_ARG);
+        script_close();
+    }
+}
+
 /* Row 47: `-bin` metadata of the robot is handed out as it came, whatever it is. */
 TEST(binary_metadata_of_the_robot)
 {
@@ -1905,6 +1940,7 @@ int main(int argc, char **argv)
     RUN(answers_of_web_servers);
     RUN(wrong_message_prefixes);
     RUN(binary_metadata);
+    RUN(metadata_is_judged_before_it_is_sent);
     RUN(binary_metadata_of_the_robot);
     RUN(sink_refuses_the_first_piece);
     RUN(wrong_use_is_told);

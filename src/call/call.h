@@ -27,7 +27,8 @@ typedef struct viamc_method {
     uint8_t flags;       /* VIAMC_M_* */
 } viamc_method;
 
-/* One field of metadata. Names are lower case; the value of a name that ends in -bin is any octets, which go as base64. */
+/* One field of metadata to be sent. The name: a-z, 0-9, '_', '-' and '.', none that viamc sends itself or that begins with "grpc-". The
+ * value: without NUL, CR and LF, no blank at either end; if the name ends in -bin any octets, which go as base64. Anything else is ARG. */
 typedef struct viamc_metadata {
     viamc_str name;
     viamc_bytes value;

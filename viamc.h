@@ -188,11 +188,12 @@
 #define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
 #define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
 #define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
-#define VMC_H2_MAX_PINGS 4u              /* PINGs answered between two writes; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; more: ENHANCE_YOUR_CALM */
 #define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
 #define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
-#define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets and end, in a row, per connection */
-#define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PRIORITY, unknown, late RST...) since the last useful one */
+#define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */
+#define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PING, PRIORITY, unknown, late RST...) since the last useful one */
+#define VMC_H2_FORGIVEN 16u              /* of those, each time that everything owed was written: keepalive never adds up, a flood does */
 #define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks of one stream */
 #define VMC_HPACK_ENCODER_ENTRIES 8u     /* paths and time limits that our encoder keeps in the peer's table */
 
@@ -768,7 +769,8 @@ typedef struct viamc_method {
     uint8_t flags;       /* VIAMC_M_* */
 } viamc_method;
 
-/* One field of metadata. Names are lower case; the value of a name that ends in -bin is octets, base64 on the wire. */
+/* One field of metadata to be sent. The name: a-z, 0-9, '_', '-' and '.', none that viamc sends itself or that begins with "grpc-". The
+ * value: without NUL, CR and LF, no blank at either end; if the name ends in -bin any octets, which go as base64. Anything else is ARG. */
 typedef struct viamc_metadata {
     viamc_str name;
     viamc_bytes value;
@@ -846,7 +848,7 @@ typedef struct viamc_event {
 } viamc_event;
 
 /* Walks the metadata of an event: *at starts at 0. name and value are views into the lent buffer;
- * values of names that end in -bin are still base64. False at the end. */
+ * values of names that end in -bin are base64 as it came, padded or not. False at the end. */
 VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str *name, viamc_bytes *value);
 
 #endif
@@ -2649,54 +2651,26 @@ VMC_FN bool vmc_base64_end(vmc_base64 *b, vmc_wr *out)
     return good;
 }
 
-/* Decodes a whole text. False as vmc_base64_end. */
-VMC_FN bool vmc_base64_decode(viamc_bytes text, vmc_wr *out)
-{
-    vmc_base64 b;
-    size_t i;
-    vmc_base64_begin(&b);
-    for (i = 0; i < text.len && !b.bad; i++)
-        vmc_base64_char(&b, text.ptr[i], out);
-    return vmc_base64_end(&b, out);
-}
-
 /* ---- encoding ---- */
 
-/* Characters of n octets. */
-VMC_FN size_t vmc_base64_size(size_t n, bool padded)
+/* Characters of n octets; no padding. */
+VMC_FN size_t vmc_base64_size(size_t n)
 {
-    size_t rest = n % 3u;
-    return n / 3u * 4u + (rest == 0 ? 0 : padded ? 4u : rest + 1u);
+    return (n * 4u + 2u) / 3u;
 }
 
 VMC_FN uint8_t vmc_base64_letter(uint32_t value)
 {
-    value &= 63u;
-    if (value < 26u)
-        return (uint8_t)('A' + value);
-    if (value < 52u)
-        return (uint8_t)('a' + (value - 26u));
-    if (value < 62u)
-        return (uint8_t)('0' + (value - 52u));
-    return value == 62u ? '+' : '/';
+    int32_t c = (int32_t)(value & 63u);
+    return (uint8_t)(c + (c < 26 ? 'A' : c < 52 ? 'a' - 26 : c < 62 ? '0' - 52 : c < 63 ? '+' - 62 : '/' - 63));
 }
 
-/* Writes the text of octets; gRPC metadata goes without padding, PEM with it. */
-VMC_FN void vmc_base64_encode(vmc_wr *w, viamc_bytes v, bool padded)
+/* Character i of the text of v: six bits of two octets. */
+VMC_FN uint8_t vmc_base64_at(viamc_bytes v, size_t i)
 {
-    size_t at, i;
-    for (at = 0; at < v.len; at += 3u) {
-        size_t n = vmc_min(v.len - at, 3u);
-        uint32_t bits = (uint32_t)v.ptr[at] << 16;
-        if (n > 1u)
-            bits |= (uint32_t)v.ptr[at + 1u] << 8;
-        if (n > 2u)
-            bits |= v.ptr[at + 2u];
-        for (i = 0; i <= n; i++)
-            vmc_wr_u8(w, vmc_base64_letter(bits >> (18u - 6u * i)));
-        for (; padded && i < 4u; i++)
-            vmc_wr_u8(w, '=');
-    }
+    size_t at = i * 3u / 4u;
+    uint32_t two = (uint32_t)v.ptr[at] << 8 | (at + 1u < v.len ? v.ptr[at + 1u] : 0u);
+    return vmc_base64_letter(two >> (10u - i * 6u % 8u));
 }
 
 #endif
@@ -2712,15 +2686,6 @@ VMC_FN void vmc_base64_encode(vmc_wr *w, viamc_bytes v, bool padded)
 VMC_FN bool vmc_percent_plain(uint8_t c)
 {
     return c >= 0x20u && c <= 0x7eu && c != '%';
-}
-
-/* Octets of a text once encoded. */
-VMC_FN size_t vmc_percent_size(viamc_str text)
-{
-    size_t i, n = 0;
-    for (i = 0; i < text.len; i++)
-        n += vmc_percent_plain((uint8_t)text.ptr[i]) ? 1u : 3u;
-    return n;
 }
 
 VMC_FN uint8_t vmc_percent_digit(uint32_t v)
@@ -8015,7 +7980,7 @@ typedef struct vmc_hpack_field {
                            * for the rest; 0: never inserted (values that vary) */
     uint8_t full_index;   /* static index of name and value together (2..7, 8..14), or 0 */
     uint8_t name_index;   /* static index of the name, or 0 */
-    bool never;           /* where it goes literally: never-indexed */
+    bool base64;          /* value[0] is the whole value, in octets, and goes as base64 without padding; key 0 */
     viamc_bytes name;     /* always given: an entry's size counts it */
     viamc_bytes value[2]; /* the value is both, one after the other */
 } vmc_hpack_field;
@@ -8695,12 +8660,27 @@ VMC_FN void vmc_hpack_emit_int(vmc_hpack_out *o, uint32_t first, uint32_t mask, 
     vmc_hpack_emit(o, viamc_view(octets, vmc_hpack_put_int(octets, first, mask, (uint32_t)v)));
 }
 
+/* A string of octets as base64, made while it goes. */
+VMC_APART void vmc_hpack_emit_base64(vmc_hpack_out *o, viamc_bytes v)
+{
+    size_t i, n = vmc_base64_size(v.len);
+    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, n);
+    for (i = 0; i < n; i++) {
+        uint8_t c = vmc_base64_at(v, i);
+        vmc_hpack_emit(o, viamc_view(&c, 1));
+    }
+}
+
 VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, uint32_t form)
 {
-    vmc_hpack_emit_int(o, form == VMC_HPACK_INSERT ? 0x40u : f->never ? 0x10u : 0u, form, f->name_index);
+    vmc_hpack_emit_int(o, form == VMC_HPACK_INSERT ? 0x40u : 0u, form, f->name_index);
     if (f->name_index == 0) {
         vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->name.len);
         vmc_hpack_emit(o, f->name);
+    }
+    if (f->base64) {
+        vmc_hpack_emit_base64(o, f->value[0]);
+        return;
     }
     vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->value[0].len + f->value[1].len);
     vmc_hpack_emit(o, f->value[0]);
@@ -9280,6 +9260,13 @@ VMC_FN bool vmc_h2_is_idle(const vmc_h2 *h)
     return h->id % 2u == 0 || h->id >= h->next_id;
 }
 
+/* DATA whose padding is known: without octets and without end it moves nothing (10.5). */
+VMC_FN vmc_h2_event_kind vmc_h2_count_empty(vmc_h2 *h)
+{
+    h->empty = h->left == h->padding && (h->flags & VMC_H2_END_STREAM) == 0 ? (uint8_t)(h->empty + 1u) : 0;
+    return h->empty > VMC_H2_MAX_EMPTY ? vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA")) : VMC_H2_GO;
+}
+
 /* 6.1, 6.9: every octet of the frame counts in both windows, padding included. */
 VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
 {
@@ -9289,10 +9276,9 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
     if ((int32_t)h->left > h->credit)
         return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the connection's window"));
     h->credit -= (int32_t)h->left;
-    h->empty = h->left == 0 && (h->flags & VMC_H2_END_STREAM) == 0 ? (uint8_t)(h->empty + 1u) : 0;
-    if (h->empty > VMC_H2_MAX_EMPTY)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA"));
     (void)vmc_h2_enter(h, VMC_H2_AT_DATA);
+    if (h->state == VMC_H2_AT_DATA && vmc_h2_count_empty(h) == VMC_H2_FAILED)
+        return VMC_H2_FAILED;
     if (!h->live) {
         h->slot = VMC_H2_NO_SLOT;
         return vmc_h2_noise(h);
@@ -9488,11 +9474,11 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_padding(vmc_h2 *h, vmc_rd *in)
     if (n > h->left)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("padding longer than the frame"));
     h->padding = n;
-    if (h->type == VMC_H2_F_DATA)
-        h->state = VMC_H2_AT_DATA;
-    else
-        h->state = (h->flags & VMC_H2_PRIORITY) != 0 ? VMC_H2_AT_WEIGHT : VMC_H2_AT_BLOCK;
-    return VMC_H2_GO;
+    h->state = (h->flags & VMC_H2_PRIORITY) != 0 ? VMC_H2_AT_WEIGHT : VMC_H2_AT_BLOCK;
+    if (h->type != VMC_H2_F_DATA)
+        return VMC_H2_GO;
+    h->state = VMC_H2_AT_DATA;
+    return vmc_h2_count_empty(h);
 }
 
 /* 5.3.2: the five octets of a stream's priority; ignored. */
@@ -10073,6 +10059,8 @@ VMC_FN void vmc_h2_write_control(vmc_h2 *h, vmc_wr *w)
         vmc_h2_write_chores(h, w);
     if (h->ping_due || (h->zombies != 0 && h->zombies_ping == 0))
         vmc_h2_write_ping(h, w);
+    if ((h->settings_due | h->pings_due) == 0) /* the peer reads what it asks for */
+        h->noise -= vmc_min32(h->noise, VMC_H2_FORGIVEN);
 }
 
 /* True if vmc_h2_write_control has something to write. */
@@ -10199,7 +10187,7 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_FIRST 0x0200u    /* goes before other calls: Stop */
 #define VMC_CALL_F_DROP 0x0400u     /* reply octets are counted, not kept */
 #define VMC_CALL_F_REPEATS 0x0800u  /* its message stays in tx until the end: Stop is sent again */
-#define VMC_CALL_F_PEER_END 0x1000u /* the peer ended its side of the stream, or reset it */
+#define VMC_CALL_F_PEER_END 0x1000u /* the peer ended its side of the stream, or said by a reset that nothing of it runs */
 #define VMC_CALL_F_TEXT_CUT 0x2000u
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
@@ -10767,9 +10755,11 @@ VMC_FN void vmc_calls_drain(vmc_calls *t, uint8_t i, uint8_t *slot)
     vmc_call *c = &t->rec[i];
     uint32_t body = c->parsed + VMC_CALL_PREFIX;
     uint32_t n = vmc_calls_take_large(t, i, viamc_view(slot + body, c->stored - body));
+    if (c->state != VMC_CALL_OPEN)
+        return; /* its sink refused: the status text lies there now */
     vmc_move(slot + body, slot + body + n, c->stored - body - n);
     c->stored -= n;
-    if (c->state == VMC_CALL_OPEN && c->got == c->msg_len)
+    if (c->got == c->msg_len)
         vmc_calls_complete(t, i, VMC_CALL_PREFIX);
 }
 
@@ -10802,7 +10792,7 @@ VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, uint8_t i, uint8_t *slot)
         const uint8_t *p = slot + c->parsed;
         uint32_t len = vmc_be32(p + 1);
         if (p[0] != 0)
-            return vmc_calls_refuse(t, i, p[0] == 1u ? VIAMC_UNIMPLEMENTED : VIAMC_INTERNAL, VMC_TEXT("compressed message"));
+            return vmc_calls_refuse(t, i, VIAMC_INTERNAL, p[0] == 1u ? VMC_TEXT("compressed message, and no encoding was agreed") : VMC_TEXT("reserved bits in a message prefix"));
         if (len > VMC_CALL_MAX_MESSAGE)
             return vmc_calls_refuse(t, i, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("message larger than 2 GB"));
         if (len > small) {
@@ -11176,7 +11166,7 @@ VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
     return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == '+' || v.ptr[n] == ';');
 }
 
-/* One or two digits up to 16; anything else is UNKNOWN, and so is a second one. */
+/* 0 to 16 without zeros in front; anything else is UNKNOWN, and so is a second one. */
 VMC_FN uint8_t vmc_grpc_parse_status(const vmc_grpc *g, viamc_bytes v)
 {
     uint32_t n = 0;
@@ -11186,7 +11176,7 @@ VMC_FN uint8_t vmc_grpc_parse_status(const vmc_grpc *g, viamc_bytes v)
             return VIAMC_UNKNOWN;
         n = n * 10u + (uint32_t)(v.ptr[i] - '0');
     }
-    if (v.len == 0 || v.len > 2u || n > VIAMC_UNAUTHENTICATED || g->said.status != VMC_GRPC_NO_STATUS)
+    if (v.len != (n < 10u ? 1u : 2u) || n > VIAMC_UNAUTHENTICATED || g->said.status != VMC_GRPC_NO_STATUS)
         return VIAMC_UNKNOWN;
     return (uint8_t)n;
 }
@@ -11583,6 +11573,45 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
     }
 }
 
+/* ---- metadata of the caller ---- */
+
+VMC_FN bool vmc_grpc_is_binary(viamc_bytes name)
+{
+    return name.len > 4u && vmc_same(name.ptr + name.len - 4u, "-bin", 4);
+}
+
+/* gRPC over HTTP/2, Custom-Metadata: a-z, 0-9, '_', '-', '.'; no name that means something to HTTP, gRPC or viamc. */
+VMC_FN bool vmc_grpc_is_free_name(viamc_bytes name)
+{
+    uint8_t known = vmc_hpack_classify(name);
+    size_t i;
+    for (i = 0; i < name.len; i++) {
+        uint32_t c = name.ptr[i];
+        if (c - 'a' > 'z' - 'a' && c - '0' > '9' - '0' && c != '_' && c != '-' && c != '.')
+            return false;
+    }
+    return name.len != 0 && (known == VMC_NAME_OTHER || known == VMC_NAME_OPID) && (name.len < 5u || !vmc_same(name.ptr, "grpc-", 5));
+}
+
+/* RFC 9113 8.2.1 */
+VMC_FN bool vmc_grpc_is_value(viamc_bytes v)
+{
+    size_t i;
+    for (i = 0; i < v.len; i++)
+        if (v.ptr[i] == '\0' || v.ptr[i] == '\r' || v.ptr[i] == '\n')
+            return false;
+    return v.len == 0 || !(vmc_hpack_is_blank(v.ptr[0]) || vmc_hpack_is_blank(v.ptr[v.len - 1u]));
+}
+
+/* True if all of it may be sent: a peer would refuse the request, or take a field for ours. */
+VMC_FN bool vmc_grpc_metadata_ok(const viamc_metadata *m, size_t count)
+{
+    for (; count != 0; m++, count--)
+        if (!vmc_grpc_is_free_name(vmc_bytes_of(m->name)) || !(vmc_grpc_is_binary(vmc_bytes_of(m->name)) || vmc_grpc_is_value(m->value)))
+            return false;
+    return true;
+}
+
 /* ---- sending: header blocks ---- */
 
 /* The fields of a request behind :method and :scheme, in the order that grpc-python's grpclib uses (viam-wire.md 2.4); metadata follows. A field that is the same in
@@ -11671,7 +11700,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
     const vmc_grpc_form *form = &vmc_grpc_forms[vmc_min32(n, VMC_GRPC_AT_METADATA)];
     f->full_index = 0;
     f->name_index = form->index;
-    f->never = false;
+    f->base64 = false;
     f->name = vmc_bytes_of(viamc_text(form->name));
     f->value[0] = vmc_bytes_of(viamc_text(form->value));
     f->value[1] = viamc_view("", 0);
@@ -11693,6 +11722,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
         if (n >= VMC_GRPC_AT_METADATA) {
             f->name = vmc_bytes_of(c->metadata[n - VMC_GRPC_AT_METADATA].name);
             f->value[0] = c->metadata[n - VMC_GRPC_AT_METADATA].value;
+            f->base64 = vmc_grpc_is_binary(f->name);
         }
         break;
     }
@@ -12161,11 +12191,6 @@ VMC_FN vmc_conn_event vmc_conn_break_with(vmc_conn *c, const viamc_error *e)
     return vmc_conn_break(c, e->code, e->detail, e->where, e->what);
 }
 
-VMC_FN bool vmc_conn_is_secure(const vmc_conn *c)
-{
-    return c->secure;
-}
-
 /* ---- opening ---- */
 
 /* Starts over with empty buffers; grpc is set up by the owner. */
@@ -12189,6 +12214,17 @@ VMC_FN viamc_err vmc_conn_seed(vmc_conn *c, uint8_t seed[VMC_TLS_SEED_MIN])
     return VIAMC_ERR_ENTROPY;
 }
 
+/* The engine has its secrets from the seed, or did not start. */
+VMC_FN viamc_err vmc_conn_secured(vmc_conn *c, uint8_t seed[VMC_TLS_SEED_MIN], viamc_err err)
+{
+    vmc_wipe(seed, VMC_TLS_SEED_MIN);
+    if (err != VIAMC_OK)
+        (void)vmc_conn_break_with(c, &c->tls->error);
+    else
+        c->state = VMC_CONN_SECURING;
+    return err;
+}
+
 /* The port is open: starts TLS as a client. d is completed with buffers and seed. */
 VMC_FN viamc_err vmc_conn_secure_client(vmc_conn *c, vmc_tls_client_desc *d)
 {
@@ -12202,13 +12238,7 @@ VMC_FN viamc_err vmc_conn_secure_client(vmc_conn *c, vmc_tls_client_desc *d)
     d->in_cap = c->in_cap;
     d->out = c->out;
     d->out_cap = c->out_cap;
-    err = vmc_tls_client_open(c->tls, d);
-    vmc_wipe(seed, sizeof seed);
-    if (err != VIAMC_OK)
-        (void)vmc_conn_break_with(c, &c->tls->error);
-    if (err == VIAMC_OK)
-        c->state = VMC_CONN_SECURING;
-    return err;
+    return vmc_conn_secured(c, seed, vmc_tls_client_open(c->tls, d));
 }
 
 #ifndef VIAMC_NO_SERVER
@@ -12226,13 +12256,7 @@ VMC_FN viamc_err vmc_conn_secure_server(vmc_conn *c, vmc_tls_server_desc *d)
     d->in_cap = c->in_cap;
     d->out = c->out;
     d->out_cap = c->out_cap;
-    err = vmc_tls_server_open(c->tls, d);
-    vmc_wipe(seed, sizeof seed);
-    if (err != VIAMC_OK)
-        (void)vmc_conn_break_with(c, &c->tls->error);
-    if (err == VIAMC_OK)
-        c->state = VMC_CONN_SECURING;
-    return err;
+    return vmc_conn_secured(c, seed, vmc_tls_server_open(c->tls, d));
 }
 
 #endif
@@ -12951,7 +12975,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
         }
         detail = VIAMC_INTERNAL;
         what = VMC_TEXT("the robot answered without a token");
-    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0) {
+    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->msg_len != 0) { /* ours: it was announced */
         err = VIAMC_ERR_NOMEM;
         detail = c->token_cap;
         what = VMC_TEXT("the robot's token is longer than token_bytes");
@@ -14644,7 +14668,7 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_ARG;
     if (o->replace && (s->flags & VIAMC_M_SETPOINT) == 0)
         return VIAMC_ERR_ARG;
-    if (o->metadata_count > 200u || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
+    if (o->metadata_count > 200u || !vmc_grpc_metadata_ok(o->metadata, o->metadata_count) || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
         return VIAMC_ERR_ARG;
     s->added[0] = s->added[1] = viamc_view(NULL, 0);
     if (o->extra.len != 0)
@@ -15097,12 +15121,13 @@ VMC_FN void vmc_client_event_call(viamc_client *c, uint8_t i, uint8_t kind, viam
 VMC_FN void vmc_client_event_done(viamc_client *c, uint8_t i, viamc_event *ev)
 {
     const vmc_call *call = &c->calls.rec[i];
+    viamc_bytes text = vmc_calls_text(&c->calls, i);
     vmc_client_event_call(c, i, VIAMC_EV_DONE, ev);
     ev->status = call->status;
     ev->ran = call->ran;
     ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
-    ev->text.ptr = (const char *)vmc_calls_text(&c->calls, i).ptr;
-    ev->text.len = call->text_len;
+    ev->text.ptr = (const char *)text.ptr;
+    ev->text.len = text.len;
     ev->text_cut = (call->flags & VMC_CALL_F_TEXT_CUT) != 0;
     if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call))
         (void)vmc_calls_take(&c->calls, i, &ev->msg);

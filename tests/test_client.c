@@ -306,6 +306,13 @@ TEST(statuses)
         {SCRIPT_R1 "000b677270632d73746174757302 2d31", true, VIAMC_UNKNOWN},       /* -1 */
         {SCRIPT_R1 "000b677270632d737461747573 03307831", true, VIAMC_UNKNOWN},     /* 0x1 */
         {SCRIPT_R1 "000b677270632d737461747573 00", true, VIAMC_UNKNOWN},           /* empty */
+        {SCRIPT_R1 "000b677270632d737461747573 023030", true, VIAMC_UNKNOWN},      /* 00 */
+        {SCRIPT_R1 "000b677270632d737461747573 023035", true, VIAMC_UNKNOWN},       /* 05 */
+        {SCRIPT_R1 "000b677270632d737461747573 03303030", true, VIAMC_UNKNOWN},     /* 000 */
+        {SCRIPT_R1 "000b677270632d737461747573 03393939", true, VIAMC_UNKNOWN},     /* 999 */
+        {SCRIPT_R1 "000b677270632d737461747573 022030", true, VIAMC_INTERNAL},      /* " 0": malformed (RFC 9113 8.2.1) */
+        {SCRIPT_R1 "000b677270632d737461747573 023020", true, VIAMC_INTERNAL},      /* "0 " */
+        {SCRIPT_R1 "000b677270632d737461747573 012b", true, VIAMC_UNKNOWN},         /* + */
         {SCRIPT_R1 SCRIPT_R2 SCRIPT_R2, true, VIAMC_UNKNOWN},                       /* two of them */
         {SCRIPT_R1 SCRIPT_R2, true, VIAMC_INTERNAL},                                /* OK, but no message */
         {"0803353032 000b677270632d7374617475730135", true, VIAMC_NOT_FOUND},       /* a grpc-status wins */
@@ -1151,7 +1158,7 @@ TEST(client_stream)
 
 TEST(metadata_both_ways)
 {
-    static const viamc_metadata sent[] = {{{"x-one", 5}, {(const uint8_t *)"1", 1}}, {{"x-two-bin", 9}, {(const uint8_t *)"AAEC", 4}}};
+    static const viamc_metadata sent[] = {{{"x-one", 5}, {(const uint8_t *)"1", 1}}, {{"x-two-bin", 9}, {(const uint8_t *)"\0\1\2", 3}}};
     uint8_t lent[64];
     viamc_opts opts = VIAMC_ZERO;
     const viamc_event *ev;
@@ -1468,6 +1475,511 @@ TEST(waits_are_exact)
     script_close();
 }
 
+/* ---- odd and hostile peers (limits.md 1) ---- */
+
+static const uint8_t ping_octets[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+static unsigned count_frames(uint8_t type, uint8_t flags)
+{
+    script_frame f;
+    unsigned n = 0;
+    while (script_next(&f))
+        n += f.type == type && f.flags == flags;
+    return n;
+}
+
+/* The code of the GOAWAY that the client has sent; 0xff: none. */
+static uint32_t goaway_code(void)
+{
+    script_frame f;
+    while (script_next(&f))
+        if (f.type == 7)
+            return vmc_be32(f.payload + 4);
+    return 0xff;
+}
+
+/* A peer's keepalive is no flood, however long nothing else comes; a burst of them is answered. */
+TEST(keepalive_for_two_days)
+{
+    unsigned n, answers = 0;
+    script_new();
+    script_ready();
+    for (n = 0; n < 2u * VMC_H2_MAX_NOISE; n++) {
+        script_now.loop.now += 9000;
+        script_send_frame(6, 0, 0, ping_octets, 8);
+        script_poll();
+        answers += count_frames(6, 1);
+        script_now.len = script_now.read = 24;
+    }
+    CHECK_EQ_INT(answers, n);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    for (n = 0; n < VMC_H2_MAX_PINGS; n++)
+        script_send_frame(6, 0, 0, ping_octets, 8);
+    script_poll();
+    CHECK_EQ_INT(count_frames(6, 1), VMC_H2_MAX_PINGS);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    for (n = 0; n <= VMC_H2_MAX_PINGS; n++)
+        script_send_frame(6, 0, 0, ping_octets, 8);
+    script_poll();
+    CHECK_EQ_INT(goaway_code(), VMC_H2_ENHANCE_YOUR_CALM);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    script_close();
+}
+
+/* Frames that do nothing, 100 a poll: an end comes in time, whatever they are. */
+TEST(floods_end)
+{
+    static const uint8_t types[] = {2, 6, 8, 0xee}; /* PRIORITY, PING with ACK, WINDOW_UPDATE, unknown */
+    size_t i;
+    for (i = 0; i < TEST_COUNT(types); i++) {
+        static const uint8_t octets[8] = {0, 0, 0, 1};
+        unsigned polls, n;
+        script_new();
+        script_ready();
+        for (polls = 0; polls < 200 && script_count(VIAMC_EV_LOST) == 0; polls++) {
+            for (n = 0; n < 100; n++)
+                script_send_frame(types[i], 1, types[i] == 2 ? 1 : 0, octets, types[i] == 2 ? 5 : types[i] == 8 ? 4 : 8);
+            script_poll();
+        }
+        CHECK_EQ_INT(goaway_code(), VMC_H2_ENHANCE_YOUR_CALM);
+        CHECK(polls > VMC_H2_MAX_NOISE / 100u && polls < 200);
+        script_close();
+    }
+}
+
+/* DATA without octets, padded or not, in a row: the bound, and one more. */
+TEST(empty_data_is_bounded)
+{
+    static const char *const frames[] = {"000000000000000001", "00000100080000000100", "0000030008000000010200 00"};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(frames); i++) {
+        unsigned n;
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(1, SCRIPT_R1, false);
+        for (n = 0; n < VMC_H2_MAX_EMPTY; n++)
+            script_send(frames[i]);
+        script_poll();
+        script_send_frame(0, 8, 1, "\1\0\0\0\0\1a", 8); /* one of octets and padding: the count starts again */
+        for (n = 0; n < VMC_H2_MAX_EMPTY; n++)
+            script_send(frames[i]);
+        script_run(1);
+        CHECK_EQ_INT(goaway_code(), 0xff);
+        CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 0);
+        script_send(frames[i]);
+        script_run(1);
+        CHECK_EQ_INT(goaway_code(), VMC_H2_ENHANCE_YOUR_CALM);
+        CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+        script_close();
+    }
+}
+
+/* A reset of a move: only NO_ERROR and REFUSED_STREAM say that nothing of it runs; after any other a Stop is not confirmed. */
+TEST(reset_move_and_stop)
+{
+    static const struct {
+        uint8_t code;
+        bool unconfirmed;
+    } rows[] = {{0, true}, {2, true}, {7, false}, {8, true}, {11, true}};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        uint8_t code[4] = {0, 0, 0, rows[i].code};
+        viamc_call call;
+        const viamc_event *ev;
+        uint32_t id;
+        unsigned n;
+        script_new();
+        script_now.dial.disable_sessions = true;
+        script_ready();
+        CHECK_EQ_INT(raw(SET_POWER, &call), VIAMC_OK);
+        script_run(1);
+        script_send_frame(3, 0, script_request(SET_POWER), code, 4);
+        script_run(1);
+        CHECK_EQ_INT(raw(STOP, &call), VIAMC_OK);
+        for (n = 0; n < 100 && script_count(VIAMC_EV_DONE) < 2; n++) {
+            script_run(100);
+            if ((id = script_request(STOP)) != 0)
+                script_reply(id, "", 0);
+        }
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 1)) != NULL);
+        CHECK_EQ_INT(ev->status, VIAMC_OK);
+        CHECK_EQ_INT(ev->unconfirmed, rows[i].unconfirmed);
+        script_close();
+    }
+}
+
+/* ENHANCE_YOUR_CALM to Authenticate is the robot's, and no matter of our room for the token. */
+TEST(reset_of_authenticate)
+{
+    static const uint8_t code[4] = {0, 0, 0, 11};
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d";
+    script_open();
+    script_run(1);
+    script_send("000000040000000000");
+    script_send_frame(3, 0, 1, code, 4);
+    script_run(1);
+    CHECK(viamc_client_error(script_now.client).code != VIAMC_ERR_NOMEM);
+    CHECK(viamc_state(script_now.client) != VIAMC_FAILED);
+    script_close();
+}
+
+/* The code of the RST_STREAM that the client has sent for a stream; 0xff: none. */
+static uint32_t reset_code(uint32_t id)
+{
+    script_frame f;
+    while (script_next(&f))
+        if (f.type == 3 && f.id == id)
+            return vmc_be32(f.payload);
+    return 0xff;
+}
+
+/* Rows 6, 26, 33: frames that end the connection, and with it the call. */
+TEST(broken_frames_end_the_connection)
+{
+    static const struct {
+        const char *frame;
+        uint8_t code;
+    } rows[] = {
+        {"004001000000000001", VMC_H2_FRAME_SIZE_ERROR},                    /* DATA of 16,385 octets: told by its header alone */
+        {"004001010400000001", VMC_H2_FRAME_SIZE_ERROR},                    /* HEADERS */
+        {"000000040000000001", VMC_H2_PROTOCOL_ERROR},                      /* SETTINGS on a stream */
+        {"000005040000000000 0000000000", VMC_H2_FRAME_SIZE_ERROR},         /* of five octets */
+        {"000006040100000000 000100000000", VMC_H2_FRAME_SIZE_ERROR},       /* ACK with an entry */
+        {"000007060000000000 00000000000000", VMC_H2_FRAME_SIZE_ERROR},     /* PING of seven octets */
+        {"000008060000000001 0000000000000000", VMC_H2_PROTOCOL_ERROR},     /* on a stream */
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send(rows[i].frame);
+        script_poll();
+        script_poll();
+        CHECK_EQ_INT(goaway_code(), rows[i].code);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_UNAVAILABLE);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->ran, VIAMC_MAYBE);
+        script_close();
+    }
+}
+
+/* ACKs that nobody asked for, and one of SETTINGS that never comes, change nothing. */
+TEST(stray_acknowledgements_are_ignored)
+{
+    script_new();
+    script_ready();
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    script_send("000000040100000000 000000040100000000 000000040100000000 000008060100000000 0102030405060708");
+    script_run(1);
+    script_reply(1, "ok", 2);
+    script_run(1);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_close();
+}
+
+/* Row 21: what comes out of order on a stream ends that call alone. */
+TEST(frames_out_of_order_end_the_stream)
+{
+    size_t i;
+    for (i = 0; i < 2; i++) {
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        (void)echo(viamc_view("y", 1), NULL);
+        script_run(1);
+        if (i == 0) {
+            script_send_message(1, "a", 1); /* DATA before HEADERS */
+        } else {
+            script_send_block(1, SCRIPT_R1, false);
+            script_send_block(1, SCRIPT_R2, false); /* trailers without END_STREAM */
+        }
+        script_run(1);
+        CHECK_EQ_INT(reset_code(1), VMC_H2_PROTOCOL_ERROR);
+        script_reply(3, "ok", 2);
+        script_send_message(3, "more", 4); /* after its end */
+        script_send_block(3, SCRIPT_R1, true);
+        script_run(1);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 2);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_INTERNAL);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 1)->status, VIAMC_OK);
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+        script_close();
+    }
+}
+
+static void permit_streams(uint8_t n)
+{
+    uint8_t setting[6] = {0, 3, 0, 0, 0, 0};
+    setting[5] = n;
+    script_send_frame(4, 0, 0, setting, sizeof setting);
+    script_run(1);
+}
+
+static unsigned requests(void)
+{
+    script_frame f;
+    unsigned n = 0;
+    while (script_next(&f))
+        n += f.type == 1;
+    return n;
+}
+
+/* Row 31: calls wait for a stream, as long as their deadline lets them. */
+TEST(streams_that_the_peer_permits)
+{
+    const viamc_event *ev;
+    unsigned i;
+    script_new();
+    script_ready();
+    permit_streams(0);
+    (void)echo(viamc_view("x", 1), NULL);
+    script_run(4900);
+    CHECK_EQ_INT(requests(), 0);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 0);
+    script_run(200);
+    CHECK_EQ_INT(requests(), 0);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_DEADLINE_EXCEEDED);
+    CHECK_EQ_INT(ev->ran, VIAMC_NOT_RUN);
+    permit_streams(5); /* two of them are kept for heartbeat and Stop */
+    for (i = 0; i < 4; i++)
+        (void)echo(viamc_view("x", 1), NULL);
+    script_run(1);
+    CHECK_EQ_INT(requests(), 3);
+    permit_streams(1); /* three are open */
+    script_reply(1, "a", 1);
+    script_run(1);
+    script_reply(3, "b", 1);
+    script_run(1);
+    CHECK_EQ_INT(requests(), 0);
+    script_reply(5, "c", 1);
+    script_run(1);
+    CHECK_EQ_INT(requests(), 1);
+    script_reply(7, "d", 1);
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 5);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 4)->status, VIAMC_OK);
+    script_close();
+}
+
+/* Row 42: an answer that is not gRPC's: the status by the table, the text names it, and the rest of its stream is not wanted. */
+TEST(answers_of_web_servers)
+{
+    static const struct {
+        const char *block, *text;
+        uint8_t status;
+    } rows[] = {
+        {"88 0f1009746578742f68746d6c", "HTTP 200 with a content-type that is not gRPC's", VIAMC_UNKNOWN},
+        {"0803333032 0f1009746578742f68746d6c", "HTTP 302 instead of a gRPC answer", VIAMC_UNKNOWN},
+        {"0803353032 0f1009746578742f68746d6c", "HTTP 502 instead of a gRPC answer", VIAMC_UNAVAILABLE},
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        const viamc_event *ev;
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(1, rows[i].block, false);
+        script_send_frame(0, 0, 1, "<html>", 6);
+        script_run(1);
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+        CHECK_EQ_INT(ev->status, rows[i].status);
+        CHECK_EQ_INT(ev->ran, VIAMC_MAYBE);
+        CHECK_EQ_STR(script_text(ev), rows[i].text);
+        CHECK_EQ_INT(reset_code(1), VMC_H2_CANCEL);
+        script_send_frame(0, 1, 1, "</html>", 7);
+        script_run(1);
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+        script_close();
+    }
+}
+
+static viamc_err refuse(void *user, const viamc_piece *piece)
+{
+    (void)user;
+    (void)piece;
+    return VIAMC_ERR_SINK;
+}
+
+/* Row 45: prefixes that are no message for us. */
+TEST(wrong_message_prefixes)
+{
+    static const struct {
+        uint8_t prefix[5];
+        uint8_t status;
+    } rows[] = {
+        {{1, 0, 0, 0, 0}, VIAMC_INTERNAL},                            /* compressed, although no encoding was named */
+        {{2, 0, 0, 0, 0}, VIAMC_INTERNAL},                            /* reserved bits */
+        {{0x80, 0, 0, 0, 0}, VIAMC_INTERNAL},
+        {{0, 0xff, 0xff, 0xff, 0xff}, VIAMC_RESOURCE_EXHAUSTED},
+        {{0, 0x80, 0, 0, 0}, VIAMC_RESOURCE_EXHAUSTED},
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        viamc_opts opts = VIAMC_ZERO;
+        opts.sink = refuse; /* never called: nothing of such a message is taken */
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        script_send_block(1, SCRIPT_R1, false);
+        script_send_frame(0, 0, 1, rows[i].prefix, 2);
+        script_send_frame(0, 0, 1, rows[i].prefix + 2, 3);
+        script_run(1);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, rows[i].status);
+        CHECK_EQ_INT(reset_code(1), VMC_H2_CANCEL);
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+        script_close();
+    }
+}
+
+/* Octets of `-bin` metadata go as base64 without padding, wherever a frame cuts them. */
+TEST(binary_metadata)
+{
+    static const char *const want[] = {"x-bin: \n", "x-bin: AA\n", "x-bin: AAr\n", "x-bin: AAr/\n"};
+    static uint8_t octets[2000];
+    viamc_metadata m = {{"x-bin", 5}, {NULL, 0}};
+    viamc_opts opts = VIAMC_ZERO;
+    size_t i, n;
+    opts.metadata = &m;
+    opts.metadata_count = 1;
+    for (i = 0; i < 3; i++) {
+        script_new();
+        script_ready();
+        m.value = viamc_view("\x00\x0a\xff", i + (i == 2));
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        CHECK_EQ_INT(script_request(ECHO), 1);
+        CHECK(script_has_field(want[i + (i == 2)]));
+        script_close();
+    }
+    for (i = 0; i < sizeof octets; i++)
+        octets[i] = (uint8_t)test_rand();
+    for (n = 280; n < 1300; n++) { /* out_bytes is 512: HEADERS and up to three CONTINUATION */
+        script_frame f;
+        const char *at;
+        uint8_t back[2000];
+        vmc_wr w = vmc_wr_of(back, sizeof back);
+        vmc_base64 b;
+        script_new();
+        script_ready();
+        while (script_next(&f))
+            ;
+        m.value = viamc_view(octets, n);
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        CHECK(script_find(0, &f));
+        at = strstr(script_now.fields, "x-bin: ");
+        REQUIRE(at != NULL);
+        vmc_base64_begin(&b);
+        for (at += 7; *at != '\n'; at++)
+            vmc_base64_char(&b, (uint8_t)*at, &w);
+        CHECK(vmc_base64_end(&b, &w));
+        CHECK_EQ_MEM(back, w.len, octets, n);
+        script_close();
+    }
+}
+
+/* Metadata that a peer would refuse, or take for ours, never leaves. */
+TEST(metadata_is_judged_before_it_is_sent)
+{
+    static const char *const bad[] = {"", "X", "x y", "a:b", ":path", ":x", "grpc-timeout", "grpc-x", "te", "content-type", "user-agent",
+        "authorization", "viam-sid", "viam_client", "connection", "content-length", "caf\xc3\xa9", "x\x7f"};
+    static const char *const good[] = {"x", "opid", "grp", "0_9.a-z", "grpc", "tex"};
+    static const struct {
+        const char *name, *value;
+        size_t len;
+        bool ok;
+    } values[] = {
+        {"x", "", 0, true}, {"x", "a b", 3, true}, {"x", " a", 2, false}, {"x", "a ", 2, false}, {"x", "\ta", 2, false}, {"x", "a\nb", 3, false},
+        {"x", "a\rb", 3, false}, {"x", "a\0b", 3, false}, {"x-bin", "\0\r\n ", 4, true}, {"-bin", "\n", 1, false}
+    };
+    viamc_metadata m[2] = {{{"ok", 2}, {NULL, 0}}, {{NULL, 0}, {NULL, 0}}};
+    viamc_opts opts = VIAMC_ZERO;
+    size_t i;
+    opts.metadata = m;
+    opts.metadata_count = 2;
+    for (i = 0; i < TEST_COUNT(bad) + TEST_COUNT(good) + TEST_COUNT(values); i++) {
+        size_t g = i - TEST_COUNT(bad), v = g - TEST_COUNT(good);
+        bool ok = i >= TEST_COUNT(bad);
+        script_new();
+        script_ready();
+        m[1].name = viamc_text(!ok ? bad[i] : g < TEST_COUNT(good) ? good[g] : values[v].name);
+        m[1].value = viamc_view("v", 1);
+        if (ok && g >= TEST_COUNT(good)) {
+            m[1].value = viamc_view(values[v].value, values[v].len);
+            ok = values[v].ok;
+        }
+        CHECK_EQ_INT(viamc_call_bytes(script_now.client, ECHO, viamc_view("x", 1), &opts, NULL), ok ? VIAMC_OK : VIAMC_ERR_ARG);
+        script_close();
+    }
+}
+
+/* Row 47: `-bin` metadata of the robot is handed out as it came, whatever it is. */
+TEST(binary_metadata_of_the_robot)
+{
+    static const char *const values[] = {"AAr/", "AA==", "AA", "!?", "AA,AAr/", ""};
+    uint8_t lent[64];
+    viamc_opts opts = VIAMC_ZERO;
+    size_t i;
+    opts.metadata_into = lent;
+    opts.metadata_cap = sizeof lent;
+    for (i = 0; i < TEST_COUNT(values); i++) {
+        uint8_t block[80];
+        size_t at = 0, n = test_hex(SCRIPT_R2 "0005782d62696e", block, sizeof block);
+        const viamc_event *ev;
+        viamc_str name;
+        viamc_bytes value;
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        script_send_block(1, SCRIPT_R1, false);
+        script_send_message(1, "", 0);
+        block[n++] = (uint8_t)strlen(values[i]);
+        memcpy(block + n, values[i], strlen(values[i]));
+        script_send_frame(1, 5, 1, block, n + strlen(values[i]));
+        script_run(1);
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+        CHECK_EQ_INT(ev->status, VIAMC_OK);
+        CHECK(viamc_event_metadata(ev, &at, &name, &value) && vmc_bytes_are(value, values[i]));
+        script_close();
+    }
+}
+
+/* A sink that refuses the first piece, which lay in the slot: its place is the status text's now. */
+TEST(sink_refuses_the_first_piece)
+{
+    static uint8_t data[400];
+    viamc_opts opts = VIAMC_ZERO;
+    const viamc_event *ev;
+    script_new();
+    script_ready();
+    opts.sink = refuse;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    vmc_put_be32(data + 1, 5000);
+    script_send_frame(0, 0, 1, data, sizeof data);
+    script_run(1);
+    REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+    CHECK_EQ_INT(ev->status, VIAMC_CANCELLED);
+    CHECK_EQ_STR(script_text(ev), "the sink refused a piece");
+    CHECK_EQ_INT(count_frames(3, 0), 1);
+    script_close();
+}
+
 /* ---- wrong use ---- */
 
 TEST(wrong_use_is_told)
@@ -1563,6 +2075,21 @@ int main(int argc, char **argv)
     RUN(close_sends_no_calls);
     RUN(room_while_dialling);
     RUN(waits_are_exact);
+    RUN(keepalive_for_two_days);
+    RUN(floods_end);
+    RUN(empty_data_is_bounded);
+    RUN(reset_move_and_stop);
+    RUN(reset_of_authenticate);
+    RUN(broken_frames_end_the_connection);
+    RUN(stray_acknowledgements_are_ignored);
+    RUN(frames_out_of_order_end_the_stream);
+    RUN(streams_that_the_peer_permits);
+    RUN(answers_of_web_servers);
+    RUN(wrong_message_prefixes);
+    RUN(binary_metadata);
+    RUN(metadata_is_judged_before_it_is_sent);
+    RUN(binary_metadata_of_the_robot);
+    RUN(sink_refuses_the_first_piece);
     RUN(wrong_use_is_told);
     return test_end();
 }

@@ -1661,7 +1661,7 @@ TEST(requests_that_are_not_one_message)
     CHECK_REPLY(0, 1, VIAMC_INTERNAL, "a request must be one message");
     CHECK_REPLY(0, 3, VIAMC_INTERNAL, "a request must be one message");
     CHECK_REPLY(0, 5, VIAMC_INTERNAL, "a request must be one message");
-    CHECK_REPLY(0, 7, VIAMC_UNIMPLEMENTED, "compressed message");
+    CHECK_REPLY(0, 7, VIAMC_INTERNAL, "compressed message, and no encoding was agreed");
     CHECK_REPLY(0, 9, 0, "");
     CHECK_REPLY(0, 11, VIAMC_RESOURCE_EXHAUSTED, "message larger than this robot takes");
     CHECK_EQ_INT(raw_of(0, 11)->rst, VMC_H2_NO_ERROR); /* it was answered before it was whole */

@@ -27,7 +27,8 @@ typedef struct viamc_method {
     uint8_t flags;       /* VIAMC_M_* */
 } viamc_method;
 
-/* One field of metadata. Names are lower case; the value of a name that ends in -bin is octets, base64 on the wire. */
+/* One field of metadata to be sent. The name: a-z, 0-9, '_', '-' and '.', none that viamc sends itself or that begins with "grpc-". The
+ * value: without NUL, CR and LF, no blank at either end; if the name ends in -bin any octets, which go as base64. Anything else is ARG. */
 typedef struct viamc_metadata {
     viamc_str name;
     viamc_bytes value;
@@ -105,7 +106,7 @@ typedef struct viamc_event {
 } viamc_event;
 
 /* Walks the metadata of an event: *at starts at 0. name and value are views into the lent buffer;
- * values of names that end in -bin are still base64. False at the end. */
+ * values of names that end in -bin are base64 as it came, padded or not. False at the end. */
 VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str *name, viamc_bytes *value);
 
 #endif

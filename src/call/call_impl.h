@@ -50,7 +50,7 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_FIRST 0x0200u    /* goes before other calls: Stop */
 #define VMC_CALL_F_DROP 0x0400u     /* reply octets are counted, not kept */
 #define VMC_CALL_F_REPEATS 0x0800u  /* its message stays in tx until the end: Stop is sent again */
-#define VMC_CALL_F_PEER_END 0x1000u /* the peer ended its side of the stream, or reset it */
+#define VMC_CALL_F_PEER_END 0x1000u /* the peer ended its side of the stream, or said by a reset that nothing of it runs */
 #define VMC_CALL_F_TEXT_CUT 0x2000u
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
@@ -618,9 +618,11 @@ VMC_FN void vmc_calls_drain(vmc_calls *t, uint8_t i, uint8_t *slot)
     vmc_call *c = &t->rec[i];
     uint32_t body = c->parsed + VMC_CALL_PREFIX;
     uint32_t n = vmc_calls_take_large(t, i, viamc_view(slot + body, c->stored - body));
+    if (c->state != VMC_CALL_OPEN)
+        return; /* its sink refused: the status text lies there now */
     vmc_move(slot + body, slot + body + n, c->stored - body - n);
     c->stored -= n;
-    if (c->state == VMC_CALL_OPEN && c->got == c->msg_len)
+    if (c->got == c->msg_len)
         vmc_calls_complete(t, i, VMC_CALL_PREFIX);
 }
 
@@ -653,7 +655,7 @@ VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, uint8_t i, uint8_t *slot)
         const uint8_t *p = slot + c->parsed;
         uint32_t len = vmc_be32(p + 1);
         if (p[0] != 0)
-            return vmc_calls_refuse(t, i, p[0] == 1u ? VIAMC_UNIMPLEMENTED : VIAMC_INTERNAL, VMC_TEXT("compressed message"));
+            return vmc_calls_refuse(t, i, VIAMC_INTERNAL, p[0] == 1u ? VMC_TEXT("compressed message, and no encoding was agreed") : VMC_TEXT("reserved bits in a message prefix"));
         if (len > VMC_CALL_MAX_MESSAGE)
             return vmc_calls_refuse(t, i, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("message larger than 2 GB"));
         if (len > small) {

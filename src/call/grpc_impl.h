@@ -133,7 +133,7 @@ VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
     return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == '+' || v.ptr[n] == ';');
 }
 
-/* One or two digits up to 16; anything else is UNKNOWN, and so is a second one. */
+/* 0 to 16 without zeros in front; anything else is UNKNOWN, and so is a second one. */
 VMC_FN uint8_t vmc_grpc_parse_status(const vmc_grpc *g, viamc_bytes v)
 {
     uint32_t n = 0;
@@ -143,7 +143,7 @@ VMC_FN uint8_t vmc_grpc_parse_status(const vmc_grpc *g, viamc_bytes v)
             return VIAMC_UNKNOWN;
         n = n * 10u + (uint32_t)(v.ptr[i] - '0');
     }
-    if (v.len == 0 || v.len > 2u || n > VIAMC_UNAUTHENTICATED || g->said.status != VMC_GRPC_NO_STATUS)
+    if (v.len != (n < 10u ? 1u : 2u) || n > VIAMC_UNAUTHENTICATED || g->said.status != VMC_GRPC_NO_STATUS)
         return VIAMC_UNKNOWN;
     return (uint8_t)n;
 }
@@ -540,6 +540,45 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
     }
 }
 
+/* ---- metadata of the caller ---- */
+
+VMC_FN bool vmc_grpc_is_binary(viamc_bytes name)
+{
+    return name.len > 4u && vmc_same(name.ptr + name.len - 4u, "-bin", 4);
+}
+
+/* gRPC over HTTP/2, Custom-Metadata: a-z, 0-9, '_', '-', '.'; no name that means something to HTTP, gRPC or viamc. */
+VMC_FN bool vmc_grpc_is_free_name(viamc_bytes name)
+{
+    uint8_t known = vmc_hpack_classify(name);
+    size_t i;
+    for (i = 0; i < name.len; i++) {
+        uint32_t c = name.ptr[i];
+        if (c - 'a' > 'z' - 'a' && c - '0' > '9' - '0' && c != '_' && c != '-' && c != '.')
+            return false;
+    }
+    return name.len != 0 && (known == VMC_NAME_OTHER || known == VMC_NAME_OPID) && (name.len < 5u || !vmc_same(name.ptr, "grpc-", 5));
+}
+
+/* RFC 9113 8.2.1 */
+VMC_FN bool vmc_grpc_is_value(viamc_bytes v)
+{
+    size_t i;
+    for (i = 0; i < v.len; i++)
+        if (v.ptr[i] == '\0' || v.ptr[i] == '\r' || v.ptr[i] == '\n')
+            return false;
+    return v.len == 0 || !(vmc_hpack_is_blank(v.ptr[0]) || vmc_hpack_is_blank(v.ptr[v.len - 1u]));
+}
+
+/* True if all of it may be sent: a peer would refuse the request, or take a field for ours. */
+VMC_FN bool vmc_grpc_metadata_ok(const viamc_metadata *m, size_t count)
+{
+    for (; count != 0; m++, count--)
+        if (!vmc_grpc_is_free_name(vmc_bytes_of(m->name)) || !(vmc_grpc_is_binary(vmc_bytes_of(m->name)) || vmc_grpc_is_value(m->value)))
+            return false;
+    return true;
+}
+
 /* ---- sending: header blocks ---- */
 
 /* The fields of a request behind :method and :scheme, in the order that grpc-python's grpclib uses (viam-wire.md 2.4); metadata follows. A field that is the same in
@@ -628,7 +667,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
     const vmc_grpc_form *form = &vmc_grpc_forms[vmc_min32(n, VMC_GRPC_AT_METADATA)];
     f->full_index = 0;
     f->name_index = form->index;
-    f->never = false;
+    f->base64 = false;
     f->name = vmc_bytes_of(viamc_text(form->name));
     f->value[0] = vmc_bytes_of(viamc_text(form->value));
     f->value[1] = viamc_view("", 0);
@@ -650,6 +689,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
         if (n >= VMC_GRPC_AT_METADATA) {
             f->name = vmc_bytes_of(c->metadata[n - VMC_GRPC_AT_METADATA].name);
             f->value[0] = c->metadata[n - VMC_GRPC_AT_METADATA].value;
+            f->base64 = vmc_grpc_is_binary(f->name);
         }
         break;
     }

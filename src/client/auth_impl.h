@@ -87,7 +87,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
         }
         detail = VIAMC_INTERNAL;
         what = VMC_TEXT("the robot answered without a token");
-    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && (call->flags & VMC_CALL_F_PEER_END) == 0) {
+    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->msg_len != 0) { /* ours: it was announced */
         err = VIAMC_ERR_NOMEM;
         detail = c->token_cap;
         what = VMC_TEXT("the robot's token is longer than token_bytes");

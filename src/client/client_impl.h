@@ -326,7 +326,7 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_ARG;
     if (o->replace && (s->flags & VIAMC_M_SETPOINT) == 0)
         return VIAMC_ERR_ARG;
-    if (o->metadata_count > 200u || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
+    if (o->metadata_count > 200u || !vmc_grpc_metadata_ok(o->metadata, o->metadata_count) || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
         return VIAMC_ERR_ARG;
     s->added[0] = s->added[1] = viamc_view(NULL, 0);
     if (o->extra.len != 0)
@@ -779,12 +779,13 @@ VMC_FN void vmc_client_event_call(viamc_client *c, uint8_t i, uint8_t kind, viam
 VMC_FN void vmc_client_event_done(viamc_client *c, uint8_t i, viamc_event *ev)
 {
     const vmc_call *call = &c->calls.rec[i];
+    viamc_bytes text = vmc_calls_text(&c->calls, i);
     vmc_client_event_call(c, i, VIAMC_EV_DONE, ev);
     ev->status = call->status;
     ev->ran = call->ran;
     ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
-    ev->text.ptr = (const char *)vmc_calls_text(&c->calls, i).ptr;
-    ev->text.len = call->text_len;
+    ev->text.ptr = (const char *)text.ptr;
+    ev->text.len = text.len;
     ev->text_cut = (call->flags & VMC_CALL_F_TEXT_CUT) != 0;
     if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call))
         (void)vmc_calls_take(&c->calls, i, &ev->msg);

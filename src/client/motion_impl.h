@@ -10,8 +10,10 @@
 #include "base/core_impl.h"
 #include "base/time_impl.h"
 #include "codec/wire_impl.h"
+#include "http2/h2.h"
 #include "call/call_impl.h"
 #include "call/grpc_impl.h"
+#include "conn/conn.h"
 #include "client/state.h"
 #include "client/session_impl.h"
 

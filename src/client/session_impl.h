@@ -9,6 +9,7 @@
 #include "base/log_impl.h"
 #include "codec/wire_impl.h"
 #include "http2/hpack_impl.h"
+#include "http2/h2.h"
 #include "call/call_impl.h"
 #include "call/grpc_impl.h"
 #include "client/client.h"

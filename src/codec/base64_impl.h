@@ -74,54 +74,26 @@ VMC_FN bool vmc_base64_end(vmc_base64 *b, vmc_wr *out)
     return good;
 }
 
-/* Decodes a whole text. False as vmc_base64_end. */
-VMC_FN bool vmc_base64_decode(viamc_bytes text, vmc_wr *out)
-{
-    vmc_base64 b;
-    size_t i;
-    vmc_base64_begin(&b);
-    for (i = 0; i < text.len && !b.bad; i++)
-        vmc_base64_char(&b, text.ptr[i], out);
-    return vmc_base64_end(&b, out);
-}
-
 /* ---- encoding ---- */
 
-/* Characters of n octets. */
-VMC_FN size_t vmc_base64_size(size_t n, bool padded)
+/* Characters of n octets; no padding. */
+VMC_FN size_t vmc_base64_size(size_t n)
 {
-    size_t rest = n % 3u;
-    return n / 3u * 4u + (rest == 0 ? 0 : padded ? 4u : rest + 1u);
+    return (n * 4u + 2u) / 3u;
 }
 
 VMC_FN uint8_t vmc_base64_letter(uint32_t value)
 {
-    value &= 63u;
-    if (value < 26u)
-        return (uint8_t)('A' + value);
-    if (value < 52u)
-        return (uint8_t)('a' + (value - 26u));
-    if (value < 62u)
-        return (uint8_t)('0' + (value - 52u));
-    return value == 62u ? '+' : '/';
+    int32_t c = (int32_t)(value & 63u);
+    return (uint8_t)(c + (c < 26 ? 'A' : c < 52 ? 'a' - 26 : c < 62 ? '0' - 52 : c < 63 ? '+' - 62 : '/' - 63));
 }
 
-/* Writes the text of octets; gRPC metadata goes without padding, PEM with it. */
-VMC_FN void vmc_base64_encode(vmc_wr *w, viamc_bytes v, bool padded)
+/* Character i of the text of v: six bits of two octets. */
+VMC_FN uint8_t vmc_base64_at(viamc_bytes v, size_t i)
 {
-    size_t at, i;
-    for (at = 0; at < v.len; at += 3u) {
-        size_t n = vmc_min(v.len - at, 3u);
-        uint32_t bits = (uint32_t)v.ptr[at] << 16;
-        if (n > 1u)
-            bits |= (uint32_t)v.ptr[at + 1u] << 8;
-        if (n > 2u)
-            bits |= v.ptr[at + 2u];
-        for (i = 0; i <= n; i++)
-            vmc_wr_u8(w, vmc_base64_letter(bits >> (18u - 6u * i)));
-        for (; padded && i < 4u; i++)
-            vmc_wr_u8(w, '=');
-    }
+    size_t at = i * 3u / 4u;
+    uint32_t two = (uint32_t)v.ptr[at] << 8 | (at + 1u < v.len ? v.ptr[at + 1u] : 0u);
+    return vmc_base64_letter(two >> (10u - i * 6u % 8u));
 }
 
 #endif

@@ -12,15 +12,6 @@ VMC_FN bool vmc_percent_plain(uint8_t c)
     return c >= 0x20u && c <= 0x7eu && c != '%';
 }
 
-/* Octets of a text once encoded. */
-VMC_FN size_t vmc_percent_size(viamc_str text)
-{
-    size_t i, n = 0;
-    for (i = 0; i < text.len; i++)
-        n += vmc_percent_plain((uint8_t)text.ptr[i]) ? 1u : 3u;
-    return n;
-}
-
 VMC_FN uint8_t vmc_percent_digit(uint32_t v)
 {
     return (uint8_t)(v < 10u ? '0' + v : 'A' + (v - 10u));

@@ -41,11 +41,6 @@ VMC_FN vmc_conn_event vmc_conn_break_with(vmc_conn *c, const viamc_error *e)
     return vmc_conn_break(c, e->code, e->detail, e->where, e->what);
 }
 
-VMC_FN bool vmc_conn_is_secure(const vmc_conn *c)
-{
-    return c->secure;
-}
-
 /* ---- opening ---- */
 
 /* Starts over with empty buffers; grpc is set up by the owner. */
@@ -69,6 +64,17 @@ VMC_FN viamc_err vmc_conn_seed(vmc_conn *c, uint8_t seed[VMC_TLS_SEED_MIN])
     return VIAMC_ERR_ENTROPY;
 }
 
+/* The engine has its secrets from the seed, or did not start. */
+VMC_FN viamc_err vmc_conn_secured(vmc_conn *c, uint8_t seed[VMC_TLS_SEED_MIN], viamc_err err)
+{
+    vmc_wipe(seed, VMC_TLS_SEED_MIN);
+    if (err != VIAMC_OK)
+        (void)vmc_conn_break_with(c, &c->tls->error);
+    else
+        c->state = VMC_CONN_SECURING;
+    return err;
+}
+
 /* The port is open: starts TLS as a client. d is completed with buffers and seed. */
 VMC_FN viamc_err vmc_conn_secure_client(vmc_conn *c, vmc_tls_client_desc *d)
 {
@@ -82,13 +88,7 @@ VMC_FN viamc_err vmc_conn_secure_client(vmc_conn *c, vmc_tls_client_desc *d)
     d->in_cap = c->in_cap;
     d->out = c->out;
     d->out_cap = c->out_cap;
-    err = vmc_tls_client_open(c->tls, d);
-    vmc_wipe(seed, sizeof seed);
-    if (err != VIAMC_OK)
-        (void)vmc_conn_break_with(c, &c->tls->error);
-    if (err == VIAMC_OK)
-        c->state = VMC_CONN_SECURING;
-    return err;
+    return vmc_conn_secured(c, seed, vmc_tls_client_open(c->tls, d));
 }
 
 #ifndef VIAMC_NO_SERVER
@@ -106,13 +106,7 @@ VMC_FN viamc_err vmc_conn_secure_server(vmc_conn *c, vmc_tls_server_desc *d)
     d->in_cap = c->in_cap;
     d->out = c->out;
     d->out_cap = c->out_cap;
-    err = vmc_tls_server_open(c->tls, d);
-    vmc_wipe(seed, sizeof seed);
-    if (err != VIAMC_OK)
-        (void)vmc_conn_break_with(c, &c->tls->error);
-    if (err == VIAMC_OK)
-        c->state = VMC_CONN_SECURING;
-    return err;
+    return vmc_conn_secured(c, seed, vmc_tls_server_open(c->tls, d));
 }
 
 #endif

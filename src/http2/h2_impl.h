@@ -307,6 +307,13 @@ VMC_FN bool vmc_h2_is_idle(const vmc_h2 *h)
     return h->id % 2u == 0 || h->id >= h->next_id;
 }
 
+/* DATA whose padding is known: without octets and without end it moves nothing (10.5). */
+VMC_FN vmc_h2_event_kind vmc_h2_count_empty(vmc_h2 *h)
+{
+    h->empty = h->left == h->padding && (h->flags & VMC_H2_END_STREAM) == 0 ? (uint8_t)(h->empty + 1u) : 0;
+    return h->empty > VMC_H2_MAX_EMPTY ? vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA")) : VMC_H2_GO;
+}
+
 /* 6.1, 6.9: every octet of the frame counts in both windows, padding included. */
 VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
 {
@@ -316,10 +323,9 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
     if ((int32_t)h->left > h->credit)
         return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the connection's window"));
     h->credit -= (int32_t)h->left;
-    h->empty = h->left == 0 && (h->flags & VMC_H2_END_STREAM) == 0 ? (uint8_t)(h->empty + 1u) : 0;
-    if (h->empty > VMC_H2_MAX_EMPTY)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA"));
     (void)vmc_h2_enter(h, VMC_H2_AT_DATA);
+    if (h->state == VMC_H2_AT_DATA && vmc_h2_count_empty(h) == VMC_H2_FAILED)
+        return VMC_H2_FAILED;
     if (!h->live) {
         h->slot = VMC_H2_NO_SLOT;
         return vmc_h2_noise(h);
@@ -515,11 +521,11 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_padding(vmc_h2 *h, vmc_rd *in)
     if (n > h->left)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("padding longer than the frame"));
     h->padding = n;
-    if (h->type == VMC_H2_F_DATA)
-        h->state = VMC_H2_AT_DATA;
-    else
-        h->state = (h->flags & VMC_H2_PRIORITY) != 0 ? VMC_H2_AT_WEIGHT : VMC_H2_AT_BLOCK;
-    return VMC_H2_GO;
+    h->state = (h->flags & VMC_H2_PRIORITY) != 0 ? VMC_H2_AT_WEIGHT : VMC_H2_AT_BLOCK;
+    if (h->type != VMC_H2_F_DATA)
+        return VMC_H2_GO;
+    h->state = VMC_H2_AT_DATA;
+    return vmc_h2_count_empty(h);
 }
 
 /* 5.3.2: the five octets of a stream's priority; ignored. */
@@ -1100,6 +1106,8 @@ VMC_FN void vmc_h2_write_control(vmc_h2 *h, vmc_wr *w)
         vmc_h2_write_chores(h, w);
     if (h->ping_due || (h->zombies != 0 && h->zombies_ping == 0))
         vmc_h2_write_ping(h, w);
+    if ((h->settings_due | h->pings_due) == 0) /* the peer reads what it asks for */
+        h->noise -= vmc_min32(h->noise, VMC_H2_FORGIVEN);
 }
 
 /* True if vmc_h2_write_control has something to write. */

@@ -135,7 +135,7 @@ typedef struct vmc_hpack_field {
                            * for the rest; 0: never inserted (values that vary) */
     uint8_t full_index;   /* static index of name and value together (2..7, 8..14), or 0 */
     uint8_t name_index;   /* static index of the name, or 0 */
-    bool never;           /* where it goes literally: never-indexed */
+    bool base64;          /* value[0] is the whole value, in octets, and goes as base64 without padding; key 0 */
     viamc_bytes name;     /* always given: an entry's size counts it */
     viamc_bytes value[2]; /* the value is both, one after the other */
 } vmc_hpack_field;

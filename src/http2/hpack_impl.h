@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "base/core.h"
 #include "base/core_impl.h"
+#include "codec/base64_impl.h"
 #include "http2/hpack.h"
 #include "http2/hpack_table_impl.h"
 
@@ -587,12 +588,27 @@ VMC_FN void vmc_hpack_emit_int(vmc_hpack_out *o, uint32_t first, uint32_t mask, 
     vmc_hpack_emit(o, viamc_view(octets, vmc_hpack_put_int(octets, first, mask, (uint32_t)v)));
 }
 
+/* A string of octets as base64, made while it goes. */
+VMC_APART void vmc_hpack_emit_base64(vmc_hpack_out *o, viamc_bytes v)
+{
+    size_t i, n = vmc_base64_size(v.len);
+    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, n);
+    for (i = 0; i < n; i++) {
+        uint8_t c = vmc_base64_at(v, i);
+        vmc_hpack_emit(o, viamc_view(&c, 1));
+    }
+}
+
 VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, uint32_t form)
 {
-    vmc_hpack_emit_int(o, form == VMC_HPACK_INSERT ? 0x40u : f->never ? 0x10u : 0u, form, f->name_index);
+    vmc_hpack_emit_int(o, form == VMC_HPACK_INSERT ? 0x40u : 0u, form, f->name_index);
     if (f->name_index == 0) {
         vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->name.len);
         vmc_hpack_emit(o, f->name);
+    }
+    if (f->base64) {
+        vmc_hpack_emit_base64(o, f->value[0]);
+        return;
     }
     vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->value[0].len + f->value[1].len);
     vmc_hpack_emit(o, f->value[0]);

@@ -412,6 +412,21 @@ TEST(informational_and_late_frames_are_ignored)
     script_close();
 }
 
+TEST(settings_up_to_the_bound)
+{
+    unsigned more, n;
+    for (more = 0; more < 2u; more++) {
+        script_new();
+        script_ready();
+        for (n = 0; n < VMC_H2_MAX_SETTINGS + more; n++)
+            script_send("000000040000000000");
+        script_send("000000040100000000"); /* the acknowledgement of ours is none of them */
+        script_poll();
+        CHECK_EQ_INT(viamc_state(script_now.client) == VIAMC_READY, more == 0);
+        script_close();
+    }
+}
+
 TEST(x9_robot_without_sessions)
 {
     viamc_call call;
@@ -2035,6 +2050,7 @@ int main(int argc, char **argv)
     RUN(unary_with_two_messages_is_an_error);
     RUN(truncated_message_is_an_error);
     RUN(informational_and_late_frames_are_ignored);
+    RUN(settings_up_to_the_bound);
     RUN(x9_robot_without_sessions);
     RUN(require_session);
     RUN(session_heartbeats);

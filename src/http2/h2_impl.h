@@ -419,9 +419,9 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_settings(vmc_h2 *h)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS on a stream"));
     if (h->left % 6u != 0 || (ack && h->left != 0))
         return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("SETTINGS of a wrong length"));
-    if (h->left / 6u > VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of SETTINGS"));
-    if (!ack) {
+    if (!ack) { /* the peer's acknowledgement of ours is owed nothing */
+        if (h->left / 6u > VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
+            return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of SETTINGS"));
         h->got_settings = true;
         h->settings_due++;
     }

@@ -8864,6 +8864,13 @@ typedef struct vmc_h2_memo {
     uint16_t status;
 } vmc_h2_memo;
 
+/* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
+typedef struct vmc_h2_reply {
+    uint8_t slot;
+    uint32_t octets;  /* of the three frames */
+    viamc_bytes data; /* of the DATA frame: view into the input */
+} vmc_h2_reply;
+
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
     uint32_t octets;        /* encoded, so far */
@@ -9909,6 +9916,67 @@ VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     return kind;
 }
 
+/* ---- receiving: a whole reply at once ---- */
+
+/* The octets of a frame of this type and flags on stream id, if they are the next ones and have all come; NULL. */
+VMC_FN const uint8_t *vmc_h2_peek_frame(vmc_rd *in, uint8_t type, uint8_t flags, uint32_t id, uint32_t *len)
+{
+    const uint8_t *p = in->ptr;
+    if (in->left < VMC_H2_FRAME_HEAD || p[3] != type || p[4] != flags || vmc_be32(p + 5) != id)
+        return NULL;
+    *len = vmc_be24(p);
+    if (*len > in->left - VMC_H2_FRAME_HEAD)
+        return NULL;
+    return vmc_rd_take(in, VMC_H2_FRAME_HEAD + *len).ptr + VMC_H2_FRAME_HEAD;
+}
+
+/* The same for a header block that repeats memo k. */
+VMC_FN bool vmc_h2_peek_block(const vmc_h2 *h, vmc_rd *in, uint8_t k, uint8_t flags, uint32_t id)
+{
+    uint32_t len;
+    const uint8_t *p = vmc_h2_peek_frame(in, VMC_H2_F_HEADERS, flags, id, &len);
+    return p != NULL && len == h->memo[k].len && vmc_same(p, h->memo[k].octets, len);
+}
+
+/* Client: is the next thing in the input a whole reply whose parts are all as usual? Nothing is consumed. Whatever is unusual takes the
+ * way through the states, with the same result. */
+VMC_FN bool vmc_h2_peek_reply(vmc_h2 *h, vmc_rd in, vmc_h2_reply *r)
+{
+    const vmc_h2_stream *s;
+    const size_t before = in.left;
+    const uint8_t *data;
+    uint32_t id, len;
+    if (h->state != VMC_H2_AT_HEAD || h->small_len != 0 || h->block.open || h->decoder.changed || h->memo[0].len == 0 || h->memo[1].len == 0
+        || h->memo[0].status != 200u || in.left < 3u * VMC_H2_FRAME_HEAD)
+        return false;
+    id = vmc_be32(in.ptr + 5);
+    r->slot = vmc_h2_find(h, id);
+    if (id == 0 || r->slot == VMC_H2_NO_SLOT)
+        return false;
+    s = &h->streams[r->slot];
+    if ((s->flags & (uint8_t)~VMC_H2_LOCAL_END) != 0 || !vmc_h2_peek_block(h, &in, 0, VMC_H2_END_HEADERS, id))
+        return false;
+    data = vmc_h2_peek_frame(&in, VMC_H2_F_DATA, 0, id, &len);
+    if (data == NULL || len == 0 || (int32_t)len > s->credit || (int32_t)len > h->credit
+        || !vmc_h2_peek_block(h, &in, 1, VMC_H2_END_HEADERS | VMC_H2_END_STREAM, id))
+        return false;
+    r->data = viamc_view(data, len);
+    r->octets = (uint32_t)(before - in.left);
+    return true;
+}
+
+/* Consumes it: the stream is at its end. */
+VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
+{
+    vmc_h2_stream *s = &h->streams[r->slot];
+    (void)vmc_rd_take(in, r->octets);
+    h->credit -= (int32_t)r->data.len;
+    s->credit -= (int32_t)r->data.len;
+    s->flags |= VMC_H2_GOT_FINAL | VMC_H2_REMOTE_END;
+    h->noise = 0;
+    h->empty = 0;
+}
+
 /* ---- sending ---- */
 
 /* Writes a frame header and claims its payload; NULL if both together do not fit. */
@@ -10834,6 +10902,26 @@ VMC_FN viamc_err vmc_calls_data(vmc_calls *t, uint8_t i, viamc_bytes octets)
     return vmc_calls_parse(t, i, slot);
 }
 
+/* The one message of a unary reply came whole, with its prefix, and nothing before it: false if it has to go another way. */
+VMC_FN bool vmc_calls_take_reply(vmc_calls *t, uint8_t i, viamc_bytes octets)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t cap;
+    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    if (c->state != VMC_CALL_OPEN || c->stored != 0 || c->messages != 0 || vmc_call_is_server_stream(c))
+        return false;
+    if (octets.len < VMC_CALL_PREFIX || octets.ptr[0] != 0 || vmc_be32(octets.ptr + 1) != octets.len - VMC_CALL_PREFIX)
+        return false;
+    if ((c->flags & VMC_CALL_F_DROP) != 0)
+        return true;
+    if (octets.len > cap)
+        return false;
+    vmc_copy(slot, octets.ptr, octets.len);
+    c->stored = c->parsed = (uint32_t)octets.len;
+    c->messages = 1;
+    return true;
+}
+
 /* The peer ended its stream: is what came whole? */
 VMC_FN bool vmc_calls_is_whole(const vmc_calls *t, uint8_t i)
 {
@@ -11325,13 +11413,19 @@ VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, uint8_t i)
         vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
 }
 
+/* What was sent before the stream of call i was has come. */
+VMC_FN void vmc_grpc_note_answer(vmc_grpc *g, uint8_t i)
+{
+    if (g->h2.streams[i].id > g->answered)
+        g->answered = g->h2.streams[i].id;
+}
+
 /* The peer gave the last word on a call. */
 VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
     c->flags |= VMC_CALL_F_PEER_END;
-    if (g->h2.streams[i].id > g->answered)
-        g->answered = g->h2.streams[i].id;
+    vmc_grpc_note_answer(g, i);
     if (!g->text_given)
         c->text_len = 0;
     if (g->said.status == VMC_GRPC_NO_STATUS)
@@ -11526,6 +11620,23 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
     return VMC_GRPC_MORE;
 }
 
+/* Client: takes a whole unary reply that says OK, as most do, in one step. False: there is none, nothing was consumed. */
+VMC_FN bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
+{
+    vmc_h2_reply r;
+    vmc_call *c;
+    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, *in, &r)
+        || !vmc_calls_take_reply(g->calls, r.slot, r.data))
+        return false;
+    vmc_h2_take_reply(&g->h2, in, &r);
+    c = &g->calls->rec[r.slot];
+    c->flags |= VMC_CALL_F_PEER_END;
+    c->text_len = 0;
+    vmc_grpc_note_answer(g, r.slot);
+    vmc_grpc_end(g, r.slot, VIAMC_OK, VIAMC_ANSWERED, NULL);
+    return true;
+}
+
 /* Consumes input until its owner has to look at something, or until it is used up. */
 VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
 {
@@ -11534,6 +11645,8 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     for (;;) {
         vmc_h2_event_kind kind;
         vmc_grpc_event up;
+        while (vmc_grpc_take_reply(g, in))
+            ;
         if (!g->h2.block.open)
             g->block_of = 0;
         kind = vmc_h2_next(&g->h2, in, &ev);

@@ -697,6 +697,26 @@ VMC_FN viamc_err vmc_calls_data(vmc_calls *t, uint8_t i, viamc_bytes octets)
     return vmc_calls_parse(t, i, slot);
 }
 
+/* The one message of a unary reply came whole, with its prefix, and nothing before it: false if it has to go another way. */
+VMC_FN bool vmc_calls_take_reply(vmc_calls *t, uint8_t i, viamc_bytes octets)
+{
+    vmc_call *c = &t->rec[i];
+    uint32_t cap;
+    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    if (c->state != VMC_CALL_OPEN || c->stored != 0 || c->messages != 0 || vmc_call_is_server_stream(c))
+        return false;
+    if (octets.len < VMC_CALL_PREFIX || octets.ptr[0] != 0 || vmc_be32(octets.ptr + 1) != octets.len - VMC_CALL_PREFIX)
+        return false;
+    if ((c->flags & VMC_CALL_F_DROP) != 0)
+        return true;
+    if (octets.len > cap)
+        return false;
+    vmc_copy(slot, octets.ptr, octets.len);
+    c->stored = c->parsed = (uint32_t)octets.len;
+    c->messages = 1;
+    return true;
+}
+
 /* The peer ended its stream: is what came whole? */
 VMC_FN bool vmc_calls_is_whole(const vmc_calls *t, uint8_t i)
 {

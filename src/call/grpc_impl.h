@@ -292,13 +292,19 @@ VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, uint8_t i)
         vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
 }
 
+/* What was sent before the stream of call i was has come. */
+VMC_FN void vmc_grpc_note_answer(vmc_grpc *g, uint8_t i)
+{
+    if (g->h2.streams[i].id > g->answered)
+        g->answered = g->h2.streams[i].id;
+}
+
 /* The peer gave the last word on a call. */
 VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
     c->flags |= VMC_CALL_F_PEER_END;
-    if (g->h2.streams[i].id > g->answered)
-        g->answered = g->h2.streams[i].id;
+    vmc_grpc_note_answer(g, i);
     if (!g->text_given)
         c->text_len = 0;
     if (g->said.status == VMC_GRPC_NO_STATUS)
@@ -493,6 +499,23 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
     return VMC_GRPC_MORE;
 }
 
+/* Client: takes a whole unary reply that says OK, as most do, in one step. False: there is none, nothing was consumed. */
+VMC_FN bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
+{
+    vmc_h2_reply r;
+    vmc_call *c;
+    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, *in, &r)
+        || !vmc_calls_take_reply(g->calls, r.slot, r.data))
+        return false;
+    vmc_h2_take_reply(&g->h2, in, &r);
+    c = &g->calls->rec[r.slot];
+    c->flags |= VMC_CALL_F_PEER_END;
+    c->text_len = 0;
+    vmc_grpc_note_answer(g, r.slot);
+    vmc_grpc_end(g, r.slot, VIAMC_OK, VIAMC_ANSWERED, NULL);
+    return true;
+}
+
 /* Consumes input until its owner has to look at something, or until it is used up. */
 VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
 {
@@ -501,6 +524,8 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     for (;;) {
         vmc_h2_event_kind kind;
         vmc_grpc_event up;
+        while (vmc_grpc_take_reply(g, in))
+            ;
         if (!g->h2.block.open)
             g->block_of = 0;
         kind = vmc_h2_next(&g->h2, in, &ev);

@@ -111,6 +111,13 @@ typedef struct vmc_h2_memo {
     uint16_t status;
 } vmc_h2_memo;
 
+/* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
+typedef struct vmc_h2_reply {
+    uint8_t slot;
+    uint32_t octets;  /* of the three frames */
+    viamc_bytes data; /* of the DATA frame: view into the input */
+} vmc_h2_reply;
+
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
     uint32_t octets;        /* encoded, so far */

@@ -956,6 +956,67 @@ VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     return kind;
 }
 
+/* ---- receiving: a whole reply at once ---- */
+
+/* The octets of a frame of this type and flags on stream id, if they are the next ones and have all come; NULL. */
+VMC_FN const uint8_t *vmc_h2_peek_frame(vmc_rd *in, uint8_t type, uint8_t flags, uint32_t id, uint32_t *len)
+{
+    const uint8_t *p = in->ptr;
+    if (in->left < VMC_H2_FRAME_HEAD || p[3] != type || p[4] != flags || vmc_be32(p + 5) != id)
+        return NULL;
+    *len = vmc_be24(p);
+    if (*len > in->left - VMC_H2_FRAME_HEAD)
+        return NULL;
+    return vmc_rd_take(in, VMC_H2_FRAME_HEAD + *len).ptr + VMC_H2_FRAME_HEAD;
+}
+
+/* The same for a header block that repeats memo k. */
+VMC_FN bool vmc_h2_peek_block(const vmc_h2 *h, vmc_rd *in, uint8_t k, uint8_t flags, uint32_t id)
+{
+    uint32_t len;
+    const uint8_t *p = vmc_h2_peek_frame(in, VMC_H2_F_HEADERS, flags, id, &len);
+    return p != NULL && len == h->memo[k].len && vmc_same(p, h->memo[k].octets, len);
+}
+
+/* Client: is the next thing in the input a whole reply whose parts are all as usual? Nothing is consumed. Whatever is unusual takes the
+ * way through the states, with the same result. */
+VMC_FN bool vmc_h2_peek_reply(vmc_h2 *h, vmc_rd in, vmc_h2_reply *r)
+{
+    const vmc_h2_stream *s;
+    const size_t before = in.left;
+    const uint8_t *data;
+    uint32_t id, len;
+    if (h->state != VMC_H2_AT_HEAD || h->small_len != 0 || h->block.open || h->decoder.changed || h->memo[0].len == 0 || h->memo[1].len == 0
+        || h->memo[0].status != 200u || in.left < 3u * VMC_H2_FRAME_HEAD)
+        return false;
+    id = vmc_be32(in.ptr + 5);
+    r->slot = vmc_h2_find(h, id);
+    if (id == 0 || r->slot == VMC_H2_NO_SLOT)
+        return false;
+    s = &h->streams[r->slot];
+    if ((s->flags & (uint8_t)~VMC_H2_LOCAL_END) != 0 || !vmc_h2_peek_block(h, &in, 0, VMC_H2_END_HEADERS, id))
+        return false;
+    data = vmc_h2_peek_frame(&in, VMC_H2_F_DATA, 0, id, &len);
+    if (data == NULL || len == 0 || (int32_t)len > s->credit || (int32_t)len > h->credit
+        || !vmc_h2_peek_block(h, &in, 1, VMC_H2_END_HEADERS | VMC_H2_END_STREAM, id))
+        return false;
+    r->data = viamc_view(data, len);
+    r->octets = (uint32_t)(before - in.left);
+    return true;
+}
+
+/* Consumes it: the stream is at its end. */
+VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
+{
+    vmc_h2_stream *s = &h->streams[r->slot];
+    (void)vmc_rd_take(in, r->octets);
+    h->credit -= (int32_t)r->data.len;
+    s->credit -= (int32_t)r->data.len;
+    s->flags |= VMC_H2_GOT_FINAL | VMC_H2_REMOTE_END;
+    h->noise = 0;
+    h->empty = 0;
+}
+
 /* ---- sending ---- */
 
 /* Writes a frame header and claims its payload; NULL if both together do not fit. */

@@ -11866,13 +11866,14 @@ VMC_FN uint32_t vmc_grpc_fixed(const vmc_grpc *g, const vmc_call *c)
     return which;
 }
 
-/* The whole block of a call whose fields the peer's table has, as nearly all have: an octet each. False: nothing was written. */
+/* The block of a call whose fields the peer's table has, as nearly all have: an octet each, VMC_GRPC_FIXED_OCTETS at most. False: nothing
+ * was written. */
 VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
 {
     const vmc_hpack_enc *e = &g->h2.encoder;
     uint8_t *to = part->ptr + part->len;
     uint32_t n;
-    if (g->field != 0 || c->metadata_count != 0 || vmc_wr_room(part) < VMC_GRPC_FIXED_OCTETS)
+    if (c->metadata_count != 0)
         return false;
     to[0] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_PATH));
     n = to[0] == 0 ? 0 : vmc_hpack_find_fixed(e, vmc_grpc_fixed(g, c), to + 1);
@@ -11890,8 +11891,6 @@ VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, uint8_t i, vmc_wr *part)
     const vmc_call *c = &g->calls->rec[i];
     const uint32_t count = (uint32_t)VMC_GRPC_AT_METADATA + c->metadata_count;
     uint8_t n = g->field;
-    if (vmc_grpc_put_known(g, c, part))
-        return true;
     for (; n < count; n++) {
         uint64_t key = vmc_grpc_request_key(g, c, n);
         uint8_t octet = key == 0 ? (uint8_t)0 : vmc_hpack_find(&g->h2.encoder, key);
@@ -11954,6 +11953,13 @@ VMC_FN bool vmc_grpc_put_reply(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *pa
 
 #endif
 
+/* :method POST, :scheme */
+VMC_FN void vmc_grpc_put_pseudo(const vmc_grpc *g, vmc_wr *part)
+{
+    vmc_wr_u8(part, 0x83);
+    vmc_wr_u8(part, g->https ? 0x87 : 0x86);
+}
+
 /* Puts fields from g->field on into the open frame; true when all are in. `count`: of a reply. */
 VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
 {
@@ -11961,10 +11967,8 @@ VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *p
         if (!vmc_hpack_enc_begin(&g->h2.encoder, part))
             return false;
         g->in_updates = false;
-        if (!VMC_H2_IS_SERVER(&g->h2)) { /* there is room: vmc_h2_block_open */
-            vmc_wr_u8(part, 0x83);       /* :method POST */
-            vmc_wr_u8(part, g->https ? 0x87 : 0x86);
-        }
+        if (!VMC_H2_IS_SERVER(&g->h2))
+            vmc_grpc_put_pseudo(g, part); /* there is room: vmc_h2_block_open */
     }
 #ifndef VIAMC_NO_SERVER
     if (VMC_H2_IS_SERVER(&g->h2))
@@ -12017,16 +12021,23 @@ VMC_FN bool vmc_grpc_has_token(const vmc_grpc *g, const vmc_call *c, const vmc_w
     return !g->token_comes && c->metadata_count == 0 && vmc_wr_room(w) >= most;
 }
 
+/* Client: may the header block of call i begin now? */
+VMC_FN bool vmc_grpc_may_begin(const vmc_grpc *g, uint8_t i, const vmc_wr *w)
+{
+    const vmc_call *c = &g->calls->rec[i];
+    if (!vmc_grpc_has_token(g, c, w))
+        return false;
+    if (!vmc_h2_is_free(&g->h2, i) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
+        return false; /* the stream before it is not reset yet, or the peer permits no more */
+    return vmc_wr_room(w) >= VMC_H2_FRAME_HEAD + 32u;
+}
+
 /* Client: the request's header block. True when DATA may follow. */
 VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
     if (g->h2.out_slot != i) {
-        if (!vmc_grpc_has_token(g, c, w))
-            return false;
-        if (!vmc_h2_is_free(&g->h2, i) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
-            return false; /* the stream before it is not reset yet, or the peer permits no more */
-        if (vmc_wr_room(w) < VMC_H2_FRAME_HEAD + 32u)
+        if (!vmc_grpc_may_begin(g, i, w))
             return false;
         vmc_h2_open(&g->h2, i);
         if (c->meta != NULL)
@@ -12108,11 +12119,44 @@ VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w
     return true;
 }
 
+/* Octets of message that call i may send at once on a stream that is to be opened. */
+VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
+{
+    bool ours = vmc_grpc_is_ours(c);
+    int32_t spare = ours ? 0 : (int32_t)VMC_GRPC_SPARE_WINDOW;
+    return (ours || !g->hold_data || n <= VMC_GRPC_SMALL) && n <= VMC_H2_FRAME_MAX && (int32_t)n <= g->h2.peer_window && (int32_t)n <= g->h2.send_window - spare;
+}
+
+/* A whole unary request whose parts are all as usual: two frames in one step. False: it goes the way of parts, nothing was written. */
+VMC_FN bool vmc_grpc_write_whole(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+{
+    vmc_call *c = &g->calls->rec[i];
+    const size_t head = VMC_H2_FRAME_HEAD + 2u + VMC_GRPC_FIXED_OCTETS, room = vmc_wr_room(w);
+    const uint16_t flags = c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH | VMC_CALL_F_CLIENT_STREAM);
+    vmc_wr block;
+    if (flags != (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH) || (c->body_len | c->sent) != 0 || c->meta != NULL || g->h2.encoder.changed
+        || room < head + VMC_H2_FRAME_HEAD + c->tx_len || !vmc_grpc_may_send(g, c, c->tx_len) || !vmc_grpc_may_begin(g, i, w))
+        return false;
+    g->block_now = now;
+    block = vmc_wr_of(w->ptr + w->len + VMC_H2_FRAME_HEAD, 2u + VMC_GRPC_FIXED_OCTETS);
+    vmc_grpc_put_pseudo(g, &block);
+    if (!vmc_grpc_put_known(g, c, &block))
+        return false;
+    vmc_h2_open(&g->h2, i);
+    (void)vmc_h2_frame(w, (uint32_t)block.len, VMC_H2_F_HEADERS, VMC_H2_END_HEADERS, g->h2.streams[i].id);
+    vmc_copy(vmc_h2_write_data(&g->h2, i, c->tx_len, true, w), g->calls->tx + c->tx_at, c->tx_len);
+    c->flags = (uint16_t)((c->flags & ~VMC_CALL_F_HEAD) | VMC_CALL_F_SENT | VMC_CALL_F_FINISHED);
+    vmc_calls_sent(g->calls, i, c->tx_len);
+    return true;
+}
+
 /* Everything that call i can send now; false when the window is full. */
 VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
     size_t before = w->len;
+    if (!VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, i, now, w))
+        return true;
     if ((c->flags & VMC_CALL_F_HEAD) != 0) {
         bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, i, now, w) : vmc_grpc_write_request(g, i, now, w);
         if (!written)

@@ -12184,39 +12184,54 @@ VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
     return true;
 }
 
-VMC_FN bool vmc_grpc_can_write(const vmc_call *c, bool ours)
+/* The classes of calls, ours first; as bits. */
+enum { VMC_GRPC_OURS = 1, VMC_GRPC_USERS = 2 };
+
+/* The class of a call that has something to send; 0: it has nothing. */
+VMC_FN uint32_t vmc_grpc_can_write(const vmc_call *c)
 {
-    return c->state == VMC_CALL_OPEN && vmc_grpc_is_ours(c) == ours && ((c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH)) != 0 || vmc_call_pending(c) != 0);
+    if (c->state != VMC_CALL_OPEN || ((c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH)) == 0 && vmc_call_pending(c) == 0))
+        return 0;
+    return vmc_grpc_is_ours(c) ? VMC_GRPC_OURS : VMC_GRPC_USERS;
 }
 
-/* The calls of one class (ours, or the user's) from record i of the list up to `until`. False: the window is full, i is first in turn. */
-VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, bool ours, uint8_t i, uint8_t until, viamc_ms now, vmc_wr *w)
+/* The calls of one class from record i of the list up to `until`. False: the window is full, i is first in turn. */
+VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, uint8_t i, uint8_t until, viamc_ms now, vmc_wr *w)
 {
     for (; i != until; i = g->calls->rec[i].live)
-        if (vmc_grpc_can_write(&g->calls->rec[i], ours) && !vmc_grpc_write_call(g, i, now, w)) {
-            if (!ours)
+        if (vmc_grpc_can_write(&g->calls->rec[i]) == which && !vmc_grpc_write_call(g, i, now, w)) {
+            if (which == VMC_GRPC_USERS)
                 g->calls->turn = i;
             return false;
         }
     return true;
 }
 
-/* Fills the window w: what is owed to the peer, then heartbeats and Stop, then the user's calls in turn. */
+/* The calls that have something to send: heartbeats and Stop, then the user's in turn. False: the window is full. */
+VMC_FN bool vmc_grpc_write_all(vmc_grpc *g, viamc_ms now, vmc_wr *w)
+{
+    const uint8_t turn = g->calls->turn;
+    uint32_t found = 0;
+    uint8_t i;
+    VMC_CALLS_EACH(g->calls, i)
+        found |= vmc_grpc_can_write(&g->calls->rec[i]);
+    if ((found & VMC_GRPC_OURS) != 0 && !vmc_grpc_write_calls(g, VMC_GRPC_OURS, g->calls->live, VMC_CALL_NONE, now, w))
+        return false;
+    if ((found & VMC_GRPC_USERS) == 0)
+        return true;
+    if (turn != VMC_CALL_NONE && !vmc_grpc_write_calls(g, VMC_GRPC_USERS, turn, VMC_CALL_NONE, now, w))
+        return false;
+    return vmc_grpc_write_calls(g, VMC_GRPC_USERS, g->calls->live, turn, now, w);
+}
+
+/* Fills the window w: what is owed to the peer, then the calls. */
 VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
-    uint8_t turn;
     if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
         return;
     g->calls->stirred = g->calls->stirred || g->h2.chores; /* a reset that is written makes room for a stream */
     vmc_h2_write_control(&g->h2, w);
-    if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred)
-        return;
-    turn = g->calls->turn;
-    if (!vmc_grpc_write_calls(g, true, g->calls->live, VMC_CALL_NONE, now, w))
-        return;
-    if (turn != VMC_CALL_NONE && !vmc_grpc_write_calls(g, false, turn, VMC_CALL_NONE, now, w))
-        return;
-    if (!vmc_grpc_write_calls(g, false, g->calls->live, turn, now, w))
+    if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred || !vmc_grpc_write_all(g, now, w))
         return;
     g->calls->turn = VMC_CALL_NONE;
     g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */

@@ -1236,6 +1236,88 @@ TEST(header_blocks_that_repeat)
     script_close();
 }
 
+/* Octets in one piece, or one by one with a poll behind each. */
+static void send_octets(const uint8_t *p, size_t n, bool pieces)
+{
+    size_t i, done, step = pieces ? 1 : n;
+    for (i = 0; i < n; i += step) {
+        (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, p + i, step, &done);
+        script_poll();
+    }
+    script_run(1);
+}
+
+static void put_frame(vmc_wr *w, uint32_t len, uint8_t type, uint8_t flags, uint32_t id, const void *payload)
+{
+    vmc_wr_be16(w, len >> 8);
+    vmc_wr_u8(w, len & 0xffu);
+    vmc_wr_u8(w, type);
+    vmc_wr_u8(w, flags);
+    vmc_wr_be32(w, id);
+    vmc_wr_bytes(w, payload, len);
+}
+
+/* A reply of three frames that is nearly as usual: whether it comes whole or in pieces, the call ends the same way, and the next one too. */
+TEST(whole_replies_and_the_same_in_pieces)
+{
+    static const struct {
+        const char *data, *trailers; /* of the DATA frame, of the last HEADERS */
+        size_t data_len, trailers_len;
+        uint8_t data_flags, trailers_flags;
+        uint32_t status;
+        const char *msg;
+        bool lost;
+    } row[] = {
+        {"\0\0\0\0\1y", "\xbe", 6, 1, 0, 5, VIAMC_OK, "y", false},
+        {"\0\0\0\0\0", "\xbe", 5, 1, 0, 5, VIAMC_OK, "", false},
+        {"\0\0\0\0\2y", "\xbe", 6, 1, 0, 5, VIAMC_INTERNAL, "", false},                /* cut */
+        {"\0\0\0\0\1y\0\0\0\0\0", "\xbe", 11, 1, 0, 5, VIAMC_INTERNAL, "", false},   /* two */
+        {"\0\0\0\0", "\xbe", 4, 1, 0, 5, VIAMC_INTERNAL, "", false},
+        {"", "\xbe", 0, 1, 0, 5, VIAMC_INTERNAL, "", false},                             /* none */
+        {"\1\0\0\0\1y", "\xbe", 6, 1, 0, 5, VIAMC_INTERNAL, "", false},                /* compressed */
+        {"\0\0\0\x40\0", "\xbe", 5, 1, 0, 5, VIAMC_RESOURCE_EXHAUSTED, "", false},
+        {"\0\0\0\0\1y", "\xbe", 6, 1, 1, 5, VIAMC_UNKNOWN, "", false},                 /* DATA ends the stream */
+        {"\0\0\0\0\1y", "\xbe", 6, 1, 0, 4, VIAMC_INTERNAL, "", false},                /* trailers do not end it */
+        {"\0\0\0\0\1y", "\xbf", 6, 1, 0, 5, VIAMC_UNKNOWN, "", false},                 /* trailers without grpc-status */
+        {"\0\0\0\0\1y", "\xff\xff", 6, 2, 0, 5, VIAMC_UNAVAILABLE, "", true},
+    };
+    size_t i;
+    unsigned pieces, k;
+    for (i = 0; i < 2 * TEST_COUNT(row); i++) {
+        uint8_t octets[128];
+        vmc_wr w = vmc_wr_of(octets, sizeof octets);
+        const viamc_event *ev;
+        size_t r = i / 2;
+        pieces = i % 2;
+        script_new();
+        script_ready();
+        for (k = 0; k < 3; k++) { /* the table is filled, then the blocks are known */
+            (void)echo(viamc_view("x", 1), NULL);
+            script_run(1);
+            script_send_block(2 * k + 1, k == 0 ? "885f106170706c69636174696f6e2f67727063" : "88bf", false);
+            script_send_message(2 * k + 1, "y", 1);
+            script_send_block(2 * k + 1, k == 0 ? "400b677270632d7374617475730130" : "be", true);
+            script_run(1);
+        }
+        (void)echo(viamc_view("x", 1), NULL);
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        put_frame(&w, 2, 1, 4, 7, "\x88\xbf");
+        put_frame(&w, (uint32_t)row[r].data_len, 0, row[r].data_flags, 7, row[r].data);
+        put_frame(&w, (uint32_t)row[r].trailers_len, 1, row[r].trailers_flags, 7, row[r].trailers);
+        put_frame(&w, 2, 1, 4, 9, "\x88\xbf");
+        put_frame(&w, 6, 0, 0, 9, "\0\0\0\0\1z");
+        put_frame(&w, 1, 1, 5, 9, "\xbe");
+        send_octets(octets, w.len, pieces != 0);
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 3)) != NULL);
+        CHECK_EQ_INT(ev->status, row[r].status);
+        CHECK_EQ_MEM(script_now.msg[ev - script_now.event], ev->msg.len, row[r].msg, strlen(row[r].msg));
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 4)) != NULL);
+        CHECK_EQ_INT(ev->status, row[r].lost ? VIAMC_UNAVAILABLE : VIAMC_OK);
+        script_close();
+    }
+}
+
 TEST(long_status_text_is_cut)
 {
     static uint8_t block[600];
@@ -2082,6 +2164,7 @@ int main(int argc, char **argv)
     RUN(client_stream);
     RUN(metadata_both_ways);
     RUN(header_blocks_that_repeat);
+    RUN(whole_replies_and_the_same_in_pieces);
     RUN(long_status_text_is_cut);
     RUN(status_text_behind_messages);
     RUN(liveness);

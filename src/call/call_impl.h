@@ -314,22 +314,26 @@ VMC_FN uint32_t vmc_call_pending(const vmc_call *c)
 VMC_FN void vmc_calls_put_message(vmc_calls *t, uint8_t i, viamc_bytes msg, const viamc_bytes added[2], bool keep)
 {
     vmc_call *c = &t->rec[i];
-    vmc_wr w = vmc_wr_of(t->tx, t->tx_cap);
-    w.len = t->tx_used;
+    uint8_t *p = t->tx + t->tx_used, *to = p + VMC_CALL_PREFIX;
+    const size_t extra = added[0].len + added[1].len;
     if (c->tx_len == 0)
         c->tx_at = t->tx_used;
-    vmc_wr_u8(&w, 0);
-    vmc_wr_be32(&w, (uint32_t)(msg.len + added[0].len + added[1].len));
+    p[0] = 0;
+    vmc_put_be32(p + 1, (uint32_t)(msg.len + extra));
     if (keep) {
         c->body = msg.ptr;
         c->body_len = (uint32_t)msg.len;
     } else {
-        vmc_move(vmc_wr_claim(&w, msg.len), msg.ptr, msg.len); /* may be there already: vmc_calls_tx_next */
+        vmc_move(to, msg.ptr, msg.len); /* may be there already: vmc_calls_tx_next */
+        to += msg.len;
     }
-    vmc_wr_bytes(&w, added[0].ptr, added[0].len);
-    vmc_wr_bytes(&w, added[1].ptr, added[1].len);
-    c->tx_len += (uint32_t)(w.len - t->tx_used);
-    t->tx_used = (uint32_t)w.len;
+    if (extra != 0) {
+        vmc_copy(to, added[0].ptr, added[0].len);
+        vmc_copy(to + added[0].len, added[1].ptr, added[1].len);
+        to += extra;
+    }
+    c->tx_len += (uint32_t)(to - p);
+    t->tx_used += (uint32_t)(to - p);
     t->stirred = true;
 }
 

@@ -799,7 +799,7 @@ typedef struct viamc_opts {
     size_t into_cap;
     viamc_sink_fn sink;     /* takes messages larger than a slot piece by piece */
     void *sink_user;
-    uint8_t *metadata_into; /* lent until DONE was pulled: room for the reply's metadata, read with viamc_event_metadata */
+    uint8_t *metadata_into; /* lent until DONE was pulled: room for the reply's metadata, read with viamc_event_metadata; 65,535 octets at most */
     size_t metadata_cap;
     void *user;             /* handed back in every event of the call */
     uint8_t stream;         /* raw calls: VIAMC_M_CLIENT_STREAM, VIAMC_M_SERVER_STREAM or both; 0 unary. Methods know theirs */
@@ -10274,6 +10274,8 @@ typedef struct vmc_call {
     uint8_t ran;
     uint8_t text_len;
     uint16_t path_len;      /* of a client's call */
+    uint16_t meta_cap, meta_len;
+    uint16_t meta_at;       /* start of the field that is being added */
     const char *path;
     uint32_t tx_at, tx_len; /* this call's part of tx */
     uint32_t body_len;
@@ -10296,8 +10298,6 @@ typedef struct vmc_call {
     viamc_sink_fn sink;
     void *sink_user;
     uint8_t *meta;
-    uint32_t meta_cap, meta_len;
-    uint32_t meta_at;      /* start of the field that is being added */
 } vmc_call;
 
 typedef struct vmc_calls {
@@ -10519,22 +10519,26 @@ VMC_FN uint32_t vmc_call_pending(const vmc_call *c)
 VMC_FN void vmc_calls_put_message(vmc_calls *t, uint8_t i, viamc_bytes msg, const viamc_bytes added[2], bool keep)
 {
     vmc_call *c = &t->rec[i];
-    vmc_wr w = vmc_wr_of(t->tx, t->tx_cap);
-    w.len = t->tx_used;
+    uint8_t *p = t->tx + t->tx_used, *to = p + VMC_CALL_PREFIX;
+    const size_t extra = added[0].len + added[1].len;
     if (c->tx_len == 0)
         c->tx_at = t->tx_used;
-    vmc_wr_u8(&w, 0);
-    vmc_wr_be32(&w, (uint32_t)(msg.len + added[0].len + added[1].len));
+    p[0] = 0;
+    vmc_put_be32(p + 1, (uint32_t)(msg.len + extra));
     if (keep) {
         c->body = msg.ptr;
         c->body_len = (uint32_t)msg.len;
     } else {
-        vmc_move(vmc_wr_claim(&w, msg.len), msg.ptr, msg.len); /* may be there already: vmc_calls_tx_next */
+        vmc_move(to, msg.ptr, msg.len); /* may be there already: vmc_calls_tx_next */
+        to += msg.len;
     }
-    vmc_wr_bytes(&w, added[0].ptr, added[0].len);
-    vmc_wr_bytes(&w, added[1].ptr, added[1].len);
-    c->tx_len += (uint32_t)(w.len - t->tx_used);
-    t->tx_used = (uint32_t)w.len;
+    if (extra != 0) {
+        vmc_copy(to, added[0].ptr, added[0].len);
+        vmc_copy(to + added[0].len, added[1].ptr, added[1].len);
+        to += extra;
+    }
+    c->tx_len += (uint32_t)(to - p);
+    t->tx_used += (uint32_t)(to - p);
     t->stirred = true;
 }
 
@@ -10957,7 +10961,7 @@ VMC_FN void vmc_calls_metadata(vmc_calls *t, uint8_t i, viamc_bytes name, viamc_
         return;
     }
     vmc_put_be16(c->meta + c->meta_at + 2, len);
-    c->meta_len = (uint32_t)w.len;
+    c->meta_len = (uint16_t)w.len;
 }
 
 /* ---- taking ---- */
@@ -14911,7 +14915,7 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->sink = o->sink;
     call->sink_user = o->sink_user;
     call->meta = o->metadata_into;
-    call->meta_cap = o->metadata_into == NULL ? 0 : (uint32_t)vmc_min(o->metadata_cap, VMC_CALL_MAX_MESSAGE);
+    call->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
     call->asked = c->now;

@@ -57,7 +57,7 @@ typedef struct viamc_opts {
     size_t into_cap;
     viamc_sink_fn sink;     /* takes messages larger than a slot piece by piece */
     void *sink_user;
-    uint8_t *metadata_into; /* lent until DONE was pulled: room for the reply's metadata, read with viamc_event_metadata */
+    uint8_t *metadata_into; /* lent until DONE was pulled: room for the reply's metadata, read with viamc_event_metadata; 65,535 octets at most */
     size_t metadata_cap;
     void *user;             /* handed back in every event of the call */
     uint8_t stream;         /* raw calls: VIAMC_M_CLIENT_STREAM, VIAMC_M_SERVER_STREAM or both; 0 unary. Methods know theirs */

@@ -69,6 +69,8 @@ typedef struct vmc_call {
     uint8_t ran;
     uint8_t text_len;
     uint16_t path_len;      /* of a client's call */
+    uint16_t meta_cap, meta_len;
+    uint16_t meta_at;       /* start of the field that is being added */
     const char *path;
     uint32_t tx_at, tx_len; /* this call's part of tx */
     uint32_t body_len;
@@ -91,8 +93,6 @@ typedef struct vmc_call {
     viamc_sink_fn sink;
     void *sink_user;
     uint8_t *meta;
-    uint32_t meta_cap, meta_len;
-    uint32_t meta_at;      /* start of the field that is being added */
 } vmc_call;
 
 typedef struct vmc_calls {
@@ -756,7 +756,7 @@ VMC_FN void vmc_calls_metadata(vmc_calls *t, uint8_t i, viamc_bytes name, viamc_
         return;
     }
     vmc_put_be16(c->meta + c->meta_at + 2, len);
-    c->meta_len = (uint32_t)w.len;
+    c->meta_len = (uint16_t)w.len;
 }
 
 /* ---- taking ---- */

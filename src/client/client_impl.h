@@ -397,7 +397,7 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->sink = o->sink;
     call->sink_user = o->sink_user;
     call->meta = o->metadata_into;
-    call->meta_cap = o->metadata_into == NULL ? 0 : (uint32_t)vmc_min(o->metadata_cap, VMC_CALL_MAX_MESSAGE);
+    call->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
     call->asked = c->now;

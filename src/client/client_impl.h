@@ -610,12 +610,14 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-/* Every call ends: nothing of one that has not left is sent by the close that follows. */
-VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
+/* Every call ends, then the connection: nothing of a call that has not left is sent by the close. */
+VMC_APART void vmc_client_end_all(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
     vmc_motion_on_lost(c);
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
 }
 
 /* The connection is gone: the dialling decides what is next. */
@@ -626,9 +628,8 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     if (c->conn.secure)
         c->dial.dates = c->conn.tls->dates;
 #endif
-    vmc_client_end_calls(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
+    vmc_client_end_all(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
+    vmc_motion_expire(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
@@ -711,14 +712,13 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         return VIAMC_ERR_STATE;
     if (c->dirty)
         vmc_client_freshen(c, now);
-    if (c->dial.fresh)
-        vmc_motion_shift(c, now - c->now);
     c->now = now;
     c->stats.polls++;
-    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time */
+    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
         c->dial.fresh = false;
         c->dial.clock_at = now;
         vmc_timer_set(&c->dial.again, now, 0);
+        vmc_motion_expire(c);
     }
 #ifndef VIAMC_NO_TLS
     (void)vmc_dial_unix_time(c);
@@ -881,9 +881,7 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 /* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
-    vmc_client_end_calls(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
+    vmc_client_end_all(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
     vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);

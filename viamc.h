@@ -12879,28 +12879,29 @@ struct viamc_client {
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
-    bool polled;            /* polled_at counts */
+    bool polled;            /* now counts */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
-    viamc_ms now, polled_at;
+    viamc_ms now;           /* of the last poll */
     vmc_calls calls;
     vmc_motion motion;
     vmc_session session;
     vmc_dial dial;
     viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
     viamc_log log;
-    viamc_error error;      /* of the client: FAILED, or why viamc_dial or viamc_client_init refused */
-    viamc_error session_error;
-    viamc_stats stats;
+    const char *session_what; /* why the last session was lost, NULL: none was; and the longest time between two polls then */
+    viamc_ms session_gap;
+    uint32_t polls, steps_max, connects; /* viamc_stats */
     uint8_t *token;
-    uint32_t token_cap, token_len;
+    uint32_t token_cap;
     uint8_t *table;
-    uint8_t *trust;         /* memory of the certificate check: overlays big and the slots while dialling */
     vmc_h2_stream *streams;
     size_t size;            /* of the whole block */
-    size_t trust_cap;
+#ifndef VIAMC_NO_TLS
+    size_t trust_cap;       /* octets of the certificate check, which overlays big and the slots while dialling */
+#endif
     uint32_t table_bytes;
-    uint32_t retry_ms, late_ms; /* of the events LOST and STARVED */
+    viamc_ms late_ms;       /* of the event STARVED */
     uint8_t scratch[32];    /* of the reply fields that come in pieces */
     vmc_conn conn;
 };
@@ -12955,9 +12956,9 @@ VMC_FN viamc_bytes vmc_client_internal_reply(viamc_client *c, uint8_t which)
 }
 
 /* The client is over: it will not try again. */
-VMC_FN void vmc_client_fail(viamc_client *c, const viamc_error *e)
+VMC_FN void vmc_client_fail(viamc_client *c)
 {
-    (void)vmc_fail(&c->error, e->code, e->detail, e->where, e->what);
+    const viamc_error *e = &c->conn.error;
     c->dial.state = VIAMC_FAILED;
     c->dial.step = VMC_DIAL_REST;
     vmc_log(&c->log, VIAMC_LOG_ERROR, e->where, e->what, (uint32_t)e->code, e->detail);
@@ -13098,7 +13099,6 @@ VMC_FN const char *vmc_auth_entity(const viamc_client *c)
 VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
 {
     vmc_move(c->token, token.ptr, token.len);
-    c->token_len = (uint32_t)token.len;
     c->conn.grpc.token = viamc_view(c->token, token.len);
     vmc_grpc_changed(&c->conn.grpc);
 }
@@ -13129,7 +13129,6 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
     call->flags &= (uint16_t)~VMC_CALL_F_TOKEN;
     vmc_calls_put_message(&c->calls, vmc_client_rec(c, VMC_REC_AUX), viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
     c->aux = VMC_AUX_AUTH;
-    c->token_len = 0;
     c->conn.grpc.hold_token = true;
     return VIAMC_OK;
 }
@@ -13254,7 +13253,7 @@ VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
     if (what == NULL)
         what = vmc_dial_check_trust(c, d, &c->dial.address);
     if (what != NULL)
-        return vmc_fail(&c->error, VIAMC_ERR_ARG, 0, "dial", what);
+        return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
     c->desc = *d;
     vmc_dial_defaults(&c->desc);
     return VIAMC_OK;
@@ -13347,7 +13346,7 @@ VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
     d.pin_sha256 = c->desc.pin_sha256;
     d.unix_time = vmc_dial_unix_time(c);
     d.order = c->profile == VIAMC_BOARD ? VMC_TLS_CHACHA_FIRST : VMC_TLS_AES_FIRST;
-    d.trust = c->trust;
+    d.trust = c->calls.big;
     d.trust_cap = c->trust_cap;
     c->dial.step = VMC_DIAL_SECURING;
     return vmc_conn_secure_client(&c->conn, &d);
@@ -13447,14 +13446,12 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->deadline);
     if (d->attempts > more || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
-        c->retry_ms = VIAMC_FOREVER;
-        vmc_client_fail(c, &c->conn.error);
+        vmc_client_fail(c);
         return;
     }
     patient = d->was_ready || d->attempts >= VMC_DIAL_ATTEMPTS;
     d->state = patient ? VIAMC_BACKOFF : VIAMC_DIALING;
-    c->retry_ms = patient ? vmc_dial_next_backoff(c) : 0;
-    vmc_timer_set(&d->again, c->now, c->retry_ms);
+    vmc_timer_set(&d->again, c->now, patient ? vmc_dial_next_backoff(c) : 0);
 }
 
 /* The robot does not speak TLS (viam-wire.md 1.4). True: goes on in plaintext. */
@@ -13486,9 +13483,9 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->heard_at = c->now;
     vmc_error_clear(&c->conn.error);
     vmc_timer_off(&d->deadline);
-    c->stats.connects++;
+    c->connects++;
     c->events |= VMC_EV_READY;
-    vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->stats.connects, 0);
+    vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->connects, 0);
 }
 
 /* The connection is up. Authenticate goes out with our first octets; without it the robot's SETTINGS are what makes us ready: before
@@ -13525,7 +13522,7 @@ VMC_FN void vmc_dial_on_auth_end(viamc_client *c)
 VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 {
     bool refused = call->status == VIAMC_UNAUTHENTICATED && call->ran == VIAMC_ANSWERED && (call->flags & VMC_CALL_F_TOKEN) != 0;
-    if (refused && c->dial.state == VIAMC_READY && c->token_len != 0) /* one that Authenticate gave us */
+    if (refused && c->dial.state == VIAMC_READY && c->conn.grpc.token.ptr == c->token) /* one that Authenticate gave us */
         c->dial.reauth = true;
 }
 
@@ -13672,12 +13669,19 @@ VMC_FN void vmc_session_end_calls(viamc_client *c)
     vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT2), VIAMC_CANCELLED, NULL);
 }
 
+/* Why the last session was lost, if one was. */
+VMC_FN void vmc_session_error(const viamc_client *c, viamc_error *e)
+{
+    if (c->session_what != NULL)
+        (void)vmc_fail(e, VIAMC_ERR_SESSION, c->session_gap, "session", c->session_what);
+}
+
 /* The session is over on the robot, or will be for want of heartbeats; it stops what the session moved. */
 VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 {
     vmc_session *s = &c->session;
-    vmc_error_clear(&c->session_error);
-    (void)vmc_fail(&c->session_error, VIAMC_ERR_SESSION, s->gap, "session", what);
+    c->session_what = what;
+    c->session_gap = s->gap;
     c->events |= VMC_EV_SESSION_LOST;
     vmc_session_end_calls(c);
     vmc_session_forget_stops(c);
@@ -13907,9 +13911,9 @@ VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
 /* ---- time and connection ---- */
 
 /* Every poll: the time since the last one counts towards an explanation, should the session expire. */
-VMC_FN void vmc_session_note_poll(viamc_client *c)
+VMC_FN void vmc_session_note_poll(viamc_client *c, viamc_ms now)
 {
-    viamc_ms since = c->polled && c->now - c->polled_at <= VMC_TIME_MAX ? c->now - c->polled_at : 0;
+    viamc_ms since = c->polled && vmc_time_reached(now, c->now) ? now - c->now : 0;
     c->session.since_poll = since;
     if (since > c->session.gap)
         c->session.gap = since;
@@ -13975,6 +13979,12 @@ VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
     return stop == resource || stop == VMC_MOTION_ANY || resource == VMC_MOTION_ANY;
 }
 
+/* A move that a Stop of that resource covers and that is not over, and what is known of it: NOT_RUN, it has not left; MAYBE, it has. */
+VMC_FN bool vmc_motion_runs(const vmc_call *call, uint32_t stop, uint8_t ran)
+{
+    return vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == ran && vmc_motion_covers(stop, call->resource);
+}
+
 /* A call that has left and that the robot did not answer: it may still run, whoever ended it. */
 VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
 {
@@ -14017,53 +14027,29 @@ VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 
 /* ---- moves that may still run although we ended them ---- */
 
-VMC_FN void vmc_motion_begin_window(viamc_client *c, vmc_unsettled *u)
-{
-    u->after = 0;
-    vmc_timer_set(&u->until, c->now, vmc_session_window(c));
-}
-
-/* While the connection stands, the robot may be long in hearing of the end: its window begins with its answer to something later. */
+/* The robot may be long in hearing of the end: its window begins with its answer to something later, or with the end of the connection. */
 VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
 {
     vmc_unsettled *u = c->motion.unsettled, *last = u + c->max_calls;
     while (u != last && u->resource != 0 && u->resource != resource)
         u++;
     u->resource = u == last ? VMC_MOTION_ANY : resource;
-    vmc_motion_begin_window(c, u);
-    if (c->conn.state == VMC_CONN_UP)
-        u->after = c->conn.grpc.h2.next_id;
+    u->after = c->conn.grpc.h2.next_id;
     c->motion.unsure = true;
 }
 
-/* The connection is over: the windows that have not begun do now, as far as anybody can know. */
-VMC_FN void vmc_motion_begin_windows(viamc_client *c)
-{
-    uint8_t k;
-    for (k = 0; k <= c->max_calls; k++)
-        if (c->motion.unsettled[k].after != 0)
-            vmc_motion_begin_window(c, &c->motion.unsettled[k]);
-}
-
-/* viamc_dial ended the connection at a time that only the next poll knows. */
-VMC_FN void vmc_motion_shift(viamc_client *c, viamc_ms by)
-{
-    uint8_t k;
-    for (k = 0; k <= c->max_calls; k++)
-        vmc_timer_at(&c->motion.unsettled[k].until, c->motion.unsettled[k].until.at + by);
-}
-
-/* Forgets the ones whose time is over. */
+/* Begins the windows whose time has come, and forgets those that are over. */
 VMC_FN void vmc_motion_expire(viamc_client *c)
 {
-    uint8_t k;
+    vmc_unsettled *u = c->motion.unsettled, *last = u + c->max_calls;
     c->motion.unsure = false;
-    for (k = 0; k <= c->max_calls; k++) {
-        vmc_unsettled *u = &c->motion.unsettled[k];
-        if (u->after != 0 && c->conn.grpc.answered >= u->after)
-            vmc_motion_begin_window(c, u);
-        else if (u->after == 0 && vmc_timer_due(&u->until, c->now))
+    for (; u <= last; u++) {
+        if (u->after != 0 && (c->conn.state != VMC_CONN_UP || c->conn.grpc.answered >= u->after)) {
+            u->after = 0;
+            vmc_timer_set(&u->until, c->now, vmc_session_window(c));
+        } else if (u->after == 0 && vmc_timer_due(&u->until, c->now)) {
             u->resource = 0;
+        }
         c->motion.unsure = c->motion.unsure || u->resource != 0;
     }
 }
@@ -14085,8 +14071,7 @@ VMC_FN bool vmc_motion_has_running(const viamc_client *c, uint32_t resource)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++)
-        if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && (c->calls.rec[i].flags & VMC_CALL_F_SENT) != 0
-            && vmc_motion_covers(resource, c->calls.rec[i].resource))
+        if (vmc_motion_runs(&c->calls.rec[i], resource, VIAMC_MAYBE))
             return true;
     return false;
 }
@@ -14106,15 +14091,13 @@ VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
     return false;
 }
 
-/* Moves of the resource that have not left, pending setpoints too, will not leave any more; of one that has half left, the other half. */
-VMC_FN void vmc_motion_drop_unsent(viamc_client *c, uint32_t resource)
+/* Ends the moves of the resource of which `ran` is known. */
+VMC_FN void vmc_motion_cancel(viamc_client *c, uint32_t resource, uint8_t ran, const char *text)
 {
     uint8_t i;
-    for (i = 0; i < c->max_calls; i++) {
-        const vmc_call *call = &c->calls.rec[i];
-        if (vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == VIAMC_NOT_RUN && vmc_motion_covers(resource, call->resource))
-            vmc_grpc_end(&c->conn.grpc, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
-    }
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_motion_runs(&c->calls.rec[i], resource, ran))
+            vmc_grpc_end(&c->conn.grpc, i, VIAMC_CANCELLED, ran, text);
 }
 
 /* Record i is a Stop that goes out now. */
@@ -14126,20 +14109,12 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, uint8_t i)
     c->motion.watched = true;
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
     stop->asked = c->now;
-    vmc_motion_drop_unsent(c, stop->resource);
+    /* what has not left, pending setpoints too, will not leave any more; of what has half left, the other half */
+    vmc_motion_cancel(c, stop->resource, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
     if (vmc_motion_has_running(c, stop->resource))
         stop->motion |= VMC_MOTION_AGAIN;
     if (vmc_motion_has_unsettled(c, stop->resource))
         stop->motion |= VMC_MOTION_AGAIN | VMC_MOTION_UNCONFIRMED;
-}
-
-/* Moves that do not end within one window after the Stop are cancelled; what is known of them then is time alone. */
-VMC_FN void vmc_motion_cancel_running(viamc_client *c, uint32_t resource)
-{
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && vmc_motion_covers(resource, c->calls.rec[i].resource))
-            vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("still running one window after a Stop of this resource"));
 }
 
 VMC_FN void vmc_motion_send_again(viamc_client *c, uint8_t i)
@@ -14157,7 +14132,7 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, uint8_t i)
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
     if (c->now - stop->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
-        vmc_motion_cancel_running(c, stop->resource);
+        vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
         if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
     } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
@@ -14278,7 +14253,6 @@ VMC_FN void vmc_motion_give_up(vmc_call *stop, uint32_t status)
 VMC_FN void vmc_motion_on_lost(viamc_client *c)
 {
     uint8_t i;
-    vmc_motion_begin_windows(c);
     VMC_CALLS_EACH(&c->calls, i)
         vmc_motion_give_up(&c->calls.rec[i], VIAMC_UNAVAILABLE);
 }
@@ -14513,7 +14487,7 @@ VMC_FN const char *vmc_client_check(const viamc_client *c)
         wrong = vmc_check_streams(&c->conn.grpc.h2, &c->calls);
     if (wrong == NULL && c->conn.state == VMC_CONN_UP)
         wrong = vmc_check_connection(c);
-    if (wrong == NULL && (c->token_len > c->token_cap || c->in_poll || c->calls.in_sink))
+    if (wrong == NULL && (c->in_poll || c->calls.in_sink))
         wrong = "the client's own state is wrong";
     return wrong;
 }
@@ -14624,13 +14598,12 @@ VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
 /* The pieces of the block. */
 typedef struct vmc_client_layout {
     viamc_client *client;
-    void *tls;
-    uint8_t *in, *out, *tx, *token, *table, *room;
-    vmc_call *rec;
+    vmc_calls_config calls;
+    vmc_conn_config conn;
     vmc_h2_stream *streams;
     vmc_unsettled *unsettled;
-    uint32_t out_cap, slots_bytes;
-    size_t trust_cap, size;
+    uint8_t *token, *table;
+    size_t room_cap, size;
 } vmc_client_layout;
 
 /* Octets that the certificate check needs while dialling. Hosts walk a store, boards have arrays. */
@@ -14644,39 +14617,47 @@ VMC_FN size_t vmc_client_trust_bytes(const viamc_client_desc *d)
     return 0;
 }
 
-VMC_FN size_t vmc_client_tls_bytes(const viamc_client_desc *d)
+/* What is known without the block. */
+VMC_FN void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
 {
-#ifndef VIAMC_NO_TLS
-    if (!d->no_tls)
-        return vmc_tls_bytes(VMC_TLS_CLIENT);
-#endif
-    (void)d;
-    return 0;
+    VIAMC_MEMSET(l, 0, sizeof *l);
+    l->calls.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
+    l->calls.slot_count = (uint8_t)(d->max_calls + 1u);
+    l->calls.slot_bytes = d->slot_bytes;
+    l->calls.big_cap = d->rx_bytes;
+    l->calls.tx_cap = d->tx_bytes;
+    l->calls.large_max = vmc_client_credit_need(d) != 0 ? 1u : VIAMC_MAX_CALLS;
+    l->conn.port = d->port;
+    l->conn.port_user = d->port_user;
+    l->conn.in_cap = d->in_bytes;
+    l->conn.out_cap = d->no_tls ? d->out_bytes : vmc_min32(d->out_bytes + 85u, VMC_TLS_OUT_MAX); /* 85: what a TLS record adds */
 }
 
 /* The one layout function: measures with base NULL, divides with the block. d has its defaults. */
 VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_client_layout *l)
 {
     vmc_carve cv;
-    size_t records = (size_t)d->max_calls + VMC_REC_EXTRA, room;
+    vmc_client_plan(d, l);
     cv.base = base;
     cv.at = 0;
-    l->out_cap = d->no_tls ? d->out_bytes : vmc_min32(d->out_bytes + 85u, VMC_TLS_OUT_MAX); /* 85: what a TLS record adds */
-    l->slots_bytes = (d->max_calls + 1u) * (d->slot_bytes + VMC_CALL_EXTRA);
-    l->trust_cap = vmc_client_trust_bytes(d);
     l->client = (viamc_client *)vmc_carve_take(&cv, sizeof(viamc_client));
-    l->tls = vmc_carve_take(&cv, vmc_client_tls_bytes(d));
-    l->rec = (vmc_call *)vmc_carve_take(&cv, records * sizeof(vmc_call));
-    l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, records * sizeof(vmc_h2_stream));
+#ifndef VIAMC_NO_TLS
+    if (!d->no_tls)
+        l->conn.tls = vmc_carve_take(&cv, vmc_tls_bytes(VMC_TLS_CLIENT));
+#endif
+    l->calls.rec = (vmc_call *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_call));
+    l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_h2_stream));
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
-    l->in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
-    l->out = (uint8_t *)vmc_carve_take(&cv, l->out_cap);
-    l->tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
+    l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
+    l->conn.out = (uint8_t *)vmc_carve_take(&cv, l->conn.out_cap);
+    l->calls.tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
     l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes);
     l->table = (uint8_t *)vmc_carve_take(&cv, d->table_bytes);
-    room = (size_t)d->rx_bytes + l->slots_bytes;
-    l->trust_cap = room > l->trust_cap ? room : l->trust_cap;
-    l->room = (uint8_t *)vmc_carve_take(&cv, l->trust_cap); /* big, then slots; while dialling the certificate check */
+    l->room_cap = (size_t)d->rx_bytes + l->calls.slot_count * (d->slot_bytes + VMC_CALL_EXTRA);
+    if (l->room_cap < vmc_client_trust_bytes(d))
+        l->room_cap = vmc_client_trust_bytes(d);
+    l->calls.big = (uint8_t *)vmc_carve_take(&cv, l->room_cap); /* big, then slots; while dialling the certificate check */
+    l->calls.slots = base == NULL ? NULL : l->calls.big + d->rx_bytes;
     l->size = cv.at;
 }
 
@@ -14691,45 +14672,14 @@ VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc)
     return l.size + VMC_ALIGN - 1u;
 }
 
-VMC_FN void vmc_client_init_calls(viamc_client *c, const viamc_client_desc *d, const vmc_client_layout *l)
-{
-    vmc_calls_config cfg;
-    cfg.rec = l->rec;
-    cfg.slots = l->room + d->rx_bytes;
-    cfg.big = l->room;
-    cfg.tx = l->tx;
-    cfg.slot_bytes = d->slot_bytes;
-    cfg.text_bytes = 0;
-    cfg.big_cap = d->rx_bytes;
-    cfg.tx_cap = d->tx_bytes;
-    cfg.large_max = vmc_client_credit_need(d) != 0 ? 1u : VIAMC_MAX_CALLS;
-    cfg.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
-    cfg.slot_count = (uint8_t)(d->max_calls + 1u);
-    vmc_calls_init(&c->calls, &cfg);
-}
-
-VMC_FN void vmc_client_init_conn(viamc_client *c, const viamc_client_desc *d, const vmc_client_layout *l)
-{
-    vmc_conn_config cfg;
-    cfg.port = d->port;
-    cfg.port_user = d->port_user;
-    cfg.number = 0;
-    cfg.in = l->in;
-    cfg.in_cap = d->in_bytes;
-    cfg.out = l->out;
-    cfg.out_cap = l->out_cap;
-    cfg.tls = d->no_tls ? NULL : l->tls;
-    vmc_conn_init(&c->conn, &cfg);
-}
-
 /* Divides the block and fills it. */
 VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_client **client)
 {
     vmc_client_layout l;
     viamc_client *c;
     vmc_client_carve(d, base, &l);
+    VIAMC_MEMSET(base, 0, l.size); /* also TLS: a connection that never got to it is closed like any other */
     c = l.client;
-    VIAMC_MEMSET(c, 0, sizeof *c);
     c->size = l.size;
     c->log = d->log;
     c->profile = d->profile;
@@ -14739,18 +14689,13 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     c->table = l.table;
     c->table_bytes = d->table_bytes;
     c->streams = l.streams;
-    c->trust = l.room;
-    c->trust_cap = l.trust_cap;
+#ifndef VIAMC_NO_TLS
+    c->trust_cap = l.room_cap;
+#endif
     c->motion.unsettled = l.unsettled;
-    VIAMC_MEMSET(l.unsettled, 0, (d->max_calls + 1u) * sizeof l.unsettled[0]);
-    VIAMC_MEMSET(l.streams, 0, (size_t)(d->max_calls + VMC_REC_EXTRA) * sizeof l.streams[0]);
-    vmc_error_clear(&c->error);
-    vmc_error_clear(&c->session_error);
-    vmc_client_init_calls(c, d, &l);
-    vmc_client_init_conn(c, d, &l);
+    vmc_calls_init(&c->calls, &l.calls);
+    vmc_conn_init(&c->conn, &l.conn);
     vmc_dial_reset_carrier(c, false);
-    if (!d->no_tls)
-        VIAMC_MEMSET(l.tls, 0, vmc_client_tls_bytes(d)); /* a connection that never got to TLS is closed like any other */
     *client = c;
 }
 
@@ -15128,12 +15073,14 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-/* Every call ends: nothing of one that has not left is sent by the close that follows. */
-VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
+/* Every call ends, then the connection: nothing of a call that has not left is sent by the close. */
+VMC_APART void vmc_client_end_all(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
     vmc_motion_on_lost(c);
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
 }
 
 /* The connection is gone: the dialling decides what is next. */
@@ -15144,9 +15091,8 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     if (c->conn.secure)
         c->dial.dates = c->conn.tls->dates;
 #endif
-    vmc_client_end_calls(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
+    vmc_client_end_all(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
+    vmc_motion_expire(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
@@ -15204,8 +15150,8 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     vmc_conn_flush(&c->conn, c->now);
     if (c->conn.state == VMC_CONN_BROKEN)
         vmc_client_on_lost(c);
-    if (c->conn.steps > c->stats.steps_max)
-        c->stats.steps_max = c->conn.steps;
+    if (c->conn.steps > c->steps_max)
+        c->steps_max = c->conn.steps;
 }
 
 /* What was asked for since the last poll is as old as this one, not as the last. */
@@ -15229,20 +15175,18 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         return VIAMC_ERR_STATE;
     if (c->dirty)
         vmc_client_freshen(c, now);
-    if (c->dial.fresh)
-        vmc_motion_shift(c, now - c->now);
+    vmc_session_note_poll(c, now);
     c->now = now;
-    c->stats.polls++;
-    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time */
+    c->polls++;
+    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
         c->dial.fresh = false;
         c->dial.clock_at = now;
         vmc_timer_set(&c->dial.again, now, 0);
+        vmc_motion_expire(c);
     }
 #ifndef VIAMC_NO_TLS
     (void)vmc_dial_unix_time(c);
 #endif
-    vmc_session_note_poll(c);
-    c->polled_at = now;
     c->polled = true;
     c->in_poll = true;
     c->dirty = false;
@@ -15253,7 +15197,7 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 #if VIAMC_CHECK
     vmc_client_check_poll(c);
 #endif
-    return c->dial.state == VIAMC_FAILED ? c->error.code : (viamc_err)VIAMC_OK;
+    return c->dial.state == VIAMC_FAILED ? c->conn.error.code : (viamc_err)VIAMC_OK;
 }
 
 VMC_FN bool vmc_client_has_events(const viamc_client *c)
@@ -15383,13 +15327,13 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
         ev->late_ms = c->late_ms;
     } else if (vmc_client_take_event(c, VMC_EV_SESSION_LOST)) {
         ev->kind = VIAMC_EV_SESSION_LOST;
-        ev->error = c->session_error;
+        vmc_session_error(c, &ev->error);
     } else if (vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev)) {
         return true;
     } else if (vmc_client_take_event(c, VMC_EV_LOST)) {
         ev->kind = VIAMC_EV_LOST;
         ev->error = c->conn.error;
-        ev->retry_ms = c->retry_ms;
+        ev->retry_ms = vmc_timer_left(&c->dial.again, c->now);
     }
     return ev->kind != 0;
 }
@@ -15399,14 +15343,11 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 /* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
-    vmc_client_end_calls(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
+    vmc_client_end_all(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
     vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);
     vmc_wipe(&c->desc, sizeof c->desc);
-    c->token_len = 0;
     c->motion.unconfirmed = 0;
 }
 
@@ -15417,12 +15358,11 @@ VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc)
     if (c->in_poll || c->calls.in_sink)
         return VIAMC_ERR_STATE;
     vmc_client_reset(c);
-    vmc_error_clear(&c->error);
     vmc_error_clear(&c->conn.error);
     VIAMC_MEMSET(&c->dial, 0, sizeof c->dial);
     c->dial.state = VIAMC_FAILED;
     if (vmc_dial_set(c, desc) != VIAMC_OK)
-        return c->error.code;
+        return c->conn.error.code;
     c->dial.state = VIAMC_DIALING;
     c->dial.fresh = true;
     return VIAMC_OK;
@@ -15435,12 +15375,14 @@ VIAMC_API uint8_t viamc_state(const viamc_client *c)
 
 VIAMC_API viamc_error viamc_client_error(const viamc_client *c)
 {
-    return c->error.code != VIAMC_OK ? c->error : c->conn.error;
+    return c->conn.error;
 }
 
 VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats)
 {
-    *stats = c->stats;
+    stats->polls = c->polls;
+    stats->steps_max = c->steps_max;
+    stats->connects = c->connects;
     stats->heartbeats = c->session.beats;
     stats->heartbeat_age_ms = c->session.acked ? now - c->session.acked_at : VIAMC_FOREVER;
     stats->window_ms = c->session.state == VMC_SESSION_ON ? c->session.window : 0;
@@ -15588,7 +15530,7 @@ VIAMC_API size_t viamc_explain(const viamc_client *c, char *buf, size_t cap)
     vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
     viamc_error e = viamc_client_error(c);
     if (e.code == VIAMC_OK)
-        e = c->session_error;
+        vmc_session_error(c, &e);
     vmc_explain_error(c, &e, &w);
     if (cap != 0)
         buf[w.len] = '\0';
@@ -18049,7 +17991,7 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
     const viamc_client *c = (const viamc_client *)posix->loop;
     vmc_loop_print(program);
     vmc_loop_print(": ");
-    if (posix->text[0] != '\0' && (c == NULL || c->error.code == VIAMC_OK)) {
+    if (posix->text[0] != '\0' && (c == NULL || viamc_state(c) != VIAMC_FAILED)) {
         vmc_loop_print(posix->text);
     } else if (c != NULL && viamc_client_error(c).code != VIAMC_OK) {
         (void)viamc_explain(c, buf, sizeof buf);

@@ -387,6 +387,7 @@ TEST(stop_is_no_stream)
 TEST(stop_after_a_dial)
 {
     viamc_call m, s;
+    viamc_ms since;
     unsigned n;
     bot_open();
     bot_warm();
@@ -395,6 +396,7 @@ TEST(stop_after_a_dial)
     script_now.loop.now += 300; /* no poll meanwhile: its window begins with the next */
     CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
     bot_cut();
+    since = script_now.loop.now;
     for (n = 0; n < 6; n++) {
         script_now.loop.now += 1;
         step();
@@ -405,6 +407,14 @@ TEST(stop_after_a_dial)
     step();
     bot_run_named(R_STOP, 0);
     CHECK(done(s) == NULL);
+    for (; script_now.loop.now - since < vmc_session_window(script_now.client); script_now.loop.now++) {
+        step();
+        CHECK(!bot_has(R_STOP, 0));
+    }
+    script_now.loop.now++; /* the first poll was a millisecond after the dial */
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) != NULL && done(s)->status == VIAMC_OK);
     script_close();
 }
 

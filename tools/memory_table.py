@@ -90,16 +90,16 @@ static void show(uint8_t profile, bool no_tls, uint8_t calls, uint32_t rx, size_
     vmc_client_defaults(&d);
     vmc_client_carve(&d, base, &l);
     print("client", (size_t)((uint8_t *)l.client - base));
-    print("tls", (size_t)((uint8_t *)l.tls - base));
-    print("rec", (size_t)((uint8_t *)l.rec - base));
+    print("tls", (size_t)((uint8_t *)(l.conn.tls != NULL ? l.conn.tls : (void *)l.calls.rec) - base));
+    print("rec", (size_t)((uint8_t *)l.calls.rec - base));
     print("streams", (size_t)((uint8_t *)l.streams - base));
     print("unsettled", (size_t)((uint8_t *)l.unsettled - base));
-    print("in", (size_t)(l.in - base));
-    print("out", (size_t)(l.out - base));
-    print("tx", (size_t)(l.tx - base));
+    print("in", (size_t)(l.conn.in - base));
+    print("out", (size_t)(l.conn.out - base));
+    print("tx", (size_t)(l.calls.tx - base));
     print("token", (size_t)(l.token - base));
     print("table", (size_t)(l.table - base));
-    print("room", (size_t)(l.room - base));
+    print("room", (size_t)(l.calls.big - base));
     print("align", l.size);
     print("macro", macro);
 }

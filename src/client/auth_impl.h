@@ -34,7 +34,6 @@ VMC_FN const char *vmc_auth_entity(const viamc_client *c)
 VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
 {
     vmc_move(c->token, token.ptr, token.len);
-    c->token_len = (uint32_t)token.len;
     c->conn.grpc.token = viamc_view(c->token, token.len);
     vmc_grpc_changed(&c->conn.grpc);
 }
@@ -65,7 +64,6 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
     call->flags &= (uint16_t)~VMC_CALL_F_TOKEN;
     vmc_calls_put_message(&c->calls, vmc_client_rec(c, VMC_REC_AUX), viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
     c->aux = VMC_AUX_AUTH;
-    c->token_len = 0;
     c->conn.grpc.hold_token = true;
     return VIAMC_OK;
 }

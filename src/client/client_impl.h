@@ -106,13 +106,12 @@ VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
 /* The pieces of the block. */
 typedef struct vmc_client_layout {
     viamc_client *client;
-    void *tls;
-    uint8_t *in, *out, *tx, *token, *table, *room;
-    vmc_call *rec;
+    vmc_calls_config calls;
+    vmc_conn_config conn;
     vmc_h2_stream *streams;
     vmc_unsettled *unsettled;
-    uint32_t out_cap, slots_bytes;
-    size_t trust_cap, size;
+    uint8_t *token, *table;
+    size_t room_cap, size;
 } vmc_client_layout;
 
 /* Octets that the certificate check needs while dialling. Hosts walk a store, boards have arrays. */
@@ -126,39 +125,47 @@ VMC_FN size_t vmc_client_trust_bytes(const viamc_client_desc *d)
     return 0;
 }
 
-VMC_FN size_t vmc_client_tls_bytes(const viamc_client_desc *d)
+/* What is known without the block. */
+VMC_FN void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
 {
-#ifndef VIAMC_NO_TLS
-    if (!d->no_tls)
-        return vmc_tls_bytes(VMC_TLS_CLIENT);
-#endif
-    (void)d;
-    return 0;
+    VIAMC_MEMSET(l, 0, sizeof *l);
+    l->calls.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
+    l->calls.slot_count = (uint8_t)(d->max_calls + 1u);
+    l->calls.slot_bytes = d->slot_bytes;
+    l->calls.big_cap = d->rx_bytes;
+    l->calls.tx_cap = d->tx_bytes;
+    l->calls.large_max = vmc_client_credit_need(d) != 0 ? 1u : VIAMC_MAX_CALLS;
+    l->conn.port = d->port;
+    l->conn.port_user = d->port_user;
+    l->conn.in_cap = d->in_bytes;
+    l->conn.out_cap = d->no_tls ? d->out_bytes : vmc_min32(d->out_bytes + 85u, VMC_TLS_OUT_MAX); /* 85: what a TLS record adds */
 }
 
 /* The one layout function: measures with base NULL, divides with the block. d has its defaults. */
 VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_client_layout *l)
 {
     vmc_carve cv;
-    size_t records = (size_t)d->max_calls + VMC_REC_EXTRA, room;
+    vmc_client_plan(d, l);
     cv.base = base;
     cv.at = 0;
-    l->out_cap = d->no_tls ? d->out_bytes : vmc_min32(d->out_bytes + 85u, VMC_TLS_OUT_MAX); /* 85: what a TLS record adds */
-    l->slots_bytes = (d->max_calls + 1u) * (d->slot_bytes + VMC_CALL_EXTRA);
-    l->trust_cap = vmc_client_trust_bytes(d);
     l->client = (viamc_client *)vmc_carve_take(&cv, sizeof(viamc_client));
-    l->tls = vmc_carve_take(&cv, vmc_client_tls_bytes(d));
-    l->rec = (vmc_call *)vmc_carve_take(&cv, records * sizeof(vmc_call));
-    l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, records * sizeof(vmc_h2_stream));
+#ifndef VIAMC_NO_TLS
+    if (!d->no_tls)
+        l->conn.tls = vmc_carve_take(&cv, vmc_tls_bytes(VMC_TLS_CLIENT));
+#endif
+    l->calls.rec = (vmc_call *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_call));
+    l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_h2_stream));
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
-    l->in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
-    l->out = (uint8_t *)vmc_carve_take(&cv, l->out_cap);
-    l->tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
+    l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
+    l->conn.out = (uint8_t *)vmc_carve_take(&cv, l->conn.out_cap);
+    l->calls.tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
     l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes);
     l->table = (uint8_t *)vmc_carve_take(&cv, d->table_bytes);
-    room = (size_t)d->rx_bytes + l->slots_bytes;
-    l->trust_cap = room > l->trust_cap ? room : l->trust_cap;
-    l->room = (uint8_t *)vmc_carve_take(&cv, l->trust_cap); /* big, then slots; while dialling the certificate check */
+    l->room_cap = (size_t)d->rx_bytes + l->calls.slot_count * (d->slot_bytes + VMC_CALL_EXTRA);
+    if (l->room_cap < vmc_client_trust_bytes(d))
+        l->room_cap = vmc_client_trust_bytes(d);
+    l->calls.big = (uint8_t *)vmc_carve_take(&cv, l->room_cap); /* big, then slots; while dialling the certificate check */
+    l->calls.slots = base == NULL ? NULL : l->calls.big + d->rx_bytes;
     l->size = cv.at;
 }
 
@@ -173,45 +180,14 @@ VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc)
     return l.size + VMC_ALIGN - 1u;
 }
 
-VMC_FN void vmc_client_init_calls(viamc_client *c, const viamc_client_desc *d, const vmc_client_layout *l)
-{
-    vmc_calls_config cfg;
-    cfg.rec = l->rec;
-    cfg.slots = l->room + d->rx_bytes;
-    cfg.big = l->room;
-    cfg.tx = l->tx;
-    cfg.slot_bytes = d->slot_bytes;
-    cfg.text_bytes = 0;
-    cfg.big_cap = d->rx_bytes;
-    cfg.tx_cap = d->tx_bytes;
-    cfg.large_max = vmc_client_credit_need(d) != 0 ? 1u : VIAMC_MAX_CALLS;
-    cfg.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
-    cfg.slot_count = (uint8_t)(d->max_calls + 1u);
-    vmc_calls_init(&c->calls, &cfg);
-}
-
-VMC_FN void vmc_client_init_conn(viamc_client *c, const viamc_client_desc *d, const vmc_client_layout *l)
-{
-    vmc_conn_config cfg;
-    cfg.port = d->port;
-    cfg.port_user = d->port_user;
-    cfg.number = 0;
-    cfg.in = l->in;
-    cfg.in_cap = d->in_bytes;
-    cfg.out = l->out;
-    cfg.out_cap = l->out_cap;
-    cfg.tls = d->no_tls ? NULL : l->tls;
-    vmc_conn_init(&c->conn, &cfg);
-}
-
 /* Divides the block and fills it. */
 VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_client **client)
 {
     vmc_client_layout l;
     viamc_client *c;
     vmc_client_carve(d, base, &l);
+    VIAMC_MEMSET(base, 0, l.size); /* also TLS: a connection that never got to it is closed like any other */
     c = l.client;
-    VIAMC_MEMSET(c, 0, sizeof *c);
     c->size = l.size;
     c->log = d->log;
     c->profile = d->profile;
@@ -221,18 +197,13 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     c->table = l.table;
     c->table_bytes = d->table_bytes;
     c->streams = l.streams;
-    c->trust = l.room;
-    c->trust_cap = l.trust_cap;
+#ifndef VIAMC_NO_TLS
+    c->trust_cap = l.room_cap;
+#endif
     c->motion.unsettled = l.unsettled;
-    VIAMC_MEMSET(l.unsettled, 0, (d->max_calls + 1u) * sizeof l.unsettled[0]);
-    VIAMC_MEMSET(l.streams, 0, (size_t)(d->max_calls + VMC_REC_EXTRA) * sizeof l.streams[0]);
-    vmc_error_clear(&c->error);
-    vmc_error_clear(&c->session_error);
-    vmc_client_init_calls(c, d, &l);
-    vmc_client_init_conn(c, d, &l);
+    vmc_calls_init(&c->calls, &l.calls);
+    vmc_conn_init(&c->conn, &l.conn);
     vmc_dial_reset_carrier(c, false);
-    if (!d->no_tls)
-        VIAMC_MEMSET(l.tls, 0, vmc_client_tls_bytes(d)); /* a connection that never got to TLS is closed like any other */
     *client = c;
 }
 
@@ -610,12 +581,14 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-/* Every call ends: nothing of one that has not left is sent by the close that follows. */
-VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
+/* Every call ends, then the connection: nothing of a call that has not left is sent by the close. */
+VMC_APART void vmc_client_end_all(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
     vmc_motion_on_lost(c);
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
 }
 
 /* The connection is gone: the dialling decides what is next. */
@@ -626,9 +599,8 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
     if (c->conn.secure)
         c->dial.dates = c->conn.tls->dates;
 #endif
-    vmc_client_end_calls(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
+    vmc_client_end_all(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
+    vmc_motion_expire(c);
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
     vmc_dial_after_loss(c);
@@ -686,8 +658,8 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     vmc_conn_flush(&c->conn, c->now);
     if (c->conn.state == VMC_CONN_BROKEN)
         vmc_client_on_lost(c);
-    if (c->conn.steps > c->stats.steps_max)
-        c->stats.steps_max = c->conn.steps;
+    if (c->conn.steps > c->steps_max)
+        c->steps_max = c->conn.steps;
 }
 
 /* What was asked for since the last poll is as old as this one, not as the last. */
@@ -711,20 +683,18 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
         return VIAMC_ERR_STATE;
     if (c->dirty)
         vmc_client_freshen(c, now);
-    if (c->dial.fresh)
-        vmc_motion_shift(c, now - c->now);
+    vmc_session_note_poll(c, now);
     c->now = now;
-    c->stats.polls++;
-    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time */
+    c->polls++;
+    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
         c->dial.fresh = false;
         c->dial.clock_at = now;
         vmc_timer_set(&c->dial.again, now, 0);
+        vmc_motion_expire(c);
     }
 #ifndef VIAMC_NO_TLS
     (void)vmc_dial_unix_time(c);
 #endif
-    vmc_session_note_poll(c);
-    c->polled_at = now;
     c->polled = true;
     c->in_poll = true;
     c->dirty = false;
@@ -735,7 +705,7 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 #if VIAMC_CHECK
     vmc_client_check_poll(c);
 #endif
-    return c->dial.state == VIAMC_FAILED ? c->error.code : (viamc_err)VIAMC_OK;
+    return c->dial.state == VIAMC_FAILED ? c->conn.error.code : (viamc_err)VIAMC_OK;
 }
 
 VMC_FN bool vmc_client_has_events(const viamc_client *c)
@@ -865,13 +835,13 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
         ev->late_ms = c->late_ms;
     } else if (vmc_client_take_event(c, VMC_EV_SESSION_LOST)) {
         ev->kind = VIAMC_EV_SESSION_LOST;
-        ev->error = c->session_error;
+        vmc_session_error(c, &ev->error);
     } else if (vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev)) {
         return true;
     } else if (vmc_client_take_event(c, VMC_EV_LOST)) {
         ev->kind = VIAMC_EV_LOST;
         ev->error = c->conn.error;
-        ev->retry_ms = c->retry_ms;
+        ev->retry_ms = vmc_timer_left(&c->dial.again, c->now);
     }
     return ev->kind != 0;
 }
@@ -881,14 +851,11 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 /* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
-    vmc_client_end_calls(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
+    vmc_client_end_all(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
     vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);
     vmc_wipe(&c->desc, sizeof c->desc);
-    c->token_len = 0;
     c->motion.unconfirmed = 0;
 }
 
@@ -899,12 +866,11 @@ VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc)
     if (c->in_poll || c->calls.in_sink)
         return VIAMC_ERR_STATE;
     vmc_client_reset(c);
-    vmc_error_clear(&c->error);
     vmc_error_clear(&c->conn.error);
     VIAMC_MEMSET(&c->dial, 0, sizeof c->dial);
     c->dial.state = VIAMC_FAILED;
     if (vmc_dial_set(c, desc) != VIAMC_OK)
-        return c->error.code;
+        return c->conn.error.code;
     c->dial.state = VIAMC_DIALING;
     c->dial.fresh = true;
     return VIAMC_OK;
@@ -917,12 +883,14 @@ VIAMC_API uint8_t viamc_state(const viamc_client *c)
 
 VIAMC_API viamc_error viamc_client_error(const viamc_client *c)
 {
-    return c->error.code != VIAMC_OK ? c->error : c->conn.error;
+    return c->conn.error;
 }
 
 VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats)
 {
-    *stats = c->stats;
+    stats->polls = c->polls;
+    stats->steps_max = c->steps_max;
+    stats->connects = c->connects;
     stats->heartbeats = c->session.beats;
     stats->heartbeat_age_ms = c->session.acked ? now - c->session.acked_at : VIAMC_FOREVER;
     stats->window_ms = c->session.state == VMC_SESSION_ON ? c->session.window : 0;

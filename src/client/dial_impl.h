@@ -99,7 +99,7 @@ VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
     if (what == NULL)
         what = vmc_dial_check_trust(c, d, &c->dial.address);
     if (what != NULL)
-        return vmc_fail(&c->error, VIAMC_ERR_ARG, 0, "dial", what);
+        return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
     c->desc = *d;
     vmc_dial_defaults(&c->desc);
     return VIAMC_OK;
@@ -192,7 +192,7 @@ VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
     d.pin_sha256 = c->desc.pin_sha256;
     d.unix_time = vmc_dial_unix_time(c);
     d.order = c->profile == VIAMC_BOARD ? VMC_TLS_CHACHA_FIRST : VMC_TLS_AES_FIRST;
-    d.trust = c->trust;
+    d.trust = c->calls.big;
     d.trust_cap = c->trust_cap;
     c->dial.step = VMC_DIAL_SECURING;
     return vmc_conn_secure_client(&c->conn, &d);
@@ -292,14 +292,12 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->deadline);
     if (d->attempts > more || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
-        c->retry_ms = VIAMC_FOREVER;
-        vmc_client_fail(c, &c->conn.error);
+        vmc_client_fail(c);
         return;
     }
     patient = d->was_ready || d->attempts >= VMC_DIAL_ATTEMPTS;
     d->state = patient ? VIAMC_BACKOFF : VIAMC_DIALING;
-    c->retry_ms = patient ? vmc_dial_next_backoff(c) : 0;
-    vmc_timer_set(&d->again, c->now, c->retry_ms);
+    vmc_timer_set(&d->again, c->now, patient ? vmc_dial_next_backoff(c) : 0);
 }
 
 /* The robot does not speak TLS (viam-wire.md 1.4). True: goes on in plaintext. */
@@ -331,9 +329,9 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->heard_at = c->now;
     vmc_error_clear(&c->conn.error);
     vmc_timer_off(&d->deadline);
-    c->stats.connects++;
+    c->connects++;
     c->events |= VMC_EV_READY;
-    vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->stats.connects, 0);
+    vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->connects, 0);
 }
 
 /* The connection is up. Authenticate goes out with our first octets; without it the robot's SETTINGS are what makes us ready: before
@@ -370,7 +368,7 @@ VMC_FN void vmc_dial_on_auth_end(viamc_client *c)
 VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 {
     bool refused = call->status == VIAMC_UNAUTHENTICATED && call->ran == VIAMC_ANSWERED && (call->flags & VMC_CALL_F_TOKEN) != 0;
-    if (refused && c->dial.state == VIAMC_READY && c->token_len != 0) /* one that Authenticate gave us */
+    if (refused && c->dial.state == VIAMC_READY && c->conn.grpc.token.ptr == c->token) /* one that Authenticate gave us */
         c->dial.reauth = true;
 }
 

@@ -7,6 +7,7 @@
 #include "tls/tls_impl.h"
 #include "call/call_impl.h"
 #include "client/state.h"
+#include "client/session_impl.h"
 #include "client/client_impl.h"
 
 VMC_FN void vmc_explain_cut(vmc_wr *w, const char *s)
@@ -123,7 +124,7 @@ VIAMC_API size_t viamc_explain(const viamc_client *c, char *buf, size_t cap)
     vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
     viamc_error e = viamc_client_error(c);
     if (e.code == VIAMC_OK)
-        e = c->session_error;
+        vmc_session_error(c, &e);
     vmc_explain_error(c, &e, &w);
     if (cap != 0)
         buf[w.len] = '\0';

@@ -51,9 +51,9 @@ VMC_FN viamc_bytes vmc_client_internal_reply(viamc_client *c, uint8_t which)
 }
 
 /* The client is over: it will not try again. */
-VMC_FN void vmc_client_fail(viamc_client *c, const viamc_error *e)
+VMC_FN void vmc_client_fail(viamc_client *c)
 {
-    (void)vmc_fail(&c->error, e->code, e->detail, e->where, e->what);
+    const viamc_error *e = &c->conn.error;
     c->dial.state = VIAMC_FAILED;
     c->dial.step = VMC_DIAL_REST;
     vmc_log(&c->log, VIAMC_LOG_ERROR, e->where, e->what, (uint32_t)e->code, e->detail);

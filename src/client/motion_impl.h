@@ -33,6 +33,12 @@ VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
     return stop == resource || stop == VMC_MOTION_ANY || resource == VMC_MOTION_ANY;
 }
 
+/* A move that a Stop of that resource covers and that is not over, and what is known of it: NOT_RUN, it has not left; MAYBE, it has. */
+VMC_FN bool vmc_motion_runs(const vmc_call *call, uint32_t stop, uint8_t ran)
+{
+    return vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == ran && vmc_motion_covers(stop, call->resource);
+}
+
 /* A call that has left and that the robot did not answer: it may still run, whoever ended it. */
 VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
 {
@@ -75,53 +81,29 @@ VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 
 /* ---- moves that may still run although we ended them ---- */
 
-VMC_FN void vmc_motion_begin_window(viamc_client *c, vmc_unsettled *u)
-{
-    u->after = 0;
-    vmc_timer_set(&u->until, c->now, vmc_session_window(c));
-}
-
-/* While the connection stands, the robot may be long in hearing of the end: its window begins with its answer to something later. */
+/* The robot may be long in hearing of the end: its window begins with its answer to something later, or with the end of the connection. */
 VMC_FN void vmc_motion_unsettle(viamc_client *c, uint32_t resource)
 {
     vmc_unsettled *u = c->motion.unsettled, *last = u + c->max_calls;
     while (u != last && u->resource != 0 && u->resource != resource)
         u++;
     u->resource = u == last ? VMC_MOTION_ANY : resource;
-    vmc_motion_begin_window(c, u);
-    if (c->conn.state == VMC_CONN_UP)
-        u->after = c->conn.grpc.h2.next_id;
+    u->after = c->conn.grpc.h2.next_id;
     c->motion.unsure = true;
 }
 
-/* The connection is over: the windows that have not begun do now, as far as anybody can know. */
-VMC_FN void vmc_motion_begin_windows(viamc_client *c)
-{
-    uint8_t k;
-    for (k = 0; k <= c->max_calls; k++)
-        if (c->motion.unsettled[k].after != 0)
-            vmc_motion_begin_window(c, &c->motion.unsettled[k]);
-}
-
-/* viamc_dial ended the connection at a time that only the next poll knows. */
-VMC_FN void vmc_motion_shift(viamc_client *c, viamc_ms by)
-{
-    uint8_t k;
-    for (k = 0; k <= c->max_calls; k++)
-        vmc_timer_at(&c->motion.unsettled[k].until, c->motion.unsettled[k].until.at + by);
-}
-
-/* Forgets the ones whose time is over. */
+/* Begins the windows whose time has come, and forgets those that are over. */
 VMC_FN void vmc_motion_expire(viamc_client *c)
 {
-    uint8_t k;
+    vmc_unsettled *u = c->motion.unsettled, *last = u + c->max_calls;
     c->motion.unsure = false;
-    for (k = 0; k <= c->max_calls; k++) {
-        vmc_unsettled *u = &c->motion.unsettled[k];
-        if (u->after != 0 && c->conn.grpc.answered >= u->after)
-            vmc_motion_begin_window(c, u);
-        else if (u->after == 0 && vmc_timer_due(&u->until, c->now))
+    for (; u <= last; u++) {
+        if (u->after != 0 && (c->conn.state != VMC_CONN_UP || c->conn.grpc.answered >= u->after)) {
+            u->after = 0;
+            vmc_timer_set(&u->until, c->now, vmc_session_window(c));
+        } else if (u->after == 0 && vmc_timer_due(&u->until, c->now)) {
             u->resource = 0;
+        }
         c->motion.unsure = c->motion.unsure || u->resource != 0;
     }
 }
@@ -143,8 +125,7 @@ VMC_FN bool vmc_motion_has_running(const viamc_client *c, uint32_t resource)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++)
-        if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && (c->calls.rec[i].flags & VMC_CALL_F_SENT) != 0
-            && vmc_motion_covers(resource, c->calls.rec[i].resource))
+        if (vmc_motion_runs(&c->calls.rec[i], resource, VIAMC_MAYBE))
             return true;
     return false;
 }
@@ -164,15 +145,13 @@ VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
     return false;
 }
 
-/* Moves of the resource that have not left, pending setpoints too, will not leave any more; of one that has half left, the other half. */
-VMC_FN void vmc_motion_drop_unsent(viamc_client *c, uint32_t resource)
+/* Ends the moves of the resource of which `ran` is known. */
+VMC_FN void vmc_motion_cancel(viamc_client *c, uint32_t resource, uint8_t ran, const char *text)
 {
     uint8_t i;
-    for (i = 0; i < c->max_calls; i++) {
-        const vmc_call *call = &c->calls.rec[i];
-        if (vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == VIAMC_NOT_RUN && vmc_motion_covers(resource, call->resource))
-            vmc_grpc_end(&c->conn.grpc, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
-    }
+    for (i = 0; i < c->max_calls; i++)
+        if (vmc_motion_runs(&c->calls.rec[i], resource, ran))
+            vmc_grpc_end(&c->conn.grpc, i, VIAMC_CANCELLED, ran, text);
 }
 
 /* Record i is a Stop that goes out now. */
@@ -184,20 +163,12 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, uint8_t i)
     c->motion.watched = true;
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
     stop->asked = c->now;
-    vmc_motion_drop_unsent(c, stop->resource);
+    /* what has not left, pending setpoints too, will not leave any more; of what has half left, the other half */
+    vmc_motion_cancel(c, stop->resource, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
     if (vmc_motion_has_running(c, stop->resource))
         stop->motion |= VMC_MOTION_AGAIN;
     if (vmc_motion_has_unsettled(c, stop->resource))
         stop->motion |= VMC_MOTION_AGAIN | VMC_MOTION_UNCONFIRMED;
-}
-
-/* Moves that do not end within one window after the Stop are cancelled; what is known of them then is time alone. */
-VMC_FN void vmc_motion_cancel_running(viamc_client *c, uint32_t resource)
-{
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_motion_is_move(&c->calls.rec[i]) && c->calls.rec[i].state == VMC_CALL_OPEN && vmc_motion_covers(resource, c->calls.rec[i].resource))
-            vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("still running one window after a Stop of this resource"));
 }
 
 VMC_FN void vmc_motion_send_again(viamc_client *c, uint8_t i)
@@ -215,7 +186,7 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, uint8_t i)
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
     if (c->now - stop->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
-        vmc_motion_cancel_running(c, stop->resource);
+        vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
         if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
     } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
@@ -336,7 +307,6 @@ VMC_FN void vmc_motion_give_up(vmc_call *stop, uint32_t status)
 VMC_FN void vmc_motion_on_lost(viamc_client *c)
 {
     uint8_t i;
-    vmc_motion_begin_windows(c);
     VMC_CALLS_EACH(&c->calls, i)
         vmc_motion_give_up(&c->calls.rec[i], VIAMC_UNAVAILABLE);
 }

@@ -65,12 +65,19 @@ VMC_FN void vmc_session_end_calls(viamc_client *c)
     vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT2), VIAMC_CANCELLED, NULL);
 }
 
+/* Why the last session was lost, if one was. */
+VMC_FN void vmc_session_error(const viamc_client *c, viamc_error *e)
+{
+    if (c->session_what != NULL)
+        (void)vmc_fail(e, VIAMC_ERR_SESSION, c->session_gap, "session", c->session_what);
+}
+
 /* The session is over on the robot, or will be for want of heartbeats; it stops what the session moved. */
 VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 {
     vmc_session *s = &c->session;
-    vmc_error_clear(&c->session_error);
-    (void)vmc_fail(&c->session_error, VIAMC_ERR_SESSION, s->gap, "session", what);
+    c->session_what = what;
+    c->session_gap = s->gap;
     c->events |= VMC_EV_SESSION_LOST;
     vmc_session_end_calls(c);
     vmc_session_forget_stops(c);
@@ -300,9 +307,9 @@ VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
 /* ---- time and connection ---- */
 
 /* Every poll: the time since the last one counts towards an explanation, should the session expire. */
-VMC_FN void vmc_session_note_poll(viamc_client *c)
+VMC_FN void vmc_session_note_poll(viamc_client *c, viamc_ms now)
 {
-    viamc_ms since = c->polled && c->now - c->polled_at <= VMC_TIME_MAX ? c->now - c->polled_at : 0;
+    viamc_ms since = c->polled && vmc_time_reached(now, c->now) ? now - c->now : 0;
     c->session.since_poll = since;
     if (since > c->session.gap)
         c->session.gap = since;

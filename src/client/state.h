@@ -141,28 +141,29 @@ struct viamc_client {
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
-    bool polled;            /* polled_at counts */
+    bool polled;            /* now counts */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
-    viamc_ms now, polled_at;
+    viamc_ms now;           /* of the last poll */
     vmc_calls calls;
     vmc_motion motion;
     vmc_session session;
     vmc_dial dial;
     viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
     viamc_log log;
-    viamc_error error;      /* of the client: FAILED, or why viamc_dial or viamc_client_init refused */
-    viamc_error session_error;
-    viamc_stats stats;
+    const char *session_what; /* why the last session was lost, NULL: none was; and the longest time between two polls then */
+    viamc_ms session_gap;
+    uint32_t polls, steps_max, connects; /* viamc_stats */
     uint8_t *token;
-    uint32_t token_cap, token_len;
+    uint32_t token_cap;
     uint8_t *table;
-    uint8_t *trust;         /* memory of the certificate check: overlays big and the slots while dialling */
     vmc_h2_stream *streams;
     size_t size;            /* of the whole block */
-    size_t trust_cap;
+#ifndef VIAMC_NO_TLS
+    size_t trust_cap;       /* octets of the certificate check, which overlays big and the slots while dialling */
+#endif
     uint32_t table_bytes;
-    uint32_t retry_ms, late_ms; /* of the events LOST and STARVED */
+    viamc_ms late_ms;       /* of the event STARVED */
     uint8_t scratch[32];    /* of the reply fields that come in pieces */
     vmc_conn conn;
 };

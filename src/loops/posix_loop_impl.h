@@ -243,7 +243,7 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
     const viamc_client *c = (const viamc_client *)posix->loop;
     vmc_loop_print(program);
     vmc_loop_print(": ");
-    if (posix->text[0] != '\0' && (c == NULL || c->error.code == VIAMC_OK)) {
+    if (posix->text[0] != '\0' && (c == NULL || viamc_state(c) != VIAMC_FAILED)) {
         vmc_loop_print(posix->text);
     } else if (c != NULL && viamc_client_error(c).code != VIAMC_OK) {
         (void)viamc_explain(c, buf, sizeof buf);

@@ -749,9 +749,9 @@ TEST(checks_can_fail)
     h->credit = 1000;
     expect("the connection's window is used up");
     h->credit = 0x7fffffff;
-    w.client->token_len = 5000;
+    w.client->in_poll = true;
     expect("the client's own state is wrong");
-    w.client->token_len = 0;
+    w.client->in_poll = false;
     expect("nothing");
     sim_close();
 }

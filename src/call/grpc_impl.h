@@ -476,7 +476,8 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
 {
     switch (kind) {
     case VMC_H2_OPENED:
-        vmc_grpc_on_opened(g, ev->slot);
+        if (VMC_H2_IS_SERVER(&g->h2))
+            vmc_grpc_on_opened(g, ev->slot);
         break;
     case VMC_H2_FIELD:
         if (VMC_H2_IS_SERVER(&g->h2))

@@ -808,7 +808,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 VMC_FN vmc_h2_event_kind vmc_h2_on_settings_ack(vmc_h2 *h)
 {
     uint8_t i;
-    if (!h->acked)
+    if (VMC_H2_IS_SERVER(h) && !h->acked)
         for (i = 0; i < h->count; i++)
             if ((h->streams[i].flags & VMC_H2_EARLY) != 0) {
                 h->streams[i].credit += (int32_t)h->window - (int32_t)VMC_H2_WINDOW_INIT;
@@ -918,7 +918,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
 VMC_APART vmc_h2_event_kind vmc_h2_step_other(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     switch ((vmc_h2_state)h->state) {
-    case VMC_H2_AT_PREFACE: return vmc_h2_on_preface(h, in);
+    case VMC_H2_AT_PREFACE: return VMC_H2_IS_SERVER(h) ? vmc_h2_on_preface(h, in) : VMC_H2_MORE;
     case VMC_H2_AT_PADDING: return vmc_h2_on_padding(h, in);
     case VMC_H2_AT_WEIGHT: return vmc_h2_on_weight(h, in);
     case VMC_H2_AT_SMALL: return vmc_h2_on_small(h, in, ev);
@@ -1162,7 +1162,8 @@ VMC_FN void vmc_h2_write_control(vmc_h2 *h, vmc_wr *w)
         vmc_h2_write_acks(h, w);
     if (h->goaway_due)
         vmc_h2_write_goaway(h, w);
-    vmc_h2_write_refusals(h, w);
+    if (VMC_H2_IS_SERVER(h))
+        vmc_h2_write_refusals(h, w);
     if (h->chores)
         vmc_h2_write_chores(h, w);
     if (h->ping_due || (h->zombies != 0 && h->zombies_ping == 0))

@@ -13,8 +13,8 @@
 #define VMC_HPACK_MAX_TABLE 65536u          /* viamc: largest table of the decoder: lengths in it have 16 bits */
 #define VMC_HPACK_OVERHEAD 32u              /* RFC 7541 4.1: what an entry counts beyond its name and value, octets */
 #define VMC_HPACK_STATIC 61u                /* RFC 7541 appendix A: entries of the static table */
-#define VMC_HPACK_NAME_OCTETS 64u           /* viamc: longest name that is kept whole; no name that is treated has more than 19 */
-#define VMC_HPACK_PIECE_OCTETS 64u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
+#define VMC_HPACK_NAME_OCTETS 40u           /* viamc: longest name that is kept whole: the longest registered one; those treated have 19 */
+#define VMC_HPACK_PIECE_OCTETS 32u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
 #define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1: sums of two fit 32 bits */
 #define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of an arena: the 32 that an entry counts hold our part */
 
@@ -78,8 +78,11 @@ typedef struct vmc_hpack_dec {
     uint8_t updates; /* size updates that are still legal in this block */
     bool huffman;    /* the string at hand is Huffman-coded */
     bool changed;    /* indices mean something else since the owner cleared this */
-    uint8_t bits;    /* of code, at most 32 */
-    uint32_t code;   /* bits of a Huffman-coded string not yet decoded, first one highest, zeros behind them */
+    uint8_t octet;   /* of a Huffman-coded string, the last taken */
+    uint8_t left;    /* bits of it that were not looked at */
+    uint8_t bits;    /* of the code at hand */
+    uint16_t before; /* codes that are shorter */
+    uint32_t code;   /* its number among those as long */
     uint32_t number; /* integer being read; octets that the string at hand still has */
     uint32_t limit;  /* octets of the arena: most that a size update may say */
     uint32_t max;    /* size in force, at most limit */
@@ -94,7 +97,7 @@ typedef struct vmc_hpack_dec {
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
 
-VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 208);
+VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 152);
 
 /* Starts a decoder for a connection.
  *   arena        kept, VMC_HPACK_ARENA(table_bytes) octets, even address; NULL if table_bytes is 0

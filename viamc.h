@@ -1013,26 +1013,26 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
 
 /* ---- memory for static arrays: bounds of viamc_client_mem_size, proven by the tests ---- */
 
-/* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token, Stop's slot and the records beside the
+/* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token and the records beside the
  * user's; per call: record, stream and slot. */
 #define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5850u)
 #define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2250u)
 #define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 8u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
-    (((calls) + 1u) * ((slot) + 8u) + (rx) > (trust) ? 0u : (trust) - ((calls) + 1u) * ((slot) + 8u) - (rx))
+    ((calls) * ((slot) + 8u) + (rx) > (trust) ? 0u : (trust) - (calls) * ((slot) + 8u) - (rx))
 
 /* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
 #define VIAMC_CLIENT_MEM(calls, rx) \
-    (VMC_CLIENT_FIXED_TLS + 16709u + 16469u + 16384u + 4096u + 1024u + 4096u + VMC_CLIENT_PER_CALL(4096u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 4096u, rx, 7600u))
+    (VMC_CLIENT_FIXED_TLS + 16709u + 16469u + 16384u + 4096u + 1024u + VMC_CLIENT_PER_CALL(4096u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 4096u, rx, 7600u))
 /* Board defaults: TLS input of 4,608 octets, more for more than 3 calls; slots of 512. */
 #define VMC_CLIENT_IN(calls) \
     (((calls) + 4u) * 517u + 837u < 4608u ? 4608u : ((calls) + 4u) * 517u + 837u > 16709u ? 16709u : ((calls) + 4u) * 517u + 837u)
 #define VIAMC_CLIENT_MEM_SMALL(calls, rx) \
-    (VMC_CLIENT_FIXED_TLS + VMC_CLIENT_IN(calls) + 640u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 3500u))
+    (VMC_CLIENT_FIXED_TLS + VMC_CLIENT_IN(calls) + 640u + 1024u + 256u + 1024u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 3500u))
 /* Board defaults without TLS. */
 #define VIAMC_CLIENT_MEM_PLAIN(calls, rx) \
-    (VMC_CLIENT_FIXED_PLAIN + 256u + 256u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))
+    (VMC_CLIENT_FIXED_PLAIN + 256u + 256u + 1024u + 256u + 1024u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))
 
 #endif
 /* ---- end of src/client/client.h ---- */
@@ -11531,8 +11531,8 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
 {
     uint8_t i = ev->slot;
     viamc_err err = vmc_calls_data(g->calls, i, ev->data);
-    if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window: this request is refused */
-        vmc_calls_end(g->calls, i, VIAMC_RESOURCE_EXHAUSTED, VIAMC_NOT_RUN);
+    if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
+        vmc_calls_end(g->calls, i, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE);
         vmc_h2_reset(&g->h2, i, VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
         vmc_grpc_refuse(g, i);
@@ -12855,10 +12855,11 @@ enum {
     VMC_EV_LOST = 16
 };
 
-/* Records beside the user's max_calls: Stop has a slot, the others are ours. */
+/* Records beside the user's max_calls, without slots. */
 enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
 
 #define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room ... */
+#define VMC_STOP_REPLY 48u  /* for the reply of Stop's own record, or what of the robot's words fits */
 #define VMC_STOP_RESERVE (VMC_STOP_BYTES + VMC_CALL_PREFIX) /* ... and a StopAll, whose message is empty, beside it */
 
 /* What the auxiliary record is doing. */
@@ -12893,6 +12894,7 @@ struct viamc_client {
     uint32_t table_bytes;
     viamc_ms late_ms;       /* of the event STARVED */
     uint8_t scratch[32];    /* of the reply fields that come in pieces */
+    uint8_t stop_reply[VMC_STOP_REPLY];
     vmc_conn conn;
 };
 
@@ -14437,7 +14439,7 @@ VMC_FN const char *vmc_check_credit(const vmc_h2 *h, const vmc_calls *t, uint8_t
         return NULL;
     if (c->state != VMC_CALL_OPEN)
         return c->state == VMC_CALL_ENDED ? NULL : "a stream has no call";
-    if ((c->flags & (VMC_CALL_F_INTERNAL | VMC_CALL_F_DROP)) != 0)
+    if ((c->flags & VMC_CALL_F_DROP) != 0 || i >= t->slot_count)
         return NULL;
     return vmc_h2_expected(h, i) <= (int32_t)vmc_calls_room(t, i) ? NULL : "a stream has more credit than room";
 }
@@ -14612,7 +14614,7 @@ VMC_FN void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
 {
     VIAMC_MEMSET(l, 0, sizeof *l);
     l->calls.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
-    l->calls.slot_count = (uint8_t)(d->max_calls + 1u);
+    l->calls.slot_count = d->max_calls;
     l->calls.slot_bytes = d->slot_bytes;
     l->calls.big_cap = d->rx_bytes;
     l->calls.tx_cap = d->tx_bytes;
@@ -14851,6 +14853,11 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->sink_user = o->sink_user;
     call->meta = o->metadata_into;
     call->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
+    if (call == &c->calls.rec[c->max_calls]) { /* Stop's own record has no slot: its reply is empty, or a text */
+        call->into = c->stop_reply;
+        call->into_cap = sizeof c->stop_reply;
+        call->sink = NULL;
+    }
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
     call->asked = c->now;

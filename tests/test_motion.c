@@ -52,6 +52,38 @@ TEST(stop_alone_is_one_stop)
     script_close();
 }
 
+/* All records are taken: Stop has one of its own, with room for the robot's words, and none for a reply that it does not have. */
+TEST(stop_in_its_own_record)
+{
+    static const char refused[] = "880f10106170706c69636174696f6e2f67727063000b677270632d7374617475730139000c677270632d6d6573736167650c6d6f746f72206a616d6d6564";
+    static const uint8_t octets[100] = {0};
+    unsigned how, n;
+    for (how = 0; how < 2; how++) {
+        viamc_call s;
+        uint32_t id;
+        bot_open();
+        script_now.client->desc.disable_sessions = true;
+        for (n = 0; n < 4; n++)
+            (void)move(10 + 2 * n);
+        step();
+        s = stop_motor(1);
+        CHECK_EQ_INT(s & 0xffu, 4);
+        step();
+        id = bot.pending[bot_index(R_STOP, 1)].id;
+        if (how == 0)
+            script_send_block(id, refused, true);
+        else
+            script_reply(id, octets, sizeof octets);
+        step();
+        REQUIRE(done(s) != NULL);
+        CHECK_EQ_INT(done(s)->status, how == 0 ? VIAMC_FAILED_PRECONDITION : VIAMC_RESOURCE_EXHAUSTED);
+        CHECK_EQ_INT(done(s)->ran, how == 0 ? VIAMC_ANSWERED : VIAMC_MAYBE);
+        if (how == 0)
+            CHECK_EQ_STR(script_text(done(s)), "motor jammed");
+        script_close();
+    }
+}
+
 TEST(stop_drops_what_has_not_left)
 {
     viamc_call m, s;
@@ -1015,6 +1047,7 @@ int main(int argc, char **argv)
     test_begin("motion", argc, argv);
     RUN(stop_under_all_orders_of_three_calls);
     RUN(stop_alone_is_one_stop);
+    RUN(stop_in_its_own_record);
     RUN(stop_drops_what_has_not_left);
     RUN(moves_are_refused_while_stopping);
     RUN(stop_of_a_move_that_hangs);

@@ -36,7 +36,7 @@ ROWS = [(["client"], "state of all parts", "-"),
         (["tx"], "requests waiting to be sent", "`tx_bytes`"),
         (["token"], "bearer token", "`token_bytes`"),
         (["table"], "header fields of replies (HPACK)", "`table_bytes`"),
-        (["room"], "replies: calls + 1 slots and the large buffer", "`slot_bytes`, `rx_bytes`"),
+        (["room"], "replies: a slot per call and the large buffer", "`slot_bytes`, `rx_bytes`"),
         (["align"], "start of the block, if it is not aligned", "-"),
         (["size"], "**`viamc_client_mem_size`**", ""),
         (["macro"], "macro for a static array, an upper bound", "")]

@@ -127,7 +127,7 @@ VMC_FN const char *vmc_check_credit(const vmc_h2 *h, const vmc_calls *t, uint8_t
         return NULL;
     if (c->state != VMC_CALL_OPEN)
         return c->state == VMC_CALL_ENDED ? NULL : "a stream has no call";
-    if ((c->flags & (VMC_CALL_F_INTERNAL | VMC_CALL_F_DROP)) != 0)
+    if ((c->flags & VMC_CALL_F_DROP) != 0 || i >= t->slot_count)
         return NULL;
     return vmc_h2_expected(h, i) <= (int32_t)vmc_calls_room(t, i) ? NULL : "a stream has more credit than room";
 }

@@ -163,25 +163,25 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
 
 /* ---- memory for static arrays: bounds of viamc_client_mem_size, proven by the tests ---- */
 
-/* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token, Stop's slot and the records beside the
+/* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token and the records beside the
  * user's; per call: record, stream and slot. */
 #define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5850u)
 #define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2250u)
 #define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 8u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
-    (((calls) + 1u) * ((slot) + 8u) + (rx) > (trust) ? 0u : (trust) - ((calls) + 1u) * ((slot) + 8u) - (rx))
+    ((calls) * ((slot) + 8u) + (rx) > (trust) ? 0u : (trust) - (calls) * ((slot) + 8u) - (rx))
 
 /* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
 #define VIAMC_CLIENT_MEM(calls, rx) \
-    (VMC_CLIENT_FIXED_TLS + 16709u + 16469u + 16384u + 4096u + 1024u + 4096u + VMC_CLIENT_PER_CALL(4096u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 4096u, rx, 7600u))
+    (VMC_CLIENT_FIXED_TLS + 16709u + 16469u + 16384u + 4096u + 1024u + VMC_CLIENT_PER_CALL(4096u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 4096u, rx, 7600u))
 /* Board defaults: TLS input of 4,608 octets, more for more than 3 calls; slots of 512. */
 #define VMC_CLIENT_IN(calls) \
     (((calls) + 4u) * 517u + 837u < 4608u ? 4608u : ((calls) + 4u) * 517u + 837u > 16709u ? 16709u : ((calls) + 4u) * 517u + 837u)
 #define VIAMC_CLIENT_MEM_SMALL(calls, rx) \
-    (VMC_CLIENT_FIXED_TLS + VMC_CLIENT_IN(calls) + 640u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 3500u))
+    (VMC_CLIENT_FIXED_TLS + VMC_CLIENT_IN(calls) + 640u + 1024u + 256u + 1024u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx) + VMC_CLIENT_ROOM(calls, 512u, rx, 3500u))
 /* Board defaults without TLS. */
 #define VIAMC_CLIENT_MEM_PLAIN(calls, rx) \
-    (VMC_CLIENT_FIXED_PLAIN + 256u + 256u + 1024u + 256u + 1024u + 512u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))
+    (VMC_CLIENT_FIXED_PLAIN + 256u + 256u + 1024u + 256u + 1024u + VMC_CLIENT_PER_CALL(512u) * (calls) + (rx))
 
 #endif

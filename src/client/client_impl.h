@@ -130,7 +130,7 @@ VMC_FN void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
 {
     VIAMC_MEMSET(l, 0, sizeof *l);
     l->calls.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
-    l->calls.slot_count = (uint8_t)(d->max_calls + 1u);
+    l->calls.slot_count = d->max_calls;
     l->calls.slot_bytes = d->slot_bytes;
     l->calls.big_cap = d->rx_bytes;
     l->calls.tx_cap = d->tx_bytes;
@@ -369,6 +369,11 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->sink_user = o->sink_user;
     call->meta = o->metadata_into;
     call->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
+    if (call == &c->calls.rec[c->max_calls]) { /* Stop's own record has no slot: its reply is empty, or a text */
+        call->into = c->stop_reply;
+        call->into_cap = sizeof c->stop_reply;
+        call->sink = NULL;
+    }
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
     call->asked = c->now;

@@ -127,10 +127,11 @@ enum {
     VMC_EV_LOST = 16
 };
 
-/* Records beside the user's max_calls: Stop has a slot, the others are ours. */
+/* Records beside the user's max_calls, without slots. */
 enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
 
 #define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room ... */
+#define VMC_STOP_REPLY 48u  /* for the reply of Stop's own record, or what of the robot's words fits */
 #define VMC_STOP_RESERVE (VMC_STOP_BYTES + VMC_CALL_PREFIX) /* ... and a StopAll, whose message is empty, beside it */
 
 /* What the auxiliary record is doing. */
@@ -165,6 +166,7 @@ struct viamc_client {
     uint32_t table_bytes;
     viamc_ms late_ms;       /* of the event STARVED */
     uint8_t scratch[32];    /* of the reply fields that come in pieces */
+    uint8_t stop_reply[VMC_STOP_REPLY];
     vmc_conn conn;
 };
 

@@ -8651,12 +8651,11 @@ VMC_FN void vmc_hpack_emit_int(vmc_hpack_out *o, uint32_t first, uint32_t mask, 
 /* A string of octets as base64, made while it goes. */
 VMC_APART void vmc_hpack_emit_base64(vmc_hpack_out *o, viamc_bytes v)
 {
-    size_t i, n = vmc_base64_size(v.len);
-    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, n);
-    for (i = 0; i < n; i++) {
-        uint8_t c = vmc_base64_at(v, i);
-        vmc_hpack_emit(o, viamc_view(&c, 1));
-    }
+    const uint32_t n = (uint32_t)vmc_base64_size(v.len);
+    uint32_t i = vmc_min32(o->done - o->total, n);
+    o->total += n;
+    for (; i < n && vmc_wr_room(o->w) != 0; i++, o->done++)
+        vmc_wr_u8(o->w, vmc_base64_at(v, i));
 }
 
 VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, uint32_t form)
@@ -8666,11 +8665,11 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
         vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->name.len);
         vmc_hpack_emit(o, f->name);
     }
+    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->base64 ? vmc_base64_size(f->value[0].len) : f->value[0].len + f->value[1].len);
     if (f->base64) {
         vmc_hpack_emit_base64(o, f->value[0]);
         return;
     }
-    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->value[0].len + f->value[1].len);
     vmc_hpack_emit(o, f->value[0]);
     vmc_hpack_emit(o, f->value[1]);
 }
@@ -11162,7 +11161,7 @@ VMC_FN void vmc_grpc_cancel(vmc_grpc *g, uint8_t i, uint32_t status, const char 
 }
 
 /* The connection is gone: every call of it ends, nothing is sent any more. */
-VMC_FN void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
+VMC_APART void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
 {
     uint8_t i;
     for (i = 0; i < g->calls->count; i++)
@@ -11615,7 +11614,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
 }
 
 /* Client: takes a whole unary reply that says OK, as most do, in one step. False: there is none, nothing was consumed. */
-VMC_FN bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
+VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
 {
     vmc_h2_reply r;
     vmc_call *c;
@@ -12060,7 +12059,7 @@ VMC_FN void vmc_grpc_copy_octets(vmc_grpc *g, uint8_t i, uint8_t *to, uint32_t n
 }
 
 /* DATA of call i as far as window, peer and fairness allow; false when the window is full. */
-VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
+VMC_APART bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
     bool ours = vmc_grpc_is_ours(c);
@@ -12122,7 +12121,7 @@ VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
 }
 
 /* A whole unary request whose parts are all as usual: two frames in one step. False: it goes the way of parts, nothing was written. */
-VMC_FN bool vmc_grpc_write_whole(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
     const size_t head = VMC_H2_FRAME_HEAD + 2u + VMC_GRPC_FIXED_OCTETS, room = vmc_wr_room(w);

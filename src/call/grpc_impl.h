@@ -48,7 +48,7 @@ VMC_FN void vmc_grpc_cancel(vmc_grpc *g, uint8_t i, uint32_t status, const char 
 }
 
 /* The connection is gone: every call of it ends, nothing is sent any more. */
-VMC_FN void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
+VMC_APART void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
 {
     uint8_t i;
     for (i = 0; i < g->calls->count; i++)
@@ -501,7 +501,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
 }
 
 /* Client: takes a whole unary reply that says OK, as most do, in one step. False: there is none, nothing was consumed. */
-VMC_FN bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
+VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
 {
     vmc_h2_reply r;
     vmc_call *c;
@@ -946,7 +946,7 @@ VMC_FN void vmc_grpc_copy_octets(vmc_grpc *g, uint8_t i, uint8_t *to, uint32_t n
 }
 
 /* DATA of call i as far as window, peer and fairness allow; false when the window is full. */
-VMC_FN bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
+VMC_APART bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
     bool ours = vmc_grpc_is_ours(c);
@@ -1008,7 +1008,7 @@ VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
 }
 
 /* A whole unary request whose parts are all as usual: two frames in one step. False: it goes the way of parts, nothing was written. */
-VMC_FN bool vmc_grpc_write_whole(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
     const size_t head = VMC_H2_FRAME_HEAD + 2u + VMC_GRPC_FIXED_OCTETS, room = vmc_wr_room(w);

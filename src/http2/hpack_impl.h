@@ -578,12 +578,11 @@ VMC_FN void vmc_hpack_emit_int(vmc_hpack_out *o, uint32_t first, uint32_t mask, 
 /* A string of octets as base64, made while it goes. */
 VMC_APART void vmc_hpack_emit_base64(vmc_hpack_out *o, viamc_bytes v)
 {
-    size_t i, n = vmc_base64_size(v.len);
-    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, n);
-    for (i = 0; i < n; i++) {
-        uint8_t c = vmc_base64_at(v, i);
-        vmc_hpack_emit(o, viamc_view(&c, 1));
-    }
+    const uint32_t n = (uint32_t)vmc_base64_size(v.len);
+    uint32_t i = vmc_min32(o->done - o->total, n);
+    o->total += n;
+    for (; i < n && vmc_wr_room(o->w) != 0; i++, o->done++)
+        vmc_wr_u8(o->w, vmc_base64_at(v, i));
 }
 
 VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, uint32_t form)
@@ -593,11 +592,11 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
         vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->name.len);
         vmc_hpack_emit(o, f->name);
     }
+    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->base64 ? vmc_base64_size(f->value[0].len) : f->value[0].len + f->value[1].len);
     if (f->base64) {
         vmc_hpack_emit_base64(o, f->value[0]);
         return;
     }
-    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->value[0].len + f->value[1].len);
     vmc_hpack_emit(o, f->value[0]);
     vmc_hpack_emit(o, f->value[1]);
 }

@@ -12599,6 +12599,7 @@ typedef struct vmc_dial {
     bool was_ready;       /* since viamc_dial */
     bool fresh;           /* viamc_dial was called, no poll yet */
     bool reauth;          /* the token was refused while READY */
+    bool is_unix;         /* the address is a path */
 #ifndef VIAMC_NO_TLS
     vmc_tls_dates dates;  /* of the certificate that was refused last */
 #endif
@@ -12609,7 +12610,6 @@ typedef struct vmc_dial {
     viamc_ms clock_at;    /* when desc.unix_time was true */
     viamc_ms heard_at;    /* when the last octet came */
     uint32_t attempts;    /* failed ones in a row */
-    vmc_address address;
 } vmc_dial;
 
 typedef enum vmc_session_state {
@@ -12851,27 +12851,25 @@ VMC_FN bool vmc_address_is_unix(const char *text)
 /* Reads an address; the views point into text. NULL: fine, else what is wrong with it. */
 VMC_FN const char *vmc_address_parse(const char *text, uint16_t default_port, vmc_address *a)
 {
-    viamc_bytes core = vmc_address_core(viamc_view(text, vmc_strlen(text)));
+    viamc_bytes core = vmc_address_core(vmc_bytes_of(viamc_text(text)));
     size_t host = vmc_address_host_len(core);
-    a->is_unix = vmc_address_is_unix(text);
+    VIAMC_MEMSET(a, 0, sizeof *a);
     a->port = default_port;
-    a->authority[0] = viamc_view("localhost", 9); /* a path is no authority */
-    a->authority[1] = viamc_view("", 0);
-    a->host = viamc_view(text, vmc_strlen(text));
-    if (a->is_unix)
-        return NULL;
-    if (host == 0 || host > VMC_ADDRESS_HOST_MAX)
-        return VMC_TEXT("address without a host: write host, host:port, [v6]:port or unix:/path");
-    a->host = viamc_view(core.ptr, host);
-    a->authority[0] = a->host;
-    if (core.ptr[0] == '[')
-        a->host = viamc_view(core.ptr + 1, host - 2u);
-    if (host == core.len) {
-        a->authority[1] = default_port == 80u ? viamc_view(":80", 3) : viamc_view(":443", 4);
+    a->is_unix = vmc_address_is_unix(text);
+    if (a->is_unix) {
+        a->host = vmc_bytes_of(viamc_text(text));
+        a->authority[0] = viamc_view("localhost", 9); /* a path is no authority */
         return NULL;
     }
+    if (host == 0 || host > VMC_ADDRESS_HOST_MAX)
+        return VMC_TEXT("address without a host: write host, host:port, [v6]:port or unix:/path");
+    a->authority[0] = a->host = viamc_view(core.ptr, host);
+    if (core.ptr[0] == '[')
+        a->host = viamc_view(core.ptr + 1, host - 2u);
     a->authority[1] = viamc_view(core.ptr + host, core.len - host);
-    if (core.ptr[host] != ':' || !vmc_address_port(viamc_view(core.ptr + host + 1u, core.len - host - 1u), &a->port))
+    if (host == core.len)
+        a->authority[1] = vmc_bytes_of(viamc_text(default_port == 80u ? ":80" : ":443"));
+    else if (core.ptr[host] != ':' || !vmc_address_port(viamc_view(core.ptr + host + 1u, core.len - host - 1u), &a->port))
         return VMC_TEXT("address with a wrong port: a number from 1 to 65535; IPv6 addresses are written [v6]:port");
     return NULL;
 }
@@ -13044,9 +13042,9 @@ VMC_FN const char *vmc_dial_check_credentials(const viamc_client *c, const viamc
 }
 
 /* What is wrong with how the robot is to be trusted, or NULL. */
-VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d, const vmc_address *a)
+VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d)
 {
-    if (d->insecure || a->is_unix)
+    if (d->insecure || c->dial.is_unix)
         return NULL;
 #ifndef VIAMC_NO_TLS
     if (c->conn.tls == NULL)
@@ -13062,20 +13060,27 @@ VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_
 #endif
 }
 
+VMC_FN const char *vmc_dial_parse(const viamc_dial_desc *d, vmc_address *a)
+{
+    return vmc_address_parse(d->address, d->insecure ? 80u : 443u, a);
+}
+
 /* Checks a desc and takes it over. */
 VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 {
     const char *what = NULL;
+    vmc_address a;
     if (d == NULL || d->guard != 0 || d->guard_end != 0)
         what = VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     else if (d->address == NULL)
         what = VMC_TEXT("no address");
     if (what == NULL)
-        what = vmc_address_parse(d->address, d->insecure ? 80u : 443u, &c->dial.address);
+        what = vmc_dial_parse(d, &a);
+    c->dial.is_unix = what == NULL && a.is_unix;
     if (what == NULL)
         what = vmc_dial_check_credentials(c, d);
     if (what == NULL)
-        what = vmc_dial_check_trust(c, d, &c->dial.address);
+        what = vmc_dial_check_trust(c, d);
     if (what != NULL)
         return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
     c->desc = *d;
@@ -13085,11 +13090,18 @@ VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 
 /* ---- an attempt ---- */
 
+/* The address that was dialled, read again: its text is kept. */
+VMC_FN void vmc_dial_address(const viamc_client *c, vmc_address *a)
+{
+    (void)vmc_dial_parse(&c->desc, a);
+}
+
 /* HTTP/2 and gRPC start anew with each connection. */
 VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
 {
     vmc_h2_config h2;
     vmc_grpc_config grpc;
+    vmc_address a;
     const bool small = c->profile == VIAMC_BOARD && secure;
     VIAMC_MEMSET(&h2, 0, sizeof h2);
     h2.streams = c->streams;
@@ -13103,14 +13115,15 @@ VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
     grpc.scratch = c->scratch;
     grpc.scratch_cap = sizeof c->scratch;
     vmc_grpc_init(&c->conn.grpc, &h2, &c->calls, &grpc);
-    c->conn.grpc.authority[0] = c->dial.address.authority[0];
-    c->conn.grpc.authority[1] = c->dial.address.authority[1];
+    vmc_dial_address(c, &a);
+    c->conn.grpc.authority[0] = a.authority[0];
+    c->conn.grpc.authority[1] = a.authority[1];
     c->conn.grpc.client_name = viamc_text("c;v" VIAMC_VERSION ";" VIAMC_API_VERSION);
 }
 
 VMC_FN bool vmc_dial_is_secure(const viamc_client *c)
 {
-    return !c->desc.insecure && !c->dial.address.is_unix && !c->dial.plain;
+    return !c->desc.insecure && !c->dial.is_unix && !c->dial.plain;
 }
 
 VMC_FN void vmc_dial_begin(viamc_client *c)
@@ -13148,11 +13161,13 @@ VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
 /* The name that the certificate must have (viam-wire.md 1.3). */
 VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
 {
+    vmc_address a;
     viamc_str host;
     if (c->desc.server_name != NULL)
         return viamc_text(c->desc.server_name);
-    host.ptr = (const char *)c->dial.address.host.ptr;
-    host.len = c->dial.address.host.len;
+    vmc_dial_address(c, &a);
+    host.ptr = (const char *)a.host.ptr;
+    host.len = a.host.len;
     if (c->desc.credential_type == NULL || c->desc.auth_entity == NULL || c->desc.auth_entity[0] == '\0')
         return host;
     return viamc_text(c->desc.auth_entity);
@@ -13179,21 +13194,23 @@ VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
 #endif
 
 /* The output is empty while the port connects: the terminated host name has its place there. */
-VMC_FN const char *vmc_dial_host(viamc_client *c)
+VMC_FN const char *vmc_dial_host(viamc_client *c, const vmc_address *a)
 {
-    viamc_bytes host = c->dial.address.host;
-    if (c->dial.address.is_unix)
+    if (a->is_unix)
         return c->desc.address;
-    vmc_copy(c->conn.out, host.ptr, host.len);
-    c->conn.out[host.len] = '\0';
+    vmc_copy(c->conn.out, a->host.ptr, a->host.len);
+    c->conn.out[a->host.len] = '\0';
     return (const char *)c->conn.out;
 }
 
 /* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
 VMC_FN vmc_conn_event vmc_dial_open(viamc_client *c)
 {
-    viamc_err err = c->conn.port->open(c->conn.port_user, c->conn.number, vmc_dial_host(c), c->dial.address.is_unix ? 0 : c->dial.address.port);
     const char *what = VMC_TEXT("the port failed");
+    vmc_address a;
+    viamc_err err;
+    vmc_dial_address(c, &a);
+    err = c->conn.port->open(c->conn.port_user, c->conn.number, vmc_dial_host(c, &a), a.is_unix ? 0 : a.port);
     if (err == VIAMC_WAIT)
         return VMC_CONN_IDLE;
     if (err == VIAMC_OK) {
@@ -13316,7 +13333,7 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
  * them it may be anything that takes connections. */
 VMC_APART void vmc_dial_on_up(viamc_client *c)
 {
-    bool credentials = vmc_auth_has_credentials(c) && !c->dial.address.is_unix;
+    bool credentials = vmc_auth_has_credentials(c) && !c->dial.is_unix;
     c->dial.step = VMC_DIAL_GREETING;
     if (credentials && vmc_auth_is_token(c))
         c->conn.grpc.token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload)); /* kept by the caller */
@@ -15254,13 +15271,14 @@ VMC_FN void vmc_explain_number(vmc_wr *w, uint32_t n)
 /* "10.0.0.7:8080" */
 VMC_FN void vmc_explain_address(const viamc_client *c, vmc_wr *w)
 {
-    const vmc_address *a = &c->dial.address;
-    if (a->is_unix) {
-        vmc_wr_cut(w, a->host.ptr, a->host.len);
+    vmc_address a;
+    vmc_dial_address(c, &a);
+    if (a.is_unix) {
+        vmc_wr_cut(w, a.host.ptr, a.host.len);
         return;
     }
-    vmc_wr_cut(w, a->authority[0].ptr, a->authority[0].len);
-    vmc_wr_cut(w, a->authority[1].ptr, a->authority[1].len);
+    vmc_wr_cut(w, a.authority[0].ptr, a.authority[0].len);
+    vmc_wr_cut(w, a.authority[1].ptr, a.authority[1].len);
 }
 
 VMC_FN void vmc_explain_in_brackets(const viamc_client *c, vmc_wr *w)

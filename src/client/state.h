@@ -37,6 +37,7 @@ typedef struct vmc_dial {
     bool was_ready;       /* since viamc_dial */
     bool fresh;           /* viamc_dial was called, no poll yet */
     bool reauth;          /* the token was refused while READY */
+    bool is_unix;         /* the address is a path */
 #ifndef VIAMC_NO_TLS
     vmc_tls_dates dates;  /* of the certificate that was refused last */
 #endif
@@ -47,7 +48,6 @@ typedef struct vmc_dial {
     viamc_ms clock_at;    /* when desc.unix_time was true */
     viamc_ms heard_at;    /* when the last octet came */
     uint32_t attempts;    /* failed ones in a row */
-    vmc_address address;
 } vmc_dial;
 
 typedef enum vmc_session_state {

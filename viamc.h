@@ -12175,13 +12175,21 @@ VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
     vmc_error_clear(&c->error);
 }
 
+/* Says why the connection is over, whatever was said before. */
+VMC_FN void vmc_conn_reason(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
+{
+    c->error.code = code;
+    c->error.detail = detail;
+    c->error.where = where;
+    c->error.what = what;
+}
+
 /* The connection is over; the first reason counts, and stays until the owner clears it or the next connection ends. */
 VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
 {
     if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_BROKEN)
         return VMC_CONN_LOST;
-    vmc_error_clear(&c->error);
-    (void)vmc_fail(&c->error, code, detail, where, what);
+    vmc_conn_reason(c, code, detail, where, what);
     c->state = VMC_CONN_BROKEN;
     return VMC_CONN_LOST;
 }
@@ -12680,13 +12688,14 @@ VMC_FN bool vmc_motion_is_pending(const vmc_call *call)
 #define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
 #define VMC_MOTION_WINDOW 2000u    /* design.md 6: window where the robot names none, ms */
 
-/* Connection events waiting to be taken: one bit a kind. */
+/* viamc_client.events: the connection's, a bit for each kind, waiting to be taken */
+#define VMC_EV_BIT(kind) (1u << ((kind) - 1u))
 enum {
-    VMC_EV_READY = 1,
-    VMC_EV_STARVED = 2,
-    VMC_EV_UNPROTECTED = 4,
-    VMC_EV_SESSION_LOST = 8,
-    VMC_EV_LOST = 16
+    VMC_EV_READY = VMC_EV_BIT(VIAMC_EV_READY),
+    VMC_EV_STARVED = VMC_EV_BIT(VIAMC_EV_STARVED),
+    VMC_EV_UNPROTECTED = VMC_EV_BIT(VIAMC_EV_UNPROTECTED),
+    VMC_EV_SESSION_LOST = VMC_EV_BIT(VIAMC_EV_SESSION_LOST),
+    VMC_EV_LOST = VMC_EV_BIT(VIAMC_EV_LOST)
 };
 
 /* Records beside the user's max_calls: Stop has a slot, the others are ours. */
@@ -13261,19 +13270,14 @@ VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
     return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
 }
 
-VMC_FN void vmc_dial_reason(viamc_client *c, viamc_err code, uint32_t detail, const char *where, const char *what)
-{
-    vmc_error_clear(&c->conn.error);
-    (void)vmc_fail(&c->conn.error, code, detail, where, what);
-}
-
 /* That the robot said goodbye, and why, tells more than that it then hung up. */
 VMC_FN void vmc_dial_note_goaway(viamc_client *c)
 {
     uint32_t code = c->conn.grpc.code;
     if (c->conn.grpc.h2.goaway_got && c->conn.error.code < VIAMC_ERR_TLS)
-        vmc_dial_reason(c, VIAMC_ERR_H2_GOAWAY, code, "", code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
-                                                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
+        vmc_conn_reason(&c->conn, VIAMC_ERR_H2_GOAWAY, code, "",
+                        code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
+                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
 }
 
 /* The attempt, or the connection, failed with c->conn.error: what now? */
@@ -13305,7 +13309,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         vmc_dial_begin(c);
         return true;
     }
-    vmc_dial_reason(c, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
@@ -13535,8 +13539,6 @@ VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 
 /* ---- the calls that wait for it ---- */
 
-static const viamc_bytes vmc_session_nothing = {NULL, 0};
-
 VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
 {
     return call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) == 0;
@@ -13559,21 +13561,21 @@ VMC_FN void vmc_session_release_all(viamc_client *c)
             vmc_session_release(c, &c->calls.rec[i]);
 }
 
-/* StartSession failed before them: they never ran. With the robot's words, or with ours. */
-VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, viamc_bytes said, const char *text)
+/* StartSession failed before them: they never ran. With our words, or, for NULL, with the robot's, which the auxiliary record has. */
+VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *text)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++)
         if (vmc_session_is_waiting(&c->calls.rec[i])) {
             if (text == NULL)
-                vmc_calls_set_text(&c->calls, i, said);
+                vmc_calls_set_text(&c->calls, i, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
             vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
         }
 }
 
 VMC_FN void vmc_session_forbid(viamc_client *c)
 {
-    vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, vmc_session_nothing, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+    vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
 }
 
 /* ---- StartSession ---- */
@@ -13658,9 +13660,9 @@ VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
     if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED)
         vmc_session_absent(c);
     else if (call->status == VIAMC_OK)
-        vmc_session_fail_all(c, VIAMC_INTERNAL, vmc_session_nothing, VMC_TEXT("StartSession was answered without id or window"));
+        vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));
     else
-        vmc_session_fail_all(c, call->status, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)), NULL);
+        vmc_session_fail_all(c, call->status, NULL);
 }
 
 /* The answer tells too whether the session of before goes on. */
@@ -13698,17 +13700,13 @@ VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 /* At most two are in flight: no gap up to a round trip of 2/5 of the window, alive up to 6/5. */
 VMC_FN void vmc_session_beat(viamc_client *c)
 {
-    vmc_session *s = &c->session;
     uint8_t which;
     bool slow = false;
-    if (vmc_timer_due(&s->beat, c->now))
-        for (which = 0; which < 2u; which++)
-            if (vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which))) {
-                vmc_session_send_beat(c, which);
-                break;
-            }
     for (which = 0; which < 2u; which++)
-        slow = slow || (!vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which)) && c->now - s->sent_at[which] > s->window / 5u);
+        if (!vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which)))
+            slow = slow || c->now - c->session.sent_at[which] > c->session.window / 5u;
+        else if (vmc_timer_due(&c->session.beat, c->now))
+            vmc_session_send_beat(c, which);
     if (c->conn.grpc.hold_data && !slow)
         c->calls.stirred = true;
     c->conn.grpc.hold_data = slow;
@@ -14355,6 +14353,7 @@ VMC_FN void vmc_client_check_poll(const viamc_client *c)
 #define VMC_CLIENT_OUT_MIN 512u   /* a host name while the port connects */
 #define VMC_CLIENT_OUT_PLAIN 256u /* likewise, without TLS, where a window of the output costs no record */
 #define VMC_CLIENT_SLOT_MIN 64u
+#define VMC_CLIENT_STREAMS (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
 
 /* ---- layout ---- */
 
@@ -14565,7 +14564,7 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 VMC_FN uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
 {
     static const char component[] = "/viam.component.", stop_all[] = "/viam.robot.v1.RobotService/StopAll", stop[] = "/Stop";
-    uint8_t flags = o->stream & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM);
+    uint8_t flags = o->stream & VMC_CLIENT_STREAMS;
     if (path.len == sizeof stop_all - 1u && vmc_same(path.ptr, stop_all, sizeof stop_all - 1u))
         return (uint8_t)(flags | VIAMC_M_STOP_ALL);
     if (path.len < sizeof component - 1u || !vmc_same(path.ptr, component, sizeof component - 1u))
@@ -14635,9 +14634,7 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
     s->added[0] = s->added[1] = viamc_view(NULL, 0);
     if (o->extra.len != 0)
         vmc_client_add_extra(s);
-    if (s->motion == VMC_MOTION_STOP && (s->flags & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)) != 0)
-        return VIAMC_ERR_ARG;
-    if (s->motion == VMC_MOTION_STOP && vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES)
+    if (s->motion == VMC_MOTION_STOP && ((s->flags & VMC_CLIENT_STREAMS) != 0 || vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES))
         return VIAMC_ERR_ARG;
     if (c->calls.in_sink || c->in_poll)
         return VIAMC_ERR_STATE;
@@ -14680,11 +14677,10 @@ VMC_FN uint8_t vmc_client_free_record(viamc_client *c, const vmc_start *s)
 /* The time limit of a call (design.md 5, 6). */
 VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
 {
-    bool stream = (s->flags & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)) != 0;
     bool moves = s->motion == VMC_MOTION_MOVE || s->motion == VMC_MOTION_SETPOINT;
     if (s->opts->timeout_ms != 0)
         return s->opts->timeout_ms;
-    return stream || moves ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
+    return moves || (s->flags & VMC_CLIENT_STREAMS) != 0 ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
 }
 
 VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
@@ -14705,13 +14701,9 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
     call->asked = c->now;
-    call->flags |= VMC_CALL_F_TOKEN;
-    if ((s->flags & VIAMC_M_CLIENT_STREAM) != 0)
-        call->flags |= VMC_CALL_F_CLIENT_STREAM;
-    else
+    call->flags |= (uint16_t)(VMC_CALL_F_TOKEN | (s->flags & VMC_CLIENT_STREAMS)); /* VMC_CALL_F_*_STREAM are VIAMC_M_*_STREAM */
+    if (!vmc_call_is_client_stream(call))
         call->flags |= VMC_CALL_F_FINISH;
-    if ((s->flags & VIAMC_M_SERVER_STREAM) != 0)
-        call->flags |= VMC_CALL_F_SERVER_STREAM;
     vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
 }
 
@@ -15061,13 +15053,6 @@ VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *
 
 /* ---- events ---- */
 
-VMC_FN bool vmc_client_take_event(viamc_client *c, uint8_t bit)
-{
-    bool there = (c->events & bit) != 0;
-    c->events &= (uint8_t)~bit;
-    return there;
-}
-
 VMC_FN void vmc_client_event_call(viamc_client *c, uint8_t i, uint8_t kind, viamc_event *ev)
 {
     const vmc_call *call = &c->calls.rec[i];
@@ -15149,34 +15134,32 @@ VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
     return true;
 }
 
-/* Order: READY, what concerns the session, calls, LOST. */
+/* Order: READY, what concerns the session, calls, LOST: that of the kinds, but for the calls. */
 VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 {
+    uint8_t kind = c->events == 0 ? VIAMC_EV_LOST : VIAMC_EV_READY;
     ev->kind = 0;
     if (c->in_poll || !vmc_client_has_events(c))
         return false;
     VIAMC_MEMSET(ev, 0, sizeof *ev);
     vmc_error_clear(&ev->error);
-    if (c->events == 0)
-        return vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev);
-    if (vmc_client_take_event(c, VMC_EV_READY)) {
-        ev->kind = VIAMC_EV_READY;
-    } else if (vmc_client_take_event(c, VMC_EV_UNPROTECTED)) {
-        ev->kind = VIAMC_EV_UNPROTECTED;
-    } else if (vmc_client_take_event(c, VMC_EV_STARVED)) {
-        ev->kind = VIAMC_EV_STARVED;
-        ev->late_ms = c->late_ms;
-    } else if (vmc_client_take_event(c, VMC_EV_SESSION_LOST)) {
-        ev->kind = VIAMC_EV_SESSION_LOST;
-        vmc_session_error(c, &ev->error);
-    } else if (vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev)) {
+    while (kind != VIAMC_EV_LOST && (c->events & VMC_EV_BIT(kind)) == 0)
+        kind++;
+    if (kind == VIAMC_EV_LOST && (vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev)))
         return true;
-    } else if (vmc_client_take_event(c, VMC_EV_LOST)) {
-        ev->kind = VIAMC_EV_LOST;
+    if ((c->events & VMC_EV_BIT(kind)) == 0)
+        return false;
+    c->events &= (uint8_t)~VMC_EV_BIT(kind);
+    ev->kind = kind;
+    if (kind == VIAMC_EV_STARVED) {
+        ev->late_ms = c->late_ms;
+    } else if (kind == VIAMC_EV_SESSION_LOST) {
+        vmc_session_error(c, &ev->error);
+    } else if (kind == VIAMC_EV_LOST) {
         ev->error = c->conn.error;
         ev->retry_ms = vmc_timer_left(&c->dial.again, c->now);
     }
-    return ev->kind != 0;
+    return true;
 }
 
 /* ---- dial, state, close ---- */

@@ -285,19 +285,14 @@ VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
     return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
 }
 
-VMC_FN void vmc_dial_reason(viamc_client *c, viamc_err code, uint32_t detail, const char *where, const char *what)
-{
-    vmc_error_clear(&c->conn.error);
-    (void)vmc_fail(&c->conn.error, code, detail, where, what);
-}
-
 /* That the robot said goodbye, and why, tells more than that it then hung up. */
 VMC_FN void vmc_dial_note_goaway(viamc_client *c)
 {
     uint32_t code = c->conn.grpc.code;
     if (c->conn.grpc.h2.goaway_got && c->conn.error.code < VIAMC_ERR_TLS)
-        vmc_dial_reason(c, VIAMC_ERR_H2_GOAWAY, code, "", code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
-                                                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
+        vmc_conn_reason(&c->conn, VIAMC_ERR_H2_GOAWAY, code, "",
+                        code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
+                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
 }
 
 /* The attempt, or the connection, failed with c->conn.error: what now? */
@@ -329,7 +324,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         vmc_dial_begin(c);
         return true;
     }
-    vmc_dial_reason(c, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 

@@ -118,13 +118,14 @@ VMC_FN bool vmc_motion_is_pending(const vmc_call *call)
 #define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
 #define VMC_MOTION_WINDOW 2000u    /* design.md 6: window where the robot names none, ms */
 
-/* Connection events waiting to be taken: one bit a kind. */
+/* viamc_client.events: the connection's, a bit for each kind, waiting to be taken */
+#define VMC_EV_BIT(kind) (1u << ((kind) - 1u))
 enum {
-    VMC_EV_READY = 1,
-    VMC_EV_STARVED = 2,
-    VMC_EV_UNPROTECTED = 4,
-    VMC_EV_SESSION_LOST = 8,
-    VMC_EV_LOST = 16
+    VMC_EV_READY = VMC_EV_BIT(VIAMC_EV_READY),
+    VMC_EV_STARVED = VMC_EV_BIT(VIAMC_EV_STARVED),
+    VMC_EV_UNPROTECTED = VMC_EV_BIT(VIAMC_EV_UNPROTECTED),
+    VMC_EV_SESSION_LOST = VMC_EV_BIT(VIAMC_EV_SESSION_LOST),
+    VMC_EV_LOST = VMC_EV_BIT(VIAMC_EV_LOST)
 };
 
 /* Records beside the user's max_calls: Stop has a slot, the others are ours. */

@@ -12616,7 +12616,7 @@ typedef struct vmc_dial {
     vmc_timer hurried;    /* until then no attempt is made without backoff */
     viamc_ms backoff_ms;  /* the last one */
     viamc_ms clock_at;    /* when desc.unix_time was true */
-    viamc_ms heard_at;    /* when the last octet came */
+    vmc_timer check;      /* READY: no octet came for so long that the robot is to be asked for one */
     uint32_t attempts;    /* failed ones in a row */
 } vmc_dial;
 
@@ -12712,7 +12712,6 @@ struct viamc_client {
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
-    bool polled;            /* now counts */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     viamc_ms now;           /* of the last poll */
@@ -13315,6 +13314,14 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
 
 /* ---- READY and after ---- */
 
+/* An octet came. */
+VMC_FN void vmc_dial_heard(viamc_client *c)
+{
+    c->conn.heard = false;
+    c->dial.silent = 0;
+    vmc_timer_set(&c->dial.check, c->now, c->desc.check_interval_ms);
+}
+
 VMC_FN void vmc_dial_ready(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
@@ -13322,10 +13329,9 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->step = VMC_DIAL_REST;
     d->attempts = 0;
     d->backoff_ms = 0;
-    d->silent = 0;
     d->was_ready = true;
     d->reauth = false;
-    d->heard_at = c->now;
+    vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
     vmc_timer_off(&d->deadline);
     c->connects++;
@@ -13373,15 +13379,8 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
-VMC_FN void vmc_dial_check(viamc_client *c)
+VMC_APART void vmc_dial_check(viamc_client *c)
 {
-    if (c->conn.heard) {
-        c->conn.heard = false;
-        c->dial.heard_at = c->now;
-        c->dial.silent = 0;
-    }
-    if (c->desc.check_interval_ms == VIAMC_OFF || c->aux != VMC_AUX_NOTHING || c->now - c->dial.heard_at < c->desc.check_interval_ms)
-        return;
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
@@ -13429,31 +13428,39 @@ VMC_FN void vmc_dial_step_deadline(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where[d->step], VMC_TEXT("no answer within the time limit"));
 }
 
-/* Every poll: deadlines, and whatever waited for the robot's first word or for room. */
-VMC_APART void vmc_dial_step_time(viamc_client *c)
+/* Deadlines, and whatever waited for the robot's first word or for room. */
+VMC_APART void vmc_dial_go_on(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
-    if (d->step != VMC_DIAL_REST)
-        vmc_dial_step_deadline(c);
+    vmc_dial_step_deadline(c);
     if (c->conn.state != VMC_CONN_UP)
         return;
     if (d->step == VMC_DIAL_GREETING && c->conn.grpc.h2.got_settings)
         vmc_dial_ready(c);
     if (d->step == VMC_DIAL_AUTH || d->reauth)
         vmc_dial_authenticate(c);
-    if (d->state == VIAMC_READY)
+}
+
+/* Every poll. */
+VMC_FN void vmc_dial_step_time(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    if (d->step != VMC_DIAL_REST || d->reauth)
+        vmc_dial_go_on(c);
+    if (d->state != VIAMC_READY)
+        return;
+    if (c->conn.heard)
+        vmc_dial_heard(c);
+    else if (vmc_timer_due(&d->check, c->now) && c->aux == VMC_AUX_NOTHING && c->conn.state == VMC_CONN_UP)
         vmc_dial_check(c);
 }
 
 VMC_FN void vmc_dial_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    vmc_timer t;
     vmc_wait_timer(wait, &c->dial.deadline, now);
     vmc_wait_timer(wait, &c->dial.again, now);
-    if (c->dial.state != VIAMC_READY || c->aux != VMC_AUX_NOTHING)
-        return;
-    vmc_timer_set(&t, c->dial.heard_at, c->desc.check_interval_ms);
-    vmc_wait_timer(wait, &t, now);
+    if (c->dial.state == VIAMC_READY && c->aux == VMC_AUX_NOTHING)
+        vmc_wait_timer(wait, &c->dial.check, now);
 }
 
 #endif
@@ -13586,7 +13593,7 @@ VMC_FN bool vmc_session_may_start(const viamc_client *c)
     return c->aux == VMC_AUX_NOTHING && !vmc_timer_is_on(&c->session.again) && c->conn.grpc.h2.out_slot == VMC_H2_NO_SLOT;
 }
 
-VMC_FN void vmc_session_start(viamc_client *c)
+VMC_APART void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
     viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
@@ -13698,7 +13705,7 @@ VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 }
 
 /* At most two are in flight: no gap up to a round trip of 2/5 of the window, alive up to 6/5. */
-VMC_FN void vmc_session_beat(viamc_client *c)
+VMC_APART void vmc_session_beat(viamc_client *c)
 {
     uint8_t which;
     bool slow = false;
@@ -13752,13 +13759,13 @@ VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
 /* Every poll: the time since the last one counts towards an explanation, should the session expire. */
 VMC_FN void vmc_session_note_poll(viamc_client *c, viamc_ms now)
 {
-    viamc_ms since = c->polled && vmc_time_reached(now, c->now) ? now - c->now : 0;
+    viamc_ms since = c->polls != 0 && vmc_time_reached(now, c->now) ? now - c->now : 0;
     c->session.since_poll = since;
     if (since > c->session.gap)
         c->session.gap = since;
 }
 
-VMC_APART void vmc_session_step(viamc_client *c)
+VMC_FN void vmc_session_step(viamc_client *c)
 {
     if (vmc_timer_due(&c->session.again, c->now))
         vmc_timer_off(&c->session.again);
@@ -15020,7 +15027,6 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 #ifndef VIAMC_NO_TLS
     (void)vmc_dial_unix_time(c);
 #endif
-    c->polled = true;
     c->in_poll = true;
     c->dirty = false;
     if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))

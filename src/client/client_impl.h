@@ -689,7 +689,6 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 #ifndef VIAMC_NO_TLS
     (void)vmc_dial_unix_time(c);
 #endif
-    c->polled = true;
     c->in_poll = true;
     c->dirty = false;
     if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))

@@ -330,6 +330,14 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
 
 /* ---- READY and after ---- */
 
+/* An octet came. */
+VMC_FN void vmc_dial_heard(viamc_client *c)
+{
+    c->conn.heard = false;
+    c->dial.silent = 0;
+    vmc_timer_set(&c->dial.check, c->now, c->desc.check_interval_ms);
+}
+
 VMC_FN void vmc_dial_ready(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
@@ -337,10 +345,9 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->step = VMC_DIAL_REST;
     d->attempts = 0;
     d->backoff_ms = 0;
-    d->silent = 0;
     d->was_ready = true;
     d->reauth = false;
-    d->heard_at = c->now;
+    vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
     vmc_timer_off(&d->deadline);
     c->connects++;
@@ -388,15 +395,8 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
-VMC_FN void vmc_dial_check(viamc_client *c)
+VMC_APART void vmc_dial_check(viamc_client *c)
 {
-    if (c->conn.heard) {
-        c->conn.heard = false;
-        c->dial.heard_at = c->now;
-        c->dial.silent = 0;
-    }
-    if (c->desc.check_interval_ms == VIAMC_OFF || c->aux != VMC_AUX_NOTHING || c->now - c->dial.heard_at < c->desc.check_interval_ms)
-        return;
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
@@ -444,31 +444,39 @@ VMC_FN void vmc_dial_step_deadline(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where[d->step], VMC_TEXT("no answer within the time limit"));
 }
 
-/* Every poll: deadlines, and whatever waited for the robot's first word or for room. */
-VMC_APART void vmc_dial_step_time(viamc_client *c)
+/* Deadlines, and whatever waited for the robot's first word or for room. */
+VMC_APART void vmc_dial_go_on(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
-    if (d->step != VMC_DIAL_REST)
-        vmc_dial_step_deadline(c);
+    vmc_dial_step_deadline(c);
     if (c->conn.state != VMC_CONN_UP)
         return;
     if (d->step == VMC_DIAL_GREETING && c->conn.grpc.h2.got_settings)
         vmc_dial_ready(c);
     if (d->step == VMC_DIAL_AUTH || d->reauth)
         vmc_dial_authenticate(c);
-    if (d->state == VIAMC_READY)
+}
+
+/* Every poll. */
+VMC_FN void vmc_dial_step_time(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    if (d->step != VMC_DIAL_REST || d->reauth)
+        vmc_dial_go_on(c);
+    if (d->state != VIAMC_READY)
+        return;
+    if (c->conn.heard)
+        vmc_dial_heard(c);
+    else if (vmc_timer_due(&d->check, c->now) && c->aux == VMC_AUX_NOTHING && c->conn.state == VMC_CONN_UP)
         vmc_dial_check(c);
 }
 
 VMC_FN void vmc_dial_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    vmc_timer t;
     vmc_wait_timer(wait, &c->dial.deadline, now);
     vmc_wait_timer(wait, &c->dial.again, now);
-    if (c->dial.state != VIAMC_READY || c->aux != VMC_AUX_NOTHING)
-        return;
-    vmc_timer_set(&t, c->dial.heard_at, c->desc.check_interval_ms);
-    vmc_wait_timer(wait, &t, now);
+    if (c->dial.state == VIAMC_READY && c->aux == VMC_AUX_NOTHING)
+        vmc_wait_timer(wait, &c->dial.check, now);
 }
 
 #endif

@@ -137,7 +137,7 @@ VMC_FN bool vmc_session_may_start(const viamc_client *c)
     return c->aux == VMC_AUX_NOTHING && !vmc_timer_is_on(&c->session.again) && c->conn.grpc.h2.out_slot == VMC_H2_NO_SLOT;
 }
 
-VMC_FN void vmc_session_start(viamc_client *c)
+VMC_APART void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
     viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
@@ -249,7 +249,7 @@ VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 }
 
 /* At most two are in flight: no gap up to a round trip of 2/5 of the window, alive up to 6/5. */
-VMC_FN void vmc_session_beat(viamc_client *c)
+VMC_APART void vmc_session_beat(viamc_client *c)
 {
     uint8_t which;
     bool slow = false;
@@ -303,13 +303,13 @@ VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
 /* Every poll: the time since the last one counts towards an explanation, should the session expire. */
 VMC_FN void vmc_session_note_poll(viamc_client *c, viamc_ms now)
 {
-    viamc_ms since = c->polled && vmc_time_reached(now, c->now) ? now - c->now : 0;
+    viamc_ms since = c->polls != 0 && vmc_time_reached(now, c->now) ? now - c->now : 0;
     c->session.since_poll = since;
     if (since > c->session.gap)
         c->session.gap = since;
 }
 
-VMC_APART void vmc_session_step(viamc_client *c)
+VMC_FN void vmc_session_step(viamc_client *c)
 {
     if (vmc_timer_due(&c->session.again, c->now))
         vmc_timer_off(&c->session.again);

@@ -46,7 +46,7 @@ typedef struct vmc_dial {
     vmc_timer hurried;    /* until then no attempt is made without backoff */
     viamc_ms backoff_ms;  /* the last one */
     viamc_ms clock_at;    /* when desc.unix_time was true */
-    viamc_ms heard_at;    /* when the last octet came */
+    vmc_timer check;      /* READY: no octet came for so long that the robot is to be asked for one */
     uint32_t attempts;    /* failed ones in a row */
 } vmc_dial;
 
@@ -142,7 +142,6 @@ struct viamc_client {
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
-    bool polled;            /* now counts */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     viamc_ms now;           /* of the last poll */

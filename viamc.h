@@ -13903,12 +13903,14 @@ VMC_FN void vmc_motion_expire(viamc_client *c)
 VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
 {
     uint8_t k;
-    for (k = 0; k <= c->max_calls; k++)
-        if (c->motion.unsettled[k].resource != 0 && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+    for (k = 0; k <= c->max_calls; k++) { /* a call that ended since the last poll is not among the unsettled yet */
+        const vmc_unsettled *u = &c->motion.unsettled[k];
+        const vmc_call *call = &c->calls.rec[k];
+        if (u->resource != 0 && vmc_motion_covers(resource, u->resource))
             return true;
-    VMC_CALLS_EACH(&c->calls, k) /* one that ended since the last poll is not in the list yet */
-        if (c->calls.rec[k].state == VMC_CALL_ENDED && vmc_motion_is_doubtful(&c->calls.rec[k]) && vmc_motion_covers(resource, c->calls.rec[k].resource))
+        if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, call->resource))
             return true;
+    }
     return false;
 }
 
@@ -14069,10 +14071,10 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
         if (vmc_timer_left(&call->deadline, c->now) > vmc_session_window(c))
             vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
     }
-    if (c->session.state == VMC_SESSION_ABSENT && c->desc.require_session && !c->desc.disable_sessions)
-        vmc_session_forbid(c);
-    else if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
+    if (c->session.state == VMC_SESSION_ON || c->desc.disable_sessions || (c->session.state == VMC_SESSION_ABSENT && !c->desc.require_session))
         vmc_session_release(c, call);
+    else if (c->session.state == VMC_SESSION_ABSENT)
+        vmc_session_forbid(c);
     else
         c->session.wanted = true;
 }
@@ -14435,11 +14437,19 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
     return NULL;
 }
 
+/* A copy of a desc with its defaults; what is wrong with it, or NULL. */
+VMC_FN const char *vmc_client_take_desc(const viamc_client_desc *desc, viamc_client_desc *d)
+{
+    *d = *desc;
+    vmc_client_defaults(d);
+    return vmc_client_check_desc(d);
+}
+
 VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
 {
-    viamc_client_desc d = *desc;
-    vmc_client_defaults(&d);
-    return d.port == NULL ? VMC_TEXT("no port") : vmc_client_check_desc(&d);
+    viamc_client_desc d;
+    const char *what = vmc_client_take_desc(desc, &d);
+    return d.port == NULL ? VMC_TEXT("no port") : what;
 }
 
 /* The pieces of the block. */
@@ -14510,10 +14520,9 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
 
 VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc)
 {
-    viamc_client_desc d = *desc;
+    viamc_client_desc d;
     vmc_client_layout l;
-    vmc_client_defaults(&d);
-    if (vmc_client_check_desc(&d) != NULL)
+    if (vmc_client_take_desc(desc, &d) != NULL)
         return 0;
     vmc_client_carve(&d, NULL, &l);
     return l.size + VMC_ALIGN - 1u;
@@ -14552,11 +14561,7 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
     size_t skip = vmc_misaligned(memory);
     vmc_client_layout l;
     *client = NULL;
-    if (memory == NULL || desc == NULL || desc->port == NULL)
-        return VIAMC_ERR_ARG;
-    d = *desc;
-    vmc_client_defaults(&d);
-    if (vmc_client_check_desc(&d) != NULL)
+    if (memory == NULL || desc == NULL || desc->port == NULL || vmc_client_take_desc(desc, &d) != NULL)
         return VIAMC_ERR_ARG;
     vmc_client_carve(&d, NULL, &l);
     if (size < skip || size - skip < l.size)

@@ -97,11 +97,19 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
     return NULL;
 }
 
+/* A copy of a desc with its defaults; what is wrong with it, or NULL. */
+VMC_FN const char *vmc_client_take_desc(const viamc_client_desc *desc, viamc_client_desc *d)
+{
+    *d = *desc;
+    vmc_client_defaults(d);
+    return vmc_client_check_desc(d);
+}
+
 VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
 {
-    viamc_client_desc d = *desc;
-    vmc_client_defaults(&d);
-    return d.port == NULL ? VMC_TEXT("no port") : vmc_client_check_desc(&d);
+    viamc_client_desc d;
+    const char *what = vmc_client_take_desc(desc, &d);
+    return d.port == NULL ? VMC_TEXT("no port") : what;
 }
 
 /* The pieces of the block. */
@@ -172,10 +180,9 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
 
 VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc)
 {
-    viamc_client_desc d = *desc;
+    viamc_client_desc d;
     vmc_client_layout l;
-    vmc_client_defaults(&d);
-    if (vmc_client_check_desc(&d) != NULL)
+    if (vmc_client_take_desc(desc, &d) != NULL)
         return 0;
     vmc_client_carve(&d, NULL, &l);
     return l.size + VMC_ALIGN - 1u;
@@ -214,11 +221,7 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
     size_t skip = vmc_misaligned(memory);
     vmc_client_layout l;
     *client = NULL;
-    if (memory == NULL || desc == NULL || desc->port == NULL)
-        return VIAMC_ERR_ARG;
-    d = *desc;
-    vmc_client_defaults(&d);
-    if (vmc_client_check_desc(&d) != NULL)
+    if (memory == NULL || desc == NULL || desc->port == NULL || vmc_client_take_desc(desc, &d) != NULL)
         return VIAMC_ERR_ARG;
     vmc_client_carve(&d, NULL, &l);
     if (size < skip || size - skip < l.size)

@@ -12340,13 +12340,21 @@ VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
     vmc_error_clear(&c->error);
 }
 
+/* Says why the connection is over, whatever was said before. */
+VMC_FN void vmc_conn_reason(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
+{
+    c->error.code = code;
+    c->error.detail = detail;
+    c->error.where = where;
+    c->error.what = what;
+}
+
 /* The connection is over; the first reason counts, and stays until the owner clears it or the next connection ends. */
 VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
 {
     if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_BROKEN)
         return VMC_CONN_LOST;
-    vmc_error_clear(&c->error);
-    (void)vmc_fail(&c->error, code, detail, where, what);
+    vmc_conn_reason(c, code, detail, where, what);
     c->state = VMC_CONN_BROKEN;
     return VMC_CONN_LOST;
 }
@@ -12764,6 +12772,7 @@ typedef struct vmc_dial {
     bool was_ready;       /* since viamc_dial */
     bool fresh;           /* viamc_dial was called, no poll yet */
     bool reauth;          /* the token was refused while READY */
+    bool is_unix;         /* the address is a path */
 #ifndef VIAMC_NO_TLS
     vmc_tls_dates dates;  /* of the certificate that was refused last */
 #endif
@@ -12772,9 +12781,8 @@ typedef struct vmc_dial {
     vmc_timer hurried;    /* until then no attempt is made without backoff */
     viamc_ms backoff_ms;  /* the last one */
     viamc_ms clock_at;    /* when desc.unix_time was true */
-    viamc_ms heard_at;    /* when the last octet came */
+    vmc_timer check;      /* READY: no octet came for so long that the robot is to be asked for one */
     uint32_t attempts;    /* failed ones in a row */
-    vmc_address address;
 } vmc_dial;
 
 typedef enum vmc_session_state {
@@ -12845,13 +12853,14 @@ VMC_FN bool vmc_motion_is_pending(const vmc_call *call)
 #define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
 #define VMC_MOTION_WINDOW 2000u    /* design.md 6: window where the robot names none, ms */
 
-/* Connection events waiting to be taken: one bit a kind. */
+/* viamc_client.events: the connection's, a bit for each kind, waiting to be taken */
+#define VMC_EV_BIT(kind) (1u << ((kind) - 1u))
 enum {
-    VMC_EV_READY = 1,
-    VMC_EV_STARVED = 2,
-    VMC_EV_UNPROTECTED = 4,
-    VMC_EV_SESSION_LOST = 8,
-    VMC_EV_LOST = 16
+    VMC_EV_READY = VMC_EV_BIT(VIAMC_EV_READY),
+    VMC_EV_STARVED = VMC_EV_BIT(VIAMC_EV_STARVED),
+    VMC_EV_UNPROTECTED = VMC_EV_BIT(VIAMC_EV_UNPROTECTED),
+    VMC_EV_SESSION_LOST = VMC_EV_BIT(VIAMC_EV_SESSION_LOST),
+    VMC_EV_LOST = VMC_EV_BIT(VIAMC_EV_LOST)
 };
 
 /* Records beside the user's max_calls, without slots. */
@@ -12869,7 +12878,6 @@ struct viamc_client {
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
-    bool polled;            /* now counts */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     viamc_ms now;           /* of the last poll */
@@ -13018,27 +13026,25 @@ VMC_FN bool vmc_address_is_unix(const char *text)
 /* Reads an address; the views point into text. NULL: fine, else what is wrong with it. */
 VMC_FN const char *vmc_address_parse(const char *text, uint16_t default_port, vmc_address *a)
 {
-    viamc_bytes core = vmc_address_core(viamc_view(text, vmc_strlen(text)));
+    viamc_bytes core = vmc_address_core(vmc_bytes_of(viamc_text(text)));
     size_t host = vmc_address_host_len(core);
-    a->is_unix = vmc_address_is_unix(text);
+    VIAMC_MEMSET(a, 0, sizeof *a);
     a->port = default_port;
-    a->authority[0] = viamc_view("localhost", 9); /* a path is no authority */
-    a->authority[1] = viamc_view("", 0);
-    a->host = viamc_view(text, vmc_strlen(text));
-    if (a->is_unix)
-        return NULL;
-    if (host == 0 || host > VMC_ADDRESS_HOST_MAX)
-        return VMC_TEXT("address without a host: write host, host:port, [v6]:port or unix:/path");
-    a->host = viamc_view(core.ptr, host);
-    a->authority[0] = a->host;
-    if (core.ptr[0] == '[')
-        a->host = viamc_view(core.ptr + 1, host - 2u);
-    if (host == core.len) {
-        a->authority[1] = default_port == 80u ? viamc_view(":80", 3) : viamc_view(":443", 4);
+    a->is_unix = vmc_address_is_unix(text);
+    if (a->is_unix) {
+        a->host = vmc_bytes_of(viamc_text(text));
+        a->authority[0] = viamc_view("localhost", 9); /* a path is no authority */
         return NULL;
     }
+    if (host == 0 || host > VMC_ADDRESS_HOST_MAX)
+        return VMC_TEXT("address without a host: write host, host:port, [v6]:port or unix:/path");
+    a->authority[0] = a->host = viamc_view(core.ptr, host);
+    if (core.ptr[0] == '[')
+        a->host = viamc_view(core.ptr + 1, host - 2u);
     a->authority[1] = viamc_view(core.ptr + host, core.len - host);
-    if (core.ptr[host] != ':' || !vmc_address_port(viamc_view(core.ptr + host + 1u, core.len - host - 1u), &a->port))
+    if (host == core.len)
+        a->authority[1] = vmc_bytes_of(viamc_text(default_port == 80u ? ":80" : ":443"));
+    else if (core.ptr[host] != ':' || !vmc_address_port(viamc_view(core.ptr + host + 1u, core.len - host - 1u), &a->port))
         return VMC_TEXT("address with a wrong port: a number from 1 to 65535; IPv6 addresses are written [v6]:port");
     return NULL;
 }
@@ -13211,9 +13217,9 @@ VMC_FN const char *vmc_dial_check_credentials(const viamc_client *c, const viamc
 }
 
 /* What is wrong with how the robot is to be trusted, or NULL. */
-VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d, const vmc_address *a)
+VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d)
 {
-    if (d->insecure || a->is_unix)
+    if (d->insecure || c->dial.is_unix)
         return NULL;
 #ifndef VIAMC_NO_TLS
     if (c->conn.tls == NULL)
@@ -13229,20 +13235,27 @@ VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_
 #endif
 }
 
+VMC_FN const char *vmc_dial_parse(const viamc_dial_desc *d, vmc_address *a)
+{
+    return vmc_address_parse(d->address, d->insecure ? 80u : 443u, a);
+}
+
 /* Checks a desc and takes it over. */
 VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 {
     const char *what = NULL;
+    vmc_address a;
     if (d == NULL || d->guard != 0 || d->guard_end != 0)
         what = VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     else if (d->address == NULL)
         what = VMC_TEXT("no address");
     if (what == NULL)
-        what = vmc_address_parse(d->address, d->insecure ? 80u : 443u, &c->dial.address);
+        what = vmc_dial_parse(d, &a);
+    c->dial.is_unix = what == NULL && a.is_unix;
     if (what == NULL)
         what = vmc_dial_check_credentials(c, d);
     if (what == NULL)
-        what = vmc_dial_check_trust(c, d, &c->dial.address);
+        what = vmc_dial_check_trust(c, d);
     if (what != NULL)
         return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
     c->desc = *d;
@@ -13252,11 +13265,18 @@ VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 
 /* ---- an attempt ---- */
 
+/* The address that was dialled, read again: its text is kept. */
+VMC_FN void vmc_dial_address(const viamc_client *c, vmc_address *a)
+{
+    (void)vmc_dial_parse(&c->desc, a);
+}
+
 /* HTTP/2 and gRPC start anew with each connection. */
 VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
 {
     vmc_h2_config h2;
     vmc_grpc_config grpc;
+    vmc_address a;
     const bool small = c->profile == VIAMC_BOARD && secure;
     VIAMC_MEMSET(&h2, 0, sizeof h2);
     h2.streams = c->streams;
@@ -13270,14 +13290,15 @@ VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
     grpc.scratch = c->scratch;
     grpc.scratch_cap = sizeof c->scratch;
     vmc_grpc_init(&c->conn.grpc, &h2, &c->calls, &grpc);
-    c->conn.grpc.authority[0] = c->dial.address.authority[0];
-    c->conn.grpc.authority[1] = c->dial.address.authority[1];
+    vmc_dial_address(c, &a);
+    c->conn.grpc.authority[0] = a.authority[0];
+    c->conn.grpc.authority[1] = a.authority[1];
     c->conn.grpc.client_name = viamc_text("c;v" VIAMC_VERSION ";" VIAMC_API_VERSION);
 }
 
 VMC_FN bool vmc_dial_is_secure(const viamc_client *c)
 {
-    return !c->desc.insecure && !c->dial.address.is_unix && !c->dial.plain;
+    return !c->desc.insecure && !c->dial.is_unix && !c->dial.plain;
 }
 
 VMC_FN void vmc_dial_begin(viamc_client *c)
@@ -13315,11 +13336,13 @@ VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
 /* The name that the certificate must have (viam-wire.md 1.3). */
 VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
 {
+    vmc_address a;
     viamc_str host;
     if (c->desc.server_name != NULL)
         return viamc_text(c->desc.server_name);
-    host.ptr = (const char *)c->dial.address.host.ptr;
-    host.len = c->dial.address.host.len;
+    vmc_dial_address(c, &a);
+    host.ptr = (const char *)a.host.ptr;
+    host.len = a.host.len;
     if (c->desc.credential_type == NULL || c->desc.auth_entity == NULL || c->desc.auth_entity[0] == '\0')
         return host;
     return viamc_text(c->desc.auth_entity);
@@ -13346,21 +13369,23 @@ VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
 #endif
 
 /* The output is empty while the port connects: the terminated host name has its place there. */
-VMC_FN const char *vmc_dial_host(viamc_client *c)
+VMC_FN const char *vmc_dial_host(viamc_client *c, const vmc_address *a)
 {
-    viamc_bytes host = c->dial.address.host;
-    if (c->dial.address.is_unix)
+    if (a->is_unix)
         return c->desc.address;
-    vmc_copy(c->conn.out, host.ptr, host.len);
-    c->conn.out[host.len] = '\0';
+    vmc_copy(c->conn.out, a->host.ptr, a->host.len);
+    c->conn.out[a->host.len] = '\0';
     return (const char *)c->conn.out;
 }
 
 /* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
 VMC_FN vmc_conn_event vmc_dial_open(viamc_client *c)
 {
-    viamc_err err = c->conn.port->open(c->conn.port_user, c->conn.number, vmc_dial_host(c), c->dial.address.is_unix ? 0 : c->dial.address.port);
     const char *what = VMC_TEXT("the port failed");
+    vmc_address a;
+    viamc_err err;
+    vmc_dial_address(c, &a);
+    err = c->conn.port->open(c->conn.port_user, c->conn.number, vmc_dial_host(c, &a), a.is_unix ? 0 : a.port);
     if (err == VIAMC_WAIT)
         return VMC_CONN_IDLE;
     if (err == VIAMC_OK) {
@@ -13411,19 +13436,14 @@ VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
     return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
 }
 
-VMC_FN void vmc_dial_reason(viamc_client *c, viamc_err code, uint32_t detail, const char *where, const char *what)
-{
-    vmc_error_clear(&c->conn.error);
-    (void)vmc_fail(&c->conn.error, code, detail, where, what);
-}
-
 /* That the robot said goodbye, and why, tells more than that it then hung up. */
 VMC_FN void vmc_dial_note_goaway(viamc_client *c)
 {
     uint32_t code = c->conn.grpc.code;
     if (c->conn.grpc.h2.goaway_got && c->conn.error.code < VIAMC_ERR_TLS)
-        vmc_dial_reason(c, VIAMC_ERR_H2_GOAWAY, code, "", code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
-                                                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
+        vmc_conn_reason(&c->conn, VIAMC_ERR_H2_GOAWAY, code, "",
+                        code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
+                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
 }
 
 /* The attempt, or the connection, failed with c->conn.error: what now? */
@@ -13455,11 +13475,19 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         vmc_dial_begin(c);
         return true;
     }
-    vmc_dial_reason(c, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
 /* ---- READY and after ---- */
+
+/* An octet came. */
+VMC_FN void vmc_dial_heard(viamc_client *c)
+{
+    c->conn.heard = false;
+    c->dial.silent = 0;
+    vmc_timer_set(&c->dial.check, c->now, c->desc.check_interval_ms);
+}
 
 VMC_FN void vmc_dial_ready(viamc_client *c)
 {
@@ -13468,10 +13496,9 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->step = VMC_DIAL_REST;
     d->attempts = 0;
     d->backoff_ms = 0;
-    d->silent = 0;
     d->was_ready = true;
     d->reauth = false;
-    d->heard_at = c->now;
+    vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
     vmc_timer_off(&d->deadline);
     c->connects++;
@@ -13483,7 +13510,7 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
  * them it may be anything that takes connections. */
 VMC_APART void vmc_dial_on_up(viamc_client *c)
 {
-    bool credentials = vmc_auth_has_credentials(c) && !c->dial.address.is_unix;
+    bool credentials = vmc_auth_has_credentials(c) && !c->dial.is_unix;
     c->dial.step = VMC_DIAL_GREETING;
     if (credentials && vmc_auth_is_token(c))
         c->conn.grpc.token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload)); /* kept by the caller */
@@ -13519,15 +13546,8 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
-VMC_FN void vmc_dial_check(viamc_client *c)
+VMC_APART void vmc_dial_check(viamc_client *c)
 {
-    if (c->conn.heard) {
-        c->conn.heard = false;
-        c->dial.heard_at = c->now;
-        c->dial.silent = 0;
-    }
-    if (c->desc.check_interval_ms == VIAMC_OFF || c->aux != VMC_AUX_NOTHING || c->now - c->dial.heard_at < c->desc.check_interval_ms)
-        return;
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
@@ -13575,31 +13595,39 @@ VMC_FN void vmc_dial_step_deadline(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where[d->step], VMC_TEXT("no answer within the time limit"));
 }
 
-/* Every poll: deadlines, and whatever waited for the robot's first word or for room. */
-VMC_APART void vmc_dial_step_time(viamc_client *c)
+/* Deadlines, and whatever waited for the robot's first word or for room. */
+VMC_APART void vmc_dial_go_on(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
-    if (d->step != VMC_DIAL_REST)
-        vmc_dial_step_deadline(c);
+    vmc_dial_step_deadline(c);
     if (c->conn.state != VMC_CONN_UP)
         return;
     if (d->step == VMC_DIAL_GREETING && c->conn.grpc.h2.got_settings)
         vmc_dial_ready(c);
     if (d->step == VMC_DIAL_AUTH || d->reauth)
         vmc_dial_authenticate(c);
-    if (d->state == VIAMC_READY)
+}
+
+/* Every poll. */
+VMC_FN void vmc_dial_step_time(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    if (d->step != VMC_DIAL_REST || d->reauth)
+        vmc_dial_go_on(c);
+    if (d->state != VIAMC_READY)
+        return;
+    if (c->conn.heard)
+        vmc_dial_heard(c);
+    else if (vmc_timer_due(&d->check, c->now) && c->aux == VMC_AUX_NOTHING && c->conn.state == VMC_CONN_UP)
         vmc_dial_check(c);
 }
 
 VMC_FN void vmc_dial_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    vmc_timer t;
     vmc_wait_timer(wait, &c->dial.deadline, now);
     vmc_wait_timer(wait, &c->dial.again, now);
-    if (c->dial.state != VIAMC_READY || c->aux != VMC_AUX_NOTHING)
-        return;
-    vmc_timer_set(&t, c->dial.heard_at, c->desc.check_interval_ms);
-    vmc_wait_timer(wait, &t, now);
+    if (c->dial.state == VIAMC_READY && c->aux == VMC_AUX_NOTHING)
+        vmc_wait_timer(wait, &c->dial.check, now);
 }
 
 #endif
@@ -13685,8 +13713,6 @@ VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 
 /* ---- the calls that wait for it ---- */
 
-static const viamc_bytes vmc_session_nothing = {NULL, 0};
-
 VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
 {
     return call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) == 0;
@@ -13709,21 +13735,21 @@ VMC_FN void vmc_session_release_all(viamc_client *c)
             vmc_session_release(c, &c->calls.rec[i]);
 }
 
-/* StartSession failed before them: they never ran. With the robot's words, or with ours. */
-VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, viamc_bytes said, const char *text)
+/* StartSession failed before them: they never ran. With our words, or, for NULL, with the robot's, which the auxiliary record has. */
+VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *text)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++)
         if (vmc_session_is_waiting(&c->calls.rec[i])) {
             if (text == NULL)
-                vmc_calls_set_text(&c->calls, i, said);
+                vmc_calls_set_text(&c->calls, i, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
             vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
         }
 }
 
 VMC_FN void vmc_session_forbid(viamc_client *c)
 {
-    vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, vmc_session_nothing, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+    vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
 }
 
 /* ---- StartSession ---- */
@@ -13734,7 +13760,7 @@ VMC_FN bool vmc_session_may_start(const viamc_client *c)
     return c->aux == VMC_AUX_NOTHING && !vmc_timer_is_on(&c->session.again) && c->conn.grpc.h2.out_slot == VMC_H2_NO_SLOT;
 }
 
-VMC_FN void vmc_session_start(viamc_client *c)
+VMC_APART void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
     viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
@@ -13808,9 +13834,9 @@ VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
     if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED)
         vmc_session_absent(c);
     else if (call->status == VIAMC_OK)
-        vmc_session_fail_all(c, VIAMC_INTERNAL, vmc_session_nothing, VMC_TEXT("StartSession was answered without id or window"));
+        vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));
     else
-        vmc_session_fail_all(c, call->status, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)), NULL);
+        vmc_session_fail_all(c, call->status, NULL);
 }
 
 /* The answer tells too whether the session of before goes on. */
@@ -13846,19 +13872,15 @@ VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 }
 
 /* At most two are in flight: no gap up to a round trip of 2/5 of the window, alive up to 6/5. */
-VMC_FN void vmc_session_beat(viamc_client *c)
+VMC_APART void vmc_session_beat(viamc_client *c)
 {
-    vmc_session *s = &c->session;
     uint8_t which;
     bool slow = false;
-    if (vmc_timer_due(&s->beat, c->now))
-        for (which = 0; which < 2u; which++)
-            if (vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which))) {
-                vmc_session_send_beat(c, which);
-                break;
-            }
     for (which = 0; which < 2u; which++)
-        slow = slow || (!vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which)) && c->now - s->sent_at[which] > s->window / 5u);
+        if (!vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which)))
+            slow = slow || c->now - c->session.sent_at[which] > c->session.window / 5u;
+        else if (vmc_timer_due(&c->session.beat, c->now))
+            vmc_session_send_beat(c, which);
     if (c->conn.grpc.hold_data && !slow)
         c->calls.stirred = true;
     c->conn.grpc.hold_data = slow;
@@ -13904,13 +13926,13 @@ VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
 /* Every poll: the time since the last one counts towards an explanation, should the session expire. */
 VMC_FN void vmc_session_note_poll(viamc_client *c, viamc_ms now)
 {
-    viamc_ms since = c->polled && vmc_time_reached(now, c->now) ? now - c->now : 0;
+    viamc_ms since = c->polls != 0 && vmc_time_reached(now, c->now) ? now - c->now : 0;
     c->session.since_poll = since;
     if (since > c->session.gap)
         c->session.gap = since;
 }
 
-VMC_APART void vmc_session_step(viamc_client *c)
+VMC_FN void vmc_session_step(viamc_client *c)
 {
     if (vmc_timer_due(&c->session.again, c->now))
         vmc_timer_off(&c->session.again);
@@ -14048,12 +14070,14 @@ VMC_FN void vmc_motion_expire(viamc_client *c)
 VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
 {
     uint8_t k;
-    for (k = 0; k <= c->max_calls; k++)
-        if (c->motion.unsettled[k].resource != 0 && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+    for (k = 0; k <= c->max_calls; k++) { /* a call that ended since the last poll is not among the unsettled yet */
+        const vmc_unsettled *u = &c->motion.unsettled[k];
+        const vmc_call *call = &c->calls.rec[k];
+        if (u->resource != 0 && vmc_motion_covers(resource, u->resource))
             return true;
-    VMC_CALLS_EACH(&c->calls, k) /* one that ended since the last poll is not in the list yet */
-        if (c->calls.rec[k].state == VMC_CALL_ENDED && vmc_motion_is_doubtful(&c->calls.rec[k]) && vmc_motion_covers(resource, c->calls.rec[k].resource))
+        if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, call->resource))
             return true;
+    }
     return false;
 }
 
@@ -14214,10 +14238,10 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
         if (vmc_timer_left(&call->deadline, c->now) > vmc_session_window(c))
             vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
     }
-    if (c->session.state == VMC_SESSION_ABSENT && c->desc.require_session && !c->desc.disable_sessions)
-        vmc_session_forbid(c);
-    else if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
+    if (c->session.state == VMC_SESSION_ON || c->desc.disable_sessions || (c->session.state == VMC_SESSION_ABSENT && !c->desc.require_session))
         vmc_session_release(c, call);
+    else if (c->session.state == VMC_SESSION_ABSENT)
+        vmc_session_forbid(c);
     else
         c->session.wanted = true;
 }
@@ -14505,6 +14529,7 @@ VMC_FN void vmc_client_check_poll(const viamc_client *c)
 #define VMC_CLIENT_OUT_MIN 512u   /* a host name while the port connects */
 #define VMC_CLIENT_OUT_PLAIN 256u /* likewise, without TLS, where a window of the output costs no record */
 #define VMC_CLIENT_SLOT_MIN 64u
+#define VMC_CLIENT_STREAMS (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
 
 /* ---- layout ---- */
 
@@ -14579,11 +14604,19 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
     return NULL;
 }
 
+/* A copy of a desc with its defaults; what is wrong with it, or NULL. */
+VMC_FN const char *vmc_client_take_desc(const viamc_client_desc *desc, viamc_client_desc *d)
+{
+    *d = *desc;
+    vmc_client_defaults(d);
+    return vmc_client_check_desc(d);
+}
+
 VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
 {
-    viamc_client_desc d = *desc;
-    vmc_client_defaults(&d);
-    return d.port == NULL ? VMC_TEXT("no port") : vmc_client_check_desc(&d);
+    viamc_client_desc d;
+    const char *what = vmc_client_take_desc(desc, &d);
+    return d.port == NULL ? VMC_TEXT("no port") : what;
 }
 
 /* The pieces of the block. */
@@ -14654,10 +14687,9 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
 
 VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc)
 {
-    viamc_client_desc d = *desc;
+    viamc_client_desc d;
     vmc_client_layout l;
-    vmc_client_defaults(&d);
-    if (vmc_client_check_desc(&d) != NULL)
+    if (vmc_client_take_desc(desc, &d) != NULL)
         return 0;
     vmc_client_carve(&d, NULL, &l);
     return l.size + VMC_ALIGN - 1u;
@@ -14696,11 +14728,7 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
     size_t skip = vmc_misaligned(memory);
     vmc_client_layout l;
     *client = NULL;
-    if (memory == NULL || desc == NULL || desc->port == NULL)
-        return VIAMC_ERR_ARG;
-    d = *desc;
-    vmc_client_defaults(&d);
-    if (vmc_client_check_desc(&d) != NULL)
+    if (memory == NULL || desc == NULL || desc->port == NULL || vmc_client_take_desc(desc, &d) != NULL)
         return VIAMC_ERR_ARG;
     vmc_client_carve(&d, NULL, &l);
     if (size < skip || size - skip < l.size)
@@ -14715,7 +14743,7 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 VMC_FN uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
 {
     static const char component[] = "/viam.component.", stop_all[] = "/viam.robot.v1.RobotService/StopAll", stop[] = "/Stop";
-    uint8_t flags = o->stream & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM);
+    uint8_t flags = o->stream & VMC_CLIENT_STREAMS;
     if (path.len == sizeof stop_all - 1u && vmc_same(path.ptr, stop_all, sizeof stop_all - 1u))
         return (uint8_t)(flags | VIAMC_M_STOP_ALL);
     if (path.len < sizeof component - 1u || !vmc_same(path.ptr, component, sizeof component - 1u))
@@ -14785,9 +14813,7 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
     s->added[0] = s->added[1] = viamc_view(NULL, 0);
     if (o->extra.len != 0)
         vmc_client_add_extra(s);
-    if (s->motion == VMC_MOTION_STOP && (s->flags & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)) != 0)
-        return VIAMC_ERR_ARG;
-    if (s->motion == VMC_MOTION_STOP && vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES)
+    if (s->motion == VMC_MOTION_STOP && ((s->flags & VMC_CLIENT_STREAMS) != 0 || vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES))
         return VIAMC_ERR_ARG;
     if (c->calls.in_sink || c->in_poll)
         return VIAMC_ERR_STATE;
@@ -14830,11 +14856,10 @@ VMC_FN uint8_t vmc_client_free_record(viamc_client *c, const vmc_start *s)
 /* The time limit of a call (design.md 5, 6). */
 VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
 {
-    bool stream = (s->flags & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)) != 0;
     bool moves = s->motion == VMC_MOTION_MOVE || s->motion == VMC_MOTION_SETPOINT;
     if (s->opts->timeout_ms != 0)
         return s->opts->timeout_ms;
-    return stream || moves ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
+    return moves || (s->flags & VMC_CLIENT_STREAMS) != 0 ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
 }
 
 VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
@@ -14860,13 +14885,9 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
     call->asked = c->now;
-    call->flags |= VMC_CALL_F_TOKEN;
-    if ((s->flags & VIAMC_M_CLIENT_STREAM) != 0)
-        call->flags |= VMC_CALL_F_CLIENT_STREAM;
-    else
+    call->flags |= (uint16_t)(VMC_CALL_F_TOKEN | (s->flags & VMC_CLIENT_STREAMS)); /* VMC_CALL_F_*_STREAM are VIAMC_M_*_STREAM */
+    if (!vmc_call_is_client_stream(call))
         call->flags |= VMC_CALL_F_FINISH;
-    if ((s->flags & VIAMC_M_SERVER_STREAM) != 0)
-        call->flags |= VMC_CALL_F_SERVER_STREAM;
     vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
 }
 
@@ -15183,7 +15204,6 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 #ifndef VIAMC_NO_TLS
     (void)vmc_dial_unix_time(c);
 #endif
-    c->polled = true;
     c->in_poll = true;
     c->dirty = false;
     if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
@@ -15215,13 +15235,6 @@ VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *
 }
 
 /* ---- events ---- */
-
-VMC_FN bool vmc_client_take_event(viamc_client *c, uint8_t bit)
-{
-    bool there = (c->events & bit) != 0;
-    c->events &= (uint8_t)~bit;
-    return there;
-}
 
 VMC_FN void vmc_client_event_call(viamc_client *c, uint8_t i, uint8_t kind, viamc_event *ev)
 {
@@ -15304,34 +15317,32 @@ VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
     return true;
 }
 
-/* Order: READY, what concerns the session, calls, LOST. */
+/* Order: READY, what concerns the session, calls, LOST: that of the kinds, but for the calls. */
 VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 {
+    uint8_t kind = c->events == 0 ? VIAMC_EV_LOST : VIAMC_EV_READY;
     ev->kind = 0;
     if (c->in_poll || !vmc_client_has_events(c))
         return false;
     VIAMC_MEMSET(ev, 0, sizeof *ev);
     vmc_error_clear(&ev->error);
-    if (c->events == 0)
-        return vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev);
-    if (vmc_client_take_event(c, VMC_EV_READY)) {
-        ev->kind = VIAMC_EV_READY;
-    } else if (vmc_client_take_event(c, VMC_EV_UNPROTECTED)) {
-        ev->kind = VIAMC_EV_UNPROTECTED;
-    } else if (vmc_client_take_event(c, VMC_EV_STARVED)) {
-        ev->kind = VIAMC_EV_STARVED;
-        ev->late_ms = c->late_ms;
-    } else if (vmc_client_take_event(c, VMC_EV_SESSION_LOST)) {
-        ev->kind = VIAMC_EV_SESSION_LOST;
-        vmc_session_error(c, &ev->error);
-    } else if (vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev)) {
+    while (kind != VIAMC_EV_LOST && (c->events & VMC_EV_BIT(kind)) == 0)
+        kind++;
+    if (kind == VIAMC_EV_LOST && (vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev)))
         return true;
-    } else if (vmc_client_take_event(c, VMC_EV_LOST)) {
-        ev->kind = VIAMC_EV_LOST;
+    if ((c->events & VMC_EV_BIT(kind)) == 0)
+        return false;
+    c->events &= (uint8_t)~VMC_EV_BIT(kind);
+    ev->kind = kind;
+    if (kind == VIAMC_EV_STARVED) {
+        ev->late_ms = c->late_ms;
+    } else if (kind == VIAMC_EV_SESSION_LOST) {
+        vmc_session_error(c, &ev->error);
+    } else if (kind == VIAMC_EV_LOST) {
         ev->error = c->conn.error;
         ev->retry_ms = vmc_timer_left(&c->dial.again, c->now);
     }
-    return ev->kind != 0;
+    return true;
 }
 
 /* ---- dial, state, close ---- */
@@ -15426,13 +15437,14 @@ VMC_FN void vmc_explain_number(vmc_wr *w, uint32_t n)
 /* "10.0.0.7:8080" */
 VMC_FN void vmc_explain_address(const viamc_client *c, vmc_wr *w)
 {
-    const vmc_address *a = &c->dial.address;
-    if (a->is_unix) {
-        vmc_wr_cut(w, a->host.ptr, a->host.len);
+    vmc_address a;
+    vmc_dial_address(c, &a);
+    if (a.is_unix) {
+        vmc_wr_cut(w, a.host.ptr, a.host.len);
         return;
     }
-    vmc_wr_cut(w, a->authority[0].ptr, a->authority[0].len);
-    vmc_wr_cut(w, a->authority[1].ptr, a->authority[1].len);
+    vmc_wr_cut(w, a.authority[0].ptr, a.authority[0].len);
+    vmc_wr_cut(w, a.authority[1].ptr, a.authority[1].len);
 }
 
 VMC_FN void vmc_explain_in_brackets(const viamc_client *c, vmc_wr *w)

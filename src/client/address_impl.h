@@ -60,27 +60,25 @@ VMC_FN bool vmc_address_is_unix(const char *text)
 /* Reads an address; the views point into text. NULL: fine, else what is wrong with it. */
 VMC_FN const char *vmc_address_parse(const char *text, uint16_t default_port, vmc_address *a)
 {
-    viamc_bytes core = vmc_address_core(viamc_view(text, vmc_strlen(text)));
+    viamc_bytes core = vmc_address_core(vmc_bytes_of(viamc_text(text)));
     size_t host = vmc_address_host_len(core);
-    a->is_unix = vmc_address_is_unix(text);
+    VIAMC_MEMSET(a, 0, sizeof *a);
     a->port = default_port;
-    a->authority[0] = viamc_view("localhost", 9); /* a path is no authority */
-    a->authority[1] = viamc_view("", 0);
-    a->host = viamc_view(text, vmc_strlen(text));
-    if (a->is_unix)
-        return NULL;
-    if (host == 0 || host > VMC_ADDRESS_HOST_MAX)
-        return VMC_TEXT("address without a host: write host, host:port, [v6]:port or unix:/path");
-    a->host = viamc_view(core.ptr, host);
-    a->authority[0] = a->host;
-    if (core.ptr[0] == '[')
-        a->host = viamc_view(core.ptr + 1, host - 2u);
-    if (host == core.len) {
-        a->authority[1] = default_port == 80u ? viamc_view(":80", 3) : viamc_view(":443", 4);
+    a->is_unix = vmc_address_is_unix(text);
+    if (a->is_unix) {
+        a->host = vmc_bytes_of(viamc_text(text));
+        a->authority[0] = viamc_view("localhost", 9); /* a path is no authority */
         return NULL;
     }
+    if (host == 0 || host > VMC_ADDRESS_HOST_MAX)
+        return VMC_TEXT("address without a host: write host, host:port, [v6]:port or unix:/path");
+    a->authority[0] = a->host = viamc_view(core.ptr, host);
+    if (core.ptr[0] == '[')
+        a->host = viamc_view(core.ptr + 1, host - 2u);
     a->authority[1] = viamc_view(core.ptr + host, core.len - host);
-    if (core.ptr[host] != ':' || !vmc_address_port(viamc_view(core.ptr + host + 1u, core.len - host - 1u), &a->port))
+    if (host == core.len)
+        a->authority[1] = vmc_bytes_of(viamc_text(default_port == 80u ? ":80" : ":443"));
+    else if (core.ptr[host] != ':' || !vmc_address_port(viamc_view(core.ptr + host + 1u, core.len - host - 1u), &a->port))
         return VMC_TEXT("address with a wrong port: a number from 1 to 65535; IPv6 addresses are written [v6]:port");
     return NULL;
 }

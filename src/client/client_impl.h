@@ -22,6 +22,7 @@
 #define VMC_CLIENT_OUT_MIN 512u   /* a host name while the port connects */
 #define VMC_CLIENT_OUT_PLAIN 256u /* likewise, without TLS, where a window of the output costs no record */
 #define VMC_CLIENT_SLOT_MIN 64u
+#define VMC_CLIENT_STREAMS (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
 
 /* ---- layout ---- */
 
@@ -96,11 +97,19 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
     return NULL;
 }
 
+/* A copy of a desc with its defaults; what is wrong with it, or NULL. */
+VMC_FN const char *vmc_client_take_desc(const viamc_client_desc *desc, viamc_client_desc *d)
+{
+    *d = *desc;
+    vmc_client_defaults(d);
+    return vmc_client_check_desc(d);
+}
+
 VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
 {
-    viamc_client_desc d = *desc;
-    vmc_client_defaults(&d);
-    return d.port == NULL ? VMC_TEXT("no port") : vmc_client_check_desc(&d);
+    viamc_client_desc d;
+    const char *what = vmc_client_take_desc(desc, &d);
+    return d.port == NULL ? VMC_TEXT("no port") : what;
 }
 
 /* The pieces of the block. */
@@ -171,10 +180,9 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
 
 VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc)
 {
-    viamc_client_desc d = *desc;
+    viamc_client_desc d;
     vmc_client_layout l;
-    vmc_client_defaults(&d);
-    if (vmc_client_check_desc(&d) != NULL)
+    if (vmc_client_take_desc(desc, &d) != NULL)
         return 0;
     vmc_client_carve(&d, NULL, &l);
     return l.size + VMC_ALIGN - 1u;
@@ -213,11 +221,7 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
     size_t skip = vmc_misaligned(memory);
     vmc_client_layout l;
     *client = NULL;
-    if (memory == NULL || desc == NULL || desc->port == NULL)
-        return VIAMC_ERR_ARG;
-    d = *desc;
-    vmc_client_defaults(&d);
-    if (vmc_client_check_desc(&d) != NULL)
+    if (memory == NULL || desc == NULL || desc->port == NULL || vmc_client_take_desc(desc, &d) != NULL)
         return VIAMC_ERR_ARG;
     vmc_client_carve(&d, NULL, &l);
     if (size < skip || size - skip < l.size)
@@ -232,7 +236,7 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 VMC_FN uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
 {
     static const char component[] = "/viam.component.", stop_all[] = "/viam.robot.v1.RobotService/StopAll", stop[] = "/Stop";
-    uint8_t flags = o->stream & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM);
+    uint8_t flags = o->stream & VMC_CLIENT_STREAMS;
     if (path.len == sizeof stop_all - 1u && vmc_same(path.ptr, stop_all, sizeof stop_all - 1u))
         return (uint8_t)(flags | VIAMC_M_STOP_ALL);
     if (path.len < sizeof component - 1u || !vmc_same(path.ptr, component, sizeof component - 1u))
@@ -302,9 +306,7 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
     s->added[0] = s->added[1] = viamc_view(NULL, 0);
     if (o->extra.len != 0)
         vmc_client_add_extra(s);
-    if (s->motion == VMC_MOTION_STOP && (s->flags & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)) != 0)
-        return VIAMC_ERR_ARG;
-    if (s->motion == VMC_MOTION_STOP && vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES)
+    if (s->motion == VMC_MOTION_STOP && ((s->flags & VMC_CLIENT_STREAMS) != 0 || vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES))
         return VIAMC_ERR_ARG;
     if (c->calls.in_sink || c->in_poll)
         return VIAMC_ERR_STATE;
@@ -347,11 +349,10 @@ VMC_FN uint8_t vmc_client_free_record(viamc_client *c, const vmc_start *s)
 /* The time limit of a call (design.md 5, 6). */
 VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
 {
-    bool stream = (s->flags & (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)) != 0;
     bool moves = s->motion == VMC_MOTION_MOVE || s->motion == VMC_MOTION_SETPOINT;
     if (s->opts->timeout_ms != 0)
         return s->opts->timeout_ms;
-    return stream || moves ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
+    return moves || (s->flags & VMC_CLIENT_STREAMS) != 0 ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
 }
 
 VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
@@ -377,13 +378,9 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
     call->asked = c->now;
-    call->flags |= VMC_CALL_F_TOKEN;
-    if ((s->flags & VIAMC_M_CLIENT_STREAM) != 0)
-        call->flags |= VMC_CALL_F_CLIENT_STREAM;
-    else
+    call->flags |= (uint16_t)(VMC_CALL_F_TOKEN | (s->flags & VMC_CLIENT_STREAMS)); /* VMC_CALL_F_*_STREAM are VIAMC_M_*_STREAM */
+    if (!vmc_call_is_client_stream(call))
         call->flags |= VMC_CALL_F_FINISH;
-    if ((s->flags & VIAMC_M_SERVER_STREAM) != 0)
-        call->flags |= VMC_CALL_F_SERVER_STREAM;
     vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
 }
 
@@ -700,7 +697,6 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 #ifndef VIAMC_NO_TLS
     (void)vmc_dial_unix_time(c);
 #endif
-    c->polled = true;
     c->in_poll = true;
     c->dirty = false;
     if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
@@ -732,13 +728,6 @@ VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *
 }
 
 /* ---- events ---- */
-
-VMC_FN bool vmc_client_take_event(viamc_client *c, uint8_t bit)
-{
-    bool there = (c->events & bit) != 0;
-    c->events &= (uint8_t)~bit;
-    return there;
-}
 
 VMC_FN void vmc_client_event_call(viamc_client *c, uint8_t i, uint8_t kind, viamc_event *ev)
 {
@@ -821,34 +810,32 @@ VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
     return true;
 }
 
-/* Order: READY, what concerns the session, calls, LOST. */
+/* Order: READY, what concerns the session, calls, LOST: that of the kinds, but for the calls. */
 VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 {
+    uint8_t kind = c->events == 0 ? VIAMC_EV_LOST : VIAMC_EV_READY;
     ev->kind = 0;
     if (c->in_poll || !vmc_client_has_events(c))
         return false;
     VIAMC_MEMSET(ev, 0, sizeof *ev);
     vmc_error_clear(&ev->error);
-    if (c->events == 0)
-        return vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev);
-    if (vmc_client_take_event(c, VMC_EV_READY)) {
-        ev->kind = VIAMC_EV_READY;
-    } else if (vmc_client_take_event(c, VMC_EV_UNPROTECTED)) {
-        ev->kind = VIAMC_EV_UNPROTECTED;
-    } else if (vmc_client_take_event(c, VMC_EV_STARVED)) {
-        ev->kind = VIAMC_EV_STARVED;
-        ev->late_ms = c->late_ms;
-    } else if (vmc_client_take_event(c, VMC_EV_SESSION_LOST)) {
-        ev->kind = VIAMC_EV_SESSION_LOST;
-        vmc_session_error(c, &ev->error);
-    } else if (vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev)) {
+    while (kind != VIAMC_EV_LOST && (c->events & VMC_EV_BIT(kind)) == 0)
+        kind++;
+    if (kind == VIAMC_EV_LOST && (vmc_client_take_covered(c, ev) || vmc_client_next_call_event(c, ev)))
         return true;
-    } else if (vmc_client_take_event(c, VMC_EV_LOST)) {
-        ev->kind = VIAMC_EV_LOST;
+    if ((c->events & VMC_EV_BIT(kind)) == 0)
+        return false;
+    c->events &= (uint8_t)~VMC_EV_BIT(kind);
+    ev->kind = kind;
+    if (kind == VIAMC_EV_STARVED) {
+        ev->late_ms = c->late_ms;
+    } else if (kind == VIAMC_EV_SESSION_LOST) {
+        vmc_session_error(c, &ev->error);
+    } else if (kind == VIAMC_EV_LOST) {
         ev->error = c->conn.error;
         ev->retry_ms = vmc_timer_left(&c->dial.again, c->now);
     }
-    return ev->kind != 0;
+    return true;
 }
 
 /* ---- dial, state, close ---- */

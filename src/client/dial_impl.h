@@ -66,9 +66,9 @@ VMC_FN const char *vmc_dial_check_credentials(const viamc_client *c, const viamc
 }
 
 /* What is wrong with how the robot is to be trusted, or NULL. */
-VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d, const vmc_address *a)
+VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d)
 {
-    if (d->insecure || a->is_unix)
+    if (d->insecure || c->dial.is_unix)
         return NULL;
 #ifndef VIAMC_NO_TLS
     if (c->conn.tls == NULL)
@@ -84,20 +84,27 @@ VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_
 #endif
 }
 
+VMC_FN const char *vmc_dial_parse(const viamc_dial_desc *d, vmc_address *a)
+{
+    return vmc_address_parse(d->address, d->insecure ? 80u : 443u, a);
+}
+
 /* Checks a desc and takes it over. */
 VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 {
     const char *what = NULL;
+    vmc_address a;
     if (d == NULL || d->guard != 0 || d->guard_end != 0)
         what = VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     else if (d->address == NULL)
         what = VMC_TEXT("no address");
     if (what == NULL)
-        what = vmc_address_parse(d->address, d->insecure ? 80u : 443u, &c->dial.address);
+        what = vmc_dial_parse(d, &a);
+    c->dial.is_unix = what == NULL && a.is_unix;
     if (what == NULL)
         what = vmc_dial_check_credentials(c, d);
     if (what == NULL)
-        what = vmc_dial_check_trust(c, d, &c->dial.address);
+        what = vmc_dial_check_trust(c, d);
     if (what != NULL)
         return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
     c->desc = *d;
@@ -107,11 +114,18 @@ VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 
 /* ---- an attempt ---- */
 
+/* The address that was dialled, read again: its text is kept. */
+VMC_FN void vmc_dial_address(const viamc_client *c, vmc_address *a)
+{
+    (void)vmc_dial_parse(&c->desc, a);
+}
+
 /* HTTP/2 and gRPC start anew with each connection. */
 VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
 {
     vmc_h2_config h2;
     vmc_grpc_config grpc;
+    vmc_address a;
     const bool small = c->profile == VIAMC_BOARD && secure;
     VIAMC_MEMSET(&h2, 0, sizeof h2);
     h2.streams = c->streams;
@@ -125,14 +139,15 @@ VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
     grpc.scratch = c->scratch;
     grpc.scratch_cap = sizeof c->scratch;
     vmc_grpc_init(&c->conn.grpc, &h2, &c->calls, &grpc);
-    c->conn.grpc.authority[0] = c->dial.address.authority[0];
-    c->conn.grpc.authority[1] = c->dial.address.authority[1];
+    vmc_dial_address(c, &a);
+    c->conn.grpc.authority[0] = a.authority[0];
+    c->conn.grpc.authority[1] = a.authority[1];
     c->conn.grpc.client_name = viamc_text("c;v" VIAMC_VERSION ";" VIAMC_API_VERSION);
 }
 
 VMC_FN bool vmc_dial_is_secure(const viamc_client *c)
 {
-    return !c->desc.insecure && !c->dial.address.is_unix && !c->dial.plain;
+    return !c->desc.insecure && !c->dial.is_unix && !c->dial.plain;
 }
 
 VMC_FN void vmc_dial_begin(viamc_client *c)
@@ -170,11 +185,13 @@ VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
 /* The name that the certificate must have (viam-wire.md 1.3). */
 VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
 {
+    vmc_address a;
     viamc_str host;
     if (c->desc.server_name != NULL)
         return viamc_text(c->desc.server_name);
-    host.ptr = (const char *)c->dial.address.host.ptr;
-    host.len = c->dial.address.host.len;
+    vmc_dial_address(c, &a);
+    host.ptr = (const char *)a.host.ptr;
+    host.len = a.host.len;
     if (c->desc.credential_type == NULL || c->desc.auth_entity == NULL || c->desc.auth_entity[0] == '\0')
         return host;
     return viamc_text(c->desc.auth_entity);
@@ -201,21 +218,23 @@ VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
 #endif
 
 /* The output is empty while the port connects: the terminated host name has its place there. */
-VMC_FN const char *vmc_dial_host(viamc_client *c)
+VMC_FN const char *vmc_dial_host(viamc_client *c, const vmc_address *a)
 {
-    viamc_bytes host = c->dial.address.host;
-    if (c->dial.address.is_unix)
+    if (a->is_unix)
         return c->desc.address;
-    vmc_copy(c->conn.out, host.ptr, host.len);
-    c->conn.out[host.len] = '\0';
+    vmc_copy(c->conn.out, a->host.ptr, a->host.len);
+    c->conn.out[a->host.len] = '\0';
     return (const char *)c->conn.out;
 }
 
 /* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
 VMC_FN vmc_conn_event vmc_dial_open(viamc_client *c)
 {
-    viamc_err err = c->conn.port->open(c->conn.port_user, c->conn.number, vmc_dial_host(c), c->dial.address.is_unix ? 0 : c->dial.address.port);
     const char *what = VMC_TEXT("the port failed");
+    vmc_address a;
+    viamc_err err;
+    vmc_dial_address(c, &a);
+    err = c->conn.port->open(c->conn.port_user, c->conn.number, vmc_dial_host(c, &a), a.is_unix ? 0 : a.port);
     if (err == VIAMC_WAIT)
         return VMC_CONN_IDLE;
     if (err == VIAMC_OK) {
@@ -266,19 +285,14 @@ VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
     return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
 }
 
-VMC_FN void vmc_dial_reason(viamc_client *c, viamc_err code, uint32_t detail, const char *where, const char *what)
-{
-    vmc_error_clear(&c->conn.error);
-    (void)vmc_fail(&c->conn.error, code, detail, where, what);
-}
-
 /* That the robot said goodbye, and why, tells more than that it then hung up. */
 VMC_FN void vmc_dial_note_goaway(viamc_client *c)
 {
     uint32_t code = c->conn.grpc.code;
     if (c->conn.grpc.h2.goaway_got && c->conn.error.code < VIAMC_ERR_TLS)
-        vmc_dial_reason(c, VIAMC_ERR_H2_GOAWAY, code, "", code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
-                                                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
+        vmc_conn_reason(&c->conn, VIAMC_ERR_H2_GOAWAY, code, "",
+                        code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
+                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
 }
 
 /* The attempt, or the connection, failed with c->conn.error: what now? */
@@ -310,11 +324,19 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         vmc_dial_begin(c);
         return true;
     }
-    vmc_dial_reason(c, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
 /* ---- READY and after ---- */
+
+/* An octet came. */
+VMC_FN void vmc_dial_heard(viamc_client *c)
+{
+    c->conn.heard = false;
+    c->dial.silent = 0;
+    vmc_timer_set(&c->dial.check, c->now, c->desc.check_interval_ms);
+}
 
 VMC_FN void vmc_dial_ready(viamc_client *c)
 {
@@ -323,10 +345,9 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->step = VMC_DIAL_REST;
     d->attempts = 0;
     d->backoff_ms = 0;
-    d->silent = 0;
     d->was_ready = true;
     d->reauth = false;
-    d->heard_at = c->now;
+    vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
     vmc_timer_off(&d->deadline);
     c->connects++;
@@ -338,7 +359,7 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
  * them it may be anything that takes connections. */
 VMC_APART void vmc_dial_on_up(viamc_client *c)
 {
-    bool credentials = vmc_auth_has_credentials(c) && !c->dial.address.is_unix;
+    bool credentials = vmc_auth_has_credentials(c) && !c->dial.is_unix;
     c->dial.step = VMC_DIAL_GREETING;
     if (credentials && vmc_auth_is_token(c))
         c->conn.grpc.token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload)); /* kept by the caller */
@@ -374,15 +395,8 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
-VMC_FN void vmc_dial_check(viamc_client *c)
+VMC_APART void vmc_dial_check(viamc_client *c)
 {
-    if (c->conn.heard) {
-        c->conn.heard = false;
-        c->dial.heard_at = c->now;
-        c->dial.silent = 0;
-    }
-    if (c->desc.check_interval_ms == VIAMC_OFF || c->aux != VMC_AUX_NOTHING || c->now - c->dial.heard_at < c->desc.check_interval_ms)
-        return;
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
@@ -430,31 +444,39 @@ VMC_FN void vmc_dial_step_deadline(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, c->desc.timeout_ms, where[d->step], VMC_TEXT("no answer within the time limit"));
 }
 
-/* Every poll: deadlines, and whatever waited for the robot's first word or for room. */
-VMC_APART void vmc_dial_step_time(viamc_client *c)
+/* Deadlines, and whatever waited for the robot's first word or for room. */
+VMC_APART void vmc_dial_go_on(viamc_client *c)
 {
     vmc_dial *d = &c->dial;
-    if (d->step != VMC_DIAL_REST)
-        vmc_dial_step_deadline(c);
+    vmc_dial_step_deadline(c);
     if (c->conn.state != VMC_CONN_UP)
         return;
     if (d->step == VMC_DIAL_GREETING && c->conn.grpc.h2.got_settings)
         vmc_dial_ready(c);
     if (d->step == VMC_DIAL_AUTH || d->reauth)
         vmc_dial_authenticate(c);
-    if (d->state == VIAMC_READY)
+}
+
+/* Every poll. */
+VMC_FN void vmc_dial_step_time(viamc_client *c)
+{
+    vmc_dial *d = &c->dial;
+    if (d->step != VMC_DIAL_REST || d->reauth)
+        vmc_dial_go_on(c);
+    if (d->state != VIAMC_READY)
+        return;
+    if (c->conn.heard)
+        vmc_dial_heard(c);
+    else if (vmc_timer_due(&d->check, c->now) && c->aux == VMC_AUX_NOTHING && c->conn.state == VMC_CONN_UP)
         vmc_dial_check(c);
 }
 
 VMC_FN void vmc_dial_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    vmc_timer t;
     vmc_wait_timer(wait, &c->dial.deadline, now);
     vmc_wait_timer(wait, &c->dial.again, now);
-    if (c->dial.state != VIAMC_READY || c->aux != VMC_AUX_NOTHING)
-        return;
-    vmc_timer_set(&t, c->dial.heard_at, c->desc.check_interval_ms);
-    vmc_wait_timer(wait, &t, now);
+    if (c->dial.state == VIAMC_READY && c->aux == VMC_AUX_NOTHING)
+        vmc_wait_timer(wait, &c->dial.check, now);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "tls/tls_impl.h"
 #include "call/call_impl.h"
 #include "client/state.h"
+#include "client/dial_impl.h"
 #include "client/session_impl.h"
 #include "client/client_impl.h"
 
@@ -24,13 +25,14 @@ VMC_FN void vmc_explain_number(vmc_wr *w, uint32_t n)
 /* "10.0.0.7:8080" */
 VMC_FN void vmc_explain_address(const viamc_client *c, vmc_wr *w)
 {
-    const vmc_address *a = &c->dial.address;
-    if (a->is_unix) {
-        vmc_wr_cut(w, a->host.ptr, a->host.len);
+    vmc_address a;
+    vmc_dial_address(c, &a);
+    if (a.is_unix) {
+        vmc_wr_cut(w, a.host.ptr, a.host.len);
         return;
     }
-    vmc_wr_cut(w, a->authority[0].ptr, a->authority[0].len);
-    vmc_wr_cut(w, a->authority[1].ptr, a->authority[1].len);
+    vmc_wr_cut(w, a.authority[0].ptr, a.authority[0].len);
+    vmc_wr_cut(w, a.authority[1].ptr, a.authority[1].len);
 }
 
 VMC_FN void vmc_explain_in_brackets(const viamc_client *c, vmc_wr *w)

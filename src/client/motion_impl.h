@@ -111,12 +111,14 @@ VMC_FN void vmc_motion_expire(viamc_client *c)
 VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
 {
     uint8_t k;
-    for (k = 0; k <= c->max_calls; k++)
-        if (c->motion.unsettled[k].resource != 0 && vmc_motion_covers(resource, c->motion.unsettled[k].resource))
+    for (k = 0; k <= c->max_calls; k++) { /* a call that ended since the last poll is not among the unsettled yet */
+        const vmc_unsettled *u = &c->motion.unsettled[k];
+        const vmc_call *call = &c->calls.rec[k];
+        if (u->resource != 0 && vmc_motion_covers(resource, u->resource))
             return true;
-    VMC_CALLS_EACH(&c->calls, k) /* one that ended since the last poll is not in the list yet */
-        if (c->calls.rec[k].state == VMC_CALL_ENDED && vmc_motion_is_doubtful(&c->calls.rec[k]) && vmc_motion_covers(resource, c->calls.rec[k].resource))
+        if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, call->resource))
             return true;
+    }
     return false;
 }
 
@@ -277,10 +279,10 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
         if (vmc_timer_left(&call->deadline, c->now) > vmc_session_window(c))
             vmc_timer_set(&call->deadline, c->now, vmc_session_window(c));
     }
-    if (c->session.state == VMC_SESSION_ABSENT && c->desc.require_session && !c->desc.disable_sessions)
-        vmc_session_forbid(c);
-    else if (c->session.state == VMC_SESSION_ON || c->session.state == VMC_SESSION_ABSENT || c->desc.disable_sessions)
+    if (c->session.state == VMC_SESSION_ON || c->desc.disable_sessions || (c->session.state == VMC_SESSION_ABSENT && !c->desc.require_session))
         vmc_session_release(c, call);
+    else if (c->session.state == VMC_SESSION_ABSENT)
+        vmc_session_forbid(c);
     else
         c->session.wanted = true;
 }

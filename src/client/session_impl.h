@@ -90,8 +90,6 @@ VMC_FN void vmc_session_lost(viamc_client *c, const char *what)
 
 /* ---- the calls that wait for it ---- */
 
-static const viamc_bytes vmc_session_nothing = {NULL, 0};
-
 VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
 {
     return call->state == VMC_CALL_HELD && (call->motion & VMC_MOTION_PENDING) == 0;
@@ -114,21 +112,21 @@ VMC_FN void vmc_session_release_all(viamc_client *c)
             vmc_session_release(c, &c->calls.rec[i]);
 }
 
-/* StartSession failed before them: they never ran. With the robot's words, or with ours. */
-VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, viamc_bytes said, const char *text)
+/* StartSession failed before them: they never ran. With our words, or, for NULL, with the robot's, which the auxiliary record has. */
+VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *text)
 {
     uint8_t i;
     for (i = 0; i < c->max_calls; i++)
         if (vmc_session_is_waiting(&c->calls.rec[i])) {
             if (text == NULL)
-                vmc_calls_set_text(&c->calls, i, said);
+                vmc_calls_set_text(&c->calls, i, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
             vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
         }
 }
 
 VMC_FN void vmc_session_forbid(viamc_client *c)
 {
-    vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, vmc_session_nothing, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
+    vmc_session_fail_all(c, VIAMC_FAILED_PRECONDITION, VMC_TEXT("this robot has no sessions, and dial.require_session is set"));
 }
 
 /* ---- StartSession ---- */
@@ -139,7 +137,7 @@ VMC_FN bool vmc_session_may_start(const viamc_client *c)
     return c->aux == VMC_AUX_NOTHING && !vmc_timer_is_on(&c->session.again) && c->conn.grpc.h2.out_slot == VMC_H2_NO_SLOT;
 }
 
-VMC_FN void vmc_session_start(viamc_client *c)
+VMC_APART void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
     viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
@@ -213,9 +211,9 @@ VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
     if (call->status == VIAMC_UNIMPLEMENTED && call->ran == VIAMC_ANSWERED)
         vmc_session_absent(c);
     else if (call->status == VIAMC_OK)
-        vmc_session_fail_all(c, VIAMC_INTERNAL, vmc_session_nothing, VMC_TEXT("StartSession was answered without id or window"));
+        vmc_session_fail_all(c, VIAMC_INTERNAL, VMC_TEXT("StartSession was answered without id or window"));
     else
-        vmc_session_fail_all(c, call->status, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)), NULL);
+        vmc_session_fail_all(c, call->status, NULL);
 }
 
 /* The answer tells too whether the session of before goes on. */
@@ -251,19 +249,15 @@ VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 }
 
 /* At most two are in flight: no gap up to a round trip of 2/5 of the window, alive up to 6/5. */
-VMC_FN void vmc_session_beat(viamc_client *c)
+VMC_APART void vmc_session_beat(viamc_client *c)
 {
-    vmc_session *s = &c->session;
     uint8_t which;
     bool slow = false;
-    if (vmc_timer_due(&s->beat, c->now))
-        for (which = 0; which < 2u; which++)
-            if (vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which))) {
-                vmc_session_send_beat(c, which);
-                break;
-            }
     for (which = 0; which < 2u; which++)
-        slow = slow || (!vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which)) && c->now - s->sent_at[which] > s->window / 5u);
+        if (!vmc_client_rec_free(c, (uint8_t)(VMC_REC_BEAT + which)))
+            slow = slow || c->now - c->session.sent_at[which] > c->session.window / 5u;
+        else if (vmc_timer_due(&c->session.beat, c->now))
+            vmc_session_send_beat(c, which);
     if (c->conn.grpc.hold_data && !slow)
         c->calls.stirred = true;
     c->conn.grpc.hold_data = slow;
@@ -309,13 +303,13 @@ VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
 /* Every poll: the time since the last one counts towards an explanation, should the session expire. */
 VMC_FN void vmc_session_note_poll(viamc_client *c, viamc_ms now)
 {
-    viamc_ms since = c->polled && vmc_time_reached(now, c->now) ? now - c->now : 0;
+    viamc_ms since = c->polls != 0 && vmc_time_reached(now, c->now) ? now - c->now : 0;
     c->session.since_poll = since;
     if (since > c->session.gap)
         c->session.gap = since;
 }
 
-VMC_APART void vmc_session_step(viamc_client *c)
+VMC_FN void vmc_session_step(viamc_client *c)
 {
     if (vmc_timer_due(&c->session.again, c->now))
         vmc_timer_off(&c->session.again);

@@ -37,6 +37,7 @@ typedef struct vmc_dial {
     bool was_ready;       /* since viamc_dial */
     bool fresh;           /* viamc_dial was called, no poll yet */
     bool reauth;          /* the token was refused while READY */
+    bool is_unix;         /* the address is a path */
 #ifndef VIAMC_NO_TLS
     vmc_tls_dates dates;  /* of the certificate that was refused last */
 #endif
@@ -45,9 +46,8 @@ typedef struct vmc_dial {
     vmc_timer hurried;    /* until then no attempt is made without backoff */
     viamc_ms backoff_ms;  /* the last one */
     viamc_ms clock_at;    /* when desc.unix_time was true */
-    viamc_ms heard_at;    /* when the last octet came */
+    vmc_timer check;      /* READY: no octet came for so long that the robot is to be asked for one */
     uint32_t attempts;    /* failed ones in a row */
-    vmc_address address;
 } vmc_dial;
 
 typedef enum vmc_session_state {
@@ -118,13 +118,14 @@ VMC_FN bool vmc_motion_is_pending(const vmc_call *call)
 #define VMC_MOTION_ANY 0xffffffffu /* resource of StopAll */
 #define VMC_MOTION_WINDOW 2000u    /* design.md 6: window where the robot names none, ms */
 
-/* Connection events waiting to be taken: one bit a kind. */
+/* viamc_client.events: the connection's, a bit for each kind, waiting to be taken */
+#define VMC_EV_BIT(kind) (1u << ((kind) - 1u))
 enum {
-    VMC_EV_READY = 1,
-    VMC_EV_STARVED = 2,
-    VMC_EV_UNPROTECTED = 4,
-    VMC_EV_SESSION_LOST = 8,
-    VMC_EV_LOST = 16
+    VMC_EV_READY = VMC_EV_BIT(VIAMC_EV_READY),
+    VMC_EV_STARVED = VMC_EV_BIT(VIAMC_EV_STARVED),
+    VMC_EV_UNPROTECTED = VMC_EV_BIT(VIAMC_EV_UNPROTECTED),
+    VMC_EV_SESSION_LOST = VMC_EV_BIT(VIAMC_EV_SESSION_LOST),
+    VMC_EV_LOST = VMC_EV_BIT(VIAMC_EV_LOST)
 };
 
 /* Records beside the user's max_calls, without slots. */
@@ -142,7 +143,6 @@ struct viamc_client {
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
-    bool polled;            /* now counts */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     viamc_ms now;           /* of the last poll */

@@ -25,13 +25,21 @@ VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
     vmc_error_clear(&c->error);
 }
 
+/* Says why the connection is over, whatever was said before. */
+VMC_FN void vmc_conn_reason(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
+{
+    c->error.code = code;
+    c->error.detail = detail;
+    c->error.where = where;
+    c->error.what = what;
+}
+
 /* The connection is over; the first reason counts, and stays until the owner clears it or the next connection ends. */
 VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
 {
     if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_BROKEN)
         return VMC_CONN_LOST;
-    vmc_error_clear(&c->error);
-    (void)vmc_fail(&c->error, code, detail, where, what);
+    vmc_conn_reason(c, code, detail, where, what);
     c->state = VMC_CONN_BROKEN;
     return VMC_CONN_LOST;
 }

@@ -12083,7 +12083,7 @@ VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr
     if (!vmc_grpc_put_known(g, c, &block))
         return false;
     vmc_h2_open(&g->h2, i);
-    (void)vmc_h2_frame(w, (uint32_t)block.len, VMC_H2_F_HEADERS, VMC_H2_END_HEADERS, g->h2.streams[i].id);
+    (void)vmc_h2_frame(w, (uint32_t)block.len, VMC_H2_KIND(VMC_H2_F_HEADERS, VMC_H2_END_HEADERS), g->h2.streams[i].id);
     vmc_copy(vmc_h2_write_data(&g->h2, i, c->tx_len, true, w), g->calls->tx + c->tx_at, c->tx_len);
     c->flags = (uint16_t)((c->flags & ~VMC_CALL_F_HEAD) | VMC_CALL_F_SENT | VMC_CALL_F_FINISHED);
     vmc_calls_sent(g->calls, i, c->tx_len);
@@ -14219,21 +14219,29 @@ VMC_FN void vmc_motion_on_lost(viamc_client *c)
         vmc_motion_give_up(&c->calls.rec[i], VIAMC_UNAVAILABLE);
 }
 
-/* A Stop that has not left for want of a stream, as the peer permits so few: one of the user's calls gives way, moves of the resource first. */
-VMC_FN void vmc_motion_make_way(viamc_client *c, const vmc_call *stop)
+/* A Stop that has not left for want of a stream, as the peer permits so few: the user's call that gives way, moves of the resource first;
+ * VMC_CALL_NONE. */
+VMC_FN uint8_t vmc_motion_in_the_way(const viamc_client *c, const vmc_call *stop)
 {
     uint8_t i, victim = VMC_CALL_NONE;
     const vmc_h2 *h2 = &c->conn.grpc.h2;
-    if (stop->state != VMC_CALL_OPEN || (stop->flags & VMC_CALL_F_HEAD) == 0 || h2->open < h2->peer_streams || h2->chores)
-        return; /* with chores: one is giving way already */
+    bool waits = vmc_motion_kind(stop) == VMC_MOTION_STOP && stop->state == VMC_CALL_OPEN && (stop->flags & VMC_CALL_F_HEAD) != 0;
+    if (!waits || h2->open < h2->peer_streams || h2->chores)
+        return VMC_CALL_NONE; /* with chores: one is giving way already */
     for (i = 0; i < c->max_calls; i++) {
         const vmc_call *call = &c->calls.rec[i];
         bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
         if (streams && (victim == VMC_CALL_NONE || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
             victim = i;
     }
-    if (victim != VMC_CALL_NONE)
-        vmc_grpc_cancel(&c->conn.grpc, victim, VIAMC_CANCELLED, VMC_TEXT("gave its stream to a Stop: the robot permits too few"));
+    return victim;
+}
+
+VMC_FN void vmc_motion_make_way(viamc_client *c, const vmc_call *stop)
+{
+    uint8_t i = vmc_motion_in_the_way(c, stop);
+    if (i != VMC_CALL_NONE)
+        vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("gave its stream to a Stop: the robot permits too few"));
 }
 
 /* Looks at the Stops that are under way and at the setpoints that wait. */
@@ -14262,7 +14270,8 @@ VMC_FN void vmc_motion_step(viamc_client *c)
         vmc_motion_watch(c);
 }
 
-/* A Stop that waits looks again when a move settles by time, and one window after it was asked for. */
+/* A Stop that waits looks again when a move settles by time, and one window after it was asked for; one that lacks a stream, at once while
+ * there are calls that can give way: each poll takes one. */
 VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
     uint8_t i;
@@ -14270,6 +14279,8 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
         VMC_CALLS_EACH(&c->calls, i) {
             const vmc_call *call = &c->calls.rec[i];
             bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED && call->status == VIAMC_OK;
+            if (vmc_motion_in_the_way(c, call) != VMC_CALL_NONE)
+                *wait = 0;
             if (stop || vmc_motion_is_pending(call)) {
                 vmc_timer t;
                 vmc_timer_set(&t, call->asked, vmc_session_window(c));

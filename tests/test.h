@@ -21,7 +21,7 @@
  *
  * A failed CHECK is printed and the test goes on; a failed REQUIRE leaves the test (void functions only). SKIP("reason") leaves it
  * too; begin the reason with "missing peer" or "missing data" where CI must have it: tests/run.py then counts the skip as a failure.
- * Arguments of the program: -v (a line per test), --seed N (for test_rand), words (run only tests whose name contains one of them).
+ * Arguments of the program: -v (a line per test), --seed N (for test_rand), --runs N (of tests with random runs), words (run only tests whose name contains one of them).
  * The last line is "NAME: N passed, N failed, N skipped"; what is counted are tests. The program starts in the repository's root. */
 #ifndef VIAMC_TESTS_TEST_H
 #define VIAMC_TESTS_TEST_H
@@ -58,6 +58,7 @@ typedef struct test_state {
     int argc;
     char **argv;
     uint64_t seed, rand;
+    unsigned runs;              /* asked for by --runs; 0: as many as the test likes */
 } test_state;
 
 static test_state test_now;
@@ -253,6 +254,8 @@ static inline void test_begin(const char *name, int argc, char **argv)
         test_now.verbose = test_now.verbose || strcmp(argv[i], "-v") == 0;
         if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
             test_now.seed = strtoull(argv[i + 1], NULL, 0);
+        if (strcmp(argv[i], "--runs") == 0 && i + 1 < argc)
+            test_now.runs = (unsigned)strtoul(argv[i + 1], NULL, 0);
     }
     test_rand_seed(test_now.seed);
 }
@@ -261,7 +264,7 @@ static inline bool test_wanted(const char *test)
 {
     int i, words = 0;
     for (i = 1; i < test_now.argc; i++) {
-        if (strcmp(test_now.argv[i], "--seed") == 0)
+        if (strcmp(test_now.argv[i], "--seed") == 0 || strcmp(test_now.argv[i], "--runs") == 0)
             i++;
         else if (test_now.argv[i][0] != '-') {
             words++;

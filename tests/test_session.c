@@ -21,12 +21,11 @@ TEST(session_is_resumed_when_every_stop_was_confirmed)
     unsigned i;
     bot_open();
     bot_warm();
-    bot.sessions = 0; /* the robot gives the same id again */
     cut_and_redial();
     CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
     CHECK_EQ_INT(bot.resumes, 1);
     CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
-    bot.sessions = 7; /* the robot has forgotten it */
+    bot_forget();
     cut_and_redial();
     for (i = 0; i < 3; i++)
         step();

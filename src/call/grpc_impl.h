@@ -1023,7 +1023,7 @@ VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr
     if (!vmc_grpc_put_known(g, c, &block))
         return false;
     vmc_h2_open(&g->h2, i);
-    (void)vmc_h2_frame(w, (uint32_t)block.len, VMC_H2_F_HEADERS, VMC_H2_END_HEADERS, g->h2.streams[i].id);
+    (void)vmc_h2_frame(w, (uint32_t)block.len, VMC_H2_KIND(VMC_H2_F_HEADERS, VMC_H2_END_HEADERS), g->h2.streams[i].id);
     vmc_copy(vmc_h2_write_data(&g->h2, i, c->tx_len, true, w), g->calls->tx + c->tx_at, c->tx_len);
     c->flags = (uint16_t)((c->flags & ~VMC_CALL_F_HEAD) | VMC_CALL_F_SENT | VMC_CALL_F_FINISHED);
     vmc_calls_sent(g->calls, i, c->tx_len);

@@ -26,7 +26,7 @@
 
 /* ---- layout ---- */
 
-VMC_FN void vmc_client_default(uint32_t *value, bool board, uint32_t on_host, uint32_t on_board)
+VMC_APART void vmc_client_default(uint32_t *value, bool board, uint32_t on_host, uint32_t on_board)
 {
     if (*value == 0)
         *value = board ? on_board : on_host;
@@ -233,7 +233,7 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 /* ---- starting calls ---- */
 
 /* What a call without a method object does, by its path. */
-VMC_FN uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
+VMC_APART uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
 {
     static const char component[] = "/viam.component.", stop_all[] = "/viam.robot.v1.RobotService/StopAll", stop[] = "/Stop";
     uint8_t flags = o->stream & VMC_CLIENT_STREAMS;
@@ -275,7 +275,6 @@ VMC_FN void vmc_client_add_extra(vmc_start *s)
     vmc_wire_put_tag(&w, 99, VMC_WIRE_BYTES);
     vmc_wire_put_varint(&w, s->opts->extra.len);
     s->added[0] = viamc_view(s->head, w.len);
-    s->added[1] = s->opts->extra;
 }
 
 /* A Stop is always copied: it may be sent twice. */
@@ -303,7 +302,8 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_ARG;
     if (o->metadata_count > 200u || !vmc_grpc_metadata_ok(o->metadata, o->metadata_count) || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
         return VIAMC_ERR_ARG;
-    s->added[0] = s->added[1] = viamc_view(NULL, 0);
+    s->added[0] = viamc_view(NULL, 0);
+    s->added[1] = o->extra;
     if (o->extra.len != 0)
         vmc_client_add_extra(s);
     if (s->motion == VMC_MOTION_STOP && ((s->flags & VMC_CLIENT_STREAMS) != 0 || vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES))

@@ -37,7 +37,7 @@ VMC_FN void vmc_dial_default(uint32_t *value, uint32_t otherwise)
         *value = otherwise;
 }
 
-VMC_FN void vmc_dial_defaults(viamc_dial_desc *d)
+VMC_APART void vmc_dial_defaults(viamc_dial_desc *d)
 {
     vmc_dial_default(&d->timeout_ms, VMC_DIAL_TIMEOUT);
     vmc_dial_default(&d->attempts, VMC_DIAL_ATTEMPTS);

@@ -228,7 +228,7 @@ VMC_FN const char *vmc_dial_host(viamc_client *c, const vmc_address *a)
 }
 
 /* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
-VMC_FN vmc_conn_event vmc_dial_open(viamc_client *c)
+VMC_APART vmc_conn_event vmc_dial_open(viamc_client *c)
 {
     const char *what = VMC_TEXT("the port failed");
     vmc_address a;

@@ -394,7 +394,7 @@ VMC_FN vmc_conn_event vmc_conn_next(vmc_conn *c)
 }
 
 /* Ends the connection at once: what is staged is tried once, then keys and plaintext are wiped. */
-VMC_FN void vmc_conn_close(vmc_conn *c, viamc_ms now)
+VMC_APART void vmc_conn_close(vmc_conn *c, viamc_ms now)
 {
     if (c->state == VMC_CONN_CLOSED)
         return;

@@ -12297,7 +12297,7 @@ VMC_FN void vmc_conn_reason(vmc_conn *c, viamc_err code, uint32_t detail, const 
 }
 
 /* The connection is over; the first reason counts, and stays until the owner clears it or the next connection ends. */
-VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
+VMC_APART vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
 {
     if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_BROKEN)
         return VMC_CONN_LOST;
@@ -12309,6 +12309,13 @@ VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detai
 VMC_FN vmc_conn_event vmc_conn_break_with(vmc_conn *c, const viamc_error *e)
 {
     return vmc_conn_break(c, e->code, e->detail, e->where, e->what);
+}
+
+/* The port said that it is over. */
+VMC_APART void vmc_conn_port_failed(vmc_conn *c, viamc_err err, const char *what)
+{
+    bool closed = err == VIAMC_ERR_CLOSED;
+    (void)vmc_conn_break(c, err, 0, closed ? "" : "port", closed ? VMC_TEXT("the peer closed the connection") : what);
 }
 
 /* ---- opening ---- */
@@ -12398,8 +12405,7 @@ VMC_FN viamc_err vmc_conn_port_read(vmc_conn *c, uint8_t *buf, size_t cap, size_
     if (*len != 0)
         c->heard = true;
     if (err != VIAMC_OK)
-        (void)vmc_conn_break(c, err, 0, err == VIAMC_ERR_CLOSED ? "" : "port",
-                             err == VIAMC_ERR_CLOSED ? VMC_TEXT("the peer closed the connection") : VMC_TEXT("reading failed"));
+        vmc_conn_port_failed(c, err, VMC_TEXT("reading failed"));
     return err;
 }
 
@@ -12489,8 +12495,7 @@ VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
         done = n;
     c->blocked = done < n;
     if (err != VIAMC_OK && err != VIAMC_WAIT) {
-        (void)vmc_conn_break(c, err, 0, err == VIAMC_ERR_CLOSED ? "" : "port",
-                             err == VIAMC_ERR_CLOSED ? VMC_TEXT("the peer closed the connection") : VMC_TEXT("writing failed"));
+        vmc_conn_port_failed(c, err, VMC_TEXT("writing failed"));
         return 0;
     }
     return done;
@@ -12651,7 +12656,7 @@ VMC_FN vmc_conn_event vmc_conn_next(vmc_conn *c)
 }
 
 /* Ends the connection at once: what is staged is tried once, then keys and plaintext are wiped. */
-VMC_FN void vmc_conn_close(vmc_conn *c, viamc_ms now)
+VMC_APART void vmc_conn_close(vmc_conn *c, viamc_ms now)
 {
     if (c->state == VMC_CONN_CLOSED)
         return;
@@ -12997,7 +13002,7 @@ VMC_FN const char *vmc_address_parse(const char *text, uint16_t default_port, vm
 }
 
 /* viam-wire.md 3.2: 8-4-4-4-12 or 32 hexadecimal digits. */
-VMC_FN bool vmc_address_is_uuid(const char *s)
+VMC_APART bool vmc_address_is_uuid(const char *s)
 {
     size_t i, n = vmc_strlen(s), digits = 0;
     for (i = 0; i < n; i++) {
@@ -13135,7 +13140,7 @@ VMC_FN void vmc_dial_default(uint32_t *value, uint32_t otherwise)
         *value = otherwise;
 }
 
-VMC_FN void vmc_dial_defaults(viamc_dial_desc *d)
+VMC_APART void vmc_dial_defaults(viamc_dial_desc *d)
 {
     vmc_dial_default(&d->timeout_ms, VMC_DIAL_TIMEOUT);
     vmc_dial_default(&d->attempts, VMC_DIAL_ATTEMPTS);
@@ -13326,7 +13331,7 @@ VMC_FN const char *vmc_dial_host(viamc_client *c, const vmc_address *a)
 }
 
 /* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
-VMC_FN vmc_conn_event vmc_dial_open(viamc_client *c)
+VMC_APART vmc_conn_event vmc_dial_open(viamc_client *c)
 {
     const char *what = VMC_TEXT("the port failed");
     vmc_address a;
@@ -13666,7 +13671,7 @@ VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
 }
 
 /* Lets a held call go, with the session if there is one. */
-VMC_FN void vmc_session_release(viamc_client *c, vmc_call *call)
+VMC_APART void vmc_session_release(viamc_client *c, vmc_call *call)
 {
     call->state = VMC_CALL_OPEN;
     c->calls.stirred = true;
@@ -14491,10 +14496,10 @@ VMC_FN void vmc_client_check_poll(const viamc_client *c)
 
 /* ---- layout ---- */
 
-VMC_FN void vmc_client_default(uint32_t *value, bool board, uint32_t on_host, uint32_t on_board)
+VMC_FN void vmc_client_default(uint32_t *value, uint32_t otherwise)
 {
     if (*value == 0)
-        *value = board ? on_board : on_host;
+        *value = otherwise;
 }
 
 /* design.md 2, invariant 2: where the TLS input does not take every record, what the peer may send over all streams must fit into one:
@@ -14523,19 +14528,25 @@ VMC_FN uint32_t vmc_client_least_out(const viamc_client_desc *d)
     return d->no_tls ? VMC_CLIENT_OUT_PLAIN : VMC_CLIENT_OUT_MIN;
 }
 
+/* Defaults of a host and of a board. */
+static const struct vmc_client_sizes {
+    uint16_t slot, tx, table, out; /* out: of a board, the least */
+} vmc_client_sizes[2] = {{4096, 16384, 4096, 16384}, {512, 1024, 256, 0}};
+
 VMC_FN void vmc_client_defaults(viamc_client_desc *d)
 {
-    bool board = d->profile == VIAMC_BOARD;
+    const struct vmc_client_sizes *sizes = &vmc_client_sizes[d->profile == VIAMC_BOARD];
 #ifdef VIAMC_NO_TLS
     d->no_tls = true;
 #endif
     if (d->max_calls == 0)
         d->max_calls = 4;
-    vmc_client_default(&d->slot_bytes, board, 4096, 512);
-    vmc_client_default(&d->tx_bytes, board, 16384, 1024);
-    vmc_client_default(&d->token_bytes, board, 1024, 1024);
-    vmc_client_default(&d->out_bytes, board, 16384, vmc_client_least_out(d));
-    vmc_client_default(&d->table_bytes, board, 4096, 256);
+    vmc_client_default(&d->slot_bytes, sizes->slot);
+    vmc_client_default(&d->tx_bytes, sizes->tx);
+    vmc_client_default(&d->token_bytes, 1024);
+    vmc_client_default(&d->out_bytes, sizes->out);
+    vmc_client_default(&d->out_bytes, vmc_client_least_out(d));
+    vmc_client_default(&d->table_bytes, sizes->table);
     if (d->token_bytes == VIAMC_OFF)
         d->token_bytes = 0;
     if (d->in_bytes == 0)
@@ -14698,7 +14709,7 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 /* ---- starting calls ---- */
 
 /* What a call without a method object does, by its path. */
-VMC_FN uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
+VMC_APART uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
 {
     static const char component[] = "/viam.component.", stop_all[] = "/viam.robot.v1.RobotService/StopAll", stop[] = "/Stop";
     uint8_t flags = o->stream & VMC_CLIENT_STREAMS;
@@ -14740,7 +14751,6 @@ VMC_FN void vmc_client_add_extra(vmc_start *s)
     vmc_wire_put_tag(&w, 99, VMC_WIRE_BYTES);
     vmc_wire_put_varint(&w, s->opts->extra.len);
     s->added[0] = viamc_view(s->head, w.len);
-    s->added[1] = s->opts->extra;
 }
 
 /* A Stop is always copied: it may be sent twice. */
@@ -14768,7 +14778,8 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_ARG;
     if (o->metadata_count > 200u || !vmc_grpc_metadata_ok(o->metadata, o->metadata_count) || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
         return VIAMC_ERR_ARG;
-    s->added[0] = s->added[1] = viamc_view(NULL, 0);
+    s->added[0] = viamc_view(NULL, 0);
+    s->added[1] = o->extra;
     if (o->extra.len != 0)
         vmc_client_add_extra(s);
     if (s->motion == VMC_MOTION_STOP && ((s->flags & VMC_CLIENT_STREAMS) != 0 || vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES))
@@ -15048,12 +15059,17 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-/* Every call ends, then the connection: nothing of a call that has not left is sent by the close. */
-VMC_APART void vmc_client_end_all(viamc_client *c, uint32_t status, const char *text)
+VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
     vmc_motion_on_lost(c);
+}
+
+/* Every call ends, then the connection: nothing of a call that has not left is sent by the close. */
+VMC_FN void vmc_client_end_all(viamc_client *c, uint32_t status, const char *text)
+{
+    vmc_client_end_calls(c, status, text);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
 }

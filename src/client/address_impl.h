@@ -84,7 +84,7 @@ VMC_FN const char *vmc_address_parse(const char *text, uint16_t default_port, vm
 }
 
 /* viam-wire.md 3.2: 8-4-4-4-12 or 32 hexadecimal digits. */
-VMC_FN bool vmc_address_is_uuid(const char *s)
+VMC_APART bool vmc_address_is_uuid(const char *s)
 {
     size_t i, n = vmc_strlen(s), digits = 0;
     for (i = 0; i < n; i++) {

@@ -26,10 +26,10 @@
 
 /* ---- layout ---- */
 
-VMC_FN void vmc_client_default(uint32_t *value, bool board, uint32_t on_host, uint32_t on_board)
+VMC_FN void vmc_client_default(uint32_t *value, uint32_t otherwise)
 {
     if (*value == 0)
-        *value = board ? on_board : on_host;
+        *value = otherwise;
 }
 
 /* design.md 2, invariant 2: where the TLS input does not take every record, what the peer may send over all streams must fit into one:
@@ -58,19 +58,25 @@ VMC_FN uint32_t vmc_client_least_out(const viamc_client_desc *d)
     return d->no_tls ? VMC_CLIENT_OUT_PLAIN : VMC_CLIENT_OUT_MIN;
 }
 
+/* Defaults of a host and of a board. */
+static const struct vmc_client_sizes {
+    uint16_t slot, tx, table, out; /* out: of a board, the least */
+} vmc_client_sizes[2] = {{4096, 16384, 4096, 16384}, {512, 1024, 256, 0}};
+
 VMC_FN void vmc_client_defaults(viamc_client_desc *d)
 {
-    bool board = d->profile == VIAMC_BOARD;
+    const struct vmc_client_sizes *sizes = &vmc_client_sizes[d->profile == VIAMC_BOARD];
 #ifdef VIAMC_NO_TLS
     d->no_tls = true;
 #endif
     if (d->max_calls == 0)
         d->max_calls = 4;
-    vmc_client_default(&d->slot_bytes, board, 4096, 512);
-    vmc_client_default(&d->tx_bytes, board, 16384, 1024);
-    vmc_client_default(&d->token_bytes, board, 1024, 1024);
-    vmc_client_default(&d->out_bytes, board, 16384, vmc_client_least_out(d));
-    vmc_client_default(&d->table_bytes, board, 4096, 256);
+    vmc_client_default(&d->slot_bytes, sizes->slot);
+    vmc_client_default(&d->tx_bytes, sizes->tx);
+    vmc_client_default(&d->token_bytes, 1024);
+    vmc_client_default(&d->out_bytes, sizes->out);
+    vmc_client_default(&d->out_bytes, vmc_client_least_out(d));
+    vmc_client_default(&d->table_bytes, sizes->table);
     if (d->token_bytes == VIAMC_OFF)
         d->token_bytes = 0;
     if (d->in_bytes == 0)
@@ -233,7 +239,7 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 /* ---- starting calls ---- */
 
 /* What a call without a method object does, by its path. */
-VMC_FN uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
+VMC_APART uint8_t vmc_client_flags(viamc_str path, const viamc_opts *o)
 {
     static const char component[] = "/viam.component.", stop_all[] = "/viam.robot.v1.RobotService/StopAll", stop[] = "/Stop";
     uint8_t flags = o->stream & VMC_CLIENT_STREAMS;
@@ -275,7 +281,6 @@ VMC_FN void vmc_client_add_extra(vmc_start *s)
     vmc_wire_put_tag(&w, 99, VMC_WIRE_BYTES);
     vmc_wire_put_varint(&w, s->opts->extra.len);
     s->added[0] = viamc_view(s->head, w.len);
-    s->added[1] = s->opts->extra;
 }
 
 /* A Stop is always copied: it may be sent twice. */
@@ -303,7 +308,8 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
         return VIAMC_ERR_ARG;
     if (o->metadata_count > 200u || !vmc_grpc_metadata_ok(o->metadata, o->metadata_count) || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
         return VIAMC_ERR_ARG;
-    s->added[0] = s->added[1] = viamc_view(NULL, 0);
+    s->added[0] = viamc_view(NULL, 0);
+    s->added[1] = o->extra;
     if (o->extra.len != 0)
         vmc_client_add_extra(s);
     if (s->motion == VMC_MOTION_STOP && ((s->flags & VMC_CLIENT_STREAMS) != 0 || vmc_client_tx_need(s) + VMC_CALL_PREFIX > VMC_STOP_BYTES))
@@ -583,12 +589,17 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-/* Every call ends, then the connection: nothing of a call that has not left is sent by the close. */
-VMC_APART void vmc_client_end_all(viamc_client *c, uint32_t status, const char *text)
+VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
     vmc_motion_on_lost(c);
+}
+
+/* Every call ends, then the connection: nothing of a call that has not left is sent by the close. */
+VMC_FN void vmc_client_end_all(viamc_client *c, uint32_t status, const char *text)
+{
+    vmc_client_end_calls(c, status, text);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
 }

@@ -37,7 +37,7 @@ VMC_FN void vmc_dial_default(uint32_t *value, uint32_t otherwise)
         *value = otherwise;
 }
 
-VMC_FN void vmc_dial_defaults(viamc_dial_desc *d)
+VMC_APART void vmc_dial_defaults(viamc_dial_desc *d)
 {
     vmc_dial_default(&d->timeout_ms, VMC_DIAL_TIMEOUT);
     vmc_dial_default(&d->attempts, VMC_DIAL_ATTEMPTS);
@@ -228,7 +228,7 @@ VMC_FN const char *vmc_dial_host(viamc_client *c, const vmc_address *a)
 }
 
 /* Asks the port to connect, or to go on. The connection is up, secured, or lost afterwards; or it waits. */
-VMC_FN vmc_conn_event vmc_dial_open(viamc_client *c)
+VMC_APART vmc_conn_event vmc_dial_open(viamc_client *c)
 {
     const char *what = VMC_TEXT("the port failed");
     vmc_address a;

@@ -96,7 +96,7 @@ VMC_FN bool vmc_session_is_waiting(const vmc_call *call)
 }
 
 /* Lets a held call go, with the session if there is one. */
-VMC_FN void vmc_session_release(viamc_client *c, vmc_call *call)
+VMC_APART void vmc_session_release(viamc_client *c, vmc_call *call)
 {
     call->state = VMC_CALL_OPEN;
     c->calls.stirred = true;

@@ -35,7 +35,7 @@ VMC_FN void vmc_conn_reason(vmc_conn *c, viamc_err code, uint32_t detail, const 
 }
 
 /* The connection is over; the first reason counts, and stays until the owner clears it or the next connection ends. */
-VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
+VMC_APART vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
 {
     if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_BROKEN)
         return VMC_CONN_LOST;
@@ -47,6 +47,13 @@ VMC_FN vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detai
 VMC_FN vmc_conn_event vmc_conn_break_with(vmc_conn *c, const viamc_error *e)
 {
     return vmc_conn_break(c, e->code, e->detail, e->where, e->what);
+}
+
+/* The port said that it is over. */
+VMC_APART void vmc_conn_port_failed(vmc_conn *c, viamc_err err, const char *what)
+{
+    bool closed = err == VIAMC_ERR_CLOSED;
+    (void)vmc_conn_break(c, err, 0, closed ? "" : "port", closed ? VMC_TEXT("the peer closed the connection") : what);
 }
 
 /* ---- opening ---- */
@@ -136,8 +143,7 @@ VMC_FN viamc_err vmc_conn_port_read(vmc_conn *c, uint8_t *buf, size_t cap, size_
     if (*len != 0)
         c->heard = true;
     if (err != VIAMC_OK)
-        (void)vmc_conn_break(c, err, 0, err == VIAMC_ERR_CLOSED ? "" : "port",
-                             err == VIAMC_ERR_CLOSED ? VMC_TEXT("the peer closed the connection") : VMC_TEXT("reading failed"));
+        vmc_conn_port_failed(c, err, VMC_TEXT("reading failed"));
     return err;
 }
 
@@ -227,8 +233,7 @@ VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
         done = n;
     c->blocked = done < n;
     if (err != VIAMC_OK && err != VIAMC_WAIT) {
-        (void)vmc_conn_break(c, err, 0, err == VIAMC_ERR_CLOSED ? "" : "port",
-                             err == VIAMC_ERR_CLOSED ? VMC_TEXT("the peer closed the connection") : VMC_TEXT("writing failed"));
+        vmc_conn_port_failed(c, err, VMC_TEXT("writing failed"));
         return 0;
     }
     return done;
@@ -389,7 +394,7 @@ VMC_FN vmc_conn_event vmc_conn_next(vmc_conn *c)
 }
 
 /* Ends the connection at once: what is staged is tried once, then keys and plaintext are wiped. */
-VMC_FN void vmc_conn_close(vmc_conn *c, viamc_ms now)
+VMC_APART void vmc_conn_close(vmc_conn *c, viamc_ms now)
 {
     if (c->state == VMC_CONN_CLOSED)
         return;

@@ -86,9 +86,9 @@ def pack(*fields):
 
 
 def huffman():
-    """Symbols in the order of their codes, and how many codes there are of each length from the shortest on."""
+    """Symbols in the order of their codes, and how many codes there are of each length from 1 on."""
     order = sorted(range(257), key=lambda symbol: (LENGTHS[symbol], symbol))
-    counts = [LENGTHS.count(bits) for bits in range(min(LENGTHS), max(LENGTHS) + 1)]
+    counts = [LENGTHS.count(bits) for bits in range(1, max(LENGTHS) + 1)]
     code = 0
     for count in counts:
         code = 2 * code + count
@@ -141,8 +141,7 @@ def table():
             f"#define VMC_HPACK_LISTED_LEN(name) ((uint32_t)(name) & {hex((1 << NAME_LENGTH) - 1)}u)",
             f"#define VMC_HPACK_LISTED_AT(name) ((uint32_t)(name) >> {NAME_LENGTH})"]
     out += array(f"uint16_t vmc_hpack_listed[{len(known)}]", [f"0x{entry:04x}u" for entry in known])
-    out += ["/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last), and how many codes have 5, 6... 30 bits. */",
-            f"#define VMC_HUFFMAN_SHORTEST {min(LENGTHS)}u", f"#define VMC_HUFFMAN_LONGEST {max(LENGTHS)}u"]
+    out += ["/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last), and how many codes have 1, 2... 30 bits. */"]
     out += array("uint8_t vmc_huffman_symbols[256]", [str(symbol) for symbol in symbols])
     out += array(f"uint8_t vmc_huffman_counts[{len(counts)}]", [str(count) for count in counts])
     return "\n".join([*out, "#endif", ""])

@@ -78,8 +78,11 @@ typedef struct vmc_hpack_dec {
     uint8_t updates; /* size updates that are still legal in this block */
     bool huffman;    /* the string at hand is Huffman-coded */
     bool changed;    /* indices mean something else since the owner cleared this */
-    uint8_t bits;    /* of code, at most 32 */
-    uint32_t code;   /* bits of a Huffman-coded string not yet decoded, first one highest, zeros behind them */
+    uint8_t octet;   /* of a Huffman-coded string, the last taken */
+    uint8_t left;    /* bits of it that were not looked at */
+    uint8_t bits;    /* of the code at hand */
+    uint16_t before; /* codes that are shorter */
+    uint32_t code;   /* its number among those as long */
     uint32_t number; /* integer being read; octets that the string at hand still has */
     uint32_t limit;  /* octets of the arena: most that a size update may say */
     uint32_t max;    /* size in force, at most limit */

@@ -177,70 +177,57 @@ VMC_FN vmc_hpack_result vmc_hpack_int(vmc_hpack_dec *d, uint32_t b, uint32_t mas
     return VMC_HPACK_MORE;
 }
 
-/* Finds the code that the bits begin with: its length and its place in the order of codes. Codes of a length are consecutive, and
- * the first of the next length follows the last of this one with a zero behind it. */
-VMC_FN uint32_t vmc_huffman_find(uint32_t bits, uint32_t *place)
+/* Takes a bit of a code. The codes of a length are consecutive numbers, and the first of the next length follows the last of this one
+ * with a zero behind it. True: the code is whole, d->before is its place in the order of codes. */
+VMC_FN bool vmc_huffman_bit(vmc_hpack_dec *d, uint32_t bit)
 {
-    uint32_t len = VMC_HUFFMAN_SHORTEST, first = 0, before = 0, count;
-    for (;; len++) { /* ends with the longest: every sequence of bits begins with a code */
-        count = vmc_huffman_counts[len - VMC_HUFFMAN_SHORTEST];
-        if ((bits >> (32u - len)) - first < count)
-            break;
-        before += count;
-        first = 2u * (first + count);
-    }
-    *place = before + (bits >> (32u - len)) - first;
-    return len;
+    uint32_t code = 2u * d->code + bit, count = vmc_huffman_counts[d->bits++];
+    bool whole = code < count;
+    d->code = whole ? 0 : code - count;
+    d->before = (uint16_t)(d->before + (whole ? code : count));
+    return whole;
 }
 
-/* Decodes up to most octets of the input into d->piece. False: EOS. */
-VMC_FN bool vmc_huffman_decode(vmc_hpack_dec *d, vmc_rd *in, size_t most, viamc_bytes *v)
+/* Decodes octets of the input into d->piece, bit by bit. False: EOS. */
+VMC_FN bool vmc_huffman_decode(vmc_hpack_dec *d, vmc_rd *in, viamc_bytes *v)
 {
-    const uint8_t *p = in->ptr;
-    uint32_t code = d->code, bits = d->bits, octet = 0;
-    size_t n = 0;
+    uint32_t n = 0;
     while (n < sizeof d->piece) {
-        uint32_t len, place;
-        for (; bits < VMC_HUFFMAN_LONGEST && most != 0; bits += 8u, most--) {
-            octet = *p++;
-            code |= octet << 24 >> bits; /* from bit 25 on some find no place: they come when a symbol is taken */
+        if (d->left == 0) {
+            if (d->number == 0 || in->left == 0)
+                break;
+            d->number--;
+            d->octet = vmc_rd_u8(in);
+            d->left = 8;
         }
-        len = vmc_huffman_find(code, &place);
-        if (len > bits)
-            break;
-        if (place >= sizeof vmc_huffman_symbols)
-            return false;
-        d->piece[n++] = vmc_huffman_symbols[place];
-        code <<= len;
-        bits -= len;
-        if (bits + len > 32u)
-            code |= octet << (32u - bits);
+        d->left--;
+        if (vmc_huffman_bit(d, d->octet >> d->left & 1u)) {
+            if (d->before >= sizeof vmc_huffman_symbols)
+                return false;
+            d->piece[n++] = vmc_huffman_symbols[d->before];
+            d->before = d->bits = 0;
+        }
     }
-    d->code = code;
-    d->bits = (uint8_t)bits;
-    d->number -= (uint32_t)(p - in->ptr);
-    in->left -= (size_t)(p - in->ptr);
-    in->ptr = p;
-    v->ptr = d->piece;
-    v->len = n;
+    *v = viamc_view(d->piece, n);
     return true;
 }
 
 /* Takes the next octets of a string. PIECE: they are the last. */
 VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_bytes *v)
 {
-    size_t most = vmc_min(in->left, d->number);
+    uint32_t rest;
     if (!d->huffman) {
-        *v = vmc_rd_take(in, most);
-        d->number -= (uint32_t)most;
-    } else if (!vmc_huffman_decode(d, in, most, v)) {
+        *v = vmc_rd_take(in, vmc_min(in->left, d->number));
+        d->number -= (uint32_t)v->len;
+    } else if (!vmc_huffman_decode(d, in, v)) {
         return VMC_HPACK_ERROR;
     }
     if (d->number != 0)
         return VMC_HPACK_MORE;
-    if (d->bits < 8u && (d->code | 0xffffffffu >> d->bits) == 0xffffffffu) /* padding: the start of EOS */
+    rest = d->bits + d->left;
+    if (rest < 8u && (uint8_t)(d->octet | 0xffu << rest) == 0xffu) /* padding: the start of EOS */
         return VMC_HPACK_PIECE;
-    return v->len < sizeof d->piece ? VMC_HPACK_ERROR : VMC_HPACK_MORE;
+    return d->left != 0 ? VMC_HPACK_MORE : VMC_HPACK_ERROR;
 }
 
 /* ---- names and values: RFC 9113 8.2.1 ---- */
@@ -369,7 +356,7 @@ VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
     if (r != VMC_HPACK_PIECE)
         return r;
     d->state = (uint8_t)(d->state + (VMC_HPACK_AT_NAME - VMC_HPACK_AT_NAME_LEN));
-    d->code = d->bits = 0;
+    d->code = d->before = d->bits = d->left = 0;
     return VMC_HPACK_MORE;
 }
 

@@ -38,9 +38,7 @@ static const uint16_t vmc_hpack_listed[23] = {
     0x4b48u, 0x4c44u, 0x4ccbu, 0x304eu, 0x4eeau, 0x418au, 0x4e30u, 0x10f1u, 0x5027u,
 };
 
-/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last), and how many codes have 5, 6... 30 bits. */
-#define VMC_HUFFMAN_SHORTEST 5u
-#define VMC_HUFFMAN_LONGEST 30u
+/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last), and how many codes have 1, 2... 30 bits. */
 static const uint8_t vmc_huffman_symbols[256] = {
     48, 49, 50, 97, 99, 101, 105, 111, 115, 116, 32, 37, 45, 46, 47, 51, 52, 53, 54, 55, 56, 57, 61, 65, 95, 98, 100, 102, 103,
     104, 108, 109, 110, 112, 114, 117, 58, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87,
@@ -54,8 +52,8 @@ static const uint8_t vmc_huffman_symbols[256] = {
     27, 28, 29, 30, 31, 127, 220, 249, 10, 13, 22,
 };
 
-static const uint8_t vmc_huffman_counts[26] = {
-    10, 26, 32, 6, 0, 5, 3, 2, 6, 2, 3, 0, 0, 0, 3, 8, 13, 26, 29, 12, 4, 15, 19, 29, 0, 4,
+static const uint8_t vmc_huffman_counts[30] = {
+    0, 0, 0, 0, 10, 26, 32, 6, 0, 5, 3, 2, 6, 2, 3, 0, 0, 0, 3, 8, 13, 26, 29, 12, 4, 15, 19, 29, 0, 4,
 };
 
 #endif

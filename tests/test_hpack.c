@@ -416,7 +416,7 @@ static void check_table(decoder *t, const plain *model)
         used += p.size;
         if (model != NULL && i < model->count) {
             const field *f = model->table[i];
-            CHECK_EQ_MEM(p.name.ptr, p.name.len, f->name, f->name_len < 64 ? f->name_len : 64);
+            CHECK_EQ_MEM(p.name.ptr, p.name.len, f->name, f->name_len < VMC_HPACK_NAME_OCTETS ? f->name_len : VMC_HPACK_NAME_OCTETS);
             CHECK_EQ_MEM(p.value.ptr, p.value.len, f->value, f->value_len);
             CHECK_EQ_INT(p.size, f->size);
             CHECK_EQ_INT(p.known, f->known);
@@ -951,7 +951,7 @@ TEST(long_names_are_cut)
     static uint8_t block[1024];
     size_t n, i, form;
     int way;
-    for (n = 62; n < 200; n += n < 67 ? 1 : 66)
+    for (n = VMC_HPACK_NAME_OCTETS - 2u; n < 200; n += n < VMC_HPACK_NAME_OCTETS + 3u ? 1 : 66)
         for (form = 0; form < 4; form++)
             for (way = 0; way < WAYS; way++) {
                 vmc_wr w = vmc_wr_of(block, sizeof block);
@@ -964,9 +964,9 @@ TEST(long_names_are_cut)
                 CHECK_EQ_INT(take_block(&t, viamc_view(block, w.len), way, &l), DONE);
                 REQUIRE(l.count == (form < 2 ? 4u : 1u));
                 for (i = 0; i < l.count; i++) {
-                    CHECK_EQ_MEM(l.at[i].name, l.at[i].name_len, name, n < 64 ? n : 64);
+                    CHECK_EQ_MEM(l.at[i].name, l.at[i].name_len, name, n < VMC_HPACK_NAME_OCTETS ? n : VMC_HPACK_NAME_OCTETS);
                     CHECK_EQ_MEM(l.at[i].value, l.at[i].value_len, "v", 1);
-                    CHECK_EQ_INT(l.at[i].flags, n > 64 ? VMC_HPACK_NAME_CUT : 0);
+                    CHECK_EQ_INT(l.at[i].flags, n > VMC_HPACK_NAME_OCTETS ? VMC_HPACK_NAME_CUT : 0);
                     CHECK_EQ_INT(l.at[i].size, n + 1 + 32);
                 }
                 list_drop(&l);

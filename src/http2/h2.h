@@ -68,7 +68,7 @@ typedef enum vmc_h2_event_kind {
 
 typedef struct vmc_h2_event {
     uint8_t slot;
-    bool end;        /* with it the peer ended the stream */
+    bool end;        /* BLOCK_END, DATA: with it the peer ended the stream */
     bool repeats;    /* BLOCK_END: the octets of block `memo` again; its fields were not handed up */
     uint8_t memo;    /* BLOCK_END: 1 or 2: the fields of this block may come again so; 0: they will not */
     uint16_t status; /* :status of a response's final header block */
@@ -125,7 +125,6 @@ typedef struct vmc_h2_block {
     bool end_stream;        /* flag of its HEADERS frame */
     bool trailers;          /* the final header block came before */
     bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
-    bool fresh;             /* no octet of it was looked at */
     uint8_t memo;           /* its octets are in a memo: so many, once it has proved right */
 } vmc_h2_block;
 
@@ -142,8 +141,7 @@ typedef struct vmc_h2 {
     uint8_t state;         /* vmc_h2_state */
     uint8_t type;
     uint8_t flags;
-    uint8_t slot;          /* of the frame's stream */
-    bool live;             /* that stream still takes part: neither over nor about to be reset */
+    uint8_t slot;          /* of the frame's stream, if it still takes part: neither over nor about to be reset */
     uint8_t padding;
     uint8_t small_len;
     uint8_t empty;         /* DATA frames without octets in a row */
@@ -167,6 +165,7 @@ typedef struct vmc_h2 {
     bool out_first;        /* its HEADERS frame is still to come */
     bool out_end;          /* its HEADERS frame carries END_STREAM */
     vmc_h2_stream *streams;
+    vmc_h2_stream *stream; /* the frame's, NULL: it takes no part, or no longer */
     uint32_t left;         /* octets of the received frame's payload to come */
     uint32_t id;
     uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */

@@ -94,16 +94,15 @@ VMC_FN void vmc_h2_reset(vmc_h2 *h, uint8_t slot, uint32_t code)
     s->flags |= VMC_H2_RESET_DUE;
     s->code = code;
     h->chores = true;
-    if (slot == h->slot)
-        h->live = false;
+    if (s == h->stream)
+        h->stream = NULL;
 }
 
 /* 5.4.2: the stream cannot go on, the connection can. */
-VMC_APART vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint8_t slot, uint32_t code)
+VMC_APART vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint32_t code)
 {
-    ev->slot = slot;
     ev->code = code;
-    vmc_h2_reset(h, slot, code);
+    vmc_h2_reset(h, h->slot, code);
     return VMC_H2_STREAM_ERROR;
 }
 
@@ -192,6 +191,7 @@ VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
     h->streams[slot].flags = 0;
     h->streams[to] = s;
     h->slot = to;
+    h->stream = &h->streams[to];
 }
 
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
@@ -203,7 +203,7 @@ VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
     s->flags = 0;
     h->open--;
     if (slot == h->slot) { /* the rest of the frame that is being received is nobody's, whoever gets the slot next */
-        h->live = false;
+        h->stream = NULL;
         h->slot = VMC_H2_NO_SLOT;
     }
 }
@@ -288,56 +288,41 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
     return VMC_H2_GO;
 }
 
-/* The payload's first state: padding length, priority, then the payload itself. */
-VMC_FN vmc_h2_event_kind vmc_h2_enter(vmc_h2 *h, vmc_h2_state payload)
+/* A payload begins with its padding's length, if it is padded. */
+VMC_FN void vmc_h2_enter(vmc_h2 *h, vmc_h2_state payload)
 {
-    h->padding = 0;
-    if (payload != VMC_H2_AT_SMALL && (h->flags & VMC_H2_PADDED) != 0)
-        h->state = VMC_H2_AT_PADDING;
-    else if (payload == VMC_H2_AT_BLOCK && (h->flags & VMC_H2_PRIORITY) != 0)
-        h->state = VMC_H2_AT_WEIGHT;
-    else
-        h->state = (uint8_t)payload;
-    return VMC_H2_GO;
+    h->state = (uint8_t)((h->flags & VMC_H2_PADDED) != 0 ? VMC_H2_AT_PADDING : payload);
 }
 
-/* True if the frame's stream was never opened: an id of the future, or of the other side. */
+/* 6.2: HEADERS may begin with a priority. */
+VMC_FN vmc_h2_state vmc_h2_block_state(const vmc_h2 *h)
+{
+    return (h->flags & VMC_H2_PRIORITY) != 0 ? VMC_H2_AT_WEIGHT : VMC_H2_AT_BLOCK;
+}
+
+/* True if the frame's stream was never opened: an id of the other side, or of the future, which a server's client opens by HEADERS. */
 VMC_FN bool vmc_h2_is_idle(const vmc_h2 *h)
 {
-    return h->id % 2u == 0 || h->id >= h->next_id;
-}
-
-/* DATA whose padding is known: without octets and without end it moves nothing (10.5). */
-VMC_FN vmc_h2_event_kind vmc_h2_count_empty(vmc_h2 *h)
-{
-    h->empty = h->left == h->padding && (h->flags & VMC_H2_END_STREAM) == 0 ? (uint8_t)(h->empty + 1u) : 0;
-    return h->empty > VMC_H2_MAX_EMPTY ? vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA")) : VMC_H2_GO;
+    return h->id % 2u == 0 || (h->id >= h->next_id && !(VMC_H2_IS_SERVER(h) && h->type == VMC_H2_F_HEADERS));
 }
 
 /* 6.1, 6.9: every octet of the frame counts in both windows, padding included. */
 VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
 {
-    vmc_h2_stream *s;
-    if (h->id == 0 || vmc_h2_is_idle(h))
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("DATA on an idle stream"));
+    vmc_h2_stream *s = h->stream;
     if ((int32_t)h->left > h->credit)
         return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the connection's window"));
     h->credit -= (int32_t)h->left;
-    (void)vmc_h2_enter(h, VMC_H2_AT_DATA);
-    if (h->state == VMC_H2_AT_DATA && vmc_h2_count_empty(h) == VMC_H2_FAILED)
-        return VMC_H2_FAILED;
-    if (!h->live) {
-        h->slot = VMC_H2_NO_SLOT;
+    vmc_h2_enter(h, VMC_H2_AT_DATA);
+    if (s == NULL)
         return vmc_h2_noise(h);
-    }
-    s = &h->streams[h->slot];
     if ((int32_t)h->left > s->credit)
         return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the stream's window"));
     s->credit -= (int32_t)h->left;
     if ((s->flags & VMC_H2_REMOTE_END) != 0)
-        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_STREAM_CLOSED);
+        return vmc_h2_stream_error(h, ev, VMC_H2_STREAM_CLOSED);
     if ((s->flags & VMC_H2_GOT_FINAL) == 0)
-        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_PROTOCOL_ERROR);
+        return vmc_h2_stream_error(h, ev, VMC_H2_PROTOCOL_ERROR);
     return VMC_H2_GO;
 }
 
@@ -345,7 +330,6 @@ VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
 {
     VIAMC_MEMSET(&h->block, 0, sizeof h->block);
     h->block.open = true;
-    h->block.fresh = true;
     h->block_id = h->id;
     h->block.end_stream = (h->flags & VMC_H2_END_STREAM) != 0;
     h->block.octets = h->left;
@@ -365,40 +349,34 @@ VMC_FN vmc_h2_event_kind vmc_h2_refuse(vmc_h2 *h)
 }
 
 /* Server: a new id opens a stream (5.1.1), or is refused (5.1.2). */
-VMC_FN vmc_h2_event_kind vmc_h2_accept(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN vmc_h2_event_kind vmc_h2_accept(vmc_h2 *h)
 {
     vmc_h2_stream *s;
     h->next_id = h->id + 2u;
     h->slot = vmc_h2_free_slot(h);
     if (h->slot == VMC_H2_NO_SLOT || h->refused != 0 || h->goaway_sent)
         return vmc_h2_refuse(h);
-    h->live = true;
-    s = &h->streams[h->slot];
+    s = h->stream = &h->streams[h->slot];
     VIAMC_MEMSET(s, 0, sizeof *s);
     s->id = h->id;
     s->send_window = h->peer_window;
     s->credit = (int32_t)(h->acked ? h->window : VMC_H2_WINDOW_INIT);
     s->flags = h->acked ? 0 : VMC_H2_EARLY;
     h->open++;
-    ev->slot = h->slot;
     return VMC_H2_OPENED;
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_begin_headers(vmc_h2 *h, vmc_h2_event *ev)
 {
-    if (h->id % 2u == 0 || (!VMC_H2_IS_SERVER(h) && vmc_h2_is_idle(h)))
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("HEADERS on an idle stream"));
     vmc_h2_block_begin(h);
-    (void)vmc_h2_enter(h, VMC_H2_AT_BLOCK);
+    vmc_h2_enter(h, vmc_h2_block_state(h));
     if (VMC_H2_IS_SERVER(h) && h->id >= h->next_id)
-        return vmc_h2_accept(h, ev);
-    if (!h->live) {
-        h->slot = VMC_H2_NO_SLOT;
+        return vmc_h2_accept(h);
+    if (h->stream == NULL)
         return vmc_h2_noise(h);
-    }
-    if ((h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0)
-        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_STREAM_CLOSED);
-    h->block.trailers = (h->streams[h->slot].flags & VMC_H2_GOT_FINAL) != 0;
+    if ((h->stream->flags & VMC_H2_REMOTE_END) != 0)
+        return vmc_h2_stream_error(h, ev, VMC_H2_STREAM_CLOSED);
+    h->block.trailers = (h->stream->flags & VMC_H2_GOT_FINAL) != 0;
     return VMC_H2_GO;
 }
 
@@ -409,14 +387,13 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_continuation(vmc_h2 *h)
     if (++b->continuations > VMC_H2_MAX_CONTINUATIONS || b->octets > VMC_H2_MAX_BLOCK_BYTES)
         return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("header block without end"));
     h->flags &= VMC_H2_END_HEADERS; /* 6.10 defines no other flag */
-    return vmc_h2_enter(h, VMC_H2_AT_BLOCK);
+    h->state = VMC_H2_AT_BLOCK;
+    return VMC_H2_GO;
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_begin_settings(vmc_h2 *h)
 {
     bool ack = (h->flags & VMC_H2_ACK) != 0;
-    if (h->id != 0)
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS on a stream"));
     if (h->left % 6u != 0 || (ack && h->left != 0))
         return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("SETTINGS of a wrong length"));
     if (h->left / 6u > VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
@@ -425,68 +402,72 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_settings(vmc_h2 *h)
         h->got_settings = true;
         h->settings_due++;
     }
-    return vmc_h2_enter(h, VMC_H2_AT_SMALL);
+    h->state = VMC_H2_AT_SMALL;
+    return VMC_H2_GO;
 }
 
-/* The frames with a few fixed octets: how many, whether others may follow, and where the frame may be. By frame type. */
+/* What holds for a type of frame: on stream 0, on others, on those that were opened only, and how many fixed octets it has. */
 #define VMC_H2_RULE_LEN 0x0fu
-#define VMC_H2_RULE_LONGER 0x10u
 #define VMC_H2_RULE_CONNECTION 0x20u
 #define VMC_H2_RULE_STREAM 0x40u
-static const uint8_t vmc_h2_rules[VMC_H2_F_WINDOW_UPDATE + 1] = {
-    0, 0, 0, VMC_H2_RULE_STREAM | 4u, 0, 0, VMC_H2_RULE_CONNECTION | 8u, VMC_H2_RULE_CONNECTION | VMC_H2_RULE_LONGER | 8u,
-    VMC_H2_RULE_CONNECTION | VMC_H2_RULE_STREAM | 4u
+#define VMC_H2_RULE_OPENED 0x80u
+#define VMC_H2_RULE_ANY (VMC_H2_RULE_CONNECTION | VMC_H2_RULE_STREAM)
+static const uint8_t vmc_h2_rules[] = {
+    VMC_H2_RULE_STREAM | VMC_H2_RULE_OPENED,      /* DATA */
+    VMC_H2_RULE_STREAM | VMC_H2_RULE_OPENED,      /* HEADERS */
+    VMC_H2_RULE_STREAM,                           /* PRIORITY */
+    VMC_H2_RULE_STREAM | VMC_H2_RULE_OPENED | 4u, /* RST_STREAM */
+    VMC_H2_RULE_CONNECTION | 6u,                  /* SETTINGS: any number of times */
+    0,                                            /* PUSH_PROMISE: push is off */
+    VMC_H2_RULE_CONNECTION | 8u,                  /* PING */
+    VMC_H2_RULE_CONNECTION | 8u,                  /* GOAWAY: a text may follow */
+    VMC_H2_RULE_ANY | VMC_H2_RULE_OPENED | 4u,    /* WINDOW_UPDATE */
+    VMC_H2_RULE_STREAM                            /* CONTINUATION */
 };
 
-VMC_FN vmc_h2_event_kind vmc_h2_begin_fixed(vmc_h2 *h)
+/* The frames with a few fixed octets. */
+VMC_FN vmc_h2_event_kind vmc_h2_begin_fixed(vmc_h2 *h, uint32_t len)
 {
-    const uint32_t rule = vmc_h2_rules[h->type], len = rule & VMC_H2_RULE_LEN;
-    if ((rule & (h->id == 0 ? VMC_H2_RULE_CONNECTION : VMC_H2_RULE_STREAM)) == 0)
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on a wrong stream"));
-    if (h->left != len && (h->left < len || (rule & VMC_H2_RULE_LONGER) == 0))
+    if (h->left < len || (h->left > len && h->type != VMC_H2_F_GOAWAY))
         return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame of a wrong length"));
-    if (h->id != 0 && vmc_h2_is_idle(h))
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on an idle stream"));
-    return vmc_h2_enter(h, VMC_H2_AT_SMALL);
+    h->state = VMC_H2_AT_SMALL;
+    return VMC_H2_GO;
 }
 
-/* 5.3.2: priority is ignored; only its length can be wrong, and that is the stream's error. */
-VMC_FN vmc_h2_event_kind vmc_h2_begin_priority(vmc_h2 *h, vmc_h2_event *ev)
+/* 5.5: unknown types are ignored. 5.3.2: so is priority; only its length can be wrong, and that is the stream's error. */
+VMC_FN vmc_h2_event_kind vmc_h2_begin_ignored(vmc_h2 *h, vmc_h2_event *ev)
 {
-    if (h->id == 0)
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PRIORITY on stream 0"));
     (void)vmc_h2_skip(h);
-    if (h->left != 5u && h->live)
-        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_FRAME_SIZE_ERROR);
+    if (h->type == VMC_H2_F_PRIORITY && h->left != 5u && h->stream != NULL)
+        return vmc_h2_stream_error(h, ev, VMC_H2_FRAME_SIZE_ERROR);
     return vmc_h2_noise(h);
 }
 
-VMC_APART vmc_h2_event_kind vmc_h2_begin_other(vmc_h2 *h, vmc_h2_event *ev)
+VMC_APART vmc_h2_event_kind vmc_h2_begin_other(vmc_h2 *h, uint32_t len, vmc_h2_event *ev)
 {
-    switch (h->type) {
-    case VMC_H2_F_PRIORITY: return vmc_h2_begin_priority(h, ev);
-    case VMC_H2_F_RST_STREAM:
-    case VMC_H2_F_PING:
-    case VMC_H2_F_GOAWAY:
-    case VMC_H2_F_WINDOW_UPDATE: return vmc_h2_begin_fixed(h);
-    case VMC_H2_F_SETTINGS: return vmc_h2_begin_settings(h);
-    case VMC_H2_F_PUSH_PROMISE: return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("PUSH_PROMISE although push is off"));
-    case VMC_H2_F_CONTINUATION: return vmc_h2_begin_continuation(h);
-    default: break;
-    }
-    (void)vmc_h2_skip(h); /* 5.5: unknown types are ignored */
-    return vmc_h2_noise(h);
+    if (h->type == VMC_H2_F_SETTINGS)
+        return vmc_h2_begin_settings(h);
+    if (h->type == VMC_H2_F_CONTINUATION)
+        return vmc_h2_begin_continuation(h);
+    return len != 0 ? vmc_h2_begin_fixed(h, len) : vmc_h2_begin_ignored(h, ev);
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
 {
+    const uint32_t rule = h->type < sizeof vmc_h2_rules ? vmc_h2_rules[h->type] : VMC_H2_RULE_ANY;
+    if ((rule & (h->id == 0 ? VMC_H2_RULE_CONNECTION : VMC_H2_RULE_STREAM)) == 0)
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on a wrong stream"));
+    if ((rule & VMC_H2_RULE_OPENED) != 0 && h->id != 0 && vmc_h2_is_idle(h))
+        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on an idle stream"));
     h->slot = h->id == 0 ? (uint8_t)VMC_H2_NO_SLOT : vmc_h2_find(h, h->id);
-    h->live = h->slot != VMC_H2_NO_SLOT && (h->streams[h->slot].flags & VMC_H2_RESET_DUE) == 0;
+    h->stream = vmc_h2_is_live(h, h->slot) ? &h->streams[h->slot] : NULL;
+    if (h->stream == NULL)
+        h->slot = VMC_H2_NO_SLOT;
     if (h->type == VMC_H2_F_DATA)
         return vmc_h2_begin_data(h, ev);
     if (h->type == VMC_H2_F_HEADERS)
         return vmc_h2_begin_headers(h, ev);
-    return vmc_h2_begin_other(h, ev);
+    return vmc_h2_begin_other(h, rule & VMC_H2_RULE_LEN, ev);
 }
 
 /* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
@@ -496,6 +477,7 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_head(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     if (p == NULL)
         return VMC_H2_MORE;
     h->left = vmc_be24(p);
+    h->padding = 0;
     h->type = p[3];
     h->flags = p[4];
     h->id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
@@ -521,11 +503,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_padding(vmc_h2 *h, vmc_rd *in)
     if (n > h->left)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("padding longer than the frame"));
     h->padding = n;
-    h->state = (h->flags & VMC_H2_PRIORITY) != 0 ? VMC_H2_AT_WEIGHT : VMC_H2_AT_BLOCK;
-    if (h->type != VMC_H2_F_DATA)
-        return VMC_H2_GO;
-    h->state = VMC_H2_AT_DATA;
-    return vmc_h2_count_empty(h);
+    h->state = (uint8_t)(h->type == VMC_H2_F_DATA ? VMC_H2_AT_DATA : vmc_h2_block_state(h));
+    return VMC_H2_GO;
 }
 
 /* 5.3.2: the five octets of a stream's priority; ignored. */
@@ -553,14 +532,17 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     last = h->left == h->padding;
     if (last)
         (void)vmc_h2_skip(h);
-    if (!h->live) /* ended meanwhile: dropped */
+    ev->end = last && (h->flags & VMC_H2_END_STREAM) != 0;
+    if (ev->data.len != 0 || ev->end)
+        h->empty = 0;
+    else if (++h->empty > VMC_H2_MAX_EMPTY) /* without octets and without end it moves nothing (10.5) */
+        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA"));
+    if (h->stream == NULL) /* ended meanwhile: dropped */
         return VMC_H2_GO;
     if (ev->data.len != 0)
         h->noise = 0;
-    ev->slot = h->slot;
-    ev->end = last && (h->flags & VMC_H2_END_STREAM) != 0;
     if (ev->end)
-        h->streams[h->slot].flags |= VMC_H2_REMOTE_END;
+        h->stream->flags |= VMC_H2_REMOTE_END;
     return ev->data.len != 0 || ev->end || (last && (h->flags & VMC_H2_PADDED) != 0) ? VMC_H2_DATA : VMC_H2_GO; /* padding is credited too */
 }
 
@@ -626,7 +608,7 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
         if ((p->flags & (VMC_HPACK_BAD_NAME | VMC_HPACK_BAD_VALUE)) != 0)
             b->wrong = VMC_H2_PROTOCOL_ERROR;
     }
-    return h->live && b->wrong == 0 && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
+    return h->stream != NULL && b->wrong == 0 && p->known != VMC_NAME_STATUS && (b->status == 0 || b->status >= 200u);
 }
 
 /* Final header block of a response: 1xx are skipped, 101 has no meaning in HTTP/2 (8.6). */
@@ -663,7 +645,7 @@ VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
     if (h->decoder.changed)
         h->memo[0].len = h->memo[1].len = 0;
     h->decoder.changed = false;
-    if (VMC_H2_IS_SERVER(h) || !h->live || (h->streams[h->slot].flags & VMC_H2_ALL_FIELDS) != 0)
+    if (VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
         return false;
     if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof m->octets || h->left > in->left)
         return false; /* not in one piece */
@@ -704,29 +686,27 @@ VMC_FN void vmc_h2_memo_drop(vmc_h2 *h, uint8_t memo)
 VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 {
     vmc_h2_block *b = &h->block;
-    vmc_h2_stream *s;
+    vmc_h2_stream *s = h->stream;
     bool ok;
     b->open = false;
     (void)vmc_h2_skip(h); /* padding */
     if (!vmc_hpack_dec_end(&h->decoder))
         return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block ends inside a field"));
-    if (!h->live)
+    if (s == NULL)
         return VMC_H2_GO;
-    s = &h->streams[h->slot];
     if (b->wrong != 0)
-        return vmc_h2_stream_error(h, ev, h->slot, b->wrong);
+        return vmc_h2_stream_error(h, ev, b->wrong);
     if (b->trailers)
         ok = b->end_stream; /* trailers end the stream (8.1) */
     else
         ok = VMC_H2_IS_SERVER(h) ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
     if (!ok)
-        return vmc_h2_stream_error(h, ev, h->slot, VMC_H2_PROTOCOL_ERROR);
+        return vmc_h2_stream_error(h, ev, VMC_H2_PROTOCOL_ERROR);
     if (b->status != 0 && b->status < 200u)
         return vmc_h2_noise(h);
     h->noise = 0;
     if (b->end_stream)
         s->flags |= VMC_H2_REMOTE_END;
-    ev->slot = h->slot;
     ev->end = b->end_stream;
     ev->status = b->status;
     vmc_h2_memo_keep(h, ev);
@@ -735,25 +715,20 @@ VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
-    const size_t most = vmc_min(in->left, h->left - h->padding);
-    vmc_rd part = vmc_rd_of(viamc_view(in->ptr, most));
+    const size_t most = vmc_min(in->left, h->left - h->padding), rest = in->left - most;
     vmc_hpack_result r;
-    if (h->block.fresh && h->left != 0) {
-        h->block.fresh = false;
-        if (vmc_h2_memo_take(h, in))
-            return vmc_h2_end_block(h, ev);
-    }
-    r = vmc_hpack_next(&h->decoder, &part, &ev->piece);
-    in->ptr = part.ptr;
-    in->left -= most - part.left;
-    h->left -= (uint32_t)(most - part.left);
+    if (h->block.octets == h->left && h->left != 0 && vmc_h2_memo_take(h, in)) /* no octet of it was looked at */
+        return vmc_h2_end_block(h, ev);
+    in->left = most;
+    r = vmc_hpack_next(&h->decoder, in, &ev->piece);
+    h->left -= (uint32_t)(most - in->left);
+    in->left += rest;
     if (r == VMC_HPACK_ERROR)
         return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block cannot be decoded"));
     if (r == VMC_HPACK_PIECE) {
         bool up = vmc_h2_take_piece(h, &ev->piece);
         if (h->block.list > VMC_H2_MAX_LIST_BYTES || h->block.fields > VMC_H2_MAX_FIELDS)
             return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("header list without end"));
-        ev->slot = h->slot;
         return up ? VMC_H2_FIELD : VMC_H2_GO;
     }
     if (h->left != h->padding)
@@ -818,20 +793,6 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_settings_ack(vmc_h2 *h)
     return vmc_h2_noise(h);
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_settings(vmc_h2 *h, vmc_rd *in)
-{
-    const uint8_t *p;
-    if (h->left == 0) {
-        h->state = VMC_H2_AT_HEAD;
-        return (h->flags & VMC_H2_ACK) != 0 ? vmc_h2_on_settings_ack(h) : vmc_h2_noise(h);
-    }
-    p = vmc_h2_collect(h, in, 6);
-    if (p == NULL)
-        return VMC_H2_MORE;
-    h->left -= 6u;
-    return vmc_h2_on_setting(h, p);
-}
-
 VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
@@ -847,13 +808,12 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 VMC_FN vmc_h2_event_kind vmc_h2_on_rst(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
     bool answered;
-    if (!h->live)
+    if (h->stream == NULL)
         return vmc_h2_noise(h); /* late: the stream is over (5.1) */
-    answered = !VMC_H2_IS_SERVER(h) && (h->streams[h->slot].flags & VMC_H2_REMOTE_END) != 0;
-    h->streams[h->slot].flags |= VMC_H2_REMOTE_END | VMC_H2_LOCAL_END;
+    answered = !VMC_H2_IS_SERVER(h) && (h->stream->flags & VMC_H2_REMOTE_END) != 0;
+    h->stream->flags |= VMC_H2_REMOTE_END | VMC_H2_LOCAL_END;
     if (answered)
         return vmc_h2_noise(h); /* after a whole response it only says that our request is not wanted (8.1) */
-    ev->slot = h->slot;
     ev->code = vmc_be32(p);
     return VMC_H2_RESET;
 }
@@ -877,8 +837,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, const uint8_t *p, vm
     int32_t *window;
     if (h->id == 0)
         window = &h->send_window;
-    else if (h->live)
-        window = &h->streams[h->slot].send_window;
+    else if (h->stream != NULL)
+        window = &h->stream->send_window;
     else
         return vmc_h2_noise(h);
     if (n != 0 && *window <= (int32_t)VMC_H2_WINDOW_MAX - (int32_t)n) {
@@ -887,18 +847,22 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, const uint8_t *p, vm
     }
     if (h->id == 0)
         return vmc_h2_fail(h, code, VMC_TEXT("WINDOW_UPDATE out of range"));
-    return vmc_h2_stream_error(h, ev, h->slot, code);
+    return vmc_h2_stream_error(h, ev, code);
 }
 
 VMC_FN vmc_h2_event_kind vmc_h2_on_small(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     const uint8_t n = vmc_h2_rules[h->type] & VMC_H2_RULE_LEN, *p;
-    if (h->type == VMC_H2_F_SETTINGS)
-        return vmc_h2_on_settings(h, in);
+    if (h->left == 0) { /* SETTINGS are complete */
+        h->state = VMC_H2_AT_HEAD;
+        return (h->flags & VMC_H2_ACK) != 0 ? vmc_h2_on_settings_ack(h) : vmc_h2_noise(h);
+    }
     p = vmc_h2_collect(h, in, n);
     if (p == NULL)
         return VMC_H2_MORE;
     h->left -= n;
+    if (h->type == VMC_H2_F_SETTINGS)
+        return vmc_h2_on_setting(h, p);
     (void)vmc_h2_skip(h);
     switch (h->type) {
     case VMC_H2_F_PING: return vmc_h2_on_ping(h, p);
@@ -948,11 +912,10 @@ VMC_FN vmc_h2_event_kind vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     vmc_h2_event_kind kind;
-    ev->slot = VMC_H2_NO_SLOT;
-    ev->end = false;
     do
         kind = vmc_h2_step(h, in, ev);
     while (kind == VMC_H2_GO);
+    ev->slot = h->slot;
     return kind;
 }
 

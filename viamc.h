@@ -1909,13 +1909,12 @@ VMC_FN void vmc_log(const viamc_log *log, uint8_t level, const char *part, const
 
 
 #define VMC_WIRE_MAX_VARINT 10u /* octets: 64 bits, 7 in each */
-#define VMC_WIRE_MAX_GROUPS 8u  /* viamc: groups open at once; proto3 has none, so they are only gone over */
 
 enum { /* wire types, the low three bits of a tag */
     VMC_WIRE_VARINT = 0,
     VMC_WIRE_FIXED64 = 1,
     VMC_WIRE_BYTES = 2, /* string, bytes, submessage, packed numbers */
-    VMC_WIRE_GROUP = 3,
+    VMC_WIRE_GROUP = 3, /* proto3 has none */
     VMC_WIRE_GROUP_END = 4,
     VMC_WIRE_FIXED32 = 5
 };
@@ -1924,9 +1923,9 @@ VMC_STATIC_ASSERT(wire_double_has_64_bits, sizeof(double) == sizeof(uint64_t));
 
 typedef struct vmc_wire_field {
     uint32_t number;
-    uint8_t type;      /* VMC_WIRE_*, never GROUP_END */
+    uint8_t type;      /* VMC_WIRE_*, never a group's */
     uint64_t value;    /* of VARINT, FIXED64, FIXED32; else 0 */
-    viamc_bytes bytes; /* of BYTES, and what lies between the two tags of a GROUP; else empty */
+    viamc_bytes bytes; /* of BYTES; else empty */
 } vmc_wire_field;
 
 /* ---- reading: a malformed field makes the cursor short, so its caller tells the end from damage by vmc_rd_ok ---- */
@@ -2003,42 +2002,25 @@ VMC_FN void vmc_wire_payload(vmc_rd *r, vmc_wire_field *f)
     }
 }
 
-/* Goes over a group and the groups in it, up to the end tag of the same number. */
-VMC_FN void vmc_wire_group(vmc_rd *r, vmc_wire_field *f)
-{
-    uint32_t open[VMC_WIRE_MAX_GROUPS];
-    const uint8_t *start = r->ptr, *end = r->ptr;
-    size_t depth = 1;
-    vmc_wire_field in;
-    open[0] = f->number;
-    while (depth != 0) { /* every turn takes a tag from the cursor or leaves */
-        end = r->ptr;
-        if (!vmc_wire_tag(r, &in) || (in.type == VMC_WIRE_GROUP && depth == VMC_WIRE_MAX_GROUPS)
-            || (in.type == VMC_WIRE_GROUP_END && in.number != open[depth - 1])) {
-            vmc_wire_bad(r);
-            break;
-        }
-        if (in.type == VMC_WIRE_GROUP)
-            open[depth++] = in.number;
-        else if (in.type == VMC_WIRE_GROUP_END)
-            depth--;
-        else
-            vmc_wire_payload(r, &in);
-    }
-    f->value = 0;
-    f->bytes = viamc_view(start, depth == 0 ? (size_t)(end - start) : 0);
-}
-
-/* Reads the next field, whatever it is. False at the end of the message, or with the cursor short if it is malformed. */
+/* Reads the next field, whatever it is. Groups are gone over: nobody reads what lies in them, so only their ends are counted.
+ * False at the end of the message, or with the cursor short if it is malformed. */
 VMC_FN bool vmc_wire_next(vmc_rd *r, vmc_wire_field *f)
 {
-    if (!vmc_wire_tag(r, f))
-        return false;
-    if (f->type == VMC_WIRE_GROUP)
-        vmc_wire_group(r, f);
-    else
-        vmc_wire_payload(r, f);
-    return vmc_rd_ok(r);
+    uint32_t open = 0; /* groups; each took an octet */
+    while (vmc_wire_tag(r, f)) {
+        if (f->type == VMC_WIRE_GROUP) {
+            open++;
+        } else if (f->type == VMC_WIRE_GROUP_END && open != 0) {
+            open--;
+        } else {
+            vmc_wire_payload(r, f);
+            if (open == 0)
+                return vmc_rd_ok(r);
+        }
+    }
+    if (open != 0)
+        vmc_wire_bad(r);
+    return false;
 }
 
 /* Finds a string, bytes or submessage field; the last one counts, other types of the same number do not.

@@ -9077,9 +9077,11 @@ VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 {
     uint32_t n = h->zombies + h->zombies_ping;
     uint8_t i;
-    for (i = 0; i < h->count; i++)
-        if (h->streams[i].id != 0 && vmc_h2_expected(h, i) > 0)
-            n += (uint32_t)vmc_h2_expected(h, i);
+    for (i = 0; i < h->count; i++) {
+        int32_t expected = vmc_h2_expected(h, i);
+        if (h->streams[i].id != 0 && expected > 0)
+            n += (uint32_t)expected;
+    }
     return n;
 }
 
@@ -9843,17 +9845,27 @@ VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 
 /* ---- sending ---- */
 
-/* Writes a frame header and claims its payload; NULL if both together do not fit. */
-VMC_FN uint8_t *vmc_h2_frame(vmc_wr *w, uint32_t len, uint8_t type, uint8_t flags, uint32_t id)
+#define VMC_H2_KIND(type, flags) ((uint32_t)(type) << 8 | (flags))
+
+/* Writes a frame header and claims its payload of at most VMC_H2_FRAME_MAX octets; NULL if both together do not fit. */
+VMC_FN uint8_t *vmc_h2_frame(vmc_wr *w, uint32_t len, uint32_t kind, uint32_t id)
 {
-    uint8_t *p = len > vmc_wr_room(w) || VMC_H2_FRAME_HEAD > vmc_wr_room(w) - len ? NULL : vmc_wr_claim(w, VMC_H2_FRAME_HEAD + len);
+    uint8_t *p = vmc_wr_claim(w, VMC_H2_FRAME_HEAD + (size_t)len);
     if (p == NULL)
         return NULL;
     vmc_put_be24(p, len);
-    p[3] = type;
-    p[4] = flags;
+    vmc_put_be16(p + 3, kind);
     vmc_put_be32(p + 5, id);
     return p + VMC_H2_FRAME_HEAD;
+}
+
+/* Writes a frame of one number; false if it does not fit. */
+VMC_FN bool vmc_h2_write_number(vmc_wr *w, uint8_t type, uint32_t id, uint32_t number)
+{
+    uint8_t *p = vmc_h2_frame(w, 4, VMC_H2_KIND(type, 0), id);
+    if (p != NULL)
+        vmc_put_be32(p, number);
+    return p != NULL;
 }
 
 VMC_FN uint8_t *vmc_h2_put_setting(uint8_t *p, uint32_t id, uint32_t value)
@@ -9872,7 +9884,7 @@ VMC_FN void vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
         return;
     if (!VMC_H2_IS_SERVER(h))
         vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
-    p = vmc_h2_frame(w, 30, VMC_H2_F_SETTINGS, 0, 0);
+    p = vmc_h2_frame(w, 30, VMC_H2_KIND(VMC_H2_F_SETTINGS, 0), 0);
     p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->table_bytes);
     p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
     p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
@@ -9885,22 +9897,16 @@ VMC_FN void vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
 VMC_FN void vmc_h2_write_connection_credit(vmc_h2 *h, vmc_wr *w)
 {
     uint32_t n = VMC_H2_WINDOW_MAX - (uint32_t)h->credit;
-    uint8_t *p;
-    if (n < VMC_H2_WINDOW_MAX / 2u)
-        return;
-    p = vmc_h2_frame(w, 4, VMC_H2_F_WINDOW_UPDATE, 0, 0);
-    if (p == NULL)
-        return;
-    vmc_put_be32(p, n);
-    h->credit = (int32_t)VMC_H2_WINDOW_MAX;
+    if (n >= VMC_H2_WINDOW_MAX / 2u && vmc_h2_write_number(w, VMC_H2_F_WINDOW_UPDATE, 0, n))
+        h->credit = (int32_t)VMC_H2_WINDOW_MAX;
 }
 
 VMC_FN void vmc_h2_write_acks(vmc_h2 *h, vmc_wr *w)
 {
-    while (h->settings_due != 0 && vmc_h2_frame(w, 0, VMC_H2_F_SETTINGS, VMC_H2_ACK, 0) != NULL)
+    while (h->settings_due != 0 && vmc_h2_frame(w, 0, VMC_H2_KIND(VMC_H2_F_SETTINGS, VMC_H2_ACK), 0) != NULL)
         h->settings_due--;
     while (h->pings_due != 0) {
-        uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_PING, VMC_H2_ACK, 0);
+        uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, VMC_H2_ACK), 0);
         if (p == NULL)
             return;
         vmc_copy(p, h->ping[0], 8);
@@ -9911,7 +9917,7 @@ VMC_FN void vmc_h2_write_acks(vmc_h2 *h, vmc_wr *w)
 
 VMC_FN void vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
 {
-    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_GOAWAY, 0, 0);
+    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_GOAWAY, 0), 0);
     if (p == NULL)
         return;
     vmc_put_be32(p, VMC_H2_IS_SERVER(h) && h->next_id > 1u ? h->next_id - 2u : 0);
@@ -9924,18 +9930,16 @@ VMC_FN void vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
 VMC_FN bool vmc_h2_write_chore(vmc_h2 *h, uint8_t slot, vmc_wr *w)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    uint8_t *p;
-    if (s->id == 0 || (s->flags & (VMC_H2_RESET_DUE | VMC_H2_CREDIT_DUE)) == 0)
-        return true;
-    p = vmc_h2_frame(w, 4, (s->flags & VMC_H2_RESET_DUE) != 0 ? VMC_H2_F_RST_STREAM : VMC_H2_F_WINDOW_UPDATE, 0, s->id);
-    if (p == NULL)
-        return false;
     if ((s->flags & VMC_H2_RESET_DUE) != 0) {
-        vmc_put_be32(p, s->code);
+        if (!vmc_h2_write_number(w, VMC_H2_F_RST_STREAM, s->id, s->code))
+            return false;
         vmc_h2_free(h, slot);
         return true;
     }
-    vmc_put_be32(p, s->owed);
+    if ((s->flags & VMC_H2_CREDIT_DUE) == 0)
+        return true;
+    if (!vmc_h2_write_number(w, VMC_H2_F_WINDOW_UPDATE, s->id, s->owed))
+        return false;
     s->credit += (int32_t)s->owed;
     s->owed = 0;
     s->flags &= (uint8_t)~VMC_H2_CREDIT_DUE;
@@ -9944,13 +9948,8 @@ VMC_FN bool vmc_h2_write_chore(vmc_h2 *h, uint8_t slot, vmc_wr *w)
 
 VMC_FN void vmc_h2_write_refusals(vmc_h2 *h, vmc_wr *w)
 {
-    while (h->refused != 0) {
-        uint8_t *p = vmc_h2_frame(w, 4, VMC_H2_F_RST_STREAM, 0, h->refused);
-        if (p == NULL)
-            return;
-        vmc_put_be32(p, VMC_H2_REFUSED_STREAM);
+    while (h->refused != 0 && vmc_h2_write_number(w, VMC_H2_F_RST_STREAM, h->refused, VMC_H2_REFUSED_STREAM))
         h->refused = h->refused == h->refused_last ? 0 : h->refused + 2u;
-    }
 }
 
 VMC_FN void vmc_h2_write_chores(vmc_h2 *h, vmc_wr *w)
@@ -9965,7 +9964,7 @@ VMC_FN void vmc_h2_write_chores(vmc_h2 *h, vmc_wr *w)
 /* Credit of reset streams counts until a PING sent after the reset is answered. */
 VMC_FN void vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
 {
-    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_F_PING, 0, 0);
+    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
         return;
     VIAMC_MEMSET(p, 'v', 8);
@@ -10023,10 +10022,8 @@ VMC_FN bool vmc_h2_block_open(vmc_h2 *h, uint8_t slot, bool end_stream, vmc_wr *
 VMC_FN void vmc_h2_block_close(vmc_h2 *h, vmc_wr *w, const vmc_wr *part, bool last)
 {
     vmc_h2_stream *s = &h->streams[h->out_slot];
-    uint8_t flags = last ? (uint8_t)VMC_H2_END_HEADERS : 0;
-    if (h->out_first && h->out_end)
-        flags |= VMC_H2_END_STREAM;
-    (void)vmc_h2_frame(w, (uint32_t)part->len, h->out_first ? VMC_H2_F_HEADERS : VMC_H2_F_CONTINUATION, flags, h->out_id);
+    uint32_t kind = h->out_first ? VMC_H2_KIND(VMC_H2_F_HEADERS, h->out_end ? VMC_H2_END_STREAM : 0) : VMC_H2_KIND(VMC_H2_F_CONTINUATION, 0);
+    (void)vmc_h2_frame(w, (uint32_t)part->len, last ? kind | VMC_H2_END_HEADERS : kind, h->out_id);
     h->out_first = false;
     if (!last)
         return;
@@ -10048,7 +10045,7 @@ VMC_FN uint32_t vmc_h2_data_room(const vmc_h2 *h, uint8_t slot, uint32_t spare)
 VMC_FN uint8_t *vmc_h2_write_data(vmc_h2 *h, uint8_t slot, uint32_t n, bool end, vmc_wr *w)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    uint8_t *p = vmc_h2_frame(w, n, VMC_H2_F_DATA, end ? VMC_H2_END_STREAM : 0, s->id);
+    uint8_t *p = vmc_h2_frame(w, n, VMC_H2_KIND(VMC_H2_F_DATA, end ? VMC_H2_END_STREAM : 0), s->id);
     if (p == NULL)
         return NULL;
     s->send_window -= (int32_t)n;

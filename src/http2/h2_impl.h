@@ -130,8 +130,6 @@ VMC_FN bool vmc_h2_is_live(const vmc_h2 *h, uint8_t slot)
 VMC_FN uint8_t vmc_h2_find(const vmc_h2 *h, uint32_t id)
 {
     uint8_t i;
-    if (h->slot < h->count && h->streams[h->slot].id == id)
-        return h->slot; /* as the frame before: most of them */
     for (i = 0; i < h->count; i++)
         if (h->streams[i].id == id)
             return i;
@@ -454,6 +452,14 @@ VMC_APART vmc_h2_event_kind vmc_h2_begin_other(vmc_h2 *h, uint32_t len, vmc_h2_e
     return len != 0 ? vmc_h2_begin_fixed(h, len) : vmc_h2_begin_ignored(h, ev);
 }
 
+VMC_FN void vmc_h2_find_stream(vmc_h2 *h)
+{
+    h->slot = vmc_h2_find(h, h->id);
+    h->stream = vmc_h2_is_live(h, h->slot) ? &h->streams[h->slot] : NULL; /* id 0 finds a free slot, or none */
+    if (h->stream == NULL)
+        h->slot = VMC_H2_NO_SLOT;
+}
+
 VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
 {
     const uint32_t rule = h->type < sizeof vmc_h2_rules ? vmc_h2_rules[h->type] : VMC_H2_RULE_ANY;
@@ -461,10 +467,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on a wrong stream"));
     if ((rule & VMC_H2_RULE_OPENED) != 0 && h->id != 0 && vmc_h2_is_idle(h))
         return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on an idle stream"));
-    h->slot = h->id == 0 ? (uint8_t)VMC_H2_NO_SLOT : vmc_h2_find(h, h->id);
-    h->stream = vmc_h2_is_live(h, h->slot) ? &h->streams[h->slot] : NULL;
-    if (h->stream == NULL)
-        h->slot = VMC_H2_NO_SLOT;
+    if (h->stream == NULL || h->stream->id != h->id) /* else as the frame before: most of them */
+        vmc_h2_find_stream(h);
     if (h->type == VMC_H2_F_DATA)
         return vmc_h2_begin_data(h, ev);
     if (h->type == VMC_H2_F_HEADERS)

@@ -1746,16 +1746,27 @@ VMC_FN void vmc_wr_text(vmc_wr *w, const char *s)
     vmc_wr_bytes(w, s, vmc_strlen(s));
 }
 
-/* Writes a number in decimal digits, at most 10. */
-VMC_FN void vmc_wr_dec(vmc_wr *w, uint32_t v)
+/* Writes a number in decimal digits, with a comma between groups of so many. */
+VMC_FN void vmc_wr_digits(vmc_wr *w, uint32_t v, uint32_t group)
 {
-    uint8_t d[10];
+    uint8_t d[13]; /* 10 digits, 3 commas */
     size_t n = sizeof d;
+    uint32_t left = group;
     do {
+        if (left-- == 0) {
+            d[--n] = ',';
+            left = group - 1u;
+        }
         d[--n] = (uint8_t)('0' + v % 10u);
         v /= 10u;
     } while (v != 0);
     vmc_wr_bytes(w, d + n, sizeof d - n);
+}
+
+/* Writes a number in decimal digits, at most 10. */
+VMC_FN void vmc_wr_dec(vmc_wr *w, uint32_t v)
+{
+    vmc_wr_digits(w, v, 10);
 }
 
 /* Writes a decimal number of at least two digits: the parts of dates. */
@@ -1769,16 +1780,7 @@ VMC_FN void vmc_wr_dec2(vmc_wr *w, uint32_t v)
 /* Writes a number with commas between thousands: "9,416". */
 VMC_FN void vmc_wr_grouped(vmc_wr *w, uint32_t v)
 {
-    uint8_t d[13]; /* 10 digits, 3 commas */
-    size_t n = sizeof d, digits = 0;
-    do {
-        if (digits != 0 && digits % 3u == 0)
-            d[--n] = ',';
-        d[--n] = (uint8_t)('0' + v % 10u);
-        v /= 10u;
-        digits++;
-    } while (v != 0);
-    vmc_wr_bytes(w, d + n, sizeof d - n);
+    vmc_wr_digits(w, v, 3);
 }
 
 /* As much of a text as fits: for texts that may be cut, never for protocol octets. */

@@ -8632,15 +8632,15 @@ VMC_FN void vmc_hpack_emit_int(vmc_hpack_out *o, uint32_t first, uint32_t mask, 
     vmc_hpack_emit(o, viamc_view(octets, vmc_hpack_put_int(octets, first, mask, (uint32_t)v)));
 }
 
-/* A string of octets as base64, made while it goes. */
+/* Octets as base64, made while it goes. */
 VMC_APART void vmc_hpack_emit_base64(vmc_hpack_out *o, viamc_bytes v)
 {
     size_t i, n = vmc_base64_size(v.len);
-    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, n);
-    for (i = 0; i < n; i++) {
-        uint8_t c = vmc_base64_at(v, i);
-        vmc_hpack_emit(o, viamc_view(&c, 1));
-    }
+    for (i = 0; i < n; i++, o->total++)
+        if (o->done == o->total && vmc_wr_room(o->w) != 0) {
+            vmc_wr_u8(o->w, vmc_base64_at(v, i));
+            o->done++;
+        }
 }
 
 VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, uint32_t form)
@@ -8650,13 +8650,13 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
         vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->name.len);
         vmc_hpack_emit(o, f->name);
     }
+    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->base64 ? vmc_base64_size(f->value[0].len) : f->value[0].len + f->value[1].len);
     if (f->base64) {
         vmc_hpack_emit_base64(o, f->value[0]);
-        return;
+    } else {
+        vmc_hpack_emit(o, f->value[0]);
+        vmc_hpack_emit(o, f->value[1]);
     }
-    vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->value[0].len + f->value[1].len);
-    vmc_hpack_emit(o, f->value[0]);
-    vmc_hpack_emit(o, f->value[1]);
 }
 
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)

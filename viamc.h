@@ -7842,7 +7842,7 @@ VMC_FN void vmc_tls_explain(const vmc_tls *t, vmc_wr *w)
 #define VMC_HPACK_MAX_TABLE 65536u          /* viamc: largest table of the decoder: lengths in it have 16 bits */
 #define VMC_HPACK_OVERHEAD 32u              /* RFC 7541 4.1: what an entry counts beyond its name and value, octets */
 #define VMC_HPACK_STATIC 61u                /* RFC 7541 appendix A: entries of the static table */
-#define VMC_HPACK_NAME_OCTETS 40u           /* viamc: longest name that is kept whole: the longest registered one; those treated have 19 */
+#define VMC_HPACK_NAME_OCTETS 48u           /* viamc: longest name that is kept whole: registered ones have 40, those treated 19 */
 #define VMC_HPACK_PIECE_OCTETS 32u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
 #define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1: sums of two fit 32 bits */
 #define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of an arena: the 32 that an entry counts hold our part */
@@ -7926,7 +7926,7 @@ typedef struct vmc_hpack_dec {
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
 
-VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 152);
+VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 160);
 
 /* Starts a decoder for a connection.
  *   arena        kept, VMC_HPACK_ARENA(table_bytes) octets, even address; NULL if table_bytes is 0
@@ -8632,14 +8632,15 @@ VMC_FN void vmc_hpack_emit_int(vmc_hpack_out *o, uint32_t first, uint32_t mask, 
     vmc_hpack_emit(o, viamc_view(octets, vmc_hpack_put_int(octets, first, mask, (uint32_t)v)));
 }
 
-/* A string of octets as base64, made while it goes. */
+/* Octets as base64, made while it goes. */
 VMC_APART void vmc_hpack_emit_base64(vmc_hpack_out *o, viamc_bytes v)
 {
-    const uint32_t n = (uint32_t)vmc_base64_size(v.len);
-    uint32_t i = vmc_min32(o->done - o->total, n);
-    o->total += n;
-    for (; i < n && vmc_wr_room(o->w) != 0; i++, o->done++)
-        vmc_wr_u8(o->w, vmc_base64_at(v, i));
+    size_t i, n = vmc_base64_size(v.len);
+    for (i = 0; i < n; i++, o->total++)
+        if (o->done == o->total && vmc_wr_room(o->w) != 0) {
+            vmc_wr_u8(o->w, vmc_base64_at(v, i));
+            o->done++;
+        }
 }
 
 VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, uint32_t form)
@@ -8652,10 +8653,10 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
     vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->base64 ? vmc_base64_size(f->value[0].len) : f->value[0].len + f->value[1].len);
     if (f->base64) {
         vmc_hpack_emit_base64(o, f->value[0]);
-        return;
+    } else {
+        vmc_hpack_emit(o, f->value[0]);
+        vmc_hpack_emit(o, f->value[1]);
     }
-    vmc_hpack_emit(o, f->value[0]);
-    vmc_hpack_emit(o, f->value[1]);
 }
 
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)

@@ -1749,6 +1749,20 @@ TEST(broken_frames_end_the_connection)
         {"000006040100000000 000100000000", VMC_H2_FRAME_SIZE_ERROR},       /* ACK with an entry */
         {"000007060000000000 00000000000000", VMC_H2_FRAME_SIZE_ERROR},     /* PING of seven octets */
         {"000008060000000001 0000000000000000", VMC_H2_PROTOCOL_ERROR},     /* on a stream */
+        {"000008070000000001 0000000000000000", VMC_H2_PROTOCOL_ERROR},     /* GOAWAY on a stream */
+        {"000007070000000000 00000000000000", VMC_H2_FRAME_SIZE_ERROR},     /* of seven octets */
+        {"000001000000000000 00", VMC_H2_PROTOCOL_ERROR},                   /* DATA on no stream */
+        {"000001010400000000 88", VMC_H2_PROTOCOL_ERROR},                   /* HEADERS */
+        {"000005020000000000 0000000000", VMC_H2_PROTOCOL_ERROR},           /* PRIORITY */
+        {"000004030000000000 00000000", VMC_H2_PROTOCOL_ERROR},             /* RST_STREAM */
+        {"000001000000000063 00", VMC_H2_PROTOCOL_ERROR},                   /* DATA on a stream that was not opened */
+        {"000001010400000063 88", VMC_H2_PROTOCOL_ERROR},                   /* HEADERS */
+        {"000004030000000063 00000000", VMC_H2_PROTOCOL_ERROR},             /* RST_STREAM */
+        {"000004080000000063 00000001", VMC_H2_PROTOCOL_ERROR},             /* WINDOW_UPDATE */
+        {"000001010400000002 88", VMC_H2_PROTOCOL_ERROR},                   /* HEADERS on a stream that a server would open */
+        {"000005030000000001 0000000000", VMC_H2_FRAME_SIZE_ERROR},         /* RST_STREAM of five octets */
+        {"000003080000000001 000000", VMC_H2_FRAME_SIZE_ERROR},             /* WINDOW_UPDATE of three */
+        {"000005050400000001 0000000288", VMC_H2_PROTOCOL_ERROR},           /* PUSH_PROMISE */
     };
     size_t i;
     for (i = 0; i < TEST_COUNT(rows); i++) {

@@ -69,7 +69,7 @@ class Tables(unittest.TestCase):
         self.assertEqual(gen_hpack.LENGTHS, list(hpack.huffman_constants.REQUEST_CODES_LENGTH))
         symbols, counts = gen_hpack.huffman()
         code, codes = 0, {}
-        for bits, count in enumerate(counts, gen_hpack.LENGTHS[symbols[0]]):
+        for bits, count in enumerate(counts, 1):
             for symbol in (symbols + [256])[len(codes):len(codes) + count]:
                 codes[symbol] = (bits, code)
                 code += 1

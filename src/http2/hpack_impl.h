@@ -575,14 +575,15 @@ VMC_FN void vmc_hpack_emit_int(vmc_hpack_out *o, uint32_t first, uint32_t mask, 
     vmc_hpack_emit(o, viamc_view(octets, vmc_hpack_put_int(octets, first, mask, (uint32_t)v)));
 }
 
-/* A string of octets as base64, made while it goes. */
+/* Octets as base64, made while it goes. */
 VMC_APART void vmc_hpack_emit_base64(vmc_hpack_out *o, viamc_bytes v)
 {
-    const uint32_t n = (uint32_t)vmc_base64_size(v.len);
-    uint32_t i = vmc_min32(o->done - o->total, n);
-    o->total += n;
-    for (; i < n && vmc_wr_room(o->w) != 0; i++, o->done++)
-        vmc_wr_u8(o->w, vmc_base64_at(v, i));
+    size_t i, n = vmc_base64_size(v.len);
+    for (i = 0; i < n; i++, o->total++)
+        if (o->done == o->total && vmc_wr_room(o->w) != 0) {
+            vmc_wr_u8(o->w, vmc_base64_at(v, i));
+            o->done++;
+        }
 }
 
 VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, uint32_t form)
@@ -595,10 +596,10 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
     vmc_hpack_emit_int(o, 0, VMC_HPACK_STRING, f->base64 ? vmc_base64_size(f->value[0].len) : f->value[0].len + f->value[1].len);
     if (f->base64) {
         vmc_hpack_emit_base64(o, f->value[0]);
-        return;
+    } else {
+        vmc_hpack_emit(o, f->value[0]);
+        vmc_hpack_emit(o, f->value[1]);
     }
-    vmc_hpack_emit(o, f->value[0]);
-    vmc_hpack_emit(o, f->value[1]);
 }
 
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)

@@ -14793,14 +14793,17 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
     return VIAMC_OK;
 }
 
-/* Stop's own record: free, or taken over by a StopAll, which covers the Stop that is in it: that one's DONE says CANCELLED. */
-VMC_FN uint8_t vmc_client_stop_record(viamc_client *c, uint32_t resource)
+/* Stop's own record: free, or taken over by a StopAll, which covers the Stop that is in it: that one's DONE says CANCELLED. Not by one for
+ * which there would be no room in tx: it would end the Stop and not be sent. */
+VMC_FN uint8_t vmc_client_stop_record(viamc_client *c, const vmc_start *s)
 {
     uint8_t i = vmc_client_rec(c, VMC_REC_STOP);
     vmc_call *call = &c->calls.rec[i];
     if (call->state == VMC_CALL_FREE)
         return i;
-    if (resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == i)
+    if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == i)
+        return VMC_CALL_NONE;
+    if (VMC_CALL_PREFIX + vmc_client_tx_need(s) > c->calls.tx_cap - c->calls.tx_used + call->tx_len)
         return VMC_CALL_NONE;
     if ((call->motion & VMC_MOTION_COUNTED) != 0 && c->motion.unconfirmed != 0)
         c->motion.unconfirmed--; /* the StopAll counts for it */
@@ -14820,7 +14823,7 @@ VMC_FN uint8_t vmc_client_free_record(viamc_client *c, const vmc_start *s)
     for (i = 0; i < c->max_calls; i++)
         if (c->calls.rec[i].state == VMC_CALL_FREE)
             return i;
-    return s->motion == VMC_MOTION_STOP ? vmc_client_stop_record(c, s->resource) : VMC_CALL_NONE;
+    return s->motion == VMC_MOTION_STOP ? vmc_client_stop_record(c, s) : VMC_CALL_NONE;
 }
 
 /* The time limit of a call (design.md 5, 6). */

@@ -659,6 +659,27 @@ TEST(tx_has_no_half_prefixes)
     script_close();
 }
 
+/* A StopAll for which there is no room is refused, and the Stop whose record it would have taken goes on. */
+TEST(stop_all_without_room_takes_nothing_over)
+{
+    static const uint8_t extra[VMC_STOP_BYTES - VMC_CALL_PREFIX] = {0x0a, VMC_STOP_BYTES - VMC_CALL_PREFIX - 2};
+    viamc_call s;
+    memset(&bot, 0, sizeof bot);
+    script_new();
+    script_now.desc.max_calls = 2;
+    script_now.desc.tx_bytes = 256;
+    script_ready();
+    CHECK_EQ_INT(viamc_robot_get_version(script_now.client, NULL, NULL), VIAMC_OK);
+    CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK);
+    s = stop_motor(0);
+    CHECK(viamc_call_bytes(script_now.client, "/viam.robot.v1.RobotService/StopAll", viamc_view(extra, sizeof extra), NULL, NULL) != VIAMC_OK);
+    step();
+    step();
+    CHECK(done(s) == NULL);
+    CHECK(bot_has(R_STOP, 0));
+    script_close();
+}
+
 /* A setpoint that is replaced by a longer one keeps to its share too. */
 TEST(tx_of_a_setpoint_that_grows)
 {
@@ -981,6 +1002,7 @@ int main(int argc, char **argv)
     RUN(several_make_way_without_a_pause);
     RUN(tx_keeps_room_for_stops);
     RUN(tx_has_no_half_prefixes);
+    RUN(stop_all_without_room_takes_nothing_over);
     RUN(tx_of_a_setpoint_that_grows);
     RUN(half_a_move_does_not_follow_a_stop);
     RUN(stop_where_one_stream_is_permitted);

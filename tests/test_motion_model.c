@@ -289,10 +289,10 @@ static bool has_call(bool stops, uint16_t flag)
     return false;
 }
 
-/* On a line that takes everything. */
-static void check_way(void)
+/* With a line that took everything. */
+static void check_way(const viamc_wait_hint *hint)
 {
-    if (model.jam || model.line != 0 || model.narrow || !bot_is_up() || viamc_state(script_now.client) != VIAMC_READY)
+    if ((hint->want & VIAMC_WANT_WRITE) != 0 || model.narrow || !bot_is_up() || viamc_state(script_now.client) != VIAMC_READY)
         return;
     RULE("no Stop waits for a stream that another call has", !has_call(true, VMC_CALL_F_HEAD) || !has_call(false, VMC_CALL_F_SENT));
 }
@@ -306,7 +306,7 @@ static void check_wait(void)
         viamc_wait(script_now.client, script_now.loop.now, &hint);
     }
     RULE("polls with nothing new come to rest", hint.ms != 0);
-    check_way();
+    check_way(&hint);
 }
 
 /* ---- what the program does ---- */
@@ -417,6 +417,14 @@ static void send_on_streams(void)
     for (i = 0; i < model.count; i++)
         if (model.asked[i].kind == R_STREAM && test_rand_below(2) != 0)
             send_on_stream(&model.asked[i]);
+}
+
+/* Every stream that there is gets taken. */
+static void crowd(void)
+{
+    unsigned n;
+    for (n = 0; n < 4; n++)
+        ask_move();
 }
 
 static void cancel_one(void)
@@ -559,7 +567,7 @@ static void send_setting(uint8_t which, uint32_t value)
 
 static void permit_streams(void)
 {
-    static const uint8_t few[] = {0, 1, 1, 2, 3, 4, 100, 100};
+    static const uint8_t few[] = {0, 1, 1, 1, 2, 3, 4, 100};
     uint32_t n = few[test_rand_below(TEST_COUNT(few))];
     if (!bot_is_up())
         return;
@@ -590,6 +598,19 @@ static void jam_line(void)
     model.jam = true;
 }
 
+/* Nothing gets through, what was asked for just now neither, and the program goes on polling. */
+static void stall(void)
+{
+    uint32_t n = test_rand_below(12);
+    model.jam = true;
+    ask_setpoint();
+    for (; n != 0; n--) {
+        script_now.loop.now += test_rand_below(200);
+        model_step();
+    }
+    model.jam = test_rand_below(2) != 0;
+}
+
 static void clear_line(void) { model.jam = false; }
 
 static void bend_line(void)
@@ -606,12 +627,12 @@ typedef struct happening {
 } happening;
 
 static const happening happenings[] = {
-    {"move", ask_move, 18}, {"setpoint", ask_setpoint, 13}, {"Stop", ask_stop, 9}, {"StopAll", ask_stop_all, 4}, {"other call", ask_other, 4},
-    {"stream", open_stream, 4}, {"messages", send_on_streams, 16}, {"cancel", cancel_one, 7}, {"cancel everything", cancel_all, 1}, {"dial", dial_again, 1},
+    {"move", ask_move, 18}, {"setpoint", ask_setpoint, 13}, {"Stop", ask_stop, 9}, {"StopAll", ask_stop_all, 4}, {"other call", ask_other, 4}, {"crowd", crowd, 5},
+    {"stream", open_stream, 4}, {"messages", send_on_streams, 16}, {"cancel", cancel_one, 7}, {"cancel everything", cancel_all, 1}, {"dial", dial_again, 2},
     {"time", pass_time, 30}, {"late poll", poll_late, 2}, {"days", sleep_for_days, 1},
     {"run", run_request, 92}, {"forget session", forget_session, 4}, {"reset", reset_request, 6}, {"proxy", answer_by_proxy, 2}, {"GOAWAY", say_goaway, 1},
-    {"streams permitted", permit_streams, 3}, {"octets permitted", permit_octets, 2},
-    {"cut", cut_line, 2}, {"jam", jam_line, 4}, {"no jam", clear_line, 6}, {"line", bend_line, 3}
+    {"streams permitted", permit_streams, 5}, {"octets permitted", permit_octets, 2},
+    {"cut", cut_line, 2}, {"jam", jam_line, 4}, {"stall", stall, 3}, {"no jam", clear_line, 9}, {"line", bend_line, 3}
 };
 
 static unsigned long happened[TEST_COUNT(happenings)];
@@ -631,7 +652,7 @@ static void model_turn(void)
     if (test_rand_below(5) == 0)
         return; /* no poll yet */
     model_step();
-    if (test_rand_below(4) == 0)
+    if (test_rand_below(2) == 0)
         check_wait();
 }
 

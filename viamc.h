@@ -11365,7 +11365,8 @@ VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
 {
     vmc_call *c = &g->calls->rec[i];
     c->flags |= VMC_CALL_F_PEER_END;
-    vmc_grpc_note_answer(g, i);
+    if (g->said.status != VMC_GRPC_NO_STATUS) /* else it may be a proxy's word */
+        vmc_grpc_note_answer(g, i);
     if (!g->text_given)
         c->text_len = 0;
     if (g->said.status == VMC_GRPC_NO_STATUS)

@@ -239,7 +239,7 @@ VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
     return done;
 }
 
-#define VMC_CONN_ROOM 128u /* octets left of a window in which everything had room: no frame needs more, DATA apart, which fills it */
+#define VMC_CONN_ROOM 32u /* octets left of a window in which all that is owed had room: no control frame has more than 17 */
 
 /* One turn of plaintext; false when nothing is left or nothing goes. */
 VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
@@ -248,7 +248,7 @@ VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
     if (c->out_at == c->out_len) {
         vmc_wr w = vmc_wr_of(c->out, c->out_cap);
         vmc_grpc_write(&c->grpc, now, &w);
-        all = vmc_wr_room(&w) >= VMC_CONN_ROOM;
+        all = !c->grpc.calls->stirred && vmc_wr_room(&w) >= VMC_CONN_ROOM;
         c->out_at = 0;
         c->out_len = (uint32_t)w.len;
         c->blocked = false;

@@ -212,7 +212,7 @@ def check_symbols(args, report):
     """The object files of the core, and a program without libc."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for options in (["-O2"], ["-O0"], ["-O0", "-DVIAMC_NO_TLS"], ["-O0", "-DVIAMC_NO_SERVER"],
+        for options in (["-O1"], ["-O0"], ["-O0", "-DVIAMC_NO_TLS"], ["-O0", "-DVIAMC_NO_SERVER"],
                         ["-O0", "-DVIAMC_NO_TLS", "-DVIAMC_NO_SERVER", "-DVIAMC_NO_STRINGS"]):
             path, complaint = core_object(args, folder, options)
             report.result(f"core {' '.join(options)}", complaint or judge_symbols(path, "-DVIAMC_NO_TLS" not in options))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 CC        = cc
-CFLAGS    = -std=gnu99 -O2 -Wall -Wextra
+CFLAGS    = -std=gnu99 -O1 -Wall -Wextra
 # VIAMC_STATIC: a test program compiles only what it calls, in a fifth of the time.
 TESTFLAGS = -std=gnu99 -Wall -Wextra -Werror -DVIAMC_STATIC
 SANITIZE  = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1

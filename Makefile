@@ -45,12 +45,12 @@ demo:
 	@$(PARALLEL) build/examples/robot build/examples/drive
 	@tools/demo.py
 
-# The suite runs twice: as users build it, from viamc.h, and as developers do, from src/ with sanitizers.
+# One job more than there are cores: some wait more than they work. The suite runs twice: as users build it, from viamc.h, and as developers do, from src/ with sanitizers.
 test:
 	@tools/setup.sh core python
 	@tools/amalgamate.py --check
 	@$(PARALLEL) .examples .plain .asan
-	@tests/run.py -j $(JOBS) tests/stranger/run.py tests/compile/run.py \
+	@tests/run.py -j $$(($(JOBS) + 1)) tests/stranger/run.py tests/compile/run.py \
 	    $(foreach check,warnings symbols layers uses merged ascii,"tools/check.py $(check)") \
 	    $(foreach test,$(wildcard tests/test_*.py),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
 

@@ -45,7 +45,8 @@ demo:
 	@$(PARALLEL) build/examples/robot build/examples/drive
 	@tools/demo.py
 
-# One job more than there are cores: some wait more than they work. The suite runs twice: as users build it, from viamc.h, and as developers do, from src/ with sanitizers.
+# The suite runs twice: as users build it, from viamc.h, and as developers do, from src/ with sanitizers. One job more than there are
+# cores: some wait more than they work.
 test:
 	@tools/setup.sh core python
 	@tools/amalgamate.py --check

@@ -124,16 +124,23 @@ static void script_send(const char *hex)
     CHECK_EQ_INT(done, n);
 }
 
+static inline void script_put_frame(vmc_wr *w, uint32_t len, uint8_t type, uint8_t flags, uint32_t id, const void *payload)
+{
+    vmc_wr_be16(w, len >> 8);
+    vmc_wr_u8(w, len & 0xffu);
+    vmc_wr_u8(w, type);
+    vmc_wr_u8(w, flags);
+    vmc_wr_be32(w, id);
+    vmc_wr_bytes(w, payload, len);
+}
+
 static void script_send_frame(uint8_t type, uint8_t flags, uint32_t id, const void *payload, size_t len)
 {
     static uint8_t buf[65536];
+    vmc_wr w = vmc_wr_of(buf, sizeof buf);
     size_t done = 0;
-    vmc_put_be24(buf, (uint32_t)len);
-    buf[3] = type;
-    buf[4] = flags;
-    vmc_put_be32(buf + 5, id);
-    vmc_copy(buf + 9, payload, len);
-    (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, buf, len + 9, &done);
+    script_put_frame(&w, (uint32_t)len, type, flags, id, payload);
+    (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, buf, w.len, &done);
     CHECK_EQ_INT(done, len + 9);
 }
 

@@ -1247,16 +1247,6 @@ static void send_octets(const uint8_t *p, size_t n, bool pieces)
     script_run(1);
 }
 
-static void put_frame(vmc_wr *w, uint32_t len, uint8_t type, uint8_t flags, uint32_t id, const void *payload)
-{
-    vmc_wr_be16(w, len >> 8);
-    vmc_wr_u8(w, len & 0xffu);
-    vmc_wr_u8(w, type);
-    vmc_wr_u8(w, flags);
-    vmc_wr_be32(w, id);
-    vmc_wr_bytes(w, payload, len);
-}
-
 /* A reply of three frames that is nearly as usual: whether it comes whole or in pieces, the call ends the same way, and the next one too. */
 TEST(whole_replies_and_the_same_in_pieces)
 {
@@ -1303,12 +1293,12 @@ TEST(whole_replies_and_the_same_in_pieces)
         (void)echo(viamc_view("x", 1), NULL);
         (void)echo(viamc_view("x", 1), NULL);
         script_run(1);
-        put_frame(&w, 2, 1, 4, 7, "\x88\xbf");
-        put_frame(&w, (uint32_t)row[r].data_len, 0, row[r].data_flags, 7, row[r].data);
-        put_frame(&w, (uint32_t)row[r].trailers_len, 1, row[r].trailers_flags, 7, row[r].trailers);
-        put_frame(&w, 2, 1, 4, 9, "\x88\xbf");
-        put_frame(&w, 6, 0, 0, 9, "\0\0\0\0\1z");
-        put_frame(&w, 1, 1, 5, 9, "\xbe");
+        script_put_frame(&w, 2, 1, 4, 7, "\x88\xbf");
+        script_put_frame(&w, (uint32_t)row[r].data_len, 0, row[r].data_flags, 7, row[r].data);
+        script_put_frame(&w, (uint32_t)row[r].trailers_len, 1, row[r].trailers_flags, 7, row[r].trailers);
+        script_put_frame(&w, 2, 1, 4, 9, "\x88\xbf");
+        script_put_frame(&w, 6, 0, 0, 9, "\0\0\0\0\1z");
+        script_put_frame(&w, 1, 1, 5, 9, "\xbe");
         send_octets(octets, w.len, pieces != 0);
         REQUIRE((ev = script_event(VIAMC_EV_DONE, 3)) != NULL);
         CHECK_EQ_INT(ev->status, row[r].status);

@@ -475,6 +475,38 @@ TEST(stop_after_a_stall)
     script_close();
 }
 
+/* The window of a move that was given up begins with the robot's answer to something later, not with a proxy's. */
+TEST(answer_of_a_proxy_begins_no_window)
+{
+    static const char *const answers[] = {SCRIPT_R1, "880f10106170706c69636174696f6e2f67727063000b677270632d7374617475730130"}; /* without a grpc-status; 0 */
+    viamc_call m;
+    uint32_t id;
+    unsigned n;
+    bot_open();
+    script_now.client->desc.disable_sessions = true;
+    m = move(10);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, m), VIAMC_OK); /* it never left: no doubt */
+    step();
+    CHECK(!script_now.client->motion.unsure);
+    m = move(12);
+    step();
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, m), VIAMC_OK);
+    step();
+    CHECK(script_now.client->motion.unsettled[0].after != 0);
+    for (n = 0; n < 2; n++) {
+        CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/test.Echo/Echo", viamc_view("", 0), NULL, NULL), VIAMC_OK);
+        script_poll();
+        bot_listen();
+        REQUIRE(bot_has(R_OTHER, 0));
+        id = bot.pending[bot_index(R_OTHER, 0)].id;
+        bot_drop(&bot.pending[bot_index(R_OTHER, 0)]);
+        script_send_block(id, answers[n], true);
+        step();
+        CHECK_EQ_INT(script_now.client->motion.unsettled[0].after == 0, n == 1);
+    }
+    script_close();
+}
+
 /* The last copy is refused, or above the last stream of a GOAWAY: the first one ran all the same. */
 TEST(last_copy_that_is_not_run)
 {
@@ -997,6 +1029,7 @@ int main(int argc, char **argv)
     RUN(stop_is_no_stream);
     RUN(stop_after_a_dial);
     RUN(stop_after_a_stall);
+    RUN(answer_of_a_proxy_begins_no_window);
     RUN(last_copy_that_is_not_run);
     RUN(every_copy_makes_way);
     RUN(several_make_way_without_a_pause);

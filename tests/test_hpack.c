@@ -1401,7 +1401,7 @@ TEST(keys_differ)
         "/viam.robot.v1.RobotService/ResourceNames", "/viam.robot.v1.RobotService/StartSession", "/viam.robot.v1.RobotService/StopAll",
         "/viam.component.motor.v1.MotorService/SetPower", "/viam.component.motor.v1.MotorService/GoFor",
         "/viam.component.motor.v1.MotorService/GetPosition", "/viam.component.motor.v1.MotorService/SetRPM", "", "/", "a", "aa", "aaaaaaaa",
-        "aaaaaaaaa", "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaa", "/a/b", "/b/a", "abcdefgh", "abcdefghabcdefgh", "abcdefgh\1", "abcdefgh\2"
+        "aaaaaaaaa", "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaa", "/a/b", "/b/a", "abcdefgh", "abcdefghabcdefgh", "abcdefgh\1", "abcdefgh\2", "\1" /* its length and its octet */
     };
     static const uint8_t changes[][2] = { { 0x01, 0x80 }, { 0x20, 0x20 }, { 0x40, 0x40 }, { 0x04, 0x60 } };
     static uint64_t seen[4 * 64 * 32];

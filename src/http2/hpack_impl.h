@@ -650,7 +650,7 @@ VMC_FN uint64_t vmc_hpack_mix(uint64_t key, uint64_t word)
 
 VMC_FN uint64_t vmc_hpack_key(viamc_bytes v)
 {
-    uint64_t key = v.len, word = 0;
+    uint64_t key = (v.len + 1u) * VMC_HPACK_KEY_FACTOR, word = 0; /* spread, else a length could make up for an octet */
     size_t i;
     if (v.len < sizeof word) {
         vmc_copy(&word, v.ptr, v.len);

@@ -639,6 +639,8 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, uint8_t i, uint8_t *slot, u
     c->msg_len = len;
     c->got = 0;
     c->large = (uint8_t)vmc_calls_place(t, i);
+    if (c->large == VMC_CALL_SMALL && (c->flags & VMC_CALL_F_INTERNAL) != 0)
+        return VIAMC_ERR_NOMEM; /* nobody could lend it more */
     if (c->large == VMC_CALL_SMALL) {
         vmc_calls_too_large(t, i, len);
         return VIAMC_ERR_MESSAGE;
@@ -677,7 +679,7 @@ VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, uint8_t i, uint8_t *slot)
 }
 
 /* Octets of record i's stream have come. OK; MESSAGE: the call has ended, its stream is to be cancelled;
- * NOMEM: more than there is room for (only a server's peer that has not seen our SETTINGS may do that). */
+ * NOMEM: more than there is room for (a server's peer that has not seen our SETTINGS, the reply to a call of the library's own). */
 VMC_FN viamc_err vmc_calls_data(vmc_calls *t, uint8_t i, viamc_bytes octets)
 {
     vmc_call *c = &t->rec[i];

@@ -419,7 +419,8 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
     uint8_t i = ev->slot;
     viamc_err err = vmc_calls_data(g->calls, i, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
-        vmc_calls_end(g->calls, i, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE);
+        vmc_calls_end_text(g->calls, i, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
+                           VMC_TEXT("reply larger than any of its kind"));
         vmc_h2_reset(&g->h2, i, VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
         vmc_grpc_refuse(g, i);

@@ -669,10 +669,10 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     vmc_motion_step(c);
     vmc_client_ends(c);
     c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)].stored != 0;
-    if (c->conn.state == VMC_CONN_BROKEN)
+    if (vmc_conn_is_lost(&c->conn))
         c->calls.stirred = false; /* control frames only: no call leaves on a connection that is lost */
     vmc_conn_flush(&c->conn, c->now);
-    if (c->conn.state == VMC_CONN_BROKEN)
+    if (vmc_conn_is_lost(&c->conn))
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)
         c->steps_max = c->conn.steps;

@@ -401,11 +401,11 @@ VMC_APART void vmc_dial_check(viamc_client *c)
     c->aux = VMC_AUX_CHECK;
 }
 
-/* Any answer is a sign of life; silence twice in a row ends the connection. */
+/* Any answer is a sign of life, a reset too; silence twice in a row ends the connection. */
 VMC_FN void vmc_dial_on_check_end(viamc_client *c)
 {
     const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
-    if (call->ran == VIAMC_ANSWERED)
+    if (call->ran == VIAMC_ANSWERED || c->conn.heard)
         c->dial.silent = 0;
     else if (++c->dial.silent >= VMC_DIAL_CHECKS)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));

@@ -221,7 +221,7 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
     vmc_peer_judge(p);
     if (vmc_h2_has_control(&p->conn.grpc.h2))
         vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early, a goodbye */
-    if (p->conn.state == VMC_CONN_BROKEN)
+    if (vmc_conn_is_lost(&p->conn))
         vmc_peer_leave(p);
 }
 

@@ -291,7 +291,7 @@ static void step(play *p, viamc_bytes *in)
     const uint8_t what = fuzz_u8(in) % DO_COUNT, k = fuzz_u8(in);
     const viamc_call call = p->calls != 0 ? p->call[k % p->calls].call : 0;
     uint8_t flags;
-    const bool alone = what < DO_FRAME || stream(k) > p->wire.opened;
+    const bool alone = what < DO_FRAME || stream(k) == 0 || stream(k) > p->wire.opened;
     if (alone)
         settle(p);
     switch (what) {

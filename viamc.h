@@ -8827,15 +8827,6 @@ typedef enum vmc_h2_state {
     VMC_H2_AT_END      /* failed: all input is dropped */
 } vmc_h2_state;
 
-#define VMC_H2_MEMO_OCTETS 8u /* viamc: servers that index all they can need 2 to 6 for the blocks of an ordinary reply */
-
-/* A header block of indexed fields alone. While the decoder's table stays as it is, the same octets are the same fields. */
-typedef struct vmc_h2_memo {
-    uint8_t len;     /* 0: none */
-    uint8_t octets[VMC_H2_MEMO_OCTETS];
-    uint16_t status;
-} vmc_h2_memo;
-
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
     uint8_t slot;
@@ -8923,7 +8914,9 @@ typedef struct vmc_h2 {
     viamc_error error;
     vmc_hpack_dec decoder;
     vmc_hpack_enc encoder;
-    vmc_h2_memo memo[2];   /* client: of a reply's headers, of its trailers */
+    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
+                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
+    uint8_t memo_len[2];   /* octets of each, 0: none; with :status, that is 200 */
     uint8_t small[VMC_H2_FRAME_HEAD];
     uint8_t ping[VMC_H2_MAX_PINGS][8];
 } vmc_h2;
@@ -8958,6 +8951,7 @@ enum {
 #define VMC_H2_END_HEADERS 0x04u
 #define VMC_H2_PADDED 0x08u
 #define VMC_H2_PRIORITY 0x20u
+#define VMC_H2_KIND(type, flags) ((uint32_t)(type) << 8 | (flags)) /* the two octets together */
 
 /* 6.5.2: settings */
 #define VMC_H2_HEADER_TABLE_SIZE 1u
@@ -9569,54 +9563,50 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
     return (h->block.pseudo & needed) == needed;
 }
 
-VMC_FN vmc_h2_memo *vmc_h2_memo_of(vmc_h2 *h)
-{
-    return &h->memo[h->block.trailers];
-}
-
 /* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
 VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 {
-    vmc_h2_memo *m = vmc_h2_memo_of(h);
+    const uint8_t k = h->block.trailers;
+    uint64_t octets = 0;
     uint32_t i;
-    if (h->decoder.changed)
-        h->memo[0].len = h->memo[1].len = 0;
-    h->decoder.changed = false;
     if (VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
         return false;
-    if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof m->octets || h->left > in->left)
+    if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof octets || h->left > in->left)
         return false; /* not in one piece */
-    if (m->len == h->left && vmc_same(m->octets, in->ptr, m->len)) {
-        (void)vmc_rd_take(in, m->len);
+    for (i = 0; i < h->left && in->ptr[i] >= 0x80u && in->ptr[i] != 0xffu; i++)
+        octets = octets << 8 | in->ptr[i];
+    if (i != h->left)
+        return false;
+    h->block.memo = (uint8_t)i;
+    if (h->memo_len[k] == i && h->memo[k] == octets) {
+        (void)vmc_rd_take(in, i);
         h->left = 0;
-        h->block.memo = m->len;
-        h->block.status = m->status;
-        h->block.digits = m->status != 0 ? 3u : 0;
+        h->block.status = k != 0 ? 0 : 200u;
+        h->block.digits = 3;
         return true;
     }
-    for (i = 0; i < h->left && in->ptr[i] >= 0x80u && in->ptr[i] != 0xffu; i++)
-        m->octets[i] = in->ptr[i];
-    m->len = 0;
-    h->block.memo = i == h->left ? (uint8_t)i : (uint8_t)0;
+    h->memo_len[k] = 0;
+    h->memo[k] = octets;
     return false;
 }
 
-/* The block was right: the same octets will mean the same. */
+/* The block was right: the same octets will mean the same, until the decoder's table changes. */
 VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
 {
-    vmc_h2_memo *m = vmc_h2_memo_of(h);
-    ev->repeats = h->block.memo != 0 && m->len != 0;
-    ev->memo = h->block.memo != 0 ? (uint8_t)(h->block.trailers + 1u) : 0;
-    if (h->block.memo != 0) {
-        m->len = h->block.memo;
-        m->status = h->block.status;
-    }
+    const uint8_t k = h->block.trailers;
+    ev->repeats = false;
+    ev->memo = 0;
+    if (h->block.memo == 0 || (k == 0 && h->block.status != 200u))
+        return;
+    ev->repeats = h->memo_len[k] != 0;
+    ev->memo = (uint8_t)(k + 1u);
+    h->memo_len[k] = h->block.memo;
 }
 
 /* The owner cannot keep what the fields of this block said. */
 VMC_FN void vmc_h2_memo_drop(vmc_h2 *h, uint8_t memo)
 {
-    h->memo[memo - 1u].len = 0;
+    h->memo_len[memo - 1u] = 0;
 }
 
 /* The whole block is there: is it what may come now on this stream? */
@@ -9626,6 +9616,9 @@ VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     vmc_h2_stream *s = h->stream;
     bool ok;
     b->open = false;
+    if (h->decoder.changed)
+        h->memo_len[0] = h->memo_len[1] = 0;
+    h->decoder.changed = false;
     (void)vmc_h2_skip(h); /* padding */
     if (!vmc_hpack_dec_end(&h->decoder))
         return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block ends inside a field"));
@@ -9858,51 +9851,37 @@ VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 
 /* ---- receiving: a whole reply at once ---- */
 
-/* The octets of a frame of this type and flags on stream id, if they are the next ones and have all come; NULL. */
-VMC_FN const uint8_t *vmc_h2_peek_frame(vmc_rd *in, uint8_t type, uint8_t flags, uint32_t id, uint32_t *len)
+/* Is this frame a header block that repeats memo k? Eight octets that end with the block's are read: its head has nine. */
+VMC_FN bool vmc_h2_is_repeat(const vmc_h2 *h, const uint8_t *p, uint8_t k, uint8_t flags, uint32_t id)
 {
-    const uint8_t *p = in->ptr;
-    if (in->left < VMC_H2_FRAME_HEAD || p[3] != type || p[4] != flags || vmc_be32(p + 5) != id)
-        return NULL;
-    *len = vmc_be24(p);
-    if (*len > in->left - VMC_H2_FRAME_HEAD)
-        return NULL;
-    return vmc_rd_take(in, VMC_H2_FRAME_HEAD + *len).ptr + VMC_H2_FRAME_HEAD;
-}
-
-/* The same for a header block that repeats memo k. */
-VMC_FN bool vmc_h2_peek_block(const vmc_h2 *h, vmc_rd *in, uint8_t k, uint8_t flags, uint32_t id)
-{
-    uint32_t len;
-    const uint8_t *p = vmc_h2_peek_frame(in, VMC_H2_F_HEADERS, flags, id, &len);
-    return p != NULL && len == h->memo[k].len && vmc_same(p, h->memo[k].octets, len);
+    const uint32_t len = h->memo_len[k];
+    if (vmc_be32(p) != (len << 8 | VMC_H2_F_HEADERS) || p[4] != flags || vmc_be32(p + 5) != id)
+        return false;
+    p += VMC_H2_FRAME_HEAD + len;
+    return (((uint64_t)vmc_be32(p - 8) << 32 | vmc_be32(p - 4)) ^ h->memo[k]) << (64u - 8u * len) == 0;
 }
 
 /* Client: is the next thing in the input a whole reply whose parts are all as usual? Nothing is consumed. Whatever is unusual takes the
  * way through the states, with the same result. */
-VMC_FN bool vmc_h2_peek_reply(vmc_h2 *h, vmc_rd in, vmc_h2_reply *r)
+VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r)
 {
+    const size_t least = h->memo_len[0] + h->memo_len[1] + 3u * VMC_H2_FRAME_HEAD;
+    const uint8_t *p = in->ptr, *data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
     const vmc_h2_stream *s;
-    const size_t before = in.left;
-    const uint8_t *data;
     uint32_t id, len;
-    if (h->state != VMC_H2_AT_HEAD || h->small_len != 0 || h->block.open || h->decoder.changed || h->memo[0].len == 0 || h->memo[1].len == 0
-        || h->memo[0].status != 200u || in.left < 3u * VMC_H2_FRAME_HEAD)
+    if ((h->state | h->small_len) != VMC_H2_AT_HEAD || h->block.open || h->memo_len[0] == 0 || h->memo_len[1] == 0 || in->left < least)
         return false;
-    id = vmc_be32(in.ptr + 5);
+    id = vmc_be32(p + 5);
+    len = vmc_be24(data);
     r->slot = vmc_h2_find(h, id);
-    if (id == 0 || r->slot == VMC_H2_NO_SLOT)
+    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > in->left - least)
         return false;
     s = &h->streams[r->slot];
-    if ((s->flags & (uint8_t)~VMC_H2_LOCAL_END) != 0 || !vmc_h2_peek_block(h, &in, 0, VMC_H2_END_HEADERS, id))
-        return false;
-    data = vmc_h2_peek_frame(&in, VMC_H2_F_DATA, 0, id, &len);
-    if (data == NULL || len == 0 || (int32_t)len > s->credit || (int32_t)len > h->credit
-        || !vmc_h2_peek_block(h, &in, 1, VMC_H2_END_HEADERS | VMC_H2_END_STREAM, id))
-        return false;
-    r->data = viamc_view(data, len);
-    r->octets = (uint32_t)(before - in.left);
-    return true;
+    r->data = viamc_view(data + VMC_H2_FRAME_HEAD, len);
+    r->octets = (uint32_t)least + len;
+    return (s->flags & (uint8_t)~VMC_H2_LOCAL_END) == 0 && vmc_h2_is_repeat(h, p, 0, VMC_H2_END_HEADERS, id)
+        && vmc_be16(data + 3) == VMC_H2_KIND(VMC_H2_F_DATA, 0) && vmc_be32(data + 5) == id && (int32_t)len <= s->credit && (int32_t)len <= h->credit
+        && vmc_h2_is_repeat(h, data + VMC_H2_FRAME_HEAD + len, 1, VMC_H2_END_HEADERS | VMC_H2_END_STREAM, id);
 }
 
 /* Consumes it: the stream is at its end. */
@@ -9919,16 +9898,14 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
 
 /* ---- sending ---- */
 
-#define VMC_H2_KIND(type, flags) ((uint32_t)(type) << 8 | (flags))
-
 /* Writes a frame header and claims its payload of at most VMC_H2_FRAME_MAX octets; NULL if both together do not fit. */
 VMC_FN uint8_t *vmc_h2_frame(vmc_wr *w, uint32_t len, uint32_t kind, uint32_t id)
 {
     uint8_t *p = vmc_wr_claim(w, VMC_H2_FRAME_HEAD + (size_t)len);
     if (p == NULL)
         return NULL;
-    vmc_put_be24(p, len);
-    vmc_put_be16(p + 3, kind);
+    vmc_put_be32(p, len << 8 | kind >> 8);
+    p[4] = (uint8_t)kind;
     vmc_put_be32(p + 5, id);
     return p + VMC_H2_FRAME_HEAD;
 }
@@ -11567,7 +11544,7 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
 {
     vmc_h2_reply r;
     vmc_call *c;
-    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, *in, &r)
+    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r)
         || !vmc_calls_take_reply(g->calls, r.slot, r.data))
         return false;
     vmc_h2_take_reply(&g->h2, in, &r);

@@ -102,15 +102,6 @@ typedef enum vmc_h2_state {
     VMC_H2_AT_END      /* failed: all input is dropped */
 } vmc_h2_state;
 
-#define VMC_H2_MEMO_OCTETS 8u /* viamc: servers that index all they can need 2 to 6 for the blocks of an ordinary reply */
-
-/* A header block of indexed fields alone. While the decoder's table stays as it is, the same octets are the same fields. */
-typedef struct vmc_h2_memo {
-    uint8_t len;     /* 0: none */
-    uint8_t octets[VMC_H2_MEMO_OCTETS];
-    uint16_t status;
-} vmc_h2_memo;
-
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
     uint8_t slot;
@@ -198,7 +189,9 @@ typedef struct vmc_h2 {
     viamc_error error;
     vmc_hpack_dec decoder;
     vmc_hpack_enc encoder;
-    vmc_h2_memo memo[2];   /* client: of a reply's headers, of its trailers */
+    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
+                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
+    uint8_t memo_len[2];   /* octets of each, 0: none; with :status, that is 200 */
     uint8_t small[VMC_H2_FRAME_HEAD];
     uint8_t ping[VMC_H2_MAX_PINGS][8];
 } vmc_h2;

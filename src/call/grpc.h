@@ -30,7 +30,7 @@ typedef enum vmc_grpc_event {
     VMC_GRPC_MORE,    /* input is used up */
     VMC_GRPC_REQUEST, /* server: the fields of call g->at are complete: path, kept fields */
     VMC_GRPC_GOAWAY,  /* the peer takes no new calls: g->code */
-    VMC_GRPC_FAILED   /* the connection is broken: g->h2.error */
+    VMC_GRPC_FAILED   /* the connection is broken: g->h2.broken */
 } vmc_grpc_event;
 
 typedef struct vmc_grpc_config {

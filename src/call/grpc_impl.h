@@ -495,8 +495,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
         break;
     case VMC_H2_GOAWAY: vmc_grpc_on_goaway(g, ev); return VMC_GRPC_GOAWAY;
     case VMC_H2_FAILED: return VMC_GRPC_FAILED;
-    case VMC_H2_MORE:
-    case VMC_H2_GO: break;
+    case VMC_H2_MORE: break;
     }
     return VMC_GRPC_MORE;
 }
@@ -1110,9 +1109,9 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
     if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
         return;
-    g->calls->stirred = g->calls->stirred || g->h2.chores; /* a reset that is written makes room for a stream */
+    g->calls->stirred = g->calls->stirred || (g->h2.owed & VMC_H2_OWES_CHORES) != 0; /* a reset that is written makes room for a stream */
     vmc_h2_write_control(&g->h2, w);
-    if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred || !vmc_grpc_write_all(g, now, w))
+    if (!vmc_h2_is_up(&g->h2) || !g->calls->stirred || !vmc_grpc_write_all(g, now, w))
         return;
     g->calls->turn = VMC_CALL_NONE;
     g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */

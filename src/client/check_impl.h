@@ -152,7 +152,7 @@ VMC_FN const char *vmc_check_streams(const vmc_h2 *h, const vmc_calls *t)
 VMC_FN const char *vmc_check_connection(const viamc_client *c)
 {
     const vmc_h2 *h = &c->conn.grpc.h2;
-    if (!h->started || c->conn.blocked || h->error.code != VIAMC_OK)
+    if (!vmc_h2_is_up(h) || c->conn.blocked)
         return NULL;
     return h->credit > (int32_t)(VMC_H2_WINDOW_MAX / 4u) ? NULL : "the connection's window is used up";
 }

@@ -320,7 +320,7 @@ VMC_FN uint8_t vmc_motion_in_the_way(const viamc_client *c, const vmc_call *stop
     uint8_t i, victim = VMC_CALL_NONE;
     const vmc_h2 *h2 = &c->conn.grpc.h2;
     bool waits = vmc_motion_kind(stop) == VMC_MOTION_STOP && stop->state == VMC_CALL_OPEN && (stop->flags & VMC_CALL_F_HEAD) != 0;
-    if (!waits || h2->open < h2->peer_streams || h2->chores)
+    if (!waits || h2->open < h2->peer_streams || (h2->owed & VMC_H2_OWES_CHORES) != 0)
         return VMC_CALL_NONE; /* with chores: one is giving way already */
     for (i = 0; i < c->max_calls; i++) {
         const vmc_call *call = &c->calls.rec[i];

@@ -154,7 +154,7 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
     else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS)
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, VMC_TEXT("said nothing for too long"));
     else if (s->now - p->heard_at >= VMC_SERVER_QUIET_MS && !p->asked)
-        p->asked = p->conn.grpc.h2.ping_due = true;
+        p->asked = vmc_h2_ask(&p->conn.grpc.h2);
 }
 
 /* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
@@ -219,7 +219,7 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
     vmc_conn_flush(&p->conn, s->now); /* answers go before a goodbye */
     vmc_route_clean(p);
     vmc_peer_judge(p);
-    if (vmc_h2_has_control(&p->conn.grpc.h2))
+    if (p->conn.grpc.h2.owed != 0)
         vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early, a goodbye */
     if (p->conn.state == VMC_CONN_BROKEN)
         vmc_peer_leave(p);

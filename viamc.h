@@ -188,7 +188,7 @@
 #define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
 #define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
 #define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
-#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_PINGS 4u              /* PINGs answered between two writes, a peer has one or two under way; more: ENHANCE_YOUR_CALM */
 #define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
 #define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */
@@ -7839,11 +7839,11 @@ VMC_FN void vmc_tls_explain(const vmc_tls *t, vmc_wr *w)
 
 
 #define VMC_HPACK_DEFAULT_TABLE 4096u       /* RFC 9113 6.5.2: size of both tables until SETTINGS say otherwise, octets */
-#define VMC_HPACK_MAX_TABLE 65536u          /* viamc: largest table of the decoder: lengths in it have 16 bits */
+#define VMC_HPACK_MAX_TABLE 65535u          /* viamc: largest table of the decoder: lengths and places in it have 16 bits */
 #define VMC_HPACK_OVERHEAD 32u              /* RFC 7541 4.1: what an entry counts beyond its name and value, octets */
 #define VMC_HPACK_STATIC 61u                /* RFC 7541 appendix A: entries of the static table */
 #define VMC_HPACK_NAME_OCTETS 48u           /* viamc: longest name that is kept whole: registered ones have 40, those treated 19 */
-#define VMC_HPACK_PIECE_OCTETS 32u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
+#define VMC_HPACK_PIECE_OCTETS 16u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
 #define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1: sums of two fit 32 bits */
 #define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of an arena: the 32 that an entry counts hold our part */
 
@@ -7900,7 +7900,6 @@ typedef enum vmc_hpack_result {
 /* The table is in the arena from start to end, oldest entry first: a vmc_hpack_entry, octets of the name, octets of the value.
  * Behind the newest one an entry is built up while its octets come. When they reach the arena's end, all moves to its start. */
 typedef struct vmc_hpack_dec {
-    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
     uint8_t state;   /* vmc_hpack_state */
     uint8_t shift;   /* of the next octet of the integer at hand, plus 7; 0: it is the first */
     uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
@@ -7911,22 +7910,23 @@ typedef struct vmc_hpack_dec {
     uint8_t left;    /* bits of it that were not looked at */
     uint8_t bits;    /* of the code at hand */
     uint16_t before; /* codes that are shorter */
-    uint32_t code;   /* its number among those as long */
+    uint16_t code;   /* its number among those as long */
+    uint16_t limit;  /* octets of the arena: most that a size update may say */
+    uint16_t max;    /* size in force, at most limit */
+    uint16_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
+    uint16_t count;  /* entries */
+    uint16_t start;  /* offset of the oldest entry */
+    uint16_t last;   /* offset of the newest entry, if there is one */
+    uint16_t end;    /* offset behind it; even, like all */
+    uint16_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint32_t number; /* integer being read; octets that the string at hand still has */
-    uint32_t limit;  /* octets of the arena: most that a size update may say */
-    uint32_t max;    /* size in force, at most limit */
-    uint32_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
-    uint32_t count;  /* entries */
-    uint32_t start;  /* offset of the oldest entry */
-    uint32_t last;   /* offset of the newest entry, if there is one */
-    uint32_t end;    /* offset behind it; even, like all */
-    uint32_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint8_t *arena;
+    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
     uint8_t name[VMC_HPACK_NAME_OCTETS];
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
 
-VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 160);
+VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 128);
 
 /* Starts a decoder for a connection.
  *   arena        kept, VMC_HPACK_ARENA(table_bytes) octets, even address; NULL if table_bytes is 0
@@ -8122,8 +8122,8 @@ VMC_FN void vmc_hpack_evict(vmc_hpack_dec *d, uint32_t limit)
 {
     while (d->used > limit) {
         const vmc_hpack_entry *e = vmc_hpack_at(d, d->start);
-        d->used -= e->size + VMC_HPACK_OVERHEAD;
-        d->start += e->len;
+        d->used = (uint16_t)(d->used - e->size - VMC_HPACK_OVERHEAD);
+        d->start = (uint16_t)(d->start + e->len);
         d->count--;
     }
 }
@@ -8144,12 +8144,12 @@ VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
     if (at + v.len >= d->limit) { /* one octet may follow to make it even */
         vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
         at -= d->start;
-        d->last -= d->start;
-        d->end -= d->start;
+        d->last = (uint16_t)(d->last - d->start);
+        d->end = (uint16_t)(d->end - d->start);
         d->start = 0;
     }
     vmc_copy(d->arena + at, v.ptr, v.len);
-    d->built += (uint32_t)v.len;
+    d->built = (uint16_t)(d->built + v.len);
 }
 
 /* The entry that is built up has all its octets. */
@@ -8163,9 +8163,9 @@ VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
     e->name_len = (uint8_t)d->field.name.len;
     e->known = d->field.known;
     e->flags = d->field.flags;
-    d->used += d->field.size;
+    d->used = (uint16_t)(d->used + d->field.size);
     d->last = d->end;
-    d->end += e->len;
+    d->end = (uint16_t)(d->end + e->len);
     d->count++;
 }
 
@@ -8240,7 +8240,7 @@ VMC_FN bool vmc_huffman_bit(vmc_hpack_dec *d, uint32_t bit)
 {
     uint32_t code = 2u * d->code + bit, count = vmc_huffman_counts[d->bits++];
     bool whole = code < count;
-    d->code = whole ? 0 : code - count;
+    d->code = (uint16_t)(whole ? 0 : code - count);
     d->before = (uint16_t)(d->before + (whole ? code : count));
     return whole;
 }
@@ -8359,7 +8359,7 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
         return VMC_HPACK_ERROR;
     d->updates--;
     d->changed = true;
-    d->max = d->number;
+    d->max = (uint16_t)d->number;
     vmc_hpack_evict(d, d->max);
     return VMC_HPACK_MORE;
 }
@@ -8508,8 +8508,8 @@ VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_
     VIAMC_ASSERT(table_bytes <= VMC_HPACK_MAX_TABLE && (uintptr_t)arena % 2u == 0);
     VIAMC_MEMSET(d, 0, sizeof *d);
     d->arena = arena;
-    d->limit = vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
-    d->max = vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
+    d->limit = (uint16_t)vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
+    d->max = (uint16_t)vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
 }
 
 /* ---- encoder ---- */

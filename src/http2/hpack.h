@@ -10,11 +10,11 @@
 #include "base/core_impl.h"
 
 #define VMC_HPACK_DEFAULT_TABLE 4096u       /* RFC 9113 6.5.2: size of both tables until SETTINGS say otherwise, octets */
-#define VMC_HPACK_MAX_TABLE 65536u          /* viamc: largest table of the decoder: lengths in it have 16 bits */
+#define VMC_HPACK_MAX_TABLE 65535u          /* viamc: largest table of the decoder: lengths and places in it have 16 bits */
 #define VMC_HPACK_OVERHEAD 32u              /* RFC 7541 4.1: what an entry counts beyond its name and value, octets */
 #define VMC_HPACK_STATIC 61u                /* RFC 7541 appendix A: entries of the static table */
 #define VMC_HPACK_NAME_OCTETS 48u           /* viamc: longest name that is kept whole: registered ones have 40, those treated 19 */
-#define VMC_HPACK_PIECE_OCTETS 32u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
+#define VMC_HPACK_PIECE_OCTETS 16u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
 #define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1: sums of two fit 32 bits */
 #define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of an arena: the 32 that an entry counts hold our part */
 
@@ -71,7 +71,6 @@ typedef enum vmc_hpack_result {
 /* The table is in the arena from start to end, oldest entry first: a vmc_hpack_entry, octets of the name, octets of the value.
  * Behind the newest one an entry is built up while its octets come. When they reach the arena's end, all moves to its start. */
 typedef struct vmc_hpack_dec {
-    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
     uint8_t state;   /* vmc_hpack_state */
     uint8_t shift;   /* of the next octet of the integer at hand, plus 7; 0: it is the first */
     uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
@@ -82,22 +81,23 @@ typedef struct vmc_hpack_dec {
     uint8_t left;    /* bits of it that were not looked at */
     uint8_t bits;    /* of the code at hand */
     uint16_t before; /* codes that are shorter */
-    uint32_t code;   /* its number among those as long */
+    uint16_t code;   /* its number among those as long */
+    uint16_t limit;  /* octets of the arena: most that a size update may say */
+    uint16_t max;    /* size in force, at most limit */
+    uint16_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
+    uint16_t count;  /* entries */
+    uint16_t start;  /* offset of the oldest entry */
+    uint16_t last;   /* offset of the newest entry, if there is one */
+    uint16_t end;    /* offset behind it; even, like all */
+    uint16_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint32_t number; /* integer being read; octets that the string at hand still has */
-    uint32_t limit;  /* octets of the arena: most that a size update may say */
-    uint32_t max;    /* size in force, at most limit */
-    uint32_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
-    uint32_t count;  /* entries */
-    uint32_t start;  /* offset of the oldest entry */
-    uint32_t last;   /* offset of the newest entry, if there is one */
-    uint32_t end;    /* offset behind it; even, like all */
-    uint32_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint8_t *arena;
+    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
     uint8_t name[VMC_HPACK_NAME_OCTETS];
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
 
-VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 160);
+VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 128);
 
 /* Starts a decoder for a connection.
  *   arena        kept, VMC_HPACK_ARENA(table_bytes) octets, even address; NULL if table_bytes is 0

@@ -65,8 +65,8 @@ VMC_FN void vmc_hpack_evict(vmc_hpack_dec *d, uint32_t limit)
 {
     while (d->used > limit) {
         const vmc_hpack_entry *e = vmc_hpack_at(d, d->start);
-        d->used -= e->size + VMC_HPACK_OVERHEAD;
-        d->start += e->len;
+        d->used = (uint16_t)(d->used - e->size - VMC_HPACK_OVERHEAD);
+        d->start = (uint16_t)(d->start + e->len);
         d->count--;
     }
 }
@@ -87,12 +87,12 @@ VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
     if (at + v.len >= d->limit) { /* one octet may follow to make it even */
         vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
         at -= d->start;
-        d->last -= d->start;
-        d->end -= d->start;
+        d->last = (uint16_t)(d->last - d->start);
+        d->end = (uint16_t)(d->end - d->start);
         d->start = 0;
     }
     vmc_copy(d->arena + at, v.ptr, v.len);
-    d->built += (uint32_t)v.len;
+    d->built = (uint16_t)(d->built + v.len);
 }
 
 /* The entry that is built up has all its octets. */
@@ -106,9 +106,9 @@ VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
     e->name_len = (uint8_t)d->field.name.len;
     e->known = d->field.known;
     e->flags = d->field.flags;
-    d->used += d->field.size;
+    d->used = (uint16_t)(d->used + d->field.size);
     d->last = d->end;
-    d->end += e->len;
+    d->end = (uint16_t)(d->end + e->len);
     d->count++;
 }
 
@@ -183,7 +183,7 @@ VMC_FN bool vmc_huffman_bit(vmc_hpack_dec *d, uint32_t bit)
 {
     uint32_t code = 2u * d->code + bit, count = vmc_huffman_counts[d->bits++];
     bool whole = code < count;
-    d->code = whole ? 0 : code - count;
+    d->code = (uint16_t)(whole ? 0 : code - count);
     d->before = (uint16_t)(d->before + (whole ? code : count));
     return whole;
 }
@@ -302,7 +302,7 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
         return VMC_HPACK_ERROR;
     d->updates--;
     d->changed = true;
-    d->max = d->number;
+    d->max = (uint16_t)d->number;
     vmc_hpack_evict(d, d->max);
     return VMC_HPACK_MORE;
 }
@@ -451,8 +451,8 @@ VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_
     VIAMC_ASSERT(table_bytes <= VMC_HPACK_MAX_TABLE && (uintptr_t)arena % 2u == 0);
     VIAMC_MEMSET(d, 0, sizeof *d);
     d->arena = arena;
-    d->limit = vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
-    d->max = vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
+    d->limit = (uint16_t)vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
+    d->max = (uint16_t)vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
 }
 
 /* ---- encoder ---- */

@@ -161,7 +161,15 @@
  * VIAMC_NO_SERVER  no server role                                  -10 KB
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on a POSIX system they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
+ * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
+#ifndef VIAMC_SHORTCUTS
+#ifdef __OPTIMIZE_SIZE__
+#define VIAMC_SHORTCUTS 0
+#else
+#define VIAMC_SHORTCUTS 1
+#endif
+#endif
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
 #endif
@@ -9619,7 +9627,7 @@ VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
     const uint8_t k = h->block.trailers;
     uint64_t octets = 0;
     uint32_t i;
-    if (VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
+    if (!VIAMC_SHORTCUTS || VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
         return false;
     if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof octets || h->left > in->left)
         return false; /* not in one piece */
@@ -9646,7 +9654,7 @@ VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
     const uint8_t k = h->block.trailers;
     ev->repeats = false;
     ev->memo = 0;
-    if (h->block.memo == 0 || (k == 0 && h->block.status != 200u))
+    if (!VIAMC_SHORTCUTS || h->block.memo == 0 || (k == 0 && h->block.status != 200u))
         return;
     ev->repeats = h->memo_len[k] != 0;
     ev->memo = (uint8_t)(k + 1u);
@@ -11448,7 +11456,7 @@ VMC_FN void vmc_grpc_recall(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
 /* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
 VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
 {
-    if (ev->memo != 0)
+    if (VIAMC_SHORTCUTS && ev->memo != 0)
         vmc_grpc_recall(g, i, ev);
     if (ev->end && (ev->status == 0 || ev->status == 200u || g->said.status != VMC_GRPC_NO_STATUS))
         vmc_grpc_finish(g, i);
@@ -11631,7 +11639,7 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     for (;;) {
         vmc_h2_event_kind kind;
         vmc_grpc_event up;
-        while (vmc_grpc_take_reply(g, in))
+        while (VIAMC_SHORTCUTS && vmc_grpc_take_reply(g, in))
             ;
         if (!g->h2.block.open)
             g->block_of = 0;
@@ -12141,7 +12149,7 @@ VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 {
     vmc_call *c = &g->calls->rec[i];
     size_t before = w->len;
-    if (!VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, i, now, w))
+    if (VIAMC_SHORTCUTS && !VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, i, now, w))
         return true;
     if ((c->flags & VMC_CALL_F_HEAD) != 0) {
         bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, i, now, w) : vmc_grpc_write_request(g, i, now, w);

@@ -82,7 +82,15 @@
  * VIAMC_NO_SERVER  no server role                                  -10 KB
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on a POSIX system they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
+ * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
+#ifndef VIAMC_SHORTCUTS
+#ifdef __OPTIMIZE_SIZE__
+#define VIAMC_SHORTCUTS 0
+#else
+#define VIAMC_SHORTCUTS 1
+#endif
+#endif
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
 #endif

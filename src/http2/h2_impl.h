@@ -691,7 +691,7 @@ VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
     const uint8_t k = h->block.trailers;
     uint64_t octets = 0;
     uint32_t i;
-    if (VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
+    if (!VIAMC_SHORTCUTS || VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
         return false;
     if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof octets || h->left > in->left)
         return false; /* not in one piece */
@@ -718,7 +718,7 @@ VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
     const uint8_t k = h->block.trailers;
     ev->repeats = false;
     ev->memo = 0;
-    if (h->block.memo == 0 || (k == 0 && h->block.status != 200u))
+    if (!VIAMC_SHORTCUTS || h->block.memo == 0 || (k == 0 && h->block.status != 200u))
         return;
     ev->repeats = h->memo_len[k] != 0;
     ev->memo = (uint8_t)(k + 1u);

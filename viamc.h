@@ -5076,7 +5076,7 @@ VMC_FN unsigned vmc_posix_fds(const viamc_posix *p, uint8_t want, struct pollfd 
     int reads = (want & VIAMC_WANT_READ) != 0 ? POLLIN : 0;
     bool writes = (want & VIAMC_WANT_WRITE) != 0, blocked = false;
     unsigned i, n = 0;
-    for (i = 0; i < p->used; i++)
+    for (i = 0; writes && i < p->used; i++)
         blocked = blocked || (p->conn[i].fd >= 0 && p->conn[i].blocked);
     for (i = 0; i < p->used; i++)
         n = vmc_posix_watch(out, n, p->conn[i].fd, reads | (writes && (p->conn[i].blocked || !blocked) ? POLLOUT : 0));
@@ -5107,7 +5107,7 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
         vmc_posix_wait(p, viamc_posix_now(), &ms);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
         return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
-    for (i = 0; i < n; i++)
+    for (i = 0; p->conn[VIAMC_POSIX_LISTENER].fd >= 0 && i < n; i++)
         if (fds[i].fd == p->conn[VIAMC_POSIX_LISTENER].fd && fds[i].revents != 0)
             p->knocked = true;
     return VIAMC_OK;
@@ -7954,6 +7954,7 @@ VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d);
 
 #define VMC_HPACK_ENC_MAX_TABLE 4096u /* viamc: most that we use of a peer's table, octets */
 #define VMC_HPACK_FIXED 12u           /* keys below it are the caller's fixed fields */
+#define VMC_HPACK_FIXED_OCTETS 8u     /* most of them in one block */
 #define VMC_HPACK_BEGIN_OCTETS 4u     /* size updates before a block: to 0 (one octet), to 4,096 at most (three) */
 
 /* What the encoder knows of the peer's table: which keys are in it. Entries are only added, so an index is known by counting. */
@@ -7964,6 +7965,9 @@ typedef struct vmc_hpack_enc {
     uint8_t count;  /* entries */
     uint8_t others; /* of them, those in keys */
     bool changed;   /* the next block starts with size updates and an empty table */
+    uint8_t ready_len;
+    uint16_t ready_for;                         /* fixed fields whose octets are in ready[], while nothing is inserted; 0: none */
+    uint8_t ready[VMC_HPACK_FIXED_OCTETS];
     uint8_t fixed[VMC_HPACK_FIXED];             /* serial of the caller's fixed field n: 1 for the oldest entry; 0: not there */
     uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside */
     uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* in the order in which they came */
@@ -7996,8 +8000,9 @@ VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w);
 /* The octet of a field that the peer's table has, or 0: then vmc_hpack_put. Saves filling a vmc_hpack_field. */
 VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
 
-/* The same for fixed fields alone: those of which `which` has bit 1 << key, one octet each. 0: one of them is missing, nothing is written. */
-VMC_FN uint32_t vmc_hpack_find_fixed(const vmc_hpack_enc *e, uint32_t which, uint8_t *to);
+/* The same for fixed fields alone: those of which `which` has bit 1 << key, one octet each, at most VMC_HPACK_FIXED_OCTETS: so many are
+ * written, the answer tells how many of them count. 0: one of the fields is missing. */
+VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to);
 
 /* Writes a field from offset *at of its representation on, as many octets as fit. True when it is complete; then *at is 0 again.
  * An insertion counts when the field is complete. Until then f and its octets must stay the same. */
@@ -8590,18 +8595,24 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
-VMC_FN uint32_t vmc_hpack_find_fixed(const vmc_hpack_enc *e, uint32_t which, uint8_t *to)
+VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to)
 {
     const uint32_t newest = 0x80u + VMC_HPACK_STATIC + 1u + e->count;
-    uint32_t key, n = 0;
-    for (key = 0; which != 0; key++, which >>= 1) {
-        if ((which & 1u) == 0)
-            continue;
-        if (e->fixed[key] == 0)
-            return 0;
-        to[n++] = (uint8_t)(newest - e->fixed[key]);
+    uint32_t key, n = 0, left = which;
+    if (which != e->ready_for) {
+        e->ready_for = 0;
+        for (key = 0; left != 0; key++, left >>= 1) {
+            if ((left & 1u) == 0)
+                continue;
+            if (e->fixed[key] == 0 || n == sizeof e->ready)
+                return 0;
+            e->ready[n++] = (uint8_t)(newest - e->fixed[key]);
+        }
+        e->ready_len = (uint8_t)n;
+        e->ready_for = (uint16_t)which;
     }
-    return n;
+    VIAMC_MEMCPY(to, e->ready, sizeof e->ready);
+    return e->ready_len;
 }
 
 /* What the field counts in a table. */
@@ -8670,6 +8681,7 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
     e->count++;
+    e->ready_for = 0;
     if (f->key < VMC_HPACK_FIXED) {
         e->fixed[f->key] = e->count;
     } else {
@@ -11864,7 +11876,7 @@ VMC_FN uint32_t vmc_grpc_fixed(const vmc_grpc *g, const vmc_call *c)
  * was written. */
 VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
 {
-    const vmc_hpack_enc *e = &g->h2.encoder;
+    vmc_hpack_enc *e = &g->h2.encoder;
     uint8_t *to = part->ptr + part->len;
     uint32_t n;
     if (c->metadata_count != 0)

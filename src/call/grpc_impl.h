@@ -750,7 +750,7 @@ VMC_FN uint32_t vmc_grpc_fixed(const vmc_grpc *g, const vmc_call *c)
  * was written. */
 VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
 {
-    const vmc_hpack_enc *e = &g->h2.encoder;
+    vmc_hpack_enc *e = &g->h2.encoder;
     uint8_t *to = part->ptr + part->len;
     uint32_t n;
     if (c->metadata_count != 0)

@@ -525,18 +525,24 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
-VMC_FN uint32_t vmc_hpack_find_fixed(const vmc_hpack_enc *e, uint32_t which, uint8_t *to)
+VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to)
 {
     const uint32_t newest = 0x80u + VMC_HPACK_STATIC + 1u + e->count;
-    uint32_t key, n = 0;
-    for (key = 0; which != 0; key++, which >>= 1) {
-        if ((which & 1u) == 0)
-            continue;
-        if (e->fixed[key] == 0)
-            return 0;
-        to[n++] = (uint8_t)(newest - e->fixed[key]);
+    uint32_t key, n = 0, left = which;
+    if (which != e->ready_for) {
+        e->ready_for = 0;
+        for (key = 0; left != 0; key++, left >>= 1) {
+            if ((left & 1u) == 0)
+                continue;
+            if (e->fixed[key] == 0 || n == sizeof e->ready)
+                return 0;
+            e->ready[n++] = (uint8_t)(newest - e->fixed[key]);
+        }
+        e->ready_len = (uint8_t)n;
+        e->ready_for = (uint16_t)which;
     }
-    return n;
+    VIAMC_MEMCPY(to, e->ready, sizeof e->ready);
+    return e->ready_len;
 }
 
 /* What the field counts in a table. */
@@ -605,6 +611,7 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
     e->count++;
+    e->ready_for = 0;
     if (f->key < VMC_HPACK_FIXED) {
         e->fixed[f->key] = e->count;
     } else {

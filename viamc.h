@@ -8495,13 +8495,9 @@ VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc
 
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    if ((d->state | d->shift) == 0) { /* between fields */
-        if (in->left == 0)
-            return VMC_HPACK_MORE;
-        if (*in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
-            d->updates = 0;
-            return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
-        }
+    if (VIAMC_SHORTCUTS && (d->state | d->shift) == 0 && in->left != 0 && *in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
+        d->updates = 0;
+        return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
     }
     return vmc_hpack_run(d, in, p);
 }
@@ -8861,19 +8857,15 @@ typedef struct vmc_h2_reply {
 
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
-    uint32_t octets;        /* encoded, so far */
-    uint32_t list;          /* decoded, as RFC 9113 10.5.1 counts */
-    uint16_t fields;
-    uint16_t status;
+    uint8_t seen;          /* VMC_H2_P_... of its fields, VMC_H2_B_... */
+    uint8_t wrong;         /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
+    bool open;             /* END_HEADERS has not come: only CONTINUATION may follow */
     uint8_t continuations;
-    uint8_t digits;         /* of :status */
-    uint8_t pseudo;         /* bits of the pseudo fields seen */
-    bool regular;           /* a regular field was seen: no pseudo field may follow */
-    uint8_t wrong;          /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
-    bool end_stream;        /* flag of its HEADERS frame */
-    bool trailers;          /* the final header block came before */
-    bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
-    uint8_t memo;           /* its octets are in a memo: so many, once it has proved right */
+    uint8_t memo;          /* its octets are in a memo: so many, once it has proved right */
+    uint16_t status;
+    uint16_t fields;
+    uint32_t octets;       /* encoded, so far */
+    uint32_t list;         /* decoded, as RFC 9113 10.5.1 counts */
 } vmc_h2_block;
 
 /* In a build without servers the role is a constant, and the server's half of the code is gone. */
@@ -8898,6 +8890,7 @@ typedef struct vmc_h2 {
     uint8_t open;          /* slots in use */
     uint8_t empty;         /* DATA frames without octets in a row */
     uint8_t informational; /* 1xx header blocks in a row */
+    vmc_h2_block block;
     uint16_t noise;        /* frames since the last one that moved something */
     uint16_t header_list;
     vmc_h2_stream *streams;
@@ -8905,7 +8898,6 @@ typedef struct vmc_h2 {
     uint32_t left;         /* octets of the received frame's payload to come */
     uint32_t id;
     uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
-    vmc_h2_block block;
     uint32_t block_id;     /* stream of the header block being received */
     /* windows and limits */
     uint32_t window;       /* ours, per stream */
@@ -8985,12 +8977,16 @@ enum {
 #define VMC_H2_MAX_FRAME_SIZE 5u
 #define VMC_H2_MAX_HEADER_LIST_SIZE 6u
 
-/* Bits of vmc_h2_block.pseudo (8.3). */
+/* Bits of vmc_h2_block.seen: the pseudo fields (8.3) in the order of vmc_name, */
 #define VMC_H2_P_STATUS 0x01u
 #define VMC_H2_P_METHOD 0x02u
 #define VMC_H2_P_SCHEME 0x04u
 #define VMC_H2_P_PATH 0x08u
 #define VMC_H2_P_AUTHORITY 0x10u
+/* and what else is known of the block. */
+#define VMC_H2_B_REGULAR 0x20u  /* a regular field was seen: no pseudo field may follow */
+#define VMC_H2_B_TRAILERS 0x40u /* the final header block came before */
+#define VMC_H2_B_END 0x80u      /* END_STREAM, a flag of its HEADERS frame */
 
 static const char vmc_h2_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"; /* 3.4 */
 #define VMC_H2_PREFACE_LEN 24u
@@ -9350,7 +9346,7 @@ VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
     VIAMC_MEMSET(&h->block, 0, sizeof h->block);
     h->block.open = true;
     h->block_id = h->id;
-    h->block.end_stream = (h->flags & VMC_H2_END_STREAM) != 0;
+    h->block.seen = (h->flags & VMC_H2_END_STREAM) != 0 ? VMC_H2_B_END : 0;
     h->block.octets = h->left;
     vmc_hpack_dec_begin(&h->decoder);
 }
@@ -9401,7 +9397,8 @@ VMC_FN uint32_t vmc_h2_begin_headers(vmc_h2 *h)
         return VMC_H2_NOISE;
     if ((h->stream->flags & VMC_H2_REMOTE_END) != 0)
         return VMC_H2_RESET_WITH + VMC_H2_STREAM_CLOSED;
-    h->block.trailers = (h->stream->flags & VMC_H2_GOT_FINAL) != 0;
+    if ((h->stream->flags & VMC_H2_GOT_FINAL) != 0)
+        h->block.seen |= VMC_H2_B_TRAILERS;
     return VMC_H2_GO;
 }
 
@@ -9548,48 +9545,33 @@ VMC_FN uint32_t vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 
 /* ---- receiving: header blocks ---- */
 
-/* 8.3: which pseudo field this is, 0 for one that has no business here. */
-VMC_FN uint8_t vmc_h2_pseudo(const vmc_h2 *h, uint8_t known)
-{
-    if (!VMC_H2_IS_SERVER(h))
-        return known == VMC_NAME_STATUS ? VMC_H2_P_STATUS : 0;
-    switch (known) {
-    case VMC_NAME_METHOD: return VMC_H2_P_METHOD;
-    case VMC_NAME_SCHEME: return VMC_H2_P_SCHEME;
-    case VMC_NAME_PATH: return VMC_H2_P_PATH;
-    case VMC_NAME_AUTHORITY: return VMC_H2_P_AUTHORITY;
-    default: return 0;
-    }
-}
-
 /* 8.2, 8.3: rules that hold for a field's name and its place in the block. */
-VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p)
+VMC_FN void vmc_h2_check_name(vmc_h2 *h, uint32_t known)
 {
+    const uint32_t legal = VMC_H2_IS_SERVER(h) ? VMC_H2_P_METHOD | VMC_H2_P_SCHEME | VMC_H2_P_PATH | VMC_H2_P_AUTHORITY : VMC_H2_P_STATUS;
     vmc_h2_block *b = &h->block;
-    if (p->known >= VMC_NAME_STATUS && p->known <= VMC_NAME_PSEUDO) {
-        uint8_t bit = vmc_h2_pseudo(h, p->known);
-        if (bit == 0 || b->trailers || b->regular || (b->pseudo & bit) != 0)
-            b->wrong = VMC_H2_PROTOCOL_ERROR;
-        b->pseudo |= bit;
-    } else {
-        b->regular = true;
-        if (p->known == VMC_NAME_CONNECTION)
-            b->wrong = VMC_H2_PROTOCOL_ERROR;
+    uint32_t bit = VMC_H2_B_REGULAR;
+    bool bad = known == VMC_NAME_CONNECTION;
+    if (known - VMC_NAME_STATUS <= VMC_NAME_PSEUDO - VMC_NAME_STATUS) {
+        bit = 1u << (known - VMC_NAME_STATUS);
+        bad = (bit & legal) == 0 || (b->seen & (bit | VMC_H2_B_TRAILERS | VMC_H2_B_REGULAR)) != 0; /* once, and in front */
     }
+    if (bad)
+        b->wrong = VMC_H2_PROTOCOL_ERROR;
+    b->seen = (uint8_t)(b->seen | bit);
     b->fields++;
 }
 
-/* :status is three digits (8.3.2), wherever its pieces are cut. */
+/* :status is three digits, the first is not 0 (8.3.2), wherever its pieces are cut. */
 VMC_FN void vmc_h2_take_status(vmc_h2_block *b, viamc_bytes v)
 {
     size_t i;
     for (i = 0; i < v.len; i++) {
-        if (b->digits == 3u || v.ptr[i] < '0' || v.ptr[i] > '9') {
+        uint32_t digit = v.ptr[i] - (uint32_t)'0';
+        if (digit > 9u || b->status >= 100u || (digit | b->status) == 0)
             b->wrong = VMC_H2_PROTOCOL_ERROR;
-            return;
-        }
-        b->status = (uint16_t)(b->status * 10u + (uint32_t)(v.ptr[i] - '0'));
-        b->digits++;
+        else
+            b->status = (uint16_t)(b->status * 10u + digit);
     }
 }
 
@@ -9598,7 +9580,7 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
 {
     vmc_h2_block *b = &h->block;
     if ((p->flags & VMC_HPACK_FIRST) != 0)
-        vmc_h2_check_name(h, p);
+        vmc_h2_check_name(h, p->known);
     if (p->known == VMC_NAME_STATUS)
         vmc_h2_take_status(b, p->value);
     if ((p->flags & VMC_HPACK_LAST) != 0) {
@@ -9615,14 +9597,14 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
 VMC_FN bool vmc_h2_response_ok(vmc_h2 *h, vmc_h2_stream *s)
 {
     vmc_h2_block *b = &h->block;
-    if (b->digits != 3u || b->status < 100u || b->status == 101u)
+    if (b->status < 100u || b->status == 101u)
         return false;
     if (b->status >= 200u) {
         h->informational = 0;
         s->flags |= VMC_H2_GOT_FINAL;
         return true;
     }
-    return !b->end_stream && ++h->informational <= VMC_H2_MAX_INFORMATIONAL;
+    return (b->seen & VMC_H2_B_END) == 0 && ++h->informational <= VMC_H2_MAX_INFORMATIONAL;
 }
 
 /* First header block of a request. */
@@ -9630,13 +9612,13 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
 {
     const uint8_t needed = VMC_H2_P_METHOD | VMC_H2_P_SCHEME | VMC_H2_P_PATH;
     s->flags |= VMC_H2_GOT_FINAL;
-    return (h->block.pseudo & needed) == needed;
+    return (h->block.seen & needed) == needed;
 }
 
 /* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
 VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 {
-    const uint8_t k = h->block.trailers;
+    const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     uint64_t octets = 0;
     uint32_t i;
     if (!VIAMC_SHORTCUTS || VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
@@ -9652,7 +9634,6 @@ VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
         (void)vmc_rd_take(in, i);
         h->left = 0;
         h->block.status = k != 0 ? 0 : 200u;
-        h->block.digits = 3;
         return true;
     }
     h->memo_len[k] = 0;
@@ -9663,7 +9644,7 @@ VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 /* The block was right: the same octets will mean the same, until the decoder's table changes. */
 VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
 {
-    const uint8_t k = h->block.trailers;
+    const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     ev->repeats = false;
     ev->memo = 0;
     if (!VIAMC_SHORTCUTS || h->block.memo == 0 || (k == 0 && h->block.status != 200u))
@@ -9696,8 +9677,8 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
         return VMC_H2_GO;
     if (b->wrong != 0)
         return VMC_H2_RESET_WITH + b->wrong;
-    if (b->trailers)
-        ok = b->end_stream; /* trailers end the stream (8.1) */
+    if ((b->seen & VMC_H2_B_TRAILERS) != 0)
+        ok = (b->seen & VMC_H2_B_END) != 0; /* trailers end the stream (8.1) */
     else
         ok = VMC_H2_IS_SERVER(h) ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
     if (!ok)
@@ -9705,9 +9686,9 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     if (b->status != 0 && b->status < 200u)
         return VMC_H2_NOISE;
     h->noise = 0;
-    if (b->end_stream)
+    ev->end = (b->seen & VMC_H2_B_END) != 0;
+    if (ev->end)
         s->flags |= VMC_H2_REMOTE_END;
-    ev->end = b->end_stream;
     ev->status = b->status;
     vmc_h2_memo_keep(h, ev);
     return VMC_H2_BLOCK_END;

@@ -116,19 +116,15 @@ typedef struct vmc_h2_reply {
 
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
-    uint32_t octets;        /* encoded, so far */
-    uint32_t list;          /* decoded, as RFC 9113 10.5.1 counts */
-    uint16_t fields;
-    uint16_t status;
+    uint8_t seen;          /* VMC_H2_P_... of its fields, VMC_H2_B_... */
+    uint8_t wrong;         /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
+    bool open;             /* END_HEADERS has not come: only CONTINUATION may follow */
     uint8_t continuations;
-    uint8_t digits;         /* of :status */
-    uint8_t pseudo;         /* bits of the pseudo fields seen */
-    bool regular;           /* a regular field was seen: no pseudo field may follow */
-    uint8_t wrong;          /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
-    bool end_stream;        /* flag of its HEADERS frame */
-    bool trailers;          /* the final header block came before */
-    bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
-    uint8_t memo;           /* its octets are in a memo: so many, once it has proved right */
+    uint8_t memo;          /* its octets are in a memo: so many, once it has proved right */
+    uint16_t status;
+    uint16_t fields;
+    uint32_t octets;       /* encoded, so far */
+    uint32_t list;         /* decoded, as RFC 9113 10.5.1 counts */
 } vmc_h2_block;
 
 /* In a build without servers the role is a constant, and the server's half of the code is gone. */
@@ -153,6 +149,7 @@ typedef struct vmc_h2 {
     uint8_t open;          /* slots in use */
     uint8_t empty;         /* DATA frames without octets in a row */
     uint8_t informational; /* 1xx header blocks in a row */
+    vmc_h2_block block;
     uint16_t noise;        /* frames since the last one that moved something */
     uint16_t header_list;
     vmc_h2_stream *streams;
@@ -160,7 +157,6 @@ typedef struct vmc_h2 {
     uint32_t left;         /* octets of the received frame's payload to come */
     uint32_t id;
     uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
-    vmc_h2_block block;
     uint32_t block_id;     /* stream of the header block being received */
     /* windows and limits */
     uint32_t window;       /* ours, per stream */

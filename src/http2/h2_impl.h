@@ -37,12 +37,16 @@ enum {
 #define VMC_H2_MAX_FRAME_SIZE 5u
 #define VMC_H2_MAX_HEADER_LIST_SIZE 6u
 
-/* Bits of vmc_h2_block.pseudo (8.3). */
+/* Bits of vmc_h2_block.seen: the pseudo fields (8.3) in the order of vmc_name, */
 #define VMC_H2_P_STATUS 0x01u
 #define VMC_H2_P_METHOD 0x02u
 #define VMC_H2_P_SCHEME 0x04u
 #define VMC_H2_P_PATH 0x08u
 #define VMC_H2_P_AUTHORITY 0x10u
+/* and what else is known of the block. */
+#define VMC_H2_B_REGULAR 0x20u  /* a regular field was seen: no pseudo field may follow */
+#define VMC_H2_B_TRAILERS 0x40u /* the final header block came before */
+#define VMC_H2_B_END 0x80u      /* END_STREAM, a flag of its HEADERS frame */
 
 static const char vmc_h2_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"; /* 3.4 */
 #define VMC_H2_PREFACE_LEN 24u
@@ -402,7 +406,7 @@ VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
     VIAMC_MEMSET(&h->block, 0, sizeof h->block);
     h->block.open = true;
     h->block_id = h->id;
-    h->block.end_stream = (h->flags & VMC_H2_END_STREAM) != 0;
+    h->block.seen = (h->flags & VMC_H2_END_STREAM) != 0 ? VMC_H2_B_END : 0;
     h->block.octets = h->left;
     vmc_hpack_dec_begin(&h->decoder);
 }
@@ -453,7 +457,8 @@ VMC_FN uint32_t vmc_h2_begin_headers(vmc_h2 *h)
         return VMC_H2_NOISE;
     if ((h->stream->flags & VMC_H2_REMOTE_END) != 0)
         return VMC_H2_RESET_WITH + VMC_H2_STREAM_CLOSED;
-    h->block.trailers = (h->stream->flags & VMC_H2_GOT_FINAL) != 0;
+    if ((h->stream->flags & VMC_H2_GOT_FINAL) != 0)
+        h->block.seen |= VMC_H2_B_TRAILERS;
     return VMC_H2_GO;
 }
 
@@ -600,48 +605,33 @@ VMC_FN uint32_t vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 
 /* ---- receiving: header blocks ---- */
 
-/* 8.3: which pseudo field this is, 0 for one that has no business here. */
-VMC_FN uint8_t vmc_h2_pseudo(const vmc_h2 *h, uint8_t known)
-{
-    if (!VMC_H2_IS_SERVER(h))
-        return known == VMC_NAME_STATUS ? VMC_H2_P_STATUS : 0;
-    switch (known) {
-    case VMC_NAME_METHOD: return VMC_H2_P_METHOD;
-    case VMC_NAME_SCHEME: return VMC_H2_P_SCHEME;
-    case VMC_NAME_PATH: return VMC_H2_P_PATH;
-    case VMC_NAME_AUTHORITY: return VMC_H2_P_AUTHORITY;
-    default: return 0;
-    }
-}
-
 /* 8.2, 8.3: rules that hold for a field's name and its place in the block. */
-VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p)
+VMC_FN void vmc_h2_check_name(vmc_h2 *h, uint32_t known)
 {
+    const uint32_t legal = VMC_H2_IS_SERVER(h) ? VMC_H2_P_METHOD | VMC_H2_P_SCHEME | VMC_H2_P_PATH | VMC_H2_P_AUTHORITY : VMC_H2_P_STATUS;
     vmc_h2_block *b = &h->block;
-    if (p->known >= VMC_NAME_STATUS && p->known <= VMC_NAME_PSEUDO) {
-        uint8_t bit = vmc_h2_pseudo(h, p->known);
-        if (bit == 0 || b->trailers || b->regular || (b->pseudo & bit) != 0)
-            b->wrong = VMC_H2_PROTOCOL_ERROR;
-        b->pseudo |= bit;
-    } else {
-        b->regular = true;
-        if (p->known == VMC_NAME_CONNECTION)
-            b->wrong = VMC_H2_PROTOCOL_ERROR;
+    uint32_t bit = VMC_H2_B_REGULAR;
+    bool bad = known == VMC_NAME_CONNECTION;
+    if (known - VMC_NAME_STATUS <= VMC_NAME_PSEUDO - VMC_NAME_STATUS) {
+        bit = 1u << (known - VMC_NAME_STATUS);
+        bad = (bit & legal) == 0 || (b->seen & (bit | VMC_H2_B_TRAILERS | VMC_H2_B_REGULAR)) != 0; /* once, and in front */
     }
+    if (bad)
+        b->wrong = VMC_H2_PROTOCOL_ERROR;
+    b->seen = (uint8_t)(b->seen | bit);
     b->fields++;
 }
 
-/* :status is three digits (8.3.2), wherever its pieces are cut. */
+/* :status is three digits, the first is not 0 (8.3.2), wherever its pieces are cut. */
 VMC_FN void vmc_h2_take_status(vmc_h2_block *b, viamc_bytes v)
 {
     size_t i;
     for (i = 0; i < v.len; i++) {
-        if (b->digits == 3u || v.ptr[i] < '0' || v.ptr[i] > '9') {
+        uint32_t digit = v.ptr[i] - (uint32_t)'0';
+        if (digit > 9u || b->status >= 100u || (digit | b->status) == 0)
             b->wrong = VMC_H2_PROTOCOL_ERROR;
-            return;
-        }
-        b->status = (uint16_t)(b->status * 10u + (uint32_t)(v.ptr[i] - '0'));
-        b->digits++;
+        else
+            b->status = (uint16_t)(b->status * 10u + digit);
     }
 }
 
@@ -650,7 +640,7 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
 {
     vmc_h2_block *b = &h->block;
     if ((p->flags & VMC_HPACK_FIRST) != 0)
-        vmc_h2_check_name(h, p);
+        vmc_h2_check_name(h, p->known);
     if (p->known == VMC_NAME_STATUS)
         vmc_h2_take_status(b, p->value);
     if ((p->flags & VMC_HPACK_LAST) != 0) {
@@ -667,14 +657,14 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
 VMC_FN bool vmc_h2_response_ok(vmc_h2 *h, vmc_h2_stream *s)
 {
     vmc_h2_block *b = &h->block;
-    if (b->digits != 3u || b->status < 100u || b->status == 101u)
+    if (b->status < 100u || b->status == 101u)
         return false;
     if (b->status >= 200u) {
         h->informational = 0;
         s->flags |= VMC_H2_GOT_FINAL;
         return true;
     }
-    return !b->end_stream && ++h->informational <= VMC_H2_MAX_INFORMATIONAL;
+    return (b->seen & VMC_H2_B_END) == 0 && ++h->informational <= VMC_H2_MAX_INFORMATIONAL;
 }
 
 /* First header block of a request. */
@@ -682,13 +672,13 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
 {
     const uint8_t needed = VMC_H2_P_METHOD | VMC_H2_P_SCHEME | VMC_H2_P_PATH;
     s->flags |= VMC_H2_GOT_FINAL;
-    return (h->block.pseudo & needed) == needed;
+    return (h->block.seen & needed) == needed;
 }
 
 /* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
 VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 {
-    const uint8_t k = h->block.trailers;
+    const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     uint64_t octets = 0;
     uint32_t i;
     if (!VIAMC_SHORTCUTS || VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
@@ -704,7 +694,6 @@ VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
         (void)vmc_rd_take(in, i);
         h->left = 0;
         h->block.status = k != 0 ? 0 : 200u;
-        h->block.digits = 3;
         return true;
     }
     h->memo_len[k] = 0;
@@ -715,7 +704,7 @@ VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 /* The block was right: the same octets will mean the same, until the decoder's table changes. */
 VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
 {
-    const uint8_t k = h->block.trailers;
+    const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     ev->repeats = false;
     ev->memo = 0;
     if (!VIAMC_SHORTCUTS || h->block.memo == 0 || (k == 0 && h->block.status != 200u))
@@ -748,8 +737,8 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
         return VMC_H2_GO;
     if (b->wrong != 0)
         return VMC_H2_RESET_WITH + b->wrong;
-    if (b->trailers)
-        ok = b->end_stream; /* trailers end the stream (8.1) */
+    if ((b->seen & VMC_H2_B_TRAILERS) != 0)
+        ok = (b->seen & VMC_H2_B_END) != 0; /* trailers end the stream (8.1) */
     else
         ok = VMC_H2_IS_SERVER(h) ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
     if (!ok)
@@ -757,9 +746,9 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     if (b->status != 0 && b->status < 200u)
         return VMC_H2_NOISE;
     h->noise = 0;
-    if (b->end_stream)
+    ev->end = (b->seen & VMC_H2_B_END) != 0;
+    if (ev->end)
         s->flags |= VMC_H2_REMOTE_END;
-    ev->end = b->end_stream;
     ev->status = b->status;
     vmc_h2_memo_keep(h, ev);
     return VMC_H2_BLOCK_END;

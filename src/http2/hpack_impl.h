@@ -425,13 +425,9 @@ VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc
 
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    if ((d->state | d->shift) == 0) { /* between fields */
-        if (in->left == 0)
-            return VMC_HPACK_MORE;
-        if (*in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
-            d->updates = 0;
-            return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
-        }
+    if (VIAMC_SHORTCUTS && (d->state | d->shift) == 0 && in->left != 0 && *in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
+        d->updates = 0;
+        return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
     }
     return vmc_hpack_run(d, in, p);
 }

@@ -98,7 +98,7 @@ typedef enum vmc_h2_state {
     VMC_H2_AT_END      /* failed: all input is dropped */
 } vmc_h2_state;
 
-/* What is owed to the peer. */
+/* What is owed to the peer; written in this order. */
 #define VMC_H2_OWES_START 0x01u    /* preface and SETTINGS */
 #define VMC_H2_OWES_CREDIT 0x02u   /* WINDOW_UPDATE of the connection */
 #define VMC_H2_OWES_ACKS 0x04u     /* settings_due, pings_due */

@@ -1035,13 +1035,12 @@ VMC_FN uint8_t *vmc_h2_put_setting(uint8_t *p, uint32_t id, uint32_t value)
     return p + 6;
 }
 
-/* Preface (client), SETTINGS and the credit that makes the connection's window no limit: streams alone push back. */
-VMC_FN void vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
+/* Preface (client) and SETTINGS. */
+VMC_FN bool vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
 {
-    const size_t need = VMC_H2_PREFACE_LEN + VMC_H2_FRAME_HEAD + 30u + VMC_H2_FRAME_HEAD + 4u;
     uint8_t *p;
-    if (vmc_wr_room(w) < need)
-        return;
+    if (vmc_wr_room(w) < VMC_H2_PREFACE_LEN + VMC_H2_FRAME_HEAD + 30u)
+        return false;
     if (!VMC_H2_IS_SERVER(h))
         vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
     p = vmc_h2_frame(w, 30, VMC_H2_KIND(VMC_H2_F_SETTINGS, 0), 0);
@@ -1050,117 +1049,113 @@ VMC_FN void vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
     p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
     p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
     (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
-    h->owed &= (uint8_t)~VMC_H2_OWES_START;
-}
-
-VMC_FN void vmc_h2_write_connection_credit(vmc_h2 *h, vmc_wr *w)
-{
-    if (!vmc_h2_write_number(w, VMC_H2_F_WINDOW_UPDATE, 0, VMC_H2_WINDOW_MAX - (uint32_t)h->credit))
-        return;
-    h->credit = (int32_t)VMC_H2_WINDOW_MAX;
-    h->owed &= (uint8_t)~VMC_H2_OWES_CREDIT;
-}
-
-VMC_FN void vmc_h2_write_acks(vmc_h2 *h, vmc_wr *w)
-{
-    while (h->settings_due != 0 && vmc_h2_frame(w, 0, VMC_H2_KIND(VMC_H2_F_SETTINGS, VMC_H2_ACK), 0) != NULL)
-        h->settings_due--;
-    while (h->pings_due != 0) {
-        uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, VMC_H2_ACK), 0);
-        if (p == NULL)
-            return;
-        vmc_copy(p, h->ping[0], 8);
-        h->pings_due--;
-        vmc_move(h->ping[0], h->ping[1], (size_t)h->pings_due * 8u);
-    }
-    if (h->settings_due == 0)
-        h->owed &= (uint8_t)~VMC_H2_OWES_ACKS;
-}
-
-VMC_FN void vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
-{
-    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_GOAWAY, 0), 0);
-    if (p == NULL)
-        return;
-    vmc_put_be32(p, VMC_H2_IS_SERVER(h) && h->next_id > 1u ? h->next_id - 2u : 0);
-    vmc_put_be32(p + 4, h->goaway_code);
-    h->owed &= (uint8_t)~VMC_H2_OWES_GOAWAY;
-    h->goaway_sent = true;
-}
-
-/* RST_STREAM or WINDOW_UPDATE of one stream; false if there is no room. */
-VMC_FN bool vmc_h2_write_chore(vmc_h2 *h, uint8_t slot, vmc_wr *w)
-{
-    vmc_h2_stream *s = &h->streams[slot];
-    const bool reset = (s->flags & VMC_H2_RESET_DUE) != 0;
-    if (!reset && s->due == 0)
-        return true;
-    if (!vmc_h2_write_number(w, reset ? VMC_H2_F_RST_STREAM : VMC_H2_F_WINDOW_UPDATE, s->id, s->due))
-        return false;
-    s->credit += reset ? 0 : (int32_t)s->due;
-    s->due = 0;
-    if (reset)
-        vmc_h2_free(h, slot);
     return true;
 }
 
-VMC_FN void vmc_h2_write_chores(vmc_h2 *h, vmc_wr *w)
+/* The credit that makes the connection's window no limit: streams alone push back. */
+VMC_FN bool vmc_h2_write_connection_credit(vmc_h2 *h, vmc_wr *w)
+{
+    const bool fits = vmc_h2_write_number(w, VMC_H2_F_WINDOW_UPDATE, 0, VMC_H2_WINDOW_MAX - (uint32_t)h->credit);
+    if (fits)
+        h->credit = (int32_t)VMC_H2_WINDOW_MAX;
+    return fits;
+}
+
+VMC_FN bool vmc_h2_write_acks(vmc_h2 *h, vmc_wr *w)
+{
+    for (; h->settings_due != 0; h->settings_due--)
+        if (vmc_h2_frame(w, 0, VMC_H2_KIND(VMC_H2_F_SETTINGS, VMC_H2_ACK), 0) == NULL)
+            return false;
+    for (; h->pings_due != 0; h->pings_due--) {
+        uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, VMC_H2_ACK), 0);
+        if (p == NULL)
+            return false;
+        vmc_copy(p, h->ping[h->pings_due - 1u], 8);
+    }
+    return true;
+}
+
+VMC_FN bool vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
+{
+    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_GOAWAY, 0), 0);
+    if (p == NULL)
+        return false;
+    vmc_put_be32(p, VMC_H2_IS_SERVER(h) && h->next_id > 1u ? h->next_id - 2u : 0);
+    vmc_put_be32(p + 4, h->goaway_code);
+    h->goaway_sent = true;
+    return true;
+}
+
+/* RST_STREAM and WINDOW_UPDATE of the streams. */
+VMC_FN bool vmc_h2_write_chores(vmc_h2 *h, vmc_wr *w)
 {
     uint8_t i;
-    for (i = 0; i < h->count; i++)
-        if (!vmc_h2_write_chore(h, i, w))
-            return;
-    h->owed &= (uint8_t)~VMC_H2_OWES_CHORES;
+    for (i = 0; i < h->count; i++) {
+        vmc_h2_stream *s = &h->streams[i];
+        const bool reset = (s->flags & VMC_H2_RESET_DUE) != 0;
+        if (!reset && s->due == 0)
+            continue;
+        if (!vmc_h2_write_number(w, reset ? VMC_H2_F_RST_STREAM : VMC_H2_F_WINDOW_UPDATE, s->id, s->due))
+            return false;
+        s->credit += reset ? 0 : (int32_t)s->due;
+        s->due = 0;
+        if (reset)
+            vmc_h2_free(h, i);
+    }
+    return true;
 }
 
 #ifndef VIAMC_NO_SERVER
 
-VMC_FN void vmc_h2_write_refusals(vmc_h2 *h, vmc_wr *w)
+VMC_FN bool vmc_h2_write_refusals(vmc_h2 *h, vmc_wr *w)
 {
-    while (vmc_h2_write_number(w, VMC_H2_F_RST_STREAM, h->refused, VMC_H2_REFUSED_STREAM)) {
-        if (h->refused == h->refused_last) {
-            h->refused = 0;
-            h->owed &= (uint8_t)~VMC_H2_OWES_REFUSALS;
-            return;
-        }
-        h->refused += 2u;
-    }
+    for (; h->refused <= h->refused_last; h->refused += 2u)
+        if (!vmc_h2_write_number(w, VMC_H2_F_RST_STREAM, h->refused, VMC_H2_REFUSED_STREAM))
+            return false;
+    h->refused = 0;
+    return true;
 }
 
 #endif
 
-VMC_FN void vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
+VMC_FN bool vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
 {
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
-        return;
+        return false;
     VIAMC_MEMSET(p, 'v', 8);
-    h->owed &= (uint8_t)~VMC_H2_OWES_PING;
     h->zombies_ping = h->zombies;
     h->zombies = 0;
+    return true;
 }
 
-/* What is owed, in this order. */
+/* One of the things that are owed; false if it does not fit. */
+VMC_FN bool vmc_h2_write_one(vmc_h2 *h, uint32_t bit, vmc_wr *w)
+{
+    switch (bit) {
+    case VMC_H2_OWES_START: return vmc_h2_write_start(h, w);
+    case VMC_H2_OWES_CREDIT: return vmc_h2_write_connection_credit(h, w);
+    case VMC_H2_OWES_ACKS: return vmc_h2_write_acks(h, w);
+    case VMC_H2_OWES_GOAWAY: return vmc_h2_write_goaway(h, w);
+#ifndef VIAMC_NO_SERVER
+    case VMC_H2_OWES_REFUSALS: return vmc_h2_write_refusals(h, w);
+#endif
+    case VMC_H2_OWES_CHORES: return vmc_h2_write_chores(h, w);
+    default: return vmc_h2_write_ping(h, w);
+    }
+}
+
+/* In the order of the bits, as far as it fits. */
 VMC_APART void vmc_h2_write_owed(vmc_h2 *h, vmc_wr *w)
 {
-    if ((h->owed & VMC_H2_OWES_START) != 0)
-        vmc_h2_write_start(h, w);
-    if ((h->owed & VMC_H2_OWES_START) != 0)
-        return;
-    if ((h->owed & VMC_H2_OWES_CREDIT) != 0)
-        vmc_h2_write_connection_credit(h, w);
-    if ((h->owed & VMC_H2_OWES_ACKS) != 0)
-        vmc_h2_write_acks(h, w);
-    if ((h->owed & VMC_H2_OWES_GOAWAY) != 0)
-        vmc_h2_write_goaway(h, w);
-#ifndef VIAMC_NO_SERVER
-    if ((h->owed & VMC_H2_OWES_REFUSALS) != 0)
-        vmc_h2_write_refusals(h, w);
-#endif
-    if ((h->owed & VMC_H2_OWES_CHORES) != 0)
-        vmc_h2_write_chores(h, w);
-    if ((h->owed & VMC_H2_OWES_PING) != 0)
-        vmc_h2_write_ping(h, w);
+    uint32_t bit;
+    for (bit = 1; bit <= h->owed; bit <<= 1) {
+        if ((h->owed & bit) == 0)
+            continue;
+        if (!vmc_h2_write_one(h, bit, w))
+            return;
+        h->owed = (uint8_t)(h->owed & ~bit);
+    }
 }
 
 /* Everything that is owed, as far as it fits; nothing while a header block is open (6.10). */

@@ -7924,8 +7924,7 @@ typedef struct vmc_hpack_dec {
     uint16_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
     uint16_t count;  /* entries */
     uint16_t start;  /* offset of the oldest entry */
-    uint16_t last;   /* offset of the newest entry, if there is one */
-    uint16_t end;    /* offset behind it; even, like all */
+    uint16_t end;    /* offset behind the newest entry; even, like all */
     uint16_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint32_t number; /* integer being read; octets that the string at hand still has */
     uint8_t *arena;
@@ -8110,7 +8109,6 @@ typedef enum vmc_hpack_state {
 
 /* Stands before the octets of an entry. */
 typedef struct vmc_hpack_entry {
-    uint16_t back;        /* octets to the entry before, unless this is the oldest */
     uint16_t len;         /* octets to the entry behind; even */
     uint16_t size;        /* name and value */
     uint16_t value_len;   /* octets of the value */
@@ -8157,7 +8155,6 @@ VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
     if (at + v.len >= d->limit) { /* one octet may follow to make it even */
         vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
         at -= d->start;
-        d->last = (uint16_t)(d->last - d->start);
         d->end = (uint16_t)(d->end - d->start);
         d->start = 0;
     }
@@ -8169,7 +8166,6 @@ VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
 VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
 {
     vmc_hpack_entry *e = vmc_hpack_at(d, d->end);
-    e->back = (uint16_t)(d->end - d->last);
     e->len = (uint16_t)((d->built + VMC_HPACK_ENTRY + 1u) & ~1u);
     e->size = (uint16_t)(d->field.size - VMC_HPACK_OVERHEAD);
     e->value_len = (uint16_t)(d->built - d->field.name.len);
@@ -8177,7 +8173,6 @@ VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
     e->known = d->field.known;
     e->flags = d->field.flags;
     d->used = (uint16_t)(d->used + d->field.size);
-    d->last = d->end;
     d->end = (uint16_t)(d->end + e->len);
     d->count++;
 }
@@ -8202,7 +8197,7 @@ VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
 VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
 {
     const vmc_hpack_entry *e;
-    uint32_t at = d->last;
+    uint32_t at = d->start;
     if (index - 1u < VMC_HPACK_STATIC) {
         vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
         return VMC_HPACK_PIECE;
@@ -8210,8 +8205,9 @@ VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpac
     index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
     if (index >= d->count)
         return vmc_hpack_fail(d);
-    for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
-        at -= e->back;
+    for (index = d->count - 1u - index; index != 0; index--) /* those older than it */
+        at += vmc_hpack_at(d, at)->len;
+    e = vmc_hpack_at(d, at);
     p->name.ptr = (const uint8_t *)(e + 1);
     p->name.len = e->name_len;
     p->value.ptr = p->name.ptr + e->name_len;
@@ -8875,6 +8871,13 @@ typedef struct vmc_h2_block {
 #define VMC_H2_IS_SERVER(h) ((h)->server)
 #endif
 
+/* Only the buffer for a TLS record limits the credit of all streams together: else the code for that is gone too. */
+#ifdef VIAMC_NO_TLS
+#define VMC_H2_LIMIT(h) ((void)(h), 0u)
+#else
+#define VMC_H2_LIMIT(h) ((h)->credit_limit)
+#endif
+
 /* What every frame needs comes first: a short offset is a short instruction. */
 typedef struct vmc_h2 {
     /* frame being received */
@@ -9173,7 +9176,7 @@ VMC_FN bool vmc_h2_may_open(const vmc_h2 *h, uint32_t spare)
     uint32_t limit = h->peer_streams > spare ? h->peer_streams - spare : vmc_min32(h->peer_streams, 1);
     if (h->goaway_got || h->state == VMC_H2_AT_END || h->next_id > VMC_H2_ID_MAX || h->open >= limit)
         return false;
-    return h->credit_limit == 0 || vmc_h2_outstanding(h) + (spare + 1u) * h->window <= h->credit_limit;
+    return VMC_H2_LIMIT(h) == 0 || vmc_h2_outstanding(h) + (spare + 1u) * h->window <= VMC_H2_LIMIT(h);
 }
 
 /* Client: gives slot the next id. Only when vmc_h2_may_open, just before its header block. */
@@ -9203,14 +9206,14 @@ VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
 VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
 {
     h->zombies += credit;
-    if (h->zombies != 0 && h->zombies_ping == 0)
+    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0)
         h->owed |= VMC_H2_OWES_PING;
 }
 
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    if (h->credit_limit != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
+    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
         vmc_h2_bury(h, (uint32_t)s->credit);
     s->id = 0;
     s->due = 0;
@@ -9238,9 +9241,9 @@ VMC_FN void vmc_h2_release(vmc_h2 *h, uint8_t slot, uint32_t code)
  * of them may have what is left over (design.md 2, invariants 2 and 3). */
 VMC_FN uint32_t vmc_h2_most(const vmc_h2 *h)
 {
-    if (h->credit_limit == 0)
+    if (VMC_H2_LIMIT(h) == 0)
         return VMC_H2_WINDOW_MAX / 2u;
-    return h->window + h->credit_limit - vmc_min32(h->credit_limit, h->count * h->window);
+    return h->window + VMC_H2_LIMIT(h) - vmc_min32(VMC_H2_LIMIT(h), h->count * h->window);
 }
 
 /* Says how many octets of `slot` have room here and how many the message under way needs. What the peer may send less than the room is
@@ -9252,8 +9255,8 @@ VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, uint32_t needs)
     int32_t expected = vmc_h2_expected(h, slot), owed = (int32_t)vmc_min32(room, most) - expected;
     if (!vmc_h2_is_live(h, slot) || (s->flags & VMC_H2_REMOTE_END) != 0)
         return;
-    if (h->credit_limit != 0) /* credit of reset streams may still be used */
-        owed = (int32_t)vmc_min32((uint32_t)(owed > 0 ? owed : 0), h->credit_limit - vmc_min32(h->credit_limit, vmc_h2_outstanding(h)));
+    if (VMC_H2_LIMIT(h) != 0) /* credit of reset streams may still be used */
+        owed = (int32_t)vmc_min32((uint32_t)(owed > 0 ? owed : 0), VMC_H2_LIMIT(h) - vmc_min32(VMC_H2_LIMIT(h), vmc_h2_outstanding(h)));
     if (owed <= 0) {
         s->due = 0;
     } else if (s->due != 0 || (uint32_t)owed >= h->window / 2u || expected < (int32_t)vmc_min32(needs, most / 2u)) {
@@ -10081,7 +10084,7 @@ VMC_FN bool vmc_h2_write_one(vmc_h2 *h, uint32_t bit, vmc_wr *w)
     case VMC_H2_OWES_REFUSALS: return vmc_h2_write_refusals(h, w);
 #endif
     case VMC_H2_OWES_CHORES: return vmc_h2_write_chores(h, w);
-    default: return vmc_h2_write_ping(h, w);
+    default: return (!VMC_H2_IS_SERVER(h) && VMC_H2_LIMIT(h) == 0) || vmc_h2_write_ping(h, w); /* only those ask */
     }
 }
 

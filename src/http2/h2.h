@@ -134,6 +134,13 @@ typedef struct vmc_h2_block {
 #define VMC_H2_IS_SERVER(h) ((h)->server)
 #endif
 
+/* Only the buffer for a TLS record limits the credit of all streams together: else the code for that is gone too. */
+#ifdef VIAMC_NO_TLS
+#define VMC_H2_LIMIT(h) ((void)(h), 0u)
+#else
+#define VMC_H2_LIMIT(h) ((h)->credit_limit)
+#endif
+
 /* What every frame needs comes first: a short offset is a short instruction. */
 typedef struct vmc_h2 {
     /* frame being received */

@@ -233,7 +233,7 @@ VMC_FN bool vmc_h2_may_open(const vmc_h2 *h, uint32_t spare)
     uint32_t limit = h->peer_streams > spare ? h->peer_streams - spare : vmc_min32(h->peer_streams, 1);
     if (h->goaway_got || h->state == VMC_H2_AT_END || h->next_id > VMC_H2_ID_MAX || h->open >= limit)
         return false;
-    return h->credit_limit == 0 || vmc_h2_outstanding(h) + (spare + 1u) * h->window <= h->credit_limit;
+    return VMC_H2_LIMIT(h) == 0 || vmc_h2_outstanding(h) + (spare + 1u) * h->window <= VMC_H2_LIMIT(h);
 }
 
 /* Client: gives slot the next id. Only when vmc_h2_may_open, just before its header block. */
@@ -263,14 +263,14 @@ VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
 VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
 {
     h->zombies += credit;
-    if (h->zombies != 0 && h->zombies_ping == 0)
+    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0)
         h->owed |= VMC_H2_OWES_PING;
 }
 
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    if (h->credit_limit != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
+    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
         vmc_h2_bury(h, (uint32_t)s->credit);
     s->id = 0;
     s->due = 0;
@@ -298,9 +298,9 @@ VMC_FN void vmc_h2_release(vmc_h2 *h, uint8_t slot, uint32_t code)
  * of them may have what is left over (design.md 2, invariants 2 and 3). */
 VMC_FN uint32_t vmc_h2_most(const vmc_h2 *h)
 {
-    if (h->credit_limit == 0)
+    if (VMC_H2_LIMIT(h) == 0)
         return VMC_H2_WINDOW_MAX / 2u;
-    return h->window + h->credit_limit - vmc_min32(h->credit_limit, h->count * h->window);
+    return h->window + VMC_H2_LIMIT(h) - vmc_min32(VMC_H2_LIMIT(h), h->count * h->window);
 }
 
 /* Says how many octets of `slot` have room here and how many the message under way needs. What the peer may send less than the room is
@@ -312,8 +312,8 @@ VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, uint32_t needs)
     int32_t expected = vmc_h2_expected(h, slot), owed = (int32_t)vmc_min32(room, most) - expected;
     if (!vmc_h2_is_live(h, slot) || (s->flags & VMC_H2_REMOTE_END) != 0)
         return;
-    if (h->credit_limit != 0) /* credit of reset streams may still be used */
-        owed = (int32_t)vmc_min32((uint32_t)(owed > 0 ? owed : 0), h->credit_limit - vmc_min32(h->credit_limit, vmc_h2_outstanding(h)));
+    if (VMC_H2_LIMIT(h) != 0) /* credit of reset streams may still be used */
+        owed = (int32_t)vmc_min32((uint32_t)(owed > 0 ? owed : 0), VMC_H2_LIMIT(h) - vmc_min32(VMC_H2_LIMIT(h), vmc_h2_outstanding(h)));
     if (owed <= 0) {
         s->due = 0;
     } else if (s->due != 0 || (uint32_t)owed >= h->window / 2u || expected < (int32_t)vmc_min32(needs, most / 2u)) {
@@ -1141,7 +1141,7 @@ VMC_FN bool vmc_h2_write_one(vmc_h2 *h, uint32_t bit, vmc_wr *w)
     case VMC_H2_OWES_REFUSALS: return vmc_h2_write_refusals(h, w);
 #endif
     case VMC_H2_OWES_CHORES: return vmc_h2_write_chores(h, w);
-    default: return vmc_h2_write_ping(h, w);
+    default: return (!VMC_H2_IS_SERVER(h) && VMC_H2_LIMIT(h) == 0) || vmc_h2_write_ping(h, w); /* only those ask */
     }
 }
 

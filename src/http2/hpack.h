@@ -87,8 +87,7 @@ typedef struct vmc_hpack_dec {
     uint16_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
     uint16_t count;  /* entries */
     uint16_t start;  /* offset of the oldest entry */
-    uint16_t last;   /* offset of the newest entry, if there is one */
-    uint16_t end;    /* offset behind it; even, like all */
+    uint16_t end;    /* offset behind the newest entry; even, like all */
     uint16_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint32_t number; /* integer being read; octets that the string at hand still has */
     uint8_t *arena;

@@ -40,7 +40,6 @@ typedef enum vmc_hpack_state {
 
 /* Stands before the octets of an entry. */
 typedef struct vmc_hpack_entry {
-    uint16_t back;        /* octets to the entry before, unless this is the oldest */
     uint16_t len;         /* octets to the entry behind; even */
     uint16_t size;        /* name and value */
     uint16_t value_len;   /* octets of the value */
@@ -87,7 +86,6 @@ VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
     if (at + v.len >= d->limit) { /* one octet may follow to make it even */
         vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
         at -= d->start;
-        d->last = (uint16_t)(d->last - d->start);
         d->end = (uint16_t)(d->end - d->start);
         d->start = 0;
     }
@@ -99,7 +97,6 @@ VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
 VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
 {
     vmc_hpack_entry *e = vmc_hpack_at(d, d->end);
-    e->back = (uint16_t)(d->end - d->last);
     e->len = (uint16_t)((d->built + VMC_HPACK_ENTRY + 1u) & ~1u);
     e->size = (uint16_t)(d->field.size - VMC_HPACK_OVERHEAD);
     e->value_len = (uint16_t)(d->built - d->field.name.len);
@@ -107,7 +104,6 @@ VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
     e->known = d->field.known;
     e->flags = d->field.flags;
     d->used = (uint16_t)(d->used + d->field.size);
-    d->last = d->end;
     d->end = (uint16_t)(d->end + e->len);
     d->count++;
 }
@@ -132,7 +128,7 @@ VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
 VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
 {
     const vmc_hpack_entry *e;
-    uint32_t at = d->last;
+    uint32_t at = d->start;
     if (index - 1u < VMC_HPACK_STATIC) {
         vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
         return VMC_HPACK_PIECE;
@@ -140,8 +136,9 @@ VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpac
     index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
     if (index >= d->count)
         return vmc_hpack_fail(d);
-    for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
-        at -= e->back;
+    for (index = d->count - 1u - index; index != 0; index--) /* those older than it */
+        at += vmc_hpack_at(d, at)->len;
+    e = vmc_hpack_at(d, at);
     p->name.ptr = (const uint8_t *)(e + 1);
     p->name.len = e->name_len;
     p->value.ptr = p->name.ptr + e->name_len;

@@ -8395,15 +8395,9 @@ VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
     return vmc_hpack_start_value(d);
 }
 
-/* An octet of the integer that a representation begins with. */
-VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
+/* The integer that a representation begins with is whole. */
+VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, vmc_hpack_piece *p)
 {
-    vmc_hpack_result r;
-    if (d->shift == 0)
-        d->form = vmc_hpack_form(b);
-    r = vmc_hpack_int(d, b, d->form);
-    if (r != VMC_HPACK_PIECE)
-        return r;
     if (d->form == VMC_HPACK_UPDATE)
         return vmc_hpack_update(d);
     d->updates = 0;
@@ -8412,26 +8406,29 @@ VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpa
     return vmc_hpack_get(d, d->number, p);
 }
 
-/* An octet of the length of a string. */
-VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
+/* An octet of that integer, or of the length of a string. */
+VMC_FN vmc_hpack_result vmc_hpack_on_int(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
 {
+    const bool index = d->state == VMC_HPACK_AT_INDEX;
     vmc_hpack_result r;
-    if (d->shift == 0)
-        d->huffman = b >= 0x80u;
-    r = vmc_hpack_int(d, b, VMC_HPACK_STRING);
+    if (d->shift == 0) {
+        if (index)
+            d->form = vmc_hpack_form(b);
+        d->huffman = b >= 0x80u; /* of a length */
+    }
+    r = vmc_hpack_int(d, b, index ? d->form : VMC_HPACK_STRING);
     if (r != VMC_HPACK_PIECE)
         return r;
+    if (index)
+        return vmc_hpack_on_index(d, p);
     d->state = (uint8_t)(d->state + (VMC_HPACK_AT_NAME - VMC_HPACK_AT_NAME_LEN));
     d->code = d->before = d->bits = d->left = 0;
     return VMC_HPACK_MORE;
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_rd *in)
+/* Octets of a name; r as from vmc_hpack_string. */
+VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_hpack_result r, viamc_bytes v)
 {
-    viamc_bytes v;
-    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
-    if (r == VMC_HPACK_ERROR)
-        return r;
     vmc_hpack_add_name(d, v);
     if (r == VMC_HPACK_MORE)
         return r;
@@ -8441,11 +8438,10 @@ VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_rd *in)
     return vmc_hpack_start_value(d);
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+/* Octets of a value, likewise. */
+VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_hpack_result r, viamc_bytes v, vmc_hpack_piece *p)
 {
-    viamc_bytes v;
-    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
-    if (r == VMC_HPACK_ERROR || (r == VMC_HPACK_MORE && v.len == 0))
+    if (r == VMC_HPACK_MORE && v.len == 0)
         return r;
     vmc_hpack_add_value(d, v, r == VMC_HPACK_PIECE);
     *p = d->field;
@@ -8469,15 +8465,16 @@ VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
 /* One octet, or part of a string. */
 VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    switch ((vmc_hpack_state)d->state) {
-    case VMC_HPACK_AT_INDEX: return vmc_hpack_on_index(d, vmc_rd_u8(in), p);
-    case VMC_HPACK_AT_NAME_LEN:
-    case VMC_HPACK_AT_VALUE_LEN: return vmc_hpack_on_len(d, vmc_rd_u8(in));
-    case VMC_HPACK_AT_NAME: return vmc_hpack_on_name(d, in);
-    case VMC_HPACK_AT_VALUE: return vmc_hpack_on_value(d, in, p);
-    case VMC_HPACK_AT_ERROR: return VMC_HPACK_ERROR;
-    }
-    return VMC_HPACK_ERROR;
+    viamc_bytes v;
+    vmc_hpack_result r;
+    if (d->state == VMC_HPACK_AT_ERROR)
+        return VMC_HPACK_ERROR;
+    if (d->state < VMC_HPACK_AT_NAME)
+        return vmc_hpack_on_int(d, vmc_rd_u8(in), p);
+    r = vmc_hpack_string(d, in, &v);
+    if (r == VMC_HPACK_ERROR)
+        return r;
+    return d->state == VMC_HPACK_AT_NAME ? vmc_hpack_on_name(d, r, v) : vmc_hpack_on_value(d, r, v, p);
 }
 
 /* Everything but fields of one octet. */

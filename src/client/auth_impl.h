@@ -62,7 +62,7 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
         return c->calls.tx_used == 0 ? VIAMC_ERR_NOMEM : VIAMC_WAIT;
     call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, viamc_view(NULL, 0), c->token, c->token_cap, c->desc.timeout_ms);
     call->flags &= (uint16_t)~VMC_CALL_F_TOKEN;
-    vmc_calls_put_message(&c->calls, vmc_client_rec(c, VMC_REC_AUX), viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
+    vmc_calls_put_message(&c->calls, call, viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
     c->aux = VMC_AUX_AUTH;
     c->conn.grpc.hold_token = true;
     return VIAMC_OK;
@@ -71,7 +71,7 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
 /* Authenticate ended: true with the token stored, else the connection is over. */
 VMC_FN bool vmc_auth_on_end(viamc_client *c)
 {
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    const vmc_call *call = vmc_client_rec(c, VMC_REC_AUX);
     viamc_err err = VIAMC_ERR_AUTH;
     uint32_t detail = call->status;
     const char *what = VMC_TEXT("the robot refused the credentials");
@@ -85,7 +85,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
         }
         detail = VIAMC_INTERNAL;
         what = VMC_TEXT("the robot answered without a token");
-    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->msg_len != 0) { /* ours: it was announced */
+    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->ran == VIAMC_MAYBE && call->body == NULL) { /* ours: its reply had no room */
         err = VIAMC_ERR_NOMEM;
         detail = c->token_cap;
         what = VMC_TEXT("the robot's token is longer than token_bytes");

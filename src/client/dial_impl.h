@@ -124,7 +124,6 @@ VMC_FN void vmc_dial_address(const viamc_client *c, vmc_address *a)
 VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
 {
     vmc_h2_config h2;
-    vmc_grpc_config grpc;
     vmc_address a;
     const bool small = c->profile == VIAMC_BOARD && secure;
     VIAMC_MEMSET(&h2, 0, sizeof h2);
@@ -135,10 +134,10 @@ VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
     h2.window = c->calls.slot_bytes + VMC_CALL_PREFIX;
     h2.header_list = c->profile == VIAMC_BOARD ? 2048u : 8192u;
     h2.credit_limit = small && c->conn.in_cap < VMC_TLS_IN_MAX ? c->conn.in_cap - 325u - 512u : 0; /* design.md 2, invariant 2 */
-    grpc.https = secure;
-    grpc.scratch = c->scratch;
-    grpc.scratch_cap = sizeof c->scratch;
-    vmc_grpc_init(&c->conn.grpc, &h2, &c->calls, &grpc);
+    vmc_grpc_init(&c->conn.grpc, &h2, &c->calls);
+    c->conn.grpc.https = secure;
+    c->conn.grpc.scratch = c->scratch;
+    c->conn.grpc.scratch_cap = sizeof c->scratch;
     vmc_dial_address(c, &a);
     c->conn.grpc.authority[0] = a.authority[0];
     c->conn.grpc.authority[1] = a.authority[1];
@@ -404,7 +403,7 @@ VMC_APART void vmc_dial_check(viamc_client *c)
 /* Any answer is a sign of life; silence twice in a row ends the connection. */
 VMC_FN void vmc_dial_on_check_end(viamc_client *c)
 {
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    const vmc_call *call = vmc_client_rec(c, VMC_REC_AUX);
     if (call->ran == VIAMC_ANSWERED)
         c->dial.silent = 0;
     else if (++c->dial.silent >= VMC_DIAL_CHECKS)
@@ -425,9 +424,9 @@ VMC_FN void vmc_dial_drain(viamc_client *c, viamc_ms limit)
 
 VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
 {
-    uint8_t i;
-    for (i = 0; i < c->calls.count; i++)
-        if (c->calls.rec[i].state == VMC_CALL_OPEN)
+    const vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (call->state == VMC_CALL_OPEN)
             return true;
     return false;
 }

@@ -165,7 +165,7 @@ struct viamc_client {
 #endif
     uint32_t table_bytes;
     viamc_ms late_ms;       /* of the event STARVED */
-    uint8_t scratch[32];    /* of the reply fields that come in pieces */
+    uint8_t scratch[VMC_GRPC_SCRATCH]; /* of the reply fields that come in pieces */
     uint8_t stop_reply[VMC_STOP_REPLY];
     vmc_conn conn;
 };

@@ -11045,7 +11045,6 @@ typedef struct vmc_grpc {
     vmc_h2 h2;
     /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
     viamc_bytes authority[2]; /* one after the other */
-    viamc_str client_name;  /* viam_client, "" for none */
     viamc_bytes token;
     viamc_bytes session;    /* viam-sid */
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
@@ -11696,7 +11695,7 @@ static const vmc_grpc_form vmc_grpc_forms[VMC_GRPC_AT_METADATA + 1] = {
     {"content-type", "application/grpc", 31},
     {"user-agent", "grpc-c-viamc/" VIAMC_VERSION, 58},
     {"authorization", "Bearer ", 23},
-    {"viam_client", "", 0},
+    {"viam_client", "c;v" VIAMC_VERSION ";" VIAMC_API_VERSION, 0},
     {"viam-sid", "", 0},
     {"", "", 0}
 };
@@ -11734,10 +11733,6 @@ VMC_FN uint64_t vmc_grpc_request_key(const vmc_grpc *g, const vmc_call *c, uint8
         if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
             return 0;
         break;
-    case VMC_GRPC_AT_CLIENT:
-        if (g->client_name.len == 0)
-            return 0;
-        break;
     case VMC_GRPC_AT_SESSION:
         if ((c->flags & VMC_CALL_F_SESSION) == 0 || g->session.len == 0)
             return 0;
@@ -11769,7 +11764,6 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
             f->key = 0;
         break;
     case VMC_GRPC_AT_TOKEN: f->value[1] = g->token; break;
-    case VMC_GRPC_AT_CLIENT: f->value[1] = vmc_bytes_of(g->client_name); break;
     case VMC_GRPC_AT_SESSION: f->value[1] = g->session; break;
     default:
         if (n >= VMC_GRPC_AT_METADATA) {
@@ -11797,11 +11791,9 @@ VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, u
 /* The fixed fields that call c carries, a bit 1 << key each. */
 VMC_FN uint32_t vmc_grpc_fixed(const vmc_grpc *g, const vmc_call *c)
 {
-    uint32_t which = 1u << (VMC_GRPC_AT_AUTHORITY + 1) | 1u << (VMC_GRPC_AT_TE + 1) | 1u << (VMC_GRPC_AT_TYPE + 1) | 1u << (VMC_GRPC_AT_AGENT + 1);
+    uint32_t which = 1u << (VMC_GRPC_AT_AUTHORITY + 1) | 1u << (VMC_GRPC_AT_TE + 1) | 1u << (VMC_GRPC_AT_TYPE + 1) | 1u << (VMC_GRPC_AT_AGENT + 1) | 1u << (VMC_GRPC_AT_CLIENT + 1);
     if ((c->flags & VMC_CALL_F_TOKEN) != 0 && g->token.len != 0)
         which |= 1u << (VMC_GRPC_AT_TOKEN + 1);
-    if (g->client_name.len != 0)
-        which |= 1u << (VMC_GRPC_AT_CLIENT + 1);
     if ((c->flags & VMC_CALL_F_SESSION) != 0 && g->session.len != 0)
         which |= 1u << (VMC_GRPC_AT_SESSION + 1);
     return which;
@@ -12707,6 +12699,30 @@ typedef enum vmc_dial_step {
     VMC_DIAL_DRAINING /* the robot said GOAWAY: running calls may end, then the connection is given up */
 } vmc_dial_step;
 
+/* What viamc_dial was asked for: views into what its caller keeps, defaults filled in. */
+typedef struct vmc_dial_plan {
+    const char *address;
+    const char *type, *payload; /* of the credentials; NULL: none */
+    const char *entity;         /* whom they are for */
+    const char *api_key_id;
+    bool insecure;
+    bool require_session;
+    bool disable_sessions;
+#ifndef VIAMC_NO_TLS
+    bool allow_downgrade;       /* with these credentials, or without */
+    const char *server_name;    /* NULL: the host's */
+    const viamc_anchor *anchors;
+    size_t anchor_count;
+    viamc_next_root_fn next_root;
+    void *next_root_user;
+    viamc_bytes pin_sha256;
+    uint64_t unix_time;         /* at clock_at */
+    viamc_ms clock_at;
+#endif
+    viamc_ms timeout_ms, backoff_ms, max_backoff_ms, check_interval_ms;
+    uint32_t attempts, max_reconnect_attempts;
+} vmc_dial_plan;
+
 typedef struct vmc_dial {
     uint8_t state;        /* VIAMC_IDLE ... */
     uint8_t step;         /* vmc_dial_step */
@@ -12719,12 +12735,10 @@ typedef struct vmc_dial {
 #ifndef VIAMC_NO_TLS
     vmc_tls_dates dates;  /* of the certificate that was refused last */
 #endif
-    vmc_timer deadline;   /* of the attempt, or of DRAINING */
-    vmc_timer again;      /* BACKOFF: next attempt */
+    vmc_timer due;        /* the next attempt; the attempt's end, or that of DRAINING; READY: no octet came for so long that the robot is
+                           * to be asked for one */
     vmc_timer hurried;    /* until then no attempt is made without backoff */
     viamc_ms backoff_ms;  /* the last one */
-    viamc_ms clock_at;    /* when desc.unix_time was true */
-    vmc_timer check;      /* READY: no octet came for so long that the robot is to be asked for one */
     uint32_t attempts;    /* failed ones in a row */
 } vmc_dial;
 
@@ -12823,25 +12837,23 @@ struct viamc_client {
     uint8_t aux;            /* vmc_aux */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
+    uint16_t steps_max;     /* viamc_stats */
     viamc_ms now;           /* of the last poll */
     vmc_calls calls;
     vmc_motion motion;
     vmc_session session;
     vmc_dial dial;
-    viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
+    vmc_dial_plan desc;
     viamc_log log;
     const char *session_what; /* why the last session was lost, NULL: none was; and the longest time between two polls then */
     viamc_ms session_gap;
-    uint32_t polls, steps_max, connects; /* viamc_stats */
+    uint32_t polls, connects; /* viamc_stats */
     uint8_t *token;
     uint32_t token_cap;
-    uint8_t *table;
-    vmc_h2_stream *streams;
     size_t size;            /* of the whole block */
 #ifndef VIAMC_NO_TLS
     size_t trust_cap;       /* octets of the certificate check, which overlays big and the slots while dialling */
 #endif
-    uint32_t table_bytes;
     viamc_ms late_ms;       /* of the event STARVED */
     uint8_t scratch[VMC_GRPC_SCRATCH]; /* of the reply fields that come in pieces */
     uint8_t stop_reply[VMC_STOP_REPLY];
@@ -13021,22 +13033,10 @@ VMC_APART bool vmc_address_is_uuid(const char *s)
 
 static const char vmc_auth_path[] = "/proto.rpc.v1.AuthService/Authenticate";
 
-VMC_FN bool vmc_auth_has_credentials(const viamc_client *c)
-{
-    return c->desc.api_key != NULL || c->desc.credential_type != NULL;
-}
-
 /* Credentials that already are a token need no Authenticate. */
 VMC_FN bool vmc_auth_is_token(const viamc_client *c)
 {
-    return c->desc.credential_type != NULL && viamc_str_eq(viamc_text(c->desc.credential_type), viamc_text("access-token"));
-}
-
-VMC_FN const char *vmc_auth_entity(const viamc_client *c)
-{
-    if (c->desc.auth_entity != NULL)
-        return c->desc.auth_entity;
-    return c->desc.api_key != NULL ? c->desc.api_key_id : c->desc.address;
+    return viamc_str_eq(viamc_text(c->desc.type), viamc_text("access-token"));
 }
 
 VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
@@ -13049,13 +13049,11 @@ VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
 /* AuthenticateRequest {1: entity, 2: {1: type, 2: payload}} */
 VMC_FN void vmc_auth_encode(const viamc_client *c, vmc_wr *w)
 {
-    const char *type = c->desc.api_key != NULL ? "api-key" : c->desc.credential_type;
-    const char *payload = c->desc.api_key != NULL ? c->desc.api_key : c->desc.credential_payload;
     size_t credentials;
-    vmc_wire_put_text(w, 1, viamc_text(vmc_auth_entity(c)));
+    vmc_wire_put_text(w, 1, viamc_text(c->desc.entity));
     credentials = vmc_wire_open(w, 2);
-    vmc_wire_put_text(w, 1, viamc_text(type));
-    vmc_wire_put_text(w, 2, viamc_text(payload));
+    vmc_wire_put_text(w, 1, viamc_text(c->desc.type));
+    vmc_wire_put_text(w, 2, viamc_text(c->desc.payload));
     vmc_wire_close(w, credentials);
 }
 
@@ -13128,23 +13126,53 @@ static const char vmc_dial_check_path[] = "/viam.robot.v1.RobotService/GetVersio
 
 /* ---- the desc ---- */
 
-VMC_FN void vmc_dial_default(uint32_t *value, uint32_t otherwise)
+VMC_FN uint32_t vmc_dial_or(uint32_t value, uint32_t otherwise)
 {
-    if (*value == 0)
-        *value = otherwise;
+    return value != 0 ? value : otherwise;
 }
 
-VMC_APART void vmc_dial_defaults(viamc_dial_desc *d)
+/* Takes over a desc that was checked. */
+VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
 {
-    vmc_dial_default(&d->timeout_ms, VMC_DIAL_TIMEOUT);
-    vmc_dial_default(&d->attempts, VMC_DIAL_ATTEMPTS);
-    vmc_dial_default(&d->max_reconnect_attempts, VIAMC_FOREVER);
-    if (d->max_reconnect_attempts == VIAMC_OFF)
-        d->max_reconnect_attempts = 0;
-    vmc_dial_default(&d->backoff_ms, VMC_DIAL_BACKOFF);
-    vmc_dial_default(&d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
-    vmc_dial_default(&d->check_interval_ms, VMC_DIAL_CHECK);
+    p->address = d->address;
+    p->type = d->api_key != NULL ? "api-key" : d->credential_type;
+    p->payload = d->api_key != NULL ? d->api_key : d->credential_payload;
+    p->entity = d->auth_entity != NULL ? d->auth_entity : d->api_key != NULL ? d->api_key_id : d->address;
+    p->api_key_id = d->api_key_id;
+    p->insecure = d->insecure;
+    p->require_session = d->require_session;
+    p->disable_sessions = d->disable_sessions;
+    p->timeout_ms = vmc_dial_or(d->timeout_ms, VMC_DIAL_TIMEOUT);
+    p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
+    p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
+    p->backoff_ms = vmc_dial_or(d->backoff_ms, VMC_DIAL_BACKOFF);
+    p->max_backoff_ms = vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
+    p->check_interval_ms = vmc_dial_or(d->check_interval_ms, VMC_DIAL_CHECK);
 }
+
+#ifndef VIAMC_NO_TLS
+
+/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. */
+VMC_FN const char *vmc_dial_name(const viamc_dial_desc *d)
+{
+    bool entity = d->credential_type != NULL && d->auth_entity != NULL && d->auth_entity[0] != '\0';
+    return d->server_name == NULL && entity ? d->auth_entity : d->server_name;
+}
+
+/* The same for what concerns TLS. */
+VMC_FN void vmc_dial_keep_tls(vmc_dial_plan *p, const viamc_dial_desc *d)
+{
+    p->allow_downgrade = p->type != NULL ? d->allow_insecure_with_creds_downgrade : d->allow_insecure_downgrade;
+    p->server_name = vmc_dial_name(d);
+    p->anchors = d->anchors;
+    p->anchor_count = d->anchor_count;
+    p->next_root = d->next_root;
+    p->next_root_user = d->next_root_user;
+    p->pin_sha256 = d->pin_sha256;
+    p->unix_time = d->unix_time;
+}
+
+#endif
 
 /* What is wrong with credentials, or NULL. */
 VMC_FN const char *vmc_dial_check_credentials(const viamc_client *c, const viamc_dial_desc *d)
@@ -13181,9 +13209,9 @@ VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_
 #endif
 }
 
-VMC_FN const char *vmc_dial_parse(const viamc_dial_desc *d, vmc_address *a)
+VMC_FN const char *vmc_dial_parse(const char *address, bool insecure, vmc_address *a)
 {
-    return vmc_address_parse(d->address, d->insecure ? 80u : 443u, a);
+    return vmc_address_parse(address, insecure ? 80u : 443u, a);
 }
 
 /* Checks a desc and takes it over. */
@@ -13196,7 +13224,7 @@ VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
     else if (d->address == NULL)
         what = VMC_TEXT("no address");
     if (what == NULL)
-        what = vmc_dial_parse(d, &a);
+        what = vmc_dial_parse(d->address, d->insecure, &a);
     c->dial.is_unix = what == NULL && a.is_unix;
     if (what == NULL)
         what = vmc_dial_check_credentials(c, d);
@@ -13204,8 +13232,10 @@ VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
         what = vmc_dial_check_trust(c, d);
     if (what != NULL)
         return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
-    c->desc = *d;
-    vmc_dial_defaults(&c->desc);
+    vmc_dial_keep(&c->desc, d);
+#ifndef VIAMC_NO_TLS
+    vmc_dial_keep_tls(&c->desc, d);
+#endif
     return VIAMC_OK;
 }
 
@@ -13214,31 +13244,31 @@ VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 /* The address that was dialled, read again: its text is kept. */
 VMC_FN void vmc_dial_address(const viamc_client *c, vmc_address *a)
 {
-    (void)vmc_dial_parse(&c->desc, a);
+    (void)vmc_dial_parse(c->desc.address, c->desc.insecure, a);
 }
 
-/* HTTP/2 and gRPC start anew with each connection. */
+/* HTTP/2 and gRPC start anew with each connection, in the memory that they had. */
 VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
 {
+    vmc_grpc *g = &c->conn.grpc;
     vmc_h2_config h2;
     vmc_address a;
     const bool small = c->profile == VIAMC_BOARD && secure;
     VIAMC_MEMSET(&h2, 0, sizeof h2);
-    h2.streams = c->streams;
+    h2.streams = g->h2.streams;
     h2.count = c->calls.count;
-    h2.table = c->table;
-    h2.table_bytes = c->table_bytes;
+    h2.table = g->h2.decoder.arena;
+    h2.table_bytes = g->h2.decoder.limit;
     h2.window = c->calls.slot_bytes + VMC_CALL_PREFIX;
     h2.header_list = c->profile == VIAMC_BOARD ? 2048u : 8192u;
     h2.credit_limit = small && c->conn.in_cap < VMC_TLS_IN_MAX ? c->conn.in_cap - 325u - 512u : 0; /* design.md 2, invariant 2 */
-    vmc_grpc_init(&c->conn.grpc, &h2, &c->calls);
-    c->conn.grpc.https = secure;
-    c->conn.grpc.scratch = c->scratch;
-    c->conn.grpc.scratch_cap = sizeof c->scratch;
+    vmc_grpc_init(g, &h2, &c->calls);
+    g->https = secure;
+    g->scratch = c->scratch;
+    g->scratch_cap = sizeof c->scratch;
     vmc_dial_address(c, &a);
-    c->conn.grpc.authority[0] = a.authority[0];
-    c->conn.grpc.authority[1] = a.authority[1];
-    c->conn.grpc.client_name = viamc_text("c;v" VIAMC_VERSION ";" VIAMC_API_VERSION);
+    g->authority[0] = a.authority[0];
+    g->authority[1] = a.authority[1];
 }
 
 VMC_FN bool vmc_dial_is_secure(const viamc_client *c)
@@ -13253,7 +13283,6 @@ VMC_FN void vmc_dial_begin(viamc_client *c)
     vmc_dial_reset_carrier(c, secure);
     c->dial.state = VIAMC_DIALING;
     c->dial.step = VMC_DIAL_OPENING;
-    vmc_timer_off(&c->dial.again);
     vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("attempt"), c->dial.attempts + 1u, 0);
 }
 
@@ -13261,7 +13290,7 @@ VMC_FN void vmc_dial_begin(viamc_client *c)
 VMC_FN void vmc_dial_start(viamc_client *c)
 {
     c->dial.plain = false;
-    vmc_timer_set(&c->dial.deadline, c->now, c->desc.timeout_ms);
+    vmc_timer_set(&c->dial.due, c->now, c->desc.timeout_ms);
     vmc_dial_begin(c);
 }
 
@@ -13270,15 +13299,14 @@ VMC_FN void vmc_dial_start(viamc_client *c)
 /* The time that certificates are judged by: what the caller said, and what has passed since. */
 VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
 {
-    viamc_ms passed = c->now - c->dial.clock_at;
+    viamc_ms passed = c->now - c->desc.clock_at;
     if (c->desc.unix_time != 0 && passed >= 1000u && passed <= VMC_TIME_MAX) {
         c->desc.unix_time += passed / 1000u;
-        c->dial.clock_at += passed / 1000u * 1000u;
+        c->desc.clock_at += passed / 1000u * 1000u;
     }
     return c->desc.unix_time;
 }
 
-/* The name that the certificate must have (viam-wire.md 1.3). */
 VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
 {
     vmc_address a;
@@ -13288,9 +13316,7 @@ VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
     vmc_dial_address(c, &a);
     host.ptr = (const char *)a.host.ptr;
     host.len = a.host.len;
-    if (c->desc.credential_type == NULL || c->desc.auth_entity == NULL || c->desc.auth_entity[0] == '\0')
-        return host;
-    return viamc_text(c->desc.auth_entity);
+    return host;
 }
 
 VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
@@ -13400,29 +13426,31 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     vmc_dial_note_goaway(c);
     d->attempts++;
     d->step = VMC_DIAL_REST;
-    vmc_timer_off(&d->deadline);
+    vmc_timer_off(&d->due);
     if (d->attempts > more || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
         vmc_client_fail(c);
         return;
     }
     patient = d->was_ready || d->attempts >= VMC_DIAL_ATTEMPTS;
     d->state = patient ? VIAMC_BACKOFF : VIAMC_DIALING;
-    vmc_timer_set(&d->again, c->now, patient ? vmc_dial_next_backoff(c) : 0);
+    vmc_timer_set(&d->due, c->now, patient ? vmc_dial_next_backoff(c) : 0);
 }
+
+#ifndef VIAMC_NO_TLS
 
 /* The robot does not speak TLS (viam-wire.md 1.4). True: goes on in plaintext. */
 VMC_FN bool vmc_dial_downgrade(viamc_client *c)
 {
-    bool credentials = vmc_auth_has_credentials(c);
-    bool allowed = credentials ? c->desc.allow_insecure_with_creds_downgrade : c->desc.allow_insecure_downgrade;
-    if (allowed) {
+    if (c->desc.allow_downgrade) {
         c->dial.plain = true;
         vmc_dial_begin(c);
         return true;
     }
-    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
+
+#endif
 
 /* ---- READY and after ---- */
 
@@ -13431,7 +13459,7 @@ VMC_FN void vmc_dial_heard(viamc_client *c)
 {
     c->conn.heard = false;
     c->dial.silent = 0;
-    vmc_timer_set(&c->dial.check, c->now, c->desc.check_interval_ms);
+    vmc_timer_set(&c->dial.due, c->now, c->desc.check_interval_ms);
 }
 
 VMC_FN void vmc_dial_ready(viamc_client *c)
@@ -13445,7 +13473,6 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->reauth = false;
     vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
-    vmc_timer_off(&d->deadline);
     c->connects++;
     c->events |= VMC_EV_READY;
     vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->connects, 0);
@@ -13455,10 +13482,10 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
  * them it may be anything that takes connections. */
 VMC_APART void vmc_dial_on_up(viamc_client *c)
 {
-    bool credentials = vmc_auth_has_credentials(c) && !c->dial.is_unix;
+    bool credentials = c->desc.type != NULL && !c->dial.is_unix;
     c->dial.step = VMC_DIAL_GREETING;
     if (credentials && vmc_auth_is_token(c))
-        c->conn.grpc.token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload)); /* kept by the caller */
+        c->conn.grpc.token = viamc_view(c->desc.payload, vmc_strlen(c->desc.payload)); /* kept by the caller */
     else if (credentials)
         c->dial.step = VMC_DIAL_AUTH;
 }
@@ -13516,7 +13543,7 @@ VMC_FN void vmc_dial_drain(viamc_client *c, viamc_ms limit)
         return;
     c->dial.state = VIAMC_DIALING;
     c->dial.step = VMC_DIAL_DRAINING;
-    vmc_timer_set(&c->dial.deadline, c->now, limit);
+    vmc_timer_set(&c->dial.due, c->now, limit);
 }
 
 VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
@@ -13533,7 +13560,7 @@ VMC_FN void vmc_dial_step_deadline(viamc_client *c)
 {
     static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
-    bool late = vmc_timer_due(&d->deadline, c->now);
+    bool late = d->step != VMC_DIAL_REST && vmc_timer_due(&d->due, c->now);
     if (d->step == VMC_DIAL_DRAINING && (late || !vmc_dial_has_calls(c)))
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
     else if (late)
@@ -13563,16 +13590,14 @@ VMC_FN void vmc_dial_step_time(viamc_client *c)
         return;
     if (c->conn.heard)
         vmc_dial_heard(c);
-    else if (vmc_timer_due(&d->check, c->now) && c->aux == VMC_AUX_NOTHING && c->conn.state == VMC_CONN_UP)
+    else if (vmc_timer_due(&d->due, c->now) && c->aux == VMC_AUX_NOTHING && c->conn.state == VMC_CONN_UP)
         vmc_dial_check(c);
 }
 
 VMC_FN void vmc_dial_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    vmc_wait_timer(wait, &c->dial.deadline, now);
-    vmc_wait_timer(wait, &c->dial.again, now);
-    if (c->dial.state == VIAMC_READY && c->aux == VMC_AUX_NOTHING)
-        vmc_wait_timer(wait, &c->dial.check, now);
+    if (c->dial.state != VIAMC_READY || c->aux == VMC_AUX_NOTHING)
+        vmc_wait_timer(wait, &c->dial.due, now);
 }
 
 #endif
@@ -14665,9 +14690,6 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     c->max_calls = d->max_calls;
     c->token = l.token;
     c->token_cap = d->token_bytes;
-    c->table = l.table;
-    c->table_bytes = d->table_bytes;
-    c->streams = l.streams;
 #ifndef VIAMC_NO_TLS
     c->trust_cap = l.room_cap;
 #endif
@@ -14675,6 +14697,9 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     c->calls = l.calls;
     vmc_calls_init(&c->calls);
     vmc_conn_init(&c->conn, &l.conn);
+    c->conn.grpc.h2.streams = l.streams; /* there they stay: vmc_dial_reset_carrier */
+    c->conn.grpc.h2.decoder.arena = l.table;
+    c->conn.grpc.h2.decoder.limit = d->table_bytes;
     vmc_dial_reset_carrier(c, false);
     *client = c;
 }
@@ -14908,7 +14933,7 @@ VMC_FN void vmc_client_refuse_stop(viamc_client *c)
 {
     c->motion.unconfirmed++;
     if (c->dial.step == VMC_DIAL_DRAINING) {
-        vmc_timer_set(&c->dial.deadline, c->now, 0);
+        vmc_timer_set(&c->dial.due, c->now, 0);
         c->dirty = true;
     }
 }
@@ -15087,8 +15112,10 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
 #endif
     vmc_client_end_all(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
     vmc_motion_expire(c);
+#ifndef VIAMC_NO_TLS
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
+#endif
     vmc_dial_after_loss(c);
     if (c->dial.state == VIAMC_FAILED && c->session.resumed != 0)
         vmc_session_lost(c, VMC_TEXT("the connection is not tried again: the session expires, which stops what it moved"));
@@ -15123,7 +15150,7 @@ VMC_FN void vmc_client_receive(viamc_client *c)
 /* A lost connection's events are taken before the next attempt, whose certificate check uses the slots. */
 VMC_FN bool vmc_client_may_redial(const viamc_client *c)
 {
-    return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.again, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
+    return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.due, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
 }
 
 /* A poll's work on the connection: read, think, write. */
@@ -15145,7 +15172,7 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     if (c->conn.state == VMC_CONN_BROKEN)
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)
-        c->steps_max = c->conn.steps;
+        c->steps_max = (uint16_t)c->conn.steps;
 }
 
 /* What was asked for since the last poll is as old as this one, not as the last. */
@@ -15173,8 +15200,10 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
     c->polls++;
     if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
         c->dial.fresh = false;
-        c->dial.clock_at = now;
-        vmc_timer_set(&c->dial.again, now, 0);
+#ifndef VIAMC_NO_TLS
+        c->desc.clock_at = now;
+#endif
+        vmc_timer_set(&c->dial.due, now, 0);
         vmc_motion_expire(c);
     }
 #ifndef VIAMC_NO_TLS
@@ -15314,7 +15343,7 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
         vmc_session_error(c, &ev->error);
     } else if (kind == VIAMC_EV_LOST) {
         ev->error = c->conn.error;
-        ev->retry_ms = vmc_timer_left(&c->dial.again, c->now);
+        ev->retry_ms = vmc_timer_left(&c->dial.due, c->now);
     }
     return true;
 }

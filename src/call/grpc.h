@@ -56,7 +56,6 @@ typedef struct vmc_grpc {
     vmc_h2 h2;
     /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
     viamc_bytes authority[2]; /* one after the other */
-    viamc_str client_name;  /* viam_client, "" for none */
     viamc_bytes token;
     viamc_bytes session;    /* viam-sid */
     uint32_t code;          /* with VMC_GRPC_GOAWAY */

@@ -634,7 +634,7 @@ static const vmc_grpc_form vmc_grpc_forms[VMC_GRPC_AT_METADATA + 1] = {
     {"content-type", "application/grpc", 31},
     {"user-agent", "grpc-c-viamc/" VIAMC_VERSION, 58},
     {"authorization", "Bearer ", 23},
-    {"viam_client", "", 0},
+    {"viam_client", "c;v" VIAMC_VERSION ";" VIAMC_API_VERSION, 0},
     {"viam-sid", "", 0},
     {"", "", 0}
 };
@@ -672,10 +672,6 @@ VMC_FN uint64_t vmc_grpc_request_key(const vmc_grpc *g, const vmc_call *c, uint8
         if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
             return 0;
         break;
-    case VMC_GRPC_AT_CLIENT:
-        if (g->client_name.len == 0)
-            return 0;
-        break;
     case VMC_GRPC_AT_SESSION:
         if ((c->flags & VMC_CALL_F_SESSION) == 0 || g->session.len == 0)
             return 0;
@@ -707,7 +703,6 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
             f->key = 0;
         break;
     case VMC_GRPC_AT_TOKEN: f->value[1] = g->token; break;
-    case VMC_GRPC_AT_CLIENT: f->value[1] = vmc_bytes_of(g->client_name); break;
     case VMC_GRPC_AT_SESSION: f->value[1] = g->session; break;
     default:
         if (n >= VMC_GRPC_AT_METADATA) {
@@ -735,11 +730,9 @@ VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, u
 /* The fixed fields that call c carries, a bit 1 << key each. */
 VMC_FN uint32_t vmc_grpc_fixed(const vmc_grpc *g, const vmc_call *c)
 {
-    uint32_t which = 1u << (VMC_GRPC_AT_AUTHORITY + 1) | 1u << (VMC_GRPC_AT_TE + 1) | 1u << (VMC_GRPC_AT_TYPE + 1) | 1u << (VMC_GRPC_AT_AGENT + 1);
+    uint32_t which = 1u << (VMC_GRPC_AT_AUTHORITY + 1) | 1u << (VMC_GRPC_AT_TE + 1) | 1u << (VMC_GRPC_AT_TYPE + 1) | 1u << (VMC_GRPC_AT_AGENT + 1) | 1u << (VMC_GRPC_AT_CLIENT + 1);
     if ((c->flags & VMC_CALL_F_TOKEN) != 0 && g->token.len != 0)
         which |= 1u << (VMC_GRPC_AT_TOKEN + 1);
-    if (g->client_name.len != 0)
-        which |= 1u << (VMC_GRPC_AT_CLIENT + 1);
     if ((c->flags & VMC_CALL_F_SESSION) != 0 && g->session.len != 0)
         which |= 1u << (VMC_GRPC_AT_SESSION + 1);
     return which;

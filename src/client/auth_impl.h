@@ -13,22 +13,10 @@
 
 static const char vmc_auth_path[] = "/proto.rpc.v1.AuthService/Authenticate";
 
-VMC_FN bool vmc_auth_has_credentials(const viamc_client *c)
-{
-    return c->desc.api_key != NULL || c->desc.credential_type != NULL;
-}
-
 /* Credentials that already are a token need no Authenticate. */
 VMC_FN bool vmc_auth_is_token(const viamc_client *c)
 {
-    return c->desc.credential_type != NULL && viamc_str_eq(viamc_text(c->desc.credential_type), viamc_text("access-token"));
-}
-
-VMC_FN const char *vmc_auth_entity(const viamc_client *c)
-{
-    if (c->desc.auth_entity != NULL)
-        return c->desc.auth_entity;
-    return c->desc.api_key != NULL ? c->desc.api_key_id : c->desc.address;
+    return viamc_str_eq(viamc_text(c->desc.type), viamc_text("access-token"));
 }
 
 VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
@@ -41,13 +29,11 @@ VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
 /* AuthenticateRequest {1: entity, 2: {1: type, 2: payload}} */
 VMC_FN void vmc_auth_encode(const viamc_client *c, vmc_wr *w)
 {
-    const char *type = c->desc.api_key != NULL ? "api-key" : c->desc.credential_type;
-    const char *payload = c->desc.api_key != NULL ? c->desc.api_key : c->desc.credential_payload;
     size_t credentials;
-    vmc_wire_put_text(w, 1, viamc_text(vmc_auth_entity(c)));
+    vmc_wire_put_text(w, 1, viamc_text(c->desc.entity));
     credentials = vmc_wire_open(w, 2);
-    vmc_wire_put_text(w, 1, viamc_text(type));
-    vmc_wire_put_text(w, 2, viamc_text(payload));
+    vmc_wire_put_text(w, 1, viamc_text(c->desc.type));
+    vmc_wire_put_text(w, 2, viamc_text(c->desc.payload));
     vmc_wire_close(w, credentials);
 }
 

@@ -210,9 +210,6 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     c->max_calls = d->max_calls;
     c->token = l.token;
     c->token_cap = d->token_bytes;
-    c->table = l.table;
-    c->table_bytes = d->table_bytes;
-    c->streams = l.streams;
 #ifndef VIAMC_NO_TLS
     c->trust_cap = l.room_cap;
 #endif
@@ -220,6 +217,9 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     c->calls = l.calls;
     vmc_calls_init(&c->calls);
     vmc_conn_init(&c->conn, &l.conn);
+    c->conn.grpc.h2.streams = l.streams; /* there they stay: vmc_dial_reset_carrier */
+    c->conn.grpc.h2.decoder.arena = l.table;
+    c->conn.grpc.h2.decoder.limit = d->table_bytes;
     vmc_dial_reset_carrier(c, false);
     *client = c;
 }
@@ -453,7 +453,7 @@ VMC_FN void vmc_client_refuse_stop(viamc_client *c)
 {
     c->motion.unconfirmed++;
     if (c->dial.step == VMC_DIAL_DRAINING) {
-        vmc_timer_set(&c->dial.deadline, c->now, 0);
+        vmc_timer_set(&c->dial.due, c->now, 0);
         c->dirty = true;
     }
 }
@@ -632,8 +632,10 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
 #endif
     vmc_client_end_all(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
     vmc_motion_expire(c);
+#ifndef VIAMC_NO_TLS
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
+#endif
     vmc_dial_after_loss(c);
     if (c->dial.state == VIAMC_FAILED && c->session.resumed != 0)
         vmc_session_lost(c, VMC_TEXT("the connection is not tried again: the session expires, which stops what it moved"));
@@ -668,7 +670,7 @@ VMC_FN void vmc_client_receive(viamc_client *c)
 /* A lost connection's events are taken before the next attempt, whose certificate check uses the slots. */
 VMC_FN bool vmc_client_may_redial(const viamc_client *c)
 {
-    return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.again, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
+    return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.due, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
 }
 
 /* A poll's work on the connection: read, think, write. */
@@ -690,7 +692,7 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     if (c->conn.state == VMC_CONN_BROKEN)
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)
-        c->steps_max = c->conn.steps;
+        c->steps_max = (uint16_t)c->conn.steps;
 }
 
 /* What was asked for since the last poll is as old as this one, not as the last. */
@@ -718,8 +720,10 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
     c->polls++;
     if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
         c->dial.fresh = false;
-        c->dial.clock_at = now;
-        vmc_timer_set(&c->dial.again, now, 0);
+#ifndef VIAMC_NO_TLS
+        c->desc.clock_at = now;
+#endif
+        vmc_timer_set(&c->dial.due, now, 0);
         vmc_motion_expire(c);
     }
 #ifndef VIAMC_NO_TLS
@@ -859,7 +863,7 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
         vmc_session_error(c, &ev->error);
     } else if (kind == VIAMC_EV_LOST) {
         ev->error = c->conn.error;
-        ev->retry_ms = vmc_timer_left(&c->dial.again, c->now);
+        ev->retry_ms = vmc_timer_left(&c->dial.due, c->now);
     }
     return true;
 }

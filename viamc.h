@@ -10254,6 +10254,7 @@ typedef struct vmc_calls {
     uint8_t ended;       /* records in state ENDED */
     bool in_sink;        /* a sink is being called: nothing else may be */
     bool stirred;        /* something may have become sendable since the last write */
+    bool unsettled;      /* there may be calls for which the start of a poll has something to do */
     bool one_large;      /* one message larger than a slot may be under way at once, the others wait */
 #ifndef VIAMC_NO_SERVER
     bool big_elsewhere;  /* servers: another table has the large buffer, which they share */
@@ -10280,6 +10281,7 @@ VMC_FN void vmc_calls_init(vmc_calls *t)
 {
     uint8_t i;
     VIAMC_MEMSET(t->rec, 0, t->count * sizeof t->rec[0]);
+    VIAMC_MEMSET(t->more, 0, t->more_count * sizeof t->more[0]);
     for (i = 0; i < t->count; i++)
         t->rec[i].handle = i;
     t->big_owner = VMC_CALL_NONE;
@@ -10326,7 +10328,7 @@ VMC_FN uint8_t *vmc_calls_link(vmc_calls *t, uint8_t i)
     return link;
 }
 
-/* Makes a free record a new call, all members zero but the handle. */
+/* Makes a free record a new call, all members zero but the handle. What lies beside it is its owner's to set. */
 VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
 {
     uint32_t handle = c->handle + 0x100u;
@@ -10336,8 +10338,6 @@ VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
     c->live = VMC_CALL_NONE;
-    if (vmc_call_index(c) < t->more_count)
-        VIAMC_MEMSET(vmc_calls_more(t, c), 0, sizeof(vmc_call_more));
     *vmc_calls_link(t, VMC_CALL_NONE) = vmc_call_index(c);
     t->stirred = true;
 }
@@ -10791,6 +10791,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
         vmc_calls_more(t, c)->msg_len = len;
         vmc_calls_more(t, c)->got = 0;
         c->large = (uint8_t)vmc_calls_place(t, c);
+        t->unsettled = true;
     }
     if (c->large == VMC_CALL_SMALL) {
         vmc_calls_too_large(t, c, len);
@@ -10922,12 +10923,14 @@ VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
     p += c->taken;
     len = vmc_be32(p + 1);
     c->taken += VMC_CALL_PREFIX;
-    if (len <= vmc_calls_small(t, c)) {
+    t->unsettled = t->unsettled || c->state == VMC_CALL_OPEN || vmc_call_is_server_stream(c); /* else its record is freed now */
+    if (len + VMC_CALL_PREFIX <= cap) {
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
         c->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
         *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_calls_more(t, c)->into, len);
         c->large = VMC_CALL_TAKEN;
+        t->unsettled = true;
     }
     return true;
 }
@@ -10939,10 +10942,10 @@ VMC_FN void vmc_calls_settle_big(vmc_calls *t)
         t->big_owner = VMC_CALL_NONE;
 }
 
-/* True if something of the call was taken, or waits for a place. */
-VMC_FN bool vmc_calls_is_unsettled(const vmc_call *c)
+/* True if something of the call was taken, or a message larger than a slot is under way. */
+VMC_FN bool vmc_call_is_unsettled(const vmc_call *c)
 {
-    return (c->taken != 0 || c->large != VMC_CALL_SMALL) && (c->state == VMC_CALL_OPEN || c->state == VMC_CALL_TOLD);
+    return c->taken != 0 || c->large != VMC_CALL_SMALL;
 }
 
 /* True if the start of a poll would give the peer of call c room: something was taken, or its turn for the large buffer has come. */
@@ -11613,8 +11616,14 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
 {
     vmc_call *c;
     vmc_calls_settle_big(g->calls);
+    if (!g->calls->unsettled)
+        return;
+    g->calls->unsettled = false;
     VMC_CALLS_EACH(g->calls, c) {
-        if (!vmc_calls_is_unsettled(c) || (g->block_of != 0 && g->block_of == vmc_grpc_stream(g, c)->id))
+        if (!vmc_call_is_unsettled(c))
+            continue;
+        g->calls->unsettled = true;
+        if ((c->state != VMC_CALL_OPEN && c->state != VMC_CALL_TOLD) || (g->block_of != 0 && g->block_of == vmc_grpc_stream(g, c)->id))
             continue; /* or its text may be half there: it must not move */
         if (vmc_calls_settle(g->calls, c) != VIAMC_OK)
             vmc_grpc_refuse(g, c);
@@ -11723,12 +11732,23 @@ VMC_FN viamc_bytes vmc_grpc_timeout_text(uint32_t ms, uint8_t *buf)
 
 #define VMC_GRPC_NO_KEY 0xffu /* of a field whose value is never kept: no key that is in use */
 
+VMC_FN uint64_t vmc_grpc_path_key(const vmc_call *c)
+{
+    return vmc_hpack_key(viamc_view(c->path, c->path_len));
+}
+
+/* 0: no time limit. */
+VMC_FN uint64_t vmc_grpc_timeout_key(const vmc_grpc *g, const vmc_call *c)
+{
+    return vmc_timer_is_on(&c->deadline) ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+}
+
 /* The identity of field n of call c; 0: the call does not carry it. */
 VMC_FN uint64_t vmc_grpc_request_key(const vmc_grpc *g, const vmc_call *c, uint8_t n)
 {
     switch (n) {
-    case VMC_GRPC_AT_PATH: return vmc_hpack_key(vmc_bytes_of(vmc_call_path(c)));
-    case VMC_GRPC_AT_TIMEOUT: return vmc_timer_is_on(&c->deadline) ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+    case VMC_GRPC_AT_PATH: return vmc_grpc_path_key(c);
+    case VMC_GRPC_AT_TIMEOUT: return vmc_grpc_timeout_key(g, c);
     case VMC_GRPC_AT_TOKEN:
         if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
             return 0;
@@ -11808,11 +11828,11 @@ VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
     uint32_t n;
     if (c->metadata_count != 0)
         return false;
-    to[0] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_PATH));
+    to[0] = vmc_hpack_find(e, vmc_grpc_path_key(c));
     n = to[0] == 0 ? 0 : vmc_hpack_find_fixed(e, vmc_grpc_fixed(g, c), to + 1);
     if (n == 0)
         return false;
-    if (vmc_timer_is_on(&c->deadline) && (to[++n] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_TIMEOUT))) == 0)
+    if (vmc_timer_is_on(&c->deadline) && (to[++n] = vmc_hpack_find(e, vmc_grpc_timeout_key(g, c))) == 0)
         return false;
     part->len += n + 1u;
     return true;
@@ -11942,14 +11962,14 @@ VMC_FN bool vmc_grpc_is_ours(const vmc_call *c)
  * more; else the block must fit at once, before the new one comes to its place. */
 VMC_FN bool vmc_grpc_has_token(const vmc_grpc *g, const vmc_call *c, const vmc_wr *w)
 {
-    size_t most = VMC_GRPC_BLOCK_MAX + c->path_len + g->authority[0].len + g->authority[1].len + g->token.len;
     if (!g->hold_token || (c->flags & VMC_CALL_F_TOKEN) == 0)
         return true;
     if (!vmc_grpc_is_ours(c))
         return false;
     if (!g->h2.encoder.changed && vmc_hpack_find(&g->h2.encoder, VMC_GRPC_AT_TOKEN + 1u) != 0)
         return true;
-    return !g->token_comes && c->metadata_count == 0 && vmc_wr_room(w) >= most;
+    return !g->token_comes && c->metadata_count == 0
+           && vmc_wr_room(w) >= VMC_GRPC_BLOCK_MAX + c->path_len + g->authority[0].len + g->authority[1].len + g->token.len;
 }
 
 /* Client: may the header block of call c begin now? */
@@ -12181,12 +12201,12 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
     VMC_CALLS_EACH(g->calls, c) {
         if (vmc_call_is_running(c))
             vmc_wait_timer(wait, &c->deadline, now);
-        if (c->taken != 0 && c->state == VMC_CALL_OPEN)
-            *wait = 0; /* room that the peer does not know of yet */
+        if (!g->calls->unsettled)
+            continue;
         if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
         if (vmc_calls_can_settle(g->calls, c))
-            *wait = 0;
+            *wait = 0; /* room that the peer does not know of yet */
     }
 }
 
@@ -14861,6 +14881,7 @@ VMC_FN void vmc_client_lend(viamc_client *c, vmc_call *call, const vmc_start *s)
     m->sink_user = o->sink_user;
     m->meta = o->metadata_into;
     m->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
+    m->meta_len = 0;
     m->asked = c->now;
     if (call == vmc_client_rec(c, VMC_REC_STOP)) { /* it has no slot: its reply is empty, or a text */
         m->into = c->stop_reply;
@@ -15254,17 +15275,19 @@ VMC_FN void vmc_client_event_call(viamc_client *c, const vmc_call *call, uint8_t
 
 VMC_FN void vmc_client_event_done(viamc_client *c, vmc_call *call, viamc_event *ev)
 {
-    viamc_bytes text = vmc_calls_text(&c->calls, call);
     vmc_client_event_call(c, call, VIAMC_EV_DONE, ev);
     ev->status = call->status;
     ev->ran = call->ran;
     ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
-    ev->text.ptr = (const char *)text.ptr;
-    ev->text.len = text.len;
+    if (call->text_len != 0 || call->body != NULL) {
+        viamc_bytes text = vmc_calls_text(&c->calls, call);
+        ev->text.ptr = (const char *)text.ptr;
+        ev->text.len = text.len;
+    }
     ev->text_cut = (call->flags & VMC_CALL_F_TEXT_CUT) != 0;
-    if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call))
+    if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call)) {
         (void)vmc_calls_take(&c->calls, call, &ev->msg);
-    if (call->status != VIAMC_OK) {
+    } else if (call->status != VIAMC_OK) {
         ev->error.code = VIAMC_ERR_RPC;
         ev->error.detail = call->status;
     }
@@ -15321,12 +15344,9 @@ VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
 }
 
 /* Order: READY, what concerns the session, calls, LOST: that of the kinds, but for the calls. */
-VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
+VMC_APART bool vmc_client_next_event(viamc_client *c, viamc_event *ev)
 {
     uint8_t kind = c->events == 0 ? VIAMC_EV_LOST : VIAMC_EV_READY;
-    ev->kind = 0;
-    if (c->in_poll || !vmc_client_has_events(c))
-        return false;
     VIAMC_MEMSET(ev, 0, sizeof *ev);
     vmc_error_clear(&ev->error);
     while (kind != VIAMC_EV_LOST && (c->events & VMC_EV_BIT(kind)) == 0)
@@ -15346,6 +15366,12 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
         ev->retry_ms = vmc_timer_left(&c->dial.due, c->now);
     }
     return true;
+}
+
+VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
+{
+    ev->kind = 0;
+    return !c->in_poll && vmc_client_has_events(c) && vmc_client_next_event(c, ev);
 }
 
 /* ---- dial, state, close ---- */

@@ -113,6 +113,7 @@ typedef struct vmc_calls {
     uint8_t ended;       /* records in state ENDED */
     bool in_sink;        /* a sink is being called: nothing else may be */
     bool stirred;        /* something may have become sendable since the last write */
+    bool unsettled;      /* there may be calls for which the start of a poll has something to do */
     bool one_large;      /* one message larger than a slot may be under way at once, the others wait */
 #ifndef VIAMC_NO_SERVER
     bool big_elsewhere;  /* servers: another table has the large buffer, which they share */
@@ -139,6 +140,7 @@ VMC_FN void vmc_calls_init(vmc_calls *t)
 {
     uint8_t i;
     VIAMC_MEMSET(t->rec, 0, t->count * sizeof t->rec[0]);
+    VIAMC_MEMSET(t->more, 0, t->more_count * sizeof t->more[0]);
     for (i = 0; i < t->count; i++)
         t->rec[i].handle = i;
     t->big_owner = VMC_CALL_NONE;
@@ -185,7 +187,7 @@ VMC_FN uint8_t *vmc_calls_link(vmc_calls *t, uint8_t i)
     return link;
 }
 
-/* Makes a free record a new call, all members zero but the handle. */
+/* Makes a free record a new call, all members zero but the handle. What lies beside it is its owner's to set. */
 VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
 {
     uint32_t handle = c->handle + 0x100u;
@@ -195,8 +197,6 @@ VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
     c->live = VMC_CALL_NONE;
-    if (vmc_call_index(c) < t->more_count)
-        VIAMC_MEMSET(vmc_calls_more(t, c), 0, sizeof(vmc_call_more));
     *vmc_calls_link(t, VMC_CALL_NONE) = vmc_call_index(c);
     t->stirred = true;
 }
@@ -650,6 +650,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
         vmc_calls_more(t, c)->msg_len = len;
         vmc_calls_more(t, c)->got = 0;
         c->large = (uint8_t)vmc_calls_place(t, c);
+        t->unsettled = true;
     }
     if (c->large == VMC_CALL_SMALL) {
         vmc_calls_too_large(t, c, len);
@@ -781,12 +782,14 @@ VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
     p += c->taken;
     len = vmc_be32(p + 1);
     c->taken += VMC_CALL_PREFIX;
-    if (len <= vmc_calls_small(t, c)) {
+    t->unsettled = t->unsettled || c->state == VMC_CALL_OPEN || vmc_call_is_server_stream(c); /* else its record is freed now */
+    if (len + VMC_CALL_PREFIX <= cap) {
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
         c->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
         *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_calls_more(t, c)->into, len);
         c->large = VMC_CALL_TAKEN;
+        t->unsettled = true;
     }
     return true;
 }
@@ -798,10 +801,10 @@ VMC_FN void vmc_calls_settle_big(vmc_calls *t)
         t->big_owner = VMC_CALL_NONE;
 }
 
-/* True if something of the call was taken, or waits for a place. */
-VMC_FN bool vmc_calls_is_unsettled(const vmc_call *c)
+/* True if something of the call was taken, or a message larger than a slot is under way. */
+VMC_FN bool vmc_call_is_unsettled(const vmc_call *c)
 {
-    return (c->taken != 0 || c->large != VMC_CALL_SMALL) && (c->state == VMC_CALL_OPEN || c->state == VMC_CALL_TOLD);
+    return c->taken != 0 || c->large != VMC_CALL_SMALL;
 }
 
 /* True if the start of a poll would give the peer of call c room: something was taken, or its turn for the large buffer has come. */

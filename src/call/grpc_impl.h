@@ -552,8 +552,14 @@ VMC_FN void vmc_grpc_settle(vmc_grpc *g)
 {
     vmc_call *c;
     vmc_calls_settle_big(g->calls);
+    if (!g->calls->unsettled)
+        return;
+    g->calls->unsettled = false;
     VMC_CALLS_EACH(g->calls, c) {
-        if (!vmc_calls_is_unsettled(c) || (g->block_of != 0 && g->block_of == vmc_grpc_stream(g, c)->id))
+        if (!vmc_call_is_unsettled(c))
+            continue;
+        g->calls->unsettled = true;
+        if ((c->state != VMC_CALL_OPEN && c->state != VMC_CALL_TOLD) || (g->block_of != 0 && g->block_of == vmc_grpc_stream(g, c)->id))
             continue; /* or its text may be half there: it must not move */
         if (vmc_calls_settle(g->calls, c) != VIAMC_OK)
             vmc_grpc_refuse(g, c);
@@ -662,12 +668,23 @@ VMC_FN viamc_bytes vmc_grpc_timeout_text(uint32_t ms, uint8_t *buf)
 
 #define VMC_GRPC_NO_KEY 0xffu /* of a field whose value is never kept: no key that is in use */
 
+VMC_FN uint64_t vmc_grpc_path_key(const vmc_call *c)
+{
+    return vmc_hpack_key(viamc_view(c->path, c->path_len));
+}
+
+/* 0: no time limit. */
+VMC_FN uint64_t vmc_grpc_timeout_key(const vmc_grpc *g, const vmc_call *c)
+{
+    return vmc_timer_is_on(&c->deadline) ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+}
+
 /* The identity of field n of call c; 0: the call does not carry it. */
 VMC_FN uint64_t vmc_grpc_request_key(const vmc_grpc *g, const vmc_call *c, uint8_t n)
 {
     switch (n) {
-    case VMC_GRPC_AT_PATH: return vmc_hpack_key(vmc_bytes_of(vmc_call_path(c)));
-    case VMC_GRPC_AT_TIMEOUT: return vmc_timer_is_on(&c->deadline) ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+    case VMC_GRPC_AT_PATH: return vmc_grpc_path_key(c);
+    case VMC_GRPC_AT_TIMEOUT: return vmc_grpc_timeout_key(g, c);
     case VMC_GRPC_AT_TOKEN:
         if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
             return 0;
@@ -747,11 +764,11 @@ VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
     uint32_t n;
     if (c->metadata_count != 0)
         return false;
-    to[0] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_PATH));
+    to[0] = vmc_hpack_find(e, vmc_grpc_path_key(c));
     n = to[0] == 0 ? 0 : vmc_hpack_find_fixed(e, vmc_grpc_fixed(g, c), to + 1);
     if (n == 0)
         return false;
-    if (vmc_timer_is_on(&c->deadline) && (to[++n] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_TIMEOUT))) == 0)
+    if (vmc_timer_is_on(&c->deadline) && (to[++n] = vmc_hpack_find(e, vmc_grpc_timeout_key(g, c))) == 0)
         return false;
     part->len += n + 1u;
     return true;
@@ -881,14 +898,14 @@ VMC_FN bool vmc_grpc_is_ours(const vmc_call *c)
  * more; else the block must fit at once, before the new one comes to its place. */
 VMC_FN bool vmc_grpc_has_token(const vmc_grpc *g, const vmc_call *c, const vmc_wr *w)
 {
-    size_t most = VMC_GRPC_BLOCK_MAX + c->path_len + g->authority[0].len + g->authority[1].len + g->token.len;
     if (!g->hold_token || (c->flags & VMC_CALL_F_TOKEN) == 0)
         return true;
     if (!vmc_grpc_is_ours(c))
         return false;
     if (!g->h2.encoder.changed && vmc_hpack_find(&g->h2.encoder, VMC_GRPC_AT_TOKEN + 1u) != 0)
         return true;
-    return !g->token_comes && c->metadata_count == 0 && vmc_wr_room(w) >= most;
+    return !g->token_comes && c->metadata_count == 0
+           && vmc_wr_room(w) >= VMC_GRPC_BLOCK_MAX + c->path_len + g->authority[0].len + g->authority[1].len + g->token.len;
 }
 
 /* Client: may the header block of call c begin now? */
@@ -1120,12 +1137,12 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
     VMC_CALLS_EACH(g->calls, c) {
         if (vmc_call_is_running(c))
             vmc_wait_timer(wait, &c->deadline, now);
-        if (c->taken != 0 && c->state == VMC_CALL_OPEN)
-            *wait = 0; /* room that the peer does not know of yet */
+        if (!g->calls->unsettled)
+            continue;
         if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
         if (vmc_calls_can_settle(g->calls, c))
-            *wait = 0;
+            *wait = 0; /* room that the peer does not know of yet */
     }
 }
 

@@ -381,6 +381,7 @@ VMC_FN void vmc_client_lend(viamc_client *c, vmc_call *call, const vmc_start *s)
     m->sink_user = o->sink_user;
     m->meta = o->metadata_into;
     m->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
+    m->meta_len = 0;
     m->asked = c->now;
     if (call == vmc_client_rec(c, VMC_REC_STOP)) { /* it has no slot: its reply is empty, or a text */
         m->into = c->stop_reply;
@@ -774,17 +775,19 @@ VMC_FN void vmc_client_event_call(viamc_client *c, const vmc_call *call, uint8_t
 
 VMC_FN void vmc_client_event_done(viamc_client *c, vmc_call *call, viamc_event *ev)
 {
-    viamc_bytes text = vmc_calls_text(&c->calls, call);
     vmc_client_event_call(c, call, VIAMC_EV_DONE, ev);
     ev->status = call->status;
     ev->ran = call->ran;
     ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
-    ev->text.ptr = (const char *)text.ptr;
-    ev->text.len = text.len;
+    if (call->text_len != 0 || call->body != NULL) {
+        viamc_bytes text = vmc_calls_text(&c->calls, call);
+        ev->text.ptr = (const char *)text.ptr;
+        ev->text.len = text.len;
+    }
     ev->text_cut = (call->flags & VMC_CALL_F_TEXT_CUT) != 0;
-    if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call))
+    if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call)) {
         (void)vmc_calls_take(&c->calls, call, &ev->msg);
-    if (call->status != VIAMC_OK) {
+    } else if (call->status != VIAMC_OK) {
         ev->error.code = VIAMC_ERR_RPC;
         ev->error.detail = call->status;
     }
@@ -841,12 +844,9 @@ VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
 }
 
 /* Order: READY, what concerns the session, calls, LOST: that of the kinds, but for the calls. */
-VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
+VMC_APART bool vmc_client_next_event(viamc_client *c, viamc_event *ev)
 {
     uint8_t kind = c->events == 0 ? VIAMC_EV_LOST : VIAMC_EV_READY;
-    ev->kind = 0;
-    if (c->in_poll || !vmc_client_has_events(c))
-        return false;
     VIAMC_MEMSET(ev, 0, sizeof *ev);
     vmc_error_clear(&ev->error);
     while (kind != VIAMC_EV_LOST && (c->events & VMC_EV_BIT(kind)) == 0)
@@ -866,6 +866,12 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
         ev->retry_ms = vmc_timer_left(&c->dial.due, c->now);
     }
     return true;
+}
+
+VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
+{
+    ev->kind = 0;
+    return !c->in_poll && vmc_client_has_events(c) && vmc_client_next_event(c, ev);
 }
 
 /* ---- dial, state, close ---- */

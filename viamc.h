@@ -10196,12 +10196,11 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
-/* What every call has, ours too: all that carriers need but for large messages. 64 octets on 32-bit machines. */
+/* What every call has, ours too: all that carriers need but for large messages. 68 octets on 32-bit machines. */
 typedef struct vmc_call {
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
     uint16_t flags;
-    uint8_t live;           /* in the list of records in use */
     uint8_t next;           /* in the list of events */
     uint8_t motion;         /* what the motion rules know of it */
     uint8_t metadata_count;
@@ -10211,6 +10210,7 @@ typedef struct vmc_call {
     uint8_t text_len;
     uint16_t path_len;      /* of a client's call */
     bool wants_metadata;    /* of the reply */
+    struct vmc_call *live;  /* in the list of records in use */
     const char *path;
     uint32_t tx_at, tx_len; /* this call's part of tx */
     const uint8_t *body;    /* message octets outside tx (kept, or ours), sent after those in tx; of an ended call: a text of our own */
@@ -10244,13 +10244,13 @@ typedef struct vmc_call_more {
 typedef struct vmc_calls {
     vmc_call *rec;
     vmc_call_more *more; /* of the first more_count records */
+    vmc_call *live;      /* list of records in use, oldest first */
+    vmc_call *turn;      /* the one that found the window full: first with the next write; NULL: the oldest */
     uint8_t count;       /* records */
     uint8_t more_count;
     uint8_t slot_count;  /* the first of them have slots */
     uint8_t big_owner;
     uint8_t first, last; /* list of calls with events */
-    uint8_t live;        /* list of records in use, oldest first */
-    uint8_t turn;        /* the one that found the window full: first with the next write; NONE: the oldest */
     uint8_t ended;       /* records in state ENDED */
     bool in_sink;        /* a sink is being called: nothing else may be */
     bool stirred;        /* something may have become sendable since the last write */
@@ -10287,8 +10287,8 @@ VMC_FN void vmc_calls_init(vmc_calls *t)
     t->big_owner = VMC_CALL_NONE;
     t->first = VMC_CALL_NONE;
     t->last = VMC_CALL_NONE;
-    t->live = VMC_CALL_NONE;
-    t->turn = VMC_CALL_NONE;
+    t->live = NULL;
+    t->turn = NULL;
 }
 
 /* ---- records and handles ---- */
@@ -10317,14 +10317,14 @@ VMC_FN vmc_call *vmc_calls_at(const vmc_calls *t, uint8_t i)
 }
 
 /* Records in use, oldest first. The body may free c, and claim none. */
-#define VMC_CALLS_EACH(t, c) for (c = vmc_calls_at(t, (t)->live); c != NULL; c = vmc_calls_at(t, c->live))
+#define VMC_CALLS_EACH(t, c) for (c = (t)->live; c != NULL; c = c->live)
 
-/* The link that leads to record i (or to the end of the list, for VMC_CALL_NONE). */
-VMC_FN uint8_t *vmc_calls_link(vmc_calls *t, uint8_t i)
+/* The link that leads to record c (or to the end of the list, for NULL). */
+VMC_FN vmc_call **vmc_calls_link(vmc_calls *t, const vmc_call *c)
 {
-    uint8_t *link = &t->live;
-    while (*link != i && *link != VMC_CALL_NONE)
-        link = &t->rec[*link].live;
+    vmc_call **link = &t->live;
+    while (*link != c && *link != NULL)
+        link = &(*link)->live;
     return link;
 }
 
@@ -10337,8 +10337,7 @@ VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
     c->state = VMC_CALL_OPEN;
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
-    c->live = VMC_CALL_NONE;
-    *vmc_calls_link(t, VMC_CALL_NONE) = vmc_call_index(c);
+    *vmc_calls_link(t, NULL) = c;
     t->stirred = true;
 }
 
@@ -10603,12 +10602,11 @@ VMC_FN uint8_t vmc_call_ran_locally(const vmc_call *c)
 
 VMC_FN void vmc_calls_free(vmc_calls *t, vmc_call *c)
 {
-    const uint8_t i = vmc_call_index(c);
-    uint8_t *link = vmc_calls_link(t, i);
+    vmc_call **link = vmc_calls_link(t, c);
     vmc_calls_tx_cut(t, c);
-    if (*link == i)
+    if (*link == c)
         *link = c->live;
-    if (t->turn == i)
+    if (t->turn == c)
         t->turn = c->live;
     c->state = VMC_CALL_FREE;
     c->large = VMC_CALL_SMALL;
@@ -11440,9 +11438,8 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const 
     return VMC_GRPC_REQUEST;
 }
 
-VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
+VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    vmc_call *c = &g->calls->rec[ev->slot];
     if (VMC_H2_IS_SERVER(&g->h2))
         return vmc_grpc_on_request_block(g, c, ev);
     vmc_grpc_on_reply_block(g, c, ev);
@@ -11475,9 +11472,8 @@ VMC_FN void vmc_grpc_refuse(vmc_grpc *g, vmc_call *c)
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
 }
 
-VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
+VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    vmc_call *c = &g->calls->rec[ev->slot];
     viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
         vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE);
@@ -11536,22 +11532,23 @@ VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, vmc_call *c)
 
 VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, const vmc_h2_event *ev)
 {
+    vmc_call *c = vmc_calls_at(g->calls, ev->slot);
     switch (kind) {
     case VMC_H2_OPENED:
         if (VMC_H2_IS_SERVER(&g->h2))
-            vmc_grpc_on_opened(g, &g->calls->rec[ev->slot]);
+            vmc_grpc_on_opened(g, c);
         break;
     case VMC_H2_FIELD:
         if (VMC_H2_IS_SERVER(&g->h2))
             vmc_grpc_on_request_field(g, &ev->piece);
         else
-            vmc_grpc_on_reply_field(g, &g->calls->rec[ev->slot], &ev->piece);
+            vmc_grpc_on_reply_field(g, c, &ev->piece);
         break;
-    case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, ev);
-    case VMC_H2_DATA: vmc_grpc_on_data(g, ev); break;
-    case VMC_H2_RESET: vmc_grpc_on_reset(g, &g->calls->rec[ev->slot], ev->code); break;
+    case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, c, ev);
+    case VMC_H2_DATA: vmc_grpc_on_data(g, c, ev); break;
+    case VMC_H2_RESET: vmc_grpc_on_reset(g, c, ev->code); break;
     case VMC_H2_STREAM_ERROR:
-        vmc_grpc_end(g, &g->calls->rec[ev->slot], ev->code == VMC_H2_ENHANCE_YOUR_CALM ? VIAMC_RESOURCE_EXHAUSTED : VIAMC_INTERNAL, VIAMC_MAYBE,
+        vmc_grpc_end(g, c, ev->code == VMC_H2_ENHANCE_YOUR_CALM ? VIAMC_RESOURCE_EXHAUSTED : VIAMC_INTERNAL, VIAMC_MAYBE,
                      VMC_TEXT("the peer broke a rule of HTTP/2 on this stream"));
         break;
     case VMC_H2_GOAWAY: vmc_grpc_on_goaway(g, ev); return VMC_GRPC_GOAWAY;
@@ -12142,10 +12139,10 @@ VMC_FN uint32_t vmc_grpc_can_write(const vmc_call *c)
 /* The calls of one class from c on up to `until`, NULL: all. False: the window is full, the call that found it so is first in turn. */
 VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, vmc_call *c, const vmc_call *until, viamc_ms now, vmc_wr *w)
 {
-    for (; c != until; c = vmc_calls_at(g->calls, c->live))
+    for (; c != until; c = c->live)
         if (vmc_grpc_can_write(c) == which && !vmc_grpc_write_call(g, c, now, w)) {
             if (which == VMC_GRPC_USERS)
-                g->calls->turn = vmc_call_index(c);
+                g->calls->turn = c;
             return false;
         }
     return true;
@@ -12154,7 +12151,7 @@ VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, vmc_call *c, const
 /* The calls that have something to send: heartbeats and Stop, then the user's in turn. False: the window is full. */
 VMC_FN bool vmc_grpc_write_all(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *oldest = vmc_calls_at(g->calls, g->calls->live), *turn = vmc_calls_at(g->calls, g->calls->turn);
+    vmc_call *oldest = g->calls->live, *turn = g->calls->turn;
     uint32_t found = 0;
     const vmc_call *c;
     VMC_CALLS_EACH(g->calls, c)
@@ -12177,7 +12174,7 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
     vmc_h2_write_control(&g->h2, w);
     if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred || !vmc_grpc_write_all(g, now, w))
         return;
-    g->calls->turn = VMC_CALL_NONE;
+    g->calls->turn = NULL;
     g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */
 }
 
@@ -14343,14 +14340,12 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 VMC_FN const char *vmc_check_live(const vmc_calls *t)
 {
     uint32_t used = 0, listed = 0;
-    const vmc_call *c;
-    uint8_t i;
-    for (i = 0; i < t->count; i++)
-        used += t->rec[i].state != VMC_CALL_FREE;
-    for (i = t->live; i != VMC_CALL_NONE; i = c->live) {
-        if (i >= t->count || ++listed > t->count)
+    const vmc_call *c, *end = t->rec + t->count;
+    for (c = t->rec; c != end; c++)
+        used += c->state != VMC_CALL_FREE;
+    VMC_CALLS_EACH(t, c) {
+        if (++listed > t->count)
             return "the live list has no end";
-        c = &t->rec[i];
         if (c->state == VMC_CALL_FREE)
             return "a free record is in the live list";
     }

@@ -55,12 +55,11 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
-/* What every call has, ours too: all that carriers need but for large messages. 64 octets on 32-bit machines. */
+/* What every call has, ours too: all that carriers need but for large messages. 68 octets on 32-bit machines. */
 typedef struct vmc_call {
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
     uint16_t flags;
-    uint8_t live;           /* in the list of records in use */
     uint8_t next;           /* in the list of events */
     uint8_t motion;         /* what the motion rules know of it */
     uint8_t metadata_count;
@@ -70,6 +69,7 @@ typedef struct vmc_call {
     uint8_t text_len;
     uint16_t path_len;      /* of a client's call */
     bool wants_metadata;    /* of the reply */
+    struct vmc_call *live;  /* in the list of records in use */
     const char *path;
     uint32_t tx_at, tx_len; /* this call's part of tx */
     const uint8_t *body;    /* message octets outside tx (kept, or ours), sent after those in tx; of an ended call: a text of our own */
@@ -103,13 +103,13 @@ typedef struct vmc_call_more {
 typedef struct vmc_calls {
     vmc_call *rec;
     vmc_call_more *more; /* of the first more_count records */
+    vmc_call *live;      /* list of records in use, oldest first */
+    vmc_call *turn;      /* the one that found the window full: first with the next write; NULL: the oldest */
     uint8_t count;       /* records */
     uint8_t more_count;
     uint8_t slot_count;  /* the first of them have slots */
     uint8_t big_owner;
     uint8_t first, last; /* list of calls with events */
-    uint8_t live;        /* list of records in use, oldest first */
-    uint8_t turn;        /* the one that found the window full: first with the next write; NONE: the oldest */
     uint8_t ended;       /* records in state ENDED */
     bool in_sink;        /* a sink is being called: nothing else may be */
     bool stirred;        /* something may have become sendable since the last write */
@@ -146,8 +146,8 @@ VMC_FN void vmc_calls_init(vmc_calls *t)
     t->big_owner = VMC_CALL_NONE;
     t->first = VMC_CALL_NONE;
     t->last = VMC_CALL_NONE;
-    t->live = VMC_CALL_NONE;
-    t->turn = VMC_CALL_NONE;
+    t->live = NULL;
+    t->turn = NULL;
 }
 
 /* ---- records and handles ---- */
@@ -176,14 +176,14 @@ VMC_FN vmc_call *vmc_calls_at(const vmc_calls *t, uint8_t i)
 }
 
 /* Records in use, oldest first. The body may free c, and claim none. */
-#define VMC_CALLS_EACH(t, c) for (c = vmc_calls_at(t, (t)->live); c != NULL; c = vmc_calls_at(t, c->live))
+#define VMC_CALLS_EACH(t, c) for (c = (t)->live; c != NULL; c = c->live)
 
-/* The link that leads to record i (or to the end of the list, for VMC_CALL_NONE). */
-VMC_FN uint8_t *vmc_calls_link(vmc_calls *t, uint8_t i)
+/* The link that leads to record c (or to the end of the list, for NULL). */
+VMC_FN vmc_call **vmc_calls_link(vmc_calls *t, const vmc_call *c)
 {
-    uint8_t *link = &t->live;
-    while (*link != i && *link != VMC_CALL_NONE)
-        link = &t->rec[*link].live;
+    vmc_call **link = &t->live;
+    while (*link != c && *link != NULL)
+        link = &(*link)->live;
     return link;
 }
 
@@ -196,8 +196,7 @@ VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
     c->state = VMC_CALL_OPEN;
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
-    c->live = VMC_CALL_NONE;
-    *vmc_calls_link(t, VMC_CALL_NONE) = vmc_call_index(c);
+    *vmc_calls_link(t, NULL) = c;
     t->stirred = true;
 }
 
@@ -462,12 +461,11 @@ VMC_FN uint8_t vmc_call_ran_locally(const vmc_call *c)
 
 VMC_FN void vmc_calls_free(vmc_calls *t, vmc_call *c)
 {
-    const uint8_t i = vmc_call_index(c);
-    uint8_t *link = vmc_calls_link(t, i);
+    vmc_call **link = vmc_calls_link(t, c);
     vmc_calls_tx_cut(t, c);
-    if (*link == i)
+    if (*link == c)
         *link = c->live;
-    if (t->turn == i)
+    if (t->turn == c)
         t->turn = c->live;
     c->state = VMC_CALL_FREE;
     c->large = VMC_CALL_SMALL;

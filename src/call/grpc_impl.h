@@ -376,9 +376,8 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const 
     return VMC_GRPC_REQUEST;
 }
 
-VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
+VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    vmc_call *c = &g->calls->rec[ev->slot];
     if (VMC_H2_IS_SERVER(&g->h2))
         return vmc_grpc_on_request_block(g, c, ev);
     vmc_grpc_on_reply_block(g, c, ev);
@@ -411,9 +410,8 @@ VMC_FN void vmc_grpc_refuse(vmc_grpc *g, vmc_call *c)
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
 }
 
-VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
+VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    vmc_call *c = &g->calls->rec[ev->slot];
     viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
         vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE);
@@ -472,22 +470,23 @@ VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, vmc_call *c)
 
 VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, const vmc_h2_event *ev)
 {
+    vmc_call *c = vmc_calls_at(g->calls, ev->slot);
     switch (kind) {
     case VMC_H2_OPENED:
         if (VMC_H2_IS_SERVER(&g->h2))
-            vmc_grpc_on_opened(g, &g->calls->rec[ev->slot]);
+            vmc_grpc_on_opened(g, c);
         break;
     case VMC_H2_FIELD:
         if (VMC_H2_IS_SERVER(&g->h2))
             vmc_grpc_on_request_field(g, &ev->piece);
         else
-            vmc_grpc_on_reply_field(g, &g->calls->rec[ev->slot], &ev->piece);
+            vmc_grpc_on_reply_field(g, c, &ev->piece);
         break;
-    case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, ev);
-    case VMC_H2_DATA: vmc_grpc_on_data(g, ev); break;
-    case VMC_H2_RESET: vmc_grpc_on_reset(g, &g->calls->rec[ev->slot], ev->code); break;
+    case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, c, ev);
+    case VMC_H2_DATA: vmc_grpc_on_data(g, c, ev); break;
+    case VMC_H2_RESET: vmc_grpc_on_reset(g, c, ev->code); break;
     case VMC_H2_STREAM_ERROR:
-        vmc_grpc_end(g, &g->calls->rec[ev->slot], ev->code == VMC_H2_ENHANCE_YOUR_CALM ? VIAMC_RESOURCE_EXHAUSTED : VIAMC_INTERNAL, VIAMC_MAYBE,
+        vmc_grpc_end(g, c, ev->code == VMC_H2_ENHANCE_YOUR_CALM ? VIAMC_RESOURCE_EXHAUSTED : VIAMC_INTERNAL, VIAMC_MAYBE,
                      VMC_TEXT("the peer broke a rule of HTTP/2 on this stream"));
         break;
     case VMC_H2_GOAWAY: vmc_grpc_on_goaway(g, ev); return VMC_GRPC_GOAWAY;
@@ -1078,10 +1077,10 @@ VMC_FN uint32_t vmc_grpc_can_write(const vmc_call *c)
 /* The calls of one class from c on up to `until`, NULL: all. False: the window is full, the call that found it so is first in turn. */
 VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, vmc_call *c, const vmc_call *until, viamc_ms now, vmc_wr *w)
 {
-    for (; c != until; c = vmc_calls_at(g->calls, c->live))
+    for (; c != until; c = c->live)
         if (vmc_grpc_can_write(c) == which && !vmc_grpc_write_call(g, c, now, w)) {
             if (which == VMC_GRPC_USERS)
-                g->calls->turn = vmc_call_index(c);
+                g->calls->turn = c;
             return false;
         }
     return true;
@@ -1090,7 +1089,7 @@ VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, vmc_call *c, const
 /* The calls that have something to send: heartbeats and Stop, then the user's in turn. False: the window is full. */
 VMC_FN bool vmc_grpc_write_all(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *oldest = vmc_calls_at(g->calls, g->calls->live), *turn = vmc_calls_at(g->calls, g->calls->turn);
+    vmc_call *oldest = g->calls->live, *turn = g->calls->turn;
     uint32_t found = 0;
     const vmc_call *c;
     VMC_CALLS_EACH(g->calls, c)
@@ -1113,7 +1112,7 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
     vmc_h2_write_control(&g->h2, w);
     if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred || !vmc_grpc_write_all(g, now, w))
         return;
-    g->calls->turn = VMC_CALL_NONE;
+    g->calls->turn = NULL;
     g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */
 }
 

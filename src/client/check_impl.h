@@ -27,14 +27,12 @@
 VMC_FN const char *vmc_check_live(const vmc_calls *t)
 {
     uint32_t used = 0, listed = 0;
-    const vmc_call *c;
-    uint8_t i;
-    for (i = 0; i < t->count; i++)
-        used += t->rec[i].state != VMC_CALL_FREE;
-    for (i = t->live; i != VMC_CALL_NONE; i = c->live) {
-        if (i >= t->count || ++listed > t->count)
+    const vmc_call *c, *end = t->rec + t->count;
+    for (c = t->rec; c != end; c++)
+        used += c->state != VMC_CALL_FREE;
+    VMC_CALLS_EACH(t, c) {
+        if (++listed > t->count)
             return "the live list has no end";
-        c = &t->rec[i];
         if (c->state == VMC_CALL_FREE)
             return "a free record is in the live list";
     }

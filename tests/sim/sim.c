@@ -725,8 +725,8 @@ TEST(checks_can_fail)
     more = t->more[0];
     expect("nothing");
 #define SPOIL(what, text) do { what; expect(text); *t = whole; t->rec[0] = rec[0]; t->rec[1] = rec[1]; t->more[0] = more; } while (0)
-    SPOIL(t->live = VMC_CALL_NONE, "a record in use is not in the live list");
-    SPOIL(t->rec[1].live = 0, "the live list has no end");
+    SPOIL(t->live = NULL, "a record in use is not in the live list");
+    SPOIL(t->rec[1].live = &t->rec[0], "the live list has no end");
     SPOIL(t->rec[0].state = VMC_CALL_FREE, "a free record is in the live list");
     SPOIL(t->rec[0].flags |= VMC_CALL_F_LISTED, "a record has the flag and is not in the list of events");
     SPOIL(t->first = t->last = 1, "a record is in the list of events that must not be");

@@ -91,7 +91,7 @@ build/tests/asan/%: %.c Makefile build/include/viamc_proto.h
 build/tests/%: %.c Makefile
 	@mkdir -p $(@D)
 	@echo $@
-	@$(CC) $(TESTFLAGS) -O1 -fstrict-aliasing -I. -Itests -MMD -MP -o $@ $< $(LIBS)
+	@$(CC) $(TESTFLAGS) -O1 -fstrict-aliasing -DVIAMC_SHORTCUTS=0 -I. -Itests -MMD -MP -o $@ $< $(LIBS)
 
 # A copy away from viamc.h, so that its include of viamc.h finds src/viamc.h.
 build/include/viamc_proto.h: $(wildcard viamc_proto.h)

@@ -319,7 +319,7 @@ static void check_usable(void)
     raw_settle();
     for (i = 0; i < raw.server->desc.max_peers; i++) {
         const vmc_calls *t = &raw.server->peers[i].calls;
-        CHECK(t->live == VMC_CALL_NONE && t->tx_used == 0 && t->big_owner == VMC_CALL_NONE);
+        CHECK(t->live == NULL && t->tx_used == 0 && t->big_owner == VMC_CALL_NONE);
     }
 }
 
@@ -1880,7 +1880,7 @@ TEST(streams_answered_from_outside)
     CHECK_EQ_INT(viamc_request_send(echo_kept, viamc_view("c", 1)), VIAMC_ERR_CLOSED);
     CHECK_EQ_INT(viamc_request_end(echo_kept), VIAMC_ERR_CLOSED);
     raw_settle();
-    CHECK_EQ_INT(raw.server->peers[0].calls.live, VMC_CALL_NONE);
+    CHECK(raw.server->peers[0].calls.live == NULL);
 }
 
 /* No message, many, and the largest: half of tx with its prefix. */

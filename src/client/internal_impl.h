@@ -13,14 +13,14 @@
 static const uint8_t vmc_empty_message[VMC_CALL_PREFIX] = {0, 0, 0, 0, 0};
 
 /* The record of ours number `which` (VMC_REC_*). */
-VMC_FN uint8_t vmc_client_rec(const viamc_client *c, uint8_t which)
+VMC_FN vmc_call *vmc_client_rec(const viamc_client *c, uint8_t which)
 {
-    return (uint8_t)(c->max_calls + which);
+    return &c->calls.rec[c->max_calls + which];
 }
 
 VMC_FN bool vmc_client_rec_free(const viamc_client *c, uint8_t which)
 {
-    return c->calls.rec[vmc_client_rec(c, which)].state == VMC_CALL_FREE;
+    return vmc_client_rec(c, which)->state == VMC_CALL_FREE;
 }
 
 /* Starts a unary call of ours.
@@ -28,16 +28,19 @@ VMC_FN bool vmc_client_rec_free(const viamc_client *c, uint8_t which)
  *   reply  memory for the reply with its prefix; NULL: only the status matters */
 VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, viamc_bytes body, uint8_t *reply, uint32_t reply_cap, viamc_ms timeout)
 {
-    vmc_call *call = vmc_calls_claim(&c->calls, vmc_client_rec(c, which));
+    vmc_call *call = vmc_client_rec(c, which);
+    vmc_calls_claim(&c->calls, call);
     call->path = path;
     call->path_len = (uint16_t)vmc_strlen(path);
     call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN;
-    if (reply == NULL)
+    if (reply == NULL) {
         call->flags |= VMC_CALL_F_DROP;
+    } else {
+        c->calls.reply = reply;
+        c->calls.reply_cap = reply_cap;
+    }
     call->body = body.ptr;
     call->body_len = (uint32_t)body.len;
-    call->into = reply;
-    call->into_cap = reply_cap;
     vmc_timer_set(&call->deadline, c->now, timeout);
     return call;
 }

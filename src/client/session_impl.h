@@ -45,20 +45,19 @@ VMC_FN uint64_t vmc_session_key(const vmc_session *s)
 /* The Stops of before do not count any more, nor do those of them that are confirmed later. */
 VMC_FN void vmc_session_forget_stops(viamc_client *c)
 {
-    uint8_t i;
+    vmc_call *call;
     c->motion.unconfirmed = 0;
-    for (i = 0; i <= c->max_calls; i++)
-        c->calls.rec[i].motion &= (uint8_t)~VMC_MOTION_COUNTED;
+    VMC_CALLS_EACH(&c->calls, call)
+        call->motion &= (uint8_t)~VMC_MOTION_COUNTED;
 }
 
 /* What was asked for under the session that is over: what has not left will not, what has left says nothing of the next session. */
 VMC_FN void vmc_session_end_calls(viamc_client *c)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++) {
-        vmc_call *call = &c->calls.rec[i];
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call) {
         if (vmc_motion_is_pending(call) || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
-            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
+            vmc_calls_end_text(&c->calls, call, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
         call->motion |= VMC_MOTION_PAST;
     }
     vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
@@ -106,21 +105,21 @@ VMC_APART void vmc_session_release(viamc_client *c, vmc_call *call)
 
 VMC_FN void vmc_session_release_all(viamc_client *c)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_session_is_waiting(&c->calls.rec[i]))
-            vmc_session_release(c, &c->calls.rec[i]);
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (vmc_session_is_waiting(call))
+            vmc_session_release(c, call);
 }
 
 /* StartSession failed before them: they never ran. With our words, or, for NULL, with the robot's, which the auxiliary record has. */
 VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *text)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_session_is_waiting(&c->calls.rec[i])) {
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (vmc_session_is_waiting(call)) {
             if (text == NULL)
-                vmc_calls_set_text(&c->calls, i, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
-            vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+                vmc_calls_set_text(&c->calls, call, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
+            vmc_calls_end_text(&c->calls, call, status, VIAMC_NOT_RUN, text);
         }
 }
 
@@ -220,7 +219,7 @@ VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
 VMC_FN void vmc_session_on_start_end(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    const vmc_call *call = vmc_client_rec(c, VMC_REC_AUX);
     bool started = call->status == VIAMC_OK && vmc_session_take_reply(c);
     uint8_t id_len = s->id_len;
     if (s->resumed != 0 && !(started && s->resumed == vmc_session_key(s)))
@@ -264,16 +263,14 @@ VMC_APART void vmc_session_beat(viamc_client *c)
 }
 
 /* True if these words say that the session is gone (viam-wire.md 4.4). */
-VMC_FN bool vmc_session_is_expired(const viamc_client *c, uint8_t i)
+VMC_FN bool vmc_session_is_expired(const viamc_client *c, const vmc_call *call)
 {
-    const vmc_call *call = &c->calls.rec[i];
-    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(vmc_calls_text(&c->calls, i), "SESSION_EXPIRED");
+    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(vmc_calls_text(&c->calls, call), "SESSION_EXPIRED");
 }
 
-VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
+VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool which)
 {
     vmc_session *s = &c->session;
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, (uint8_t)(VMC_REC_BEAT + which))];
     if (s->state != VMC_SESSION_ON)
         return;
     if (call->status == VIAMC_OK) {
@@ -290,11 +287,10 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
 }
 
 /* A call that carried the session was told that there is none. */
-VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
+VMC_FN void vmc_session_check_call(viamc_client *c, const vmc_call *call)
 {
-    const vmc_call *call = &c->calls.rec[i];
     bool current = (call->flags & VMC_CALL_F_SESSION) != 0 && (call->motion & VMC_MOTION_PAST) == 0;
-    if (c->session.state == VMC_SESSION_ON && current && vmc_session_is_expired(c, i))
+    if (c->session.state == VMC_SESSION_ON && current && vmc_session_is_expired(c, call))
         vmc_session_lost(c, VMC_TEXT("the session expired"));
 }
 

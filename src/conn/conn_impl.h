@@ -163,7 +163,7 @@ VMC_FN vmc_conn_event vmc_conn_parse(vmc_conn *c, const uint8_t *p, size_t n, si
     switch (ev) {
     case VMC_GRPC_REQUEST: return VMC_CONN_REQUEST;
     case VMC_GRPC_GOAWAY: return VMC_CONN_GOAWAY;
-    case VMC_GRPC_FAILED: return vmc_conn_break_with(c, &c->grpc.h2.error);
+    case VMC_GRPC_FAILED: return vmc_conn_break(c, VIAMC_ERR_H2, c->grpc.h2.goaway_code, "HTTP/2", vmc_h2_what(&c->grpc.h2));
     case VMC_GRPC_MORE: break;
     }
     return VMC_CONN_IDLE;

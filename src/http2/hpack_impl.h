@@ -40,7 +40,6 @@ typedef enum vmc_hpack_state {
 
 /* Stands before the octets of an entry. */
 typedef struct vmc_hpack_entry {
-    uint16_t back;        /* octets to the entry before, unless this is the oldest */
     uint16_t len;         /* octets to the entry behind; even */
     uint16_t size;        /* name and value */
     uint16_t value_len;   /* octets of the value */
@@ -65,8 +64,8 @@ VMC_FN void vmc_hpack_evict(vmc_hpack_dec *d, uint32_t limit)
 {
     while (d->used > limit) {
         const vmc_hpack_entry *e = vmc_hpack_at(d, d->start);
-        d->used -= e->size + VMC_HPACK_OVERHEAD;
-        d->start += e->len;
+        d->used = (uint16_t)(d->used - e->size - VMC_HPACK_OVERHEAD);
+        d->start = (uint16_t)(d->start + e->len);
         d->count--;
     }
 }
@@ -87,28 +86,25 @@ VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
     if (at + v.len >= d->limit) { /* one octet may follow to make it even */
         vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
         at -= d->start;
-        d->last -= d->start;
-        d->end -= d->start;
+        d->end = (uint16_t)(d->end - d->start);
         d->start = 0;
     }
     vmc_copy(d->arena + at, v.ptr, v.len);
-    d->built += (uint32_t)v.len;
+    d->built = (uint16_t)(d->built + v.len);
 }
 
 /* The entry that is built up has all its octets. */
 VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
 {
     vmc_hpack_entry *e = vmc_hpack_at(d, d->end);
-    e->back = (uint16_t)(d->end - d->last);
     e->len = (uint16_t)((d->built + VMC_HPACK_ENTRY + 1u) & ~1u);
     e->size = (uint16_t)(d->field.size - VMC_HPACK_OVERHEAD);
     e->value_len = (uint16_t)(d->built - d->field.name.len);
     e->name_len = (uint8_t)d->field.name.len;
     e->known = d->field.known;
     e->flags = d->field.flags;
-    d->used += d->field.size;
-    d->last = d->end;
-    d->end += e->len;
+    d->used = (uint16_t)(d->used + d->field.size);
+    d->end = (uint16_t)(d->end + e->len);
     d->count++;
 }
 
@@ -132,7 +128,7 @@ VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
 VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
 {
     const vmc_hpack_entry *e;
-    uint32_t at = d->last;
+    uint32_t at = d->start;
     if (index - 1u < VMC_HPACK_STATIC) {
         vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
         return VMC_HPACK_PIECE;
@@ -140,8 +136,9 @@ VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpac
     index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
     if (index >= d->count)
         return vmc_hpack_fail(d);
-    for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
-        at -= e->back;
+    for (index = d->count - 1u - index; index != 0; index--) /* those older than it */
+        at += vmc_hpack_at(d, at)->len;
+    e = vmc_hpack_at(d, at);
     p->name.ptr = (const uint8_t *)(e + 1);
     p->name.len = e->name_len;
     p->value.ptr = p->name.ptr + e->name_len;
@@ -183,7 +180,7 @@ VMC_FN bool vmc_huffman_bit(vmc_hpack_dec *d, uint32_t bit)
 {
     uint32_t code = 2u * d->code + bit, count = vmc_huffman_counts[d->bits++];
     bool whole = code < count;
-    d->code = whole ? 0 : code - count;
+    d->code = (uint16_t)(whole ? 0 : code - count);
     d->before = (uint16_t)(d->before + (whole ? code : count));
     return whole;
 }
@@ -302,7 +299,7 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
         return VMC_HPACK_ERROR;
     d->updates--;
     d->changed = true;
-    d->max = d->number;
+    d->max = (uint16_t)d->number;
     vmc_hpack_evict(d, d->max);
     return VMC_HPACK_MORE;
 }
@@ -329,15 +326,9 @@ VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
     return vmc_hpack_start_value(d);
 }
 
-/* An octet of the integer that a representation begins with. */
-VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
+/* The integer that a representation begins with is whole. */
+VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, vmc_hpack_piece *p)
 {
-    vmc_hpack_result r;
-    if (d->shift == 0)
-        d->form = vmc_hpack_form(b);
-    r = vmc_hpack_int(d, b, d->form);
-    if (r != VMC_HPACK_PIECE)
-        return r;
     if (d->form == VMC_HPACK_UPDATE)
         return vmc_hpack_update(d);
     d->updates = 0;
@@ -346,26 +337,29 @@ VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpa
     return vmc_hpack_get(d, d->number, p);
 }
 
-/* An octet of the length of a string. */
-VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
+/* An octet of that integer, or of the length of a string. */
+VMC_FN vmc_hpack_result vmc_hpack_on_int(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
 {
+    const bool index = d->state == VMC_HPACK_AT_INDEX;
     vmc_hpack_result r;
-    if (d->shift == 0)
-        d->huffman = b >= 0x80u;
-    r = vmc_hpack_int(d, b, VMC_HPACK_STRING);
+    if (d->shift == 0) {
+        if (index)
+            d->form = vmc_hpack_form(b);
+        d->huffman = b >= 0x80u; /* of a length */
+    }
+    r = vmc_hpack_int(d, b, index ? d->form : VMC_HPACK_STRING);
     if (r != VMC_HPACK_PIECE)
         return r;
+    if (index)
+        return vmc_hpack_on_index(d, p);
     d->state = (uint8_t)(d->state + (VMC_HPACK_AT_NAME - VMC_HPACK_AT_NAME_LEN));
     d->code = d->before = d->bits = d->left = 0;
     return VMC_HPACK_MORE;
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_rd *in)
+/* Octets of a name; r as from vmc_hpack_string. */
+VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_hpack_result r, viamc_bytes v)
 {
-    viamc_bytes v;
-    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
-    if (r == VMC_HPACK_ERROR)
-        return r;
     vmc_hpack_add_name(d, v);
     if (r == VMC_HPACK_MORE)
         return r;
@@ -375,11 +369,10 @@ VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_rd *in)
     return vmc_hpack_start_value(d);
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+/* Octets of a value, likewise. */
+VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_hpack_result r, viamc_bytes v, vmc_hpack_piece *p)
 {
-    viamc_bytes v;
-    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
-    if (r == VMC_HPACK_ERROR || (r == VMC_HPACK_MORE && v.len == 0))
+    if (r == VMC_HPACK_MORE && v.len == 0)
         return r;
     vmc_hpack_add_value(d, v, r == VMC_HPACK_PIECE);
     *p = d->field;
@@ -403,15 +396,16 @@ VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
 /* One octet, or part of a string. */
 VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    switch ((vmc_hpack_state)d->state) {
-    case VMC_HPACK_AT_INDEX: return vmc_hpack_on_index(d, vmc_rd_u8(in), p);
-    case VMC_HPACK_AT_NAME_LEN:
-    case VMC_HPACK_AT_VALUE_LEN: return vmc_hpack_on_len(d, vmc_rd_u8(in));
-    case VMC_HPACK_AT_NAME: return vmc_hpack_on_name(d, in);
-    case VMC_HPACK_AT_VALUE: return vmc_hpack_on_value(d, in, p);
-    case VMC_HPACK_AT_ERROR: return VMC_HPACK_ERROR;
-    }
-    return VMC_HPACK_ERROR;
+    viamc_bytes v;
+    vmc_hpack_result r;
+    if (d->state == VMC_HPACK_AT_ERROR)
+        return VMC_HPACK_ERROR;
+    if (d->state < VMC_HPACK_AT_NAME)
+        return vmc_hpack_on_int(d, vmc_rd_u8(in), p);
+    r = vmc_hpack_string(d, in, &v);
+    if (r == VMC_HPACK_ERROR)
+        return r;
+    return d->state == VMC_HPACK_AT_NAME ? vmc_hpack_on_name(d, r, v) : vmc_hpack_on_value(d, r, v, p);
 }
 
 /* Everything but fields of one octet. */
@@ -425,13 +419,9 @@ VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc
 
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    if ((d->state | d->shift) == 0) { /* between fields */
-        if (in->left == 0)
-            return VMC_HPACK_MORE;
-        if (*in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
-            d->updates = 0;
-            return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
-        }
+    if (VIAMC_SHORTCUTS && (d->state | d->shift) == 0 && in->left != 0 && *in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
+        d->updates = 0;
+        return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
     }
     return vmc_hpack_run(d, in, p);
 }
@@ -451,8 +441,8 @@ VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_
     VIAMC_ASSERT(table_bytes <= VMC_HPACK_MAX_TABLE && (uintptr_t)arena % 2u == 0);
     VIAMC_MEMSET(d, 0, sizeof *d);
     d->arena = arena;
-    d->limit = vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
-    d->max = vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
+    d->limit = (uint16_t)vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
+    d->max = (uint16_t)vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
 }
 
 /* ---- encoder ---- */
@@ -525,18 +515,24 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
-VMC_FN uint32_t vmc_hpack_find_fixed(const vmc_hpack_enc *e, uint32_t which, uint8_t *to)
+VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to)
 {
     const uint32_t newest = 0x80u + VMC_HPACK_STATIC + 1u + e->count;
-    uint32_t key, n = 0;
-    for (key = 0; which != 0; key++, which >>= 1) {
-        if ((which & 1u) == 0)
-            continue;
-        if (e->fixed[key] == 0)
-            return 0;
-        to[n++] = (uint8_t)(newest - e->fixed[key]);
+    uint32_t key, n = 0, left = which;
+    if (which != e->ready_for) {
+        e->ready_for = 0;
+        for (key = 0; left != 0; key++, left >>= 1) {
+            if ((left & 1u) == 0)
+                continue;
+            if (e->fixed[key] == 0 || n == sizeof e->ready)
+                return 0;
+            e->ready[n++] = (uint8_t)(newest - e->fixed[key]);
+        }
+        e->ready_len = (uint8_t)n;
+        e->ready_for = (uint16_t)which;
     }
-    return n;
+    VIAMC_MEMCPY(to, e->ready, sizeof e->ready);
+    return e->ready_len;
 }
 
 /* What the field counts in a table. */
@@ -605,6 +601,7 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
     e->count++;
+    e->ready_for = 0;
     if (f->key < VMC_HPACK_FIXED) {
         e->fixed[f->key] = e->count;
     } else {

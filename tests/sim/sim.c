@@ -706,6 +706,7 @@ TEST(checks_can_fail)
     viamc_call a, b;
     vmc_calls whole;
     vmc_call rec[2];
+    vmc_call_more more;
     sim_new(false, VIAMC_BOARD);
     sim_open();
     REQUIRE(sim_ready(1000));
@@ -721,10 +722,11 @@ TEST(checks_can_fail)
     whole = *t;
     rec[0] = t->rec[0];
     rec[1] = t->rec[1];
+    more = t->more[0];
     expect("nothing");
-#define SPOIL(what, text) do { what; expect(text); *t = whole; t->rec[0] = rec[0]; t->rec[1] = rec[1]; } while (0)
-    SPOIL(t->live = VMC_CALL_NONE, "a record in use is not in the live list");
-    SPOIL(t->rec[1].live = 0, "the live list has no end");
+#define SPOIL(what, text) do { what; expect(text); *t = whole; t->rec[0] = rec[0]; t->rec[1] = rec[1]; t->more[0] = more; } while (0)
+    SPOIL(t->live = NULL, "a record in use is not in the live list");
+    SPOIL(t->rec[1].live = &t->rec[0], "the live list has no end");
     SPOIL(t->rec[0].state = VMC_CALL_FREE, "a free record is in the live list");
     SPOIL(t->rec[0].flags |= VMC_CALL_F_LISTED, "a record has the flag and is not in the list of events");
     SPOIL(t->first = t->last = 1, "a record is in the list of events that must not be");
@@ -736,9 +738,9 @@ TEST(checks_can_fail)
     SPOIL(t->rec[0].sent = 100, "more was sent than there was");
     SPOIL(t->rec[0].taken = 1, "positions in a slot are out of order");
     SPOIL(t->rec[0].stored = 10000, "positions in a slot are out of order");
-    SPOIL((t->rec[0].large = VMC_CALL_INTO, t->rec[0].got = 1), "a large message is longer than it said");
-    SPOIL((t->rec[0].large = VMC_CALL_INTO, t->rec[0].msg_len = 1), "a large message is longer than the lent buffer");
-    SPOIL((t->rec[0].large = VMC_CALL_BIG, t->rec[0].msg_len = 6001), "a large message is longer than the large buffer");
+    SPOIL((t->rec[0].large = VMC_CALL_INTO, t->more[0].got = 1), "a large message is longer than it said");
+    SPOIL((t->rec[0].large = VMC_CALL_INTO, t->more[0].msg_len = 1), "a large message is longer than the lent buffer");
+    SPOIL((t->rec[0].large = VMC_CALL_BIG, t->more[0].msg_len = 6001), "a large message is longer than the large buffer");
     SPOIL(t->rec[0].large = VMC_CALL_BIG, "two calls have the large buffer");
     SPOIL(t->ended = 1, "the number of ended calls is wrong");
     SPOIL(t->rec[0].stored = 1, "a stream has more credit than room");

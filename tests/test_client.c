@@ -314,7 +314,7 @@ TEST(statuses)
         {SCRIPT_R1 "000b677270632d737461747573 023020", true, VIAMC_INTERNAL},      /* "0 " */
         {SCRIPT_R1 "000b677270632d737461747573 012b", true, VIAMC_UNKNOWN},         /* + */
         {SCRIPT_R1 SCRIPT_R2 SCRIPT_R2, true, VIAMC_UNKNOWN},                       /* two of them */
-        {SCRIPT_R1 SCRIPT_R2, true, VIAMC_INTERNAL},                                /* OK, but no message */
+        {SCRIPT_R1 SCRIPT_R2, true, VIAMC_UNIMPLEMENTED},                           /* OK, but no message */
         {"0803353032 000b677270632d7374617475730135", true, VIAMC_NOT_FOUND},       /* a grpc-status wins */
         {SCRIPT_R1 "000b677270632d737461747573023136", true, VIAMC_UNAUTHENTICATED},
     };
@@ -374,7 +374,7 @@ TEST(unary_with_two_messages_is_an_error)
     script_send_block(1, SCRIPT_R2, true);
     script_run(1);
     REQUIRE(script_count(VIAMC_EV_DONE) == 1);
-    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_INTERNAL);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_UNIMPLEMENTED);
     script_close();
 }
 
@@ -1261,9 +1261,9 @@ TEST(whole_replies_and_the_same_in_pieces)
         {"\0\0\0\0\1y", "\xbe", 6, 1, 0, 5, VIAMC_OK, "y", VIAMC_OK},
         {"\0\0\0\0\0", "\xbe", 5, 1, 0, 5, VIAMC_OK, "", VIAMC_OK},
         {"\0\0\0\0\2y", "\xbe", 6, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},                /* cut */
-        {"\0\0\0\0\1y\0\0\0\0\0", "\xbe", 11, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},   /* two */
+        {"\0\0\0\0\1y\0\0\0\0\0", "\xbe", 11, 1, 0, 5, VIAMC_UNIMPLEMENTED, "", VIAMC_OK}, /* two */
         {"\0\0\0\0", "\xbe", 4, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},
-        {"", "\xbe", 0, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},                             /* none */
+        {"", "\xbe", 0, 1, 0, 5, VIAMC_UNIMPLEMENTED, "", VIAMC_OK},                        /* none */
         {"\1\0\0\0\1y", "\xbe", 6, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},                /* compressed */
         {"\0\0\0\x40\0", "\xbe", 5, 1, 0, 5, VIAMC_RESOURCE_EXHAUSTED, "", VIAMC_OK},
         {"\0\0\0\0\1y", "\xbe", 6, 1, 1, 5, VIAMC_UNKNOWN, "", VIAMC_OK},                 /* DATA ends the stream */

@@ -287,7 +287,7 @@ VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, uint8_t i)
     if (!vmc_calls_is_whole(g->calls, i))
         vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
     else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
-        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
+        vmc_grpc_end(g, i, VIAMC_UNIMPLEMENTED, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
     else
         vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
 }

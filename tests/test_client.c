@@ -338,6 +338,43 @@ TEST(statuses)
     }
 }
 
+/* Of what follows "application/grpc", only what means protocol buffers. */
+TEST(content_types)
+{
+    static const struct {
+        const char *behind; /* in hex, with the length of the whole */
+        uint32_t status;
+    } rows[] = {
+        {"10", VIAMC_OK},
+        {"16 2b70726f746f", VIAMC_OK},            /* +proto */
+        {"12 3b78", VIAMC_OK},                    /* ;x */
+        {"18 2b70726f746f3b78", VIAMC_OK},        /* +proto;x */
+        {"15 2b6a736f6e", VIAMC_UNKNOWN},         /* +json */
+        {"11 2b", VIAMC_UNKNOWN},                 /* + */
+        {"15 2b70726f74", VIAMC_UNKNOWN},         /* +prot */
+        {"17 2b70726f746f78", VIAMC_UNKNOWN},     /* +protox */
+        {"14 2d776562", VIAMC_UNKNOWN},           /* -web */
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        char block[100];
+        const viamc_event *ev;
+        (void)snprintf(block, sizeof block, "88 0f10 %.2s 6170706c69636174696f6e2f67727063 %s", rows[i].behind, rows[i].behind + 2);
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(1, block, false);
+        script_send_message(1, "y", 1);
+        script_send_block(1, SCRIPT_R2, true);
+        script_run(1);
+        ev = script_event(VIAMC_EV_DONE, 0);
+        REQUIRE(ev != NULL);
+        CHECK_EQ_INT(ev->status, rows[i].status);
+        script_close();
+    }
+}
+
 TEST(resets)
 {
     static const struct {
@@ -2133,6 +2170,7 @@ int main(int argc, char **argv)
     RUN(x7_unknown_method_of_the_python_sdk);
     RUN(x8_proxy_error);
     RUN(statuses);
+    RUN(content_types);
     RUN(resets);
     RUN(unary_with_two_messages_is_an_error);
     RUN(truncated_message_is_an_error);

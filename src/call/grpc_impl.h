@@ -125,12 +125,13 @@ VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *
     return true;
 }
 
-/* "application/grpc", alone or followed by '+' or ';' */
+/* "application/grpc" or "application/grpc+proto", alone or followed by ';'. Messages of another form ("+json") would be misread. */
 VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
 {
-    static const char type[] = "application/grpc";
-    const size_t n = sizeof type - 1u;
-    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == '+' || v.ptr[n] == ';');
+    static const char type[] = "application/grpc+proto";
+    const size_t whole = sizeof type - 1u, plain = sizeof "application/grpc" - 1u;
+    const size_t n = v.len > plain && v.ptr[plain] == '+' ? whole : plain;
+    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == ';');
 }
 
 /* 0 to 16 without zeros in front; anything else is UNKNOWN, and so is a second one. */

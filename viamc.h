@@ -12182,15 +12182,27 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 
 /* ---- time ---- */
 
+/* A server's clock for the call runs beside ours: its reset may be the first word of what both have seen. */
+VMC_FN bool vmc_grpc_was_reset_late(const vmc_call *c)
+{
+    return c->state == VMC_CALL_ENDED && c->status == VIAMC_CANCELLED && c->ran != VIAMC_ANSWERED && (c->flags & VMC_CALL_F_PEER_END) != 0;
+}
+
 /* Ends the calls whose deadline has passed. */
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
     uint8_t i;
     if (VMC_H2_IS_SERVER(&g->h2))
         return; /* whoever serves the request answers it */
-    VMC_CALLS_EACH(g->calls, i)
-        if (vmc_call_is_running(&g->calls->rec[i]) && vmc_timer_due(&g->calls->rec[i].deadline, now))
+    VMC_CALLS_EACH(g->calls, i) {
+        vmc_call *c = &g->calls->rec[i];
+        if (!vmc_timer_due(&c->deadline, now))
+            continue;
+        if (vmc_call_is_running(c))
             vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
+        else if (vmc_grpc_was_reset_late(c))
+            c->status = VIAMC_DEADLINE_EXCEEDED;
+    }
 }
 
 /* Shortens a wait to the next deadline. */

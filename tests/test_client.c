@@ -875,6 +875,29 @@ TEST(deadline_of_a_call)
     script_close();
 }
 
+/* A server that resets the stream when the time is over says the same as our own clock; one that does so before has cancelled. */
+TEST(reset_at_the_deadline)
+{
+    unsigned late;
+    for (late = 0; late < 2; late++) {
+        viamc_opts opts = VIAMC_ZERO;
+        const viamc_event *ev;
+        script_new();
+        script_ready();
+        opts.timeout_ms = 250;
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        script_now.loop.now += 240 + 20 * late;
+        script_send_frame(3, 0, 1, "\0\0\0\10", 4);
+        script_poll();
+        script_poll();
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+        CHECK_EQ_INT(ev->status, late != 0 ? VIAMC_DEADLINE_EXCEEDED : VIAMC_CANCELLED);
+        CHECK_EQ_INT(ev->ran, VIAMC_MAYBE);
+        script_close();
+    }
+}
+
 /* The rest of a frame, and of a header block, that belongs to a call which is over is nobody's, although the record is used again. */
 TEST(rest_of_a_frame_under_way)
 {
@@ -2193,6 +2216,7 @@ int main(int argc, char **argv)
     RUN(lost_while_authenticating);
     RUN(dial_timeout);
     RUN(deadline_of_a_call);
+    RUN(reset_at_the_deadline);
     RUN(rest_of_a_frame_under_way);
     RUN(reply_octet_by_octet);
     RUN(cancel_and_stale_handles);

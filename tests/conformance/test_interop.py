@@ -46,13 +46,14 @@ def test_servers(row, certs, make, line):
 
 
 @pytest.mark.parametrize("line", ["plaintext", "TLS P-256"])
-@pytest.mark.parametrize("make", servers.PROXIES)
-def test_proxies(row, certs, make, line):
-    """Every case that grpc-go's own client passes in the same run."""
-    row(make, f"interop_client to grpc-go, {line}")
+@pytest.mark.parametrize("make", servers.SERVERS)
+@pytest.mark.parametrize("way", servers.PROXIES)
+def test_proxies(row, certs, way, make, line):
+    """Every case that grpc-go's own client passes in the same run. TLS ends at the proxy."""
+    row(way, f"interop_client to {make}, {line}")
     leaf = certs[LINES[line]] if LINES[line] else None
     reference = peers.need(peers.BIN / "interop-client")
-    with servers.grpc_go(certs, None) as behind, servers.proxy(servers.PROXIES[make], certs, leaf, behind.address) as server:
+    with servers.SERVERS[make](certs, None) as behind, servers.proxy(servers.PROXIES[way], certs, leaf, behind.address) as server:
         passed = [case for case in CASES if run(reference, server, case, leaf)[0] is None]
         run_all(row, server, leaf, passed)
     if len(passed) < len(CASES):

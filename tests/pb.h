@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages of the suites by hand: protocol buffers as a walk over fields and a writer, and base64. Private to tests/conformance. */
-#ifndef VIAMC_TESTS_CONFORMANCE_PB_H
-#define VIAMC_TESTS_CONFORMANCE_PB_H
+/* Messages of services that have no code of ours: protocol buffers as a walk over fields and a writer, and base64. */
+#ifndef VIAMC_TESTS_PB_H
+#define VIAMC_TESTS_PB_H
 
 #include "viamc.h"
 

@@ -211,7 +211,8 @@ static bool end_sending(viamc_call call)
 static bool empty_unary(void)
 {
     viamc_event ev;
-    return unary(SERVICE "EmptyCall", viamc_view(NULL, 0), &ev) && has_status(&ev, VIAMC_OK, NULL) && (ev.msg.len == 0 || fail("the reply is not empty"));
+    return unary(SERVICE "EmptyCall", viamc_view(NULL, 0), &ev) && has_status(&ev, VIAMC_OK, NULL)
+        && (ev.msg.len == 0 || fail("the reply is not empty"));
 }
 
 static bool large_unary(void)
@@ -308,7 +309,8 @@ static bool cancel_after_begin(void)
 static bool cancel_after_first_response(void)
 {
     viamc_call call;
-    if (!start_plainly(SERVICE "FullDuplexCall", BOTH_WAYS, viamc_view(NULL, 0), &call) || !send_message(call, stream_request(27182, 31415)) || !answers(call, 31415))
+    if (!start_plainly(SERVICE "FullDuplexCall", BOTH_WAYS, viamc_view(NULL, 0), &call) || !send_message(call, stream_request(27182, 31415))
+        || !answers(call, 31415))
         return false;
     return viamc_call_cancel(client, call) == VIAMC_OK && ends(call, VIAMC_CANCELLED, NULL) && empty_unary();
 }

@@ -11,6 +11,7 @@ PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
 programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
 EXAMPLES := $(call programs,build/examples/,examples/*.c)
 PROGRAMS := $(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c)
+SUITES   := $(call programs,build/tests/,tests/conformance/*.c) build/tests/asan/conformance_client build/tests/hpack_lines
 PLAIN    := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c)
 ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c)
 
@@ -18,6 +19,7 @@ help:
 	@echo "make demo          a robot and its driver on this machine: the driver is killed, the motor stops"
 	@echo "make test          every test that needs no other robot"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
+	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
 	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
@@ -60,6 +62,11 @@ test-peers:
 	@$(PARALLEL) .examples .test-programs
 	@tests/peers/run.sh
 
+conformance:
+	@tools/setup.sh core peers conformance
+	@$(PARALLEL) .suites
+	@tests/peers/run.sh conformance
+
 figures:
 	@tools/setup.sh core figures
 	@$(PARALLEL) .examples .test-programs
@@ -68,15 +75,16 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-peers figures clean .examples .test-programs .plain .asan
+.PHONY: help setup amalgamate examples test-programs demo test test-peers conformance figures clean .examples .test-programs .suites .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
+.suites: $(SUITES) ; @:
 # What `make test` runs; the programs for the peers are only looked at.
 .plain: $(PLAIN)
-	@$(CC) $(TESTFLAGS) -fsyntax-only -I. -Itests tests/programs/*.c
+	@$(CC) $(TESTFLAGS) -fsyntax-only -I. -Itests tests/programs/*.c tests/conformance/*.c
 .asan: $(ASAN) ; @:
 
-vpath %.c tests tests/sim tests/programs
+vpath %.c tests tests/sim tests/programs tests/conformance
 
 build/examples/%: examples/%.c Makefile
 	@mkdir -p $(@D)

@@ -314,7 +314,7 @@ TEST(statuses)
         {SCRIPT_R1 "000b677270632d737461747573 023020", true, VIAMC_INTERNAL},      /* "0 " */
         {SCRIPT_R1 "000b677270632d737461747573 012b", true, VIAMC_UNKNOWN},         /* + */
         {SCRIPT_R1 SCRIPT_R2 SCRIPT_R2, true, VIAMC_UNKNOWN},                       /* two of them */
-        {SCRIPT_R1 SCRIPT_R2, true, VIAMC_INTERNAL},                                /* OK, but no message */
+        {SCRIPT_R1 SCRIPT_R2, true, VIAMC_UNIMPLEMENTED},                           /* OK, but no message */
         {"0803353032 000b677270632d7374617475730135", true, VIAMC_NOT_FOUND},       /* a grpc-status wins */
         {SCRIPT_R1 "000b677270632d737461747573023136", true, VIAMC_UNAUTHENTICATED},
     };
@@ -334,6 +334,43 @@ TEST(statuses)
         if (ev != NULL)
             CHECK(ev->status != VIAMC_OK);
         CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+        script_close();
+    }
+}
+
+/* Of what follows "application/grpc", only what means protocol buffers. */
+TEST(content_types)
+{
+    static const struct {
+        const char *behind; /* in hex, with the length of the whole */
+        uint32_t status;
+    } rows[] = {
+        {"10", VIAMC_OK},
+        {"16 2b70726f746f", VIAMC_OK},            /* +proto */
+        {"12 3b78", VIAMC_OK},                    /* ;x */
+        {"18 2b70726f746f3b78", VIAMC_OK},        /* +proto;x */
+        {"15 2b6a736f6e", VIAMC_UNKNOWN},         /* +json */
+        {"11 2b", VIAMC_UNKNOWN},                 /* + */
+        {"15 2b70726f74", VIAMC_UNKNOWN},         /* +prot */
+        {"17 2b70726f746f78", VIAMC_UNKNOWN},     /* +protox */
+        {"14 2d776562", VIAMC_UNKNOWN},           /* -web */
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        char block[100];
+        const viamc_event *ev;
+        (void)snprintf(block, sizeof block, "88 0f10 %.2s 6170706c69636174696f6e2f67727063 %s", rows[i].behind, rows[i].behind + 2);
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(1, block, false);
+        script_send_message(1, "y", 1);
+        script_send_block(1, SCRIPT_R2, true);
+        script_run(1);
+        ev = script_event(VIAMC_EV_DONE, 0);
+        REQUIRE(ev != NULL);
+        CHECK_EQ_INT(ev->status, rows[i].status);
         script_close();
     }
 }
@@ -374,7 +411,7 @@ TEST(unary_with_two_messages_is_an_error)
     script_send_block(1, SCRIPT_R2, true);
     script_run(1);
     REQUIRE(script_count(VIAMC_EV_DONE) == 1);
-    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_INTERNAL);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_UNIMPLEMENTED);
     script_close();
 }
 
@@ -838,6 +875,29 @@ TEST(deadline_of_a_call)
     script_close();
 }
 
+/* A server that resets the stream when the time is over says the same as our own clock; one that does so before has cancelled. */
+TEST(reset_at_the_deadline)
+{
+    unsigned late;
+    for (late = 0; late < 2; late++) {
+        viamc_opts opts = VIAMC_ZERO;
+        const viamc_event *ev;
+        script_new();
+        script_ready();
+        opts.timeout_ms = 250;
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        script_now.loop.now += 240 + 20 * late;
+        script_send_frame(3, 0, 1, "\0\0\0\10", 4);
+        script_poll();
+        script_poll();
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+        CHECK_EQ_INT(ev->status, late != 0 ? VIAMC_DEADLINE_EXCEEDED : VIAMC_CANCELLED);
+        CHECK_EQ_INT(ev->ran, VIAMC_MAYBE);
+        script_close();
+    }
+}
+
 /* The rest of a frame, and of a header block, that belongs to a call which is over is nobody's, although the record is used again. */
 TEST(rest_of_a_frame_under_way)
 {
@@ -1261,9 +1321,9 @@ TEST(whole_replies_and_the_same_in_pieces)
         {"\0\0\0\0\1y", "\xbe", 6, 1, 0, 5, VIAMC_OK, "y", VIAMC_OK},
         {"\0\0\0\0\0", "\xbe", 5, 1, 0, 5, VIAMC_OK, "", VIAMC_OK},
         {"\0\0\0\0\2y", "\xbe", 6, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},                /* cut */
-        {"\0\0\0\0\1y\0\0\0\0\0", "\xbe", 11, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},   /* two */
+        {"\0\0\0\0\1y\0\0\0\0\0", "\xbe", 11, 1, 0, 5, VIAMC_UNIMPLEMENTED, "", VIAMC_OK}, /* two */
         {"\0\0\0\0", "\xbe", 4, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},
-        {"", "\xbe", 0, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},                             /* none */
+        {"", "\xbe", 0, 1, 0, 5, VIAMC_UNIMPLEMENTED, "", VIAMC_OK},                        /* none */
         {"\1\0\0\0\1y", "\xbe", 6, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},                /* compressed */
         {"\0\0\0\x40\0", "\xbe", 5, 1, 0, 5, VIAMC_RESOURCE_EXHAUSTED, "", VIAMC_OK},
         {"\0\0\0\0\1y", "\xbe", 6, 1, 1, 5, VIAMC_UNKNOWN, "", VIAMC_OK},                 /* DATA ends the stream */
@@ -2133,6 +2193,7 @@ int main(int argc, char **argv)
     RUN(x7_unknown_method_of_the_python_sdk);
     RUN(x8_proxy_error);
     RUN(statuses);
+    RUN(content_types);
     RUN(resets);
     RUN(unary_with_two_messages_is_an_error);
     RUN(truncated_message_is_an_error);
@@ -2155,6 +2216,7 @@ int main(int argc, char **argv)
     RUN(lost_while_authenticating);
     RUN(dial_timeout);
     RUN(deadline_of_a_call);
+    RUN(reset_at_the_deadline);
     RUN(rest_of_a_frame_under_way);
     RUN(reply_octet_by_octet);
     RUN(cancel_and_stale_handles);

@@ -123,12 +123,13 @@ VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *
     return true;
 }
 
-/* "application/grpc", alone or followed by '+' or ';' */
+/* "application/grpc" or "application/grpc+proto", alone or followed by ';'. Messages of another form ("+json") would be misread. */
 VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
 {
-    static const char type[] = "application/grpc";
-    const size_t n = sizeof type - 1u;
-    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == '+' || v.ptr[n] == ';');
+    static const char type[] = "application/grpc+proto";
+    const size_t whole = sizeof type - 1u, plain = sizeof "application/grpc" - 1u;
+    const size_t n = v.len > plain && v.ptr[plain] == '+' ? whole : plain;
+    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == ';');
 }
 
 /* 0 to 16 without zeros in front; anything else is UNKNOWN, and so is a second one. */
@@ -283,7 +284,7 @@ VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, vmc_call *c)
     if (!vmc_call_is_whole(c))
         vmc_grpc_end(g, c, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
     else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
-        vmc_grpc_end(g, c, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
+        vmc_grpc_end(g, c, VIAMC_UNIMPLEMENTED, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
     else
         vmc_grpc_end(g, c, VIAMC_OK, VIAMC_ANSWERED, NULL);
 }
@@ -1118,15 +1119,26 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 
 /* ---- time ---- */
 
+/* A server's clock for the call runs beside ours: its reset may be the first word of what both have seen. */
+VMC_FN bool vmc_grpc_was_reset_late(const vmc_call *c)
+{
+    return c->state == VMC_CALL_ENDED && c->status == VIAMC_CANCELLED && c->ran != VIAMC_ANSWERED && (c->flags & VMC_CALL_F_PEER_END) != 0;
+}
+
 /* Ends the calls whose deadline has passed. */
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
     vmc_call *c;
     if (VMC_H2_IS_SERVER(&g->h2))
         return; /* whoever serves the request answers it */
-    VMC_CALLS_EACH(g->calls, c)
-        if (vmc_call_is_running(c) && vmc_timer_due(&c->deadline, now))
+    VMC_CALLS_EACH(g->calls, c) {
+        if (!vmc_timer_due(&c->deadline, now))
+            continue;
+        if (vmc_call_is_running(c))
             vmc_grpc_cancel(g, c, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
+        else if (vmc_grpc_was_reset_late(c))
+            c->status = VIAMC_DEADLINE_EXCEEDED;
+    }
 }
 
 /* Shortens a wait to the next deadline. */

@@ -17451,7 +17451,8 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
     const vmc_call *c;
     VMC_CALLS_EACH(&p->calls, c) {
         const viamc_request *rq = &p->requests[vmc_call_index(c)];
-        vmc_wait_timer(wait, &c->deadline, now);
+        if (c->state == VMC_CALL_OPEN) /* what is kept for a client that is gone has ended */
+            vmc_wait_timer(wait, &c->deadline, now);
         if (vmc_calls_can_settle(&p->calls, c))
             *wait = 0; /* room that the peer does not know of yet */
         if (vmc_route_is_ready(p, c))

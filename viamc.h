@@ -1638,6 +1638,16 @@ VMC_FN viamc_bytes vmc_rd_take(vmc_rd *r, size_t n)
     return v;
 }
 
+/* Goes over at most so many octets; answers how many. */
+VMC_FN size_t vmc_rd_skip(vmc_rd *r, size_t most)
+{
+    size_t n = vmc_min(r->left, most);
+    if (n != 0)
+        r->ptr += n;
+    r->left -= n;
+    return n;
+}
+
 VMC_FN uint8_t vmc_rd_u8(vmc_rd *r)
 {
     if (r->left == 0) {
@@ -8283,7 +8293,8 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 {
     uint32_t rest;
     if (!d->huffman) {
-        *v = vmc_rd_take(in, vmc_min(in->left, d->number));
+        v->ptr = in->ptr;
+        v->len = vmc_rd_skip(in, d->number);
         d->number -= (uint32_t)v->len;
     } else if (!vmc_huffman_decode(d, in, v)) {
         return VMC_HPACK_ERROR;
@@ -9267,9 +9278,10 @@ VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, uint32_t needs)
 /* The same, if they come in pieces: they are put together in small[]. */
 VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint32_t n)
 {
-    viamc_bytes v = vmc_rd_take(in, vmc_min(in->left, n - h->small_len));
-    vmc_copy(h->small + h->small_len, v.ptr, v.len);
-    h->small_len = (uint8_t)(h->small_len + v.len);
+    const uint8_t *p = in->ptr;
+    size_t k = vmc_rd_skip(in, n - h->small_len);
+    vmc_copy(h->small + h->small_len, p, k);
+    h->small_len = (uint8_t)(h->small_len + k);
     if (h->small_len != n)
         return NULL;
     h->small_len = 0;
@@ -9279,9 +9291,11 @@ VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint32_t n
 /* The next n octets of the frame. NULL: they have not all come. */
 VMC_FN const uint8_t *vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint32_t n)
 {
+    const uint8_t *p = in->ptr;
     if (h->small_len != 0 || in->left < n)
         return vmc_h2_collect_pieces(h, in, n);
-    return vmc_rd_take(in, n).ptr;
+    (void)vmc_rd_skip(in, n);
+    return p;
 }
 
 /* Octets of the frame that are left have no meaning; without any the next frame's header comes. */
@@ -9522,7 +9536,8 @@ VMC_FN uint32_t vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     bool last;
     if (body != 0 && in->left == 0)
         return VMC_H2_MORE;
-    ev->data = vmc_rd_take(in, vmc_min(in->left, body));
+    ev->data.ptr = in->ptr;
+    ev->data.len = vmc_rd_skip(in, body);
     h->left -= (uint32_t)ev->data.len;
     last = h->left == h->padding;
     if (last)
@@ -9631,7 +9646,7 @@ VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
         return false;
     h->block.memo = (uint8_t)i;
     if (h->memo_len[k] == i && h->memo[k] == octets) {
-        (void)vmc_rd_take(in, i);
+        (void)vmc_rd_skip(in, i);
         h->left = 0;
         h->block.status = k != 0 ? 0 : 200u;
         return true;
@@ -9855,7 +9870,7 @@ VMC_FN uint32_t vmc_h2_on_fixed(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 
 VMC_FN uint32_t vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
 {
-    h->left -= (uint32_t)vmc_rd_take(in, vmc_min(in->left, h->left)).len;
+    h->left -= (uint32_t)vmc_rd_skip(in, h->left);
     if (h->left != 0)
         return VMC_H2_MORE;
     h->state = VMC_H2_AT_HEAD;
@@ -9873,7 +9888,7 @@ VMC_FN uint32_t vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
         if (VMC_H2_IS_SERVER(h))
             return vmc_h2_on_preface(h, in);
         break;
-    case VMC_H2_AT_END: (void)vmc_rd_take(in, in->left); return VMC_H2_MORE;
+    case VMC_H2_AT_END: (void)vmc_rd_skip(in, in->left); return VMC_H2_MORE;
     case VMC_H2_AT_HEAD:
     case VMC_H2_AT_FIXED: break;
     }
@@ -9936,7 +9951,7 @@ VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r
 VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
 {
     vmc_h2_stream *s = &h->streams[r->slot];
-    (void)vmc_rd_take(in, r->octets);
+    (void)vmc_rd_skip(in, r->octets);
     h->credit -= (int32_t)r->data.len;
     vmc_h2_watch_credit(h);
     s->credit -= (int32_t)r->data.len;
@@ -12268,11 +12283,11 @@ typedef enum vmc_conn_state {
 
 /* What vmc_conn_next found. */
 typedef enum vmc_conn_event {
-    VMC_CONN_IDLE,    /* nothing more now */
-    VMC_CONN_IS_UP,   /* the handshake is over: calls can be sent */
-    VMC_CONN_REQUEST, /* server: call grpc.at has its fields */
-    VMC_CONN_GOAWAY,  /* the peer takes no new calls */
-    VMC_CONN_LOST     /* error says why; every call of it has ended */
+    VMC_CONN_IDLE = VMC_GRPC_MORE,       /* nothing more now */
+    VMC_CONN_REQUEST = VMC_GRPC_REQUEST, /* server: call grpc.at has its fields */
+    VMC_CONN_GOAWAY = VMC_GRPC_GOAWAY,   /* the peer takes no new calls */
+    VMC_CONN_LOST = VMC_GRPC_FAILED,     /* error says why; every call of it has ended */
+    VMC_CONN_IS_UP                       /* the handshake is over: calls can be sent */
 } vmc_conn_event;
 
 typedef struct vmc_conn_config {
@@ -12455,15 +12470,11 @@ VMC_FN viamc_err vmc_conn_port_read(vmc_conn *c, uint8_t *buf, size_t cap, size_
 VMC_FN vmc_conn_event vmc_conn_parse(vmc_conn *c, const uint8_t *p, size_t n, size_t *used)
 {
     vmc_rd in = vmc_rd_of(viamc_view(p, n));
-    vmc_grpc_event ev = vmc_grpc_recv(&c->grpc, &in);
+    vmc_conn_event ev = (vmc_conn_event)vmc_grpc_recv(&c->grpc, &in);
     *used = n - in.left;
-    switch (ev) {
-    case VMC_GRPC_REQUEST: return VMC_CONN_REQUEST;
-    case VMC_GRPC_GOAWAY: return VMC_CONN_GOAWAY;
-    case VMC_GRPC_FAILED: return vmc_conn_break(c, VIAMC_ERR_H2, c->grpc.h2.goaway_code, "HTTP/2", vmc_h2_what(&c->grpc.h2));
-    case VMC_GRPC_MORE: break;
-    }
-    return VMC_CONN_IDLE;
+    if (ev == VMC_CONN_LOST)
+        (void)vmc_conn_break(c, VIAMC_ERR_H2, c->grpc.h2.goaway_code, "HTTP/2", vmc_h2_what(&c->grpc.h2));
+    return ev;
 }
 
 /* One turn of plaintext: what is left of the last read, else a new one. *more: there may be more. */

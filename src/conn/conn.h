@@ -18,11 +18,11 @@ typedef enum vmc_conn_state {
 
 /* What vmc_conn_next found. */
 typedef enum vmc_conn_event {
-    VMC_CONN_IDLE,    /* nothing more now */
-    VMC_CONN_IS_UP,   /* the handshake is over: calls can be sent */
-    VMC_CONN_REQUEST, /* server: call grpc.at has its fields */
-    VMC_CONN_GOAWAY,  /* the peer takes no new calls */
-    VMC_CONN_LOST     /* error says why; every call of it has ended */
+    VMC_CONN_IDLE = VMC_GRPC_MORE,       /* nothing more now */
+    VMC_CONN_REQUEST = VMC_GRPC_REQUEST, /* server: call grpc.at has its fields */
+    VMC_CONN_GOAWAY = VMC_GRPC_GOAWAY,   /* the peer takes no new calls */
+    VMC_CONN_LOST = VMC_GRPC_FAILED,     /* error says why; every call of it has ended */
+    VMC_CONN_IS_UP                       /* the handshake is over: calls can be sent */
 } vmc_conn_event;
 
 typedef struct vmc_conn_config {

@@ -214,7 +214,8 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 {
     uint32_t rest;
     if (!d->huffman) {
-        *v = vmc_rd_take(in, vmc_min(in->left, d->number));
+        v->ptr = in->ptr;
+        v->len = vmc_rd_skip(in, d->number);
         d->number -= (uint32_t)v->len;
     } else if (!vmc_huffman_decode(d, in, v)) {
         return VMC_HPACK_ERROR;

@@ -108,13 +108,27 @@ VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
     d->count++;
 }
 
-VMC_FN void vmc_hpack_get_static(uint32_t e, vmc_hpack_piece *p)
+/* vmc_name of a name. */
+VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
 {
-    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(e), VMC_HPACK_NAME_LEN(e));
-    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(e), VMC_HPACK_VALUE_LEN(e));
-    p->known = VMC_HPACK_KNOWN(e);
+    uint32_t i;
+    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
+        uint32_t k = vmc_hpack_listed[i];
+        if (VMC_HPACK_NAME_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_NAME_AT(k), name.ptr, name.len) == 0)
+            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
+    }
+    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
+}
+
+/* Fills p with entry i of the static table, from 0. */
+VMC_FN void vmc_hpack_get_static(uint32_t i, vmc_hpack_piece *p)
+{
+    const uint32_t name = vmc_hpack_static[i], value = i < VMC_HPACK_VALUES ? vmc_hpack_values[i] : 0;
+    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(name), VMC_HPACK_NAME_LEN(name));
+    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(value), VMC_HPACK_VALUE_LEN(value));
+    p->known = vmc_hpack_classify(p->name);
     p->flags = VMC_HPACK_FIRST | VMC_HPACK_LAST;
-    p->size = VMC_HPACK_NAME_LEN(e) + VMC_HPACK_VALUE_LEN(e) + VMC_HPACK_OVERHEAD;
+    p->size = (uint32_t)(p->name.len + p->value.len) + VMC_HPACK_OVERHEAD;
 }
 
 VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
@@ -130,7 +144,7 @@ VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpac
     const vmc_hpack_entry *e;
     uint32_t at = d->start;
     if (index - 1u < VMC_HPACK_STATIC) {
-        vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
+        vmc_hpack_get_static(index - 1u, p);
         return VMC_HPACK_PIECE;
     }
     index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
@@ -229,18 +243,6 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 }
 
 /* ---- names and values: RFC 9113 8.2.1 ---- */
-
-/* vmc_name of a name that was spelled out. */
-VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
-{
-    uint32_t i;
-    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
-        uint32_t k = vmc_hpack_listed[i];
-        if (VMC_HPACK_LISTED_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_LISTED_AT(k), name.ptr, name.len) == 0)
-            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
-    }
-    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
-}
 
 VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
 {

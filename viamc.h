@@ -1321,7 +1321,7 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
 /* Sums, octets, of the layout in server_impl.h. Fixed: server, TLS identity, 8 keys, 8 resources, 4 sessions; per peer: peer, TLS context,
  * HPACK table and the 512 octets of header fields; per request: record, stream and slot. */
 #define VMC_SERVER_FIXED (sizeof(void *) == 8 ? 2200u : 1600u)
-#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 10100u : 9500u)
+#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 9990u : 9390u)
 #define VMC_SERVER_PEER_PLAIN (VMC_SERVER_PEER_TLS - (sizeof(void *) == 8 ? 4320u : 3904u))
 #define VMC_SERVER_REQUEST(slot) ((sizeof(void *) == 8 ? 280u : 212u) + (slot) + 96u)
 
@@ -7927,6 +7927,7 @@ typedef struct vmc_hpack_dec {
     uint8_t octet;   /* of a Huffman-coded string, the last taken */
     uint8_t left;    /* bits of it that were not looked at */
     uint8_t bits;    /* of the code at hand */
+    uint8_t name_len, known, flags; /* of the literal at hand, as in vmc_hpack_piece */
     uint16_t before; /* codes that are shorter */
     uint16_t code;   /* its number among those as long */
     uint16_t limit;  /* octets of the arena: most that a size update may say */
@@ -7938,12 +7939,12 @@ typedef struct vmc_hpack_dec {
     uint16_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint32_t number; /* integer being read; octets that the string at hand still has */
     uint8_t *arena;
-    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
+    uint32_t size;   /* of the literal at hand, so far */
     uint8_t name[VMC_HPACK_NAME_OCTETS];
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
 
-VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 128);
+VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 112);
 
 /* Starts a decoder for a connection.
  *   arena        kept, VMC_HPACK_ARENA(table_bytes) octets, even address; NULL if table_bytes is 0
@@ -8151,18 +8152,18 @@ VMC_FN void vmc_hpack_evict(vmc_hpack_dec *d, uint32_t limit)
     }
 }
 
-/* Appends octets, which field.size counts already, to the entry that is built up. One that is too large leaves an empty table. */
+/* Appends octets, which size counts already, to the entry that is built up. One that is too large leaves an empty table. */
 VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
 {
     uint32_t at;
     if (d->form != VMC_HPACK_INSERT)
         return;
-    if (d->field.size > d->max) {
+    if (d->size > d->max) {
         d->form = VMC_HPACK_LITERAL;
         vmc_hpack_evict(d, 0);
         return;
     }
-    vmc_hpack_evict(d, d->max - d->field.size);
+    vmc_hpack_evict(d, d->max - d->size);
     at = d->end + VMC_HPACK_ENTRY + d->built;
     if (at + v.len >= d->limit) { /* one octet may follow to make it even */
         vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
@@ -8179,12 +8180,12 @@ VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
 {
     vmc_hpack_entry *e = vmc_hpack_at(d, d->end);
     e->len = (uint16_t)((d->built + VMC_HPACK_ENTRY + 1u) & ~1u);
-    e->size = (uint16_t)(d->field.size - VMC_HPACK_OVERHEAD);
-    e->value_len = (uint16_t)(d->built - d->field.name.len);
-    e->name_len = (uint8_t)d->field.name.len;
-    e->known = d->field.known;
-    e->flags = d->field.flags;
-    d->used = (uint16_t)(d->used + d->field.size);
+    e->size = (uint16_t)(d->size - VMC_HPACK_OVERHEAD);
+    e->value_len = (uint16_t)(d->built - d->name_len);
+    e->name_len = d->name_len;
+    e->known = d->known;
+    e->flags = d->flags;
+    d->used = (uint16_t)(d->used + d->size);
     d->end = (uint16_t)(d->end + e->len);
     d->count++;
 }
@@ -8332,14 +8333,14 @@ VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
 
 VMC_FN void vmc_hpack_add_name(vmc_hpack_dec *d, viamc_bytes v)
 {
-    size_t i, n = vmc_min(v.len, sizeof d->name - d->field.name.len);
-    vmc_copy(d->name + d->field.name.len, v.ptr, n);
-    d->field.name.len += n;
+    size_t i, n = vmc_min(v.len, sizeof d->name - d->name_len);
+    vmc_copy(d->name + d->name_len, v.ptr, n);
+    d->name_len = (uint8_t)(d->name_len + n);
     if (n != v.len)
-        d->field.flags |= VMC_HPACK_NAME_CUT;
-    for (i = 0; i < v.len; i++, d->field.size++)
-        if (!vmc_hpack_is_name(v.ptr[i], d->field.size == VMC_HPACK_OVERHEAD))
-            d->field.flags |= VMC_HPACK_BAD_NAME;
+        d->flags |= VMC_HPACK_NAME_CUT;
+    for (i = 0; i < v.len; i++, d->size++)
+        if (!vmc_hpack_is_name(v.ptr[i], d->size == VMC_HPACK_OVERHEAD))
+            d->flags |= VMC_HPACK_BAD_NAME;
 }
 
 VMC_FN bool vmc_hpack_is_blank(uint32_t c)
@@ -8350,14 +8351,14 @@ VMC_FN bool vmc_hpack_is_blank(uint32_t c)
 VMC_FN void vmc_hpack_add_value(vmc_hpack_dec *d, viamc_bytes v, bool last)
 {
     size_t i;
-    bool first = (d->field.flags & VMC_HPACK_FIRST) != 0;
+    bool first = (d->flags & VMC_HPACK_FIRST) != 0;
     for (i = 0; i < v.len; i++) {
         uint32_t c = v.ptr[i];
         if (c <= ' ' && (c == '\0' || c == '\n' || c == '\r'
                          || (vmc_hpack_is_blank(c) && ((first && i == 0) || (last && i == v.len - 1u)))))
-            d->field.flags |= VMC_HPACK_BAD_VALUE;
+            d->flags |= VMC_HPACK_BAD_VALUE;
     }
-    d->field.size += (uint32_t)v.len;
+    d->size += (uint32_t)v.len;
     vmc_hpack_build(d, v);
 }
 
@@ -8373,7 +8374,7 @@ VMC_FN vmc_hpack_result vmc_hpack_start_value(vmc_hpack_dec *d)
 {
     d->state = VMC_HPACK_AT_VALUE_LEN;
     d->built = 0;
-    vmc_hpack_build(d, d->field.name);
+    vmc_hpack_build(d, viamc_view(d->name, d->name_len));
     return VMC_HPACK_MORE;
 }
 
@@ -8391,22 +8392,22 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 /* A literal: its name is spelled out, or copied from an entry, which its own insertion may evict. */
 VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
 {
-    vmc_hpack_piece *f = &d->field;
+    vmc_hpack_piece e;
     d->changed = d->changed || d->form == VMC_HPACK_INSERT;
     if (d->number == 0) {
         d->state = VMC_HPACK_AT_NAME_LEN;
-        f->name.ptr = d->name;
-        f->name.len = 0;
-        f->flags = VMC_HPACK_FIRST;
-        f->size = VMC_HPACK_OVERHEAD;
+        d->name_len = 0;
+        d->flags = VMC_HPACK_FIRST;
+        d->size = VMC_HPACK_OVERHEAD;
         return VMC_HPACK_MORE;
     }
-    if (vmc_hpack_get(d, d->number, f) == VMC_HPACK_ERROR)
+    if (vmc_hpack_get(d, d->number, &e) == VMC_HPACK_ERROR)
         return VMC_HPACK_ERROR;
-    vmc_copy(d->name, f->name.ptr, f->name.len);
-    f->name.ptr = d->name;
-    f->flags &= VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME;
-    f->size -= (uint32_t)f->value.len;
+    vmc_copy(d->name, e.name.ptr, e.name.len);
+    d->name_len = (uint8_t)e.name.len;
+    d->known = e.known;
+    d->flags = e.flags & (VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME);
+    d->size = e.size - (uint32_t)e.value.len;
     return vmc_hpack_start_value(d);
 }
 
@@ -8447,9 +8448,9 @@ VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_hpack_result r, 
     vmc_hpack_add_name(d, v);
     if (r == VMC_HPACK_MORE)
         return r;
-    if (d->field.name.len == 0)
-        d->field.flags |= VMC_HPACK_BAD_NAME;
-    d->field.known = vmc_hpack_classify(d->field.name);
+    if (d->name_len == 0)
+        d->flags |= VMC_HPACK_BAD_NAME;
+    d->known = vmc_hpack_classify(viamc_view(d->name, d->name_len));
     return vmc_hpack_start_value(d);
 }
 
@@ -8459,9 +8460,12 @@ VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_hpack_result r,
     if (r == VMC_HPACK_MORE && v.len == 0)
         return r;
     vmc_hpack_add_value(d, v, r == VMC_HPACK_PIECE);
-    *p = d->field;
+    p->name = viamc_view(d->name, d->name_len);
     p->value = v;
-    d->field.flags = (uint8_t)(d->field.flags & ~VMC_HPACK_FIRST);
+    p->known = d->known;
+    p->flags = d->flags;
+    p->size = d->size;
+    d->flags = (uint8_t)(d->flags & ~VMC_HPACK_FIRST);
     if (r == VMC_HPACK_PIECE) {
         p->flags |= VMC_HPACK_LAST;
         d->state = VMC_HPACK_AT_INDEX;
@@ -9904,7 +9908,7 @@ VMC_FN uint32_t vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 
 /* Consumes input up to the next event. Each turn consumes octets or leaves a state for the next one of the same frame,
  * so the turns are bounded by twice the octets plus the states. */
-VMC_APART vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_APART vmc_h2_event_kind vmc_h2_run(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     uint32_t found;
     do {
@@ -9914,6 +9918,13 @@ VMC_APART vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     } while (found == VMC_H2_GO);
     ev->slot = h->slot;
     return (vmc_h2_event_kind)found;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    if (VIAMC_SHORTCUTS && in->left == 0 && h->state == VMC_H2_AT_HEAD)
+        return VMC_H2_MORE;
+    return vmc_h2_run(h, in, ev);
 }
 
 /* ---- receiving: a whole reply at once ---- */
@@ -12314,8 +12325,8 @@ typedef struct vmc_conn {
     uint32_t in_at, in_len;   /* plaintext read and not yet parsed */
     uint32_t out_at, out_len; /* plaintext staged and not yet written */
     viamc_error error;
-    uint32_t steps;           /* reads and writes since the poll began */
     uint16_t number;
+    uint16_t steps;           /* reads and writes since the poll began */
     uint8_t state;
     bool secure;              /* this connection speaks TLS */
     bool blocked;             /* the port took less than it was given */

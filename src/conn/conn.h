@@ -45,8 +45,8 @@ typedef struct vmc_conn {
     uint32_t in_at, in_len;   /* plaintext read and not yet parsed */
     uint32_t out_at, out_len; /* plaintext staged and not yet written */
     viamc_error error;
-    uint32_t steps;           /* reads and writes since the poll began */
     uint16_t number;
+    uint16_t steps;           /* reads and writes since the poll began */
     uint8_t state;
     bool secure;              /* this connection speaks TLS */
     bool blocked;             /* the port took less than it was given */

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "tls/trust.h"
 #include "base/core_impl.h"
+#include "http2/h2_impl.h"
 #include "tls/tls_impl.h"
 #include "conn/conn.h"
 

@@ -949,7 +949,7 @@ VMC_FN uint32_t vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 
 /* Consumes input up to the next event. Each turn consumes octets or leaves a state for the next one of the same frame,
  * so the turns are bounded by twice the octets plus the states. */
-VMC_APART vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_APART vmc_h2_event_kind vmc_h2_run(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     uint32_t found;
     do {
@@ -959,6 +959,13 @@ VMC_APART vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     } while (found == VMC_H2_GO);
     ev->slot = h->slot;
     return (vmc_h2_event_kind)found;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    if (VIAMC_SHORTCUTS && in->left == 0 && h->state == VMC_H2_AT_HEAD)
+        return VMC_H2_MORE;
+    return vmc_h2_run(h, in, ev);
 }
 
 /* ---- receiving: a whole reply at once ---- */

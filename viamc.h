@@ -1322,7 +1322,7 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
 /* Sums, octets, of the layout in server_impl.h. Fixed: server, TLS identity, 8 keys, 8 resources, 4 sessions; per peer: peer, TLS context,
  * HPACK table and the 512 octets of header fields; per request: record, stream and slot. */
 #define VMC_SERVER_FIXED (sizeof(void *) == 8 ? 2200u : 1600u)
-#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 10100u : 9500u)
+#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 9990u : 9390u)
 #define VMC_SERVER_PEER_PLAIN (VMC_SERVER_PEER_TLS - (sizeof(void *) == 8 ? 4320u : 3904u))
 #define VMC_SERVER_REQUEST(slot) ((sizeof(void *) == 8 ? 280u : 212u) + (slot) + 96u)
 
@@ -1637,6 +1637,16 @@ VMC_FN viamc_bytes vmc_rd_take(vmc_rd *r, size_t n)
         r->ptr += n;
     r->left -= n;
     return v;
+}
+
+/* Goes over at most so many octets; answers how many. */
+VMC_FN size_t vmc_rd_skip(vmc_rd *r, size_t most)
+{
+    size_t n = vmc_min(r->left, most);
+    if (n != 0)
+        r->ptr += n;
+    r->left -= n;
+    return n;
 }
 
 VMC_FN uint8_t vmc_rd_u8(vmc_rd *r)
@@ -7918,6 +7928,7 @@ typedef struct vmc_hpack_dec {
     uint8_t octet;   /* of a Huffman-coded string, the last taken */
     uint8_t left;    /* bits of it that were not looked at */
     uint8_t bits;    /* of the code at hand */
+    uint8_t name_len, known, flags; /* of the literal at hand, as in vmc_hpack_piece */
     uint16_t before; /* codes that are shorter */
     uint16_t code;   /* its number among those as long */
     uint16_t limit;  /* octets of the arena: most that a size update may say */
@@ -7929,12 +7940,12 @@ typedef struct vmc_hpack_dec {
     uint16_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint32_t number; /* integer being read; octets that the string at hand still has */
     uint8_t *arena;
-    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
+    uint32_t size;   /* of the literal at hand, so far */
     uint8_t name[VMC_HPACK_NAME_OCTETS];
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
 
-VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 128);
+VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 112);
 
 /* Starts a decoder for a connection.
  *   arena        kept, VMC_HPACK_ARENA(table_bytes) octets, even address; NULL if table_bytes is 0
@@ -8029,25 +8040,27 @@ static const char vmc_hpack_text[] =
     "ied-sinceif-none-matchif-rangeif-unmodified-sincelinkeep-aliveproxy-authenticateproxy-authorizationretry-aftervarywww-"
     "authenticateviam-sidopidviam_clientproxy-connectionupgrade";
 
-/* RFC 7541 appendix A, entries from 1 on: vmc_name; length and place in the text of the value, and of the name. */
-#define VMC_HPACK_KNOWN(entry) ((entry) >> 0 & 0x1fu)
-#define VMC_HPACK_VALUE_LEN(entry) ((entry) >> 5 & 0xfu)
-#define VMC_HPACK_VALUE_AT(entry) ((entry) >> 9 & 0x7fu)
-#define VMC_HPACK_NAME_LEN(entry) ((entry) >> 16 & 0x1fu)
-#define VMC_HPACK_NAME_AT(entry) ((entry) >> 21 & 0x3ffu)
-static const uint32_t vmc_hpack_static[61] = {
-    0x0dea0005u, 0x0f270062u, 0x0f270682u, 0x15250e24u, 0x15250f64u, 0x15c72483u, 0x15c724a3u, 0x16a72e61u, 0x16a73461u,
-    0x16a73e61u, 0x16a74461u, 0x16a73861u, 0x16a74861u, 0x16a74e61u, 0x188e0000u, 0x1b2f55a0u, 0x1e6f0000u, 0x204d0000u,
-    0x18860000u, 0x21fb0000u, 0x14030000u, 0x23c50000u, 0x45cd000au, 0x254d0000u, 0x28730000u, 0x2ad00000u, 0x2e500000u,
-    0x304e0012u, 0x32100000u, 0x340d0000u, 0x35ac0007u, 0x1a660000u, 0x0fe40000u, 0x06c40000u, 0x10460000u, 0x14470000u,
-    0x37240000u, 0x0a840000u, 0x39080000u, 0x3a110000u, 0x3c2d0000u, 0x3dc80000u, 0x3ed30000u, 0x26cd0000u, 0x41240000u,
-    0x33080000u, 0x378c0000u, 0x42d20000u, 0x45130000u, 0x21250000u, 0x09070000u, 0x09c70000u, 0x476b0000u, 0x08660000u,
-    0x19ea0000u, 0x0ad90000u, 0x10f10013u, 0x174a0009u, 0x48c40000u, 0x4b430000u, 0x49500000u,
+/* Names and values are length and place in the text. RFC 7541 appendix A: the names of entries from 1 on, the values of those
+ * up to the last that has one. */
+#define VMC_HPACK_NAME_LEN(entry) ((uint32_t)(entry) & 0x1fu)
+#define VMC_HPACK_NAME_AT(entry) ((uint32_t)(entry) >> 5)
+#define VMC_HPACK_VALUE_LEN(entry) ((uint32_t)(entry) & 0xfu)
+#define VMC_HPACK_VALUE_AT(entry) ((uint32_t)(entry) >> 4)
+#define VMC_HPACK_VALUES 16u
+static const uint16_t vmc_hpack_static[61] = {
+    0x0deau, 0x0f27u, 0x0f27u, 0x1525u, 0x1525u, 0x15c7u, 0x15c7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u,
+    0x188eu, 0x1b2fu, 0x1e6fu, 0x204du, 0x1886u, 0x21fbu, 0x1403u, 0x23c5u, 0x45cdu, 0x254du, 0x2873u, 0x2ad0u, 0x2e50u, 0x304eu,
+    0x3210u, 0x340du, 0x35acu, 0x1a66u, 0x0fe4u, 0x06c4u, 0x1046u, 0x1447u, 0x3724u, 0x0a84u, 0x3908u, 0x3a11u, 0x3c2du, 0x3dc8u,
+    0x3ed3u, 0x26cdu, 0x4124u, 0x3308u, 0x378cu, 0x42d2u, 0x4513u, 0x2125u, 0x0907u, 0x09c7u, 0x476bu, 0x0866u, 0x19eau, 0x0ad9u,
+    0x10f1u, 0x174au, 0x48c4u, 0x4b43u, 0x4950u,
 };
 
-/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): length and place in the text. */
-#define VMC_HPACK_LISTED_LEN(name) ((uint32_t)(name) & 0x1fu)
-#define VMC_HPACK_LISTED_AT(name) ((uint32_t)(name) >> 5)
+static const uint16_t vmc_hpack_values[VMC_HPACK_VALUES] = {
+    0x0000u, 0x0003u, 0x0034u, 0x0071u, 0x007bu, 0x0124u, 0x0125u, 0x0173u, 0x01a3u, 0x01f3u, 0x0223u, 0x01c3u, 0x0243u, 0x0273u,
+    0x0000u, 0x02adu,
+};
+
+/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several). */
 static const uint16_t vmc_hpack_listed[23] = {
     0x16a7u, 0x0f27u, 0x15c7u, 0x1525u, 0x0deau, 0x16a7u, 0x35acu, 0x06a2u, 0x174au, 0x45cdu, 0x072bu, 0x12ecu, 0x1cecu, 0x2cadu,
     0x4b48u, 0x4c44u, 0x4ccbu, 0x304eu, 0x4eeau, 0x418au, 0x4e30u, 0x10f1u, 0x5027u,
@@ -8140,18 +8153,18 @@ VMC_FN void vmc_hpack_evict(vmc_hpack_dec *d, uint32_t limit)
     }
 }
 
-/* Appends octets, which field.size counts already, to the entry that is built up. One that is too large leaves an empty table. */
+/* Appends octets, which size counts already, to the entry that is built up. One that is too large leaves an empty table. */
 VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
 {
     uint32_t at;
     if (d->form != VMC_HPACK_INSERT)
         return;
-    if (d->field.size > d->max) {
+    if (d->size > d->max) {
         d->form = VMC_HPACK_LITERAL;
         vmc_hpack_evict(d, 0);
         return;
     }
-    vmc_hpack_evict(d, d->max - d->field.size);
+    vmc_hpack_evict(d, d->max - d->size);
     at = d->end + VMC_HPACK_ENTRY + d->built;
     if (at + v.len >= d->limit) { /* one octet may follow to make it even */
         vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
@@ -8168,23 +8181,37 @@ VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
 {
     vmc_hpack_entry *e = vmc_hpack_at(d, d->end);
     e->len = (uint16_t)((d->built + VMC_HPACK_ENTRY + 1u) & ~1u);
-    e->size = (uint16_t)(d->field.size - VMC_HPACK_OVERHEAD);
-    e->value_len = (uint16_t)(d->built - d->field.name.len);
-    e->name_len = (uint8_t)d->field.name.len;
-    e->known = d->field.known;
-    e->flags = d->field.flags;
-    d->used = (uint16_t)(d->used + d->field.size);
+    e->size = (uint16_t)(d->size - VMC_HPACK_OVERHEAD);
+    e->value_len = (uint16_t)(d->built - d->name_len);
+    e->name_len = d->name_len;
+    e->known = d->known;
+    e->flags = d->flags;
+    d->used = (uint16_t)(d->used + d->size);
     d->end = (uint16_t)(d->end + e->len);
     d->count++;
 }
 
-VMC_FN void vmc_hpack_get_static(uint32_t e, vmc_hpack_piece *p)
+/* vmc_name of a name. */
+VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
 {
-    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(e), VMC_HPACK_NAME_LEN(e));
-    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(e), VMC_HPACK_VALUE_LEN(e));
-    p->known = VMC_HPACK_KNOWN(e);
+    uint32_t i;
+    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
+        uint32_t k = vmc_hpack_listed[i];
+        if (VMC_HPACK_NAME_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_NAME_AT(k), name.ptr, name.len) == 0)
+            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
+    }
+    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
+}
+
+/* Fills p with entry i of the static table, from 0. */
+VMC_FN void vmc_hpack_get_static(uint32_t i, vmc_hpack_piece *p)
+{
+    const uint32_t name = vmc_hpack_static[i], value = i < VMC_HPACK_VALUES ? vmc_hpack_values[i] : 0;
+    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(name), VMC_HPACK_NAME_LEN(name));
+    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(value), VMC_HPACK_VALUE_LEN(value));
+    p->known = vmc_hpack_classify(p->name);
     p->flags = VMC_HPACK_FIRST | VMC_HPACK_LAST;
-    p->size = VMC_HPACK_NAME_LEN(e) + VMC_HPACK_VALUE_LEN(e) + VMC_HPACK_OVERHEAD;
+    p->size = (uint32_t)(p->name.len + p->value.len) + VMC_HPACK_OVERHEAD;
 }
 
 VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
@@ -8200,7 +8227,7 @@ VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpac
     const vmc_hpack_entry *e;
     uint32_t at = d->start;
     if (index - 1u < VMC_HPACK_STATIC) {
-        vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
+        vmc_hpack_get_static(index - 1u, p);
         return VMC_HPACK_PIECE;
     }
     index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
@@ -8284,7 +8311,8 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 {
     uint32_t rest;
     if (!d->huffman) {
-        *v = vmc_rd_take(in, vmc_min(in->left, d->number));
+        v->ptr = in->ptr;
+        v->len = vmc_rd_skip(in, d->number);
         d->number -= (uint32_t)v->len;
     } else if (!vmc_huffman_decode(d, in, v)) {
         return VMC_HPACK_ERROR;
@@ -8299,18 +8327,6 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 
 /* ---- names and values: RFC 9113 8.2.1 ---- */
 
-/* vmc_name of a name that was spelled out. */
-VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
-{
-    uint32_t i;
-    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
-        uint32_t k = vmc_hpack_listed[i];
-        if (VMC_HPACK_LISTED_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_LISTED_AT(k), name.ptr, name.len) == 0)
-            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
-    }
-    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
-}
-
 VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
 {
     return c - '!' <= '~' - '!' && c - 'A' > 'Z' - 'A' && (c != ':' || first);
@@ -8318,14 +8334,14 @@ VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
 
 VMC_FN void vmc_hpack_add_name(vmc_hpack_dec *d, viamc_bytes v)
 {
-    size_t i, n = vmc_min(v.len, sizeof d->name - d->field.name.len);
-    vmc_copy(d->name + d->field.name.len, v.ptr, n);
-    d->field.name.len += n;
+    size_t i, n = vmc_min(v.len, sizeof d->name - d->name_len);
+    vmc_copy(d->name + d->name_len, v.ptr, n);
+    d->name_len = (uint8_t)(d->name_len + n);
     if (n != v.len)
-        d->field.flags |= VMC_HPACK_NAME_CUT;
-    for (i = 0; i < v.len; i++, d->field.size++)
-        if (!vmc_hpack_is_name(v.ptr[i], d->field.size == VMC_HPACK_OVERHEAD))
-            d->field.flags |= VMC_HPACK_BAD_NAME;
+        d->flags |= VMC_HPACK_NAME_CUT;
+    for (i = 0; i < v.len; i++, d->size++)
+        if (!vmc_hpack_is_name(v.ptr[i], d->size == VMC_HPACK_OVERHEAD))
+            d->flags |= VMC_HPACK_BAD_NAME;
 }
 
 VMC_FN bool vmc_hpack_is_blank(uint32_t c)
@@ -8336,14 +8352,14 @@ VMC_FN bool vmc_hpack_is_blank(uint32_t c)
 VMC_FN void vmc_hpack_add_value(vmc_hpack_dec *d, viamc_bytes v, bool last)
 {
     size_t i;
-    bool first = (d->field.flags & VMC_HPACK_FIRST) != 0;
+    bool first = (d->flags & VMC_HPACK_FIRST) != 0;
     for (i = 0; i < v.len; i++) {
         uint32_t c = v.ptr[i];
         if (c <= ' ' && (c == '\0' || c == '\n' || c == '\r'
                          || (vmc_hpack_is_blank(c) && ((first && i == 0) || (last && i == v.len - 1u)))))
-            d->field.flags |= VMC_HPACK_BAD_VALUE;
+            d->flags |= VMC_HPACK_BAD_VALUE;
     }
-    d->field.size += (uint32_t)v.len;
+    d->size += (uint32_t)v.len;
     vmc_hpack_build(d, v);
 }
 
@@ -8359,7 +8375,7 @@ VMC_FN vmc_hpack_result vmc_hpack_start_value(vmc_hpack_dec *d)
 {
     d->state = VMC_HPACK_AT_VALUE_LEN;
     d->built = 0;
-    vmc_hpack_build(d, d->field.name);
+    vmc_hpack_build(d, viamc_view(d->name, d->name_len));
     return VMC_HPACK_MORE;
 }
 
@@ -8377,22 +8393,22 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 /* A literal: its name is spelled out, or copied from an entry, which its own insertion may evict. */
 VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
 {
-    vmc_hpack_piece *f = &d->field;
+    vmc_hpack_piece e;
     d->changed = d->changed || d->form == VMC_HPACK_INSERT;
     if (d->number == 0) {
         d->state = VMC_HPACK_AT_NAME_LEN;
-        f->name.ptr = d->name;
-        f->name.len = 0;
-        f->flags = VMC_HPACK_FIRST;
-        f->size = VMC_HPACK_OVERHEAD;
+        d->name_len = 0;
+        d->flags = VMC_HPACK_FIRST;
+        d->size = VMC_HPACK_OVERHEAD;
         return VMC_HPACK_MORE;
     }
-    if (vmc_hpack_get(d, d->number, f) == VMC_HPACK_ERROR)
+    if (vmc_hpack_get(d, d->number, &e) == VMC_HPACK_ERROR)
         return VMC_HPACK_ERROR;
-    vmc_copy(d->name, f->name.ptr, f->name.len);
-    f->name.ptr = d->name;
-    f->flags &= VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME;
-    f->size -= (uint32_t)f->value.len;
+    vmc_copy(d->name, e.name.ptr, e.name.len);
+    d->name_len = (uint8_t)e.name.len;
+    d->known = e.known;
+    d->flags = e.flags & (VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME);
+    d->size = e.size - (uint32_t)e.value.len;
     return vmc_hpack_start_value(d);
 }
 
@@ -8433,9 +8449,9 @@ VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_hpack_result r, 
     vmc_hpack_add_name(d, v);
     if (r == VMC_HPACK_MORE)
         return r;
-    if (d->field.name.len == 0)
-        d->field.flags |= VMC_HPACK_BAD_NAME;
-    d->field.known = vmc_hpack_classify(d->field.name);
+    if (d->name_len == 0)
+        d->flags |= VMC_HPACK_BAD_NAME;
+    d->known = vmc_hpack_classify(viamc_view(d->name, d->name_len));
     return vmc_hpack_start_value(d);
 }
 
@@ -8445,9 +8461,12 @@ VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_hpack_result r,
     if (r == VMC_HPACK_MORE && v.len == 0)
         return r;
     vmc_hpack_add_value(d, v, r == VMC_HPACK_PIECE);
-    *p = d->field;
+    p->name = viamc_view(d->name, d->name_len);
     p->value = v;
-    d->field.flags = (uint8_t)(d->field.flags & ~VMC_HPACK_FIRST);
+    p->known = d->known;
+    p->flags = d->flags;
+    p->size = d->size;
+    d->flags = (uint8_t)(d->flags & ~VMC_HPACK_FIRST);
     if (r == VMC_HPACK_PIECE) {
         p->flags |= VMC_HPACK_LAST;
         d->state = VMC_HPACK_AT_INDEX;
@@ -9268,9 +9287,10 @@ VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, uint32_t needs)
 /* The same, if they come in pieces: they are put together in small[]. */
 VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint32_t n)
 {
-    viamc_bytes v = vmc_rd_take(in, vmc_min(in->left, n - h->small_len));
-    vmc_copy(h->small + h->small_len, v.ptr, v.len);
-    h->small_len = (uint8_t)(h->small_len + v.len);
+    const uint8_t *p = in->ptr;
+    size_t k = vmc_rd_skip(in, n - h->small_len);
+    vmc_copy(h->small + h->small_len, p, k);
+    h->small_len = (uint8_t)(h->small_len + k);
     if (h->small_len != n)
         return NULL;
     h->small_len = 0;
@@ -9280,9 +9300,11 @@ VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint32_t n
 /* The next n octets of the frame. NULL: they have not all come. */
 VMC_FN const uint8_t *vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint32_t n)
 {
+    const uint8_t *p = in->ptr;
     if (h->small_len != 0 || in->left < n)
         return vmc_h2_collect_pieces(h, in, n);
-    return vmc_rd_take(in, n).ptr;
+    (void)vmc_rd_skip(in, n);
+    return p;
 }
 
 /* Octets of the frame that are left have no meaning; without any the next frame's header comes. */
@@ -9523,7 +9545,8 @@ VMC_FN uint32_t vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     bool last;
     if (body != 0 && in->left == 0)
         return VMC_H2_MORE;
-    ev->data = vmc_rd_take(in, vmc_min(in->left, body));
+    ev->data.ptr = in->ptr;
+    ev->data.len = vmc_rd_skip(in, body);
     h->left -= (uint32_t)ev->data.len;
     last = h->left == h->padding;
     if (last)
@@ -9632,7 +9655,7 @@ VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
         return false;
     h->block.memo = (uint8_t)i;
     if (h->memo_len[k] == i && h->memo[k] == octets) {
-        (void)vmc_rd_take(in, i);
+        (void)vmc_rd_skip(in, i);
         h->left = 0;
         h->block.status = k != 0 ? 0 : 200u;
         return true;
@@ -9856,7 +9879,7 @@ VMC_FN uint32_t vmc_h2_on_fixed(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 
 VMC_FN uint32_t vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
 {
-    h->left -= (uint32_t)vmc_rd_take(in, vmc_min(in->left, h->left)).len;
+    h->left -= (uint32_t)vmc_rd_skip(in, h->left);
     if (h->left != 0)
         return VMC_H2_MORE;
     h->state = VMC_H2_AT_HEAD;
@@ -9874,7 +9897,7 @@ VMC_FN uint32_t vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
         if (VMC_H2_IS_SERVER(h))
             return vmc_h2_on_preface(h, in);
         break;
-    case VMC_H2_AT_END: (void)vmc_rd_take(in, in->left); return VMC_H2_MORE;
+    case VMC_H2_AT_END: (void)vmc_rd_skip(in, in->left); return VMC_H2_MORE;
     case VMC_H2_AT_HEAD:
     case VMC_H2_AT_FIXED: break;
     }
@@ -9886,7 +9909,7 @@ VMC_FN uint32_t vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 
 /* Consumes input up to the next event. Each turn consumes octets or leaves a state for the next one of the same frame,
  * so the turns are bounded by twice the octets plus the states. */
-VMC_APART vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_APART vmc_h2_event_kind vmc_h2_run(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     uint32_t found;
     do {
@@ -9896,6 +9919,13 @@ VMC_APART vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     } while (found == VMC_H2_GO);
     ev->slot = h->slot;
     return (vmc_h2_event_kind)found;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    if (VIAMC_SHORTCUTS && in->left == 0 && h->state == VMC_H2_AT_HEAD)
+        return VMC_H2_MORE;
+    return vmc_h2_run(h, in, ev);
 }
 
 /* ---- receiving: a whole reply at once ---- */
@@ -9937,7 +9967,7 @@ VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r
 VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
 {
     vmc_h2_stream *s = &h->streams[r->slot];
-    (void)vmc_rd_take(in, r->octets);
+    (void)vmc_rd_skip(in, r->octets);
     h->credit -= (int32_t)r->data.len;
     vmc_h2_watch_credit(h);
     s->credit -= (int32_t)r->data.len;
@@ -12281,11 +12311,11 @@ typedef enum vmc_conn_state {
 
 /* What vmc_conn_next found. */
 typedef enum vmc_conn_event {
-    VMC_CONN_IDLE,    /* nothing more now */
-    VMC_CONN_IS_UP,   /* the handshake is over: calls can be sent */
-    VMC_CONN_REQUEST, /* server: call grpc.at has its fields */
-    VMC_CONN_GOAWAY,  /* the peer takes no new calls */
-    VMC_CONN_LOST     /* error says why; every call of it has ended */
+    VMC_CONN_IDLE = VMC_GRPC_MORE,       /* nothing more now */
+    VMC_CONN_REQUEST = VMC_GRPC_REQUEST, /* server: call grpc.at has its fields */
+    VMC_CONN_GOAWAY = VMC_GRPC_GOAWAY,   /* the peer takes no new calls */
+    VMC_CONN_LOST = VMC_GRPC_FAILED,     /* error says why; every call of it has ended */
+    VMC_CONN_IS_UP                       /* the handshake is over: calls can be sent */
 } vmc_conn_event;
 
 typedef struct vmc_conn_config {
@@ -12308,8 +12338,8 @@ typedef struct vmc_conn {
     uint32_t in_at, in_len;   /* plaintext read and not yet parsed */
     uint32_t out_at, out_len; /* plaintext staged and not yet written */
     viamc_error error;
-    uint32_t steps;           /* reads and writes since the poll began */
     uint16_t number;
+    uint16_t steps;           /* reads and writes since the poll began */
     uint8_t state;
     bool secure;              /* this connection speaks TLS */
     bool blocked;             /* the port took less than it was given */
@@ -12475,15 +12505,11 @@ VMC_FN viamc_err vmc_conn_port_read(vmc_conn *c, uint8_t *buf, size_t cap, size_
 VMC_FN vmc_conn_event vmc_conn_parse(vmc_conn *c, const uint8_t *p, size_t n, size_t *used)
 {
     vmc_rd in = vmc_rd_of(viamc_view(p, n));
-    vmc_grpc_event ev = vmc_grpc_recv(&c->grpc, &in);
+    vmc_conn_event ev = (vmc_conn_event)vmc_grpc_recv(&c->grpc, &in);
     *used = n - in.left;
-    switch (ev) {
-    case VMC_GRPC_REQUEST: return VMC_CONN_REQUEST;
-    case VMC_GRPC_GOAWAY: return VMC_CONN_GOAWAY;
-    case VMC_GRPC_FAILED: return vmc_conn_break(c, VIAMC_ERR_H2, c->grpc.h2.goaway_code, "HTTP/2", vmc_h2_what(&c->grpc.h2));
-    case VMC_GRPC_MORE: break;
-    }
-    return VMC_CONN_IDLE;
+    if (ev == VMC_CONN_LOST)
+        (void)vmc_conn_break(c, VIAMC_ERR_H2, c->grpc.h2.goaway_code, "HTTP/2", vmc_h2_what(&c->grpc.h2));
+    return ev;
 }
 
 /* One turn of plaintext: what is left of the last read, else a new one. *more: there may be more. */

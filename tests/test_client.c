@@ -1813,6 +1813,11 @@ TEST(broken_frames_end_the_connection)
         {"000005030000000001 0000000000", VMC_H2_FRAME_SIZE_ERROR},         /* RST_STREAM of five octets */
         {"000003080000000001 000000", VMC_H2_FRAME_SIZE_ERROR},             /* WINDOW_UPDATE of three */
         {"000005050400000001 0000000288", VMC_H2_PROTOCOL_ERROR},           /* PUSH_PROMISE */
+        {"000000000800000001", VMC_H2_FRAME_SIZE_ERROR},                    /* DATA that is padded and has no octets */
+        {"000000010c00000001", VMC_H2_FRAME_SIZE_ERROR},                    /* HEADERS */
+        {"000003012400000001 000000", VMC_H2_FRAME_SIZE_ERROR},             /* HEADERS shorter than their priority */
+        {"000002010c00000001 0288", VMC_H2_PROTOCOL_ERROR},                 /* padding longer than what is left of HEADERS */
+        {"000007012c00000001 02 0000000010 88", VMC_H2_PROTOCOL_ERROR},     /* behind a priority */
     };
     size_t i;
     for (i = 0; i < TEST_COUNT(rows); i++) {
@@ -1876,6 +1881,96 @@ TEST(frames_out_of_order_end_the_stream)
         CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
         script_close();
     }
+}
+
+/* Padding and priority, in one piece and octet by octet. */
+TEST(padding_and_priority_are_skipped)
+{
+    static const uint8_t headers[] = "\3\0\0\0\0\x10\x88\x0f\x10\x10" "application/grpc\0\0\0", data[] = "\2\0\0\0\0\2ok\0\0";
+    size_t i, k;
+    for (i = 0; i < 2; i++) {
+        uint8_t frames[80];
+        vmc_wr w = vmc_wr_of(frames, sizeof frames);
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_put_frame(&w, sizeof headers - 1u, 1, 0x2c, 1, headers);
+        script_put_frame(&w, sizeof data - 1u, 0, 8, 1, data);
+        for (k = 0; k < w.len; k += i == 0 ? w.len : 1u) {
+            size_t done;
+            (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, frames + k, i == 0 ? w.len : 1u, &done);
+            script_poll();
+        }
+        script_send_block(1, SCRIPT_R2, true);
+        script_run(1);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+        CHECK_EQ_MEM(script_event(VIAMC_EV_DONE, 0)->msg.ptr, script_event(VIAMC_EV_DONE, 0)->msg.len, "ok", 2);
+        script_close();
+    }
+}
+
+/* RFC 9113 8.2, 8.3: header blocks that break a rule end that call alone. */
+TEST(wrong_blocks_end_the_stream)
+{
+    static const struct {
+        const char *first, *second;
+    } rows[] = {
+        {"08 04 30323030", NULL},                            /* :status 0200 */
+        {"08 03 303938", NULL},                              /* 098 */
+        {"08 02 3230", NULL},                                /* 20 */
+        {"08 04 32303030", NULL},                            /* 2000 */
+        {"08 03 326130", NULL},                              /* 2a0 */
+        {"08 00", NULL},
+        {"8888", NULL},                                      /* twice */
+        {"8883", NULL},                                      /* :method in a reply */
+        {"0f10106170706c69636174696f6e2f67727063 88", NULL}, /* behind another field */
+        {"88 000a636f6e6e656374696f6e 0161", NULL},          /* connection */
+        {SCRIPT_R1, "88"},                                   /* :status in trailers */
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        (void)echo(viamc_view("y", 1), NULL);
+        script_run(1);
+        script_send_block(1, rows[i].first, false);
+        if (rows[i].second != NULL)
+            script_send_block(1, rows[i].second, true);
+        script_run(1);
+        CHECK_EQ_INT(reset_code(1), VMC_H2_PROTOCOL_ERROR);
+        script_reply(3, "ok", 2);
+        script_run(1);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 2);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_INTERNAL);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 1)->status, VIAMC_OK);
+        script_close();
+    }
+}
+
+/* The connection's window is credited once half of it is used up. */
+TEST(credit_of_the_connection)
+{
+    size_t i;
+    script_new();
+    script_ready();
+    for (i = 0; i < 3; i++) {
+        const uint32_t left = i == 1 ? VMC_H2_WINDOW_MAX / 2u + 1u : VMC_H2_WINDOW_MAX;
+        script_frame f;
+        uint32_t credit = 0;
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        (void)count_frames(8, 0);
+        script_now.client->conn.grpc.h2.credit = (int32_t)left;
+        script_reply((uint32_t)(2 * i + 1), "ok", 2);
+        script_run(1);
+        while (script_next(&f))
+            credit += f.type == 8 && f.id == 0 ? vmc_be32(f.payload) : 0;
+        CHECK_EQ_INT(credit, i == 1 ? VMC_H2_WINDOW_MAX - left + 7u : 0);
+    }
+    script_close();
 }
 
 static void permit_streams(uint8_t n)
@@ -2249,6 +2344,9 @@ int main(int argc, char **argv)
     RUN(broken_frames_end_the_connection);
     RUN(stray_acknowledgements_are_ignored);
     RUN(frames_out_of_order_end_the_stream);
+    RUN(padding_and_priority_are_skipped);
+    RUN(wrong_blocks_end_the_stream);
+    RUN(credit_of_the_connection);
     RUN(streams_that_the_peer_permits);
     RUN(answers_of_web_servers);
     RUN(wrong_message_prefixes);

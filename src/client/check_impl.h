@@ -4,7 +4,6 @@
 #ifndef VIAMC_CLIENT_CHECK_IMPL_H
 #define VIAMC_CLIENT_CHECK_IMPL_H
 
-#include "base/core_impl.h"
 #include "http2/h2_impl.h"
 #include "call/call_impl.h"
 #include "conn/conn.h"

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "tls/trust.h"
 #include "base/core_impl.h"
+#include "http2/h2_impl.h"
 #include "tls/tls_impl.h"
 #include "conn/conn.h"
 
@@ -158,15 +159,11 @@ VMC_FN viamc_err vmc_conn_port_read(vmc_conn *c, uint8_t *buf, size_t cap, size_
 VMC_FN vmc_conn_event vmc_conn_parse(vmc_conn *c, const uint8_t *p, size_t n, size_t *used)
 {
     vmc_rd in = vmc_rd_of(viamc_view(p, n));
-    vmc_grpc_event ev = vmc_grpc_recv(&c->grpc, &in);
+    vmc_conn_event ev = (vmc_conn_event)vmc_grpc_recv(&c->grpc, &in);
     *used = n - in.left;
-    switch (ev) {
-    case VMC_GRPC_REQUEST: return VMC_CONN_REQUEST;
-    case VMC_GRPC_GOAWAY: return VMC_CONN_GOAWAY;
-    case VMC_GRPC_FAILED: return vmc_conn_break(c, VIAMC_ERR_H2, c->grpc.h2.goaway_code, "HTTP/2", vmc_h2_what(&c->grpc.h2));
-    case VMC_GRPC_MORE: break;
-    }
-    return VMC_CONN_IDLE;
+    if (ev == VMC_CONN_LOST)
+        (void)vmc_conn_break(c, VIAMC_ERR_H2, c->grpc.h2.goaway_code, "HTTP/2", vmc_h2_what(&c->grpc.h2));
+    return ev;
 }
 
 /* One turn of plaintext: what is left of the last read, else a new one. *more: there may be more. */

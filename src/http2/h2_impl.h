@@ -327,9 +327,10 @@ VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, uint32_t needs)
 /* The same, if they come in pieces: they are put together in small[]. */
 VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint32_t n)
 {
-    viamc_bytes v = vmc_rd_take(in, vmc_min(in->left, n - h->small_len));
-    vmc_copy(h->small + h->small_len, v.ptr, v.len);
-    h->small_len = (uint8_t)(h->small_len + v.len);
+    const uint8_t *p = in->ptr;
+    size_t k = vmc_rd_skip(in, n - h->small_len);
+    vmc_copy(h->small + h->small_len, p, k);
+    h->small_len = (uint8_t)(h->small_len + k);
     if (h->small_len != n)
         return NULL;
     h->small_len = 0;
@@ -339,9 +340,11 @@ VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint32_t n
 /* The next n octets of the frame. NULL: they have not all come. */
 VMC_FN const uint8_t *vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint32_t n)
 {
+    const uint8_t *p = in->ptr;
     if (h->small_len != 0 || in->left < n)
         return vmc_h2_collect_pieces(h, in, n);
-    return vmc_rd_take(in, n).ptr;
+    (void)vmc_rd_skip(in, n);
+    return p;
 }
 
 /* Octets of the frame that are left have no meaning; without any the next frame's header comes. */
@@ -582,7 +585,8 @@ VMC_FN uint32_t vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     bool last;
     if (body != 0 && in->left == 0)
         return VMC_H2_MORE;
-    ev->data = vmc_rd_take(in, vmc_min(in->left, body));
+    ev->data.ptr = in->ptr;
+    ev->data.len = vmc_rd_skip(in, body);
     h->left -= (uint32_t)ev->data.len;
     last = h->left == h->padding;
     if (last)
@@ -691,7 +695,7 @@ VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
         return false;
     h->block.memo = (uint8_t)i;
     if (h->memo_len[k] == i && h->memo[k] == octets) {
-        (void)vmc_rd_take(in, i);
+        (void)vmc_rd_skip(in, i);
         h->left = 0;
         h->block.status = k != 0 ? 0 : 200u;
         return true;
@@ -915,7 +919,7 @@ VMC_FN uint32_t vmc_h2_on_fixed(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 
 VMC_FN uint32_t vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
 {
-    h->left -= (uint32_t)vmc_rd_take(in, vmc_min(in->left, h->left)).len;
+    h->left -= (uint32_t)vmc_rd_skip(in, h->left);
     if (h->left != 0)
         return VMC_H2_MORE;
     h->state = VMC_H2_AT_HEAD;
@@ -933,7 +937,7 @@ VMC_FN uint32_t vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
         if (VMC_H2_IS_SERVER(h))
             return vmc_h2_on_preface(h, in);
         break;
-    case VMC_H2_AT_END: (void)vmc_rd_take(in, in->left); return VMC_H2_MORE;
+    case VMC_H2_AT_END: (void)vmc_rd_skip(in, in->left); return VMC_H2_MORE;
     case VMC_H2_AT_HEAD:
     case VMC_H2_AT_FIXED: break;
     }
@@ -945,7 +949,7 @@ VMC_FN uint32_t vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 
 /* Consumes input up to the next event. Each turn consumes octets or leaves a state for the next one of the same frame,
  * so the turns are bounded by twice the octets plus the states. */
-VMC_APART vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_APART vmc_h2_event_kind vmc_h2_run(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     uint32_t found;
     do {
@@ -955,6 +959,13 @@ VMC_APART vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     } while (found == VMC_H2_GO);
     ev->slot = h->slot;
     return (vmc_h2_event_kind)found;
+}
+
+VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    if (VIAMC_SHORTCUTS && in->left == 0 && h->state == VMC_H2_AT_HEAD)
+        return VMC_H2_MORE;
+    return vmc_h2_run(h, in, ev);
 }
 
 /* ---- receiving: a whole reply at once ---- */
@@ -996,7 +1007,7 @@ VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r
 VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
 {
     vmc_h2_stream *s = &h->streams[r->slot];
-    (void)vmc_rd_take(in, r->octets);
+    (void)vmc_rd_skip(in, r->octets);
     h->credit -= (int32_t)r->data.len;
     vmc_h2_watch_credit(h);
     s->credit -= (int32_t)r->data.len;

@@ -80,6 +80,7 @@ typedef struct vmc_hpack_dec {
     uint8_t octet;   /* of a Huffman-coded string, the last taken */
     uint8_t left;    /* bits of it that were not looked at */
     uint8_t bits;    /* of the code at hand */
+    uint8_t name_len, known, flags; /* of the literal at hand, as in vmc_hpack_piece */
     uint16_t before; /* codes that are shorter */
     uint16_t code;   /* its number among those as long */
     uint16_t limit;  /* octets of the arena: most that a size update may say */
@@ -91,12 +92,12 @@ typedef struct vmc_hpack_dec {
     uint16_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint32_t number; /* integer being read; octets that the string at hand still has */
     uint8_t *arena;
-    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
+    uint32_t size;   /* of the literal at hand, so far */
     uint8_t name[VMC_HPACK_NAME_OCTETS];
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
 
-VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 128);
+VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 112);
 
 /* Starts a decoder for a connection.
  *   arena        kept, VMC_HPACK_ARENA(table_bytes) octets, even address; NULL if table_bytes is 0

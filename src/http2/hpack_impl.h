@@ -70,18 +70,18 @@ VMC_FN void vmc_hpack_evict(vmc_hpack_dec *d, uint32_t limit)
     }
 }
 
-/* Appends octets, which field.size counts already, to the entry that is built up. One that is too large leaves an empty table. */
+/* Appends octets, which size counts already, to the entry that is built up. One that is too large leaves an empty table. */
 VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
 {
     uint32_t at;
     if (d->form != VMC_HPACK_INSERT)
         return;
-    if (d->field.size > d->max) {
+    if (d->size > d->max) {
         d->form = VMC_HPACK_LITERAL;
         vmc_hpack_evict(d, 0);
         return;
     }
-    vmc_hpack_evict(d, d->max - d->field.size);
+    vmc_hpack_evict(d, d->max - d->size);
     at = d->end + VMC_HPACK_ENTRY + d->built;
     if (at + v.len >= d->limit) { /* one octet may follow to make it even */
         vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
@@ -98,23 +98,37 @@ VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
 {
     vmc_hpack_entry *e = vmc_hpack_at(d, d->end);
     e->len = (uint16_t)((d->built + VMC_HPACK_ENTRY + 1u) & ~1u);
-    e->size = (uint16_t)(d->field.size - VMC_HPACK_OVERHEAD);
-    e->value_len = (uint16_t)(d->built - d->field.name.len);
-    e->name_len = (uint8_t)d->field.name.len;
-    e->known = d->field.known;
-    e->flags = d->field.flags;
-    d->used = (uint16_t)(d->used + d->field.size);
+    e->size = (uint16_t)(d->size - VMC_HPACK_OVERHEAD);
+    e->value_len = (uint16_t)(d->built - d->name_len);
+    e->name_len = d->name_len;
+    e->known = d->known;
+    e->flags = d->flags;
+    d->used = (uint16_t)(d->used + d->size);
     d->end = (uint16_t)(d->end + e->len);
     d->count++;
 }
 
-VMC_FN void vmc_hpack_get_static(uint32_t e, vmc_hpack_piece *p)
+/* vmc_name of a name. */
+VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
 {
-    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(e), VMC_HPACK_NAME_LEN(e));
-    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(e), VMC_HPACK_VALUE_LEN(e));
-    p->known = VMC_HPACK_KNOWN(e);
+    uint32_t i;
+    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
+        uint32_t k = vmc_hpack_listed[i];
+        if (VMC_HPACK_NAME_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_NAME_AT(k), name.ptr, name.len) == 0)
+            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
+    }
+    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
+}
+
+/* Fills p with entry i of the static table, from 0. */
+VMC_FN void vmc_hpack_get_static(uint32_t i, vmc_hpack_piece *p)
+{
+    const uint32_t name = vmc_hpack_static[i], value = i < VMC_HPACK_VALUES ? vmc_hpack_values[i] : 0;
+    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(name), VMC_HPACK_NAME_LEN(name));
+    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(value), VMC_HPACK_VALUE_LEN(value));
+    p->known = vmc_hpack_classify(p->name);
     p->flags = VMC_HPACK_FIRST | VMC_HPACK_LAST;
-    p->size = VMC_HPACK_NAME_LEN(e) + VMC_HPACK_VALUE_LEN(e) + VMC_HPACK_OVERHEAD;
+    p->size = (uint32_t)(p->name.len + p->value.len) + VMC_HPACK_OVERHEAD;
 }
 
 VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
@@ -130,7 +144,7 @@ VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpac
     const vmc_hpack_entry *e;
     uint32_t at = d->start;
     if (index - 1u < VMC_HPACK_STATIC) {
-        vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
+        vmc_hpack_get_static(index - 1u, p);
         return VMC_HPACK_PIECE;
     }
     index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
@@ -214,7 +228,8 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 {
     uint32_t rest;
     if (!d->huffman) {
-        *v = vmc_rd_take(in, vmc_min(in->left, d->number));
+        v->ptr = in->ptr;
+        v->len = vmc_rd_skip(in, d->number);
         d->number -= (uint32_t)v->len;
     } else if (!vmc_huffman_decode(d, in, v)) {
         return VMC_HPACK_ERROR;
@@ -229,18 +244,6 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 
 /* ---- names and values: RFC 9113 8.2.1 ---- */
 
-/* vmc_name of a name that was spelled out. */
-VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
-{
-    uint32_t i;
-    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
-        uint32_t k = vmc_hpack_listed[i];
-        if (VMC_HPACK_LISTED_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_LISTED_AT(k), name.ptr, name.len) == 0)
-            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
-    }
-    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
-}
-
 VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
 {
     return c - '!' <= '~' - '!' && c - 'A' > 'Z' - 'A' && (c != ':' || first);
@@ -248,14 +251,14 @@ VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
 
 VMC_FN void vmc_hpack_add_name(vmc_hpack_dec *d, viamc_bytes v)
 {
-    size_t i, n = vmc_min(v.len, sizeof d->name - d->field.name.len);
-    vmc_copy(d->name + d->field.name.len, v.ptr, n);
-    d->field.name.len += n;
+    size_t i, n = vmc_min(v.len, sizeof d->name - d->name_len);
+    vmc_copy(d->name + d->name_len, v.ptr, n);
+    d->name_len = (uint8_t)(d->name_len + n);
     if (n != v.len)
-        d->field.flags |= VMC_HPACK_NAME_CUT;
-    for (i = 0; i < v.len; i++, d->field.size++)
-        if (!vmc_hpack_is_name(v.ptr[i], d->field.size == VMC_HPACK_OVERHEAD))
-            d->field.flags |= VMC_HPACK_BAD_NAME;
+        d->flags |= VMC_HPACK_NAME_CUT;
+    for (i = 0; i < v.len; i++, d->size++)
+        if (!vmc_hpack_is_name(v.ptr[i], d->size == VMC_HPACK_OVERHEAD))
+            d->flags |= VMC_HPACK_BAD_NAME;
 }
 
 VMC_FN bool vmc_hpack_is_blank(uint32_t c)
@@ -266,14 +269,14 @@ VMC_FN bool vmc_hpack_is_blank(uint32_t c)
 VMC_FN void vmc_hpack_add_value(vmc_hpack_dec *d, viamc_bytes v, bool last)
 {
     size_t i;
-    bool first = (d->field.flags & VMC_HPACK_FIRST) != 0;
+    bool first = (d->flags & VMC_HPACK_FIRST) != 0;
     for (i = 0; i < v.len; i++) {
         uint32_t c = v.ptr[i];
         if (c <= ' ' && (c == '\0' || c == '\n' || c == '\r'
                          || (vmc_hpack_is_blank(c) && ((first && i == 0) || (last && i == v.len - 1u)))))
-            d->field.flags |= VMC_HPACK_BAD_VALUE;
+            d->flags |= VMC_HPACK_BAD_VALUE;
     }
-    d->field.size += (uint32_t)v.len;
+    d->size += (uint32_t)v.len;
     vmc_hpack_build(d, v);
 }
 
@@ -289,7 +292,7 @@ VMC_FN vmc_hpack_result vmc_hpack_start_value(vmc_hpack_dec *d)
 {
     d->state = VMC_HPACK_AT_VALUE_LEN;
     d->built = 0;
-    vmc_hpack_build(d, d->field.name);
+    vmc_hpack_build(d, viamc_view(d->name, d->name_len));
     return VMC_HPACK_MORE;
 }
 
@@ -307,22 +310,22 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 /* A literal: its name is spelled out, or copied from an entry, which its own insertion may evict. */
 VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
 {
-    vmc_hpack_piece *f = &d->field;
+    vmc_hpack_piece e;
     d->changed = d->changed || d->form == VMC_HPACK_INSERT;
     if (d->number == 0) {
         d->state = VMC_HPACK_AT_NAME_LEN;
-        f->name.ptr = d->name;
-        f->name.len = 0;
-        f->flags = VMC_HPACK_FIRST;
-        f->size = VMC_HPACK_OVERHEAD;
+        d->name_len = 0;
+        d->flags = VMC_HPACK_FIRST;
+        d->size = VMC_HPACK_OVERHEAD;
         return VMC_HPACK_MORE;
     }
-    if (vmc_hpack_get(d, d->number, f) == VMC_HPACK_ERROR)
+    if (vmc_hpack_get(d, d->number, &e) == VMC_HPACK_ERROR)
         return VMC_HPACK_ERROR;
-    vmc_copy(d->name, f->name.ptr, f->name.len);
-    f->name.ptr = d->name;
-    f->flags &= VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME;
-    f->size -= (uint32_t)f->value.len;
+    vmc_copy(d->name, e.name.ptr, e.name.len);
+    d->name_len = (uint8_t)e.name.len;
+    d->known = e.known;
+    d->flags = e.flags & (VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME);
+    d->size = e.size - (uint32_t)e.value.len;
     return vmc_hpack_start_value(d);
 }
 
@@ -363,9 +366,9 @@ VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_hpack_result r, 
     vmc_hpack_add_name(d, v);
     if (r == VMC_HPACK_MORE)
         return r;
-    if (d->field.name.len == 0)
-        d->field.flags |= VMC_HPACK_BAD_NAME;
-    d->field.known = vmc_hpack_classify(d->field.name);
+    if (d->name_len == 0)
+        d->flags |= VMC_HPACK_BAD_NAME;
+    d->known = vmc_hpack_classify(viamc_view(d->name, d->name_len));
     return vmc_hpack_start_value(d);
 }
 
@@ -375,9 +378,12 @@ VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_hpack_result r,
     if (r == VMC_HPACK_MORE && v.len == 0)
         return r;
     vmc_hpack_add_value(d, v, r == VMC_HPACK_PIECE);
-    *p = d->field;
+    p->name = viamc_view(d->name, d->name_len);
     p->value = v;
-    d->field.flags = (uint8_t)(d->field.flags & ~VMC_HPACK_FIRST);
+    p->known = d->known;
+    p->flags = d->flags;
+    p->size = d->size;
+    d->flags = (uint8_t)(d->flags & ~VMC_HPACK_FIRST);
     if (r == VMC_HPACK_PIECE) {
         p->flags |= VMC_HPACK_LAST;
         d->state = VMC_HPACK_AT_INDEX;

@@ -31,11 +31,9 @@ VMC_FN void vmc_grpc_changed(vmc_grpc *g)
  * status and text, which may be half sent, stay as they are. */
 VMC_FN void vmc_grpc_end(vmc_grpc *g, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
-    if (text == NULL || VMC_H2_IS_SERVER(&g->h2))
-        vmc_calls_end(g->calls, c, VMC_H2_IS_SERVER(&g->h2) ? c->status : status, ran);
-    else
-        vmc_calls_end_text(g->calls, c, status, ran, text);
-    vmc_h2_release(&g->h2, vmc_call_index(c), VMC_H2_IS_SERVER(&g->h2) ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+    const bool server = VMC_H2_IS_SERVER(&g->h2);
+    vmc_calls_end(g->calls, c, server ? c->status : status, ran, server ? NULL : text);
+    vmc_h2_release(&g->h2, vmc_call_index(c), server ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
     g->calls->stirred = true; /* its stream may be another's now */
 }
 
@@ -50,7 +48,7 @@ VMC_APART void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
 {
     vmc_call *c;
     VMC_CALLS_EACH(g->calls, c)
-        vmc_calls_end_text(g->calls, c, status, vmc_call_ran_locally(c), text);
+        vmc_calls_end(g->calls, c, status, vmc_call_ran_locally(c), text);
 }
 
 /* RFC 9113 7 to gRPC (gRPC over HTTP/2, Errors). */
@@ -278,14 +276,14 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 /* The peer's last word is OK: the call needs what its kind promises, one message or any number of whole ones. */
 VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, vmc_call *c)
 {
+    const char *wrong = NULL;
     if (vmc_calls_is_parked(g->calls, c))
         return; /* its sink has yet to take the end: vmc_grpc_settle comes back */
     if (!vmc_call_is_whole(c))
-        vmc_grpc_end(g, c, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
+        wrong = VMC_TEXT("the stream ended inside a message");
     else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
-        vmc_grpc_end(g, c, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
-    else
-        vmc_grpc_end(g, c, VIAMC_OK, VIAMC_ANSWERED, NULL);
+        wrong = VMC_TEXT("a unary call was answered with no message, or with several");
+    vmc_grpc_end(g, c, wrong == NULL ? VIAMC_OK : VIAMC_INTERNAL, wrong == NULL ? VIAMC_ANSWERED : VIAMC_MAYBE, wrong);
 }
 
 VMC_FN vmc_h2_stream *vmc_grpc_stream(const vmc_grpc *g, const vmc_call *c)
@@ -414,7 +412,7 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
     viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
-        vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE);
+        vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE, NULL);
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
         vmc_grpc_refuse(g, c);

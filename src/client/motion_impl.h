@@ -277,7 +277,7 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
 VMC_FN void vmc_motion_step_pending(viamc_client *c, vmc_call *call)
 {
     if (c->now - vmc_calls_more(&c->calls, call)->asked >= vmc_session_window(c))
-        vmc_calls_end_text(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
+        vmc_calls_end(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
     else
         vmc_motion_launch(c, call);
 }

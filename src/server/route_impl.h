@@ -303,7 +303,7 @@ VMC_FN void vmc_route_expire(vmc_peer *p, viamc_ms now)
 /* A call whose trailers are written is over for us; what the client still sends is not wanted. */
 VMC_FN void vmc_route_close(vmc_peer *p, vmc_call *c)
 {
-    vmc_calls_end(&p->calls, c, c->status, VIAMC_ANSWERED);
+    vmc_calls_end(&p->calls, c, c->status, VIAMC_ANSWERED, NULL);
     vmc_h2_release(&p->conn.grpc.h2, vmc_call_index(c), VMC_H2_NO_ERROR);
 }
 

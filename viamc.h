@@ -10546,8 +10546,9 @@ VMC_FN void vmc_calls_sent(vmc_calls *t, vmc_call *c, uint32_t n)
 
 /* ---- the end of a call ---- */
 
-/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). */
-VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran)
+/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). A text of our own is constant: what
+ * was pulled of the slot stays as it is. NULL: what the peer said is there already. */
+VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
     if (!vmc_call_is_running(c))
         return;
@@ -10555,21 +10556,12 @@ VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ra
     c->ran = c->ran == VIAMC_ANSWERED && ran == VIAMC_NOT_RUN ? (uint8_t)VIAMC_MAYBE : ran; /* another copy of it did run */
     c->state = VMC_CALL_ENDED; /* its deadline stays: grpc-timeout may be half sent */
     t->ended++;
-    c->body = NULL;
+    c->body = (const uint8_t *)text;
     c->body_len = 0;
     if ((c->flags & VMC_CALL_F_REPEATS) == 0) {
         vmc_calls_tx_cut(t, c);
         c->sent = 0;
     }
-}
-
-/* Ends a call with a text of our own, which is constant: what was pulled of the slot stays as it is. */
-VMC_FN void vmc_calls_end_text(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
-{
-    if (!vmc_call_is_running(c))
-        return;
-    vmc_calls_end(t, c, status, ran);
-    c->body = (const uint8_t *)text;
 }
 
 /* Where a text with numbers goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
@@ -10679,7 +10671,7 @@ VMC_FN uint32_t vmc_calls_room(const vmc_calls *t, const vmc_call *c)
 /* Fails a call because of what its peer sent; the carrier cancels the stream. */
 VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, vmc_call *c, uint32_t status, const char *text)
 {
-    vmc_calls_end_text(t, c, status, VIAMC_MAYBE, text);
+    vmc_calls_end(t, c, status, VIAMC_MAYBE, text);
     return VIAMC_ERR_MESSAGE;
 }
 
@@ -10691,7 +10683,7 @@ VMC_APART void vmc_calls_too_large(vmc_calls *t, vmc_call *c, uint32_t len)
     vmc_wr_grouped(&w, len);
     vmc_wr_text(&w, VMC_TEXT(" bytes: lend opts.into, a sink, or give more rx_bytes"));
     c->text_len = (uint8_t)w.len;
-    vmc_calls_end(t, c, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE);
+    vmc_calls_end(t, c, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE, NULL);
 }
 
 /* A whole message of call c is there. */
@@ -10749,7 +10741,7 @@ VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_call *c, viamc_bytes octets
     if (err == VIAMC_OK)
         m->got += (uint32_t)octets.len;
     else if (err != VIAMC_WAIT)
-        vmc_calls_end_text(t, c, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
+        vmc_calls_end(t, c, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
     return err;
 }
 
@@ -11093,11 +11085,9 @@ VMC_FN void vmc_grpc_changed(vmc_grpc *g)
  * status and text, which may be half sent, stay as they are. */
 VMC_FN void vmc_grpc_end(vmc_grpc *g, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
-    if (text == NULL || VMC_H2_IS_SERVER(&g->h2))
-        vmc_calls_end(g->calls, c, VMC_H2_IS_SERVER(&g->h2) ? c->status : status, ran);
-    else
-        vmc_calls_end_text(g->calls, c, status, ran, text);
-    vmc_h2_release(&g->h2, vmc_call_index(c), VMC_H2_IS_SERVER(&g->h2) ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+    const bool server = VMC_H2_IS_SERVER(&g->h2);
+    vmc_calls_end(g->calls, c, server ? c->status : status, ran, server ? NULL : text);
+    vmc_h2_release(&g->h2, vmc_call_index(c), server ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
     g->calls->stirred = true; /* its stream may be another's now */
 }
 
@@ -11112,7 +11102,7 @@ VMC_APART void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
 {
     vmc_call *c;
     VMC_CALLS_EACH(g->calls, c)
-        vmc_calls_end_text(g->calls, c, status, vmc_call_ran_locally(c), text);
+        vmc_calls_end(g->calls, c, status, vmc_call_ran_locally(c), text);
 }
 
 /* RFC 9113 7 to gRPC (gRPC over HTTP/2, Errors). */
@@ -11340,14 +11330,14 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 /* The peer's last word is OK: the call needs what its kind promises, one message or any number of whole ones. */
 VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, vmc_call *c)
 {
+    const char *wrong = NULL;
     if (vmc_calls_is_parked(g->calls, c))
         return; /* its sink has yet to take the end: vmc_grpc_settle comes back */
     if (!vmc_call_is_whole(c))
-        vmc_grpc_end(g, c, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
+        wrong = VMC_TEXT("the stream ended inside a message");
     else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
-        vmc_grpc_end(g, c, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
-    else
-        vmc_grpc_end(g, c, VIAMC_OK, VIAMC_ANSWERED, NULL);
+        wrong = VMC_TEXT("a unary call was answered with no message, or with several");
+    vmc_grpc_end(g, c, wrong == NULL ? VIAMC_OK : VIAMC_INTERNAL, wrong == NULL ? VIAMC_ANSWERED : VIAMC_MAYBE, wrong);
 }
 
 VMC_FN vmc_h2_stream *vmc_grpc_stream(const vmc_grpc *g, const vmc_call *c)
@@ -11476,7 +11466,7 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
     viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
-        vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE);
+        vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE, NULL);
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
         vmc_grpc_refuse(g, c);
@@ -12899,26 +12889,27 @@ VMC_FN bool vmc_client_rec_free(const viamc_client *c, uint8_t which)
     return vmc_client_rec(c, which)->state == VMC_CALL_FREE;
 }
 
-/* Starts a unary call of ours.
- *   body   octets with prefix, ours until the call ends; empty: they are put into tx by the caller
- *   reply  memory for the reply with its prefix; NULL: only the status matters */
-VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, viamc_bytes body, uint8_t *reply, uint32_t reply_cap, viamc_ms timeout)
+/* Starts a unary call of ours, of whose reply only the status matters. Its message is put into tx by the caller, or:
+ *   body   octets with prefix, ours until the call ends */
+VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, const uint8_t *body, uint32_t body_len, viamc_ms timeout)
 {
     vmc_call *call = vmc_client_rec(c, which);
     vmc_calls_claim(&c->calls, call);
     call->path = path;
     call->path_len = (uint16_t)vmc_strlen(path);
-    call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN;
-    if (reply == NULL) {
-        call->flags |= VMC_CALL_F_DROP;
-    } else {
-        c->calls.reply = reply;
-        c->calls.reply_cap = reply_cap;
-    }
-    call->body = body.ptr;
-    call->body_len = (uint32_t)body.len;
+    call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN | VMC_CALL_F_DROP;
+    call->body = body;
+    call->body_len = body_len;
     vmc_timer_set(&call->deadline, c->now, timeout);
     return call;
+}
+
+/* The reply of a call of ours is kept, with its prefix. */
+VMC_FN void vmc_client_internal_into(viamc_client *c, vmc_call *call, uint8_t *reply, uint32_t cap)
+{
+    call->flags &= (uint16_t)~VMC_CALL_F_DROP;
+    c->calls.reply = reply;
+    c->calls.reply_cap = cap;
 }
 
 /* The reply of an internal call, without its prefix; empty if it was not whole. */
@@ -13083,7 +13074,8 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
     vmc_auth_encode(c, &w);
     if (w.full)
         return c->calls.tx_used == 0 ? VIAMC_ERR_NOMEM : VIAMC_WAIT;
-    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, viamc_view(NULL, 0), c->token, c->token_cap, c->desc.timeout_ms);
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, NULL, 0, c->desc.timeout_ms);
+    vmc_client_internal_into(c, call, c->token, c->token_cap);
     call->flags &= (uint16_t)~VMC_CALL_F_TOKEN;
     vmc_calls_put_message(&c->calls, call, viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
     c->aux = VMC_AUX_AUTH;
@@ -13231,22 +13223,27 @@ VMC_FN const char *vmc_dial_parse(const char *address, bool insecure, vmc_addres
     return vmc_address_parse(address, insecure ? 80u : 443u, a);
 }
 
+/* What is wrong with a desc, or NULL. */
+VMC_FN const char *vmc_dial_check_desc(viamc_client *c, const viamc_dial_desc *d)
+{
+    const char *what;
+    vmc_address a;
+    if (d->guard != 0 || d->guard_end != 0)
+        return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
+    if (d->address == NULL)
+        return VMC_TEXT("no address");
+    what = vmc_dial_parse(d->address, d->insecure, &a);
+    if (what != NULL)
+        return what;
+    c->dial.is_unix = a.is_unix;
+    what = vmc_dial_check_credentials(c, d);
+    return what != NULL ? what : vmc_dial_check_trust(c, d);
+}
+
 /* Checks a desc and takes it over. */
 VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 {
-    const char *what = NULL;
-    vmc_address a;
-    if (d == NULL || d->guard != 0 || d->guard_end != 0)
-        what = VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
-    else if (d->address == NULL)
-        what = VMC_TEXT("no address");
-    if (what == NULL)
-        what = vmc_dial_parse(d->address, d->insecure, &a);
-    c->dial.is_unix = what == NULL && a.is_unix;
-    if (what == NULL)
-        what = vmc_dial_check_credentials(c, d);
-    if (what == NULL)
-        what = vmc_dial_check_trust(c, d);
+    const char *what = vmc_dial_check_desc(c, d);
     if (what != NULL)
         return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
     vmc_dial_keep(&c->desc, d);
@@ -13537,7 +13534,7 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 VMC_APART void vmc_dial_check(viamc_client *c)
 {
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
+    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, vmc_empty_message, sizeof vmc_empty_message, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
 
@@ -13640,10 +13637,10 @@ VMC_FN viamc_ms vmc_session_window(const viamc_client *c)
     return c->session.window != 0 ? c->session.window : VMC_MOTION_WINDOW;
 }
 
-/* {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
-VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
+/* Octets of {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
+VMC_FN uint32_t vmc_session_request_len(const vmc_session *s)
 {
-    return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
+    return VMC_CALL_PREFIX + 2u + s->id_len;
 }
 
 /* What tells this session's id from another. */
@@ -13667,7 +13664,7 @@ VMC_FN void vmc_session_end_calls(viamc_client *c)
     vmc_call *call;
     VMC_CALLS_EACH(&c->calls, call) {
         if (vmc_motion_is_pending(call) || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
-            vmc_calls_end_text(&c->calls, call, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
+            vmc_calls_end(&c->calls, call, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
         call->motion |= VMC_MOTION_PAST;
     }
     vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
@@ -13729,7 +13726,7 @@ VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *t
         if (vmc_session_is_waiting(call)) {
             if (text == NULL)
                 vmc_calls_set_text(&c->calls, call, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
-            vmc_calls_end_text(&c->calls, call, status, VIAMC_NOT_RUN, text);
+            vmc_calls_end(&c->calls, call, status, VIAMC_NOT_RUN, text);
         }
 }
 
@@ -13749,16 +13746,19 @@ VMC_FN bool vmc_session_may_start(const viamc_client *c)
 VMC_APART void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
+    vmc_call *call;
     if (!vmc_session_may_start(c))
         return;
     if (s->resumed != 0 && c->motion.unconfirmed != 0)
         vmc_session_lost(c, VMC_TEXT("not resumed, since a Stop was not confirmed: it expires, which stops what it moved"));
-    if (s->resumed != 0)
-        body = vmc_session_request(c);
-    else
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, vmc_empty_message, sizeof vmc_empty_message, VMC_SESSION_TIMEOUT);
+    vmc_client_internal_into(c, call, s->wire, VMC_SESSION_REPLY);
+    if (s->resumed != 0) {
+        call->body = s->wire;
+        call->body_len = vmc_session_request_len(s);
+    } else {
         vmc_session_forget_stops(c);
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
+    }
     vmc_timer_set(&s->again, c->now, VMC_SESSION_AGAIN);
     c->aux = VMC_AUX_SESSION;
     s->state = VMC_SESSION_STARTING;
@@ -13848,7 +13848,7 @@ VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 {
     vmc_session *s = &c->session;
     viamc_ms late = vmc_min32(c->now - s->beat.at, s->since_poll); /* what the polls are to blame for: an answer may be slow as well */
-    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, vmc_session_request(c), NULL, 0, 2u * s->window);
+    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, s->wire, vmc_session_request_len(s), 2u * s->window);
     s->sent_at[which] = c->now;
     vmc_timer_set(&s->beat, c->now, s->window / 5u);
     if (late > s->window * 3u / 10u) { /* half a window without a heartbeat */
@@ -14219,7 +14219,7 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
 VMC_FN void vmc_motion_step_pending(viamc_client *c, vmc_call *call)
 {
     if (c->now - vmc_calls_more(&c->calls, call)->asked >= vmc_session_window(c))
-        vmc_calls_end_text(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
+        vmc_calls_end(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
     else
         vmc_motion_launch(c, call);
 }
@@ -17133,7 +17133,7 @@ VMC_FN void vmc_route_expire(vmc_peer *p, viamc_ms now)
 /* A call whose trailers are written is over for us; what the client still sends is not wanted. */
 VMC_FN void vmc_route_close(vmc_peer *p, vmc_call *c)
 {
-    vmc_calls_end(&p->calls, c, c->status, VIAMC_ANSWERED);
+    vmc_calls_end(&p->calls, c, c->status, VIAMC_ANSWERED, NULL);
     vmc_h2_release(&p->conn.grpc.h2, vmc_call_index(c), VMC_H2_NO_ERROR);
 }
 

@@ -430,7 +430,7 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 VMC_APART void vmc_dial_check(viamc_client *c)
 {
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
+    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, vmc_empty_message, sizeof vmc_empty_message, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
 

@@ -1065,7 +1065,7 @@ TEST(two_large_replies_take_turns)
     script_send_frame(0, 0, 1, "\0\0\0\7\xd0", 5);
     script_run(1);
     CHECK_EQ_INT(script_now.client->calls.big_owner, 1);
-    CHECK_EQ_INT(script_now.client->calls.rec[0].large, VMC_CALL_WAITS);
+    CHECK_EQ_INT(script_now.client->calls.users[0].call.large, VMC_CALL_WAITS);
     memset(pattern, 'b', sizeof pattern);
     script_send_frame(0, 0, 3, pattern, 1000);
     script_run(1);

@@ -233,7 +233,7 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_pi
             g->said.type_ok = vmc_grpc_is_type(value);
         }
     } else if (c->wants_metadata && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
-        vmc_calls_metadata(g->calls, c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+        vmc_call_metadata(c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
     }
 }
 
@@ -277,7 +277,7 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, vmc_call *c)
 {
     const char *wrong = NULL;
-    if (vmc_calls_is_parked(g->calls, c))
+    if (vmc_call_is_parked(c))
         return; /* its sink has yet to take the end: vmc_grpc_settle comes back */
     if (!vmc_call_is_whole(c))
         wrong = VMC_TEXT("the stream ended inside a message");
@@ -454,11 +454,12 @@ VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, const vmc_call *c)
  * or is refused. */
 VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, vmc_call *c)
 {
-    vmc_call *to = c, *end = g->calls->rec + g->calls->count;
+    vmc_user_call *users = g->calls->users, *end = users + g->calls->user_count;
+    vmc_call *to = c;
     if (!vmc_grpc_is_vacant(g, c))
-        for (to = g->calls->rec; to != end && !(vmc_grpc_is_vacant(g, to) && vmc_h2_is_free(&g->h2, vmc_call_index(to))); to++)
-            ;
-    if (to == end) {
+        while (users != end && !(vmc_grpc_is_vacant(g, to = &users->call) && vmc_h2_is_free(&g->h2, vmc_call_index(to))))
+            users++;
+    if (users == end) {
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
         return;
     }
@@ -502,7 +503,7 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
     vmc_call *c;
     if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, *in, &r))
         return false;
-    c = &g->calls->rec[r.slot];
+    c = vmc_calls_at(g->calls, r.slot);
     if (!vmc_calls_take_reply(g->calls, c, r.data))
         return false;
     vmc_h2_take_reply(&g->h2, in, &r);
@@ -720,7 +721,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
     case VMC_GRPC_AT_SESSION: f->value[1] = g->session; break;
     default:
         if (n >= VMC_GRPC_AT_METADATA) {
-            const viamc_metadata *m = &vmc_calls_more(g->calls, c)->metadata[n - VMC_GRPC_AT_METADATA];
+            const viamc_metadata *m = &vmc_call_user_const(c)->metadata[n - VMC_GRPC_AT_METADATA];
             f->name = vmc_bytes_of(m->name);
             f->value[0] = m->value;
             f->base64 = vmc_grpc_is_binary(f->name);
@@ -1051,7 +1052,7 @@ VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *
 /* Goes on with the header block that is open, whatever became of its call. */
 VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[g->h2.out_slot];
+    vmc_call *c = vmc_calls_at(g->calls, g->h2.out_slot);
     bool trailers = VMC_H2_IS_SERVER(&g->h2) && g->h2.out_end;
     if (!vmc_grpc_write_block(g, c, 0, trailers ? VMC_GRPC_REPLY_FIELDS : VMC_GRPC_AT_GRPC_STATUS, g->h2.out_end, now, w))
         return false;

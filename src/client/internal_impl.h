@@ -15,7 +15,7 @@ static const uint8_t vmc_empty_message[VMC_CALL_PREFIX] = {0, 0, 0, 0, 0};
 /* The record of ours number `which` (VMC_REC_*). */
 VMC_FN vmc_call *vmc_client_rec(const viamc_client *c, uint8_t which)
 {
-    return &c->calls.rec[c->max_calls + which];
+    return &c->calls.ours[which];
 }
 
 VMC_FN bool vmc_client_rec_free(const viamc_client *c, uint8_t which)

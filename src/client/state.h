@@ -150,8 +150,8 @@ enum {
     VMC_EV_LOST = VMC_EV_BIT(VIAMC_EV_LOST)
 };
 
-/* Records beside the user's max_calls, without slots. */
-enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
+/* Records beside the user's max_calls, without slots: Stop's own, then ours. */
+enum { VMC_REC_BEAT = 0, VMC_REC_BEAT2 = 1, VMC_REC_AUX = 2, VMC_REC_OURS = 3, VMC_REC_EXTRA = 4 };
 
 #define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room ... */
 #define VMC_STOP_REPLY 48u  /* for the reply of Stop's own record, or what of the robot's words fits */

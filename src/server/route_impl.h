@@ -100,7 +100,7 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
 {
     viamc_request *rq = &p->requests[i];
     const vmc_grpc *g = &p->conn.grpc;
-    vmc_call *c = &p->calls.rec[i];
+    vmc_call *c = vmc_calls_at(&p->calls, i);
     viamc_bytes unused;
     viamc_str path = viamc_text(c->path);
     const char *wrong;

@@ -160,7 +160,9 @@ enum { VMC_REC_BEAT = 0, VMC_REC_BEAT2 = 1, VMC_REC_AUX = 2, VMC_REC_OURS = 3, V
 /* What the auxiliary record is doing. */
 typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
 
+/* What is looked at most comes first: a short offset is a short instruction. */
 struct viamc_client {
+    vmc_dial dial;
     uint8_t profile;
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
@@ -168,12 +170,10 @@ struct viamc_client {
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     uint16_t steps_max;     /* viamc_stats */
-    viamc_ms now;           /* of the last poll */
     vmc_calls calls;
+    viamc_ms now;           /* of the last poll */
     vmc_motion motion;
     vmc_session session;
-    vmc_dial dial;
-    vmc_dial_plan desc;
     viamc_log log;
     const char *session_what; /* why the last session was lost, NULL: none was; and the longest time between two polls then */
     viamc_ms session_gap;
@@ -188,6 +188,7 @@ struct viamc_client {
     uint8_t scratch[VMC_GRPC_SCRATCH]; /* of the reply fields that come in pieces */
     uint8_t stop_reply[VMC_STOP_REPLY];
     vmc_conn conn;
+    vmc_dial_plan desc;
 };
 
 #endif

@@ -141,7 +141,7 @@ VMC_FN size_t vmc_client_trust_bytes(const viamc_client_desc *d)
 }
 
 /* What is known without the block. */
-VMC_FN void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
+VMC_APART void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
 {
     VIAMC_MEMSET(l, 0, sizeof *l);
     l->calls.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
@@ -600,7 +600,7 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
+VMC_FN void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);

@@ -63,20 +63,25 @@ VMC_FN uint32_t vmc_grpc_status_of_reset(uint32_t code)
     }
 }
 
-/* HTTP status to gRPC (gRPC, http-grpc-status-mapping). */
+/* HTTP status, from 400 on, to gRPC (gRPC, http-grpc-status-mapping). */
+static const uint8_t vmc_grpc_http[][2] = {
+    {400 - 400, VIAMC_INTERNAL},
+    {401 - 400, VIAMC_UNAUTHENTICATED},
+    {403 - 400, VIAMC_PERMISSION_DENIED},
+    {404 - 400, VIAMC_UNIMPLEMENTED},
+    {429 - 400, VIAMC_UNAVAILABLE},
+    {502 - 400, VIAMC_UNAVAILABLE},
+    {503 - 400, VIAMC_UNAVAILABLE},
+    {504 - 400, VIAMC_UNAVAILABLE}
+};
+
 VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 {
-    switch (http) {
-    case 400: return VIAMC_INTERNAL;
-    case 401: return VIAMC_UNAUTHENTICATED;
-    case 403: return VIAMC_PERMISSION_DENIED;
-    case 404: return VIAMC_UNIMPLEMENTED;
-    case 429:
-    case 502:
-    case 503:
-    case 504: return VIAMC_UNAVAILABLE;
-    default: return VIAMC_UNKNOWN;
-    }
+    size_t i;
+    for (i = 0; i < sizeof vmc_grpc_http / sizeof vmc_grpc_http[0]; i++)
+        if (http == 400u + vmc_grpc_http[i][0])
+            return vmc_grpc_http[i][1];
+    return VIAMC_UNKNOWN;
 }
 
 /* ---- receiving: fields ---- */

@@ -266,15 +266,15 @@ VMC_FN uint8_t vmc_client_motion(uint8_t flags, const viamc_opts *o)
 
 /* A request that is about to become a call. */
 typedef struct vmc_start {
+    uint8_t flags;        /* VIAMC_M_* */
+    uint8_t motion;
+    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
     const viamc_method *method;
     viamc_str path;
     const viamc_opts *opts;
     viamc_bytes msg;
     viamc_bytes added[2]; /* field 99: its head, and opts.extra */
     uint32_t resource;
-    uint8_t flags;        /* VIAMC_M_* */
-    uint8_t motion;
-    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
 } vmc_start;
 
 /* opts.extra becomes field 99, length-delimited. */

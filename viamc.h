@@ -11026,6 +11026,7 @@ typedef enum vmc_grpc_event {
 } vmc_grpc_event;
 
 typedef struct vmc_grpc {
+    vmc_h2 h2;
     vmc_calls *calls;
     /* the header block that is being received */
     vmc_grpc_said said;
@@ -11044,7 +11045,6 @@ typedef struct vmc_grpc {
     bool hold_token;        /* the token is being replaced: calls that carry it wait */
     uint32_t field_at;      /* octets of it that were written */
     viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
-    vmc_h2 h2;
     /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
     viamc_bytes authority[2]; /* one after the other */
     viamc_bytes token;
@@ -11126,20 +11126,25 @@ VMC_FN uint32_t vmc_grpc_status_of_reset(uint32_t code)
     }
 }
 
-/* HTTP status to gRPC (gRPC, http-grpc-status-mapping). */
+/* HTTP status, from 400 on, to gRPC (gRPC, http-grpc-status-mapping). */
+static const uint8_t vmc_grpc_http[][2] = {
+    {400 - 400, VIAMC_INTERNAL},
+    {401 - 400, VIAMC_UNAUTHENTICATED},
+    {403 - 400, VIAMC_PERMISSION_DENIED},
+    {404 - 400, VIAMC_UNIMPLEMENTED},
+    {429 - 400, VIAMC_UNAVAILABLE},
+    {502 - 400, VIAMC_UNAVAILABLE},
+    {503 - 400, VIAMC_UNAVAILABLE},
+    {504 - 400, VIAMC_UNAVAILABLE}
+};
+
 VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 {
-    switch (http) {
-    case 400: return VIAMC_INTERNAL;
-    case 401: return VIAMC_UNAUTHENTICATED;
-    case 403: return VIAMC_PERMISSION_DENIED;
-    case 404: return VIAMC_UNIMPLEMENTED;
-    case 429:
-    case 502:
-    case 503:
-    case 504: return VIAMC_UNAVAILABLE;
-    default: return VIAMC_UNKNOWN;
-    }
+    size_t i;
+    for (i = 0; i < sizeof vmc_grpc_http / sizeof vmc_grpc_http[0]; i++)
+        if (http == 400u + vmc_grpc_http[i][0])
+            return vmc_grpc_http[i][1];
+    return VIAMC_UNKNOWN;
 }
 
 /* ---- receiving: fields ---- */
@@ -12847,7 +12852,9 @@ enum { VMC_REC_BEAT = 0, VMC_REC_BEAT2 = 1, VMC_REC_AUX = 2, VMC_REC_OURS = 3, V
 /* What the auxiliary record is doing. */
 typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
 
+/* What is looked at most comes first: a short offset is a short instruction. */
 struct viamc_client {
+    vmc_dial dial;
     uint8_t profile;
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
@@ -12855,12 +12862,10 @@ struct viamc_client {
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     uint16_t steps_max;     /* viamc_stats */
-    viamc_ms now;           /* of the last poll */
     vmc_calls calls;
+    viamc_ms now;           /* of the last poll */
     vmc_motion motion;
     vmc_session session;
-    vmc_dial dial;
-    vmc_dial_plan desc;
     viamc_log log;
     const char *session_what; /* why the last session was lost, NULL: none was; and the longest time between two polls then */
     viamc_ms session_gap;
@@ -12875,6 +12880,7 @@ struct viamc_client {
     uint8_t scratch[VMC_GRPC_SCRATCH]; /* of the reply fields that come in pieces */
     uint8_t stop_reply[VMC_STOP_REPLY];
     vmc_conn conn;
+    vmc_dial_plan desc;
 };
 
 #endif
@@ -13542,7 +13548,7 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
-VMC_APART void vmc_dial_check(viamc_client *c)
+VMC_FN void vmc_dial_check(viamc_client *c)
 {
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, vmc_empty_message, sizeof vmc_empty_message, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
@@ -13580,7 +13586,7 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
 }
 
 /* What is under way has a deadline; DRAINING ends before it where nothing is left to wait for. */
-VMC_FN void vmc_dial_step_deadline(viamc_client *c)
+VMC_APART void vmc_dial_step_deadline(viamc_client *c)
 {
     static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
@@ -14650,7 +14656,7 @@ VMC_FN size_t vmc_client_trust_bytes(const viamc_client_desc *d)
 }
 
 /* What is known without the block. */
-VMC_FN void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
+VMC_APART void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
 {
     VIAMC_MEMSET(l, 0, sizeof *l);
     l->calls.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
@@ -14775,15 +14781,15 @@ VMC_FN uint8_t vmc_client_motion(uint8_t flags, const viamc_opts *o)
 
 /* A request that is about to become a call. */
 typedef struct vmc_start {
+    uint8_t flags;        /* VIAMC_M_* */
+    uint8_t motion;
+    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
     const viamc_method *method;
     viamc_str path;
     const viamc_opts *opts;
     viamc_bytes msg;
     viamc_bytes added[2]; /* field 99: its head, and opts.extra */
     uint32_t resource;
-    uint8_t flags;        /* VIAMC_M_* */
-    uint8_t motion;
-    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
 } vmc_start;
 
 /* opts.extra becomes field 99, length-delimited. */
@@ -15109,7 +15115,7 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
+VMC_FN void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);

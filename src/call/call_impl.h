@@ -433,7 +433,7 @@ VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ra
 }
 
 /* Where a text with numbers goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
-VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
+VMC_APART vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
 {
     uint32_t room;
     uint8_t *text;
@@ -511,7 +511,7 @@ VMC_FN uint32_t vmc_call_left(const vmc_call *c)
 }
 
 /* Octets that the message under way of call c still needs; 1 where any number helps. */
-VMC_FN uint32_t vmc_calls_needs(const vmc_calls *t, const vmc_call *c)
+VMC_APART uint32_t vmc_calls_needs(const vmc_calls *t, const vmc_call *c)
 {
     uint32_t cap, have = c->stored - c->parsed;
     const uint8_t *p = vmc_calls_slot(t, c, &cap) + c->parsed;

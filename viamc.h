@@ -10574,7 +10574,7 @@ VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ra
 }
 
 /* Where a text with numbers goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
-VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
+VMC_APART vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
 {
     uint32_t room;
     uint8_t *text;
@@ -10652,7 +10652,7 @@ VMC_FN uint32_t vmc_call_left(const vmc_call *c)
 }
 
 /* Octets that the message under way of call c still needs; 1 where any number helps. */
-VMC_FN uint32_t vmc_calls_needs(const vmc_calls *t, const vmc_call *c)
+VMC_APART uint32_t vmc_calls_needs(const vmc_calls *t, const vmc_call *c)
 {
     uint32_t cap, have = c->stored - c->parsed;
     const uint8_t *p = vmc_calls_slot(t, c, &cap) + c->parsed;
@@ -11351,7 +11351,10 @@ VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, vmc_call *c)
         wrong = VMC_TEXT("the stream ended inside a message");
     else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
         wrong = VMC_TEXT("a unary call was answered with no message, or with several");
-    vmc_grpc_end(g, c, wrong == NULL ? VIAMC_OK : VIAMC_INTERNAL, wrong == NULL ? VIAMC_ANSWERED : VIAMC_MAYBE, wrong);
+    if (wrong == NULL)
+        vmc_grpc_end(g, c, VIAMC_OK, VIAMC_ANSWERED, NULL);
+    else
+        vmc_grpc_end(g, c, VIAMC_INTERNAL, VIAMC_MAYBE, wrong);
 }
 
 VMC_FN vmc_h2_stream *vmc_grpc_stream(const vmc_grpc *g, const vmc_call *c)

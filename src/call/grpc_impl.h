@@ -288,7 +288,10 @@ VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, vmc_call *c)
         wrong = VMC_TEXT("the stream ended inside a message");
     else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
         wrong = VMC_TEXT("a unary call was answered with no message, or with several");
-    vmc_grpc_end(g, c, wrong == NULL ? VIAMC_OK : VIAMC_INTERNAL, wrong == NULL ? VIAMC_ANSWERED : VIAMC_MAYBE, wrong);
+    if (wrong == NULL)
+        vmc_grpc_end(g, c, VIAMC_OK, VIAMC_ANSWERED, NULL);
+    else
+        vmc_grpc_end(g, c, VIAMC_INTERNAL, VIAMC_MAYBE, wrong);
 }
 
 VMC_FN vmc_h2_stream *vmc_grpc_stream(const vmc_grpc *g, const vmc_call *c)

@@ -7,9 +7,10 @@
 #include "client/client.h"
 #include "base/time_impl.h"
 #include "base/log_impl.h"
+#include "tls/trust.h"
 #include "tls/tls.h"
-#include "http2/h2.h"
 #include "call/call_impl.h"
+#include "call/grpc.h"
 #include "conn/conn.h"
 
 /* A dial address, as views into the text it came from. */

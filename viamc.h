@@ -10296,8 +10296,9 @@ typedef struct vmc_call {
     uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
 } vmc_call;
 
-/* What only the user's calls have, and requests of a server's peers: what was given to them, and large messages. */
-typedef struct vmc_call_more {
+/* A call of the user's, or a request of a server's peer: what was given to it, and large messages. */
+typedef struct vmc_user_call {
+    vmc_call call;
     const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
@@ -10311,15 +10312,15 @@ typedef struct vmc_call_more {
     uint8_t *meta;
     uint16_t meta_cap, meta_len;
     uint16_t meta_at;       /* start of the field that is being added */
-} vmc_call_more;
+} vmc_user_call;
 
 typedef struct vmc_calls {
-    vmc_call *rec;
-    vmc_call_more *more; /* of the first more_count records */
+    vmc_user_call *users; /* records 0 to user_count - 1 ... */
+    vmc_call *ours;      /* ... and those that follow */
     vmc_call *live;      /* list of records in use, oldest first */
     vmc_call *turn;      /* the one that found the window full: first with the next write; NULL: the oldest */
     uint8_t count;       /* records */
-    uint8_t more_count;
+    uint8_t user_count;
     uint8_t slot_count;  /* the first of them have slots */
     uint8_t big_owner;
     uint8_t first, last; /* list of calls with events */
@@ -10335,7 +10336,7 @@ typedef struct vmc_calls {
     uint8_t *slots;
     uint8_t *big;
     uint8_t *tx;
-    uint8_t *reply;      /* slot of those records behind more_count that keep their reply: one at a time */
+    uint8_t *reply;      /* slot of those of ours that keep their reply: one at a time */
     uint32_t reply_cap;
     uint32_t slot_bytes; /* largest message that a slot takes */
     uint32_t big_cap;
@@ -10348,21 +10349,6 @@ typedef struct vmc_calls {
 #define VMC_CALLS_TEXT_BYTES(t) ((uint32_t)(t)->text_bytes)
 #endif
 
-/* Completes a table whose owner has set memory, sizes and counts, and all else to zero: no call runs. */
-VMC_FN void vmc_calls_init(vmc_calls *t)
-{
-    uint8_t i;
-    VIAMC_MEMSET(t->rec, 0, t->count * sizeof t->rec[0]);
-    VIAMC_MEMSET(t->more, 0, t->more_count * sizeof t->more[0]);
-    for (i = 0; i < t->count; i++)
-        t->rec[i].handle = i;
-    t->big_owner = VMC_CALL_NONE;
-    t->first = VMC_CALL_NONE;
-    t->last = VMC_CALL_NONE;
-    t->live = NULL;
-    t->turn = NULL;
-}
-
 /* ---- records and handles ---- */
 
 VMC_FN uint8_t vmc_call_index(const vmc_call *c)
@@ -10370,22 +10356,45 @@ VMC_FN uint8_t vmc_call_index(const vmc_call *c)
     return (uint8_t)c->handle;
 }
 
-/* The record of a handle, NULL if the call is over. */
-VMC_FN vmc_call *vmc_calls_find(const vmc_calls *t, viamc_call call)
+VMC_FN vmc_user_call *vmc_call_user(vmc_call *c)
 {
-    vmc_call *c = &t->rec[call & 0xffu];
-    return (call & 0xffu) < t->count && c->state != VMC_CALL_FREE && c->handle == call ? c : NULL;
+    return (vmc_user_call *)c;
 }
 
-VMC_FN vmc_call_more *vmc_calls_more(const vmc_calls *t, const vmc_call *c)
+VMC_FN const vmc_user_call *vmc_call_user_const(const vmc_call *c)
 {
-    return &t->more[vmc_call_index(c)];
+    return (const vmc_user_call *)c;
+}
+
+/* The user's call of a handle, NULL if it is over. */
+VMC_FN vmc_call *vmc_calls_find(const vmc_calls *t, viamc_call call)
+{
+    const uint32_t i = call & 0xffu;
+    vmc_call *c = i < t->user_count ? &t->users[i].call : NULL;
+    return c != NULL && c->state != VMC_CALL_FREE && c->handle == call ? c : NULL;
 }
 
 /* Record i, NULL for VMC_CALL_NONE. */
 VMC_FN vmc_call *vmc_calls_at(const vmc_calls *t, uint8_t i)
 {
-    return i == VMC_CALL_NONE ? NULL : &t->rec[i];
+    if (i < t->user_count)
+        return &t->users[i].call;
+    return i == VMC_CALL_NONE ? NULL : &t->ours[i - t->user_count];
+}
+
+/* Completes a table whose owner has set memory, sizes and counts, and all else to zero: no call runs. */
+VMC_FN void vmc_calls_init(vmc_calls *t)
+{
+    uint8_t i;
+    VIAMC_MEMSET(t->users, 0, t->user_count * sizeof t->users[0]);
+    for (i = 0; i < t->count; i++) {
+        vmc_call *c = vmc_calls_at(t, i);
+        c->state = VMC_CALL_FREE;
+        c->handle = i;
+    }
+    t->big_owner = VMC_CALL_NONE;
+    t->first = VMC_CALL_NONE;
+    t->last = VMC_CALL_NONE;
 }
 
 /* Records in use, oldest first. The body may free c, and claim none. */
@@ -10444,9 +10453,9 @@ VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, const vmc_call *c, uint32_t *
         *cap = t->slot_bytes + VMC_CALL_PREFIX;
         return t->slots + i * (size_t)(t->slot_bytes + VMC_CALL_EXTRA + VMC_CALLS_TEXT_BYTES(t));
     }
-    if (i < t->more_count) {
-        *cap = t->more[i].into_cap;
-        return t->more[i].into;
+    if (i < t->user_count) {
+        *cap = t->users[i].into_cap;
+        return t->users[i].into;
     }
     *cap = (c->flags & VMC_CALL_F_DROP) != 0 ? 0 : t->reply_cap;
     return *cap == 0 ? NULL : t->reply;
@@ -10587,13 +10596,13 @@ VMC_FN void vmc_calls_list(vmc_calls *t, vmc_call *c)
     if (t->first == VMC_CALL_NONE)
         t->first = vmc_call_index(c);
     else
-        t->rec[t->last].next = vmc_call_index(c);
+        t->users[t->last].call.next = vmc_call_index(c);
     t->last = vmc_call_index(c);
 }
 
 VMC_FN void vmc_calls_unlist_first(vmc_calls *t)
 {
-    vmc_call *c = &t->rec[t->first];
+    vmc_call *c = &t->users[t->first].call;
     t->first = c->next;
     c->flags &= (uint16_t)~VMC_CALL_F_LISTED;
     if (t->first == VMC_CALL_NONE)
@@ -10618,8 +10627,9 @@ VMC_FN void vmc_calls_sent(vmc_calls *t, vmc_call *c, uint32_t n)
 
 /* ---- the end of a call ---- */
 
-/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). */
-VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran)
+/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). A text of our own is constant: what
+ * was pulled of the slot stays as it is. NULL: what the peer said is there already. */
+VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
     if (!vmc_call_is_running(c))
         return;
@@ -10627,7 +10637,7 @@ VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ra
     c->ran = c->ran == VIAMC_ANSWERED && ran == VIAMC_NOT_RUN ? (uint8_t)VIAMC_MAYBE : ran; /* another copy of it did run */
     c->state = VMC_CALL_ENDED; /* its deadline stays: grpc-timeout may be half sent */
     t->ended++;
-    c->body = NULL;
+    c->body = (const uint8_t *)text;
     c->body_len = 0;
     if ((c->flags & VMC_CALL_F_REPEATS) == 0) {
         vmc_calls_tx_cut(t, c);
@@ -10635,17 +10645,8 @@ VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ra
     }
 }
 
-/* Ends a call with a text of our own, which is constant: what was pulled of the slot stays as it is. */
-VMC_FN void vmc_calls_end_text(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
-{
-    if (!vmc_call_is_running(c))
-        return;
-    vmc_calls_end(t, c, status, ran);
-    c->body = (const uint8_t *)text;
-}
-
 /* Where a text with numbers goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
-VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
+VMC_APART vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
 {
     uint32_t room;
     uint8_t *text;
@@ -10709,26 +10710,26 @@ VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
     c->large = VMC_CALL_SMALL;
     c->messages = 0;
     c->text_len = 0;
-    vmc_calls_more(t, c)->got = 0;
-    vmc_calls_more(t, c)->meta_len = 0;
+    vmc_call_user(c)->got = 0;
+    vmc_call_user(c)->meta_len = 0;
 }
 
 /* ---- receiving ---- */
 
 /* Octets of the large message under way that did not come yet. */
-VMC_FN uint32_t vmc_calls_left(const vmc_calls *t, const vmc_call *c)
+VMC_FN uint32_t vmc_call_left(const vmc_call *c)
 {
-    const vmc_call_more *m = vmc_calls_more(t, c);
-    return m->msg_len - m->got;
+    const vmc_user_call *u = vmc_call_user_const(c);
+    return u->msg_len - u->got;
 }
 
 /* Octets that the message under way of call c still needs; 1 where any number helps. */
-VMC_FN uint32_t vmc_calls_needs(const vmc_calls *t, const vmc_call *c)
+VMC_APART uint32_t vmc_calls_needs(const vmc_calls *t, const vmc_call *c)
 {
     uint32_t cap, have = c->stored - c->parsed;
     const uint8_t *p = vmc_calls_slot(t, c, &cap) + c->parsed;
     if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG)
-        return vmc_calls_left(t, c);
+        return vmc_call_left(c);
     if (c->large == VMC_CALL_SINK)
         return 1;
     if (have < VMC_CALL_PREFIX)
@@ -10743,15 +10744,15 @@ VMC_FN uint32_t vmc_calls_room(const vmc_calls *t, const vmc_call *c)
     (void)vmc_calls_slot(t, c, &cap);
     if (c->state != VMC_CALL_OPEN)
         return 0;
-    if ((c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) && vmc_calls_left(t, c) != 0)
-        return vmc_calls_left(t, c);
+    if ((c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) && vmc_call_left(c) != 0)
+        return vmc_call_left(c);
     return cap - c->stored;
 }
 
 /* Fails a call because of what its peer sent; the carrier cancels the stream. */
 VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, vmc_call *c, uint32_t status, const char *text)
 {
-    vmc_calls_end_text(t, c, status, VIAMC_MAYBE, text);
+    vmc_calls_end(t, c, status, VIAMC_MAYBE, text);
     return VIAMC_ERR_MESSAGE;
 }
 
@@ -10763,7 +10764,7 @@ VMC_APART void vmc_calls_too_large(vmc_calls *t, vmc_call *c, uint32_t len)
     vmc_wr_grouped(&w, len);
     vmc_wr_text(&w, VMC_TEXT(" bytes: lend opts.into, a sink, or give more rx_bytes"));
     c->text_len = (uint8_t)w.len;
-    vmc_calls_end(t, c, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE);
+    vmc_calls_end(t, c, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE, NULL);
 }
 
 /* A whole message of call c is there. */
@@ -10784,23 +10785,23 @@ VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
     if (t->big_elsewhere)
         return false;
 #endif
-    return t->big_owner == VMC_CALL_NONE || t->rec[t->big_owner].large != VMC_CALL_BIG;
+    return t->big_owner == VMC_CALL_NONE || t->users[t->big_owner].call.large != VMC_CALL_BIG;
 }
 
 /* The memory for a message larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
 VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call_more *m = vmc_calls_more(t, c);
+    const vmc_user_call *u = vmc_call_user_const(c);
     const vmc_call *other;
-    if (m->sink != NULL)
+    if (u->sink != NULL)
         return VMC_CALL_SINK;
-    if (m->msg_len > m->into_cap && m->msg_len > t->big_cap)
+    if (u->msg_len > u->into_cap && u->msg_len > t->big_cap)
         return VMC_CALL_SMALL;
     if (t->one_large)
         VMC_CALLS_EACH(t, other)
             if (other->state == VMC_CALL_OPEN && (other->flags & VMC_CALL_F_DROP) == 0 && (other->large == VMC_CALL_INTO || other->large == VMC_CALL_BIG))
                 return VMC_CALL_WAITS;
-    if (m->msg_len <= m->into_cap)
+    if (u->msg_len <= u->into_cap)
         return VMC_CALL_INTO;
     return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
@@ -10808,34 +10809,34 @@ VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 /* Hands octets to the sink. OK: taken. WAIT: not. Else the call has ended. */
 VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call_more *m = vmc_calls_more(t, c);
+    vmc_user_call *u = vmc_call_user(c);
     viamc_piece piece;
     viamc_err err;
     piece.path = NULL;
     piece.bytes = octets;
-    piece.offset = m->got;
-    piece.total = m->msg_len;
+    piece.offset = u->got;
+    piece.total = u->msg_len;
     t->in_sink = true;
-    err = m->sink(m->sink_user, &piece);
+    err = u->sink(u->sink_user, &piece);
     t->in_sink = false;
     if (err == VIAMC_OK)
-        m->got += (uint32_t)octets.len;
+        u->got += (uint32_t)octets.len;
     else if (err != VIAMC_WAIT)
-        vmc_calls_end_text(t, c, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
+        vmc_calls_end(t, c, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
     return err;
 }
 
 /* Takes body octets to where the large message goes; how many were taken. */
 VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call_more *m = vmc_calls_more(t, c);
-    uint8_t *to = c->large == VMC_CALL_BIG ? t->big : m->into;
-    if (octets.len > vmc_calls_left(t, c))
-        octets.len = vmc_calls_left(t, c);
+    vmc_user_call *u = vmc_call_user(c);
+    uint8_t *to = c->large == VMC_CALL_BIG ? t->big : u->into;
+    if (octets.len > vmc_call_left(c))
+        octets.len = vmc_call_left(c);
     if (c->large == VMC_CALL_SINK)
         return octets.len != 0 && vmc_calls_to_sink(t, c, octets) == VIAMC_OK ? (uint32_t)octets.len : 0;
-    vmc_copy(to + m->got, octets.ptr, octets.len);
-    m->got += (uint32_t)octets.len;
+    vmc_copy(to + u->got, octets.ptr, octets.len);
+    u->got += (uint32_t)octets.len;
     return (uint32_t)octets.len;
 }
 
@@ -10848,7 +10849,7 @@ VMC_FN void vmc_calls_drain(vmc_calls *t, vmc_call *c, uint8_t *slot)
         return; /* its sink refused: the status text lies there now */
     vmc_move(slot + body, slot + body + n, c->stored - body - n);
     c->stored -= n;
-    if (vmc_calls_left(t, c) == 0)
+    if (vmc_call_left(c) == 0)
         vmc_calls_complete(t, c, VMC_CALL_PREFIX);
 }
 
@@ -10857,10 +10858,10 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
 {
     if (c->large != VMC_CALL_SMALL)
         return VIAMC_OK; /* the one before has not gone: this one stays in the slot */
-    if (vmc_call_index(c) >= t->more_count)
+    if (vmc_call_index(c) >= t->user_count)
         return VIAMC_ERR_NOMEM; /* nobody could lend it more */
-    vmc_calls_more(t, c)->msg_len = len;
-    vmc_calls_more(t, c)->got = 0;
+    vmc_call_user(c)->msg_len = len;
+    vmc_call_user(c)->got = 0;
     c->large = (uint8_t)vmc_calls_place(t, c);
     t->unsettled = true;
     if (c->large == VMC_CALL_SMALL) {
@@ -10878,7 +10879,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
 VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
     const uint32_t small = vmc_calls_small(t, c);
-    while (c->stored - c->parsed >= VMC_CALL_PREFIX && (c->large == VMC_CALL_SMALL || vmc_calls_left(t, c) == 0)) {
+    while (c->stored - c->parsed >= VMC_CALL_PREFIX && (c->large == VMC_CALL_SMALL || vmc_call_left(c) == 0)) {
         const uint8_t *p = slot + c->parsed;
         uint32_t len = vmc_be32(p + 1);
         if (p[0] != 0)
@@ -10907,13 +10908,13 @@ VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
     uint8_t *slot = vmc_calls_slot(t, c, &cap);
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
-    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_calls_left(t, c) != 0 && c->stored == c->parsed + VMC_CALL_PREFIX) {
+    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + VMC_CALL_PREFIX) {
         uint32_t n = vmc_calls_take_large(t, c, octets);
         octets.ptr += n;
         octets.len -= n;
         if (c->state != VMC_CALL_OPEN)
             return VIAMC_ERR_SINK;
-        if (vmc_calls_left(t, c) == 0)
+        if (vmc_call_left(c) == 0)
             vmc_calls_complete(t, c, VMC_CALL_PREFIX);
     }
     if (octets.len > cap - c->stored)
@@ -10949,35 +10950,35 @@ VMC_FN bool vmc_call_is_whole(const vmc_call *c)
 }
 
 /* The rest of the large message is there, in the slot: its sink said WAIT. */
-VMC_FN bool vmc_calls_is_parked(const vmc_calls *t, const vmc_call *c)
+VMC_FN bool vmc_call_is_parked(const vmc_call *c)
 {
-    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= vmc_calls_left(t, c);
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= vmc_call_left(c);
 }
 
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
  * A field that does not fit is left out, and so are all later ones. */
-VMC_FN void vmc_calls_metadata(vmc_calls *t, vmc_call *c, viamc_bytes name, viamc_bytes value, bool first)
+VMC_FN void vmc_call_metadata(vmc_call *c, viamc_bytes name, viamc_bytes value, bool first)
 {
-    vmc_call_more *m = vmc_calls_more(t, c);
-    vmc_wr w = vmc_wr_of(m->meta, m->meta_cap);
+    vmc_user_call *u = vmc_call_user(c);
+    vmc_wr w = vmc_wr_of(u->meta, u->meta_cap);
     uint32_t len = 0;
-    w.len = m->meta_len;
+    w.len = u->meta_len;
     if (first) {
-        m->meta_at = m->meta_len;
+        u->meta_at = u->meta_len;
         vmc_wr_be16(&w, (uint32_t)name.len);
         vmc_wr_be16(&w, 0);
         vmc_wr_bytes(&w, name.ptr, name.len);
     }
     vmc_wr_bytes(&w, value.ptr, value.len);
     if (!w.full)
-        len = (uint32_t)(w.len - m->meta_at - 4u - name.len);
+        len = (uint32_t)(w.len - u->meta_at - 4u - name.len);
     if (w.full || len > 0xffffu) {
-        m->meta_len = m->meta_at;
-        m->meta_cap = m->meta_at;
+        u->meta_len = u->meta_at;
+        u->meta_cap = u->meta_at;
         return;
     }
-    vmc_put_be16(m->meta + m->meta_at + 2, len);
-    m->meta_len = (uint16_t)w.len;
+    vmc_put_be16(u->meta + u->meta_at + 2, len);
+    u->meta_len = (uint16_t)w.len;
 }
 
 /* ---- taking ---- */
@@ -10998,7 +10999,7 @@ VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
         c->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
-        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_calls_more(t, c)->into, len);
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->into, len);
         c->large = VMC_CALL_TAKEN;
         t->unsettled = true;
     }
@@ -11008,7 +11009,7 @@ VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
 /* Start of a poll, for the whole table: the large buffer is free again once its message was taken. */
 VMC_FN void vmc_calls_settle_big(vmc_calls *t)
 {
-    if (t->big_owner != VMC_CALL_NONE && t->rec[t->big_owner].large != VMC_CALL_BIG)
+    if (t->big_owner != VMC_CALL_NONE && t->users[t->big_owner].call.large != VMC_CALL_BIG)
         t->big_owner = VMC_CALL_NONE;
 }
 
@@ -11097,6 +11098,7 @@ typedef enum vmc_grpc_event {
 } vmc_grpc_event;
 
 typedef struct vmc_grpc {
+    vmc_h2 h2;
     vmc_calls *calls;
     /* the header block that is being received */
     vmc_grpc_said said;
@@ -11115,7 +11117,6 @@ typedef struct vmc_grpc {
     bool hold_token;        /* the token is being replaced: calls that carry it wait */
     uint32_t field_at;      /* octets of it that were written */
     viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
-    vmc_h2 h2;
     /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
     viamc_bytes authority[2]; /* one after the other */
     viamc_bytes token;
@@ -11165,11 +11166,9 @@ VMC_FN void vmc_grpc_changed(vmc_grpc *g)
  * status and text, which may be half sent, stay as they are. */
 VMC_FN void vmc_grpc_end(vmc_grpc *g, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
-    if (text == NULL || VMC_H2_IS_SERVER(&g->h2))
-        vmc_calls_end(g->calls, c, VMC_H2_IS_SERVER(&g->h2) ? c->status : status, ran);
-    else
-        vmc_calls_end_text(g->calls, c, status, ran, text);
-    vmc_h2_release(&g->h2, vmc_call_index(c), VMC_H2_IS_SERVER(&g->h2) ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+    const bool server = VMC_H2_IS_SERVER(&g->h2);
+    vmc_calls_end(g->calls, c, server ? c->status : status, ran, server ? NULL : text);
+    vmc_h2_release(&g->h2, vmc_call_index(c), server ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
     g->calls->stirred = true; /* its stream may be another's now */
 }
 
@@ -11184,7 +11183,7 @@ VMC_APART void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
 {
     vmc_call *c;
     VMC_CALLS_EACH(g->calls, c)
-        vmc_calls_end_text(g->calls, c, status, vmc_call_ran_locally(c), text);
+        vmc_calls_end(g->calls, c, status, vmc_call_ran_locally(c), text);
 }
 
 /* RFC 9113 7 to gRPC (gRPC over HTTP/2, Errors). */
@@ -11199,20 +11198,25 @@ VMC_FN uint32_t vmc_grpc_status_of_reset(uint32_t code)
     }
 }
 
-/* HTTP status to gRPC (gRPC, http-grpc-status-mapping). */
+/* HTTP status, from 400 on, to gRPC (gRPC, http-grpc-status-mapping). */
+static const uint8_t vmc_grpc_http[][2] = {
+    {400 - 400, VIAMC_INTERNAL},
+    {401 - 400, VIAMC_UNAUTHENTICATED},
+    {403 - 400, VIAMC_PERMISSION_DENIED},
+    {404 - 400, VIAMC_UNIMPLEMENTED},
+    {429 - 400, VIAMC_UNAVAILABLE},
+    {502 - 400, VIAMC_UNAVAILABLE},
+    {503 - 400, VIAMC_UNAVAILABLE},
+    {504 - 400, VIAMC_UNAVAILABLE}
+};
+
 VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 {
-    switch (http) {
-    case 400: return VIAMC_INTERNAL;
-    case 401: return VIAMC_UNAUTHENTICATED;
-    case 403: return VIAMC_PERMISSION_DENIED;
-    case 404: return VIAMC_UNIMPLEMENTED;
-    case 429:
-    case 502:
-    case 503:
-    case 504: return VIAMC_UNAVAILABLE;
-    default: return VIAMC_UNKNOWN;
-    }
+    size_t i;
+    for (i = 0; i < sizeof vmc_grpc_http / sizeof vmc_grpc_http[0]; i++)
+        if (http == 400u + vmc_grpc_http[i][0])
+            return vmc_grpc_http[i][1];
+    return VIAMC_UNKNOWN;
 }
 
 /* ---- receiving: fields ---- */
@@ -11370,7 +11374,7 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_pi
             g->said.type_ok = vmc_grpc_is_type(value);
         }
     } else if (c->wants_metadata && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
-        vmc_calls_metadata(g->calls, c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+        vmc_call_metadata(c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
     }
 }
 
@@ -11413,14 +11417,18 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 /* The peer's last word is OK: the call needs what its kind promises, one message or any number of whole ones. */
 VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, vmc_call *c)
 {
-    if (vmc_calls_is_parked(g->calls, c))
+    uint32_t status = VIAMC_OK;
+    const char *wrong = NULL;
+    if (vmc_call_is_parked(c))
         return; /* its sink has yet to take the end: vmc_grpc_settle comes back */
-    if (!vmc_call_is_whole(c))
-        vmc_grpc_end(g, c, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
-    else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
-        vmc_grpc_end(g, c, VIAMC_UNIMPLEMENTED, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
-    else
-        vmc_grpc_end(g, c, VIAMC_OK, VIAMC_ANSWERED, NULL);
+    if (!vmc_call_is_whole(c)) {
+        status = VIAMC_INTERNAL;
+        wrong = VMC_TEXT("the stream ended inside a message");
+    } else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0) {
+        status = VIAMC_UNIMPLEMENTED;
+        wrong = VMC_TEXT("a unary call was answered with no message, or with several");
+    }
+    vmc_grpc_end(g, c, status, status == VIAMC_OK ? VIAMC_ANSWERED : VIAMC_MAYBE, wrong);
 }
 
 VMC_FN vmc_h2_stream *vmc_grpc_stream(const vmc_grpc *g, const vmc_call *c)
@@ -11549,8 +11557,8 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
     viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
-        vmc_calls_end_text(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
-                           VMC_TEXT("reply larger than any of its kind"));
+        vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
+                      VMC_TEXT("reply larger than any of its kind"));
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
         vmc_grpc_refuse(g, c);
@@ -11592,11 +11600,12 @@ VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, const vmc_call *c)
  * or is refused. */
 VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, vmc_call *c)
 {
-    vmc_call *to = c, *end = g->calls->rec + g->calls->count;
+    vmc_user_call *users = g->calls->users, *end = users + g->calls->user_count;
+    vmc_call *to = c;
     if (!vmc_grpc_is_vacant(g, c))
-        for (to = g->calls->rec; to != end && !(vmc_grpc_is_vacant(g, to) && vmc_h2_is_free(&g->h2, vmc_call_index(to))); to++)
-            ;
-    if (to == end) {
+        while (users != end && !(vmc_grpc_is_vacant(g, to = &users->call) && vmc_h2_is_free(&g->h2, vmc_call_index(to))))
+            users++;
+    if (users == end) {
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
         return;
     }
@@ -11639,7 +11648,7 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
     vmc_call *c;
     if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r))
         return false;
-    c = &g->calls->rec[r.slot];
+    c = vmc_calls_at(g->calls, r.slot);
     if (!vmc_calls_take_reply(g->calls, c, r.data))
         return false;
     vmc_h2_take_reply(&g->h2, in, &r);
@@ -11857,7 +11866,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
     case VMC_GRPC_AT_SESSION: f->value[1] = g->session; break;
     default:
         if (n >= VMC_GRPC_AT_METADATA) {
-            const viamc_metadata *m = &vmc_calls_more(g->calls, c)->metadata[n - VMC_GRPC_AT_METADATA];
+            const viamc_metadata *m = &vmc_call_user_const(c)->metadata[n - VMC_GRPC_AT_METADATA];
             f->name = vmc_bytes_of(m->name);
             f->value[0] = m->value;
             f->base64 = vmc_grpc_is_binary(f->name);
@@ -12188,7 +12197,7 @@ VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *
 /* Goes on with the header block that is open, whatever became of its call. */
 VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[g->h2.out_slot];
+    vmc_call *c = vmc_calls_at(g->calls, g->h2.out_slot);
     bool trailers = VMC_H2_IS_SERVER(&g->h2) && g->h2.out_end;
     if (!vmc_grpc_write_block(g, c, 0, trailers ? VMC_GRPC_REPLY_FIELDS : VMC_GRPC_AT_GRPC_STATUS, g->h2.out_end, now, w))
         return false;
@@ -12926,8 +12935,8 @@ enum {
     VMC_EV_LOST = VMC_EV_BIT(VIAMC_EV_LOST)
 };
 
-/* Records beside the user's max_calls, without slots. */
-enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
+/* Records beside the user's max_calls, without slots: Stop's own, then ours. */
+enum { VMC_REC_BEAT = 0, VMC_REC_BEAT2 = 1, VMC_REC_AUX = 2, VMC_REC_OURS = 3, VMC_REC_EXTRA = 4 };
 
 #define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room ... */
 #define VMC_STOP_REPLY 48u  /* for the reply of Stop's own record, or what of the robot's words fits */
@@ -12936,7 +12945,9 @@ enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, V
 /* What the auxiliary record is doing. */
 typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
 
+/* What is looked at most comes first: a short offset is a short instruction. */
 struct viamc_client {
+    vmc_dial dial;
     uint8_t profile;
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
@@ -12944,12 +12955,10 @@ struct viamc_client {
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     uint16_t steps_max;     /* viamc_stats */
-    viamc_ms now;           /* of the last poll */
     vmc_calls calls;
+    viamc_ms now;           /* of the last poll */
     vmc_motion motion;
     vmc_session session;
-    vmc_dial dial;
-    vmc_dial_plan desc;
     viamc_log log;
     const char *session_what; /* why the last session was lost, NULL: none was; and the longest time between two polls then */
     viamc_ms session_gap;
@@ -12964,6 +12973,7 @@ struct viamc_client {
     uint8_t scratch[VMC_GRPC_SCRATCH]; /* of the reply fields that come in pieces */
     uint8_t stop_reply[VMC_STOP_REPLY];
     vmc_conn conn;
+    vmc_dial_plan desc;
 };
 
 #endif
@@ -12980,7 +12990,7 @@ static const uint8_t vmc_empty_message[VMC_CALL_PREFIX] = {0, 0, 0, 0, 0};
 /* The record of ours number `which` (VMC_REC_*). */
 VMC_FN vmc_call *vmc_client_rec(const viamc_client *c, uint8_t which)
 {
-    return &c->calls.rec[c->max_calls + which];
+    return &c->calls.ours[which];
 }
 
 VMC_FN bool vmc_client_rec_free(const viamc_client *c, uint8_t which)
@@ -12988,26 +12998,27 @@ VMC_FN bool vmc_client_rec_free(const viamc_client *c, uint8_t which)
     return vmc_client_rec(c, which)->state == VMC_CALL_FREE;
 }
 
-/* Starts a unary call of ours.
- *   body   octets with prefix, ours until the call ends; empty: they are put into tx by the caller
- *   reply  memory for the reply with its prefix; NULL: only the status matters */
-VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, viamc_bytes body, uint8_t *reply, uint32_t reply_cap, viamc_ms timeout)
+/* Starts a unary call of ours, of whose reply only the status matters. Its message is put into tx by the caller, or:
+ *   body   octets with prefix, ours until the call ends */
+VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, const uint8_t *body, uint32_t body_len, viamc_ms timeout)
 {
     vmc_call *call = vmc_client_rec(c, which);
     vmc_calls_claim(&c->calls, call);
     call->path = path;
     call->path_len = (uint16_t)vmc_strlen(path);
-    call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN;
-    if (reply == NULL) {
-        call->flags |= VMC_CALL_F_DROP;
-    } else {
-        c->calls.reply = reply;
-        c->calls.reply_cap = reply_cap;
-    }
-    call->body = body.ptr;
-    call->body_len = (uint32_t)body.len;
+    call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN | VMC_CALL_F_DROP;
+    call->body = body;
+    call->body_len = body_len;
     vmc_timer_set(&call->deadline, c->now, timeout);
     return call;
+}
+
+/* The reply of a call of ours is kept, with its prefix. */
+VMC_FN void vmc_client_internal_into(viamc_client *c, vmc_call *call, uint8_t *reply, uint32_t cap)
+{
+    call->flags &= (uint16_t)~VMC_CALL_F_DROP;
+    c->calls.reply = reply;
+    c->calls.reply_cap = cap;
 }
 
 /* The reply of an internal call, without its prefix; empty if it was not whole. */
@@ -13172,7 +13183,8 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
     vmc_auth_encode(c, &w);
     if (w.full)
         return c->calls.tx_used == 0 ? VIAMC_ERR_NOMEM : VIAMC_WAIT;
-    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, viamc_view(NULL, 0), c->token, c->token_cap, c->desc.timeout_ms);
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, NULL, 0, c->desc.timeout_ms);
+    vmc_client_internal_into(c, call, c->token, c->token_cap);
     call->flags &= (uint16_t)~VMC_CALL_F_TOKEN;
     vmc_calls_put_message(&c->calls, call, viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
     c->aux = VMC_AUX_AUTH;
@@ -13320,22 +13332,27 @@ VMC_FN const char *vmc_dial_parse(const char *address, bool insecure, vmc_addres
     return vmc_address_parse(address, insecure ? 80u : 443u, a);
 }
 
+/* What is wrong with a desc, or NULL. */
+VMC_FN const char *vmc_dial_check_desc(viamc_client *c, const viamc_dial_desc *d)
+{
+    const char *what;
+    vmc_address a;
+    if (d->guard != 0 || d->guard_end != 0)
+        return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
+    if (d->address == NULL)
+        return VMC_TEXT("no address");
+    what = vmc_dial_parse(d->address, d->insecure, &a);
+    if (what != NULL)
+        return what;
+    c->dial.is_unix = a.is_unix;
+    what = vmc_dial_check_credentials(c, d);
+    return what != NULL ? what : vmc_dial_check_trust(c, d);
+}
+
 /* Checks a desc and takes it over. */
 VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 {
-    const char *what = NULL;
-    vmc_address a;
-    if (d == NULL || d->guard != 0 || d->guard_end != 0)
-        what = VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
-    else if (d->address == NULL)
-        what = VMC_TEXT("no address");
-    if (what == NULL)
-        what = vmc_dial_parse(d->address, d->insecure, &a);
-    c->dial.is_unix = what == NULL && a.is_unix;
-    if (what == NULL)
-        what = vmc_dial_check_credentials(c, d);
-    if (what == NULL)
-        what = vmc_dial_check_trust(c, d);
+    const char *what = vmc_dial_check_desc(c, d);
     if (what != NULL)
         return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
     vmc_dial_keep(&c->desc, d);
@@ -13624,9 +13641,9 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
-VMC_APART void vmc_dial_check(viamc_client *c)
+VMC_FN void vmc_dial_check(viamc_client *c)
 {
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
+    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, vmc_empty_message, sizeof vmc_empty_message, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
 
@@ -13662,7 +13679,7 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
 }
 
 /* What is under way has a deadline; DRAINING ends before it where nothing is left to wait for. */
-VMC_FN void vmc_dial_step_deadline(viamc_client *c)
+VMC_APART void vmc_dial_step_deadline(viamc_client *c)
 {
     static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
@@ -13729,10 +13746,10 @@ VMC_FN viamc_ms vmc_session_window(const viamc_client *c)
     return c->session.window != 0 ? c->session.window : VMC_MOTION_WINDOW;
 }
 
-/* {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
-VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
+/* Octets of {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
+VMC_FN uint32_t vmc_session_request_len(const vmc_session *s)
 {
-    return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
+    return VMC_CALL_PREFIX + 2u + s->id_len;
 }
 
 /* What tells this session's id from another. */
@@ -13756,7 +13773,7 @@ VMC_FN void vmc_session_end_calls(viamc_client *c)
     vmc_call *call;
     VMC_CALLS_EACH(&c->calls, call) {
         if (vmc_motion_is_pending(call) || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
-            vmc_calls_end_text(&c->calls, call, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
+            vmc_calls_end(&c->calls, call, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
         call->motion |= VMC_MOTION_PAST;
     }
     vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
@@ -13818,7 +13835,7 @@ VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *t
         if (vmc_session_is_waiting(call)) {
             if (text == NULL)
                 vmc_calls_set_text(&c->calls, call, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
-            vmc_calls_end_text(&c->calls, call, status, VIAMC_NOT_RUN, text);
+            vmc_calls_end(&c->calls, call, status, VIAMC_NOT_RUN, text);
         }
 }
 
@@ -13838,16 +13855,19 @@ VMC_FN bool vmc_session_may_start(const viamc_client *c)
 VMC_APART void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
+    vmc_call *call;
     if (!vmc_session_may_start(c))
         return;
     if (s->resumed != 0 && c->motion.unconfirmed != 0)
         vmc_session_lost(c, VMC_TEXT("not resumed, since a Stop was not confirmed: it expires, which stops what it moved"));
-    if (s->resumed != 0)
-        body = vmc_session_request(c);
-    else
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, vmc_empty_message, sizeof vmc_empty_message, VMC_SESSION_TIMEOUT);
+    vmc_client_internal_into(c, call, s->wire, VMC_SESSION_REPLY);
+    if (s->resumed != 0) {
+        call->body = s->wire;
+        call->body_len = vmc_session_request_len(s);
+    } else {
         vmc_session_forget_stops(c);
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
+    }
     vmc_timer_set(&s->again, c->now, VMC_SESSION_AGAIN);
     c->aux = VMC_AUX_SESSION;
     s->state = VMC_SESSION_STARTING;
@@ -13937,7 +13957,7 @@ VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 {
     vmc_session *s = &c->session;
     viamc_ms late = vmc_min32(c->now - s->beat.at, s->since_poll); /* what the polls are to blame for: an answer may be slow as well */
-    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, vmc_session_request(c), NULL, 0, 2u * s->window);
+    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, s->wire, vmc_session_request_len(s), 2u * s->window);
     s->sent_at[which] = c->now;
     vmc_timer_set(&s->beat, c->now, s->window / 5u);
     if (late > s->window * 3u / 10u) { /* half a window without a heartbeat */
@@ -14101,10 +14121,10 @@ VMC_FN uint32_t vmc_motion_resource(viamc_str path, viamc_bytes msg)
 }
 
 /* A message of a stream that moves: the first one names the resource, as far as the method is known; another name makes it any. */
-VMC_FN uint32_t vmc_motion_resource_of(const viamc_client *c, const vmc_call *call, viamc_bytes msg)
+VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 {
     viamc_bytes name;
-    uint32_t resource = vmc_calls_more(&c->calls, call)->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
+    uint32_t resource = vmc_call_user_const(call)->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
     if (call->resource == 0 || call->resource == resource)
         return resource;
     return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? call->resource : VMC_MOTION_ANY;
@@ -14192,7 +14212,7 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, vmc_call *stop)
     c->motion.unconfirmed++;
     c->motion.watched = true;
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
-    vmc_calls_more(&c->calls, stop)->asked = c->now;
+    vmc_call_user(stop)->asked = c->now;
     /* what has not left, pending setpoints too, will not leave any more; of what has half left, the other half */
     vmc_motion_cancel(c, stop->resource, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
     if (vmc_motion_has_running(c, stop->resource))
@@ -14213,7 +14233,7 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
 {
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
-    if (c->now - vmc_calls_more(&c->calls, stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
+    if (c->now - vmc_call_user(stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
         vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
         if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
@@ -14307,8 +14327,8 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
 /* A pending setpoint goes when its turn comes, and is dropped when it is older than one window. */
 VMC_FN void vmc_motion_step_pending(viamc_client *c, vmc_call *call)
 {
-    if (c->now - vmc_calls_more(&c->calls, call)->asked >= vmc_session_window(c))
-        vmc_calls_end_text(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
+    if (c->now - vmc_call_user(call)->asked >= vmc_session_window(c))
+        vmc_calls_end(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
     else
         vmc_motion_launch(c, call);
 }
@@ -14334,12 +14354,14 @@ VMC_FN void vmc_motion_on_lost(viamc_client *c)
  * NULL. */
 VMC_FN vmc_call *vmc_motion_in_the_way(const viamc_client *c, const vmc_call *stop)
 {
-    vmc_call *call = c->calls.rec, *end = call + c->max_calls, *victim = NULL;
+    vmc_user_call *user = c->calls.users, *end = user + c->max_calls;
+    vmc_call *victim = NULL;
     const vmc_h2 *h2 = &c->conn.grpc.h2;
     bool waits = vmc_motion_kind(stop) == VMC_MOTION_STOP && stop->state == VMC_CALL_OPEN && (stop->flags & VMC_CALL_F_HEAD) != 0;
     if (!waits || h2->open < h2->peer_streams || (h2->owed & VMC_H2_OWES_CHORES) != 0)
         return NULL; /* with chores: one is giving way already */
-    for (; call != end; call++) {
+    for (; user != end; user++) {
+        vmc_call *call = &user->call;
         bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
         if (streams && (victim == NULL || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
             victim = call;
@@ -14392,7 +14414,7 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
                 *wait = 0;
             if (stop || vmc_motion_is_pending(call)) {
                 vmc_timer t;
-                vmc_timer_set(&t, vmc_calls_more(&c->calls, call)->asked, vmc_session_window(c));
+                vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
                 vmc_wait_timer(wait, &t, now);
                 vmc_wait_timer(wait, &call->deadline, now);
             }
@@ -14429,9 +14451,10 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 VMC_FN const char *vmc_check_live(const vmc_calls *t)
 {
     uint32_t used = 0, listed = 0;
-    const vmc_call *c, *end = t->rec + t->count;
-    for (c = t->rec; c != end; c++)
-        used += c->state != VMC_CALL_FREE;
+    const vmc_call *c;
+    uint8_t i;
+    for (i = 0; i < t->count; i++)
+        used += vmc_calls_at(t, i)->state != VMC_CALL_FREE;
     VMC_CALLS_EACH(t, c) {
         if (++listed > t->count)
             return "the live list has no end";
@@ -14447,11 +14470,11 @@ VMC_FN const char *vmc_check_events(const vmc_calls *t)
     uint32_t flagged = 0, listed = 0;
     uint8_t i, last = VMC_CALL_NONE;
     for (i = 0; i < t->count; i++)
-        flagged += (t->rec[i].flags & VMC_CALL_F_LISTED) != 0;
-    for (i = t->first; i != VMC_CALL_NONE; i = t->rec[i].next) {
-        if (i >= t->count || ++listed > t->count)
+        flagged += (vmc_calls_at(t, i)->flags & VMC_CALL_F_LISTED) != 0;
+    for (i = t->first; i != VMC_CALL_NONE; i = t->users[i].call.next) {
+        if (i >= t->user_count || ++listed > t->count)
             return "the list of events has no end";
-        if ((t->rec[i].flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != VMC_CALL_F_LISTED || t->rec[i].state == VMC_CALL_FREE)
+        if ((t->users[i].call.flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != VMC_CALL_F_LISTED || t->users[i].call.state == VMC_CALL_FREE)
             return "a record is in the list of events that must not be";
         last = i;
     }
@@ -14492,16 +14515,16 @@ VMC_FN const char *vmc_check_slot(const vmc_calls *t, const vmc_call *c)
 
 VMC_FN const char *vmc_check_large(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call_more *m = vmc_calls_more(t, c);
+    const vmc_user_call *u = vmc_call_user_const(c);
     if (c->large == VMC_CALL_SMALL)
         return NULL;
-    if (vmc_call_index(c) >= t->more_count)
+    if (vmc_call_index(c) >= t->user_count)
         return "a call of ours has a large message";
-    if (m->got > m->msg_len)
+    if (u->got > u->msg_len)
         return "a large message is longer than it said";
-    if (c->large == VMC_CALL_INTO && m->msg_len > m->into_cap)
+    if (c->large == VMC_CALL_INTO && u->msg_len > u->into_cap)
         return "a large message is longer than the lent buffer";
-    if (c->large == VMC_CALL_BIG && m->msg_len > t->big_cap)
+    if (c->large == VMC_CALL_BIG && u->msg_len > t->big_cap)
         return "a large message is longer than the large buffer";
     if (c->large == VMC_CALL_BIG && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0 && t->big_owner != vmc_call_index(c))
         return "two calls have the large buffer";
@@ -14512,12 +14535,13 @@ VMC_FN const char *vmc_check_calls(const vmc_calls *t)
 {
     uint32_t ended = 0;
     const char *wrong = vmc_check_live(t);
-    const vmc_call *c, *end = t->rec + t->count;
+    uint8_t i;
     if (wrong == NULL)
         wrong = vmc_check_events(t);
     if (wrong == NULL)
         wrong = vmc_check_tx(t);
-    for (c = t->rec; c != end; c++) {
+    for (i = 0; i < t->count; i++) {
+        const vmc_call *c = vmc_calls_at(t, i);
         if (wrong == NULL && c->state != VMC_CALL_FREE)
             wrong = vmc_check_slot(t, c);
         if (wrong == NULL && c->state != VMC_CALL_FREE)
@@ -14534,7 +14558,7 @@ VMC_FN const char *vmc_check_calls(const vmc_calls *t)
 /* Invariant 1: a stream has room for every octet that its peer may send. Ours are told apart: what they cannot take is dropped. */
 VMC_FN const char *vmc_check_credit(const vmc_h2 *h, const vmc_calls *t, uint8_t i)
 {
-    const vmc_call *c = &t->rec[i];
+    const vmc_call *c = vmc_calls_at(t, i);
     if (!vmc_h2_is_live(h, i) || (h->streams[i].flags & (VMC_H2_REMOTE_END | VMC_H2_EARLY)) != 0)
         return NULL;
     if (c->state != VMC_CALL_OPEN)
@@ -14729,7 +14753,7 @@ VMC_FN void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
 {
     VIAMC_MEMSET(l, 0, sizeof *l);
     l->calls.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
-    l->calls.more_count = (uint8_t)(d->max_calls + 1u); /* Stop's own too */
+    l->calls.user_count = (uint8_t)(d->max_calls + 1u); /* Stop's own too */
     l->calls.slot_count = d->max_calls;
     l->calls.slot_bytes = d->slot_bytes;
     l->calls.big_cap = d->rx_bytes;
@@ -14753,8 +14777,8 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     if (!d->no_tls)
         l->conn.tls = vmc_carve_take(&cv, vmc_tls_bytes(VMC_TLS_CLIENT));
 #endif
-    l->calls.rec = (vmc_call *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_call));
-    l->calls.more = (vmc_call_more *)vmc_carve_take(&cv, l->calls.more_count * sizeof(vmc_call_more));
+    l->calls.users = (vmc_user_call *)vmc_carve_take(&cv, l->calls.user_count * sizeof(vmc_user_call));
+    l->calls.ours = (vmc_call *)vmc_carve_take(&cv, VMC_REC_OURS * sizeof(vmc_call));
     l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_h2_stream));
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
@@ -14850,15 +14874,15 @@ VMC_FN uint8_t vmc_client_motion(uint8_t flags, const viamc_opts *o)
 
 /* A request that is about to become a call. */
 typedef struct vmc_start {
+    uint8_t flags;        /* VIAMC_M_* */
+    uint8_t motion;
+    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
     const viamc_method *method;
     viamc_str path;
     const viamc_opts *opts;
     viamc_bytes msg;
     viamc_bytes added[2]; /* field 99: its head, and opts.extra */
     uint32_t resource;
-    uint8_t flags;        /* VIAMC_M_* */
-    uint8_t motion;
-    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
 } vmc_start;
 
 /* opts.extra becomes field 99, length-delimited. */
@@ -14913,8 +14937,8 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
  * which there would be no room in tx: it would end the Stop and not be sent. */
 VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
 {
-    vmc_call *call = vmc_client_rec(c, VMC_REC_STOP);
-    const vmc_call_more *m = vmc_calls_more(&c->calls, call);
+    vmc_user_call *user = &c->calls.users[c->max_calls];
+    vmc_call *call = &user->call;
     if (call->state == VMC_CALL_FREE)
         return call;
     if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
@@ -14924,8 +14948,8 @@ VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
     if ((call->motion & VMC_MOTION_COUNTED) != 0 && c->motion.unconfirmed != 0)
         c->motion.unconfirmed--; /* the StopAll counts for it */
     c->motion.covered = call->handle;
-    c->motion.covered_user = m->user;
-    c->motion.covered_method = m->method;
+    c->motion.covered_user = user->user;
+    c->motion.covered_method = user->method;
     vmc_grpc_cancel(&c->conn.grpc, call, VIAMC_CANCELLED, NULL);
     if (call->state == VMC_CALL_ENDED)
         c->calls.ended--;
@@ -14935,10 +14959,10 @@ VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
 
 VMC_FN vmc_call *vmc_client_free_record(viamc_client *c, const vmc_start *s)
 {
-    vmc_call *call = c->calls.rec, *end = call + c->max_calls;
-    for (; call != end; call++)
-        if (call->state == VMC_CALL_FREE)
-            return call;
+    vmc_user_call *user = c->calls.users, *end = user + c->max_calls;
+    for (; user != end; user++)
+        if (user->call.state == VMC_CALL_FREE)
+            return &user->call;
     return s->motion == VMC_MOTION_STOP ? vmc_client_stop_record(c, s) : NULL;
 }
 
@@ -14952,31 +14976,30 @@ VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
 }
 
 /* What the user gave to the call. */
-VMC_FN void vmc_client_lend(viamc_client *c, vmc_call *call, const vmc_start *s)
+VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *s)
 {
-    vmc_call_more *m = vmc_calls_more(&c->calls, call);
     const viamc_opts *o = s->opts;
-    m->method = s->method;
-    m->user = o->user;
-    m->metadata = o->metadata;
-    m->into = o->into;
-    m->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
-    m->sink = o->sink;
-    m->sink_user = o->sink_user;
-    m->meta = o->metadata_into;
-    m->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
-    m->meta_len = 0;
-    m->asked = c->now;
-    if (call == vmc_client_rec(c, VMC_REC_STOP)) { /* it has no slot: its reply is empty, or a text */
-        m->into = c->stop_reply;
-        m->into_cap = sizeof c->stop_reply;
-        m->sink = NULL;
+    u->method = s->method;
+    u->user = o->user;
+    u->metadata = o->metadata;
+    u->into = o->into;
+    u->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
+    u->sink = o->sink;
+    u->sink_user = o->sink_user;
+    u->meta = o->metadata_into;
+    u->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
+    u->meta_len = 0;
+    u->asked = c->now;
+    if (u == &c->calls.users[c->max_calls]) { /* Stop's own has no slot: its reply is empty, or a text */
+        u->into = c->stop_reply;
+        u->into_cap = sizeof c->stop_reply;
+        u->sink = NULL;
     }
 }
 
 VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 {
-    vmc_client_lend(c, call, s);
+    vmc_client_lend(c, vmc_call_user(call), s);
     call->path = s->path.ptr;
     call->path_len = (uint16_t)s->path.len;
     call->metadata_count = (uint8_t)s->opts->metadata_count;
@@ -14999,7 +15022,7 @@ VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_s
     call->body_len = 0;
     vmc_calls_tx_cut(&c->calls, call); /* a value that was encoded in place lies behind what moves now */
     vmc_calls_put_message(&c->calls, call, s->msg, s->added, false);
-    vmc_calls_more(&c->calls, call)->asked = c->now;
+    vmc_call_user(call)->asked = c->now;
     call->motion |= VMC_MOTION_FRESH;
     vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
     c->dirty = true;
@@ -15100,16 +15123,9 @@ VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap)
 
 /* ---- calls that run ---- */
 
-/* A call of the user's by its handle; NULL if it is over. */
-VMC_FN vmc_call *vmc_client_find(const viamc_client *c, viamc_call handle)
-{
-    vmc_call *call = vmc_calls_find(&c->calls, handle);
-    return call == NULL || vmc_call_index(call) > c->max_calls ? NULL : call;
-}
-
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, viamc_bytes msg)
 {
-    vmc_call *call = vmc_client_find(c, handle);
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
     uint32_t resource;
     if (call == NULL)
         return VIAMC_ERR_NOT_FOUND;
@@ -15117,7 +15133,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
         return VIAMC_ERR_STATE;
     if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(c, call, msg) : 0;
+    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
     if (!vmc_calls_can_append(&c->calls, call) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
         return VIAMC_ERR_BUSY;
     if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
@@ -15130,7 +15146,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
 
 VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call handle)
 {
-    vmc_call *call = vmc_client_find(c, handle);
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
     if (call == NULL || !vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
     if (c->in_poll || !vmc_call_is_client_stream(call))
@@ -15143,7 +15159,7 @@ VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call handle)
 
 VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call handle)
 {
-    vmc_call *call = vmc_client_find(c, handle);
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
     if (call == NULL)
         return VIAMC_ERR_NOT_FOUND;
     if (c->in_poll)
@@ -15192,7 +15208,7 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
+VMC_FN void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
@@ -15288,7 +15304,7 @@ VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
         if ((call->motion & VMC_MOTION_FRESH) == 0)
             continue;
         call->motion &= (uint8_t)~VMC_MOTION_FRESH;
-        vmc_calls_more(&c->calls, call)->asked = now;
+        vmc_call_user(call)->asked = now;
         if (vmc_timer_is_on(&call->deadline))
             vmc_timer_at(&call->deadline, call->deadline.at + (now - c->now));
     }
@@ -15346,20 +15362,20 @@ VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *
 
 /* ---- events ---- */
 
-VMC_FN void vmc_client_event_call(viamc_client *c, const vmc_call *call, uint8_t kind, viamc_event *ev)
+VMC_FN void vmc_client_event_call(const vmc_call *call, uint8_t kind, viamc_event *ev)
 {
-    const vmc_call_more *m = vmc_calls_more(&c->calls, call);
+    const vmc_user_call *u = vmc_call_user_const(call);
     ev->kind = kind;
     ev->call = call->handle;
-    ev->user = m->user;
-    ev->method = m->method;
+    ev->user = u->user;
+    ev->method = u->method;
     ev->path = call->path;
-    ev->metadata = viamc_view(m->meta, m->meta_len);
+    ev->metadata = viamc_view(u->meta, u->meta_len);
 }
 
 VMC_FN void vmc_client_event_done(viamc_client *c, vmc_call *call, viamc_event *ev)
 {
-    vmc_client_event_call(c, call, VIAMC_EV_DONE, ev);
+    vmc_client_event_call(call, VIAMC_EV_DONE, ev);
     ev->status = call->status;
     ev->ran = call->ran;
     ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
@@ -15382,12 +15398,12 @@ VMC_FN void vmc_client_event_done(viamc_client *c, vmc_call *call, viamc_event *
 VMC_FN bool vmc_client_next_of(viamc_client *c, vmc_call *call, viamc_event *ev)
 {
     if (vmc_call_is_server_stream(call) && call->state != VMC_CALL_FREE && vmc_calls_take(&c->calls, call, &ev->msg)) {
-        vmc_client_event_call(c, call, VIAMC_EV_MESSAGE, ev);
+        vmc_client_event_call(call, VIAMC_EV_MESSAGE, ev);
         return true;
     }
     if ((call->flags & VMC_CALL_F_WRITABLE) != 0 && call->state == VMC_CALL_OPEN) {
         call->flags &= (uint16_t)~VMC_CALL_F_WRITABLE;
-        vmc_client_event_call(c, call, VIAMC_EV_WRITABLE, ev);
+        vmc_client_event_call(call, VIAMC_EV_WRITABLE, ev);
         return true;
     }
     if (call->state != VMC_CALL_TOLD)
@@ -15399,7 +15415,7 @@ VMC_FN bool vmc_client_next_of(viamc_client *c, vmc_call *call, viamc_event *ev)
 VMC_FN bool vmc_client_next_call_event(viamc_client *c, viamc_event *ev)
 {
     while (c->calls.first != VMC_CALL_NONE) {
-        vmc_call *call = &c->calls.rec[c->calls.first];
+        vmc_call *call = &c->calls.users[c->calls.first].call;
         bool found = vmc_client_next_of(c, call, ev);
         if (!found || ev->kind == VIAMC_EV_DONE)
             vmc_calls_unlist_first(&c->calls);
@@ -16103,7 +16119,7 @@ VIAMC_API viamc_str viamc_resource_name(const viamc_resource *resource)
 
 VMC_FN vmc_call *vmc_request_call(const viamc_request *rq)
 {
-    return &rq->peer->calls.rec[rq->index];
+    return &rq->peer->calls.users[rq->index].call;
 }
 
 VMC_FN uint8_t vmc_request_flags(const viamc_request *rq)
@@ -17019,7 +17035,7 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
 {
     viamc_request *rq = &p->requests[i];
     const vmc_grpc *g = &p->conn.grpc;
-    vmc_call *c = &p->calls.rec[i];
+    vmc_call *c = vmc_calls_at(&p->calls, i);
     viamc_bytes unused;
     viamc_str path = viamc_text(c->path);
     const char *wrong;
@@ -17222,7 +17238,7 @@ VMC_FN void vmc_route_expire(vmc_peer *p, viamc_ms now)
 /* A call whose trailers are written is over for us; what the client still sends is not wanted. */
 VMC_FN void vmc_route_close(vmc_peer *p, vmc_call *c)
 {
-    vmc_calls_end(&p->calls, c, c->status, VIAMC_ANSWERED);
+    vmc_calls_end(&p->calls, c, c->status, VIAMC_ANSWERED, NULL);
     vmc_h2_release(&p->conn.grpc.h2, vmc_call_index(c), VMC_H2_NO_ERROR);
 }
 
@@ -17420,7 +17436,7 @@ VMC_FN void vmc_peer_judge_large(vmc_peer *p)
     viamc_server *s = p->server;
     uint8_t owner = p->calls.big_owner;
     const vmc_call *c = vmc_calls_at(&p->calls, owner);
-    if (c == NULL || c->large != VMC_CALL_BIG || vmc_calls_left(&p->calls, c) == 0)
+    if (c == NULL || c->large != VMC_CALL_BIG || vmc_call_left(c) == 0)
         vmc_timer_off(&p->large);
     else if (!p->known)
         vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("request too large"));
@@ -17613,8 +17629,7 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
         conn.tls = vmc_carve_take(cv, vmc_tls_bytes(VMC_TLS_SERVER));
 #endif
     VIAMC_MEMSET(&calls, 0, sizeof calls);
-    calls.rec = (vmc_call *)vmc_carve_take(cv, n * sizeof(vmc_call));
-    calls.more = (vmc_call_more *)vmc_carve_take(cv, n * sizeof(vmc_call_more));
+    calls.users = (vmc_user_call *)vmc_carve_take(cv, n * sizeof(vmc_user_call));
     calls.slots = (uint8_t *)vmc_carve_take(cv, (size_t)n * (d->slot_bytes + VMC_CALL_EXTRA + VMC_CALL_TEXT));
     calls.tx = (uint8_t *)vmc_carve_take(cv, d->tx_bytes);
     conn.in = (uint8_t *)vmc_carve_take(cv, d->in_bytes);
@@ -17627,7 +17642,7 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     calls.big_cap = d->rx_bytes;
     calls.tx_cap = d->tx_bytes;
     calls.one_large = true;
-    calls.count = calls.more_count = calls.slot_count = (uint8_t)n;
+    calls.count = calls.user_count = calls.slot_count = (uint8_t)n;
     conn.port = d->port;
     conn.port_user = d->port_user;
     conn.number = p->number;

@@ -1125,7 +1125,7 @@ TEST(two_large_replies_take_turns)
     script_send_frame(0, 0, 1, "\0\0\0\7\xd0", 5);
     script_run(1);
     CHECK_EQ_INT(script_now.client->calls.big_owner, 1);
-    CHECK_EQ_INT(script_now.client->calls.rec[0].large, VMC_CALL_WAITS);
+    CHECK_EQ_INT(script_now.client->calls.users[0].call.large, VMC_CALL_WAITS);
     memset(pattern, 'b', sizeof pattern);
     script_send_frame(0, 0, 3, pattern, 1000);
     script_run(1);
@@ -1775,6 +1775,53 @@ TEST(reset_of_authenticate)
     script_close();
 }
 
+/* READY, with a token that Authenticate gave. */
+static void ready_with_token(void)
+{
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d";
+    script_now.dial.check_interval_ms = 1000;
+    script_open();
+    script_run(1);
+    script_send("000000040000000000");
+    script_reply(script_request("/proto.rpc.v1.AuthService/Authenticate"), "\x0a\x0atok.en.sig", 12);
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+}
+
+/* Words of the robot about a call of ours whose reply is not kept have no place: above all not over the token. */
+TEST(token_stays_when_a_sign_of_life_is_refused)
+{
+    uint32_t id;
+    ready_with_token();
+    script_run(1000);
+    REQUIRE((id = script_request("/viam.robot.v1.RobotService/GetVersion")) != 0);
+    script_send_block(id, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023134000c677270632d6d65737361676513696e76616c69642063726564656e7469616c73", true);
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    CHECK_EQ_HEX(script_now.client->conn.grpc.token.ptr, script_now.client->conn.grpc.token.len, "746f6b2e656e2e736967");
+    script_close();
+}
+
+/* A new token is asked for while a sign of life is due: silence is no time limit that has passed. */
+TEST(token_refused_when_a_sign_of_life_is_due)
+{
+    viamc_call call;
+    uint32_t id;
+    ready_with_token();
+    CHECK_EQ_INT(raw(ECHO, &call), VIAMC_OK);
+    script_run(1);
+    REQUIRE((id = script_request(ECHO)) != 0);
+    script_send_block(id, SCRIPT_R1 "000b677270632d737461747573023136", true);
+    script_run(1);
+    CHECK(script_request("/proto.rpc.v1.AuthService/Authenticate") != 0);
+    script_run(1500); /* longer than the robot may be silent, and it has not answered */
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+    script_close();
+}
+
 /* The code of the RST_STREAM that the client has sent for a stream; 0xff: none. */
 static uint32_t reset_code(uint32_t id)
 {
@@ -2341,6 +2388,8 @@ int main(int argc, char **argv)
     RUN(empty_data_is_bounded);
     RUN(reset_move_and_stop);
     RUN(reset_of_authenticate);
+    RUN(token_stays_when_a_sign_of_life_is_refused);
+    RUN(token_refused_when_a_sign_of_life_is_due);
     RUN(broken_frames_end_the_connection);
     RUN(stray_acknowledgements_are_ignored);
     RUN(frames_out_of_order_end_the_stream);

@@ -83,8 +83,9 @@ typedef struct vmc_call {
     uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
 } vmc_call;
 
-/* What only the user's calls have, and requests of a server's peers: what was given to them, and large messages. */
-typedef struct vmc_call_more {
+/* A call of the user's, or a request of a server's peer: what was given to it, and large messages. */
+typedef struct vmc_user_call {
+    vmc_call call;
     const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
@@ -98,15 +99,15 @@ typedef struct vmc_call_more {
     uint8_t *meta;
     uint16_t meta_cap, meta_len;
     uint16_t meta_at;       /* start of the field that is being added */
-} vmc_call_more;
+} vmc_user_call;
 
 typedef struct vmc_calls {
-    vmc_call *rec;
-    vmc_call_more *more; /* of the first more_count records */
+    vmc_user_call *users; /* records 0 to user_count - 1 ... */
+    vmc_call *ours;      /* ... and those that follow */
     vmc_call *live;      /* list of records in use, oldest first */
     vmc_call *turn;      /* the one that found the window full: first with the next write; NULL: the oldest */
     uint8_t count;       /* records */
-    uint8_t more_count;
+    uint8_t user_count;
     uint8_t slot_count;  /* the first of them have slots */
     uint8_t big_owner;
     uint8_t first, last; /* list of calls with events */
@@ -122,7 +123,7 @@ typedef struct vmc_calls {
     uint8_t *slots;
     uint8_t *big;
     uint8_t *tx;
-    uint8_t *reply;      /* slot of those records behind more_count that keep their reply: one at a time */
+    uint8_t *reply;      /* slot of those of ours that keep their reply: one at a time */
     uint32_t reply_cap;
     uint32_t slot_bytes; /* largest message that a slot takes */
     uint32_t big_cap;
@@ -135,21 +136,6 @@ typedef struct vmc_calls {
 #define VMC_CALLS_TEXT_BYTES(t) ((uint32_t)(t)->text_bytes)
 #endif
 
-/* Completes a table whose owner has set memory, sizes and counts, and all else to zero: no call runs. */
-VMC_FN void vmc_calls_init(vmc_calls *t)
-{
-    uint8_t i;
-    VIAMC_MEMSET(t->rec, 0, t->count * sizeof t->rec[0]);
-    VIAMC_MEMSET(t->more, 0, t->more_count * sizeof t->more[0]);
-    for (i = 0; i < t->count; i++)
-        t->rec[i].handle = i;
-    t->big_owner = VMC_CALL_NONE;
-    t->first = VMC_CALL_NONE;
-    t->last = VMC_CALL_NONE;
-    t->live = NULL;
-    t->turn = NULL;
-}
-
 /* ---- records and handles ---- */
 
 VMC_FN uint8_t vmc_call_index(const vmc_call *c)
@@ -157,22 +143,45 @@ VMC_FN uint8_t vmc_call_index(const vmc_call *c)
     return (uint8_t)c->handle;
 }
 
-/* The record of a handle, NULL if the call is over. */
-VMC_FN vmc_call *vmc_calls_find(const vmc_calls *t, viamc_call call)
+VMC_FN vmc_user_call *vmc_call_user(vmc_call *c)
 {
-    vmc_call *c = &t->rec[call & 0xffu];
-    return (call & 0xffu) < t->count && c->state != VMC_CALL_FREE && c->handle == call ? c : NULL;
+    return (vmc_user_call *)c;
 }
 
-VMC_FN vmc_call_more *vmc_calls_more(const vmc_calls *t, const vmc_call *c)
+VMC_FN const vmc_user_call *vmc_call_user_const(const vmc_call *c)
 {
-    return &t->more[vmc_call_index(c)];
+    return (const vmc_user_call *)c;
+}
+
+/* The user's call of a handle, NULL if it is over. */
+VMC_FN vmc_call *vmc_calls_find(const vmc_calls *t, viamc_call call)
+{
+    const uint32_t i = call & 0xffu;
+    vmc_call *c = i < t->user_count ? &t->users[i].call : NULL;
+    return c != NULL && c->state != VMC_CALL_FREE && c->handle == call ? c : NULL;
 }
 
 /* Record i, NULL for VMC_CALL_NONE. */
 VMC_FN vmc_call *vmc_calls_at(const vmc_calls *t, uint8_t i)
 {
-    return i == VMC_CALL_NONE ? NULL : &t->rec[i];
+    if (i < t->user_count)
+        return &t->users[i].call;
+    return i == VMC_CALL_NONE ? NULL : &t->ours[i - t->user_count];
+}
+
+/* Completes a table whose owner has set memory, sizes and counts, and all else to zero: no call runs. */
+VMC_FN void vmc_calls_init(vmc_calls *t)
+{
+    uint8_t i;
+    VIAMC_MEMSET(t->users, 0, t->user_count * sizeof t->users[0]);
+    for (i = 0; i < t->count; i++) {
+        vmc_call *c = vmc_calls_at(t, i);
+        c->state = VMC_CALL_FREE;
+        c->handle = i;
+    }
+    t->big_owner = VMC_CALL_NONE;
+    t->first = VMC_CALL_NONE;
+    t->last = VMC_CALL_NONE;
 }
 
 /* Records in use, oldest first. The body may free c, and claim none. */
@@ -231,9 +240,9 @@ VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, const vmc_call *c, uint32_t *
         *cap = t->slot_bytes + VMC_CALL_PREFIX;
         return t->slots + i * (size_t)(t->slot_bytes + VMC_CALL_EXTRA + VMC_CALLS_TEXT_BYTES(t));
     }
-    if (i < t->more_count) {
-        *cap = t->more[i].into_cap;
-        return t->more[i].into;
+    if (i < t->user_count) {
+        *cap = t->users[i].into_cap;
+        return t->users[i].into;
     }
     *cap = (c->flags & VMC_CALL_F_DROP) != 0 ? 0 : t->reply_cap;
     return *cap == 0 ? NULL : t->reply;
@@ -374,13 +383,13 @@ VMC_FN void vmc_calls_list(vmc_calls *t, vmc_call *c)
     if (t->first == VMC_CALL_NONE)
         t->first = vmc_call_index(c);
     else
-        t->rec[t->last].next = vmc_call_index(c);
+        t->users[t->last].call.next = vmc_call_index(c);
     t->last = vmc_call_index(c);
 }
 
 VMC_FN void vmc_calls_unlist_first(vmc_calls *t)
 {
-    vmc_call *c = &t->rec[t->first];
+    vmc_call *c = &t->users[t->first].call;
     t->first = c->next;
     c->flags &= (uint16_t)~VMC_CALL_F_LISTED;
     if (t->first == VMC_CALL_NONE)
@@ -405,8 +414,9 @@ VMC_FN void vmc_calls_sent(vmc_calls *t, vmc_call *c, uint32_t n)
 
 /* ---- the end of a call ---- */
 
-/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). */
-VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran)
+/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). A text of our own is constant: what
+ * was pulled of the slot stays as it is. NULL: what the peer said is there already. */
+VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
     if (!vmc_call_is_running(c))
         return;
@@ -414,7 +424,7 @@ VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ra
     c->ran = c->ran == VIAMC_ANSWERED && ran == VIAMC_NOT_RUN ? (uint8_t)VIAMC_MAYBE : ran; /* another copy of it did run */
     c->state = VMC_CALL_ENDED; /* its deadline stays: grpc-timeout may be half sent */
     t->ended++;
-    c->body = NULL;
+    c->body = (const uint8_t *)text;
     c->body_len = 0;
     if ((c->flags & VMC_CALL_F_REPEATS) == 0) {
         vmc_calls_tx_cut(t, c);
@@ -422,17 +432,8 @@ VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ra
     }
 }
 
-/* Ends a call with a text of our own, which is constant: what was pulled of the slot stays as it is. */
-VMC_FN void vmc_calls_end_text(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
-{
-    if (!vmc_call_is_running(c))
-        return;
-    vmc_calls_end(t, c, status, ran);
-    c->body = (const uint8_t *)text;
-}
-
 /* Where a text with numbers goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
-VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
+VMC_APART vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
 {
     uint32_t room;
     uint8_t *text;
@@ -496,26 +497,26 @@ VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
     c->large = VMC_CALL_SMALL;
     c->messages = 0;
     c->text_len = 0;
-    vmc_calls_more(t, c)->got = 0;
-    vmc_calls_more(t, c)->meta_len = 0;
+    vmc_call_user(c)->got = 0;
+    vmc_call_user(c)->meta_len = 0;
 }
 
 /* ---- receiving ---- */
 
 /* Octets of the large message under way that did not come yet. */
-VMC_FN uint32_t vmc_calls_left(const vmc_calls *t, const vmc_call *c)
+VMC_FN uint32_t vmc_call_left(const vmc_call *c)
 {
-    const vmc_call_more *m = vmc_calls_more(t, c);
-    return m->msg_len - m->got;
+    const vmc_user_call *u = vmc_call_user_const(c);
+    return u->msg_len - u->got;
 }
 
 /* Octets that the message under way of call c still needs; 1 where any number helps. */
-VMC_FN uint32_t vmc_calls_needs(const vmc_calls *t, const vmc_call *c)
+VMC_APART uint32_t vmc_calls_needs(const vmc_calls *t, const vmc_call *c)
 {
     uint32_t cap, have = c->stored - c->parsed;
     const uint8_t *p = vmc_calls_slot(t, c, &cap) + c->parsed;
     if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG)
-        return vmc_calls_left(t, c);
+        return vmc_call_left(c);
     if (c->large == VMC_CALL_SINK)
         return 1;
     if (have < VMC_CALL_PREFIX)
@@ -530,15 +531,15 @@ VMC_FN uint32_t vmc_calls_room(const vmc_calls *t, const vmc_call *c)
     (void)vmc_calls_slot(t, c, &cap);
     if (c->state != VMC_CALL_OPEN)
         return 0;
-    if ((c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) && vmc_calls_left(t, c) != 0)
-        return vmc_calls_left(t, c);
+    if ((c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) && vmc_call_left(c) != 0)
+        return vmc_call_left(c);
     return cap - c->stored;
 }
 
 /* Fails a call because of what its peer sent; the carrier cancels the stream. */
 VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, vmc_call *c, uint32_t status, const char *text)
 {
-    vmc_calls_end_text(t, c, status, VIAMC_MAYBE, text);
+    vmc_calls_end(t, c, status, VIAMC_MAYBE, text);
     return VIAMC_ERR_MESSAGE;
 }
 
@@ -550,7 +551,7 @@ VMC_APART void vmc_calls_too_large(vmc_calls *t, vmc_call *c, uint32_t len)
     vmc_wr_grouped(&w, len);
     vmc_wr_text(&w, VMC_TEXT(" bytes: lend opts.into, a sink, or give more rx_bytes"));
     c->text_len = (uint8_t)w.len;
-    vmc_calls_end(t, c, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE);
+    vmc_calls_end(t, c, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE, NULL);
 }
 
 /* A whole message of call c is there. */
@@ -571,23 +572,23 @@ VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
     if (t->big_elsewhere)
         return false;
 #endif
-    return t->big_owner == VMC_CALL_NONE || t->rec[t->big_owner].large != VMC_CALL_BIG;
+    return t->big_owner == VMC_CALL_NONE || t->users[t->big_owner].call.large != VMC_CALL_BIG;
 }
 
 /* The memory for a message larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
 VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call_more *m = vmc_calls_more(t, c);
+    const vmc_user_call *u = vmc_call_user_const(c);
     const vmc_call *other;
-    if (m->sink != NULL)
+    if (u->sink != NULL)
         return VMC_CALL_SINK;
-    if (m->msg_len > m->into_cap && m->msg_len > t->big_cap)
+    if (u->msg_len > u->into_cap && u->msg_len > t->big_cap)
         return VMC_CALL_SMALL;
     if (t->one_large)
         VMC_CALLS_EACH(t, other)
             if (other->state == VMC_CALL_OPEN && (other->flags & VMC_CALL_F_DROP) == 0 && (other->large == VMC_CALL_INTO || other->large == VMC_CALL_BIG))
                 return VMC_CALL_WAITS;
-    if (m->msg_len <= m->into_cap)
+    if (u->msg_len <= u->into_cap)
         return VMC_CALL_INTO;
     return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
@@ -595,34 +596,34 @@ VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 /* Hands octets to the sink. OK: taken. WAIT: not. Else the call has ended. */
 VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call_more *m = vmc_calls_more(t, c);
+    vmc_user_call *u = vmc_call_user(c);
     viamc_piece piece;
     viamc_err err;
     piece.path = NULL;
     piece.bytes = octets;
-    piece.offset = m->got;
-    piece.total = m->msg_len;
+    piece.offset = u->got;
+    piece.total = u->msg_len;
     t->in_sink = true;
-    err = m->sink(m->sink_user, &piece);
+    err = u->sink(u->sink_user, &piece);
     t->in_sink = false;
     if (err == VIAMC_OK)
-        m->got += (uint32_t)octets.len;
+        u->got += (uint32_t)octets.len;
     else if (err != VIAMC_WAIT)
-        vmc_calls_end_text(t, c, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
+        vmc_calls_end(t, c, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
     return err;
 }
 
 /* Takes body octets to where the large message goes; how many were taken. */
 VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call_more *m = vmc_calls_more(t, c);
-    uint8_t *to = c->large == VMC_CALL_BIG ? t->big : m->into;
-    if (octets.len > vmc_calls_left(t, c))
-        octets.len = vmc_calls_left(t, c);
+    vmc_user_call *u = vmc_call_user(c);
+    uint8_t *to = c->large == VMC_CALL_BIG ? t->big : u->into;
+    if (octets.len > vmc_call_left(c))
+        octets.len = vmc_call_left(c);
     if (c->large == VMC_CALL_SINK)
         return octets.len != 0 && vmc_calls_to_sink(t, c, octets) == VIAMC_OK ? (uint32_t)octets.len : 0;
-    vmc_copy(to + m->got, octets.ptr, octets.len);
-    m->got += (uint32_t)octets.len;
+    vmc_copy(to + u->got, octets.ptr, octets.len);
+    u->got += (uint32_t)octets.len;
     return (uint32_t)octets.len;
 }
 
@@ -635,7 +636,7 @@ VMC_FN void vmc_calls_drain(vmc_calls *t, vmc_call *c, uint8_t *slot)
         return; /* its sink refused: the status text lies there now */
     vmc_move(slot + body, slot + body + n, c->stored - body - n);
     c->stored -= n;
-    if (vmc_calls_left(t, c) == 0)
+    if (vmc_call_left(c) == 0)
         vmc_calls_complete(t, c, VMC_CALL_PREFIX);
 }
 
@@ -644,10 +645,10 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
 {
     if (c->large != VMC_CALL_SMALL)
         return VIAMC_OK; /* the one before has not gone: this one stays in the slot */
-    if (vmc_call_index(c) >= t->more_count)
+    if (vmc_call_index(c) >= t->user_count)
         return VIAMC_ERR_NOMEM; /* nobody could lend it more */
-    vmc_calls_more(t, c)->msg_len = len;
-    vmc_calls_more(t, c)->got = 0;
+    vmc_call_user(c)->msg_len = len;
+    vmc_call_user(c)->got = 0;
     c->large = (uint8_t)vmc_calls_place(t, c);
     t->unsettled = true;
     if (c->large == VMC_CALL_SMALL) {
@@ -665,7 +666,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
 VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
     const uint32_t small = vmc_calls_small(t, c);
-    while (c->stored - c->parsed >= VMC_CALL_PREFIX && (c->large == VMC_CALL_SMALL || vmc_calls_left(t, c) == 0)) {
+    while (c->stored - c->parsed >= VMC_CALL_PREFIX && (c->large == VMC_CALL_SMALL || vmc_call_left(c) == 0)) {
         const uint8_t *p = slot + c->parsed;
         uint32_t len = vmc_be32(p + 1);
         if (p[0] != 0)
@@ -694,13 +695,13 @@ VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
     uint8_t *slot = vmc_calls_slot(t, c, &cap);
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
-    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_calls_left(t, c) != 0 && c->stored == c->parsed + VMC_CALL_PREFIX) {
+    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + VMC_CALL_PREFIX) {
         uint32_t n = vmc_calls_take_large(t, c, octets);
         octets.ptr += n;
         octets.len -= n;
         if (c->state != VMC_CALL_OPEN)
             return VIAMC_ERR_SINK;
-        if (vmc_calls_left(t, c) == 0)
+        if (vmc_call_left(c) == 0)
             vmc_calls_complete(t, c, VMC_CALL_PREFIX);
     }
     if (octets.len > cap - c->stored)
@@ -736,35 +737,35 @@ VMC_FN bool vmc_call_is_whole(const vmc_call *c)
 }
 
 /* The rest of the large message is there, in the slot: its sink said WAIT. */
-VMC_FN bool vmc_calls_is_parked(const vmc_calls *t, const vmc_call *c)
+VMC_FN bool vmc_call_is_parked(const vmc_call *c)
 {
-    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= vmc_calls_left(t, c);
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= vmc_call_left(c);
 }
 
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
  * A field that does not fit is left out, and so are all later ones. */
-VMC_FN void vmc_calls_metadata(vmc_calls *t, vmc_call *c, viamc_bytes name, viamc_bytes value, bool first)
+VMC_FN void vmc_call_metadata(vmc_call *c, viamc_bytes name, viamc_bytes value, bool first)
 {
-    vmc_call_more *m = vmc_calls_more(t, c);
-    vmc_wr w = vmc_wr_of(m->meta, m->meta_cap);
+    vmc_user_call *u = vmc_call_user(c);
+    vmc_wr w = vmc_wr_of(u->meta, u->meta_cap);
     uint32_t len = 0;
-    w.len = m->meta_len;
+    w.len = u->meta_len;
     if (first) {
-        m->meta_at = m->meta_len;
+        u->meta_at = u->meta_len;
         vmc_wr_be16(&w, (uint32_t)name.len);
         vmc_wr_be16(&w, 0);
         vmc_wr_bytes(&w, name.ptr, name.len);
     }
     vmc_wr_bytes(&w, value.ptr, value.len);
     if (!w.full)
-        len = (uint32_t)(w.len - m->meta_at - 4u - name.len);
+        len = (uint32_t)(w.len - u->meta_at - 4u - name.len);
     if (w.full || len > 0xffffu) {
-        m->meta_len = m->meta_at;
-        m->meta_cap = m->meta_at;
+        u->meta_len = u->meta_at;
+        u->meta_cap = u->meta_at;
         return;
     }
-    vmc_put_be16(m->meta + m->meta_at + 2, len);
-    m->meta_len = (uint16_t)w.len;
+    vmc_put_be16(u->meta + u->meta_at + 2, len);
+    u->meta_len = (uint16_t)w.len;
 }
 
 /* ---- taking ---- */
@@ -785,7 +786,7 @@ VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
         c->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
-        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_calls_more(t, c)->into, len);
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->into, len);
         c->large = VMC_CALL_TAKEN;
         t->unsettled = true;
     }
@@ -795,7 +796,7 @@ VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
 /* Start of a poll, for the whole table: the large buffer is free again once its message was taken. */
 VMC_FN void vmc_calls_settle_big(vmc_calls *t)
 {
-    if (t->big_owner != VMC_CALL_NONE && t->rec[t->big_owner].large != VMC_CALL_BIG)
+    if (t->big_owner != VMC_CALL_NONE && t->users[t->big_owner].call.large != VMC_CALL_BIG)
         t->big_owner = VMC_CALL_NONE;
 }
 

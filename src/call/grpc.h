@@ -35,6 +35,7 @@ typedef enum vmc_grpc_event {
 } vmc_grpc_event;
 
 typedef struct vmc_grpc {
+    vmc_h2 h2;
     vmc_calls *calls;
     /* the header block that is being received */
     vmc_grpc_said said;
@@ -53,7 +54,6 @@ typedef struct vmc_grpc {
     bool hold_token;        /* the token is being replaced: calls that carry it wait */
     uint32_t field_at;      /* octets of it that were written */
     viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
-    vmc_h2 h2;
     /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
     viamc_bytes authority[2]; /* one after the other */
     viamc_bytes token;

@@ -31,11 +31,9 @@ VMC_FN void vmc_grpc_changed(vmc_grpc *g)
  * status and text, which may be half sent, stay as they are. */
 VMC_FN void vmc_grpc_end(vmc_grpc *g, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
-    if (text == NULL || VMC_H2_IS_SERVER(&g->h2))
-        vmc_calls_end(g->calls, c, VMC_H2_IS_SERVER(&g->h2) ? c->status : status, ran);
-    else
-        vmc_calls_end_text(g->calls, c, status, ran, text);
-    vmc_h2_release(&g->h2, vmc_call_index(c), VMC_H2_IS_SERVER(&g->h2) ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+    const bool server = VMC_H2_IS_SERVER(&g->h2);
+    vmc_calls_end(g->calls, c, server ? c->status : status, ran, server ? NULL : text);
+    vmc_h2_release(&g->h2, vmc_call_index(c), server ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
     g->calls->stirred = true; /* its stream may be another's now */
 }
 
@@ -50,7 +48,7 @@ VMC_APART void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
 {
     vmc_call *c;
     VMC_CALLS_EACH(g->calls, c)
-        vmc_calls_end_text(g->calls, c, status, vmc_call_ran_locally(c), text);
+        vmc_calls_end(g->calls, c, status, vmc_call_ran_locally(c), text);
 }
 
 /* RFC 9113 7 to gRPC (gRPC over HTTP/2, Errors). */
@@ -65,20 +63,25 @@ VMC_FN uint32_t vmc_grpc_status_of_reset(uint32_t code)
     }
 }
 
-/* HTTP status to gRPC (gRPC, http-grpc-status-mapping). */
+/* HTTP status, from 400 on, to gRPC (gRPC, http-grpc-status-mapping). */
+static const uint8_t vmc_grpc_http[][2] = {
+    {400 - 400, VIAMC_INTERNAL},
+    {401 - 400, VIAMC_UNAUTHENTICATED},
+    {403 - 400, VIAMC_PERMISSION_DENIED},
+    {404 - 400, VIAMC_UNIMPLEMENTED},
+    {429 - 400, VIAMC_UNAVAILABLE},
+    {502 - 400, VIAMC_UNAVAILABLE},
+    {503 - 400, VIAMC_UNAVAILABLE},
+    {504 - 400, VIAMC_UNAVAILABLE}
+};
+
 VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 {
-    switch (http) {
-    case 400: return VIAMC_INTERNAL;
-    case 401: return VIAMC_UNAUTHENTICATED;
-    case 403: return VIAMC_PERMISSION_DENIED;
-    case 404: return VIAMC_UNIMPLEMENTED;
-    case 429:
-    case 502:
-    case 503:
-    case 504: return VIAMC_UNAVAILABLE;
-    default: return VIAMC_UNKNOWN;
-    }
+    size_t i;
+    for (i = 0; i < sizeof vmc_grpc_http / sizeof vmc_grpc_http[0]; i++)
+        if (http == 400u + vmc_grpc_http[i][0])
+            return vmc_grpc_http[i][1];
+    return VIAMC_UNKNOWN;
 }
 
 /* ---- receiving: fields ---- */
@@ -236,7 +239,7 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_pi
             g->said.type_ok = vmc_grpc_is_type(value);
         }
     } else if (c->wants_metadata && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
-        vmc_calls_metadata(g->calls, c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+        vmc_call_metadata(c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
     }
 }
 
@@ -279,14 +282,18 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 /* The peer's last word is OK: the call needs what its kind promises, one message or any number of whole ones. */
 VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, vmc_call *c)
 {
-    if (vmc_calls_is_parked(g->calls, c))
+    uint32_t status = VIAMC_OK;
+    const char *wrong = NULL;
+    if (vmc_call_is_parked(c))
         return; /* its sink has yet to take the end: vmc_grpc_settle comes back */
-    if (!vmc_call_is_whole(c))
-        vmc_grpc_end(g, c, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
-    else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
-        vmc_grpc_end(g, c, VIAMC_UNIMPLEMENTED, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
-    else
-        vmc_grpc_end(g, c, VIAMC_OK, VIAMC_ANSWERED, NULL);
+    if (!vmc_call_is_whole(c)) {
+        status = VIAMC_INTERNAL;
+        wrong = VMC_TEXT("the stream ended inside a message");
+    } else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0) {
+        status = VIAMC_UNIMPLEMENTED;
+        wrong = VMC_TEXT("a unary call was answered with no message, or with several");
+    }
+    vmc_grpc_end(g, c, status, status == VIAMC_OK ? VIAMC_ANSWERED : VIAMC_MAYBE, wrong);
 }
 
 VMC_FN vmc_h2_stream *vmc_grpc_stream(const vmc_grpc *g, const vmc_call *c)
@@ -415,8 +422,8 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
     viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
-        vmc_calls_end_text(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
-                           VMC_TEXT("reply larger than any of its kind"));
+        vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
+                      VMC_TEXT("reply larger than any of its kind"));
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
         vmc_grpc_refuse(g, c);
@@ -458,11 +465,12 @@ VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, const vmc_call *c)
  * or is refused. */
 VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, vmc_call *c)
 {
-    vmc_call *to = c, *end = g->calls->rec + g->calls->count;
+    vmc_user_call *users = g->calls->users, *end = users + g->calls->user_count;
+    vmc_call *to = c;
     if (!vmc_grpc_is_vacant(g, c))
-        for (to = g->calls->rec; to != end && !(vmc_grpc_is_vacant(g, to) && vmc_h2_is_free(&g->h2, vmc_call_index(to))); to++)
-            ;
-    if (to == end) {
+        while (users != end && !(vmc_grpc_is_vacant(g, to = &users->call) && vmc_h2_is_free(&g->h2, vmc_call_index(to))))
+            users++;
+    if (users == end) {
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
         return;
     }
@@ -505,7 +513,7 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
     vmc_call *c;
     if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r))
         return false;
-    c = &g->calls->rec[r.slot];
+    c = vmc_calls_at(g->calls, r.slot);
     if (!vmc_calls_take_reply(g->calls, c, r.data))
         return false;
     vmc_h2_take_reply(&g->h2, in, &r);
@@ -723,7 +731,7 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
     case VMC_GRPC_AT_SESSION: f->value[1] = g->session; break;
     default:
         if (n >= VMC_GRPC_AT_METADATA) {
-            const viamc_metadata *m = &vmc_calls_more(g->calls, c)->metadata[n - VMC_GRPC_AT_METADATA];
+            const viamc_metadata *m = &vmc_call_user_const(c)->metadata[n - VMC_GRPC_AT_METADATA];
             f->name = vmc_bytes_of(m->name);
             f->value[0] = m->value;
             f->base64 = vmc_grpc_is_binary(f->name);
@@ -1054,7 +1062,7 @@ VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *
 /* Goes on with the header block that is open, whatever became of its call. */
 VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[g->h2.out_slot];
+    vmc_call *c = vmc_calls_at(g->calls, g->h2.out_slot);
     bool trailers = VMC_H2_IS_SERVER(&g->h2) && g->h2.out_end;
     if (!vmc_grpc_write_block(g, c, 0, trailers ? VMC_GRPC_REPLY_FIELDS : VMC_GRPC_AT_GRPC_STATUS, g->h2.out_end, now, w))
         return false;

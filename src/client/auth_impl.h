@@ -46,7 +46,8 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
     vmc_auth_encode(c, &w);
     if (w.full)
         return c->calls.tx_used == 0 ? VIAMC_ERR_NOMEM : VIAMC_WAIT;
-    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, viamc_view(NULL, 0), c->token, c->token_cap, c->desc.timeout_ms);
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, NULL, 0, c->desc.timeout_ms);
+    vmc_client_internal_into(c, call, c->token, c->token_cap);
     call->flags &= (uint16_t)~VMC_CALL_F_TOKEN;
     vmc_calls_put_message(&c->calls, call, viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
     c->aux = VMC_AUX_AUTH;

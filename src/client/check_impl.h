@@ -26,9 +26,10 @@
 VMC_FN const char *vmc_check_live(const vmc_calls *t)
 {
     uint32_t used = 0, listed = 0;
-    const vmc_call *c, *end = t->rec + t->count;
-    for (c = t->rec; c != end; c++)
-        used += c->state != VMC_CALL_FREE;
+    const vmc_call *c;
+    uint8_t i;
+    for (i = 0; i < t->count; i++)
+        used += vmc_calls_at(t, i)->state != VMC_CALL_FREE;
     VMC_CALLS_EACH(t, c) {
         if (++listed > t->count)
             return "the live list has no end";
@@ -44,11 +45,11 @@ VMC_FN const char *vmc_check_events(const vmc_calls *t)
     uint32_t flagged = 0, listed = 0;
     uint8_t i, last = VMC_CALL_NONE;
     for (i = 0; i < t->count; i++)
-        flagged += (t->rec[i].flags & VMC_CALL_F_LISTED) != 0;
-    for (i = t->first; i != VMC_CALL_NONE; i = t->rec[i].next) {
-        if (i >= t->count || ++listed > t->count)
+        flagged += (vmc_calls_at(t, i)->flags & VMC_CALL_F_LISTED) != 0;
+    for (i = t->first; i != VMC_CALL_NONE; i = t->users[i].call.next) {
+        if (i >= t->user_count || ++listed > t->count)
             return "the list of events has no end";
-        if ((t->rec[i].flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != VMC_CALL_F_LISTED || t->rec[i].state == VMC_CALL_FREE)
+        if ((t->users[i].call.flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != VMC_CALL_F_LISTED || t->users[i].call.state == VMC_CALL_FREE)
             return "a record is in the list of events that must not be";
         last = i;
     }
@@ -89,16 +90,16 @@ VMC_FN const char *vmc_check_slot(const vmc_calls *t, const vmc_call *c)
 
 VMC_FN const char *vmc_check_large(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call_more *m = vmc_calls_more(t, c);
+    const vmc_user_call *u = vmc_call_user_const(c);
     if (c->large == VMC_CALL_SMALL)
         return NULL;
-    if (vmc_call_index(c) >= t->more_count)
+    if (vmc_call_index(c) >= t->user_count)
         return "a call of ours has a large message";
-    if (m->got > m->msg_len)
+    if (u->got > u->msg_len)
         return "a large message is longer than it said";
-    if (c->large == VMC_CALL_INTO && m->msg_len > m->into_cap)
+    if (c->large == VMC_CALL_INTO && u->msg_len > u->into_cap)
         return "a large message is longer than the lent buffer";
-    if (c->large == VMC_CALL_BIG && m->msg_len > t->big_cap)
+    if (c->large == VMC_CALL_BIG && u->msg_len > t->big_cap)
         return "a large message is longer than the large buffer";
     if (c->large == VMC_CALL_BIG && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0 && t->big_owner != vmc_call_index(c))
         return "two calls have the large buffer";
@@ -109,12 +110,13 @@ VMC_FN const char *vmc_check_calls(const vmc_calls *t)
 {
     uint32_t ended = 0;
     const char *wrong = vmc_check_live(t);
-    const vmc_call *c, *end = t->rec + t->count;
+    uint8_t i;
     if (wrong == NULL)
         wrong = vmc_check_events(t);
     if (wrong == NULL)
         wrong = vmc_check_tx(t);
-    for (c = t->rec; c != end; c++) {
+    for (i = 0; i < t->count; i++) {
+        const vmc_call *c = vmc_calls_at(t, i);
         if (wrong == NULL && c->state != VMC_CALL_FREE)
             wrong = vmc_check_slot(t, c);
         if (wrong == NULL && c->state != VMC_CALL_FREE)
@@ -131,7 +133,7 @@ VMC_FN const char *vmc_check_calls(const vmc_calls *t)
 /* Invariant 1: a stream has room for every octet that its peer may send. Ours are told apart: what they cannot take is dropped. */
 VMC_FN const char *vmc_check_credit(const vmc_h2 *h, const vmc_calls *t, uint8_t i)
 {
-    const vmc_call *c = &t->rec[i];
+    const vmc_call *c = vmc_calls_at(t, i);
     if (!vmc_h2_is_live(h, i) || (h->streams[i].flags & (VMC_H2_REMOTE_END | VMC_H2_EARLY)) != 0)
         return NULL;
     if (c->state != VMC_CALL_OPEN)

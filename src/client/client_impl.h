@@ -145,7 +145,7 @@ VMC_FN void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
 {
     VIAMC_MEMSET(l, 0, sizeof *l);
     l->calls.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
-    l->calls.more_count = (uint8_t)(d->max_calls + 1u); /* Stop's own too */
+    l->calls.user_count = (uint8_t)(d->max_calls + 1u); /* Stop's own too */
     l->calls.slot_count = d->max_calls;
     l->calls.slot_bytes = d->slot_bytes;
     l->calls.big_cap = d->rx_bytes;
@@ -169,8 +169,8 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     if (!d->no_tls)
         l->conn.tls = vmc_carve_take(&cv, vmc_tls_bytes(VMC_TLS_CLIENT));
 #endif
-    l->calls.rec = (vmc_call *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_call));
-    l->calls.more = (vmc_call_more *)vmc_carve_take(&cv, l->calls.more_count * sizeof(vmc_call_more));
+    l->calls.users = (vmc_user_call *)vmc_carve_take(&cv, l->calls.user_count * sizeof(vmc_user_call));
+    l->calls.ours = (vmc_call *)vmc_carve_take(&cv, VMC_REC_OURS * sizeof(vmc_call));
     l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_h2_stream));
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
@@ -266,15 +266,15 @@ VMC_FN uint8_t vmc_client_motion(uint8_t flags, const viamc_opts *o)
 
 /* A request that is about to become a call. */
 typedef struct vmc_start {
+    uint8_t flags;        /* VIAMC_M_* */
+    uint8_t motion;
+    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
     const viamc_method *method;
     viamc_str path;
     const viamc_opts *opts;
     viamc_bytes msg;
     viamc_bytes added[2]; /* field 99: its head, and opts.extra */
     uint32_t resource;
-    uint8_t flags;        /* VIAMC_M_* */
-    uint8_t motion;
-    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
 } vmc_start;
 
 /* opts.extra becomes field 99, length-delimited. */
@@ -329,8 +329,8 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
  * which there would be no room in tx: it would end the Stop and not be sent. */
 VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
 {
-    vmc_call *call = vmc_client_rec(c, VMC_REC_STOP);
-    const vmc_call_more *m = vmc_calls_more(&c->calls, call);
+    vmc_user_call *user = &c->calls.users[c->max_calls];
+    vmc_call *call = &user->call;
     if (call->state == VMC_CALL_FREE)
         return call;
     if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
@@ -340,8 +340,8 @@ VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
     if ((call->motion & VMC_MOTION_COUNTED) != 0 && c->motion.unconfirmed != 0)
         c->motion.unconfirmed--; /* the StopAll counts for it */
     c->motion.covered = call->handle;
-    c->motion.covered_user = m->user;
-    c->motion.covered_method = m->method;
+    c->motion.covered_user = user->user;
+    c->motion.covered_method = user->method;
     vmc_grpc_cancel(&c->conn.grpc, call, VIAMC_CANCELLED, NULL);
     if (call->state == VMC_CALL_ENDED)
         c->calls.ended--;
@@ -351,10 +351,10 @@ VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
 
 VMC_FN vmc_call *vmc_client_free_record(viamc_client *c, const vmc_start *s)
 {
-    vmc_call *call = c->calls.rec, *end = call + c->max_calls;
-    for (; call != end; call++)
-        if (call->state == VMC_CALL_FREE)
-            return call;
+    vmc_user_call *user = c->calls.users, *end = user + c->max_calls;
+    for (; user != end; user++)
+        if (user->call.state == VMC_CALL_FREE)
+            return &user->call;
     return s->motion == VMC_MOTION_STOP ? vmc_client_stop_record(c, s) : NULL;
 }
 
@@ -368,31 +368,30 @@ VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
 }
 
 /* What the user gave to the call. */
-VMC_FN void vmc_client_lend(viamc_client *c, vmc_call *call, const vmc_start *s)
+VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *s)
 {
-    vmc_call_more *m = vmc_calls_more(&c->calls, call);
     const viamc_opts *o = s->opts;
-    m->method = s->method;
-    m->user = o->user;
-    m->metadata = o->metadata;
-    m->into = o->into;
-    m->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
-    m->sink = o->sink;
-    m->sink_user = o->sink_user;
-    m->meta = o->metadata_into;
-    m->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
-    m->meta_len = 0;
-    m->asked = c->now;
-    if (call == vmc_client_rec(c, VMC_REC_STOP)) { /* it has no slot: its reply is empty, or a text */
-        m->into = c->stop_reply;
-        m->into_cap = sizeof c->stop_reply;
-        m->sink = NULL;
+    u->method = s->method;
+    u->user = o->user;
+    u->metadata = o->metadata;
+    u->into = o->into;
+    u->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
+    u->sink = o->sink;
+    u->sink_user = o->sink_user;
+    u->meta = o->metadata_into;
+    u->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
+    u->meta_len = 0;
+    u->asked = c->now;
+    if (u == &c->calls.users[c->max_calls]) { /* Stop's own has no slot: its reply is empty, or a text */
+        u->into = c->stop_reply;
+        u->into_cap = sizeof c->stop_reply;
+        u->sink = NULL;
     }
 }
 
 VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 {
-    vmc_client_lend(c, call, s);
+    vmc_client_lend(c, vmc_call_user(call), s);
     call->path = s->path.ptr;
     call->path_len = (uint16_t)s->path.len;
     call->metadata_count = (uint8_t)s->opts->metadata_count;
@@ -415,7 +414,7 @@ VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_s
     call->body_len = 0;
     vmc_calls_tx_cut(&c->calls, call); /* a value that was encoded in place lies behind what moves now */
     vmc_calls_put_message(&c->calls, call, s->msg, s->added, false);
-    vmc_calls_more(&c->calls, call)->asked = c->now;
+    vmc_call_user(call)->asked = c->now;
     call->motion |= VMC_MOTION_FRESH;
     vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
     c->dirty = true;
@@ -516,16 +515,9 @@ VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap)
 
 /* ---- calls that run ---- */
 
-/* A call of the user's by its handle; NULL if it is over. */
-VMC_FN vmc_call *vmc_client_find(const viamc_client *c, viamc_call handle)
-{
-    vmc_call *call = vmc_calls_find(&c->calls, handle);
-    return call == NULL || vmc_call_index(call) > c->max_calls ? NULL : call;
-}
-
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, viamc_bytes msg)
 {
-    vmc_call *call = vmc_client_find(c, handle);
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
     uint32_t resource;
     if (call == NULL)
         return VIAMC_ERR_NOT_FOUND;
@@ -533,7 +525,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
         return VIAMC_ERR_STATE;
     if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(c, call, msg) : 0;
+    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
     if (!vmc_calls_can_append(&c->calls, call) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
         return VIAMC_ERR_BUSY;
     if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
@@ -546,7 +538,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
 
 VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call handle)
 {
-    vmc_call *call = vmc_client_find(c, handle);
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
     if (call == NULL || !vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
     if (c->in_poll || !vmc_call_is_client_stream(call))
@@ -559,7 +551,7 @@ VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call handle)
 
 VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call handle)
 {
-    vmc_call *call = vmc_client_find(c, handle);
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
     if (call == NULL)
         return VIAMC_ERR_NOT_FOUND;
     if (c->in_poll)
@@ -608,7 +600,7 @@ VMC_FN void vmc_client_ends(viamc_client *c)
 
 /* ---- the poll ---- */
 
-VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
+VMC_FN void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
@@ -704,7 +696,7 @@ VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
         if ((call->motion & VMC_MOTION_FRESH) == 0)
             continue;
         call->motion &= (uint8_t)~VMC_MOTION_FRESH;
-        vmc_calls_more(&c->calls, call)->asked = now;
+        vmc_call_user(call)->asked = now;
         if (vmc_timer_is_on(&call->deadline))
             vmc_timer_at(&call->deadline, call->deadline.at + (now - c->now));
     }
@@ -762,20 +754,20 @@ VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *
 
 /* ---- events ---- */
 
-VMC_FN void vmc_client_event_call(viamc_client *c, const vmc_call *call, uint8_t kind, viamc_event *ev)
+VMC_FN void vmc_client_event_call(const vmc_call *call, uint8_t kind, viamc_event *ev)
 {
-    const vmc_call_more *m = vmc_calls_more(&c->calls, call);
+    const vmc_user_call *u = vmc_call_user_const(call);
     ev->kind = kind;
     ev->call = call->handle;
-    ev->user = m->user;
-    ev->method = m->method;
+    ev->user = u->user;
+    ev->method = u->method;
     ev->path = call->path;
-    ev->metadata = viamc_view(m->meta, m->meta_len);
+    ev->metadata = viamc_view(u->meta, u->meta_len);
 }
 
 VMC_FN void vmc_client_event_done(viamc_client *c, vmc_call *call, viamc_event *ev)
 {
-    vmc_client_event_call(c, call, VIAMC_EV_DONE, ev);
+    vmc_client_event_call(call, VIAMC_EV_DONE, ev);
     ev->status = call->status;
     ev->ran = call->ran;
     ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
@@ -798,12 +790,12 @@ VMC_FN void vmc_client_event_done(viamc_client *c, vmc_call *call, viamc_event *
 VMC_FN bool vmc_client_next_of(viamc_client *c, vmc_call *call, viamc_event *ev)
 {
     if (vmc_call_is_server_stream(call) && call->state != VMC_CALL_FREE && vmc_calls_take(&c->calls, call, &ev->msg)) {
-        vmc_client_event_call(c, call, VIAMC_EV_MESSAGE, ev);
+        vmc_client_event_call(call, VIAMC_EV_MESSAGE, ev);
         return true;
     }
     if ((call->flags & VMC_CALL_F_WRITABLE) != 0 && call->state == VMC_CALL_OPEN) {
         call->flags &= (uint16_t)~VMC_CALL_F_WRITABLE;
-        vmc_client_event_call(c, call, VIAMC_EV_WRITABLE, ev);
+        vmc_client_event_call(call, VIAMC_EV_WRITABLE, ev);
         return true;
     }
     if (call->state != VMC_CALL_TOLD)
@@ -815,7 +807,7 @@ VMC_FN bool vmc_client_next_of(viamc_client *c, vmc_call *call, viamc_event *ev)
 VMC_FN bool vmc_client_next_call_event(viamc_client *c, viamc_event *ev)
 {
     while (c->calls.first != VMC_CALL_NONE) {
-        vmc_call *call = &c->calls.rec[c->calls.first];
+        vmc_call *call = &c->calls.users[c->calls.first].call;
         bool found = vmc_client_next_of(c, call, ev);
         if (!found || ev->kind == VIAMC_EV_DONE)
             vmc_calls_unlist_first(&c->calls);

@@ -119,22 +119,27 @@ VMC_FN const char *vmc_dial_parse(const char *address, bool insecure, vmc_addres
     return vmc_address_parse(address, insecure ? 80u : 443u, a);
 }
 
+/* What is wrong with a desc, or NULL. */
+VMC_FN const char *vmc_dial_check_desc(viamc_client *c, const viamc_dial_desc *d)
+{
+    const char *what;
+    vmc_address a;
+    if (d->guard != 0 || d->guard_end != 0)
+        return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
+    if (d->address == NULL)
+        return VMC_TEXT("no address");
+    what = vmc_dial_parse(d->address, d->insecure, &a);
+    if (what != NULL)
+        return what;
+    c->dial.is_unix = a.is_unix;
+    what = vmc_dial_check_credentials(c, d);
+    return what != NULL ? what : vmc_dial_check_trust(c, d);
+}
+
 /* Checks a desc and takes it over. */
 VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 {
-    const char *what = NULL;
-    vmc_address a;
-    if (d == NULL || d->guard != 0 || d->guard_end != 0)
-        what = VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
-    else if (d->address == NULL)
-        what = VMC_TEXT("no address");
-    if (what == NULL)
-        what = vmc_dial_parse(d->address, d->insecure, &a);
-    c->dial.is_unix = what == NULL && a.is_unix;
-    if (what == NULL)
-        what = vmc_dial_check_credentials(c, d);
-    if (what == NULL)
-        what = vmc_dial_check_trust(c, d);
+    const char *what = vmc_dial_check_desc(c, d);
     if (what != NULL)
         return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
     vmc_dial_keep(&c->desc, d);
@@ -423,9 +428,9 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
-VMC_APART void vmc_dial_check(viamc_client *c)
+VMC_FN void vmc_dial_check(viamc_client *c)
 {
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
+    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, vmc_empty_message, sizeof vmc_empty_message, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
 
@@ -461,7 +466,7 @@ VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
 }
 
 /* What is under way has a deadline; DRAINING ends before it where nothing is left to wait for. */
-VMC_FN void vmc_dial_step_deadline(viamc_client *c)
+VMC_APART void vmc_dial_step_deadline(viamc_client *c)
 {
     static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;

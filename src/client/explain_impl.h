@@ -7,6 +7,7 @@
 #include "tls/tls_impl.h"
 #include "call/call_impl.h"
 #include "client/state.h"
+#include "client/internal_impl.h"
 #include "client/dial_impl.h"
 #include "client/session_impl.h"
 #include "client/client_impl.h"

@@ -70,10 +70,10 @@ VMC_FN uint32_t vmc_motion_resource(viamc_str path, viamc_bytes msg)
 }
 
 /* A message of a stream that moves: the first one names the resource, as far as the method is known; another name makes it any. */
-VMC_FN uint32_t vmc_motion_resource_of(const viamc_client *c, const vmc_call *call, viamc_bytes msg)
+VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 {
     viamc_bytes name;
-    uint32_t resource = vmc_calls_more(&c->calls, call)->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
+    uint32_t resource = vmc_call_user_const(call)->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
     if (call->resource == 0 || call->resource == resource)
         return resource;
     return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? call->resource : VMC_MOTION_ANY;
@@ -161,7 +161,7 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, vmc_call *stop)
     c->motion.unconfirmed++;
     c->motion.watched = true;
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
-    vmc_calls_more(&c->calls, stop)->asked = c->now;
+    vmc_call_user(stop)->asked = c->now;
     /* what has not left, pending setpoints too, will not leave any more; of what has half left, the other half */
     vmc_motion_cancel(c, stop->resource, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
     if (vmc_motion_has_running(c, stop->resource))
@@ -182,7 +182,7 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
 {
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
-    if (c->now - vmc_calls_more(&c->calls, stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
+    if (c->now - vmc_call_user(stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
         vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
         if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
@@ -276,8 +276,8 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
 /* A pending setpoint goes when its turn comes, and is dropped when it is older than one window. */
 VMC_FN void vmc_motion_step_pending(viamc_client *c, vmc_call *call)
 {
-    if (c->now - vmc_calls_more(&c->calls, call)->asked >= vmc_session_window(c))
-        vmc_calls_end_text(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
+    if (c->now - vmc_call_user(call)->asked >= vmc_session_window(c))
+        vmc_calls_end(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
     else
         vmc_motion_launch(c, call);
 }
@@ -303,12 +303,14 @@ VMC_FN void vmc_motion_on_lost(viamc_client *c)
  * NULL. */
 VMC_FN vmc_call *vmc_motion_in_the_way(const viamc_client *c, const vmc_call *stop)
 {
-    vmc_call *call = c->calls.rec, *end = call + c->max_calls, *victim = NULL;
+    vmc_user_call *user = c->calls.users, *end = user + c->max_calls;
+    vmc_call *victim = NULL;
     const vmc_h2 *h2 = &c->conn.grpc.h2;
     bool waits = vmc_motion_kind(stop) == VMC_MOTION_STOP && stop->state == VMC_CALL_OPEN && (stop->flags & VMC_CALL_F_HEAD) != 0;
     if (!waits || h2->open < h2->peer_streams || (h2->owed & VMC_H2_OWES_CHORES) != 0)
         return NULL; /* with chores: one is giving way already */
-    for (; call != end; call++) {
+    for (; user != end; user++) {
+        vmc_call *call = &user->call;
         bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
         if (streams && (victim == NULL || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
             victim = call;
@@ -361,7 +363,7 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
                 *wait = 0;
             if (stop || vmc_motion_is_pending(call)) {
                 vmc_timer t;
-                vmc_timer_set(&t, vmc_calls_more(&c->calls, call)->asked, vmc_session_window(c));
+                vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
                 vmc_wait_timer(wait, &t, now);
                 vmc_wait_timer(wait, &call->deadline, now);
             }

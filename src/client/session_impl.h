@@ -30,10 +30,10 @@ VMC_FN viamc_ms vmc_session_window(const viamc_client *c)
     return c->session.window != 0 ? c->session.window : VMC_MOTION_WINDOW;
 }
 
-/* {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
-VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
+/* Octets of {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
+VMC_FN uint32_t vmc_session_request_len(const vmc_session *s)
 {
-    return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
+    return VMC_CALL_PREFIX + 2u + s->id_len;
 }
 
 /* What tells this session's id from another. */
@@ -57,7 +57,7 @@ VMC_FN void vmc_session_end_calls(viamc_client *c)
     vmc_call *call;
     VMC_CALLS_EACH(&c->calls, call) {
         if (vmc_motion_is_pending(call) || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
-            vmc_calls_end_text(&c->calls, call, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
+            vmc_calls_end(&c->calls, call, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
         call->motion |= VMC_MOTION_PAST;
     }
     vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
@@ -119,7 +119,7 @@ VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *t
         if (vmc_session_is_waiting(call)) {
             if (text == NULL)
                 vmc_calls_set_text(&c->calls, call, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
-            vmc_calls_end_text(&c->calls, call, status, VIAMC_NOT_RUN, text);
+            vmc_calls_end(&c->calls, call, status, VIAMC_NOT_RUN, text);
         }
 }
 
@@ -139,16 +139,19 @@ VMC_FN bool vmc_session_may_start(const viamc_client *c)
 VMC_APART void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
+    vmc_call *call;
     if (!vmc_session_may_start(c))
         return;
     if (s->resumed != 0 && c->motion.unconfirmed != 0)
         vmc_session_lost(c, VMC_TEXT("not resumed, since a Stop was not confirmed: it expires, which stops what it moved"));
-    if (s->resumed != 0)
-        body = vmc_session_request(c);
-    else
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, vmc_empty_message, sizeof vmc_empty_message, VMC_SESSION_TIMEOUT);
+    vmc_client_internal_into(c, call, s->wire, VMC_SESSION_REPLY);
+    if (s->resumed != 0) {
+        call->body = s->wire;
+        call->body_len = vmc_session_request_len(s);
+    } else {
         vmc_session_forget_stops(c);
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
+    }
     vmc_timer_set(&s->again, c->now, VMC_SESSION_AGAIN);
     c->aux = VMC_AUX_SESSION;
     s->state = VMC_SESSION_STARTING;
@@ -238,7 +241,7 @@ VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 {
     vmc_session *s = &c->session;
     viamc_ms late = vmc_min32(c->now - s->beat.at, s->since_poll); /* what the polls are to blame for: an answer may be slow as well */
-    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, vmc_session_request(c), NULL, 0, 2u * s->window);
+    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, s->wire, vmc_session_request_len(s), 2u * s->window);
     s->sent_at[which] = c->now;
     vmc_timer_set(&s->beat, c->now, s->window / 5u);
     if (late > s->window * 3u / 10u) { /* half a window without a heartbeat */

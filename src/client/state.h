@@ -7,9 +7,10 @@
 #include "client/client.h"
 #include "base/time_impl.h"
 #include "base/log_impl.h"
+#include "tls/trust.h"
 #include "tls/tls.h"
-#include "http2/h2.h"
 #include "call/call_impl.h"
+#include "call/grpc.h"
 #include "conn/conn.h"
 
 /* A dial address, as views into the text it came from. */
@@ -150,8 +151,8 @@ enum {
     VMC_EV_LOST = VMC_EV_BIT(VIAMC_EV_LOST)
 };
 
-/* Records beside the user's max_calls, without slots. */
-enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
+/* Records beside the user's max_calls, without slots: Stop's own, then ours. */
+enum { VMC_REC_BEAT = 0, VMC_REC_BEAT2 = 1, VMC_REC_AUX = 2, VMC_REC_OURS = 3, VMC_REC_EXTRA = 4 };
 
 #define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room ... */
 #define VMC_STOP_REPLY 48u  /* for the reply of Stop's own record, or what of the robot's words fits */
@@ -160,7 +161,9 @@ enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, V
 /* What the auxiliary record is doing. */
 typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
 
+/* What is looked at most comes first: a short offset is a short instruction. */
 struct viamc_client {
+    vmc_dial dial;
     uint8_t profile;
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
@@ -168,12 +171,10 @@ struct viamc_client {
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     uint16_t steps_max;     /* viamc_stats */
-    viamc_ms now;           /* of the last poll */
     vmc_calls calls;
+    viamc_ms now;           /* of the last poll */
     vmc_motion motion;
     vmc_session session;
-    vmc_dial dial;
-    vmc_dial_plan desc;
     viamc_log log;
     const char *session_what; /* why the last session was lost, NULL: none was; and the longest time between two polls then */
     viamc_ms session_gap;
@@ -188,6 +189,7 @@ struct viamc_client {
     uint8_t scratch[VMC_GRPC_SCRATCH]; /* of the reply fields that come in pieces */
     uint8_t stop_reply[VMC_STOP_REPLY];
     vmc_conn conn;
+    vmc_dial_plan desc;
 };
 
 #endif

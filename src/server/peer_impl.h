@@ -173,7 +173,7 @@ VMC_FN void vmc_peer_judge_large(vmc_peer *p)
     viamc_server *s = p->server;
     uint8_t owner = p->calls.big_owner;
     const vmc_call *c = vmc_calls_at(&p->calls, owner);
-    if (c == NULL || c->large != VMC_CALL_BIG || vmc_calls_left(&p->calls, c) == 0)
+    if (c == NULL || c->large != VMC_CALL_BIG || vmc_call_left(c) == 0)
         vmc_timer_off(&p->large);
     else if (!p->known)
         vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("request too large"));

@@ -12,7 +12,7 @@
 
 VMC_FN vmc_call *vmc_request_call(const viamc_request *rq)
 {
-    return &rq->peer->calls.rec[rq->index];
+    return &rq->peer->calls.users[rq->index].call;
 }
 
 VMC_FN uint8_t vmc_request_flags(const viamc_request *rq)

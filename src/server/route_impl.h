@@ -100,7 +100,7 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
 {
     viamc_request *rq = &p->requests[i];
     const vmc_grpc *g = &p->conn.grpc;
-    vmc_call *c = &p->calls.rec[i];
+    vmc_call *c = vmc_calls_at(&p->calls, i);
     viamc_bytes unused;
     viamc_str path = viamc_text(c->path);
     const char *wrong;
@@ -303,7 +303,7 @@ VMC_FN void vmc_route_expire(vmc_peer *p, viamc_ms now)
 /* A call whose trailers are written is over for us; what the client still sends is not wanted. */
 VMC_FN void vmc_route_close(vmc_peer *p, vmc_call *c)
 {
-    vmc_calls_end(&p->calls, c, c->status, VIAMC_ANSWERED);
+    vmc_calls_end(&p->calls, c, c->status, VIAMC_ANSWERED, NULL);
     vmc_h2_release(&p->conn.grpc.h2, vmc_call_index(c), VMC_H2_NO_ERROR);
 }
 

@@ -115,8 +115,7 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
         conn.tls = vmc_carve_take(cv, vmc_tls_bytes(VMC_TLS_SERVER));
 #endif
     VIAMC_MEMSET(&calls, 0, sizeof calls);
-    calls.rec = (vmc_call *)vmc_carve_take(cv, n * sizeof(vmc_call));
-    calls.more = (vmc_call_more *)vmc_carve_take(cv, n * sizeof(vmc_call_more));
+    calls.users = (vmc_user_call *)vmc_carve_take(cv, n * sizeof(vmc_user_call));
     calls.slots = (uint8_t *)vmc_carve_take(cv, (size_t)n * (d->slot_bytes + VMC_CALL_EXTRA + VMC_CALL_TEXT));
     calls.tx = (uint8_t *)vmc_carve_take(cv, d->tx_bytes);
     conn.in = (uint8_t *)vmc_carve_take(cv, d->in_bytes);
@@ -129,7 +128,7 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     calls.big_cap = d->rx_bytes;
     calls.tx_cap = d->tx_bytes;
     calls.one_large = true;
-    calls.count = calls.more_count = calls.slot_count = (uint8_t)n;
+    calls.count = calls.user_count = calls.slot_count = (uint8_t)n;
     conn.port = d->port;
     conn.port_user = d->port_user;
     conn.number = p->number;

@@ -13,13 +13,14 @@ EXAMPLES := $(call programs,build/examples/,examples/*.c)
 PROGRAMS := $(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c)
 SUITES   := $(call programs,build/tests/,tests/conformance/*.c) build/tests/asan/conformance_client build/tests/hpack_lines
 PLAIN    := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c)
-ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c)
+ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests/fuzz/*.c)
 
 help:
 	@echo "make demo          a robot and its driver on this machine: the driver is killed, the motor stops"
 	@echo "make test          every test that needs no other robot"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
+	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
 	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
@@ -67,6 +68,11 @@ conformance:
 	@$(PARALLEL) .suites
 	@tests/peers/run.sh conformance
 
+TIME = 60
+fuzz:
+	@tools/setup.sh core fuzz
+	@tests/fuzz/run.py --time $(TIME) --jobs $(JOBS)
+
 figures:
 	@tools/setup.sh core figures
 	@$(PARALLEL) .examples .test-programs
@@ -75,7 +81,7 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-peers conformance figures clean .examples .test-programs .suites .plain .asan
+.PHONY: help setup amalgamate examples test-programs demo test test-peers conformance fuzz figures clean .examples .test-programs .suites .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
 .suites: $(SUITES) ; @:
@@ -84,7 +90,7 @@ clean:
 	@$(CC) $(TESTFLAGS) -fsyntax-only -I. -Itests tests/programs/*.c tests/conformance/*.c
 .asan: $(ASAN) ; @:
 
-vpath %.c tests tests/sim tests/programs tests/conformance
+vpath %.c tests tests/sim tests/fuzz tests/programs tests/conformance
 
 build/examples/%: examples/%.c Makefile
 	@mkdir -p $(@D)

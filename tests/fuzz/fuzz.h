@@ -133,7 +133,7 @@ int main(int argc, char **argv)
         (void)snprintf(path, sizeof path, "tests/regress/%s.txt", name);
         runs += fuzz_replay(path);
     }
-    printf("%s: %u passed, 0 failed, 0 skipped\n", program, runs);
+    printf("%u inputs\n%s: %u passed, %u failed, 0 skipped\n", runs, program, runs != 0, runs == 0);
     return runs == 0;
 }
 

@@ -17,6 +17,7 @@ ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c)
 help:
 	@echo "make demo          a robot and its driver on this machine: the driver is killed, the motor stops"
 	@echo "make test          every test that needs no other robot"
+	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
@@ -55,6 +56,10 @@ test:
 	    $(foreach check,warnings symbols layers uses merged ascii,"tools/check.py $(check)") \
 	    $(foreach test,$(wildcard tests/test_*.py),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
 
+test-messages:
+	@tools/setup.sh core python
+	@COUNT=50 tests/run.py "build/venv/bin/python3 tests/test_proto_python.py"
+
 test-peers:
 	@tools/setup.sh core peers
 	@$(PARALLEL) .examples .test-programs
@@ -68,7 +73,7 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-peers figures clean .examples .test-programs .plain .asan
+.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers figures clean .examples .test-programs .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
 # What `make test` runs; the programs for the peers are only looked at.

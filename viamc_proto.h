@@ -10996,32 +10996,58 @@ VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, 
     return (method->flags & VIAMC_M_SERVER_STREAM) != 0 ? viamc_request_send(rq, msg) : viamc_answer_bytes(rq, msg);
 }
 
-/* What the function that calls an op needs. */
+/* A method of a service that is served. */
+typedef struct vmc_proto_row {
+    uint16_t at;   /* of its op in the table of handlers */
+    uint16_t size; /* of its request */
+} vmc_proto_row;
+
+/* An op that is to be called. */
 typedef struct vmc_proto_op {
+    size_t row;
     const void *ops;
     const void *q; /* request; NULL at the end of a client stream */
     viamc_err err; /* what to answer if the op is not to be called */
 } vmc_proto_op;
 
-/* Before the op that lies `at` octets into the table of handlers is called: is it there, and what is the request? False: answer op->err. */
-VMC_APART bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, size_t at, const pb_msgdesc_t *fields, size_t size, vmc_proto_op *op)
+/* The row of a request. The server's own Stop has no method: it has the row of the one that stops. */
+VMC_FN size_t vmc_proto_row_of(const viamc_request *rq)
+{
+    const viamc_service *service = rq->service;
+    size_t row = 0;
+    if (rq->serve != NULL)
+        return (size_t)(rq->serve - service->methods);
+    while (row + 1u < service->count && (service->methods[row].method->flags & VIAMC_M_STOP) == 0)
+        row++;
+    return row;
+}
+
+/* Reads the request of an op that is there. */
+VMC_FN viamc_err vmc_proto_request(viamc_request *rq, viamc_bytes msg, size_t size, vmc_proto_op *op)
+{
+    const viamc_method *method = rq->service->methods[op->row].method;
+    void *q = viamc_request_scratch(rq, size);
+    op->q = q;
+    if (q == NULL)
+        return VIAMC_ERR_NOMEM;
+    return viamc_message_read((const pb_msgdesc_t *)method->request, msg, q, size);
+}
+
+/* Before an op is called: is it there, and what is the request? False: answer op->err. */
+VMC_FN bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, const vmc_proto_row *rows, vmc_proto_op *op)
 {
     void (*handler)(void); /* all pointers to functions have one form */
-    void *q = viamc_request_scratch(rq, size);
+    op->row = vmc_proto_row_of(rq);
     op->ops = viamc_request_ops(rq);
     op->q = NULL;
-    op->err = VIAMC_OK;
-    vmc_copy(&handler, (const uint8_t *)op->ops + at, sizeof handler);
+    vmc_copy(&handler, (const uint8_t *)op->ops + rows[op->row].at, sizeof handler);
     if (handler == NULL) {
         op->err = viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method"));
         return false;
     }
-    if (viamc_request_at_end(rq))
-        return true;
-    op->err = VIAMC_ERR_NOMEM;
-    if (q != NULL)
-        op->err = viamc_message_read(fields, msg, q, size);
-    op->q = q;
+    op->err = VIAMC_OK;
+    if (!viamc_request_at_end(rq))
+        op->err = vmc_proto_request(rq, msg, rows[op->row].size, op);
     return op->err == VIAMC_OK;
 }
 
@@ -11093,66 +11119,74 @@ VMC_PROTO_CLOSE
 
 #ifndef VIAMC_NO_SERVER
 
-/* ---- service objects: what stands in a service's table for a method looks its op up, reads the request and calls it ---- */
+/* ---- service objects. One function serves all methods of a service; their rows are numbered as in its table ---- */
 
-#define VMC_PROTO_SERVE(service, method, name, request, reply, flags) \
-    VMC_FN viamc_err vmc_serve_##service##_##method(viamc_request *rq, viamc_bytes msg) \
+#define VMC_PROTO_NUMBER(service, method, name, request, reply, flags) vmc_row_##service##_##method,
+#define VMC_PROTO_ROW(service, method, name, request, reply, flags) {(uint16_t)offsetof(viamc_##service##_ops, method), (uint16_t)sizeof(request)},
+#define VMC_PROTO_CASE(service, method, name, request, reply, flags) \
+    case vmc_row_##service##_##method: return ((const viamc_##service##_ops *)op.ops)->method(rq, (const request *)op.q);
+#define VMC_PROTO_SERVED(service, method, name, request, reply, flags) {&viamc_method_##service##_##method, vmc_serve_##service},
+#define VMC_PROTO_SERVICE(service, type, subtype, stops) \
+    enum { VMC_METHODS_##service(VMC_PROTO_NUMBER, VMC_PROTO_NUMBER) }; \
+    static const vmc_proto_row vmc_rows_##service[] = {VMC_METHODS_##service(VMC_PROTO_ROW, VMC_PROTO_ROW)}; \
+    VMC_FN viamc_err vmc_serve_##service(viamc_request *rq, viamc_bytes msg) \
     { \
         vmc_proto_op op; \
-        if (!vmc_proto_ready(rq, msg, offsetof(viamc_##service##_ops, method), &request##_msg, sizeof(request), &op)) \
-            return op.err; \
-        return ((const viamc_##service##_ops *)op.ops)->method(rq, (const request *)op.q); \
-    }
-#define VMC_PROTO_SERVED(service, method, name, request, reply, flags) {&viamc_method_##service##_##method, vmc_serve_##service##_##method},
-#define VMC_PROTO_SERVICE(service, type, subtype, stop) \
-    VMC_METHODS_##service(VMC_PROTO_SERVE, VMC_PROTO_SERVE) \
-    static const viamc_serve vmc_serve_##service[] = {VMC_METHODS_##service(VMC_PROTO_SERVED, VMC_PROTO_SERVED)}; \
+        if (vmc_proto_ready(rq, msg, vmc_rows_##service, &op)) \
+            switch (op.row) { \
+            VMC_METHODS_##service(VMC_PROTO_CASE, VMC_PROTO_CASE) \
+            default: break; \
+            } \
+        return op.err; \
+    } \
+    static const viamc_serve vmc_methods_##service[] = {VMC_METHODS_##service(VMC_PROTO_SERVED, VMC_PROTO_SERVED)}; \
     static const char vmc_name_##service[] = VMC_NAME_##service, vmc_subtype_##service[] = subtype; \
     VMC_PROTO_DEFINE viamc_service viamc_service_##service = { \
-        vmc_name_##service, type, vmc_subtype_##service, vmc_serve_##service, sizeof vmc_serve_##service / sizeof vmc_serve_##service[0], stop};
+        vmc_name_##service, type, vmc_subtype_##service, vmc_methods_##service, sizeof vmc_methods_##service / sizeof vmc_methods_##service[0], \
+        (stops) ? vmc_serve_##service : NULL};
 
 VMC_PROTO_OPEN
-VMC_PROTO_SERVICE(health, "", "", NULL)
-VMC_PROTO_SERVICE(reflection, "", "", NULL)
-VMC_PROTO_SERVICE(reflection_v1alpha, "", "", NULL)
-VMC_PROTO_SERVICE(auth, "", "", NULL)
-VMC_PROTO_SERVICE(external_auth, "", "", NULL)
-VMC_PROTO_SERVICE(signaling, "", "", NULL)
-VMC_PROTO_SERVICE(stream, "", "", NULL)
-VMC_PROTO_SERVICE(arm, "component", "arm", vmc_serve_arm_stop)
-VMC_PROTO_SERVICE(audioin, "component", "audio_in", NULL)
-VMC_PROTO_SERVICE(audioout, "component", "audio_out", NULL)
-VMC_PROTO_SERVICE(base, "component", "base", vmc_serve_base_stop)
-VMC_PROTO_SERVICE(board, "component", "board", NULL)
-VMC_PROTO_SERVICE(button, "component", "button", NULL)
-VMC_PROTO_SERVICE(camera, "component", "camera", NULL)
-VMC_PROTO_SERVICE(encoder, "component", "encoder", NULL)
-VMC_PROTO_SERVICE(gantry, "component", "gantry", vmc_serve_gantry_stop)
-VMC_PROTO_SERVICE(generic, "component", "generic", NULL)
-VMC_PROTO_SERVICE(gripper, "component", "gripper", vmc_serve_gripper_stop)
-VMC_PROTO_SERVICE(inputcontroller, "component", "input_controller", NULL)
-VMC_PROTO_SERVICE(motor, "component", "motor", vmc_serve_motor_stop)
-VMC_PROTO_SERVICE(movementsensor, "component", "movement_sensor", NULL)
-VMC_PROTO_SERVICE(posetracker, "component", "pose_tracker", NULL)
-VMC_PROTO_SERVICE(powersensor, "component", "power_sensor", NULL)
-VMC_PROTO_SERVICE(sensor, "component", "sensor", NULL)
-VMC_PROTO_SERVICE(servo, "component", "servo", vmc_serve_servo_stop)
-VMC_PROTO_SERVICE(switch, "component", "switch", NULL)
-VMC_PROTO_SERVICE(testecho, "component", "testecho", vmc_serve_testecho_stop)
-VMC_PROTO_SERVICE(module, "", "", NULL)
-VMC_PROTO_SERVICE(robot, "", "", NULL)
-VMC_PROTO_SERVICE(datamanager, "service", "data_manager", NULL)
-VMC_PROTO_SERVICE(discovery, "service", "discovery", NULL)
-VMC_PROTO_SERVICE(generic_service, "service", "generic", NULL)
-VMC_PROTO_SERVICE(mlmodel, "service", "mlmodel", NULL)
-VMC_PROTO_SERVICE(motion, "service", "motion", NULL)
-VMC_PROTO_SERVICE(navigation, "service", "navigation", NULL)
-VMC_PROTO_SERVICE(sensors, "service", "sensors", NULL)
-VMC_PROTO_SERVICE(shell, "service", "shell", NULL)
-VMC_PROTO_SERVICE(slam, "service", "slam", NULL)
-VMC_PROTO_SERVICE(video, "service", "video", NULL)
-VMC_PROTO_SERVICE(vision, "service", "vision", NULL)
-VMC_PROTO_SERVICE(worldstatestore, "service", "world_state_store", NULL)
+VMC_PROTO_SERVICE(health, "", "", false)
+VMC_PROTO_SERVICE(reflection, "", "", false)
+VMC_PROTO_SERVICE(reflection_v1alpha, "", "", false)
+VMC_PROTO_SERVICE(auth, "", "", false)
+VMC_PROTO_SERVICE(external_auth, "", "", false)
+VMC_PROTO_SERVICE(signaling, "", "", false)
+VMC_PROTO_SERVICE(stream, "", "", false)
+VMC_PROTO_SERVICE(arm, "component", "arm", true)
+VMC_PROTO_SERVICE(audioin, "component", "audio_in", false)
+VMC_PROTO_SERVICE(audioout, "component", "audio_out", false)
+VMC_PROTO_SERVICE(base, "component", "base", true)
+VMC_PROTO_SERVICE(board, "component", "board", false)
+VMC_PROTO_SERVICE(button, "component", "button", false)
+VMC_PROTO_SERVICE(camera, "component", "camera", false)
+VMC_PROTO_SERVICE(encoder, "component", "encoder", false)
+VMC_PROTO_SERVICE(gantry, "component", "gantry", true)
+VMC_PROTO_SERVICE(generic, "component", "generic", false)
+VMC_PROTO_SERVICE(gripper, "component", "gripper", true)
+VMC_PROTO_SERVICE(inputcontroller, "component", "input_controller", false)
+VMC_PROTO_SERVICE(motor, "component", "motor", true)
+VMC_PROTO_SERVICE(movementsensor, "component", "movement_sensor", false)
+VMC_PROTO_SERVICE(posetracker, "component", "pose_tracker", false)
+VMC_PROTO_SERVICE(powersensor, "component", "power_sensor", false)
+VMC_PROTO_SERVICE(sensor, "component", "sensor", false)
+VMC_PROTO_SERVICE(servo, "component", "servo", true)
+VMC_PROTO_SERVICE(switch, "component", "switch", false)
+VMC_PROTO_SERVICE(testecho, "component", "testecho", true)
+VMC_PROTO_SERVICE(module, "", "", false)
+VMC_PROTO_SERVICE(robot, "", "", false)
+VMC_PROTO_SERVICE(datamanager, "service", "data_manager", false)
+VMC_PROTO_SERVICE(discovery, "service", "discovery", false)
+VMC_PROTO_SERVICE(generic_service, "service", "generic", false)
+VMC_PROTO_SERVICE(mlmodel, "service", "mlmodel", false)
+VMC_PROTO_SERVICE(motion, "service", "motion", false)
+VMC_PROTO_SERVICE(navigation, "service", "navigation", false)
+VMC_PROTO_SERVICE(sensors, "service", "sensors", false)
+VMC_PROTO_SERVICE(shell, "service", "shell", false)
+VMC_PROTO_SERVICE(slam, "service", "slam", false)
+VMC_PROTO_SERVICE(video, "service", "video", false)
+VMC_PROTO_SERVICE(vision, "service", "vision", false)
+VMC_PROTO_SERVICE(worldstatestore, "service", "world_state_store", false)
 VMC_PROTO_CLOSE
 
 #endif
@@ -11290,7 +11324,9 @@ VMC_PROTO_CLOSE
 #undef VMC_PROTO_MESSAGE
 #undef VMC_PROTO_EMPTY
 #undef VMC_PROTO_OBJECT
-#undef VMC_PROTO_SERVE
+#undef VMC_PROTO_NUMBER
+#undef VMC_PROTO_ROW
+#undef VMC_PROTO_CASE
 #undef VMC_PROTO_SERVED
 #undef VMC_PROTO_SERVICE
 

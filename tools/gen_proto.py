@@ -229,8 +229,8 @@ def objects(choice):
 
 def services(choice):
     """Service objects."""
-    stops = [f"vmc_serve_{service.stop().symbol}" if service.stop() else "NULL" for service in choice.services]
-    return [f'VMC_PROTO_SERVICE({service.name}, "{service.type}", "{service.subtype}", {stop})' for service, stop in zip(choice.services, stops)]
+    return [f'VMC_PROTO_SERVICE({service.name}, "{service.type}", "{service.subtype}", {"true" if service.stop() else "false"})'
+            for service in choice.services]
 
 
 # ---- the file ----

@@ -159,32 +159,58 @@ VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, 
     return (method->flags & VIAMC_M_SERVER_STREAM) != 0 ? viamc_request_send(rq, msg) : viamc_answer_bytes(rq, msg);
 }
 
-/* What the function that calls an op needs. */
+/* A method of a service that is served. */
+typedef struct vmc_proto_row {
+    uint16_t at;   /* of its op in the table of handlers */
+    uint16_t size; /* of its request */
+} vmc_proto_row;
+
+/* An op that is to be called. */
 typedef struct vmc_proto_op {
+    size_t row;
     const void *ops;
     const void *q; /* request; NULL at the end of a client stream */
     viamc_err err; /* what to answer if the op is not to be called */
 } vmc_proto_op;
 
-/* Before the op that lies `at` octets into the table of handlers is called: is it there, and what is the request? False: answer op->err. */
-VMC_APART bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, size_t at, const pb_msgdesc_t *fields, size_t size, vmc_proto_op *op)
+/* The row of a request. The server's own Stop has no method: it has the row of the one that stops. */
+VMC_FN size_t vmc_proto_row_of(const viamc_request *rq)
+{
+    const viamc_service *service = rq->service;
+    size_t row = 0;
+    if (rq->serve != NULL)
+        return (size_t)(rq->serve - service->methods);
+    while (row + 1u < service->count && (service->methods[row].method->flags & VIAMC_M_STOP) == 0)
+        row++;
+    return row;
+}
+
+/* Reads the request of an op that is there. */
+VMC_FN viamc_err vmc_proto_request(viamc_request *rq, viamc_bytes msg, size_t size, vmc_proto_op *op)
+{
+    const viamc_method *method = rq->service->methods[op->row].method;
+    void *q = viamc_request_scratch(rq, size);
+    op->q = q;
+    if (q == NULL)
+        return VIAMC_ERR_NOMEM;
+    return viamc_message_read((const pb_msgdesc_t *)method->request, msg, q, size);
+}
+
+/* Before an op is called: is it there, and what is the request? False: answer op->err. */
+VMC_FN bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, const vmc_proto_row *rows, vmc_proto_op *op)
 {
     void (*handler)(void); /* all pointers to functions have one form */
-    void *q = viamc_request_scratch(rq, size);
+    op->row = vmc_proto_row_of(rq);
     op->ops = viamc_request_ops(rq);
     op->q = NULL;
-    op->err = VIAMC_OK;
-    vmc_copy(&handler, (const uint8_t *)op->ops + at, sizeof handler);
+    vmc_copy(&handler, (const uint8_t *)op->ops + rows[op->row].at, sizeof handler);
     if (handler == NULL) {
         op->err = viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method"));
         return false;
     }
-    if (viamc_request_at_end(rq))
-        return true;
-    op->err = VIAMC_ERR_NOMEM;
-    if (q != NULL)
-        op->err = viamc_message_read(fields, msg, q, size);
-    op->q = q;
+    op->err = VIAMC_OK;
+    if (!viamc_request_at_end(rq))
+        op->err = vmc_proto_request(rq, msg, rows[op->row].size, op);
     return op->err == VIAMC_OK;
 }
 

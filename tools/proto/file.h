@@ -242,23 +242,31 @@ VMC_PROTO_CLOSE
 
 #ifndef VIAMC_NO_SERVER
 
-/* ---- service objects: what stands in a service's table for a method looks its op up, reads the request and calls it ---- */
+/* ---- service objects. One function serves all methods of a service; their rows are numbered as in its table ---- */
 
-#define VMC_PROTO_SERVE(service, method, name, request, reply, flags) \
-    VMC_FN viamc_err vmc_serve_##service##_##method(viamc_request *rq, viamc_bytes msg) \
+#define VMC_PROTO_NUMBER(service, method, name, request, reply, flags) vmc_row_##service##_##method,
+#define VMC_PROTO_ROW(service, method, name, request, reply, flags) {(uint16_t)offsetof(viamc_##service##_ops, method), (uint16_t)sizeof(request)},
+#define VMC_PROTO_CASE(service, method, name, request, reply, flags) \
+    case vmc_row_##service##_##method: return ((const viamc_##service##_ops *)op.ops)->method(rq, (const request *)op.q);
+#define VMC_PROTO_SERVED(service, method, name, request, reply, flags) {&viamc_method_##service##_##method, vmc_serve_##service},
+#define VMC_PROTO_SERVICE(service, type, subtype, stops) \
+    enum { VMC_METHODS_##service(VMC_PROTO_NUMBER, VMC_PROTO_NUMBER) }; \
+    static const vmc_proto_row vmc_rows_##service[] = {VMC_METHODS_##service(VMC_PROTO_ROW, VMC_PROTO_ROW)}; \
+    VMC_FN viamc_err vmc_serve_##service(viamc_request *rq, viamc_bytes msg) \
     { \
         vmc_proto_op op; \
-        if (!vmc_proto_ready(rq, msg, offsetof(viamc_##service##_ops, method), &request##_msg, sizeof(request), &op)) \
-            return op.err; \
-        return ((const viamc_##service##_ops *)op.ops)->method(rq, (const request *)op.q); \
-    }
-#define VMC_PROTO_SERVED(service, method, name, request, reply, flags) {&viamc_method_##service##_##method, vmc_serve_##service##_##method},
-#define VMC_PROTO_SERVICE(service, type, subtype, stop) \
-    VMC_METHODS_##service(VMC_PROTO_SERVE, VMC_PROTO_SERVE) \
-    static const viamc_serve vmc_serve_##service[] = {VMC_METHODS_##service(VMC_PROTO_SERVED, VMC_PROTO_SERVED)}; \
+        if (vmc_proto_ready(rq, msg, vmc_rows_##service, &op)) \
+            switch (op.row) { \
+            VMC_METHODS_##service(VMC_PROTO_CASE, VMC_PROTO_CASE) \
+            default: break; \
+            } \
+        return op.err; \
+    } \
+    static const viamc_serve vmc_methods_##service[] = {VMC_METHODS_##service(VMC_PROTO_SERVED, VMC_PROTO_SERVED)}; \
     static const char vmc_name_##service[] = VMC_NAME_##service, vmc_subtype_##service[] = subtype; \
     VMC_PROTO_DEFINE viamc_service viamc_service_##service = { \
-        vmc_name_##service, type, vmc_subtype_##service, vmc_serve_##service, sizeof vmc_serve_##service / sizeof vmc_serve_##service[0], stop};
+        vmc_name_##service, type, vmc_subtype_##service, vmc_methods_##service, sizeof vmc_methods_##service / sizeof vmc_methods_##service[0], \
+        (stops) ? vmc_serve_##service : NULL};
 
 VMC_PROTO_OPEN
 /*: services */

@@ -91,9 +91,7 @@ class Messages(unittest.TestCase):
         for index, kind in enumerate(self.classes):
             maker = instances.Maker(f"{seed} {kind.DESCRIPTOR.full_name}")
             for _ in range(-(-COUNT // one_of)):
-                message = kind()
-                maker.fill(message)
-                yield index, kind, message
+                yield index, kind, maker.message(kind)
 
     def equal(self, kind, data, want, what):
         """The octets mean the message; a Value without a kind is null."""

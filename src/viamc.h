@@ -52,6 +52,7 @@ extern "C" {
 
 #include "base/core_impl.h"
 #include "base/time_impl.h"
+#include "base/date_impl.h"
 #include "base/log_impl.h"
 #include "codec/wire_impl.h"
 #include "codec/struct_impl.h"

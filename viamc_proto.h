@@ -659,7 +659,7 @@ VIAMC_API viamc_err viamc_call_start(viamc_client *c, const viamc_method *method
 
 /* Starts a call whose request is nothing but a name in field 1, as viamc_motor_stop(c, "left", ...) does.
  *   name  copied, terminated
- * Returns:  as viamc_call_start. Not for client streams. */
+ * Returns:  as viamc_call_start; ARG also for client streams. */
 VIAMC_API viamc_err viamc_call_named(viamc_client *c, const viamc_method *method, const char *name, const viamc_opts *opts, viamc_call *call);
 
 /* Sends the next message of a client stream: viamc_call_send_bytes with the message encoded in place.
@@ -10975,7 +10975,7 @@ VIAMC_API viamc_err viamc_call_named(viamc_client *c, const viamc_method *method
     if (call == NULL)
         call = &unused;
     *call = 0;
-    if (c == NULL || method == NULL || name == NULL || (opts != NULL && opts->keep))
+    if (c == NULL || method == NULL || name == NULL || (opts != NULL && opts->keep) || (method->flags & VIAMC_M_CLIENT_STREAM) != 0)
         return VIAMC_ERR_ARG;
     named.name = viamc_text(name);
     r.fields = &vmc_proto_named_msg;

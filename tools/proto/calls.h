@@ -13,7 +13,7 @@ VIAMC_API viamc_err viamc_call_start(viamc_client *c, const viamc_method *method
 
 /* Starts a call whose request is nothing but a name in field 1, as viamc_motor_stop(c, "left", ...) does.
  *   name  copied, terminated
- * Returns:  as viamc_call_start. Not for client streams. */
+ * Returns:  as viamc_call_start; ARG also for client streams. */
 VIAMC_API viamc_err viamc_call_named(viamc_client *c, const viamc_method *method, const char *name, const viamc_opts *opts, viamc_call *call);
 
 /* Sends the next message of a client stream: viamc_call_send_bytes with the message encoded in place.

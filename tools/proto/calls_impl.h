@@ -96,7 +96,7 @@ VIAMC_API viamc_err viamc_call_named(viamc_client *c, const viamc_method *method
     if (call == NULL)
         call = &unused;
     *call = 0;
-    if (c == NULL || method == NULL || name == NULL || (opts != NULL && opts->keep))
+    if (c == NULL || method == NULL || name == NULL || (opts != NULL && opts->keep) || (method->flags & VIAMC_M_CLIENT_STREAM) != 0)
         return VIAMC_ERR_ARG;
     named.name = viamc_text(name);
     r.fields = &vmc_proto_named_msg;

@@ -11,14 +11,17 @@ PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
 programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
 EXAMPLES := $(call programs,build/examples/,examples/*.c)
 PROGRAMS := $(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c)
+SUITES   := $(call programs,build/tests/,tests/conformance/*.c) build/tests/asan/conformance_client build/tests/hpack_lines
 PLAIN    := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c)
-ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c)
+ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests/fuzz/*.c)
 
 help:
 	@echo "make demo          a robot and its driver on this machine: the driver is killed, the motor stops"
 	@echo "make test          every test that needs no other robot"
 	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
+	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
+	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
 	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
@@ -65,6 +68,16 @@ test-peers:
 	@$(PARALLEL) .examples .test-programs
 	@tests/peers/run.sh
 
+conformance:
+	@tools/setup.sh core peers conformance
+	@$(PARALLEL) .suites
+	@tests/peers/run.sh conformance
+
+TIME = 60
+fuzz:
+	@tools/setup.sh core fuzz
+	@tests/fuzz/run.py --time $(TIME) --jobs $(JOBS)
+
 figures:
 	@tools/setup.sh core figures
 	@$(PARALLEL) .examples .test-programs
@@ -73,15 +86,17 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers figures clean .examples .test-programs .plain .asan
+.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers conformance fuzz figures clean .examples .test-programs .suites \
+        .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
+.suites: $(SUITES) ; @:
 # What `make test` runs; the programs for the peers are only looked at.
 .plain: $(PLAIN)
-	@$(CC) $(TESTFLAGS) -fsyntax-only -I. -Itests tests/programs/*.c
+	@$(CC) $(TESTFLAGS) -fsyntax-only -I. -Itests tests/programs/*.c tests/conformance/*.c
 .asan: $(ASAN) ; @:
 
-vpath %.c tests tests/sim tests/programs
+vpath %.c tests tests/sim tests/fuzz tests/programs tests/conformance
 
 build/examples/%: examples/%.c Makefile
 	@mkdir -p $(@D)
@@ -96,7 +111,7 @@ build/tests/asan/%: %.c Makefile build/include/viamc_proto.h
 build/tests/%: %.c Makefile
 	@mkdir -p $(@D)
 	@echo $@
-	@$(CC) $(TESTFLAGS) -O1 -fstrict-aliasing -I. -Itests -MMD -MP -o $@ $< $(LIBS)
+	@$(CC) $(TESTFLAGS) -O1 -fstrict-aliasing -DVIAMC_SHORTCUTS=0 -I. -Itests -MMD -MP -o $@ $< $(LIBS)
 
 # A copy away from viamc.h, so that its include of viamc.h finds src/viamc.h.
 build/include/viamc_proto.h: $(wildcard viamc_proto.h)

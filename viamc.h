@@ -161,7 +161,15 @@
  * VIAMC_NO_SERVER  no server role                                  -10 KB
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on a POSIX system they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
+ * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
+#ifndef VIAMC_SHORTCUTS
+#ifdef __OPTIMIZE_SIZE__
+#define VIAMC_SHORTCUTS 0
+#else
+#define VIAMC_SHORTCUTS 1
+#endif
+#endif
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
 #endif
@@ -188,7 +196,7 @@
 #define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
 #define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
 #define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
-#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_PINGS 4u              /* PINGs answered between two writes, a peer has one or two under way; more: ENHANCE_YOUR_CALM */
 #define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
 #define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */
@@ -378,7 +386,7 @@ typedef struct viamc_addr {
 } viamc_addr;
 
 /* A port. None of the functions blocks; each is called from poll only; `user` is the pointer of the desc.
- * conn: 0 for a client; a server counts its peers from 0. */
+ * conn: 0 for a client; a server counts its peers from 0. After an error only close follows, until conn is opened or accepted anew. */
 typedef struct viamc_port {
     /* Starts or goes on opening a connection. OK: open. WAIT: not yet, called again at the next poll. Else an error (DNS, REFUSED, IO, TIMEOUT).
      * host: terminated, without brackets; "unix:/path" for a unix socket, then port is 0. NULL on servers. */
@@ -922,7 +930,8 @@ typedef struct viamc_opts {
     void *user;             /* handed back in every event of the call */
     uint8_t stream;         /* raw calls: VIAMC_M_CLIENT_STREAM, VIAMC_M_SERVER_STREAM or both; 0 unary. Methods know theirs */
     bool keep;              /* the request's octets stay where they are, kept until DONE, instead of being copied */
-    bool replace;           /* setpoint: newest value only (VIAMC_M_SETPOINT methods, else ARG) */
+    bool replace;           /* setpoint: newest value only (VIAMC_M_SETPOINT methods, else ARG). One that still waits gets the new value and keeps its
+                             * handle and its other options */
     bool reads_only;        /* raw calls: moves nothing, so no session is needed */
     uint32_t guard_end;     /* leave 0 */
 } viamc_opts;
@@ -1431,7 +1440,7 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
 /* Sums, octets, of the layout in server_impl.h. Fixed: server, TLS identity, 8 keys, 8 resources, 4 sessions; per peer: peer, TLS context,
  * HPACK table and the 512 octets of header fields; per request: record, stream and slot. */
 #define VMC_SERVER_FIXED (sizeof(void *) == 8 ? 2200u : 1600u)
-#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 10100u : 9500u)
+#define VMC_SERVER_PEER_TLS (sizeof(void *) == 8 ? 9990u : 9390u)
 #define VMC_SERVER_PEER_PLAIN (VMC_SERVER_PEER_TLS - (sizeof(void *) == 8 ? 4320u : 3904u))
 #define VMC_SERVER_REQUEST(slot) ((sizeof(void *) == 8 ? 280u : 212u) + (slot) + 96u)
 
@@ -1746,6 +1755,16 @@ VMC_FN viamc_bytes vmc_rd_take(vmc_rd *r, size_t n)
         r->ptr += n;
     r->left -= n;
     return v;
+}
+
+/* Goes over at most so many octets; answers how many. */
+VMC_FN size_t vmc_rd_skip(vmc_rd *r, size_t most)
+{
+    size_t n = vmc_min(r->left, most);
+    if (n != 0)
+        r->ptr += n;
+    r->left -= n;
+    return n;
 }
 
 VMC_FN uint8_t vmc_rd_u8(vmc_rd *r)
@@ -5697,7 +5716,7 @@ VMC_FN unsigned vmc_posix_fds(const viamc_posix *p, uint8_t want, struct pollfd 
     int reads = (want & VIAMC_WANT_READ) != 0 ? POLLIN : 0;
     bool writes = (want & VIAMC_WANT_WRITE) != 0, blocked = false;
     unsigned i, n = 0;
-    for (i = 0; i < p->used; i++)
+    for (i = 0; writes && i < p->used; i++)
         blocked = blocked || (p->conn[i].fd >= 0 && p->conn[i].blocked);
     for (i = 0; i < p->used; i++)
         n = vmc_posix_watch(out, n, p->conn[i].fd, reads | (writes && (p->conn[i].blocked || !blocked) ? POLLOUT : 0));
@@ -5728,7 +5747,7 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
         vmc_posix_wait(p, viamc_posix_now(), &ms);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
         return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
-    for (i = 0; i < n; i++)
+    for (i = 0; p->conn[VIAMC_POSIX_LISTENER].fd >= 0 && i < n; i++)
         if (fds[i].fd == p->conn[VIAMC_POSIX_LISTENER].fd && fds[i].revents != 0)
             p->knocked = true;
     return VIAMC_OK;
@@ -8424,11 +8443,11 @@ VMC_FN void vmc_tls_explain(const vmc_tls *t, vmc_wr *w)
 
 
 #define VMC_HPACK_DEFAULT_TABLE 4096u       /* RFC 9113 6.5.2: size of both tables until SETTINGS say otherwise, octets */
-#define VMC_HPACK_MAX_TABLE 65536u          /* viamc: largest table of the decoder: lengths in it have 16 bits */
+#define VMC_HPACK_MAX_TABLE 65535u          /* viamc: largest table of the decoder: lengths and places in it have 16 bits */
 #define VMC_HPACK_OVERHEAD 32u              /* RFC 7541 4.1: what an entry counts beyond its name and value, octets */
 #define VMC_HPACK_STATIC 61u                /* RFC 7541 appendix A: entries of the static table */
 #define VMC_HPACK_NAME_OCTETS 48u           /* viamc: longest name that is kept whole: registered ones have 40, those treated 19 */
-#define VMC_HPACK_PIECE_OCTETS 32u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
+#define VMC_HPACK_PIECE_OCTETS 16u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
 #define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1: sums of two fit 32 bits */
 #define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of an arena: the 32 that an entry counts hold our part */
 
@@ -8485,7 +8504,6 @@ typedef enum vmc_hpack_result {
 /* The table is in the arena from start to end, oldest entry first: a vmc_hpack_entry, octets of the name, octets of the value.
  * Behind the newest one an entry is built up while its octets come. When they reach the arena's end, all moves to its start. */
 typedef struct vmc_hpack_dec {
-    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
     uint8_t state;   /* vmc_hpack_state */
     uint8_t shift;   /* of the next octet of the integer at hand, plus 7; 0: it is the first */
     uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
@@ -8495,23 +8513,24 @@ typedef struct vmc_hpack_dec {
     uint8_t octet;   /* of a Huffman-coded string, the last taken */
     uint8_t left;    /* bits of it that were not looked at */
     uint8_t bits;    /* of the code at hand */
+    uint8_t name_len, known, flags; /* of the literal at hand, as in vmc_hpack_piece */
     uint16_t before; /* codes that are shorter */
-    uint32_t code;   /* its number among those as long */
+    uint16_t code;   /* its number among those as long */
+    uint16_t limit;  /* octets of the arena: most that a size update may say */
+    uint16_t max;    /* size in force, at most limit */
+    uint16_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
+    uint16_t count;  /* entries */
+    uint16_t start;  /* offset of the oldest entry */
+    uint16_t end;    /* offset behind the newest entry; even, like all */
+    uint16_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint32_t number; /* integer being read; octets that the string at hand still has */
-    uint32_t limit;  /* octets of the arena: most that a size update may say */
-    uint32_t max;    /* size in force, at most limit */
-    uint32_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
-    uint32_t count;  /* entries */
-    uint32_t start;  /* offset of the oldest entry */
-    uint32_t last;   /* offset of the newest entry, if there is one */
-    uint32_t end;    /* offset behind it; even, like all */
-    uint32_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint8_t *arena;
+    uint32_t size;   /* of the literal at hand, so far */
     uint8_t name[VMC_HPACK_NAME_OCTETS];
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
 
-VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 160);
+VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 112);
 
 /* Starts a decoder for a connection.
  *   arena        kept, VMC_HPACK_ARENA(table_bytes) octets, even address; NULL if table_bytes is 0
@@ -8531,6 +8550,7 @@ VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d);
 
 #define VMC_HPACK_ENC_MAX_TABLE 4096u /* viamc: most that we use of a peer's table, octets */
 #define VMC_HPACK_FIXED 12u           /* keys below it are the caller's fixed fields */
+#define VMC_HPACK_FIXED_OCTETS 8u     /* most of them in one block */
 #define VMC_HPACK_BEGIN_OCTETS 4u     /* size updates before a block: to 0 (one octet), to 4,096 at most (three) */
 
 /* What the encoder knows of the peer's table: which keys are in it. Entries are only added, so an index is known by counting. */
@@ -8541,6 +8561,9 @@ typedef struct vmc_hpack_enc {
     uint8_t count;  /* entries */
     uint8_t others; /* of them, those in keys */
     bool changed;   /* the next block starts with size updates and an empty table */
+    uint8_t ready_len;
+    uint16_t ready_for;                         /* fixed fields whose octets are in ready[], while nothing is inserted; 0: none */
+    uint8_t ready[VMC_HPACK_FIXED_OCTETS];
     uint8_t fixed[VMC_HPACK_FIXED];             /* serial of the caller's fixed field n: 1 for the oldest entry; 0: not there */
     uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside */
     uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* in the order in which they came */
@@ -8573,8 +8596,9 @@ VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w);
 /* The octet of a field that the peer's table has, or 0: then vmc_hpack_put. Saves filling a vmc_hpack_field. */
 VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
 
-/* The same for fixed fields alone: those of which `which` has bit 1 << key, one octet each. 0: one of them is missing, nothing is written. */
-VMC_FN uint32_t vmc_hpack_find_fixed(const vmc_hpack_enc *e, uint32_t which, uint8_t *to);
+/* The same for fixed fields alone: those of which `which` has bit 1 << key, one octet each, at most VMC_HPACK_FIXED_OCTETS: so many are
+ * written, the answer tells how many of them count. 0: one of the fields is missing. */
+VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to);
 
 /* Writes a field from offset *at of its representation on, as many octets as fit. True when it is complete; then *at is 0 again.
  * An insertion counts when the field is complete. Until then f and its octets must stay the same. */
@@ -8601,25 +8625,27 @@ static const char vmc_hpack_text[] =
     "ied-sinceif-none-matchif-rangeif-unmodified-sincelinkeep-aliveproxy-authenticateproxy-authorizationretry-aftervarywww-"
     "authenticateviam-sidopidviam_clientproxy-connectionupgrade";
 
-/* RFC 7541 appendix A, entries from 1 on: vmc_name; length and place in the text of the value, and of the name. */
-#define VMC_HPACK_KNOWN(entry) ((entry) >> 0 & 0x1fu)
-#define VMC_HPACK_VALUE_LEN(entry) ((entry) >> 5 & 0xfu)
-#define VMC_HPACK_VALUE_AT(entry) ((entry) >> 9 & 0x7fu)
-#define VMC_HPACK_NAME_LEN(entry) ((entry) >> 16 & 0x1fu)
-#define VMC_HPACK_NAME_AT(entry) ((entry) >> 21 & 0x3ffu)
-static const uint32_t vmc_hpack_static[61] = {
-    0x0dea0005u, 0x0f270062u, 0x0f270682u, 0x15250e24u, 0x15250f64u, 0x15c72483u, 0x15c724a3u, 0x16a72e61u, 0x16a73461u,
-    0x16a73e61u, 0x16a74461u, 0x16a73861u, 0x16a74861u, 0x16a74e61u, 0x188e0000u, 0x1b2f55a0u, 0x1e6f0000u, 0x204d0000u,
-    0x18860000u, 0x21fb0000u, 0x14030000u, 0x23c50000u, 0x45cd000au, 0x254d0000u, 0x28730000u, 0x2ad00000u, 0x2e500000u,
-    0x304e0012u, 0x32100000u, 0x340d0000u, 0x35ac0007u, 0x1a660000u, 0x0fe40000u, 0x06c40000u, 0x10460000u, 0x14470000u,
-    0x37240000u, 0x0a840000u, 0x39080000u, 0x3a110000u, 0x3c2d0000u, 0x3dc80000u, 0x3ed30000u, 0x26cd0000u, 0x41240000u,
-    0x33080000u, 0x378c0000u, 0x42d20000u, 0x45130000u, 0x21250000u, 0x09070000u, 0x09c70000u, 0x476b0000u, 0x08660000u,
-    0x19ea0000u, 0x0ad90000u, 0x10f10013u, 0x174a0009u, 0x48c40000u, 0x4b430000u, 0x49500000u,
+/* Names and values are length and place in the text. RFC 7541 appendix A: the names of entries from 1 on, the values of those
+ * up to the last that has one. */
+#define VMC_HPACK_NAME_LEN(entry) ((uint32_t)(entry) & 0x1fu)
+#define VMC_HPACK_NAME_AT(entry) ((uint32_t)(entry) >> 5)
+#define VMC_HPACK_VALUE_LEN(entry) ((uint32_t)(entry) & 0xfu)
+#define VMC_HPACK_VALUE_AT(entry) ((uint32_t)(entry) >> 4)
+#define VMC_HPACK_VALUES 16u
+static const uint16_t vmc_hpack_static[61] = {
+    0x0deau, 0x0f27u, 0x0f27u, 0x1525u, 0x1525u, 0x15c7u, 0x15c7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u,
+    0x188eu, 0x1b2fu, 0x1e6fu, 0x204du, 0x1886u, 0x21fbu, 0x1403u, 0x23c5u, 0x45cdu, 0x254du, 0x2873u, 0x2ad0u, 0x2e50u, 0x304eu,
+    0x3210u, 0x340du, 0x35acu, 0x1a66u, 0x0fe4u, 0x06c4u, 0x1046u, 0x1447u, 0x3724u, 0x0a84u, 0x3908u, 0x3a11u, 0x3c2du, 0x3dc8u,
+    0x3ed3u, 0x26cdu, 0x4124u, 0x3308u, 0x378cu, 0x42d2u, 0x4513u, 0x2125u, 0x0907u, 0x09c7u, 0x476bu, 0x0866u, 0x19eau, 0x0ad9u,
+    0x10f1u, 0x174au, 0x48c4u, 0x4b43u, 0x4950u,
 };
 
-/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): length and place in the text. */
-#define VMC_HPACK_LISTED_LEN(name) ((uint32_t)(name) & 0x1fu)
-#define VMC_HPACK_LISTED_AT(name) ((uint32_t)(name) >> 5)
+static const uint16_t vmc_hpack_values[VMC_HPACK_VALUES] = {
+    0x0000u, 0x0003u, 0x0034u, 0x0071u, 0x007bu, 0x0124u, 0x0125u, 0x0173u, 0x01a3u, 0x01f3u, 0x0223u, 0x01c3u, 0x0243u, 0x0273u,
+    0x0000u, 0x02adu,
+};
+
+/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several). */
 static const uint16_t vmc_hpack_listed[23] = {
     0x16a7u, 0x0f27u, 0x15c7u, 0x1525u, 0x0deau, 0x16a7u, 0x35acu, 0x06a2u, 0x174au, 0x45cdu, 0x072bu, 0x12ecu, 0x1cecu, 0x2cadu,
     0x4b48u, 0x4c44u, 0x4ccbu, 0x304eu, 0x4eeau, 0x418au, 0x4e30u, 0x10f1u, 0x5027u,
@@ -8682,7 +8708,6 @@ typedef enum vmc_hpack_state {
 
 /* Stands before the octets of an entry. */
 typedef struct vmc_hpack_entry {
-    uint16_t back;        /* octets to the entry before, unless this is the oldest */
     uint16_t len;         /* octets to the entry behind; even */
     uint16_t size;        /* name and value */
     uint16_t value_len;   /* octets of the value */
@@ -8707,60 +8732,71 @@ VMC_FN void vmc_hpack_evict(vmc_hpack_dec *d, uint32_t limit)
 {
     while (d->used > limit) {
         const vmc_hpack_entry *e = vmc_hpack_at(d, d->start);
-        d->used -= e->size + VMC_HPACK_OVERHEAD;
-        d->start += e->len;
+        d->used = (uint16_t)(d->used - e->size - VMC_HPACK_OVERHEAD);
+        d->start = (uint16_t)(d->start + e->len);
         d->count--;
     }
 }
 
-/* Appends octets, which field.size counts already, to the entry that is built up. One that is too large leaves an empty table. */
+/* Appends octets, which size counts already, to the entry that is built up. One that is too large leaves an empty table. */
 VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
 {
     uint32_t at;
     if (d->form != VMC_HPACK_INSERT)
         return;
-    if (d->field.size > d->max) {
+    if (d->size > d->max) {
         d->form = VMC_HPACK_LITERAL;
         vmc_hpack_evict(d, 0);
         return;
     }
-    vmc_hpack_evict(d, d->max - d->field.size);
+    vmc_hpack_evict(d, d->max - d->size);
     at = d->end + VMC_HPACK_ENTRY + d->built;
     if (at + v.len >= d->limit) { /* one octet may follow to make it even */
         vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
         at -= d->start;
-        d->last -= d->start;
-        d->end -= d->start;
+        d->end = (uint16_t)(d->end - d->start);
         d->start = 0;
     }
     vmc_copy(d->arena + at, v.ptr, v.len);
-    d->built += (uint32_t)v.len;
+    d->built = (uint16_t)(d->built + v.len);
 }
 
 /* The entry that is built up has all its octets. */
 VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
 {
     vmc_hpack_entry *e = vmc_hpack_at(d, d->end);
-    e->back = (uint16_t)(d->end - d->last);
     e->len = (uint16_t)((d->built + VMC_HPACK_ENTRY + 1u) & ~1u);
-    e->size = (uint16_t)(d->field.size - VMC_HPACK_OVERHEAD);
-    e->value_len = (uint16_t)(d->built - d->field.name.len);
-    e->name_len = (uint8_t)d->field.name.len;
-    e->known = d->field.known;
-    e->flags = d->field.flags;
-    d->used += d->field.size;
-    d->last = d->end;
-    d->end += e->len;
+    e->size = (uint16_t)(d->size - VMC_HPACK_OVERHEAD);
+    e->value_len = (uint16_t)(d->built - d->name_len);
+    e->name_len = d->name_len;
+    e->known = d->known;
+    e->flags = d->flags;
+    d->used = (uint16_t)(d->used + d->size);
+    d->end = (uint16_t)(d->end + e->len);
     d->count++;
 }
 
-VMC_FN void vmc_hpack_get_static(uint32_t e, vmc_hpack_piece *p)
+/* vmc_name of a name. */
+VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
 {
-    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(e), VMC_HPACK_NAME_LEN(e));
-    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(e), VMC_HPACK_VALUE_LEN(e));
-    p->known = VMC_HPACK_KNOWN(e);
+    uint32_t i;
+    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
+        uint32_t k = vmc_hpack_listed[i];
+        if (VMC_HPACK_NAME_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_NAME_AT(k), name.ptr, name.len) == 0)
+            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
+    }
+    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
+}
+
+/* Fills p with entry i of the static table, from 0. */
+VMC_FN void vmc_hpack_get_static(uint32_t i, vmc_hpack_piece *p)
+{
+    const uint32_t name = vmc_hpack_static[i], value = i < VMC_HPACK_VALUES ? vmc_hpack_values[i] : 0;
+    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(name), VMC_HPACK_NAME_LEN(name));
+    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(value), VMC_HPACK_VALUE_LEN(value));
+    p->known = vmc_hpack_classify(p->name);
     p->flags = VMC_HPACK_FIRST | VMC_HPACK_LAST;
-    p->size = VMC_HPACK_NAME_LEN(e) + VMC_HPACK_VALUE_LEN(e) + VMC_HPACK_OVERHEAD;
+    p->size = (uint32_t)(p->name.len + p->value.len) + VMC_HPACK_OVERHEAD;
 }
 
 VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
@@ -8774,16 +8810,17 @@ VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
 VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
 {
     const vmc_hpack_entry *e;
-    uint32_t at = d->last;
+    uint32_t at = d->start;
     if (index - 1u < VMC_HPACK_STATIC) {
-        vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
+        vmc_hpack_get_static(index - 1u, p);
         return VMC_HPACK_PIECE;
     }
     index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
     if (index >= d->count)
         return vmc_hpack_fail(d);
-    for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
-        at -= e->back;
+    for (index = d->count - 1u - index; index != 0; index--) /* those older than it */
+        at += vmc_hpack_at(d, at)->len;
+    e = vmc_hpack_at(d, at);
     p->name.ptr = (const uint8_t *)(e + 1);
     p->name.len = e->name_len;
     p->value.ptr = p->name.ptr + e->name_len;
@@ -8825,7 +8862,7 @@ VMC_FN bool vmc_huffman_bit(vmc_hpack_dec *d, uint32_t bit)
 {
     uint32_t code = 2u * d->code + bit, count = vmc_huffman_counts[d->bits++];
     bool whole = code < count;
-    d->code = whole ? 0 : code - count;
+    d->code = (uint16_t)(whole ? 0 : code - count);
     d->before = (uint16_t)(d->before + (whole ? code : count));
     return whole;
 }
@@ -8859,7 +8896,8 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 {
     uint32_t rest;
     if (!d->huffman) {
-        *v = vmc_rd_take(in, vmc_min(in->left, d->number));
+        v->ptr = in->ptr;
+        v->len = vmc_rd_skip(in, d->number);
         d->number -= (uint32_t)v->len;
     } else if (!vmc_huffman_decode(d, in, v)) {
         return VMC_HPACK_ERROR;
@@ -8874,18 +8912,6 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 
 /* ---- names and values: RFC 9113 8.2.1 ---- */
 
-/* vmc_name of a name that was spelled out. */
-VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
-{
-    uint32_t i;
-    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
-        uint32_t k = vmc_hpack_listed[i];
-        if (VMC_HPACK_LISTED_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_LISTED_AT(k), name.ptr, name.len) == 0)
-            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
-    }
-    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
-}
-
 VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
 {
     return c - '!' <= '~' - '!' && c - 'A' > 'Z' - 'A' && (c != ':' || first);
@@ -8893,14 +8919,14 @@ VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
 
 VMC_FN void vmc_hpack_add_name(vmc_hpack_dec *d, viamc_bytes v)
 {
-    size_t i, n = vmc_min(v.len, sizeof d->name - d->field.name.len);
-    vmc_copy(d->name + d->field.name.len, v.ptr, n);
-    d->field.name.len += n;
+    size_t i, n = vmc_min(v.len, sizeof d->name - d->name_len);
+    vmc_copy(d->name + d->name_len, v.ptr, n);
+    d->name_len = (uint8_t)(d->name_len + n);
     if (n != v.len)
-        d->field.flags |= VMC_HPACK_NAME_CUT;
-    for (i = 0; i < v.len; i++, d->field.size++)
-        if (!vmc_hpack_is_name(v.ptr[i], d->field.size == VMC_HPACK_OVERHEAD))
-            d->field.flags |= VMC_HPACK_BAD_NAME;
+        d->flags |= VMC_HPACK_NAME_CUT;
+    for (i = 0; i < v.len; i++, d->size++)
+        if (!vmc_hpack_is_name(v.ptr[i], d->size == VMC_HPACK_OVERHEAD))
+            d->flags |= VMC_HPACK_BAD_NAME;
 }
 
 VMC_FN bool vmc_hpack_is_blank(uint32_t c)
@@ -8911,14 +8937,14 @@ VMC_FN bool vmc_hpack_is_blank(uint32_t c)
 VMC_FN void vmc_hpack_add_value(vmc_hpack_dec *d, viamc_bytes v, bool last)
 {
     size_t i;
-    bool first = (d->field.flags & VMC_HPACK_FIRST) != 0;
+    bool first = (d->flags & VMC_HPACK_FIRST) != 0;
     for (i = 0; i < v.len; i++) {
         uint32_t c = v.ptr[i];
         if (c <= ' ' && (c == '\0' || c == '\n' || c == '\r'
                          || (vmc_hpack_is_blank(c) && ((first && i == 0) || (last && i == v.len - 1u)))))
-            d->field.flags |= VMC_HPACK_BAD_VALUE;
+            d->flags |= VMC_HPACK_BAD_VALUE;
     }
-    d->field.size += (uint32_t)v.len;
+    d->size += (uint32_t)v.len;
     vmc_hpack_build(d, v);
 }
 
@@ -8934,7 +8960,7 @@ VMC_FN vmc_hpack_result vmc_hpack_start_value(vmc_hpack_dec *d)
 {
     d->state = VMC_HPACK_AT_VALUE_LEN;
     d->built = 0;
-    vmc_hpack_build(d, d->field.name);
+    vmc_hpack_build(d, viamc_view(d->name, d->name_len));
     return VMC_HPACK_MORE;
 }
 
@@ -8944,7 +8970,7 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
         return VMC_HPACK_ERROR;
     d->updates--;
     d->changed = true;
-    d->max = d->number;
+    d->max = (uint16_t)d->number;
     vmc_hpack_evict(d, d->max);
     return VMC_HPACK_MORE;
 }
@@ -8952,34 +8978,28 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 /* A literal: its name is spelled out, or copied from an entry, which its own insertion may evict. */
 VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
 {
-    vmc_hpack_piece *f = &d->field;
+    vmc_hpack_piece e;
     d->changed = d->changed || d->form == VMC_HPACK_INSERT;
     if (d->number == 0) {
         d->state = VMC_HPACK_AT_NAME_LEN;
-        f->name.ptr = d->name;
-        f->name.len = 0;
-        f->flags = VMC_HPACK_FIRST;
-        f->size = VMC_HPACK_OVERHEAD;
+        d->name_len = 0;
+        d->flags = VMC_HPACK_FIRST;
+        d->size = VMC_HPACK_OVERHEAD;
         return VMC_HPACK_MORE;
     }
-    if (vmc_hpack_get(d, d->number, f) == VMC_HPACK_ERROR)
+    if (vmc_hpack_get(d, d->number, &e) == VMC_HPACK_ERROR)
         return VMC_HPACK_ERROR;
-    vmc_copy(d->name, f->name.ptr, f->name.len);
-    f->name.ptr = d->name;
-    f->flags &= VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME;
-    f->size -= (uint32_t)f->value.len;
+    vmc_copy(d->name, e.name.ptr, e.name.len);
+    d->name_len = (uint8_t)e.name.len;
+    d->known = e.known;
+    d->flags = e.flags & (VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME);
+    d->size = e.size - (uint32_t)e.value.len;
     return vmc_hpack_start_value(d);
 }
 
-/* An octet of the integer that a representation begins with. */
-VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
+/* The integer that a representation begins with is whole. */
+VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, vmc_hpack_piece *p)
 {
-    vmc_hpack_result r;
-    if (d->shift == 0)
-        d->form = vmc_hpack_form(b);
-    r = vmc_hpack_int(d, b, d->form);
-    if (r != VMC_HPACK_PIECE)
-        return r;
     if (d->form == VMC_HPACK_UPDATE)
         return vmc_hpack_update(d);
     d->updates = 0;
@@ -8988,45 +9008,50 @@ VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpa
     return vmc_hpack_get(d, d->number, p);
 }
 
-/* An octet of the length of a string. */
-VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
+/* An octet of that integer, or of the length of a string. */
+VMC_FN vmc_hpack_result vmc_hpack_on_int(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
 {
+    const bool index = d->state == VMC_HPACK_AT_INDEX;
     vmc_hpack_result r;
-    if (d->shift == 0)
-        d->huffman = b >= 0x80u;
-    r = vmc_hpack_int(d, b, VMC_HPACK_STRING);
+    if (d->shift == 0) {
+        if (index)
+            d->form = vmc_hpack_form(b);
+        d->huffman = b >= 0x80u; /* of a length */
+    }
+    r = vmc_hpack_int(d, b, index ? d->form : VMC_HPACK_STRING);
     if (r != VMC_HPACK_PIECE)
         return r;
+    if (index)
+        return vmc_hpack_on_index(d, p);
     d->state = (uint8_t)(d->state + (VMC_HPACK_AT_NAME - VMC_HPACK_AT_NAME_LEN));
     d->code = d->before = d->bits = d->left = 0;
     return VMC_HPACK_MORE;
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_rd *in)
+/* Octets of a name; r as from vmc_hpack_string. */
+VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_hpack_result r, viamc_bytes v)
 {
-    viamc_bytes v;
-    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
-    if (r == VMC_HPACK_ERROR)
-        return r;
     vmc_hpack_add_name(d, v);
     if (r == VMC_HPACK_MORE)
         return r;
-    if (d->field.name.len == 0)
-        d->field.flags |= VMC_HPACK_BAD_NAME;
-    d->field.known = vmc_hpack_classify(d->field.name);
+    if (d->name_len == 0)
+        d->flags |= VMC_HPACK_BAD_NAME;
+    d->known = vmc_hpack_classify(viamc_view(d->name, d->name_len));
     return vmc_hpack_start_value(d);
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+/* Octets of a value, likewise. */
+VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_hpack_result r, viamc_bytes v, vmc_hpack_piece *p)
 {
-    viamc_bytes v;
-    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
-    if (r == VMC_HPACK_ERROR || (r == VMC_HPACK_MORE && v.len == 0))
+    if (r == VMC_HPACK_MORE && v.len == 0)
         return r;
     vmc_hpack_add_value(d, v, r == VMC_HPACK_PIECE);
-    *p = d->field;
+    p->name = viamc_view(d->name, d->name_len);
     p->value = v;
-    d->field.flags = (uint8_t)(d->field.flags & ~VMC_HPACK_FIRST);
+    p->known = d->known;
+    p->flags = d->flags;
+    p->size = d->size;
+    d->flags = (uint8_t)(d->flags & ~VMC_HPACK_FIRST);
     if (r == VMC_HPACK_PIECE) {
         p->flags |= VMC_HPACK_LAST;
         d->state = VMC_HPACK_AT_INDEX;
@@ -9045,15 +9070,16 @@ VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
 /* One octet, or part of a string. */
 VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    switch ((vmc_hpack_state)d->state) {
-    case VMC_HPACK_AT_INDEX: return vmc_hpack_on_index(d, vmc_rd_u8(in), p);
-    case VMC_HPACK_AT_NAME_LEN:
-    case VMC_HPACK_AT_VALUE_LEN: return vmc_hpack_on_len(d, vmc_rd_u8(in));
-    case VMC_HPACK_AT_NAME: return vmc_hpack_on_name(d, in);
-    case VMC_HPACK_AT_VALUE: return vmc_hpack_on_value(d, in, p);
-    case VMC_HPACK_AT_ERROR: return VMC_HPACK_ERROR;
-    }
-    return VMC_HPACK_ERROR;
+    viamc_bytes v;
+    vmc_hpack_result r;
+    if (d->state == VMC_HPACK_AT_ERROR)
+        return VMC_HPACK_ERROR;
+    if (d->state < VMC_HPACK_AT_NAME)
+        return vmc_hpack_on_int(d, vmc_rd_u8(in), p);
+    r = vmc_hpack_string(d, in, &v);
+    if (r == VMC_HPACK_ERROR)
+        return r;
+    return d->state == VMC_HPACK_AT_NAME ? vmc_hpack_on_name(d, r, v) : vmc_hpack_on_value(d, r, v, p);
 }
 
 /* Everything but fields of one octet. */
@@ -9067,13 +9093,9 @@ VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc
 
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    if ((d->state | d->shift) == 0) { /* between fields */
-        if (in->left == 0)
-            return VMC_HPACK_MORE;
-        if (*in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
-            d->updates = 0;
-            return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
-        }
+    if (VIAMC_SHORTCUTS && (d->state | d->shift) == 0 && in->left != 0 && *in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
+        d->updates = 0;
+        return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
     }
     return vmc_hpack_run(d, in, p);
 }
@@ -9093,8 +9115,8 @@ VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_
     VIAMC_ASSERT(table_bytes <= VMC_HPACK_MAX_TABLE && (uintptr_t)arena % 2u == 0);
     VIAMC_MEMSET(d, 0, sizeof *d);
     d->arena = arena;
-    d->limit = vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
-    d->max = vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
+    d->limit = (uint16_t)vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
+    d->max = (uint16_t)vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
 }
 
 /* ---- encoder ---- */
@@ -9167,18 +9189,24 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
-VMC_FN uint32_t vmc_hpack_find_fixed(const vmc_hpack_enc *e, uint32_t which, uint8_t *to)
+VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to)
 {
     const uint32_t newest = 0x80u + VMC_HPACK_STATIC + 1u + e->count;
-    uint32_t key, n = 0;
-    for (key = 0; which != 0; key++, which >>= 1) {
-        if ((which & 1u) == 0)
-            continue;
-        if (e->fixed[key] == 0)
-            return 0;
-        to[n++] = (uint8_t)(newest - e->fixed[key]);
+    uint32_t key, n = 0, left = which;
+    if (which != e->ready_for) {
+        e->ready_for = 0;
+        for (key = 0; left != 0; key++, left >>= 1) {
+            if ((left & 1u) == 0)
+                continue;
+            if (e->fixed[key] == 0 || n == sizeof e->ready)
+                return 0;
+            e->ready[n++] = (uint8_t)(newest - e->fixed[key]);
+        }
+        e->ready_len = (uint8_t)n;
+        e->ready_for = (uint16_t)which;
     }
-    return n;
+    VIAMC_MEMCPY(to, e->ready, sizeof e->ready);
+    return e->ready_len;
 }
 
 /* What the field counts in a table. */
@@ -9247,6 +9275,7 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
     e->count++;
+    e->ready_for = 0;
     if (f->key < VMC_HPACK_FIXED) {
         e->fixed[f->key] = e->count;
     } else {
@@ -9292,7 +9321,7 @@ VMC_FN uint64_t vmc_hpack_mix(uint64_t key, uint64_t word)
 
 VMC_FN uint64_t vmc_hpack_key(viamc_bytes v)
 {
-    uint64_t key = v.len, word = 0;
+    uint64_t key = (v.len + 1u) * VMC_HPACK_KEY_FACTOR, word = 0; /* spread, else a length could make up for an octet */
     size_t i;
     if (v.len < sizeof word) {
         vmc_copy(&word, v.ptr, v.len);
@@ -9350,17 +9379,16 @@ enum {
 #define VMC_H2_RESET_DUE 0x04u  /* RST_STREAM is to be sent, then the slot is free; what comes meanwhile is dropped */
 #define VMC_H2_GOT_FINAL 0x08u  /* the peer's final header block came: DATA is legal, the next block is trailers */
 #define VMC_H2_EARLY 0x10u      /* server: opened before the peer acknowledged our SETTINGS, so it may send 65,535 octets */
-#define VMC_H2_CREDIT_DUE 0x20u /* WINDOW_UPDATE is to be sent */
-#define VMC_H2_ALL_FIELDS 0x40u /* client: every field is handed up, also of a block that repeats one */
+#define VMC_H2_ALL_FIELDS 0x20u /* client: every field is handed up, also of a block that repeats one */
+
+#define VMC_H2_DUE_MAX 0xffffffu /* most credit that one WINDOW_UPDATE gives */
 
 typedef struct vmc_h2_stream {
     uint32_t id;
     int32_t send_window; /* octets that we may send; negative after a SETTINGS that lowered it (RFC 9113 6.9.2) */
     int32_t credit;      /* octets that the peer may still send */
-    uint32_t owed;       /* octets that have room here and are not yet credited */
-    uint32_t code;       /* with RESET_DUE */
+    uint32_t due : 24;   /* with RESET_DUE: its code; else the credit that WINDOW_UPDATE is to give */
     uint8_t flags;
-    uint8_t informational; /* 1xx blocks so far */
 } vmc_h2_stream;
 
 typedef enum vmc_h2_event_kind {
@@ -9372,8 +9400,7 @@ typedef enum vmc_h2_event_kind {
     VMC_H2_RESET,        /* the peer reset `slot` with code */
     VMC_H2_STREAM_ERROR, /* the peer broke a rule on `slot`, which is being reset with code */
     VMC_H2_GOAWAY,       /* the peer opens no more: code; streams above `last` were not processed */
-    VMC_H2_FAILED,       /* the connection is broken: h->error; GOAWAY is to be sent, then close */
-    VMC_H2_GO            /* internal: go on parsing */
+    VMC_H2_FAILED        /* the connection is broken: vmc_h2_what; GOAWAY is to be sent, then close */
 } vmc_h2_event_kind;
 
 typedef struct vmc_h2_event {
@@ -9401,25 +9428,23 @@ typedef struct vmc_h2_config {
 } vmc_h2_config;
 
 typedef enum vmc_h2_state {
-    VMC_H2_AT_PREFACE, /* server: 24 octets of the client's preface */
     VMC_H2_AT_HEAD,    /* 9 octets of a frame header */
-    VMC_H2_AT_PADDING, /* the octet that gives the padding's length */
-    VMC_H2_AT_WEIGHT,  /* 5 octets of priority in HEADERS */
+    VMC_H2_AT_PREFACE, /* server: 24 octets of the client's preface */
+    VMC_H2_AT_FIXED,   /* octets that begin the frame's payload, in a number that its header tells */
     VMC_H2_AT_DATA,    /* payload of DATA */
     VMC_H2_AT_BLOCK,   /* header block fragment */
-    VMC_H2_AT_SMALL,   /* fixed octets of the other frames, collected in small[] */
     VMC_H2_AT_SKIP,    /* octets without meaning: padding, unknown frames, debug text */
     VMC_H2_AT_END      /* failed: all input is dropped */
 } vmc_h2_state;
 
-#define VMC_H2_MEMO_OCTETS 8u /* viamc: servers that index all they can need 2 to 6 for the blocks of an ordinary reply */
-
-/* A header block of indexed fields alone. While the decoder's table stays as it is, the same octets are the same fields. */
-typedef struct vmc_h2_memo {
-    uint8_t len;     /* 0: none */
-    uint8_t octets[VMC_H2_MEMO_OCTETS];
-    uint16_t status;
-} vmc_h2_memo;
+/* What is owed to the peer; written in this order. */
+#define VMC_H2_OWES_START 0x01u    /* preface and SETTINGS */
+#define VMC_H2_OWES_CREDIT 0x02u   /* WINDOW_UPDATE of the connection */
+#define VMC_H2_OWES_ACKS 0x04u     /* settings_due, pings_due */
+#define VMC_H2_OWES_GOAWAY 0x08u
+#define VMC_H2_OWES_REFUSALS 0x10u /* server */
+#define VMC_H2_OWES_CHORES 0x20u   /* a stream has RESET_DUE, or credit due */
+#define VMC_H2_OWES_PING 0x40u     /* the peer is asked for a sign of life, or whether resets have reached it */
 
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
@@ -9430,19 +9455,15 @@ typedef struct vmc_h2_reply {
 
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
-    uint32_t octets;        /* encoded, so far */
-    uint32_t list;          /* decoded, as RFC 9113 10.5.1 counts */
-    uint16_t fields;
-    uint16_t status;
+    uint8_t seen;          /* VMC_H2_P_... of its fields, VMC_H2_B_... */
+    uint8_t wrong;         /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
+    bool open;             /* END_HEADERS has not come: only CONTINUATION may follow */
     uint8_t continuations;
-    uint8_t digits;         /* of :status */
-    uint8_t pseudo;         /* bits of the pseudo fields seen */
-    bool regular;           /* a regular field was seen: no pseudo field may follow */
-    uint8_t wrong;          /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
-    bool end_stream;        /* flag of its HEADERS frame */
-    bool trailers;          /* the final header block came before */
-    bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
-    uint8_t memo;           /* its octets are in a memo: so many, once it has proved right */
+    uint8_t memo;          /* its octets are in a memo: so many, once it has proved right */
+    uint16_t status;
+    uint16_t fields;
+    uint32_t octets;       /* encoded, so far */
+    uint32_t list;         /* decoded, as RFC 9113 10.5.1 counts */
 } vmc_h2_block;
 
 /* In a build without servers the role is a constant, and the server's half of the code is gone. */
@@ -9450,6 +9471,13 @@ typedef struct vmc_h2_block {
 #define VMC_H2_IS_SERVER(h) ((void)(h), false)
 #else
 #define VMC_H2_IS_SERVER(h) ((h)->server)
+#endif
+
+/* Only the buffer for a TLS record limits the credit of all streams together: else the code for that is gone too. */
+#ifdef VIAMC_NO_TLS
+#define VMC_H2_LIMIT(h) ((void)(h), 0u)
+#else
+#define VMC_H2_LIMIT(h) ((h)->credit_limit)
 #endif
 
 /* What every frame needs comes first: a short offset is a short instruction. */
@@ -9460,55 +9488,56 @@ typedef struct vmc_h2 {
     uint8_t flags;
     uint8_t slot;          /* of the frame's stream, if it still takes part: neither over nor about to be reset */
     uint8_t padding;
+    uint8_t fixed;         /* octets that AT_FIXED takes */
     uint8_t small_len;
-    uint8_t empty;         /* DATA frames without octets in a row */
+    uint8_t owed;          /* VMC_H2_OWES_START ... */
     uint8_t count;
     uint8_t open;          /* slots in use */
+    uint8_t empty;         /* DATA frames without octets in a row */
+    uint8_t informational; /* 1xx header blocks in a row */
+    vmc_h2_block block;
+    uint16_t noise;        /* frames since the last one that moved something */
+    uint16_t header_list;
+    vmc_h2_stream *streams;
+    vmc_h2_stream *stream; /* the frame's, NULL: it takes no part, or no longer */
+    uint32_t left;         /* octets of the received frame's payload to come */
+    uint32_t id;
+    uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
+    uint32_t block_id;     /* stream of the header block being received */
+    /* windows and limits */
+    uint32_t window;       /* ours, per stream */
+    int32_t credit;        /* octets the peer may still send on the connection */
+    int32_t send_window;   /* octets we may send on the connection */
+    int32_t peer_window;   /* what a new stream of ours may send */
+    uint32_t credit_limit;
+    uint32_t zombies;      /* credit of streams reset since the last PING was sent */
+    uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
+    uint32_t goaway_last;  /* streams above were not processed */
+    uint8_t goaway_code;   /* ours */
+    uint8_t broken;        /* why the connection is broken: VMC_H2_E_... */
+    uint8_t peer_streams;  /* how many streams the peer permits; 255: that or more */
     uint8_t max_streams;
     bool server;
-    bool started;          /* preface and SETTINGS were sent */
     bool got_settings;     /* the peer's first SETTINGS came */
     bool acked;            /* the peer acknowledged ours */
     bool goaway_got;
     bool goaway_sent;
-    /* owed to the peer */
-    bool goaway_due;
-    bool chores;           /* a stream has RESET_DUE or CREDIT_DUE */
-    bool ping_due;         /* server: the peer is asked for a sign of life */
     uint8_t pings_due;
     uint8_t settings_due;
     /* frame being written */
     uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
     bool out_first;        /* its HEADERS frame is still to come */
     bool out_end;          /* its HEADERS frame carries END_STREAM */
-    vmc_h2_stream *streams;
-    vmc_h2_stream *stream; /* the frame's, NULL: it takes no part, or no longer */
-    uint32_t left;         /* octets of the received frame's payload to come */
-    uint32_t id;
-    uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
-    vmc_h2_block block;
-    /* windows and limits */
-    uint32_t window;       /* ours, per stream */
-    int32_t credit;        /* octets the peer may still send on the connection */
-    int32_t send_window;   /* octets we may send on the connection */
-    int32_t peer_window;   /* what a new stream of ours may send */
-    uint32_t peer_streams; /* how many streams the peer permits */
-    uint32_t credit_limit;
-    uint32_t zombies;      /* credit of streams reset since the last PING was sent */
-    uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
-    uint32_t noise;        /* frames since the last one that moved something */
-    uint32_t block_id;     /* stream of the header block being received */
+    uint8_t memo_len[2];   /* octets of the memos, 0: none; with :status, that is 200 */
     uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
+#ifndef VIAMC_NO_SERVER
     uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
     uint32_t refused_last; /* server: last of them */
-    uint32_t goaway_last;  /* streams above were not processed */
-    uint32_t goaway_code;  /* ours */
-    uint32_t header_list;
-    uint32_t table_bytes;
-    viamc_error error;
+#endif
     vmc_hpack_dec decoder;
     vmc_hpack_enc encoder;
-    vmc_h2_memo memo[2];   /* client: of a reply's headers, of its trailers */
+    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
+                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
     uint8_t small[VMC_H2_FRAME_HEAD];
     uint8_t ping[VMC_H2_MAX_PINGS][8];
 } vmc_h2;
@@ -9543,6 +9572,7 @@ enum {
 #define VMC_H2_END_HEADERS 0x04u
 #define VMC_H2_PADDED 0x08u
 #define VMC_H2_PRIORITY 0x20u
+#define VMC_H2_KIND(type, flags) ((uint32_t)(type) << 8 | (flags)) /* the two octets together */
 
 /* 6.5.2: settings */
 #define VMC_H2_HEADER_TABLE_SIZE 1u
@@ -9552,12 +9582,16 @@ enum {
 #define VMC_H2_MAX_FRAME_SIZE 5u
 #define VMC_H2_MAX_HEADER_LIST_SIZE 6u
 
-/* Bits of vmc_h2_block.pseudo (8.3). */
+/* Bits of vmc_h2_block.seen: the pseudo fields (8.3) in the order of vmc_name, */
 #define VMC_H2_P_STATUS 0x01u
 #define VMC_H2_P_METHOD 0x02u
 #define VMC_H2_P_SCHEME 0x04u
 #define VMC_H2_P_PATH 0x08u
 #define VMC_H2_P_AUTHORITY 0x10u
+/* and what else is known of the block. */
+#define VMC_H2_B_REGULAR 0x20u  /* a regular field was seen: no pseudo field may follow */
+#define VMC_H2_B_TRAILERS 0x40u /* the final header block came before */
+#define VMC_H2_B_END 0x80u      /* END_STREAM, a flag of its HEADERS frame */
 
 static const char vmc_h2_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"; /* 3.4 */
 #define VMC_H2_PREFACE_LEN 24u
@@ -9571,34 +9605,80 @@ VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
     h->server = cfg->server;
     h->max_streams = cfg->max_streams;
     h->window = cfg->window;
-    h->header_list = cfg->header_list;
-    h->table_bytes = cfg->table_bytes;
+    h->header_list = (uint16_t)vmc_min32(cfg->header_list, 0xffffu);
     h->credit_limit = cfg->credit_limit;
     h->credit = (int32_t)VMC_H2_WINDOW_INIT;
     h->send_window = (int32_t)VMC_H2_WINDOW_INIT;
     h->peer_window = (int32_t)VMC_H2_WINDOW_INIT;
-    h->peer_streams = VMC_H2_WINDOW_MAX; /* 6.5.2: no limit until the peer names one */
+    h->peer_streams = 0xff; /* 6.5.2: no limit until the peer names one */
     h->next_id = 1;
     h->goaway_last = VMC_H2_ID_MAX;
     h->out_slot = VMC_H2_NO_SLOT;
     h->state = VMC_H2_IS_SERVER(cfg) ? VMC_H2_AT_PREFACE : VMC_H2_AT_HEAD;
-    vmc_error_clear(&h->error);
+    h->owed = VMC_H2_OWES_START | VMC_H2_OWES_CREDIT;
     vmc_hpack_dec_init(&h->decoder, cfg->table, cfg->table_bytes);
     vmc_hpack_enc_init(&h->encoder);
 }
 
 /* ---- errors ---- */
 
-/* 5.4.1: the connection cannot go on; GOAWAY tells the peer why. */
-VMC_APART vmc_h2_event_kind vmc_h2_fail(vmc_h2 *h, uint32_t code, const char *what)
+/* A state function answers with an event, or one of these; vmc_h2_judge carries out those from NOISE on. */
+#define VMC_H2_GO 0x20u                             /* go on parsing */
+#define VMC_H2_NOISE 0x21u                          /* so too, but the frame moved nothing */
+#define VMC_H2_RESET_WITH 0x40u                     /* + a code: the frame's stream cannot go on (5.4.2) */
+#define VMC_H2_FAIL(name) (0x80u + VMC_H2_E_##name) /* the connection cannot go on (5.4.1) */
+
+/* What ends a connection: name, code of section 7, text. */
+#define VMC_H2_ERRORS(X) \
+    X(NONE, NO_ERROR, "") \
+    X(NOISE, ENHANCE_YOUR_CALM, "flood of frames that do nothing") \
+    X(PREFACE, PROTOCOL_ERROR, "peer does not speak HTTP/2") \
+    X(WINDOW, FLOW_CONTROL_ERROR, "more DATA than the connection's window") \
+    X(STREAM_WINDOW, FLOW_CONTROL_ERROR, "more DATA than the stream's window") \
+    X(STREAMS, ENHANCE_YOUR_CALM, "flood of streams") \
+    X(ENDLESS_BLOCK, ENHANCE_YOUR_CALM, "header block without end") \
+    X(SETTINGS_LEN, FRAME_SIZE_ERROR, "SETTINGS of a wrong length") \
+    X(SETTINGS, ENHANCE_YOUR_CALM, "flood of SETTINGS") \
+    X(LEN, FRAME_SIZE_ERROR, "frame of a wrong length") \
+    X(WRONG_STREAM, PROTOCOL_ERROR, "frame on a wrong stream") \
+    X(IDLE, PROTOCOL_ERROR, "frame on an idle stream") \
+    X(NO_SETTINGS, PROTOCOL_ERROR, "peer does not speak HTTP/2: its first frame is not SETTINGS") \
+    X(LARGE, FRAME_SIZE_ERROR, "frame larger than announced") \
+    X(CONTINUATION, PROTOCOL_ERROR, "CONTINUATION out of place") \
+    X(PADDING, PROTOCOL_ERROR, "padding longer than the frame") \
+    X(EMPTY, ENHANCE_YOUR_CALM, "flood of empty DATA") \
+    X(CUT_FIELD, COMPRESSION_ERROR, "header block ends inside a field") \
+    X(HPACK, COMPRESSION_ERROR, "header block cannot be decoded") \
+    X(ENDLESS_LIST, ENHANCE_YOUR_CALM, "header list without end") \
+    X(PEER_WINDOW, FLOW_CONTROL_ERROR, "SETTINGS with a window above 2^31-1") \
+    X(LIFTED_WINDOW, FLOW_CONTROL_ERROR, "SETTINGS lift a window above 2^31-1") \
+    X(PUSH, PROTOCOL_ERROR, "SETTINGS_ENABLE_PUSH out of range") \
+    X(FRAME_MAX, PROTOCOL_ERROR, "SETTINGS_MAX_FRAME_SIZE out of range") \
+    X(PINGS, ENHANCE_YOUR_CALM, "flood of PING") \
+    X(GOAWAY, PROTOCOL_ERROR, "GOAWAY takes streams back") \
+    X(CREDIT_0, PROTOCOL_ERROR, "WINDOW_UPDATE of 0") \
+    X(CREDIT, FLOW_CONTROL_ERROR, "WINDOW_UPDATE out of range")
+
+#define VMC_H2_X(name, code, text) VMC_H2_E_##name,
+enum { VMC_H2_ERRORS(VMC_H2_X) VMC_H2_E_COUNT };
+#undef VMC_H2_X
+
+#define VMC_H2_X(name, code, text) VMC_H2_##code,
+static const uint8_t vmc_h2_codes[] = {VMC_H2_ERRORS(VMC_H2_X)};
+#undef VMC_H2_X
+
+/* Why the connection is broken. */
+VMC_FN const char *vmc_h2_what(const vmc_h2 *h)
 {
-    if (h->error.code == VIAMC_OK) {
-        h->goaway_code = code;
-        h->goaway_due = true;
-    }
-    (void)vmc_fail(&h->error, VIAMC_ERR_H2, code, "HTTP/2", what);
-    h->state = VMC_H2_AT_END;
-    return VMC_H2_FAILED;
+#ifdef VIAMC_NO_STRINGS
+    (void)h;
+    return "";
+#else
+#define VMC_H2_X(name, code, text) text,
+    static const char *const texts[] = {VMC_H2_ERRORS(VMC_H2_X)};
+#undef VMC_H2_X
+    return texts[h->broken];
+#endif
 }
 
 /* Marks a stream for RST_STREAM; the slot is free when that is sent. */
@@ -9608,29 +9688,37 @@ VMC_FN void vmc_h2_reset(vmc_h2 *h, uint8_t slot, uint32_t code)
     if (s->id == 0 || (s->flags & VMC_H2_RESET_DUE) != 0)
         return;
     s->flags |= VMC_H2_RESET_DUE;
-    s->code = code;
-    h->chores = true;
+    s->due = code & VMC_H2_DUE_MAX;
+    h->owed |= VMC_H2_OWES_CHORES;
     if (s == h->stream)
         h->stream = NULL;
 }
 
-/* 5.4.2: the stream cannot go on, the connection can. */
-VMC_APART vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint32_t code)
+/* Carries out what a state function found to be wrong. */
+VMC_APART uint32_t vmc_h2_judge(vmc_h2 *h, uint32_t found, vmc_h2_event *ev)
 {
-    ev->code = code;
-    vmc_h2_reset(h, h->slot, code);
-    return VMC_H2_STREAM_ERROR;
-}
-
-/* A frame that moves nothing: bounded, so that a flood ends (10.5). */
-VMC_APART vmc_h2_event_kind vmc_h2_noise(vmc_h2 *h)
-{
-    if (++h->noise > VMC_H2_MAX_NOISE)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of frames that do nothing"));
-    return VMC_H2_GO;
+    if (found == VMC_H2_NOISE && ++h->noise <= VMC_H2_MAX_NOISE) /* bounded, so that a flood ends (10.5) */
+        return VMC_H2_GO;
+    if (found >= VMC_H2_RESET_WITH && found < VMC_H2_FAIL(NONE)) {
+        ev->code = found - VMC_H2_RESET_WITH;
+        vmc_h2_reset(h, h->slot, ev->code);
+        return VMC_H2_STREAM_ERROR;
+    }
+    h->broken = (uint8_t)((found == VMC_H2_NOISE ? VMC_H2_FAIL(NOISE) : found) - VMC_H2_FAIL(NONE));
+    h->goaway_code = vmc_h2_codes[h->broken]; /* tells the peer why */
+    h->owed |= VMC_H2_OWES_GOAWAY;
+    h->state = VMC_H2_AT_END;
+    return VMC_H2_FAILED;
 }
 
 /* ---- streams ---- */
+
+/* The connection's window is credited when half of it is used up. */
+VMC_FN void vmc_h2_watch_credit(vmc_h2 *h)
+{
+    if (h->credit <= (int32_t)(VMC_H2_WINDOW_MAX / 2u))
+        h->owed |= VMC_H2_OWES_CREDIT;
+}
 
 VMC_FN bool vmc_h2_is_free(const vmc_h2 *h, uint8_t slot)
 {
@@ -9641,6 +9729,12 @@ VMC_FN bool vmc_h2_is_free(const vmc_h2 *h, uint8_t slot)
 VMC_FN bool vmc_h2_is_live(const vmc_h2 *h, uint8_t slot)
 {
     return slot != VMC_H2_NO_SLOT && h->streams[slot].id != 0 && (h->streams[slot].flags & VMC_H2_RESET_DUE) == 0;
+}
+
+/* Preface and SETTINGS were sent, and nothing has broken the connection. */
+VMC_FN bool vmc_h2_is_up(const vmc_h2 *h)
+{
+    return (h->owed & VMC_H2_OWES_START) == 0 && h->state != VMC_H2_AT_END;
 }
 
 VMC_FN uint8_t vmc_h2_find(const vmc_h2 *h, uint32_t id)
@@ -9660,7 +9754,7 @@ VMC_FN uint8_t vmc_h2_free_slot(const vmc_h2 *h)
 /* Octets that may still come on a stream: its credit, and what is left of a DATA frame whose header was taken off the credit. */
 VMC_FN int32_t vmc_h2_expected(const vmc_h2 *h, uint8_t slot)
 {
-    bool in_frame = h->slot == slot && (h->state == VMC_H2_AT_DATA || (h->state == VMC_H2_AT_PADDING && h->type == VMC_H2_F_DATA));
+    bool in_frame = h->slot == slot && h->type == VMC_H2_F_DATA && (h->state == VMC_H2_AT_DATA || h->state == VMC_H2_AT_FIXED);
     return h->streams[slot].credit + (in_frame ? (int32_t)(h->left - h->padding) : 0);
 }
 
@@ -9682,9 +9776,9 @@ VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 VMC_FN bool vmc_h2_may_open(const vmc_h2 *h, uint32_t spare)
 {
     uint32_t limit = h->peer_streams > spare ? h->peer_streams - spare : vmc_min32(h->peer_streams, 1);
-    if (h->goaway_got || h->error.code != VIAMC_OK || h->next_id > VMC_H2_ID_MAX || h->open >= limit)
+    if (h->goaway_got || h->state == VMC_H2_AT_END || h->next_id > VMC_H2_ID_MAX || h->open >= limit)
         return false;
-    return h->credit_limit == 0 || vmc_h2_outstanding(h) + (spare + 1u) * h->window <= h->credit_limit;
+    return VMC_H2_LIMIT(h) == 0 || vmc_h2_outstanding(h) + (spare + 1u) * h->window <= VMC_H2_LIMIT(h);
 }
 
 /* Client: gives slot the next id. Only when vmc_h2_may_open, just before its header block. */
@@ -9710,12 +9804,21 @@ VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
     h->stream = &h->streams[to];
 }
 
+/* Credit of a stream that was reset may still be used: it counts until a PING sent after the reset is answered. */
+VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
+{
+    h->zombies += credit;
+    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0)
+        h->owed |= VMC_H2_OWES_PING;
+}
+
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    if (h->credit_limit != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
-        h->zombies += (uint32_t)s->credit; /* may still arrive: counts until a later PING is answered */
+    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
+        vmc_h2_bury(h, (uint32_t)s->credit);
     s->id = 0;
+    s->due = 0;
     s->flags = 0;
     h->open--;
     if (slot == h->slot) { /* the rest of the frame that is being received is nobody's, whoever gets the slot next */
@@ -9740,9 +9843,9 @@ VMC_FN void vmc_h2_release(vmc_h2 *h, uint8_t slot, uint32_t code)
  * of them may have what is left over (design.md 2, invariants 2 and 3). */
 VMC_FN uint32_t vmc_h2_most(const vmc_h2 *h)
 {
-    if (h->credit_limit == 0)
+    if (VMC_H2_LIMIT(h) == 0)
         return VMC_H2_WINDOW_MAX / 2u;
-    return h->window + h->credit_limit - vmc_min32(h->credit_limit, h->count * h->window);
+    return h->window + VMC_H2_LIMIT(h) - vmc_min32(VMC_H2_LIMIT(h), h->count * h->window);
 }
 
 /* Says how many octets of `slot` have room here and how many the message under way needs. What the peer may send less than the room is
@@ -9754,23 +9857,25 @@ VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, uint32_t needs)
     int32_t expected = vmc_h2_expected(h, slot), owed = (int32_t)vmc_min32(room, most) - expected;
     if (!vmc_h2_is_live(h, slot) || (s->flags & VMC_H2_REMOTE_END) != 0)
         return;
-    if (h->credit_limit != 0) /* credit of reset streams may still be used */
-        owed = (int32_t)vmc_min32((uint32_t)(owed > 0 ? owed : 0), h->credit_limit - vmc_min32(h->credit_limit, vmc_h2_outstanding(h)));
-    s->owed = owed > 0 ? (uint32_t)owed : 0;
-    if (s->owed != 0 && (s->owed >= h->window / 2u || expected < (int32_t)vmc_min32(needs, most / 2u))) {
-        s->flags |= VMC_H2_CREDIT_DUE;
-        h->chores = true;
+    if (VMC_H2_LIMIT(h) != 0) /* credit of reset streams may still be used */
+        owed = (int32_t)vmc_min32((uint32_t)(owed > 0 ? owed : 0), VMC_H2_LIMIT(h) - vmc_min32(VMC_H2_LIMIT(h), vmc_h2_outstanding(h)));
+    if (owed <= 0) {
+        s->due = 0;
+    } else if (s->due != 0 || (uint32_t)owed >= h->window / 2u || expected < (int32_t)vmc_min32(needs, most / 2u)) {
+        s->due = vmc_min32((uint32_t)owed, VMC_H2_DUE_MAX) & VMC_H2_DUE_MAX;
+        h->owed |= VMC_H2_OWES_CHORES;
     }
 }
 
 /* ---- receiving: frame headers ---- */
 
 /* The same, if they come in pieces: they are put together in small[]. */
-VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint8_t n)
+VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint32_t n)
 {
-    viamc_bytes v = vmc_rd_take(in, vmc_min(in->left, (size_t)(n - h->small_len)));
-    vmc_copy(h->small + h->small_len, v.ptr, v.len);
-    h->small_len = (uint8_t)(h->small_len + v.len);
+    const uint8_t *p = in->ptr;
+    size_t k = vmc_rd_skip(in, n - h->small_len);
+    vmc_copy(h->small + h->small_len, p, k);
+    h->small_len = (uint8_t)(h->small_len + k);
     if (h->small_len != n)
         return NULL;
     h->small_len = 0;
@@ -9778,25 +9883,26 @@ VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint8_t n)
 }
 
 /* The next n octets of the frame. NULL: they have not all come. */
-VMC_FN const uint8_t *vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint8_t n)
+VMC_FN const uint8_t *vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint32_t n)
 {
+    const uint8_t *p = in->ptr;
     if (h->small_len != 0 || in->left < n)
         return vmc_h2_collect_pieces(h, in, n);
-    return vmc_rd_take(in, n).ptr;
+    (void)vmc_rd_skip(in, n);
+    return p;
 }
 
 /* Octets of the frame that are left have no meaning; without any the next frame's header comes. */
-VMC_FN vmc_h2_event_kind vmc_h2_skip(vmc_h2 *h)
+VMC_FN void vmc_h2_skip(vmc_h2 *h)
 {
     h->state = h->left == 0 ? VMC_H2_AT_HEAD : VMC_H2_AT_SKIP;
-    return VMC_H2_GO;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
+VMC_FN uint32_t vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
 {
     while (in->left != 0 && h->small_len < VMC_H2_PREFACE_LEN)
         if (vmc_rd_u8(in) != (uint8_t)vmc_h2_preface[h->small_len++])
-            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("peer does not speak HTTP/2"));
+            return VMC_H2_FAIL(PREFACE);
     if (h->small_len < VMC_H2_PREFACE_LEN)
         return VMC_H2_MORE;
     h->small_len = 0;
@@ -9804,16 +9910,18 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
     return VMC_H2_GO;
 }
 
-/* A payload begins with its padding's length, if it is padded. */
-VMC_FN void vmc_h2_enter(vmc_h2 *h, vmc_h2_state payload)
+/* What follows the fixed octets of DATA and HEADERS. */
+VMC_FN uint8_t vmc_h2_body(const vmc_h2 *h)
 {
-    h->state = (uint8_t)((h->flags & VMC_H2_PADDED) != 0 ? VMC_H2_AT_PADDING : payload);
+    return h->type == VMC_H2_F_DATA ? VMC_H2_AT_DATA : VMC_H2_AT_BLOCK;
 }
 
-/* 6.2: HEADERS may begin with a priority. */
-VMC_FN vmc_h2_state vmc_h2_block_state(const vmc_h2 *h)
+/* The frame has n fixed octets. */
+VMC_FN uint32_t vmc_h2_fix(vmc_h2 *h, uint32_t n, uint32_t found)
 {
-    return (h->flags & VMC_H2_PRIORITY) != 0 ? VMC_H2_AT_WEIGHT : VMC_H2_AT_BLOCK;
+    h->fixed = (uint8_t)n;
+    h->state = n != 0 ? (uint8_t)VMC_H2_AT_FIXED : vmc_h2_body(h);
+    return h->left < n ? VMC_H2_FAIL(LEN) : found;
 }
 
 /* True if the frame's stream was never opened: an id of the other side, or of the future, which a server's client opens by HEADERS. */
@@ -9823,23 +9931,22 @@ VMC_FN bool vmc_h2_is_idle(const vmc_h2 *h)
 }
 
 /* 6.1, 6.9: every octet of the frame counts in both windows, padding included. */
-VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_begin_data(vmc_h2 *h)
 {
     vmc_h2_stream *s = h->stream;
-    if ((int32_t)h->left > h->credit)
-        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the connection's window"));
-    h->credit -= (int32_t)h->left;
-    vmc_h2_enter(h, VMC_H2_AT_DATA);
+    const int32_t n = (int32_t)h->left;
+    if (n > h->credit)
+        return VMC_H2_FAIL(WINDOW);
+    h->credit -= n;
+    vmc_h2_watch_credit(h);
     if (s == NULL)
-        return vmc_h2_noise(h);
-    if ((int32_t)h->left > s->credit)
-        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the stream's window"));
-    s->credit -= (int32_t)h->left;
+        return VMC_H2_NOISE;
+    if (n > s->credit)
+        return VMC_H2_FAIL(STREAM_WINDOW);
+    s->credit -= n;
     if ((s->flags & VMC_H2_REMOTE_END) != 0)
-        return vmc_h2_stream_error(h, ev, VMC_H2_STREAM_CLOSED);
-    if ((s->flags & VMC_H2_GOT_FINAL) == 0)
-        return vmc_h2_stream_error(h, ev, VMC_H2_PROTOCOL_ERROR);
-    return VMC_H2_GO;
+        return VMC_H2_RESET_WITH + VMC_H2_STREAM_CLOSED;
+    return (s->flags & VMC_H2_GOT_FINAL) != 0 ? VMC_H2_GO : VMC_H2_RESET_WITH + VMC_H2_PROTOCOL_ERROR;
 }
 
 VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
@@ -9847,25 +9954,28 @@ VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
     VIAMC_MEMSET(&h->block, 0, sizeof h->block);
     h->block.open = true;
     h->block_id = h->id;
-    h->block.end_stream = (h->flags & VMC_H2_END_STREAM) != 0;
+    h->block.seen = (h->flags & VMC_H2_END_STREAM) != 0 ? VMC_H2_B_END : 0;
     h->block.octets = h->left;
     vmc_hpack_dec_begin(&h->decoder);
 }
 
+#ifndef VIAMC_NO_SERVER
+
 /* Server: one stream more than we permit. Ids in a row, so that any number of refusals is two numbers. */
-VMC_FN vmc_h2_event_kind vmc_h2_refuse(vmc_h2 *h)
+VMC_FN uint32_t vmc_h2_refuse(vmc_h2 *h)
 {
     if (h->refused != 0 && h->id != h->refused_last + 2u)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of streams"));
+        return VMC_H2_FAIL(STREAMS);
     if (h->refused == 0)
         h->refused = h->id;
     h->refused_last = h->id;
+    h->owed |= VMC_H2_OWES_REFUSALS;
     h->slot = VMC_H2_NO_SLOT; /* its block is decoded and dropped */
-    return vmc_h2_noise(h);
+    return VMC_H2_NOISE;
 }
 
 /* Server: a new id opens a stream (5.1.1), or is refused (5.1.2). */
-VMC_FN vmc_h2_event_kind vmc_h2_accept(vmc_h2 *h)
+VMC_FN uint32_t vmc_h2_accept(vmc_h2 *h)
 {
     vmc_h2_stream *s;
     h->next_id = h->id + 2u;
@@ -9882,44 +9992,61 @@ VMC_FN vmc_h2_event_kind vmc_h2_accept(vmc_h2 *h)
     return VMC_H2_OPENED;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_begin_headers(vmc_h2 *h, vmc_h2_event *ev)
+#endif
+
+VMC_FN uint32_t vmc_h2_begin_headers(vmc_h2 *h)
 {
     vmc_h2_block_begin(h);
-    vmc_h2_enter(h, vmc_h2_block_state(h));
-    if (VMC_H2_IS_SERVER(h) && h->id >= h->next_id)
+#ifndef VIAMC_NO_SERVER
+    if (h->server && h->id >= h->next_id)
         return vmc_h2_accept(h);
+#endif
     if (h->stream == NULL)
-        return vmc_h2_noise(h);
+        return VMC_H2_NOISE;
     if ((h->stream->flags & VMC_H2_REMOTE_END) != 0)
-        return vmc_h2_stream_error(h, ev, VMC_H2_STREAM_CLOSED);
-    h->block.trailers = (h->stream->flags & VMC_H2_GOT_FINAL) != 0;
+        return VMC_H2_RESET_WITH + VMC_H2_STREAM_CLOSED;
+    if ((h->stream->flags & VMC_H2_GOT_FINAL) != 0)
+        h->block.seen |= VMC_H2_B_TRAILERS;
     return VMC_H2_GO;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_begin_continuation(vmc_h2 *h)
+VMC_FN uint32_t vmc_h2_begin_continuation(vmc_h2 *h)
 {
     vmc_h2_block *b = &h->block;
     b->octets += h->left;
     if (++b->continuations > VMC_H2_MAX_CONTINUATIONS || b->octets > VMC_H2_MAX_BLOCK_BYTES)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("header block without end"));
+        return VMC_H2_FAIL(ENDLESS_BLOCK);
     h->flags &= VMC_H2_END_HEADERS; /* 6.10 defines no other flag */
     h->state = VMC_H2_AT_BLOCK;
     return VMC_H2_GO;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_begin_settings(vmc_h2 *h)
+/* The peer acknowledged our SETTINGS: from now on it keeps to our window (server: early streams lose what they had too much). */
+VMC_FN uint32_t vmc_h2_on_settings_ack(vmc_h2 *h)
 {
-    bool ack = (h->flags & VMC_H2_ACK) != 0;
-    if (h->left % 6u != 0 || (ack && h->left != 0))
-        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("SETTINGS of a wrong length"));
-    if (!ack) { /* the peer's acknowledgement of ours is owed nothing */
-        if (h->left / 6u > VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
-            return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of SETTINGS"));
-        h->got_settings = true;
-        h->settings_due++;
-    }
-    h->state = VMC_H2_AT_SMALL;
-    return VMC_H2_GO;
+    uint8_t i;
+    if (VMC_H2_IS_SERVER(h) && !h->acked)
+        for (i = 0; i < h->count; i++)
+            if ((h->streams[i].flags & VMC_H2_EARLY) != 0) {
+                h->streams[i].credit += (int32_t)h->window - (int32_t)VMC_H2_WINDOW_INIT;
+                h->streams[i].flags &= (uint8_t)~VMC_H2_EARLY;
+            }
+    h->acked = true;
+    return h->left != 0 ? VMC_H2_FAIL(SETTINGS_LEN) : VMC_H2_NOISE;
+}
+
+VMC_FN uint32_t vmc_h2_begin_settings(vmc_h2 *h)
+{
+    if ((h->flags & VMC_H2_ACK) != 0) /* it is owed nothing */
+        return vmc_h2_on_settings_ack(h);
+    if (h->left % 6u != 0)
+        return VMC_H2_FAIL(SETTINGS_LEN);
+    if (h->left > 6u * VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
+        return VMC_H2_FAIL(SETTINGS);
+    h->got_settings = true;
+    h->settings_due++;
+    h->owed |= VMC_H2_OWES_ACKS;
+    return h->left != 0 ? vmc_h2_fix(h, 6, VMC_H2_GO) : VMC_H2_NOISE;
 }
 
 /* What holds for a type of frame: on stream 0, on others, on those that were opened only, and how many fixed octets it has. */
@@ -9933,7 +10060,7 @@ static const uint8_t vmc_h2_rules[] = {
     VMC_H2_RULE_STREAM | VMC_H2_RULE_OPENED,      /* HEADERS */
     VMC_H2_RULE_STREAM,                           /* PRIORITY */
     VMC_H2_RULE_STREAM | VMC_H2_RULE_OPENED | 4u, /* RST_STREAM */
-    VMC_H2_RULE_CONNECTION | 6u,                  /* SETTINGS: any number of times */
+    VMC_H2_RULE_CONNECTION,                       /* SETTINGS */
     0,                                            /* PUSH_PROMISE: push is off */
     VMC_H2_RULE_CONNECTION | 8u,                  /* PING */
     VMC_H2_RULE_CONNECTION | 8u,                  /* GOAWAY: a text may follow */
@@ -9941,31 +10068,17 @@ static const uint8_t vmc_h2_rules[] = {
     VMC_H2_RULE_STREAM                            /* CONTINUATION */
 };
 
-/* The frames with a few fixed octets. */
-VMC_FN vmc_h2_event_kind vmc_h2_begin_fixed(vmc_h2 *h, uint32_t len)
-{
-    if (h->left < len || (h->left > len && h->type != VMC_H2_F_GOAWAY))
-        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame of a wrong length"));
-    h->state = VMC_H2_AT_SMALL;
-    return VMC_H2_GO;
-}
-
 /* 5.5: unknown types are ignored. 5.3.2: so is priority; only its length can be wrong, and that is the stream's error. */
-VMC_FN vmc_h2_event_kind vmc_h2_begin_ignored(vmc_h2 *h, vmc_h2_event *ev)
-{
-    (void)vmc_h2_skip(h);
-    if (h->type == VMC_H2_F_PRIORITY && h->left != 5u && h->stream != NULL)
-        return vmc_h2_stream_error(h, ev, VMC_H2_FRAME_SIZE_ERROR);
-    return vmc_h2_noise(h);
-}
-
-VMC_APART vmc_h2_event_kind vmc_h2_begin_other(vmc_h2 *h, uint32_t len, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_begin_other(vmc_h2 *h, uint32_t len)
 {
     if (h->type == VMC_H2_F_SETTINGS)
         return vmc_h2_begin_settings(h);
     if (h->type == VMC_H2_F_CONTINUATION)
         return vmc_h2_begin_continuation(h);
-    return len != 0 ? vmc_h2_begin_fixed(h, len) : vmc_h2_begin_ignored(h, ev);
+    if (len != 0)
+        return vmc_h2_fix(h, len, h->left > len && h->type != VMC_H2_F_GOAWAY ? VMC_H2_FAIL(LEN) : VMC_H2_GO);
+    vmc_h2_skip(h);
+    return h->type == VMC_H2_F_PRIORITY && h->left != 5u && h->stream != NULL ? VMC_H2_RESET_WITH + VMC_H2_FRAME_SIZE_ERROR : VMC_H2_NOISE;
 }
 
 VMC_FN void vmc_h2_find_stream(vmc_h2 *h)
@@ -9976,142 +10089,98 @@ VMC_FN void vmc_h2_find_stream(vmc_h2 *h)
         h->slot = VMC_H2_NO_SLOT;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_begin_frame(vmc_h2 *h)
 {
-    const uint32_t rule = h->type < sizeof vmc_h2_rules ? vmc_h2_rules[h->type] : VMC_H2_RULE_ANY;
+    const uint32_t rule = h->type < sizeof vmc_h2_rules ? vmc_h2_rules[h->type] : VMC_H2_RULE_ANY, padded = (h->flags & VMC_H2_PADDED) != 0;
     if ((rule & (h->id == 0 ? VMC_H2_RULE_CONNECTION : VMC_H2_RULE_STREAM)) == 0)
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on a wrong stream"));
+        return VMC_H2_FAIL(WRONG_STREAM);
     if ((rule & VMC_H2_RULE_OPENED) != 0 && h->id != 0 && vmc_h2_is_idle(h))
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on an idle stream"));
+        return VMC_H2_FAIL(IDLE);
     if (h->stream == NULL || h->stream->id != h->id) /* else as the frame before: most of them */
         vmc_h2_find_stream(h);
     if (h->type == VMC_H2_F_DATA)
-        return vmc_h2_begin_data(h, ev);
-    if (h->type == VMC_H2_F_HEADERS)
-        return vmc_h2_begin_headers(h, ev);
-    return vmc_h2_begin_other(h, rule & VMC_H2_RULE_LEN, ev);
+        return vmc_h2_fix(h, padded, vmc_h2_begin_data(h));
+    if (h->type == VMC_H2_F_HEADERS) /* 6.2: they may have a priority */
+        return vmc_h2_fix(h, padded + ((h->flags & VMC_H2_PRIORITY) != 0 ? 5u : 0), vmc_h2_begin_headers(h));
+    return vmc_h2_begin_other(h, rule & VMC_H2_RULE_LEN);
 }
 
 /* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
-VMC_FN vmc_h2_event_kind vmc_h2_on_head(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_APART uint32_t vmc_h2_on_head(vmc_h2 *h, const uint8_t *p)
 {
-    const uint8_t *p = in->left == 0 ? NULL : vmc_h2_collect(h, in, VMC_H2_FRAME_HEAD);
-    if (p == NULL)
-        return VMC_H2_MORE;
     h->left = vmc_be24(p);
     h->padding = 0;
     h->type = p[3];
     h->flags = p[4];
     h->id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
     if (!h->got_settings && (h->type != VMC_H2_F_SETTINGS || (h->flags & VMC_H2_ACK) != 0))
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("peer does not speak HTTP/2: its first frame is not SETTINGS"));
+        return VMC_H2_FAIL(NO_SETTINGS);
     if (h->left > VMC_H2_FRAME_MAX)
-        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame larger than announced"));
+        return VMC_H2_FAIL(LARGE);
     if (h->block.open != (h->type == VMC_H2_F_CONTINUATION) || (h->block.open && h->id != h->block_id))
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("CONTINUATION out of place"));
-    return vmc_h2_begin_frame(h, ev);
-}
-
-/* 6.1: the pad length octet; padding may not be longer than what is left. */
-VMC_FN vmc_h2_event_kind vmc_h2_on_padding(vmc_h2 *h, vmc_rd *in)
-{
-    uint8_t n;
-    if (h->left == 0)
-        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("padded frame without octets"));
-    if (in->left == 0)
-        return VMC_H2_MORE;
-    n = vmc_rd_u8(in);
-    h->left--;
-    if (n > h->left)
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("padding longer than the frame"));
-    h->padding = n;
-    h->state = (uint8_t)(h->type == VMC_H2_F_DATA ? VMC_H2_AT_DATA : vmc_h2_block_state(h));
-    return VMC_H2_GO;
-}
-
-/* 5.3.2: the five octets of a stream's priority; ignored. */
-VMC_FN vmc_h2_event_kind vmc_h2_on_weight(vmc_h2 *h, vmc_rd *in)
-{
-    if (h->left < h->padding + 5u)
-        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("HEADERS shorter than its priority"));
-    if (vmc_h2_collect(h, in, 5) == NULL)
-        return VMC_H2_MORE;
-    h->left -= 5u;
-    h->state = VMC_H2_AT_BLOCK;
-    return VMC_H2_GO;
+        return VMC_H2_FAIL(CONTINUATION);
+    return vmc_h2_begin_frame(h);
 }
 
 /* ---- receiving: DATA ---- */
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     uint32_t body = h->left - h->padding;
     bool last;
     if (body != 0 && in->left == 0)
         return VMC_H2_MORE;
-    ev->data = vmc_rd_take(in, vmc_min(in->left, body));
+    ev->data.ptr = in->ptr;
+    ev->data.len = vmc_rd_skip(in, body);
     h->left -= (uint32_t)ev->data.len;
     last = h->left == h->padding;
     if (last)
-        (void)vmc_h2_skip(h);
+        vmc_h2_skip(h);
     ev->end = last && (h->flags & VMC_H2_END_STREAM) != 0;
     if (ev->data.len != 0 || ev->end)
         h->empty = 0;
     else if (++h->empty > VMC_H2_MAX_EMPTY) /* without octets and without end it moves nothing (10.5) */
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA"));
+        return VMC_H2_FAIL(EMPTY);
     if (h->stream == NULL) /* ended meanwhile: dropped */
         return VMC_H2_GO;
     if (ev->data.len != 0)
         h->noise = 0;
     if (ev->end)
         h->stream->flags |= VMC_H2_REMOTE_END;
-    return ev->data.len != 0 || ev->end || (last && (h->flags & VMC_H2_PADDED) != 0) ? VMC_H2_DATA : VMC_H2_GO; /* padding is credited too */
+    if (ev->data.len != 0 || ev->end || (last && (h->flags & VMC_H2_PADDED) != 0)) /* padding is credited too */
+        return VMC_H2_DATA;
+    return VMC_H2_GO;
 }
 
 /* ---- receiving: header blocks ---- */
 
-/* 8.3: which pseudo field this is, 0 for one that has no business here. */
-VMC_FN uint8_t vmc_h2_pseudo(const vmc_h2 *h, uint8_t known)
-{
-    if (!VMC_H2_IS_SERVER(h))
-        return known == VMC_NAME_STATUS ? VMC_H2_P_STATUS : 0;
-    switch (known) {
-    case VMC_NAME_METHOD: return VMC_H2_P_METHOD;
-    case VMC_NAME_SCHEME: return VMC_H2_P_SCHEME;
-    case VMC_NAME_PATH: return VMC_H2_P_PATH;
-    case VMC_NAME_AUTHORITY: return VMC_H2_P_AUTHORITY;
-    default: return 0;
-    }
-}
-
 /* 8.2, 8.3: rules that hold for a field's name and its place in the block. */
-VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p)
+VMC_FN void vmc_h2_check_name(vmc_h2 *h, uint32_t known)
 {
+    const uint32_t legal = VMC_H2_IS_SERVER(h) ? VMC_H2_P_METHOD | VMC_H2_P_SCHEME | VMC_H2_P_PATH | VMC_H2_P_AUTHORITY : VMC_H2_P_STATUS;
     vmc_h2_block *b = &h->block;
-    if (p->known >= VMC_NAME_STATUS && p->known <= VMC_NAME_PSEUDO) {
-        uint8_t bit = vmc_h2_pseudo(h, p->known);
-        if (bit == 0 || b->trailers || b->regular || (b->pseudo & bit) != 0)
-            b->wrong = VMC_H2_PROTOCOL_ERROR;
-        b->pseudo |= bit;
-    } else {
-        b->regular = true;
-        if (p->known == VMC_NAME_CONNECTION)
-            b->wrong = VMC_H2_PROTOCOL_ERROR;
+    uint32_t bit = VMC_H2_B_REGULAR;
+    bool bad = known == VMC_NAME_CONNECTION;
+    if (known - VMC_NAME_STATUS <= VMC_NAME_PSEUDO - VMC_NAME_STATUS) {
+        bit = 1u << (known - VMC_NAME_STATUS);
+        bad = (bit & legal) == 0 || (b->seen & (bit | VMC_H2_B_TRAILERS | VMC_H2_B_REGULAR)) != 0; /* once, and in front */
     }
+    if (bad)
+        b->wrong = VMC_H2_PROTOCOL_ERROR;
+    b->seen = (uint8_t)(b->seen | bit);
     b->fields++;
 }
 
-/* :status is three digits (8.3.2), wherever its pieces are cut. */
+/* :status is three digits, the first is not 0 (8.3.2), wherever its pieces are cut. */
 VMC_FN void vmc_h2_take_status(vmc_h2_block *b, viamc_bytes v)
 {
     size_t i;
     for (i = 0; i < v.len; i++) {
-        if (b->digits == 3u || v.ptr[i] < '0' || v.ptr[i] > '9') {
+        uint32_t digit = v.ptr[i] - (uint32_t)'0';
+        if (digit > 9u || b->status >= 100u || (digit | b->status) == 0)
             b->wrong = VMC_H2_PROTOCOL_ERROR;
-            return;
-        }
-        b->status = (uint16_t)(b->status * 10u + (uint32_t)(v.ptr[i] - '0'));
-        b->digits++;
+        else
+            b->status = (uint16_t)(b->status * 10u + digit);
     }
 }
 
@@ -10120,7 +10189,7 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
 {
     vmc_h2_block *b = &h->block;
     if ((p->flags & VMC_HPACK_FIRST) != 0)
-        vmc_h2_check_name(h, p);
+        vmc_h2_check_name(h, p->known);
     if (p->known == VMC_NAME_STATUS)
         vmc_h2_take_status(b, p->value);
     if ((p->flags & VMC_HPACK_LAST) != 0) {
@@ -10137,13 +10206,14 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
 VMC_FN bool vmc_h2_response_ok(vmc_h2 *h, vmc_h2_stream *s)
 {
     vmc_h2_block *b = &h->block;
-    if (b->digits != 3u || b->status < 100u || b->status == 101u)
+    if (b->status < 100u || b->status == 101u)
         return false;
     if (b->status >= 200u) {
+        h->informational = 0;
         s->flags |= VMC_H2_GOT_FINAL;
         return true;
     }
-    return !b->end_stream && ++s->informational <= VMC_H2_MAX_INFORMATIONAL;
+    return (b->seen & VMC_H2_B_END) == 0 && ++h->informational <= VMC_H2_MAX_INFORMATIONAL;
 }
 
 /* First header block of a request. */
@@ -10151,91 +10221,89 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
 {
     const uint8_t needed = VMC_H2_P_METHOD | VMC_H2_P_SCHEME | VMC_H2_P_PATH;
     s->flags |= VMC_H2_GOT_FINAL;
-    return (h->block.pseudo & needed) == needed;
-}
-
-VMC_FN vmc_h2_memo *vmc_h2_memo_of(vmc_h2 *h)
-{
-    return &h->memo[h->block.trailers];
+    return (h->block.seen & needed) == needed;
 }
 
 /* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
 VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 {
-    vmc_h2_memo *m = vmc_h2_memo_of(h);
+    const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
+    uint64_t octets = 0;
     uint32_t i;
-    if (h->decoder.changed)
-        h->memo[0].len = h->memo[1].len = 0;
-    h->decoder.changed = false;
-    if (VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
+    if (!VIAMC_SHORTCUTS || VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
         return false;
-    if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof m->octets || h->left > in->left)
+    if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof octets || h->left > in->left)
         return false; /* not in one piece */
-    if (m->len == h->left && vmc_same(m->octets, in->ptr, m->len)) {
-        (void)vmc_rd_take(in, m->len);
+    for (i = 0; i < h->left && in->ptr[i] >= 0x80u && in->ptr[i] != 0xffu; i++)
+        octets = octets << 8 | in->ptr[i];
+    if (i != h->left)
+        return false;
+    h->block.memo = (uint8_t)i;
+    if (h->memo_len[k] == i && h->memo[k] == octets) {
+        (void)vmc_rd_skip(in, i);
         h->left = 0;
-        h->block.memo = m->len;
-        h->block.status = m->status;
-        h->block.digits = m->status != 0 ? 3u : 0;
+        h->block.status = k != 0 ? 0 : 200u;
         return true;
     }
-    for (i = 0; i < h->left && in->ptr[i] >= 0x80u && in->ptr[i] != 0xffu; i++)
-        m->octets[i] = in->ptr[i];
-    m->len = 0;
-    h->block.memo = i == h->left ? (uint8_t)i : (uint8_t)0;
+    h->memo_len[k] = 0;
+    h->memo[k] = octets;
     return false;
 }
 
-/* The block was right: the same octets will mean the same. */
+/* The block was right: the same octets will mean the same, until the decoder's table changes. */
 VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
 {
-    vmc_h2_memo *m = vmc_h2_memo_of(h);
-    ev->repeats = h->block.memo != 0 && m->len != 0;
-    ev->memo = h->block.memo != 0 ? (uint8_t)(h->block.trailers + 1u) : 0;
-    if (h->block.memo != 0) {
-        m->len = h->block.memo;
-        m->status = h->block.status;
-    }
+    const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
+    ev->repeats = false;
+    ev->memo = 0;
+    if (!VIAMC_SHORTCUTS || h->block.memo == 0 || (k == 0 && h->block.status != 200u))
+        return;
+    ev->repeats = h->memo_len[k] != 0;
+    ev->memo = (uint8_t)(k + 1u);
+    h->memo_len[k] = h->block.memo;
 }
 
 /* The owner cannot keep what the fields of this block said. */
 VMC_FN void vmc_h2_memo_drop(vmc_h2 *h, uint8_t memo)
 {
-    h->memo[memo - 1u].len = 0;
+    h->memo_len[memo - 1u] = 0;
 }
 
 /* The whole block is there: is it what may come now on this stream? */
-VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 {
     vmc_h2_block *b = &h->block;
     vmc_h2_stream *s = h->stream;
     bool ok;
     b->open = false;
-    (void)vmc_h2_skip(h); /* padding */
+    if (h->decoder.changed)
+        h->memo_len[0] = h->memo_len[1] = 0;
+    h->decoder.changed = false;
+    vmc_h2_skip(h); /* padding */
     if (!vmc_hpack_dec_end(&h->decoder))
-        return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block ends inside a field"));
+        return VMC_H2_FAIL(CUT_FIELD);
     if (s == NULL)
         return VMC_H2_GO;
     if (b->wrong != 0)
-        return vmc_h2_stream_error(h, ev, b->wrong);
-    if (b->trailers)
-        ok = b->end_stream; /* trailers end the stream (8.1) */
+        return VMC_H2_RESET_WITH + b->wrong;
+    if ((b->seen & VMC_H2_B_TRAILERS) != 0)
+        ok = (b->seen & VMC_H2_B_END) != 0; /* trailers end the stream (8.1) */
     else
         ok = VMC_H2_IS_SERVER(h) ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
     if (!ok)
-        return vmc_h2_stream_error(h, ev, VMC_H2_PROTOCOL_ERROR);
+        return VMC_H2_RESET_WITH + VMC_H2_PROTOCOL_ERROR;
     if (b->status != 0 && b->status < 200u)
-        return vmc_h2_noise(h);
+        return VMC_H2_NOISE;
     h->noise = 0;
-    if (b->end_stream)
+    ev->end = (b->seen & VMC_H2_B_END) != 0;
+    if (ev->end)
         s->flags |= VMC_H2_REMOTE_END;
-    ev->end = b->end_stream;
     ev->status = b->status;
     vmc_h2_memo_keep(h, ev);
     return VMC_H2_BLOCK_END;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     const size_t most = vmc_min(in->left, h->left - h->padding), rest = in->left - most;
     vmc_hpack_result r;
@@ -10246,106 +10314,104 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev
     h->left -= (uint32_t)(most - in->left);
     in->left += rest;
     if (r == VMC_HPACK_ERROR)
-        return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block cannot be decoded"));
+        return VMC_H2_FAIL(HPACK);
     if (r == VMC_HPACK_PIECE) {
         bool up = vmc_h2_take_piece(h, &ev->piece);
         if (h->block.list > VMC_H2_MAX_LIST_BYTES || h->block.fields > VMC_H2_MAX_FIELDS)
-            return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("header list without end"));
-        return up ? VMC_H2_FIELD : VMC_H2_GO;
+            return VMC_H2_FAIL(ENDLESS_LIST);
+        if (up)
+            return VMC_H2_FIELD;
+        return VMC_H2_GO;
     }
     if (h->left != h->padding)
         return VMC_H2_MORE;
     if ((h->flags & VMC_H2_END_HEADERS) != 0)
         return vmc_h2_end_block(h, ev);
-    return vmc_h2_skip(h); /* padding, then CONTINUATION */
+    vmc_h2_skip(h); /* padding, then CONTINUATION */
+    return VMC_H2_GO;
 }
 
 /* ---- receiving: the small frames ---- */
 
 /* 6.9.2: a new initial window moves the window of every open stream. */
-VMC_FN vmc_h2_event_kind vmc_h2_set_peer_window(vmc_h2 *h, uint32_t value)
+VMC_FN uint32_t vmc_h2_set_peer_window(vmc_h2 *h, uint32_t value)
 {
     int32_t delta;
     uint8_t i;
     if (value > VMC_H2_WINDOW_MAX)
-        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("SETTINGS with a window above 2^31-1"));
+        return VMC_H2_FAIL(PEER_WINDOW);
     delta = (int32_t)value - h->peer_window;
     h->peer_window = (int32_t)value;
     for (i = 0; i < h->count; i++) {
         vmc_h2_stream *s = &h->streams[i];
         if (s->id != 0 && delta > 0 && s->send_window > (int32_t)VMC_H2_WINDOW_MAX - delta)
-            return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("SETTINGS lift a window above 2^31-1"));
+            return VMC_H2_FAIL(LIFTED_WINDOW);
         if (s->id != 0)
             s->send_window += delta; /* at least 0 - 2^31+1: it started at 0 or above and gave no more than it had */
     }
     return VMC_H2_GO;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
+VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 {
-    uint32_t value = vmc_be32(p + 2);
+    uint32_t value = vmc_be32(p + 2), found;
     switch (vmc_be16(p)) {
     case VMC_H2_HEADER_TABLE_SIZE: vmc_hpack_enc_resize(&h->encoder, value); break;
     case VMC_H2_ENABLE_PUSH:
         if (value > (VMC_H2_IS_SERVER(h) ? 1u : 0u))
-            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS_ENABLE_PUSH out of range"));
+            return VMC_H2_FAIL(PUSH);
         break;
-    case VMC_H2_MAX_CONCURRENT_STREAMS: h->peer_streams = vmc_min32(value, VMC_H2_WINDOW_MAX); break;
-    case VMC_H2_INITIAL_WINDOW_SIZE: return vmc_h2_set_peer_window(h, value);
+    case VMC_H2_MAX_CONCURRENT_STREAMS: h->peer_streams = (uint8_t)vmc_min32(value, 0xff); break; /* more than there are slots */
+    case VMC_H2_INITIAL_WINDOW_SIZE:
+        found = vmc_h2_set_peer_window(h, value);
+        if (found != VMC_H2_GO)
+            return found;
+        break;
     case VMC_H2_MAX_FRAME_SIZE:
         if (value < VMC_H2_FRAME_MAX || value > 0xffffffu)
-            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS_MAX_FRAME_SIZE out of range"));
+            return VMC_H2_FAIL(FRAME_MAX);
         break;
     default: break; /* 6.5.2: unknown settings are ignored */
     }
-    return VMC_H2_GO;
+    if (h->left != 0)
+        return VMC_H2_GO;
+    h->state = VMC_H2_AT_HEAD;
+    return VMC_H2_NOISE;
 }
 
-/* The peer acknowledged our SETTINGS: from now on it keeps to our window (server: early streams lose what they had too much). */
-VMC_FN vmc_h2_event_kind vmc_h2_on_settings_ack(vmc_h2 *h)
-{
-    uint8_t i;
-    if (VMC_H2_IS_SERVER(h) && !h->acked)
-        for (i = 0; i < h->count; i++)
-            if ((h->streams[i].flags & VMC_H2_EARLY) != 0) {
-                h->streams[i].credit += (int32_t)h->window - (int32_t)VMC_H2_WINDOW_INIT;
-                h->streams[i].flags &= (uint8_t)~VMC_H2_EARLY;
-            }
-    h->acked = true;
-    return vmc_h2_noise(h);
-}
-
-VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
+VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
         h->zombies_ping = 0; /* ours: whatever was on its way before it has come */
-        return vmc_h2_noise(h);
+        vmc_h2_bury(h, 0);
+        return VMC_H2_NOISE;
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of PING"));
+        return VMC_H2_FAIL(PINGS);
     vmc_copy(h->ping[h->pings_due++], p, 8);
-    return vmc_h2_noise(h);
+    h->owed |= VMC_H2_OWES_ACKS;
+    return VMC_H2_NOISE;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_rst(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_on_rst(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
     bool answered;
     if (h->stream == NULL)
-        return vmc_h2_noise(h); /* late: the stream is over (5.1) */
+        return VMC_H2_NOISE; /* late: the stream is over (5.1) */
     answered = !VMC_H2_IS_SERVER(h) && (h->stream->flags & VMC_H2_REMOTE_END) != 0;
     h->stream->flags |= VMC_H2_REMOTE_END | VMC_H2_LOCAL_END;
     if (answered)
-        return vmc_h2_noise(h); /* after a whole response it only says that our request is not wanted (8.1) */
+        return VMC_H2_NOISE; /* after a whole response it only says that our request is not wanted (8.1) */
     ev->code = vmc_be32(p);
     return VMC_H2_RESET;
 }
 
 /* 6.8: the last id may only sink. */
-VMC_FN vmc_h2_event_kind vmc_h2_on_goaway(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_on_goaway(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
     uint32_t last = vmc_be32(p) & VMC_H2_ID_MAX;
     if (last > h->goaway_last)
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("GOAWAY takes streams back"));
+        return VMC_H2_FAIL(GOAWAY);
     h->goaway_last = last;
     h->goaway_got = true;
     ev->code = vmc_be32(p + 4);
@@ -10353,149 +10419,142 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_goaway(vmc_h2 *h, const uint8_t *p, vmc_h2_ev
     return VMC_H2_GOAWAY;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_on_window_update(vmc_h2 *h, const uint8_t *p)
 {
-    uint32_t n = vmc_be32(p) & VMC_H2_WINDOW_MAX, code = n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR;
-    int32_t *window;
+    int32_t n = (int32_t)(vmc_be32(p) & VMC_H2_WINDOW_MAX), *window;
     if (h->id == 0)
         window = &h->send_window;
     else if (h->stream != NULL)
         window = &h->stream->send_window;
     else
-        return vmc_h2_noise(h);
-    if (n != 0 && *window <= (int32_t)VMC_H2_WINDOW_MAX - (int32_t)n) {
-        *window += (int32_t)n;
-        return vmc_h2_noise(h);
+        return VMC_H2_NOISE;
+    if (n != 0 && *window <= (int32_t)VMC_H2_WINDOW_MAX - n) {
+        *window += n;
+        return VMC_H2_NOISE;
     }
     if (h->id == 0)
-        return vmc_h2_fail(h, code, VMC_TEXT("WINDOW_UPDATE out of range"));
-    return vmc_h2_stream_error(h, ev, code);
+        return n == 0 ? VMC_H2_FAIL(CREDIT_0) : VMC_H2_FAIL(CREDIT);
+    return VMC_H2_RESET_WITH + (n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR);
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_small(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+/* The padding's length, and a priority, which is ignored (5.3.2): DATA and HEADERS may begin with them. */
+VMC_FN uint32_t vmc_h2_on_prefix(vmc_h2 *h, const uint8_t *p)
 {
-    const uint8_t n = vmc_h2_rules[h->type] & VMC_H2_RULE_LEN, *p;
-    if (h->left == 0) { /* SETTINGS are complete */
-        h->state = VMC_H2_AT_HEAD;
-        return (h->flags & VMC_H2_ACK) != 0 ? vmc_h2_on_settings_ack(h) : vmc_h2_noise(h);
-    }
-    p = vmc_h2_collect(h, in, n);
-    if (p == NULL)
-        return VMC_H2_MORE;
-    h->left -= n;
+    h->padding = (h->flags & VMC_H2_PADDED) != 0 ? p[0] : (uint8_t)0;
+    h->state = vmc_h2_body(h);
+    return h->padding <= h->left ? VMC_H2_GO : VMC_H2_FAIL(PADDING);
+}
+
+/* The fixed octets of a frame have come. */
+VMC_FN uint32_t vmc_h2_on_fixed(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
+{
+    h->left -= h->fixed;
+    if (h->type == VMC_H2_F_DATA || h->type == VMC_H2_F_HEADERS)
+        return vmc_h2_on_prefix(h, p);
     if (h->type == VMC_H2_F_SETTINGS)
         return vmc_h2_on_setting(h, p);
-    (void)vmc_h2_skip(h);
+    vmc_h2_skip(h);
     switch (h->type) {
     case VMC_H2_F_PING: return vmc_h2_on_ping(h, p);
     case VMC_H2_F_GOAWAY: return vmc_h2_on_goaway(h, p, ev);
     case VMC_H2_F_RST_STREAM: return vmc_h2_on_rst(h, p, ev);
-    default: return vmc_h2_on_window_update(h, p, ev);
+    default: return vmc_h2_on_window_update(h, p);
     }
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
+VMC_FN uint32_t vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
 {
-    h->left -= (uint32_t)vmc_rd_take(in, vmc_min(in->left, h->left)).len;
-    return h->left != 0 ? VMC_H2_MORE : vmc_h2_skip(h);
+    h->left -= (uint32_t)vmc_rd_skip(in, h->left);
+    if (h->left != 0)
+        return VMC_H2_MORE;
+    h->state = VMC_H2_AT_HEAD;
+    return VMC_H2_GO;
 }
 
-/* The states that few frames have. */
-VMC_APART vmc_h2_event_kind vmc_h2_step_other(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
+    const uint8_t *p;
     switch ((vmc_h2_state)h->state) {
-    case VMC_H2_AT_PREFACE: return VMC_H2_IS_SERVER(h) ? vmc_h2_on_preface(h, in) : VMC_H2_MORE;
-    case VMC_H2_AT_PADDING: return vmc_h2_on_padding(h, in);
-    case VMC_H2_AT_WEIGHT: return vmc_h2_on_weight(h, in);
-    case VMC_H2_AT_SMALL: return vmc_h2_on_small(h, in, ev);
+    case VMC_H2_AT_BLOCK: return vmc_h2_on_block(h, in, ev);
+    case VMC_H2_AT_DATA: return vmc_h2_on_data(h, in, ev);
     case VMC_H2_AT_SKIP: return vmc_h2_on_skip(h, in);
+    case VMC_H2_AT_PREFACE:
+        if (VMC_H2_IS_SERVER(h))
+            return vmc_h2_on_preface(h, in);
+        break;
+    case VMC_H2_AT_END: (void)vmc_rd_skip(in, in->left); return VMC_H2_MORE;
     case VMC_H2_AT_HEAD:
-    case VMC_H2_AT_DATA:
-    case VMC_H2_AT_BLOCK:
-    case VMC_H2_AT_END: break;
+    case VMC_H2_AT_FIXED: break;
     }
-    (void)vmc_rd_take(in, in->left);
-    return VMC_H2_MORE;
-}
-
-VMC_FN vmc_h2_event_kind vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
-{
-    if (h->state == VMC_H2_AT_HEAD)
-        return vmc_h2_on_head(h, in, ev);
-    if (h->state == VMC_H2_AT_BLOCK)
-        return vmc_h2_on_block(h, in, ev);
-    if (h->state == VMC_H2_AT_DATA)
-        return vmc_h2_on_data(h, in, ev);
-    return vmc_h2_step_other(h, in, ev);
+    p = in->left == 0 ? NULL : vmc_h2_collect(h, in, h->state == VMC_H2_AT_HEAD ? VMC_H2_FRAME_HEAD : h->fixed);
+    if (p == NULL)
+        return VMC_H2_MORE;
+    return h->state == VMC_H2_AT_HEAD ? vmc_h2_on_head(h, p) : vmc_h2_on_fixed(h, p, ev);
 }
 
 /* Consumes input up to the next event. Each turn consumes octets or leaves a state for the next one of the same frame,
  * so the turns are bounded by twice the octets plus the states. */
+VMC_APART vmc_h2_event_kind vmc_h2_run(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    uint32_t found;
+    do {
+        found = vmc_h2_step(h, in, ev);
+        if (found >= VMC_H2_NOISE)
+            found = vmc_h2_judge(h, found, ev);
+    } while (found == VMC_H2_GO);
+    ev->slot = h->slot;
+    return (vmc_h2_event_kind)found;
+}
+
 VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
-    vmc_h2_event_kind kind;
-    do
-        kind = vmc_h2_step(h, in, ev);
-    while (kind == VMC_H2_GO);
-    ev->slot = h->slot;
-    return kind;
+    if (VIAMC_SHORTCUTS && in->left == 0 && h->state == VMC_H2_AT_HEAD)
+        return VMC_H2_MORE;
+    return vmc_h2_run(h, in, ev);
 }
 
 /* ---- receiving: a whole reply at once ---- */
 
-/* The octets of a frame of this type and flags on stream id, if they are the next ones and have all come; NULL. */
-VMC_FN const uint8_t *vmc_h2_peek_frame(vmc_rd *in, uint8_t type, uint8_t flags, uint32_t id, uint32_t *len)
+/* Is this frame a header block that repeats memo k? Eight octets that end with the block's are read: its head has nine. */
+VMC_FN bool vmc_h2_is_repeat(const vmc_h2 *h, const uint8_t *p, uint8_t k, uint8_t flags, uint32_t id)
 {
-    const uint8_t *p = in->ptr;
-    if (in->left < VMC_H2_FRAME_HEAD || p[3] != type || p[4] != flags || vmc_be32(p + 5) != id)
-        return NULL;
-    *len = vmc_be24(p);
-    if (*len > in->left - VMC_H2_FRAME_HEAD)
-        return NULL;
-    return vmc_rd_take(in, VMC_H2_FRAME_HEAD + *len).ptr + VMC_H2_FRAME_HEAD;
-}
-
-/* The same for a header block that repeats memo k. */
-VMC_FN bool vmc_h2_peek_block(const vmc_h2 *h, vmc_rd *in, uint8_t k, uint8_t flags, uint32_t id)
-{
-    uint32_t len;
-    const uint8_t *p = vmc_h2_peek_frame(in, VMC_H2_F_HEADERS, flags, id, &len);
-    return p != NULL && len == h->memo[k].len && vmc_same(p, h->memo[k].octets, len);
+    const uint32_t len = h->memo_len[k];
+    if (vmc_be32(p) != (len << 8 | VMC_H2_F_HEADERS) || p[4] != flags || vmc_be32(p + 5) != id)
+        return false;
+    p += VMC_H2_FRAME_HEAD + len;
+    return (((uint64_t)vmc_be32(p - 8) << 32 | vmc_be32(p - 4)) ^ h->memo[k]) << (64u - 8u * len) == 0;
 }
 
 /* Client: is the next thing in the input a whole reply whose parts are all as usual? Nothing is consumed. Whatever is unusual takes the
  * way through the states, with the same result. */
-VMC_FN bool vmc_h2_peek_reply(vmc_h2 *h, vmc_rd in, vmc_h2_reply *r)
+VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r)
 {
+    const size_t least = h->memo_len[0] + h->memo_len[1] + 3u * VMC_H2_FRAME_HEAD;
+    const uint8_t *p = in->ptr, *data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
     const vmc_h2_stream *s;
-    const size_t before = in.left;
-    const uint8_t *data;
     uint32_t id, len;
-    if (h->state != VMC_H2_AT_HEAD || h->small_len != 0 || h->block.open || h->decoder.changed || h->memo[0].len == 0 || h->memo[1].len == 0
-        || h->memo[0].status != 200u || in.left < 3u * VMC_H2_FRAME_HEAD)
+    if ((h->state | h->small_len) != VMC_H2_AT_HEAD || h->block.open || h->memo_len[0] == 0 || h->memo_len[1] == 0 || in->left < least)
         return false;
-    id = vmc_be32(in.ptr + 5);
+    id = vmc_be32(p + 5);
+    len = vmc_be24(data);
     r->slot = vmc_h2_find(h, id);
-    if (id == 0 || r->slot == VMC_H2_NO_SLOT)
+    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > in->left - least)
         return false;
     s = &h->streams[r->slot];
-    if ((s->flags & (uint8_t)~VMC_H2_LOCAL_END) != 0 || !vmc_h2_peek_block(h, &in, 0, VMC_H2_END_HEADERS, id))
-        return false;
-    data = vmc_h2_peek_frame(&in, VMC_H2_F_DATA, 0, id, &len);
-    if (data == NULL || len == 0 || (int32_t)len > s->credit || (int32_t)len > h->credit
-        || !vmc_h2_peek_block(h, &in, 1, VMC_H2_END_HEADERS | VMC_H2_END_STREAM, id))
-        return false;
-    r->data = viamc_view(data, len);
-    r->octets = (uint32_t)(before - in.left);
-    return true;
+    r->data = viamc_view(data + VMC_H2_FRAME_HEAD, len);
+    r->octets = (uint32_t)least + len;
+    return (s->flags & (uint8_t)~VMC_H2_LOCAL_END) == 0 && vmc_h2_is_repeat(h, p, 0, VMC_H2_END_HEADERS, id)
+        && vmc_be16(data + 3) == VMC_H2_KIND(VMC_H2_F_DATA, 0) && vmc_be32(data + 5) == id && (int32_t)len <= s->credit && (int32_t)len <= h->credit
+        && vmc_h2_is_repeat(h, data + VMC_H2_FRAME_HEAD + len, 1, VMC_H2_END_HEADERS | VMC_H2_END_STREAM, id);
 }
 
 /* Consumes it: the stream is at its end. */
 VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
 {
     vmc_h2_stream *s = &h->streams[r->slot];
-    (void)vmc_rd_take(in, r->octets);
+    (void)vmc_rd_skip(in, r->octets);
     h->credit -= (int32_t)r->data.len;
+    vmc_h2_watch_credit(h);
     s->credit -= (int32_t)r->data.len;
     s->flags |= VMC_H2_GOT_FINAL | VMC_H2_REMOTE_END;
     h->noise = 0;
@@ -10504,16 +10563,14 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
 
 /* ---- sending ---- */
 
-#define VMC_H2_KIND(type, flags) ((uint32_t)(type) << 8 | (flags))
-
 /* Writes a frame header and claims its payload of at most VMC_H2_FRAME_MAX octets; NULL if both together do not fit. */
 VMC_FN uint8_t *vmc_h2_frame(vmc_wr *w, uint32_t len, uint32_t kind, uint32_t id)
 {
     uint8_t *p = vmc_wr_claim(w, VMC_H2_FRAME_HEAD + (size_t)len);
     if (p == NULL)
         return NULL;
-    vmc_put_be24(p, len);
-    vmc_put_be16(p + 3, kind);
+    vmc_put_be32(p, len << 8 | kind >> 8);
+    p[4] = (uint8_t)kind;
     vmc_put_be32(p + 5, id);
     return p + VMC_H2_FRAME_HEAD;
 }
@@ -10534,130 +10591,138 @@ VMC_FN uint8_t *vmc_h2_put_setting(uint8_t *p, uint32_t id, uint32_t value)
     return p + 6;
 }
 
-/* Preface (client), SETTINGS and the credit that makes the connection's window no limit: streams alone push back. */
-VMC_FN void vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
+/* Preface (client) and SETTINGS. */
+VMC_FN bool vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
 {
-    const size_t need = VMC_H2_PREFACE_LEN + VMC_H2_FRAME_HEAD + 30u + VMC_H2_FRAME_HEAD + 4u;
     uint8_t *p;
-    if (vmc_wr_room(w) < need)
-        return;
+    if (vmc_wr_room(w) < VMC_H2_PREFACE_LEN + VMC_H2_FRAME_HEAD + 30u)
+        return false;
     if (!VMC_H2_IS_SERVER(h))
         vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
     p = vmc_h2_frame(w, 30, VMC_H2_KIND(VMC_H2_F_SETTINGS, 0), 0);
-    p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->table_bytes);
+    p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->decoder.limit);
     p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
     p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
     p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
     (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
-    h->started = true;
-}
-
-/* Credits the connection's window when half of it is used up. */
-VMC_FN void vmc_h2_write_connection_credit(vmc_h2 *h, vmc_wr *w)
-{
-    uint32_t n = VMC_H2_WINDOW_MAX - (uint32_t)h->credit;
-    if (n >= VMC_H2_WINDOW_MAX / 2u && vmc_h2_write_number(w, VMC_H2_F_WINDOW_UPDATE, 0, n))
-        h->credit = (int32_t)VMC_H2_WINDOW_MAX;
-}
-
-VMC_FN void vmc_h2_write_acks(vmc_h2 *h, vmc_wr *w)
-{
-    while (h->settings_due != 0 && vmc_h2_frame(w, 0, VMC_H2_KIND(VMC_H2_F_SETTINGS, VMC_H2_ACK), 0) != NULL)
-        h->settings_due--;
-    while (h->pings_due != 0) {
-        uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, VMC_H2_ACK), 0);
-        if (p == NULL)
-            return;
-        vmc_copy(p, h->ping[0], 8);
-        h->pings_due--;
-        vmc_move(h->ping[0], h->ping[1], (size_t)h->pings_due * 8u);
-    }
-}
-
-VMC_FN void vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
-{
-    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_GOAWAY, 0), 0);
-    if (p == NULL)
-        return;
-    vmc_put_be32(p, VMC_H2_IS_SERVER(h) && h->next_id > 1u ? h->next_id - 2u : 0);
-    vmc_put_be32(p + 4, h->goaway_code);
-    h->goaway_due = false;
-    h->goaway_sent = true;
-}
-
-/* RST_STREAM or WINDOW_UPDATE of one stream; false if there is no room. */
-VMC_FN bool vmc_h2_write_chore(vmc_h2 *h, uint8_t slot, vmc_wr *w)
-{
-    vmc_h2_stream *s = &h->streams[slot];
-    if ((s->flags & VMC_H2_RESET_DUE) != 0) {
-        if (!vmc_h2_write_number(w, VMC_H2_F_RST_STREAM, s->id, s->code))
-            return false;
-        vmc_h2_free(h, slot);
-        return true;
-    }
-    if ((s->flags & VMC_H2_CREDIT_DUE) == 0)
-        return true;
-    if (!vmc_h2_write_number(w, VMC_H2_F_WINDOW_UPDATE, s->id, s->owed))
-        return false;
-    s->credit += (int32_t)s->owed;
-    s->owed = 0;
-    s->flags &= (uint8_t)~VMC_H2_CREDIT_DUE;
     return true;
 }
 
-VMC_FN void vmc_h2_write_refusals(vmc_h2 *h, vmc_wr *w)
+/* The credit that makes the connection's window no limit: streams alone push back. */
+VMC_FN bool vmc_h2_write_connection_credit(vmc_h2 *h, vmc_wr *w)
 {
-    while (h->refused != 0 && vmc_h2_write_number(w, VMC_H2_F_RST_STREAM, h->refused, VMC_H2_REFUSED_STREAM))
-        h->refused = h->refused == h->refused_last ? 0 : h->refused + 2u;
+    const bool fits = vmc_h2_write_number(w, VMC_H2_F_WINDOW_UPDATE, 0, VMC_H2_WINDOW_MAX - (uint32_t)h->credit);
+    if (fits)
+        h->credit = (int32_t)VMC_H2_WINDOW_MAX;
+    return fits;
 }
 
-VMC_FN void vmc_h2_write_chores(vmc_h2 *h, vmc_wr *w)
+VMC_FN bool vmc_h2_write_acks(vmc_h2 *h, vmc_wr *w)
+{
+    for (; h->settings_due != 0; h->settings_due--)
+        if (vmc_h2_frame(w, 0, VMC_H2_KIND(VMC_H2_F_SETTINGS, VMC_H2_ACK), 0) == NULL)
+            return false;
+    for (; h->pings_due != 0; h->pings_due--) {
+        uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, VMC_H2_ACK), 0);
+        if (p == NULL)
+            return false;
+        vmc_copy(p, h->ping[h->pings_due - 1u], 8);
+    }
+    return true;
+}
+
+VMC_FN bool vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
+{
+    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_GOAWAY, 0), 0);
+    if (p == NULL)
+        return false;
+    vmc_put_be32(p, VMC_H2_IS_SERVER(h) && h->next_id > 1u ? h->next_id - 2u : 0);
+    vmc_put_be32(p + 4, h->goaway_code);
+    h->goaway_sent = true;
+    return true;
+}
+
+/* RST_STREAM and WINDOW_UPDATE of the streams. */
+VMC_FN bool vmc_h2_write_chores(vmc_h2 *h, vmc_wr *w)
 {
     uint8_t i;
-    for (i = 0; i < h->count; i++)
-        if (!vmc_h2_write_chore(h, i, w))
-            return;
-    h->chores = false;
+    for (i = 0; i < h->count; i++) {
+        vmc_h2_stream *s = &h->streams[i];
+        const bool reset = (s->flags & VMC_H2_RESET_DUE) != 0;
+        if (!reset && s->due == 0)
+            continue;
+        if (!vmc_h2_write_number(w, reset ? VMC_H2_F_RST_STREAM : VMC_H2_F_WINDOW_UPDATE, s->id, s->due))
+            return false;
+        s->credit += reset ? 0 : (int32_t)s->due;
+        s->due = 0;
+        if (reset)
+            vmc_h2_free(h, i);
+    }
+    return true;
 }
 
-/* Credit of reset streams counts until a PING sent after the reset is answered. */
-VMC_FN void vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
+#ifndef VIAMC_NO_SERVER
+
+VMC_FN bool vmc_h2_write_refusals(vmc_h2 *h, vmc_wr *w)
+{
+    for (; h->refused <= h->refused_last; h->refused += 2u)
+        if (!vmc_h2_write_number(w, VMC_H2_F_RST_STREAM, h->refused, VMC_H2_REFUSED_STREAM))
+            return false;
+    h->refused = 0;
+    return true;
+}
+
+#endif
+
+VMC_FN bool vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
 {
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
-        return;
+        return false;
     VIAMC_MEMSET(p, 'v', 8);
-    h->ping_due = false;
     h->zombies_ping = h->zombies;
     h->zombies = 0;
+    return true;
+}
+
+/* One of the things that are owed; false if it does not fit. */
+VMC_FN bool vmc_h2_write_one(vmc_h2 *h, uint32_t bit, vmc_wr *w)
+{
+    switch (bit) {
+    case VMC_H2_OWES_START: return vmc_h2_write_start(h, w);
+    case VMC_H2_OWES_CREDIT: return vmc_h2_write_connection_credit(h, w);
+    case VMC_H2_OWES_ACKS: return vmc_h2_write_acks(h, w);
+    case VMC_H2_OWES_GOAWAY: return vmc_h2_write_goaway(h, w);
+#ifndef VIAMC_NO_SERVER
+    case VMC_H2_OWES_REFUSALS: return vmc_h2_write_refusals(h, w);
+#endif
+    case VMC_H2_OWES_CHORES: return vmc_h2_write_chores(h, w);
+    default: return (!VMC_H2_IS_SERVER(h) && VMC_H2_LIMIT(h) == 0) || vmc_h2_write_ping(h, w); /* only those ask */
+    }
+}
+
+/* In the order of the bits, as far as it fits. */
+VMC_APART void vmc_h2_write_owed(vmc_h2 *h, vmc_wr *w)
+{
+    uint32_t bit;
+    for (bit = 1; bit <= h->owed; bit <<= 1) {
+        if ((h->owed & bit) == 0)
+            continue;
+        if (!vmc_h2_write_one(h, bit, w))
+            return;
+        h->owed = (uint8_t)(h->owed & ~bit);
+    }
 }
 
 /* Everything that is owed, as far as it fits; nothing while a header block is open (6.10). */
 VMC_FN void vmc_h2_write_control(vmc_h2 *h, vmc_wr *w)
 {
-    if (!h->started)
-        vmc_h2_write_start(h, w);
-    if (!h->started || h->out_slot != VMC_H2_NO_SLOT)
+    if (h->out_slot != VMC_H2_NO_SLOT || (h->owed | h->noise) == 0)
         return;
-    vmc_h2_write_connection_credit(h, w);
-    if ((h->settings_due | h->pings_due) != 0)
-        vmc_h2_write_acks(h, w);
-    if (h->goaway_due)
-        vmc_h2_write_goaway(h, w);
-    if (VMC_H2_IS_SERVER(h))
-        vmc_h2_write_refusals(h, w);
-    if (h->chores)
-        vmc_h2_write_chores(h, w);
-    if (h->ping_due || (h->zombies != 0 && h->zombies_ping == 0))
-        vmc_h2_write_ping(h, w);
-    if ((h->settings_due | h->pings_due) == 0) /* the peer reads what it asks for */
-        h->noise -= vmc_min32(h->noise, VMC_H2_FORGIVEN);
-}
-
-/* True if vmc_h2_write_control has something to write. */
-VMC_FN bool vmc_h2_has_control(const vmc_h2 *h)
-{
-    return !h->started || h->settings_due != 0 || h->pings_due != 0 || h->goaway_due || h->refused != 0 || h->chores || h->ping_due || (h->zombies != 0 && h->zombies_ping == 0);
+    if (h->owed != 0)
+        vmc_h2_write_owed(h, w);
+    if ((h->owed & (VMC_H2_OWES_START | VMC_H2_OWES_ACKS)) == 0) /* the peer reads what it asks for */
+        h->noise = (uint16_t)(h->noise - vmc_min32(h->noise, VMC_H2_FORGIVEN));
 }
 
 /* Opens the next frame of a header block: HEADERS, later CONTINUATION. False: no room, try with the next window.
@@ -10715,13 +10780,20 @@ VMC_FN uint8_t *vmc_h2_write_data(vmc_h2 *h, uint8_t slot, uint32_t n, bool end,
     return p;
 }
 
+/* The peer is asked for a sign of life. */
+VMC_FN bool vmc_h2_ask(vmc_h2 *h)
+{
+    h->owed |= VMC_H2_OWES_PING;
+    return true;
+}
+
 /* Says goodbye: no new streams; the peer may finish what it started. */
 VMC_FN void vmc_h2_goaway(vmc_h2 *h, uint32_t code)
 {
-    if (h->goaway_sent || h->goaway_due)
+    if (h->goaway_sent || (h->owed & VMC_H2_OWES_GOAWAY) != 0)
         return;
-    h->goaway_code = code;
-    h->goaway_due = true;
+    h->goaway_code = (uint8_t)code;
+    h->owed |= VMC_H2_OWES_GOAWAY;
 }
 
 #endif
@@ -10781,12 +10853,11 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
-/* What is looked at most comes first: a short offset is a short instruction. */
+/* What every call has, ours too: all that carriers need but for large messages. 68 octets on 32-bit machines. */
 typedef struct vmc_call {
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
     uint16_t flags;
-    uint8_t live;           /* in the list of records in use */
     uint8_t next;           /* in the list of events */
     uint8_t motion;         /* what the motion rules know of it */
     uint8_t metadata_count;
@@ -10795,127 +10866,145 @@ typedef struct vmc_call {
     uint8_t ran;
     uint8_t text_len;
     uint16_t path_len;      /* of a client's call */
-    uint16_t meta_cap, meta_len;
-    uint16_t meta_at;       /* start of the field that is being added */
+    bool wants_metadata;    /* of the reply */
+    struct vmc_call *live;  /* in the list of records in use */
     const char *path;
     uint32_t tx_at, tx_len; /* this call's part of tx */
+    const uint8_t *body;    /* message octets outside tx (kept, or ours), sent after those in tx; of an ended call: a text of our own */
     uint32_t body_len;
     uint32_t sent;          /* octets of tx part and body that were sent */
     uint32_t stored;        /* slot: octets in it */
     uint32_t parsed;        /* slot: where the message under way starts */
     uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
-    uint32_t msg_len;       /* message under way larger than a slot */
-    uint32_t got;           /* octets of it that came */
     vmc_timer deadline;
-    uint32_t generation;
+    viamc_call handle;      /* of a free record: the last one's */
     uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
-    viamc_ms asked;         /* motion: when it was asked for */
-    uint32_t into_cap;
+} vmc_call;
+
+/* A call of the user's, or a request of a server's peer: what was given to it, and large messages. */
+typedef struct vmc_user_call {
+    vmc_call call;
     const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
-    const uint8_t *body;   /* message octets outside tx (kept, or ours), sent after those in tx; of an ended call: a text of our own */
-    uint8_t *into;         /* lent buffer; of an internal call: its slot */
     viamc_sink_fn sink;
     void *sink_user;
+    uint8_t *into;          /* lent buffer; of a record without a slot: its slot */
+    uint32_t into_cap;
+    uint32_t msg_len;       /* message under way larger than a slot */
+    uint32_t got;           /* octets of it that came */
+    viamc_ms asked;         /* motion: when it was asked for */
     uint8_t *meta;
-} vmc_call;
+    uint16_t meta_cap, meta_len;
+    uint16_t meta_at;       /* start of the field that is being added */
+} vmc_user_call;
 
 typedef struct vmc_calls {
-    vmc_call *rec;
+    vmc_user_call *users; /* records 0 to user_count - 1 ... */
+    vmc_call *ours;      /* ... and those that follow */
+    vmc_call *live;      /* list of records in use, oldest first */
+    vmc_call *turn;      /* the one that found the window full: first with the next write; NULL: the oldest */
     uint8_t count;       /* records */
+    uint8_t user_count;
     uint8_t slot_count;  /* the first of them have slots */
     uint8_t big_owner;
     uint8_t first, last; /* list of calls with events */
-    uint8_t live;        /* list of records in use, oldest first */
-    uint8_t turn;        /* the one that found the window full: first with the next write; NONE: the oldest */
     uint8_t ended;       /* records in state ENDED */
     bool in_sink;        /* a sink is being called: nothing else may be */
     bool stirred;        /* something may have become sendable since the last write */
+    bool unsettled;      /* there may be calls for which the start of a poll has something to do */
+    bool one_large;      /* one message larger than a slot may be under way at once, the others wait */
+#ifndef VIAMC_NO_SERVER
     bool big_elsewhere;  /* servers: another table has the large buffer, which they share */
+    uint8_t text_bytes;  /* of a slot: VMC_CALL_TEXT on servers; 0 on clients, where the text lies behind what is stored */
+#endif
     uint8_t *slots;
     uint8_t *big;
     uint8_t *tx;
+    uint8_t *reply;      /* slot of those of ours that keep their reply: one at a time */
+    uint32_t reply_cap;
     uint32_t slot_bytes; /* largest message that a slot takes */
-    uint32_t text_bytes; /* of a slot: VMC_CALL_TEXT on servers; 0 on clients, where the text lies behind what is stored */
     uint32_t big_cap;
     uint32_t tx_cap, tx_used;
-    uint32_t large_max;  /* messages larger than a slot under way at once, beyond which they wait */
 } vmc_calls;
 
-typedef struct vmc_calls_config {
-    vmc_call *rec;
-    uint8_t *slots;      /* slot_count * (slot_bytes + VMC_CALL_EXTRA + text_bytes) octets */
-    uint8_t *big;
-    uint8_t *tx;
-    uint32_t slot_bytes, text_bytes, big_cap, tx_cap, large_max;
-    uint8_t count, slot_count;
-} vmc_calls_config;
-
-VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
-{
-    VIAMC_MEMSET(t, 0, sizeof *t);
-    VIAMC_MEMSET(cfg->rec, 0, cfg->count * sizeof cfg->rec[0]);
-    t->rec = cfg->rec;
-    t->slots = cfg->slots;
-    t->big = cfg->big;
-    t->tx = cfg->tx;
-    t->slot_bytes = cfg->slot_bytes;
-    t->text_bytes = cfg->text_bytes;
-    t->big_cap = cfg->big_cap;
-    t->tx_cap = cfg->tx_cap;
-    t->large_max = cfg->large_max;
-    t->count = cfg->count;
-    t->slot_count = cfg->slot_count;
-    t->big_owner = VMC_CALL_NONE;
-    t->first = VMC_CALL_NONE;
-    t->last = VMC_CALL_NONE;
-    t->live = VMC_CALL_NONE;
-    t->turn = VMC_CALL_NONE;
-}
+#ifdef VIAMC_NO_SERVER
+#define VMC_CALLS_TEXT_BYTES(t) 0u
+#else
+#define VMC_CALLS_TEXT_BYTES(t) ((uint32_t)(t)->text_bytes)
+#endif
 
 /* ---- records and handles ---- */
 
-VMC_FN viamc_call vmc_calls_handle(const vmc_calls *t, uint8_t i)
+VMC_FN uint8_t vmc_call_index(const vmc_call *c)
 {
-    return t->rec[i].generation << 8 | i;
+    return (uint8_t)c->handle;
 }
 
-/* The record of a handle, VMC_CALL_NONE if the call is over. */
-VMC_FN uint8_t vmc_calls_find(const vmc_calls *t, viamc_call call)
+VMC_FN vmc_user_call *vmc_call_user(vmc_call *c)
 {
-    uint8_t i = (uint8_t)(call & 0xffu);
-    if (call == 0 || i >= t->count || t->rec[i].state == VMC_CALL_FREE || t->rec[i].generation != call >> 8)
-        return VMC_CALL_NONE;
-    return i;
+    return (vmc_user_call *)c;
 }
 
-/* Records in use, oldest first. The body may free record i, and claim none. */
-#define VMC_CALLS_EACH(t, i) for (i = (t)->live; i != VMC_CALL_NONE; i = (t)->rec[i].live)
-
-/* The link that leads to record i (or to the end of the list, for VMC_CALL_NONE). */
-VMC_FN uint8_t *vmc_calls_link(vmc_calls *t, uint8_t i)
+VMC_FN const vmc_user_call *vmc_call_user_const(const vmc_call *c)
 {
-    uint8_t *link = &t->live;
-    while (*link != i && *link != VMC_CALL_NONE)
-        link = &t->rec[*link].live;
+    return (const vmc_user_call *)c;
+}
+
+/* The user's call of a handle, NULL if it is over. */
+VMC_FN vmc_call *vmc_calls_find(const vmc_calls *t, viamc_call call)
+{
+    const uint32_t i = call & 0xffu;
+    vmc_call *c = i < t->user_count ? &t->users[i].call : NULL;
+    return c != NULL && c->state != VMC_CALL_FREE && c->handle == call ? c : NULL;
+}
+
+/* Record i, NULL for VMC_CALL_NONE. */
+VMC_FN vmc_call *vmc_calls_at(const vmc_calls *t, uint8_t i)
+{
+    if (i < t->user_count)
+        return &t->users[i].call;
+    return i == VMC_CALL_NONE ? NULL : &t->ours[i - t->user_count];
+}
+
+/* Completes a table whose owner has set memory, sizes and counts, and all else to zero: no call runs. */
+VMC_FN void vmc_calls_init(vmc_calls *t)
+{
+    uint8_t i;
+    VIAMC_MEMSET(t->users, 0, t->user_count * sizeof t->users[0]);
+    for (i = 0; i < t->count; i++) {
+        vmc_call *c = vmc_calls_at(t, i);
+        c->state = VMC_CALL_FREE;
+        c->handle = i;
+    }
+    t->big_owner = VMC_CALL_NONE;
+    t->first = VMC_CALL_NONE;
+    t->last = VMC_CALL_NONE;
+}
+
+/* Records in use, oldest first. The body may free c, and claim none. */
+#define VMC_CALLS_EACH(t, c) for (c = (t)->live; c != NULL; c = c->live)
+
+/* The link that leads to record c (or to the end of the list, for NULL). */
+VMC_FN vmc_call **vmc_calls_link(vmc_calls *t, const vmc_call *c)
+{
+    vmc_call **link = &t->live;
+    while (*link != c && *link != NULL)
+        link = &(*link)->live;
     return link;
 }
 
-/* Makes free record i a new call, all members zero but the generation. */
-VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
+/* Makes a free record a new call, all members zero but the handle. What lies beside it is its owner's to set. */
+VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
-    uint32_t generation = (c->generation + 1u) & 0xffffffu;
+    uint32_t handle = c->handle + 0x100u;
     VIAMC_MEMSET(c, 0, sizeof *c);
-    c->generation = generation == 0 ? 1u : generation;
+    c->handle = handle < 0x100u ? handle + 0x100u : handle;
     c->state = VMC_CALL_OPEN;
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
-    c->live = VMC_CALL_NONE;
-    *vmc_calls_link(t, VMC_CALL_NONE) = i;
+    *vmc_calls_link(t, NULL) = c;
     t->stirred = true;
-    return c;
 }
 
 VMC_FN bool vmc_call_is_running(const vmc_call *c)
@@ -10941,51 +11030,55 @@ VMC_FN bool vmc_call_is_server_stream(const vmc_call *c)
     return (c->flags & VMC_CALL_F_SERVER_STREAM) != 0;
 }
 
-/* Where record i keeps what it receives. */
-VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, uint8_t i, uint32_t *cap)
+/* Where a call keeps what it receives. */
+VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, const vmc_call *c, uint32_t *cap)
 {
+    const uint32_t i = vmc_call_index(c);
     if (i < t->slot_count) {
         *cap = t->slot_bytes + VMC_CALL_PREFIX;
-        return t->slots + (size_t)i * (t->slot_bytes + VMC_CALL_EXTRA + t->text_bytes);
+        return t->slots + i * (size_t)(t->slot_bytes + VMC_CALL_EXTRA + VMC_CALLS_TEXT_BYTES(t));
     }
-    *cap = t->rec[i].into_cap;
-    return t->rec[i].into;
+    if (i < t->user_count) {
+        *cap = t->users[i].into_cap;
+        return t->users[i].into;
+    }
+    *cap = (c->flags & VMC_CALL_F_DROP) != 0 ? 0 : t->reply_cap;
+    return *cap == 0 ? NULL : t->reply;
 }
 
 /* Where its status text is, and the octets that it may have: in a place of its own, or behind what is stored. */
-VMC_FN uint8_t *vmc_calls_text_place(const vmc_calls *t, uint8_t i, uint32_t *room)
+VMC_FN uint8_t *vmc_calls_text_place(const vmc_calls *t, const vmc_call *c, uint32_t *room)
 {
     uint32_t cap;
-    uint8_t *slot = vmc_calls_slot(t, i, &cap);
-    if (i < t->slot_count && t->text_bytes != 0) {
-        *room = t->text_bytes;
+    uint8_t *slot = vmc_calls_slot(t, c, &cap);
+    if (VMC_CALLS_TEXT_BYTES(t) != 0) {
+        *room = VMC_CALLS_TEXT_BYTES(t);
         return slot + t->slot_bytes + VMC_CALL_EXTRA;
     }
-    *room = slot == NULL ? 0 : vmc_min32(cap - t->rec[i].stored, VMC_CALL_TEXT_MAX);
-    return slot == NULL ? NULL : slot + t->rec[i].stored;
+    *room = slot == NULL ? 0 : vmc_min32(cap - c->stored, VMC_CALL_TEXT_MAX);
+    return slot == NULL ? NULL : slot + c->stored;
 }
 
 /* What is to be read of an ended call: the peer's words, or ours, which are constant. */
-VMC_FN viamc_bytes vmc_calls_text(const vmc_calls *t, uint8_t i)
+VMC_FN viamc_bytes vmc_calls_text(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
     uint32_t room;
     if (!vmc_call_is_running(c) && c->body != NULL)
         return vmc_bytes_of(viamc_text((const char *)c->body));
-    return viamc_view(vmc_calls_text_place(t, i, &room), c->text_len);
+    return viamc_view(vmc_calls_text_place(t, c, &room), c->text_len);
 }
 
-/* Largest message that record i takes in its slot. */
-VMC_FN uint32_t vmc_calls_small(const vmc_calls *t, uint8_t i)
+/* Largest message that call c takes in its slot. */
+VMC_FN uint32_t vmc_calls_small(const vmc_calls *t, const vmc_call *c)
 {
     uint32_t cap;
-    (void)vmc_calls_slot(t, i, &cap);
+    (void)vmc_calls_slot(t, c, &cap);
     return cap < VMC_CALL_PREFIX ? 0 : cap - VMC_CALL_PREFIX;
 }
 
 /* ---- tx: requests lie one after another; one that is done is cut out ---- */
 
-/* Octets free in tx for a message of record i, its prefix not counted; `reserve` of them belong to Stop. */
+/* Octets free in tx for a message of call c, its prefix not counted; `reserve` of them belong to Stop. */
 VMC_FN uint32_t vmc_calls_tx_room(const vmc_calls *t, uint32_t reserve)
 {
     uint32_t left = t->tx_cap - t->tx_used;
@@ -11005,41 +11098,39 @@ VMC_FN uint8_t *vmc_calls_tx_next(const vmc_calls *t)
     return t->tx + t->tx_used + VMC_CALL_PREFIX;
 }
 
-/* Cuts out what record i has there. */
-VMC_APART void vmc_calls_tx_close(vmc_calls *t, uint8_t i)
+/* Cuts out what call c has there. */
+VMC_APART void vmc_calls_tx_close(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t n = c->tx_len, end = c->tx_at + n;
-    uint8_t k;
+    vmc_call *other;
     if (end != t->tx_used) {
         vmc_move(t->tx + c->tx_at, t->tx + end, t->tx_used - end);
-        VMC_CALLS_EACH(t, k)
-            if (t->rec[k].tx_len != 0 && t->rec[k].tx_at >= end)
-                t->rec[k].tx_at -= n;
+        VMC_CALLS_EACH(t, other)
+            if (other->tx_len != 0 && other->tx_at >= end)
+                other->tx_at -= n;
     }
     t->tx_used -= n;
     c->tx_len = 0;
     c->tx_at = 0;
 }
 
-VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
+VMC_FN void vmc_calls_tx_cut(vmc_calls *t, vmc_call *c)
 {
-    if (t->rec[i].tx_len != 0)
-        vmc_calls_tx_close(t, i);
+    if (c->tx_len != 0)
+        vmc_calls_tx_close(t, c);
 }
 
-/* Octets of record i that wait to be sent. */
+/* Octets of call c that wait to be sent. */
 VMC_FN uint32_t vmc_call_pending(const vmc_call *c)
 {
     return c->tx_len + c->body_len - c->sent;
 }
 
-/* Copies a message behind what record i still has to send: prefix, octets, and two views more that belong to it (a field that is added).
+/* Copies a message behind what call c still has to send: prefix, octets, and two views more that belong to it (a field that is added).
  * With `keep` the octets stay the caller's and go last, which protobuf allows. The caller has checked the room; a call's octets lie
  * together, so only the last call in tx can get more (vmc_calls_can_append). */
-VMC_FN void vmc_calls_put_message(vmc_calls *t, uint8_t i, viamc_bytes msg, const viamc_bytes added[2], bool keep)
+VMC_FN void vmc_calls_put_message(vmc_calls *t, vmc_call *c, viamc_bytes msg, const viamc_bytes added[2], bool keep)
 {
-    vmc_call *c = &t->rec[i];
     uint8_t *p = t->tx + t->tx_used, *to = p + VMC_CALL_PREFIX;
     const size_t extra = added[0].len + added[1].len;
     if (c->tx_len == 0)
@@ -11065,17 +11156,15 @@ VMC_FN void vmc_calls_put_message(vmc_calls *t, uint8_t i, viamc_bytes msg, cons
 
 static const viamc_bytes vmc_calls_nothing[2] = {{NULL, 0}, {NULL, 0}};
 
-/* True if record i can take another message behind the ones it has pending. */
-VMC_FN bool vmc_calls_can_append(const vmc_calls *t, uint8_t i)
+/* True if call c can take another message behind the ones it has pending. */
+VMC_FN bool vmc_calls_can_append(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
     return c->body_len == 0 && (c->tx_len == 0 || c->tx_at + c->tx_len == t->tx_used);
 }
 
 /* Next octets to send, as one view. */
-VMC_FN viamc_bytes vmc_calls_next_octets(const vmc_calls *t, uint8_t i)
+VMC_FN viamc_bytes vmc_calls_next_octets(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
     if (c->sent < c->tx_len)
         return viamc_view(t->tx + c->tx_at + c->sent, c->tx_len - c->sent);
     return viamc_view(c->body == NULL ? NULL : c->body + (c->sent - c->tx_len), vmc_call_pending(c));
@@ -11083,23 +11172,22 @@ VMC_FN viamc_bytes vmc_calls_next_octets(const vmc_calls *t, uint8_t i)
 
 /* ---- events: a list of records, in order of arrival ---- */
 
-VMC_FN void vmc_calls_list(vmc_calls *t, uint8_t i)
+VMC_FN void vmc_calls_list(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     if ((c->flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != 0)
         return;
     c->flags |= VMC_CALL_F_LISTED;
     c->next = VMC_CALL_NONE;
     if (t->first == VMC_CALL_NONE)
-        t->first = i;
+        t->first = vmc_call_index(c);
     else
-        t->rec[t->last].next = i;
-    t->last = i;
+        t->users[t->last].call.next = vmc_call_index(c);
+    t->last = vmc_call_index(c);
 }
 
 VMC_FN void vmc_calls_unlist_first(vmc_calls *t)
 {
-    vmc_call *c = &t->rec[t->first];
+    vmc_call *c = &t->users[t->first].call;
     t->first = c->next;
     c->flags &= (uint16_t)~VMC_CALL_F_LISTED;
     if (t->first == VMC_CALL_NONE)
@@ -11107,72 +11195,60 @@ VMC_FN void vmc_calls_unlist_first(vmc_calls *t)
 }
 
 /* Octets were handed to the connection; events and room in tx follow from that. */
-VMC_FN void vmc_calls_sent(vmc_calls *t, uint8_t i, uint32_t n)
+VMC_FN void vmc_calls_sent(vmc_calls *t, vmc_call *c, uint32_t n)
 {
-    vmc_call *c = &t->rec[i];
     c->sent += n;
     if (vmc_call_pending(c) != 0 || (c->flags & VMC_CALL_F_REPEATS) != 0)
         return;
-    vmc_calls_tx_cut(t, i);
+    vmc_calls_tx_cut(t, c);
     c->body = NULL;
     c->body_len = 0;
     c->sent = 0;
     if (vmc_call_is_client_stream(c) && (c->flags & VMC_CALL_F_FINISH) == 0 && c->state == VMC_CALL_OPEN) {
         c->flags |= VMC_CALL_F_WRITABLE;
-        vmc_calls_list(t, i);
+        vmc_calls_list(t, c);
     }
 }
 
 /* ---- the end of a call ---- */
 
-/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). */
-VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
+/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). A text of our own is constant: what
+ * was pulled of the slot stays as it is. NULL: what the peer said is there already. */
+VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
-    vmc_call *c = &t->rec[i];
     if (!vmc_call_is_running(c))
         return;
     c->status = (uint8_t)status;
     c->ran = c->ran == VIAMC_ANSWERED && ran == VIAMC_NOT_RUN ? (uint8_t)VIAMC_MAYBE : ran; /* another copy of it did run */
     c->state = VMC_CALL_ENDED; /* its deadline stays: grpc-timeout may be half sent */
     t->ended++;
-    c->body = NULL;
+    c->body = (const uint8_t *)text;
     c->body_len = 0;
     if ((c->flags & VMC_CALL_F_REPEATS) == 0) {
-        vmc_calls_tx_cut(t, i);
+        vmc_calls_tx_cut(t, c);
         c->sent = 0;
     }
 }
 
-/* Ends a call with a text of our own, which is constant: what was pulled of the slot stays as it is. */
-VMC_FN void vmc_calls_end_text(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran, const char *text)
-{
-    vmc_call *c = &t->rec[i];
-    if (!vmc_call_is_running(c))
-        return;
-    vmc_calls_end(t, i, status, ran);
-    c->body = (const uint8_t *)text;
-}
-
 /* Where a text with numbers goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
-VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, uint8_t i)
+VMC_APART vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t room;
     uint8_t *text;
-    if (t->text_bytes == 0 && !vmc_call_is_server_stream(c))
+    if (VMC_CALLS_TEXT_BYTES(t) == 0 && !vmc_call_is_server_stream(c))
         c->parsed = c->taken = 0;
-    if (t->text_bytes == 0)
+    if (VMC_CALLS_TEXT_BYTES(t) == 0)
         c->stored = c->parsed;
-    text = vmc_calls_text_place(t, i, &room);
+    text = vmc_calls_text_place(t, c, &room);
     return vmc_wr_of(text, room);
 }
 
 /* Keeps as much of a text as fits. In a poll, or on a server. */
-VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, viamc_bytes text)
+VMC_FN void vmc_calls_set_text(vmc_calls *t, vmc_call *c, viamc_bytes text)
 {
-    vmc_wr w = vmc_calls_begin_text(t, i);
+    vmc_wr w = vmc_calls_begin_text(t, c);
     vmc_wr_cut(&w, text.ptr, text.len);
-    t->rec[i].text_len = (uint8_t)w.len;
+    c->text_len = (uint8_t)w.len;
 }
 
 /* What is known of a call that we end: one of which no whole message has left never ran. */
@@ -11182,58 +11258,63 @@ VMC_FN uint8_t vmc_call_ran_locally(const vmc_call *c)
     return half || (c->flags & VMC_CALL_F_SENT) == 0 ? VIAMC_NOT_RUN : VIAMC_MAYBE;
 }
 
-VMC_FN void vmc_calls_free(vmc_calls *t, uint8_t i)
+VMC_FN void vmc_calls_free(vmc_calls *t, vmc_call *c)
 {
-    uint8_t *link = vmc_calls_link(t, i);
-    vmc_calls_tx_cut(t, i);
-    if (*link == i)
-        *link = t->rec[i].live;
-    if (t->turn == i)
-        t->turn = t->rec[i].live;
-    t->rec[i].state = VMC_CALL_FREE;
-    t->rec[i].large = VMC_CALL_SMALL;
+    vmc_call **link = vmc_calls_link(t, c);
+    vmc_calls_tx_cut(t, c);
+    if (*link == c)
+        *link = c->live;
+    if (t->turn == c)
+        t->turn = c->live;
+    c->state = VMC_CALL_FREE;
+    c->large = VMC_CALL_SMALL;
 }
 
 /* Its owner has looked at the end: from now on DONE can be pulled. */
-VMC_FN void vmc_calls_tell(vmc_calls *t, uint8_t i)
+VMC_FN void vmc_calls_tell(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     t->ended--;
     if ((c->flags & VMC_CALL_F_INTERNAL) != 0) {
-        vmc_calls_free(t, i);
+        vmc_calls_free(t, c);
         return;
     }
     c->state = VMC_CALL_TOLD;
-    vmc_calls_tx_cut(t, i);
-    vmc_calls_list(t, i);
+    vmc_calls_tx_cut(t, c);
+    vmc_calls_list(t, c);
 }
 
 /* The same call once more, as if new: Stop is sent again. */
-VMC_FN void vmc_calls_again(vmc_calls *t, uint8_t i)
+VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     t->ended--;
     t->stirred = true;
     c->state = VMC_CALL_OPEN;
     c->flags &= (uint16_t)~(VMC_CALL_F_FINISHED | VMC_CALL_F_PEER_END | VMC_CALL_F_TEXT_CUT);
     c->flags |= VMC_CALL_F_HEAD;
-    c->sent = c->stored = c->parsed = c->taken = c->got = 0;
+    c->sent = c->stored = c->parsed = c->taken = 0;
     c->large = VMC_CALL_SMALL;
     c->messages = 0;
     c->text_len = 0;
-    c->meta_len = 0;
+    vmc_call_user(c)->got = 0;
+    vmc_call_user(c)->meta_len = 0;
 }
 
 /* ---- receiving ---- */
 
-/* Octets that the message under way of record i still needs; 1 where any number helps. */
-VMC_FN uint32_t vmc_calls_needs(const vmc_calls *t, uint8_t i)
+/* Octets of the large message under way that did not come yet. */
+VMC_FN uint32_t vmc_call_left(const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
+    const vmc_user_call *u = vmc_call_user_const(c);
+    return u->msg_len - u->got;
+}
+
+/* Octets that the message under way of call c still needs; 1 where any number helps. */
+VMC_APART uint32_t vmc_calls_needs(const vmc_calls *t, const vmc_call *c)
+{
     uint32_t cap, have = c->stored - c->parsed;
-    const uint8_t *p = vmc_calls_slot(t, i, &cap) + c->parsed;
+    const uint8_t *p = vmc_calls_slot(t, c, &cap) + c->parsed;
     if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG)
-        return c->msg_len - c->got;
+        return vmc_call_left(c);
     if (c->large == VMC_CALL_SINK)
         return 1;
     if (have < VMC_CALL_PREFIX)
@@ -11241,198 +11322,198 @@ VMC_FN uint32_t vmc_calls_needs(const vmc_calls *t, uint8_t i)
     return c->large == VMC_CALL_WAITS ? 0 : VMC_CALL_PREFIX + vmc_be32(p + 1) - have;
 }
 
-/* Octets of its stream that record i has room for: what its peer may send. */
-VMC_FN uint32_t vmc_calls_room(const vmc_calls *t, uint8_t i)
+/* Octets of its stream that call c has room for: what its peer may send. */
+VMC_FN uint32_t vmc_calls_room(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
     uint32_t cap;
-    (void)vmc_calls_slot(t, i, &cap);
+    (void)vmc_calls_slot(t, c, &cap);
     if (c->state != VMC_CALL_OPEN)
         return 0;
-    if ((c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) && c->got < c->msg_len)
-        return c->msg_len - c->got;
+    if ((c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) && vmc_call_left(c) != 0)
+        return vmc_call_left(c);
     return cap - c->stored;
 }
 
 /* Fails a call because of what its peer sent; the carrier cancels the stream. */
-VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, uint8_t i, uint32_t status, const char *text)
+VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, vmc_call *c, uint32_t status, const char *text)
 {
-    vmc_calls_end_text(t, i, status, VIAMC_MAYBE, text);
+    vmc_calls_end(t, c, status, VIAMC_MAYBE, text);
     return VIAMC_ERR_MESSAGE;
 }
 
 /* Ends a call whose message has no place, and says which size would do. */
-VMC_APART void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
+VMC_APART void vmc_calls_too_large(vmc_calls *t, vmc_call *c, uint32_t len)
 {
-    vmc_wr w = vmc_calls_begin_text(t, i);
+    vmc_wr w = vmc_calls_begin_text(t, c);
     vmc_wr_text(&w, VMC_TEXT("message of "));
     vmc_wr_grouped(&w, len);
     vmc_wr_text(&w, VMC_TEXT(" bytes: lend opts.into, a sink, or give more rx_bytes"));
-    t->rec[i].text_len = (uint8_t)w.len;
-    vmc_calls_end(t, i, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE);
+    c->text_len = (uint8_t)w.len;
+    vmc_calls_end(t, c, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE, NULL);
 }
 
-/* A whole message of record i is there. */
-VMC_FN void vmc_calls_complete(vmc_calls *t, uint8_t i, uint32_t slot_octets)
+/* A whole message of call c is there. */
+VMC_FN void vmc_calls_complete(vmc_calls *t, vmc_call *c, uint32_t slot_octets)
 {
-    vmc_call *c = &t->rec[i];
     c->parsed += slot_octets;
     if (c->large == VMC_CALL_SINK)
         c->large = VMC_CALL_SMALL;
     c->messages = (uint8_t)(c->messages < 2u ? c->messages + 1u : 2u);
     if (vmc_call_is_server_stream(c))
-        vmc_calls_list(t, i);
+        vmc_calls_list(t, c);
 }
 
 /* The large buffer's last message was taken. */
 VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
 {
-    return t->big_owner == VMC_CALL_NONE || t->rec[t->big_owner].large != VMC_CALL_BIG;
+#ifndef VIAMC_NO_SERVER
+    if (t->big_elsewhere)
+        return false;
+#endif
+    return t->big_owner == VMC_CALL_NONE || t->users[t->big_owner].call.large != VMC_CALL_BIG;
 }
 
-/* The memory for a message of msg_len octets, larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
-VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, uint8_t i)
+/* The memory for a message larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
+VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
-    uint32_t k, under_way = 0;
-    if (c->sink != NULL)
+    const vmc_user_call *u = vmc_call_user_const(c);
+    const vmc_call *other;
+    if (u->sink != NULL)
         return VMC_CALL_SINK;
-    if (c->msg_len > (c->into == NULL ? 0 : c->into_cap) && c->msg_len > t->big_cap)
+    if (u->msg_len > u->into_cap && u->msg_len > t->big_cap)
         return VMC_CALL_SMALL;
-    for (k = 0; k < t->count; k++)
-        under_way += t->rec[k].state == VMC_CALL_OPEN && (t->rec[k].flags & VMC_CALL_F_DROP) == 0 && (t->rec[k].large == VMC_CALL_INTO || t->rec[k].large == VMC_CALL_BIG);
-    if (under_way >= t->large_max)
-        return VMC_CALL_WAITS;
-    if (c->into != NULL && c->msg_len <= c->into_cap)
+    if (t->one_large)
+        VMC_CALLS_EACH(t, other)
+            if (other->state == VMC_CALL_OPEN && (other->flags & VMC_CALL_F_DROP) == 0 && (other->large == VMC_CALL_INTO || other->large == VMC_CALL_BIG))
+                return VMC_CALL_WAITS;
+    if (u->msg_len <= u->into_cap)
         return VMC_CALL_INTO;
-    return vmc_calls_big_is_free(t) && !t->big_elsewhere ? VMC_CALL_BIG : VMC_CALL_WAITS;
+    return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
 
 /* Hands octets to the sink. OK: taken. WAIT: not. Else the call has ended. */
-VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, uint8_t i, viamc_bytes octets)
+VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call *c = &t->rec[i];
+    vmc_user_call *u = vmc_call_user(c);
     viamc_piece piece;
     viamc_err err;
     piece.path = NULL;
     piece.bytes = octets;
-    piece.offset = c->got;
-    piece.total = c->msg_len;
+    piece.offset = u->got;
+    piece.total = u->msg_len;
     t->in_sink = true;
-    err = c->sink(c->sink_user, &piece);
+    err = u->sink(u->sink_user, &piece);
     t->in_sink = false;
     if (err == VIAMC_OK)
-        c->got += (uint32_t)octets.len;
+        u->got += (uint32_t)octets.len;
     else if (err != VIAMC_WAIT)
-        vmc_calls_end_text(t, i, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
+        vmc_calls_end(t, c, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
     return err;
 }
 
 /* Takes body octets to where the large message goes; how many were taken. */
-VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, uint8_t i, viamc_bytes octets)
+VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call *c = &t->rec[i];
-    uint8_t *to = c->large == VMC_CALL_BIG ? t->big : c->into;
-    if (octets.len > c->msg_len - c->got)
-        octets.len = c->msg_len - c->got;
+    vmc_user_call *u = vmc_call_user(c);
+    uint8_t *to = c->large == VMC_CALL_BIG ? t->big : u->into;
+    if (octets.len > vmc_call_left(c))
+        octets.len = vmc_call_left(c);
     if (c->large == VMC_CALL_SINK)
-        return octets.len != 0 && vmc_calls_to_sink(t, i, octets) == VIAMC_OK ? (uint32_t)octets.len : 0;
-    vmc_copy(to + c->got, octets.ptr, octets.len);
-    c->got += (uint32_t)octets.len;
+        return octets.len != 0 && vmc_calls_to_sink(t, c, octets) == VIAMC_OK ? (uint32_t)octets.len : 0;
+    vmc_copy(to + u->got, octets.ptr, octets.len);
+    u->got += (uint32_t)octets.len;
     return (uint32_t)octets.len;
 }
 
 /* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */
-VMC_FN void vmc_calls_drain(vmc_calls *t, uint8_t i, uint8_t *slot)
+VMC_FN void vmc_calls_drain(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t body = c->parsed + VMC_CALL_PREFIX;
-    uint32_t n = vmc_calls_take_large(t, i, viamc_view(slot + body, c->stored - body));
+    uint32_t n = vmc_calls_take_large(t, c, viamc_view(slot + body, c->stored - body));
     if (c->state != VMC_CALL_OPEN)
         return; /* its sink refused: the status text lies there now */
     vmc_move(slot + body, slot + body + n, c->stored - body - n);
     c->stored -= n;
-    if (c->got == c->msg_len)
-        vmc_calls_complete(t, i, VMC_CALL_PREFIX);
+    if (vmc_call_left(c) == 0)
+        vmc_calls_complete(t, c, VMC_CALL_PREFIX);
 }
 
-/* A message larger than a slot: finds its place. */
-VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, uint8_t i, uint8_t *slot, uint32_t len)
+/* A message larger than a slot: finds its place. Ours take none. */
+VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot, uint32_t len)
 {
-    vmc_call *c = &t->rec[i];
     if (c->large != VMC_CALL_SMALL)
         return VIAMC_OK; /* the one before has not gone: this one stays in the slot */
-    c->msg_len = len;
-    c->got = 0;
-    c->large = (uint8_t)vmc_calls_place(t, i);
+    if (vmc_call_index(c) >= t->user_count)
+        return VIAMC_ERR_NOMEM; /* nobody could lend it more */
+    vmc_call_user(c)->msg_len = len;
+    vmc_call_user(c)->got = 0;
+    c->large = (uint8_t)vmc_calls_place(t, c);
+    t->unsettled = true;
     if (c->large == VMC_CALL_SMALL) {
-        vmc_calls_too_large(t, i, len);
+        vmc_calls_too_large(t, c, len);
         return VIAMC_ERR_MESSAGE;
     }
     if (c->large == VMC_CALL_BIG)
-        t->big_owner = i;
+        t->big_owner = vmc_call_index(c);
     if (c->large != VMC_CALL_WAITS)
-        vmc_calls_drain(t, i, slot);
+        vmc_calls_drain(t, c, slot);
     return c->state == VMC_CALL_OPEN ? VIAMC_OK : VIAMC_ERR_SINK;
 }
 
 /* Looks at what lies in the slot from `parsed` on: whole messages, then at most one that is under way. */
-VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, uint8_t i, uint8_t *slot)
+VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
-    vmc_call *c = &t->rec[i];
-    const uint32_t small = vmc_calls_small(t, i);
-    while (c->stored - c->parsed >= VMC_CALL_PREFIX && (c->large == VMC_CALL_SMALL || c->got == c->msg_len)) {
+    const uint32_t small = vmc_calls_small(t, c);
+    while (c->stored - c->parsed >= VMC_CALL_PREFIX && (c->large == VMC_CALL_SMALL || vmc_call_left(c) == 0)) {
         const uint8_t *p = slot + c->parsed;
         uint32_t len = vmc_be32(p + 1);
         if (p[0] != 0)
-            return vmc_calls_refuse(t, i, VIAMC_INTERNAL, p[0] == 1u ? VMC_TEXT("compressed message, and no encoding was agreed") : VMC_TEXT("reserved bits in a message prefix"));
+            return vmc_calls_refuse(t, c, VIAMC_INTERNAL, p[0] == 1u ? VMC_TEXT("compressed message, and no encoding was agreed") : VMC_TEXT("reserved bits in a message prefix"));
         if (len > VMC_CALL_MAX_MESSAGE)
-            return vmc_calls_refuse(t, i, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("message larger than 2 GB"));
+            return vmc_calls_refuse(t, c, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("message larger than 2 GB"));
         if (len > small) {
             uint32_t before = c->parsed;
-            viamc_err err = vmc_calls_begin_large(t, i, slot, len);
+            viamc_err err = vmc_calls_begin_large(t, c, slot, len);
             if (err != VIAMC_OK || c->parsed == before)
                 return err;
         } else if (c->stored - c->parsed - VMC_CALL_PREFIX < len) {
             return VIAMC_OK;
         } else {
-            vmc_calls_complete(t, i, VMC_CALL_PREFIX + len);
+            vmc_calls_complete(t, c, VMC_CALL_PREFIX + len);
         }
     }
     return VIAMC_OK;
 }
 
-/* Octets of record i's stream have come. OK; MESSAGE: the call has ended, its stream is to be cancelled;
- * NOMEM: more than there is room for (only a server's peer that has not seen our SETTINGS may do that). */
-VMC_FN viamc_err vmc_calls_data(vmc_calls *t, uint8_t i, viamc_bytes octets)
+/* Octets of call c's stream have come. OK; MESSAGE: the call has ended, its stream is to be cancelled;
+ * NOMEM: more than there is room for (a server's peer that has not seen our SETTINGS, the reply to a call of the library's own). */
+VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t cap;
-    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    uint8_t *slot = vmc_calls_slot(t, c, &cap);
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
-    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && c->got < c->msg_len && c->stored == c->parsed + VMC_CALL_PREFIX) {
-        uint32_t n = vmc_calls_take_large(t, i, octets);
+    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + VMC_CALL_PREFIX) {
+        uint32_t n = vmc_calls_take_large(t, c, octets);
         octets.ptr += n;
         octets.len -= n;
         if (c->state != VMC_CALL_OPEN)
             return VIAMC_ERR_SINK;
-        if (c->got == c->msg_len)
-            vmc_calls_complete(t, i, VMC_CALL_PREFIX);
+        if (vmc_call_left(c) == 0)
+            vmc_calls_complete(t, c, VMC_CALL_PREFIX);
     }
     if (octets.len > cap - c->stored)
         return VIAMC_ERR_NOMEM;
     vmc_copy(slot + c->stored, octets.ptr, octets.len);
     c->stored += (uint32_t)octets.len;
-    return vmc_calls_parse(t, i, slot);
+    return vmc_calls_parse(t, c, slot);
 }
 
 /* The one message of a unary reply came whole, with its prefix, and nothing before it: false if it has to go another way. */
-VMC_FN bool vmc_calls_take_reply(vmc_calls *t, uint8_t i, viamc_bytes octets)
+VMC_FN bool vmc_calls_take_reply(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t cap;
-    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    uint8_t *slot = vmc_calls_slot(t, c, &cap);
     if (c->state != VMC_CALL_OPEN || c->stored != 0 || c->messages != 0 || vmc_call_is_server_stream(c))
         return false;
     if (octets.len < VMC_CALL_PREFIX || octets.ptr[0] != 0 || vmc_be32(octets.ptr + 1) != octets.len - VMC_CALL_PREFIX)
@@ -11448,63 +11529,64 @@ VMC_FN bool vmc_calls_take_reply(vmc_calls *t, uint8_t i, viamc_bytes octets)
 }
 
 /* The peer ended its stream: is what came whole? */
-VMC_FN bool vmc_calls_is_whole(const vmc_calls *t, uint8_t i)
+VMC_FN bool vmc_call_is_whole(const vmc_call *c)
 {
-    return t->rec[i].stored == t->rec[i].parsed || (t->rec[i].flags & VMC_CALL_F_DROP) != 0;
+    return c->stored == c->parsed || (c->flags & VMC_CALL_F_DROP) != 0;
 }
 
 /* The rest of the large message is there, in the slot: its sink said WAIT. */
-VMC_FN bool vmc_calls_is_parked(const vmc_call *c)
+VMC_FN bool vmc_call_is_parked(const vmc_call *c)
 {
-    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= c->msg_len - c->got;
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= vmc_call_left(c);
 }
 
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
  * A field that does not fit is left out, and so are all later ones. */
-VMC_FN void vmc_calls_metadata(vmc_calls *t, uint8_t i, viamc_bytes name, viamc_bytes value, bool first)
+VMC_FN void vmc_call_metadata(vmc_call *c, viamc_bytes name, viamc_bytes value, bool first)
 {
-    vmc_call *c = &t->rec[i];
-    vmc_wr w = vmc_wr_of(c->meta, c->meta_cap);
+    vmc_user_call *u = vmc_call_user(c);
+    vmc_wr w = vmc_wr_of(u->meta, u->meta_cap);
     uint32_t len = 0;
-    w.len = c->meta_len;
+    w.len = u->meta_len;
     if (first) {
-        c->meta_at = c->meta_len;
+        u->meta_at = u->meta_len;
         vmc_wr_be16(&w, (uint32_t)name.len);
         vmc_wr_be16(&w, 0);
         vmc_wr_bytes(&w, name.ptr, name.len);
     }
     vmc_wr_bytes(&w, value.ptr, value.len);
     if (!w.full)
-        len = (uint32_t)(w.len - c->meta_at - 4u - name.len);
+        len = (uint32_t)(w.len - u->meta_at - 4u - name.len);
     if (w.full || len > 0xffffu) {
-        c->meta_len = c->meta_at;
-        c->meta_cap = c->meta_at;
+        u->meta_len = u->meta_at;
+        u->meta_cap = u->meta_at;
         return;
     }
-    vmc_put_be16(c->meta + c->meta_at + 2, len);
-    c->meta_len = (uint16_t)w.len;
+    vmc_put_be16(u->meta + u->meta_at + 2, len);
+    u->meta_len = (uint16_t)w.len;
 }
 
 /* ---- taking ---- */
 
-/* The next whole message of record i, as a view that lasts until vmc_calls_settle; false if there is none. */
-VMC_FN bool vmc_calls_take(vmc_calls *t, uint8_t i, viamc_bytes *msg)
+/* The next whole message of call c, as a view that lasts until vmc_calls_settle; false if there is none. */
+VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t cap, len;
-    uint8_t *p = vmc_calls_slot(t, i, &cap);
+    uint8_t *p = vmc_calls_slot(t, c, &cap);
     *msg = viamc_view(NULL, 0);
     if (c->taken == c->parsed)
         return false;
     p += c->taken;
     len = vmc_be32(p + 1);
     c->taken += VMC_CALL_PREFIX;
-    if (len <= vmc_calls_small(t, i)) {
+    t->unsettled = t->unsettled || c->state == VMC_CALL_OPEN || vmc_call_is_server_stream(c); /* else its record is freed now */
+    if (len + VMC_CALL_PREFIX <= cap) {
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
         c->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
-        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : c->into, len);
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->into, len);
         c->large = VMC_CALL_TAKEN;
+        t->unsettled = true;
     }
     return true;
 }
@@ -11512,29 +11594,27 @@ VMC_FN bool vmc_calls_take(vmc_calls *t, uint8_t i, viamc_bytes *msg)
 /* Start of a poll, for the whole table: the large buffer is free again once its message was taken. */
 VMC_FN void vmc_calls_settle_big(vmc_calls *t)
 {
-    if (t->big_owner != VMC_CALL_NONE && t->rec[t->big_owner].large != VMC_CALL_BIG)
+    if (t->big_owner != VMC_CALL_NONE && t->users[t->big_owner].call.large != VMC_CALL_BIG)
         t->big_owner = VMC_CALL_NONE;
 }
 
-/* True if something of the call was taken, or waits for a place. */
-VMC_FN bool vmc_calls_is_unsettled(const vmc_call *c)
+/* True if something of the call was taken, or a message larger than a slot is under way. */
+VMC_FN bool vmc_call_is_unsettled(const vmc_call *c)
 {
-    return (c->taken != 0 || c->large != VMC_CALL_SMALL) && (c->state == VMC_CALL_OPEN || c->state == VMC_CALL_TOLD);
+    return c->taken != 0 || c->large != VMC_CALL_SMALL;
 }
 
-/* True if the start of a poll would give the peer of record i room: something was taken, or its turn for the large buffer has come. */
-VMC_FN bool vmc_calls_can_settle(const vmc_calls *t, uint8_t i)
+/* True if the start of a poll would give the peer of call c room: something was taken, or its turn for the large buffer has come. */
+VMC_FN bool vmc_calls_can_settle(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
-    return c->state == VMC_CALL_OPEN && (c->taken != 0 || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, i) != VMC_CALL_WAITS));
+    return c->state == VMC_CALL_OPEN && (c->taken != 0 || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, c) != VMC_CALL_WAITS));
 }
 
 /* Start of a poll, for such a call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
-VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
+VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t cap;
-    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    uint8_t *slot = vmc_calls_slot(t, c, &cap);
     vmc_move(slot, slot + c->taken, c->stored - c->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
     c->stored -= c->taken;
     c->parsed -= c->taken;
@@ -11544,10 +11624,10 @@ VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
     if (c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
     if (c->large == VMC_CALL_SINK)
-        vmc_calls_drain(t, i, slot);
+        vmc_calls_drain(t, c, slot);
     if (c->state != VMC_CALL_OPEN)
         return VIAMC_ERR_SINK;
-    return vmc_calls_parse(t, i, slot);
+    return vmc_calls_parse(t, c, slot);
 }
 
 /* ---- public ---- */
@@ -11581,6 +11661,7 @@ VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str
 
 #define VMC_GRPC_SPARE_STREAMS 2u  /* of those that the peer permits: a heartbeat and a Stop always have a way out (design.md 2, 5) */
 #define VMC_GRPC_KEEP 96u          /* octets kept of a request's field: the longest path, token or session id that means anything has 87 */
+#define VMC_GRPC_SCRATCH 20u       /* octets of a reply's content-type that decide: "application/grpc" and one more */
 #define VMC_GRPC_SMALL 512u        /* octets of user DATA that do not hurt a heartbeat behind them: they go even while one is awaited, or a
                                     * round trip above window/5 would starve every call */
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
@@ -11598,17 +11679,11 @@ typedef enum vmc_grpc_event {
     VMC_GRPC_MORE,    /* input is used up */
     VMC_GRPC_REQUEST, /* server: the fields of call g->at are complete: path, kept fields */
     VMC_GRPC_GOAWAY,  /* the peer takes no new calls: g->code */
-    VMC_GRPC_FAILED   /* the connection is broken: g->h2.error */
+    VMC_GRPC_FAILED   /* the connection is broken: g->h2.broken */
 } vmc_grpc_event;
 
-typedef struct vmc_grpc_config {
-    bool https;             /* :scheme */
-    uint8_t *scratch;       /* kept: at least 32 octets on clients; on servers room for the token, the path and the session id, which are
-                             * kept there until VMC_GRPC_REQUEST: name, length (16 bits), octets */
-    uint16_t scratch_cap;
-} vmc_grpc_config;
-
 typedef struct vmc_grpc {
+    vmc_h2 h2;
     vmc_calls *calls;
     /* the header block that is being received */
     vmc_grpc_said said;
@@ -11627,17 +11702,16 @@ typedef struct vmc_grpc {
     bool hold_token;        /* the token is being replaced: calls that carry it wait */
     uint32_t field_at;      /* octets of it that were written */
     viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
-    vmc_h2 h2;
     /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
     viamc_bytes authority[2]; /* one after the other */
-    viamc_str client_name;  /* viam_client, "" for none */
     viamc_bytes token;
     viamc_bytes session;    /* viam-sid */
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
     uint32_t answered;      /* client: highest stream that the peer has answered */
     uint32_t block_of;      /* stream of the header block that is being received, 0: nothing of it was looked at yet */
     viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
-    uint8_t *scratch;
+    uint8_t *scratch;       /* kept by the owner: VMC_GRPC_SCRATCH octets on clients; on servers room for the token, the path and the session
+                             * id, which are kept there until VMC_GRPC_REQUEST: name, length (16 bits), octets */
     uint16_t scratch_cap;
     uint16_t kept;          /* octets of kept fields in scratch */
     uint16_t held;          /* octets of the field at hand behind them */
@@ -11656,14 +11730,12 @@ typedef struct vmc_grpc {
 #define VMC_GRPC_NO_STATUS 0xffu
 #define VMC_GRPC_TIMEOUT_LEN 10u /* "99999999m" and one more */
 
-VMC_FN void vmc_grpc_init(vmc_grpc *g, const vmc_h2_config *h2, vmc_calls *calls, const vmc_grpc_config *cfg)
+/* The owner sets https, scratch and what every request carries. */
+VMC_FN void vmc_grpc_init(vmc_grpc *g, const vmc_h2_config *h2, vmc_calls *calls)
 {
     VIAMC_MEMSET(g, 0, sizeof *g);
     vmc_h2_init(&g->h2, h2);
     g->calls = calls;
-    g->https = cfg->https;
-    g->scratch = cfg->scratch;
-    g->scratch_cap = cfg->scratch_cap;
     g->calls->stirred = true;
 }
 
@@ -11677,28 +11749,26 @@ VMC_FN void vmc_grpc_changed(vmc_grpc *g)
 
 /* The call is over on our side; its stream ends or is cancelled. A block half sent is finished first (RFC 9113 6.10): so a server's
  * status and text, which may be half sent, stay as they are. */
-VMC_FN void vmc_grpc_end(vmc_grpc *g, uint8_t i, uint32_t status, uint8_t ran, const char *text)
+VMC_FN void vmc_grpc_end(vmc_grpc *g, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
-    if (text == NULL || VMC_H2_IS_SERVER(&g->h2))
-        vmc_calls_end(g->calls, i, VMC_H2_IS_SERVER(&g->h2) ? g->calls->rec[i].status : status, ran);
-    else
-        vmc_calls_end_text(g->calls, i, status, ran, text);
-    vmc_h2_release(&g->h2, i, VMC_H2_IS_SERVER(&g->h2) ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+    const bool server = VMC_H2_IS_SERVER(&g->h2);
+    vmc_calls_end(g->calls, c, server ? c->status : status, ran, server ? NULL : text);
+    vmc_h2_release(&g->h2, vmc_call_index(c), server ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
     g->calls->stirred = true; /* its stream may be another's now */
 }
 
 /* Client: gives a running call up. */
-VMC_FN void vmc_grpc_cancel(vmc_grpc *g, uint8_t i, uint32_t status, const char *text)
+VMC_FN void vmc_grpc_cancel(vmc_grpc *g, vmc_call *c, uint32_t status, const char *text)
 {
-    vmc_grpc_end(g, i, status, vmc_call_ran_locally(&g->calls->rec[i]), text);
+    vmc_grpc_end(g, c, status, vmc_call_ran_locally(c), text);
 }
 
 /* The connection is gone: every call of it ends, nothing is sent any more. */
 VMC_APART void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
 {
-    uint8_t i;
-    for (i = 0; i < g->calls->count; i++)
-        vmc_calls_end_text(g->calls, i, status, vmc_call_ran_locally(&g->calls->rec[i]), text);
+    vmc_call *c;
+    VMC_CALLS_EACH(g->calls, c)
+        vmc_calls_end(g->calls, c, status, vmc_call_ran_locally(c), text);
 }
 
 /* RFC 9113 7 to gRPC (gRPC over HTTP/2, Errors). */
@@ -11713,20 +11783,25 @@ VMC_FN uint32_t vmc_grpc_status_of_reset(uint32_t code)
     }
 }
 
-/* HTTP status to gRPC (gRPC, http-grpc-status-mapping). */
+/* HTTP status, from 400 on, to gRPC (gRPC, http-grpc-status-mapping). */
+static const uint8_t vmc_grpc_http[][2] = {
+    {400 - 400, VIAMC_INTERNAL},
+    {401 - 400, VIAMC_UNAUTHENTICATED},
+    {403 - 400, VIAMC_PERMISSION_DENIED},
+    {404 - 400, VIAMC_UNIMPLEMENTED},
+    {429 - 400, VIAMC_UNAVAILABLE},
+    {502 - 400, VIAMC_UNAVAILABLE},
+    {503 - 400, VIAMC_UNAVAILABLE},
+    {504 - 400, VIAMC_UNAVAILABLE}
+};
+
 VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 {
-    switch (http) {
-    case 400: return VIAMC_INTERNAL;
-    case 401: return VIAMC_UNAUTHENTICATED;
-    case 403: return VIAMC_PERMISSION_DENIED;
-    case 404: return VIAMC_UNIMPLEMENTED;
-    case 429:
-    case 502:
-    case 503:
-    case 504: return VIAMC_UNAVAILABLE;
-    default: return VIAMC_UNKNOWN;
-    }
+    size_t i;
+    for (i = 0; i < sizeof vmc_grpc_http / sizeof vmc_grpc_http[0]; i++)
+        if (http == 400u + vmc_grpc_http[i][0])
+            return vmc_grpc_http[i][1];
+    return VIAMC_UNKNOWN;
 }
 
 /* ---- receiving: fields ---- */
@@ -11771,12 +11846,13 @@ VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *
     return true;
 }
 
-/* "application/grpc", alone or followed by '+' or ';' */
+/* "application/grpc" or "application/grpc+proto", alone or followed by ';'. Messages of another form ("+json") would be misread. */
 VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
 {
-    static const char type[] = "application/grpc";
-    const size_t n = sizeof type - 1u;
-    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == '+' || v.ptr[n] == ';');
+    static const char type[] = "application/grpc+proto";
+    const size_t whole = sizeof type - 1u, plain = sizeof "application/grpc" - 1u;
+    const size_t n = v.len > plain && v.ptr[plain] == '+' ? whole : plain;
+    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == ';');
 }
 
 /* 0 to 16 without zeros in front; anything else is UNKNOWN, and so is a second one. */
@@ -11819,12 +11895,11 @@ VMC_FN bool vmc_grpc_parse_timeout(viamc_bytes v, viamc_ms *ms)
 }
 
 /* grpc-message goes straight into the call's text, decoded. */
-VMC_APART void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
+VMC_APART void vmc_grpc_take_message(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
-    vmc_call *c = &g->calls->rec[i];
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
         uint32_t room;
-        uint8_t *text = vmc_calls_text_place(g->calls, i, &room);
+        uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
         vmc_percent_begin(&g->message, text, room);
         g->text_given = true;
     }
@@ -11869,11 +11944,11 @@ VMC_FN bool vmc_grpc_kept(const vmc_grpc *g, uint8_t known, unsigned nth, viamc_
     return false;
 }
 
-VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
+VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
     viamc_bytes value;
     if (p->known == VMC_NAME_GRPC_MESSAGE) {
-        vmc_grpc_take_message(g, i, p);
+        vmc_grpc_take_message(g, c, p);
     } else if (p->known == VMC_NAME_CONTENT_TYPE || p->known == VMC_NAME_GRPC_STATUS) {
         if (!vmc_grpc_gather(g, p, &value))
             return;
@@ -11883,8 +11958,8 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, uint8_t i, const vmc_hpack_piec
             g->said.has_type = true;
             g->said.type_ok = vmc_grpc_is_type(value);
         }
-    } else if (g->calls->rec[i].meta != NULL && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
-        vmc_calls_metadata(g->calls, i, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+    } else if (c->wants_metadata && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
+        vmc_call_metadata(c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
     }
 }
 
@@ -11925,85 +12000,91 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 /* ---- receiving: blocks and messages ---- */
 
 /* The peer's last word is OK: the call needs what its kind promises, one message or any number of whole ones. */
-VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, uint8_t i)
+VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, vmc_call *c)
 {
-    const vmc_call *c = &g->calls->rec[i];
-    if (vmc_calls_is_parked(c))
+    uint32_t status = VIAMC_OK;
+    const char *wrong = NULL;
+    if (vmc_call_is_parked(c))
         return; /* its sink has yet to take the end: vmc_grpc_settle comes back */
-    if (!vmc_calls_is_whole(g->calls, i))
-        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
-    else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
-        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
-    else
-        vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
+    if (!vmc_call_is_whole(c)) {
+        status = VIAMC_INTERNAL;
+        wrong = VMC_TEXT("the stream ended inside a message");
+    } else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0) {
+        status = VIAMC_UNIMPLEMENTED;
+        wrong = VMC_TEXT("a unary call was answered with no message, or with several");
+    }
+    vmc_grpc_end(g, c, status, status == VIAMC_OK ? VIAMC_ANSWERED : VIAMC_MAYBE, wrong);
 }
 
-/* What was sent before the stream of call i was has come. */
-VMC_FN void vmc_grpc_note_answer(vmc_grpc *g, uint8_t i)
+VMC_FN vmc_h2_stream *vmc_grpc_stream(const vmc_grpc *g, const vmc_call *c)
 {
-    if (g->h2.streams[i].id > g->answered)
-        g->answered = g->h2.streams[i].id;
+    return &g->h2.streams[vmc_call_index(c)];
+}
+
+/* What was sent before the stream of call c was has come. */
+VMC_FN void vmc_grpc_note_answer(vmc_grpc *g, vmc_call *c)
+{
+    const uint32_t id = vmc_grpc_stream(g, c)->id;
+    if (id > g->answered)
+        g->answered = id;
 }
 
 /* The peer gave the last word on a call. */
-VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
+VMC_FN void vmc_grpc_finish(vmc_grpc *g, vmc_call *c)
 {
-    vmc_call *c = &g->calls->rec[i];
     c->flags |= VMC_CALL_F_PEER_END;
     if (g->said.status != VMC_GRPC_NO_STATUS) /* else it may be a proxy's word */
-        vmc_grpc_note_answer(g, i);
+        vmc_grpc_note_answer(g, c);
     if (!g->text_given)
         c->text_len = 0;
     if (g->said.status == VMC_GRPC_NO_STATUS)
-        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, VMC_TEXT("the stream ended without a grpc-status"));
+        vmc_grpc_end(g, c, VIAMC_UNKNOWN, VIAMC_MAYBE, VMC_TEXT("the stream ended without a grpc-status"));
     else if (g->said.status != VIAMC_OK)
-        vmc_grpc_end(g, i, g->said.status, VIAMC_ANSWERED, NULL);
+        vmc_grpc_end(g, c, g->said.status, VIAMC_ANSWERED, NULL);
     else
-        vmc_grpc_finish_ok(g, i);
+        vmc_grpc_finish_ok(g, c);
 }
 
 /* "HTTP 502 without gRPC" */
-VMC_FN void vmc_grpc_end_http(vmc_grpc *g, uint8_t i, uint32_t http)
+VMC_FN void vmc_grpc_end_http(vmc_grpc *g, vmc_call *c, uint32_t http)
 {
-    vmc_call *c = &g->calls->rec[i];
-    vmc_wr w = vmc_calls_begin_text(g->calls, i);
+    vmc_wr w = vmc_calls_begin_text(g->calls, c);
     vmc_wr_text(&w, VMC_TEXT("HTTP "));
     vmc_wr_dec(&w, http);
     vmc_wr_text(&w, VMC_TEXT(" instead of a gRPC answer"));
     c->text_len = (uint8_t)w.len;
-    vmc_grpc_end(g, i, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
+    vmc_grpc_end(g, c, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
 }
 
 /* A block that repeats one says what that said; of one that may come again it is noted, unless it has a text. */
-VMC_FN void vmc_grpc_recall(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+VMC_FN void vmc_grpc_recall(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
     if (ev->repeats)
         g->said = g->memo[ev->memo - 1u];
-    else if (g->text_given && g->calls->rec[i].text_len != 0)
+    else if (g->text_given && c->text_len != 0)
         vmc_h2_memo_drop(&g->h2, ev->memo);
     else
         g->memo[ev->memo - 1u] = g->said;
 }
 
 /* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
-VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    if (ev->memo != 0)
-        vmc_grpc_recall(g, i, ev);
+    if (VIAMC_SHORTCUTS && ev->memo != 0)
+        vmc_grpc_recall(g, c, ev);
     if (ev->end && (ev->status == 0 || ev->status == 200u || g->said.status != VMC_GRPC_NO_STATUS))
-        vmc_grpc_finish(g, i);
+        vmc_grpc_finish(g, c);
     else if (ev->status != 200u)
-        vmc_grpc_end_http(g, i, ev->status);
+        vmc_grpc_end_http(g, c, ev->status);
     else if (!g->said.type_ok)
-        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
+        vmc_grpc_end(g, c, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
 }
 
 /* Server: the path goes where the status text will be; requests that cannot be gRPC are refused by the owner (g->reject). */
-VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    vmc_call *c = &g->calls->rec[i];
     uint32_t room;
-    uint8_t *text = vmc_calls_text_place(g->calls, i, &room);
+    uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
     viamc_bytes path;
     if (c->path != NULL) { /* trailers of a request: nothing in them matters but that they end it */
         c->flags |= VMC_CALL_F_PEER_END;
@@ -12019,130 +12100,128 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vm
         g->reject = VIAMC_INVALID_ARGUMENT;
     if (ev->end && g->reject == 0)
         c->flags |= VMC_CALL_F_PEER_END; /* half-closed without a message */
-    g->at = i;
+    g->at = vmc_call_index(c);
     return VMC_GRPC_REQUEST;
 }
 
-VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
+VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    vmc_grpc_event up = VMC_GRPC_MORE;
     if (VMC_H2_IS_SERVER(&g->h2))
-        up = vmc_grpc_on_request_block(g, ev->slot, ev);
-    else
-        vmc_grpc_on_reply_block(g, ev->slot, ev);
-    return up;
+        return vmc_grpc_on_request_block(g, c, ev);
+    vmc_grpc_on_reply_block(g, c, ev);
+    return VMC_GRPC_MORE;
 }
 
-/* Tells the peer of call i how much room there is. */
-VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
+/* Tells the peer of call c how much room there is. */
+VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, vmc_call *c)
 {
-    uint32_t room = vmc_calls_room(g->calls, i);
-    if (room > 0 && (int32_t)room > vmc_h2_expected(&g->h2, i))
-        vmc_h2_room(&g->h2, i, room, vmc_calls_needs(g->calls, i));
+    uint32_t room = vmc_calls_room(g->calls, c);
+    if (room > 0 && (int32_t)room > vmc_h2_expected(&g->h2, vmc_call_index(c)))
+        vmc_h2_room(&g->h2, vmc_call_index(c), room, vmc_calls_needs(g->calls, c));
 }
 
-/* What the peer sent has ended call i. A server's peer is told why, a client's is told to stop. */
-VMC_FN void vmc_grpc_refuse(vmc_grpc *g, uint8_t i)
+/* What the peer sent has ended call c. A server's peer is told why, a client's is told to stop. */
+VMC_FN void vmc_grpc_refuse(vmc_grpc *g, vmc_call *c)
 {
-    vmc_call *c = &g->calls->rec[i];
     viamc_bytes said;
     if (!VMC_H2_IS_SERVER(&g->h2) || c->state != VMC_CALL_ENDED) {
-        vmc_h2_release(&g->h2, i, VMC_H2_CANCEL);
+        vmc_h2_release(&g->h2, vmc_call_index(c), VMC_H2_CANCEL);
         return;
     }
-    said = vmc_calls_text(g->calls, i);
+    said = vmc_calls_text(g->calls, c);
     if (c->status == VIAMC_RESOURCE_EXHAUSTED)
         said = vmc_bytes_of(viamc_text(VMC_TEXT("message larger than this robot takes")));
-    vmc_calls_set_text(g->calls, i, said);
+    vmc_calls_set_text(g->calls, c, said);
     g->calls->ended--;
     g->calls->stirred = true;
     c->state = VMC_CALL_OPEN;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
 }
 
-VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
+VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    uint8_t i = ev->slot;
-    viamc_err err = vmc_calls_data(g->calls, i, ev->data);
+    viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
-        vmc_calls_end(g->calls, i, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE);
-        vmc_h2_reset(&g->h2, i, VMC_H2_REFUSED_STREAM);
+        vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
+                      VMC_TEXT("reply larger than any of its kind"));
+        vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
-        vmc_grpc_refuse(g, i);
+        vmc_grpc_refuse(g, c);
     } else if (!ev->end) {
-        vmc_grpc_give_credit(g, i);
+        vmc_grpc_give_credit(g, c);
     } else if (VMC_H2_IS_SERVER(&g->h2)) {
-        g->calls->rec[i].flags |= VMC_CALL_F_PEER_END; /* half-closed */
+        c->flags |= VMC_CALL_F_PEER_END; /* half-closed */
     } else {
         vmc_grpc_begin_block(g);
-        vmc_grpc_finish(g, i); /* no trailers will come */
+        vmc_grpc_finish(g, c); /* no trailers will come */
     }
 }
 
-VMC_FN void vmc_grpc_on_reset(vmc_grpc *g, uint8_t i, uint32_t code)
+VMC_FN void vmc_grpc_on_reset(vmc_grpc *g, vmc_call *c, uint32_t code)
 {
     uint8_t ran = code == VMC_H2_REFUSED_STREAM ? VIAMC_NOT_RUN : VIAMC_MAYBE;
-    g->calls->rec[i].flags |= VMC_CALL_F_PEER_END;
-    vmc_grpc_end(g, i, vmc_grpc_status_of_reset(code), ran, VMC_TEXT("the peer reset the stream"));
+    c->flags |= VMC_CALL_F_PEER_END;
+    vmc_grpc_end(g, c, vmc_grpc_status_of_reset(code), ran, VMC_TEXT("the peer reset the stream"));
 }
 
 /* Calls that the peer has not begun will not be; those that have not left cannot. */
 VMC_FN void vmc_grpc_on_goaway(vmc_grpc *g, const vmc_h2_event *ev)
 {
-    uint8_t i;
+    vmc_call *c;
     g->code = ev->code;
     if (VMC_H2_IS_SERVER(&g->h2))
         return;
-    for (i = 0; i < g->calls->count; i++)
-        if (g->h2.streams[i].id == 0 || g->h2.streams[i].id > ev->last)
-            vmc_grpc_end(g, i, VIAMC_UNAVAILABLE, VIAMC_NOT_RUN, VMC_TEXT("the peer takes no new calls (GOAWAY)"));
+    VMC_CALLS_EACH(g->calls, c)
+        if (vmc_grpc_stream(g, c)->id == 0 || vmc_grpc_stream(g, c)->id > ev->last)
+            vmc_grpc_end(g, c, VIAMC_UNAVAILABLE, VIAMC_NOT_RUN, VMC_TEXT("the peer takes no new calls (GOAWAY)"));
 }
 
-VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, uint8_t i)
+VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, const vmc_call *c)
 {
-    return g->calls->rec[i].state == VMC_CALL_FREE && g->h2.out_slot != i;
+    return c->state == VMC_CALL_FREE && g->h2.out_slot != vmc_call_index(c);
 }
 
 /* Server: a request begins. Its record may still be kept by a handler whose stream the peer has reset: then it moves to one that is free,
  * or is refused. */
-VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, uint8_t i)
+VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, vmc_call *c)
 {
-    uint8_t to = i;
-    if (!vmc_grpc_is_vacant(g, i))
-        for (to = 0; to < g->calls->count && !(vmc_grpc_is_vacant(g, to) && vmc_h2_is_free(&g->h2, to)); to++)
-            ;
-    if (to == g->calls->count) {
-        vmc_h2_reset(&g->h2, i, VMC_H2_REFUSED_STREAM);
+    vmc_user_call *users = g->calls->users, *end = users + g->calls->user_count;
+    vmc_call *to = c;
+    if (!vmc_grpc_is_vacant(g, c))
+        while (users != end && !(vmc_grpc_is_vacant(g, to = &users->call) && vmc_h2_is_free(&g->h2, vmc_call_index(to))))
+            users++;
+    if (users == end) {
+        vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
         return;
     }
-    vmc_h2_move(&g->h2, i, to);
-    vmc_calls_claim(g->calls, to)->flags = VMC_CALL_F_HEAD;
+    vmc_h2_move(&g->h2, vmc_call_index(c), vmc_call_index(to));
+    vmc_calls_claim(g->calls, to);
 }
 
 VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, const vmc_h2_event *ev)
 {
+    vmc_call *c = vmc_calls_at(g->calls, ev->slot);
     switch (kind) {
     case VMC_H2_OPENED:
         if (VMC_H2_IS_SERVER(&g->h2))
-            vmc_grpc_on_opened(g, ev->slot);
+            vmc_grpc_on_opened(g, c);
         break;
     case VMC_H2_FIELD:
         if (VMC_H2_IS_SERVER(&g->h2))
             vmc_grpc_on_request_field(g, &ev->piece);
         else
-            vmc_grpc_on_reply_field(g, ev->slot, &ev->piece);
+            vmc_grpc_on_reply_field(g, c, &ev->piece);
         break;
-    case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, ev);
-    case VMC_H2_DATA: vmc_grpc_on_data(g, ev); break;
-    case VMC_H2_RESET: vmc_grpc_on_reset(g, ev->slot, ev->code); break;
+    case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, c, ev);
+    case VMC_H2_DATA: vmc_grpc_on_data(g, c, ev); break;
+    case VMC_H2_RESET: vmc_grpc_on_reset(g, c, ev->code); break;
     case VMC_H2_STREAM_ERROR:
-        vmc_grpc_end(g, ev->slot, ev->code == VMC_H2_ENHANCE_YOUR_CALM ? VIAMC_RESOURCE_EXHAUSTED : VIAMC_INTERNAL, VIAMC_MAYBE,
+        vmc_grpc_end(g, c, ev->code == VMC_H2_ENHANCE_YOUR_CALM ? VIAMC_RESOURCE_EXHAUSTED : VIAMC_INTERNAL, VIAMC_MAYBE,
                      VMC_TEXT("the peer broke a rule of HTTP/2 on this stream"));
         break;
     case VMC_H2_GOAWAY: vmc_grpc_on_goaway(g, ev); return VMC_GRPC_GOAWAY;
     case VMC_H2_FAILED: return VMC_GRPC_FAILED;
-    case VMC_H2_MORE:
-    case VMC_H2_GO: break;
+    case VMC_H2_MORE: break;
     }
     return VMC_GRPC_MORE;
 }
@@ -12152,15 +12231,16 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
 {
     vmc_h2_reply r;
     vmc_call *c;
-    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, *in, &r)
-        || !vmc_calls_take_reply(g->calls, r.slot, r.data))
+    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r))
+        return false;
+    c = vmc_calls_at(g->calls, r.slot);
+    if (!vmc_calls_take_reply(g->calls, c, r.data))
         return false;
     vmc_h2_take_reply(&g->h2, in, &r);
-    c = &g->calls->rec[r.slot];
     c->flags |= VMC_CALL_F_PEER_END;
     c->text_len = 0;
-    vmc_grpc_note_answer(g, r.slot);
-    vmc_grpc_end(g, r.slot, VIAMC_OK, VIAMC_ANSWERED, NULL);
+    vmc_grpc_note_answer(g, c);
+    vmc_grpc_end(g, c, VIAMC_OK, VIAMC_ANSWERED, NULL);
     return true;
 }
 
@@ -12172,7 +12252,7 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     for (;;) {
         vmc_h2_event_kind kind;
         vmc_grpc_event up;
-        while (vmc_grpc_take_reply(g, in))
+        while (VIAMC_SHORTCUTS && vmc_grpc_take_reply(g, in))
             ;
         if (!g->h2.block.open)
             g->block_of = 0;
@@ -12190,26 +12270,31 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
 }
 
 /* Client: the peer said OK, and the call waits for its sink alone. */
-VMC_FN bool vmc_grpc_is_finishing(const vmc_grpc *g, uint8_t i)
+VMC_FN bool vmc_grpc_is_finishing(const vmc_grpc *g, const vmc_call *c)
 {
-    const vmc_call *c = &g->calls->rec[i];
     return !VMC_H2_IS_SERVER(&g->h2) && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_PEER_END) != 0;
 }
 
 /* Start of a poll: what the owner has taken is gone, and its room is the peer's. */
 VMC_FN void vmc_grpc_settle(vmc_grpc *g)
 {
-    uint8_t i;
+    vmc_call *c;
     vmc_calls_settle_big(g->calls);
-    VMC_CALLS_EACH(g->calls, i) {
-        if (!vmc_calls_is_unsettled(&g->calls->rec[i]) || (g->block_of != 0 && g->block_of == g->h2.streams[i].id))
+    if (!g->calls->unsettled)
+        return;
+    g->calls->unsettled = false;
+    VMC_CALLS_EACH(g->calls, c) {
+        if (!vmc_call_is_unsettled(c))
+            continue;
+        g->calls->unsettled = true;
+        if ((c->state != VMC_CALL_OPEN && c->state != VMC_CALL_TOLD) || (g->block_of != 0 && g->block_of == vmc_grpc_stream(g, c)->id))
             continue; /* or its text may be half there: it must not move */
-        if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
-            vmc_grpc_refuse(g, i);
-        else if (vmc_grpc_is_finishing(g, i))
-            vmc_grpc_finish_ok(g, i);
-        else if (g->h2.streams[i].id != 0)
-            vmc_grpc_give_credit(g, i);
+        if (vmc_calls_settle(g->calls, c) != VIAMC_OK)
+            vmc_grpc_refuse(g, c);
+        else if (vmc_grpc_is_finishing(g, c))
+            vmc_grpc_finish_ok(g, c);
+        else if (vmc_grpc_stream(g, c)->id != 0)
+            vmc_grpc_give_credit(g, c);
     }
 }
 
@@ -12283,7 +12368,7 @@ static const vmc_grpc_form vmc_grpc_forms[VMC_GRPC_AT_METADATA + 1] = {
     {"content-type", "application/grpc", 31},
     {"user-agent", "grpc-c-viamc/" VIAMC_VERSION, 58},
     {"authorization", "Bearer ", 23},
-    {"viam_client", "", 0},
+    {"viam_client", "c;v" VIAMC_VERSION ";" VIAMC_API_VERSION, 0},
     {"viam-sid", "", 0},
     {"", "", 0}
 };
@@ -12311,18 +12396,25 @@ VMC_FN viamc_bytes vmc_grpc_timeout_text(uint32_t ms, uint8_t *buf)
 
 #define VMC_GRPC_NO_KEY 0xffu /* of a field whose value is never kept: no key that is in use */
 
+VMC_FN uint64_t vmc_grpc_path_key(const vmc_call *c)
+{
+    return vmc_hpack_key(viamc_view(c->path, c->path_len));
+}
+
+/* 0: no time limit. */
+VMC_FN uint64_t vmc_grpc_timeout_key(const vmc_grpc *g, const vmc_call *c)
+{
+    return vmc_timer_is_on(&c->deadline) ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+}
+
 /* The identity of field n of call c; 0: the call does not carry it. */
 VMC_FN uint64_t vmc_grpc_request_key(const vmc_grpc *g, const vmc_call *c, uint8_t n)
 {
     switch (n) {
-    case VMC_GRPC_AT_PATH: return vmc_hpack_key(vmc_bytes_of(vmc_call_path(c)));
-    case VMC_GRPC_AT_TIMEOUT: return vmc_timer_is_on(&c->deadline) ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+    case VMC_GRPC_AT_PATH: return vmc_grpc_path_key(c);
+    case VMC_GRPC_AT_TIMEOUT: return vmc_grpc_timeout_key(g, c);
     case VMC_GRPC_AT_TOKEN:
         if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
-            return 0;
-        break;
-    case VMC_GRPC_AT_CLIENT:
-        if (g->client_name.len == 0)
             return 0;
         break;
     case VMC_GRPC_AT_SESSION:
@@ -12356,12 +12448,12 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
             f->key = 0;
         break;
     case VMC_GRPC_AT_TOKEN: f->value[1] = g->token; break;
-    case VMC_GRPC_AT_CLIENT: f->value[1] = vmc_bytes_of(g->client_name); break;
     case VMC_GRPC_AT_SESSION: f->value[1] = g->session; break;
     default:
         if (n >= VMC_GRPC_AT_METADATA) {
-            f->name = vmc_bytes_of(c->metadata[n - VMC_GRPC_AT_METADATA].name);
-            f->value[0] = c->metadata[n - VMC_GRPC_AT_METADATA].value;
+            const viamc_metadata *m = &vmc_call_user_const(c)->metadata[n - VMC_GRPC_AT_METADATA];
+            f->name = vmc_bytes_of(m->name);
+            f->value[0] = m->value;
             f->base64 = vmc_grpc_is_binary(f->name);
         }
         break;
@@ -12383,11 +12475,9 @@ VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, u
 /* The fixed fields that call c carries, a bit 1 << key each. */
 VMC_FN uint32_t vmc_grpc_fixed(const vmc_grpc *g, const vmc_call *c)
 {
-    uint32_t which = 1u << (VMC_GRPC_AT_AUTHORITY + 1) | 1u << (VMC_GRPC_AT_TE + 1) | 1u << (VMC_GRPC_AT_TYPE + 1) | 1u << (VMC_GRPC_AT_AGENT + 1);
+    uint32_t which = 1u << (VMC_GRPC_AT_AUTHORITY + 1) | 1u << (VMC_GRPC_AT_TE + 1) | 1u << (VMC_GRPC_AT_TYPE + 1) | 1u << (VMC_GRPC_AT_AGENT + 1) | 1u << (VMC_GRPC_AT_CLIENT + 1);
     if ((c->flags & VMC_CALL_F_TOKEN) != 0 && g->token.len != 0)
         which |= 1u << (VMC_GRPC_AT_TOKEN + 1);
-    if (g->client_name.len != 0)
-        which |= 1u << (VMC_GRPC_AT_CLIENT + 1);
     if ((c->flags & VMC_CALL_F_SESSION) != 0 && g->session.len != 0)
         which |= 1u << (VMC_GRPC_AT_SESSION + 1);
     return which;
@@ -12397,25 +12487,24 @@ VMC_FN uint32_t vmc_grpc_fixed(const vmc_grpc *g, const vmc_call *c)
  * was written. */
 VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
 {
-    const vmc_hpack_enc *e = &g->h2.encoder;
+    vmc_hpack_enc *e = &g->h2.encoder;
     uint8_t *to = part->ptr + part->len;
     uint32_t n;
     if (c->metadata_count != 0)
         return false;
-    to[0] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_PATH));
+    to[0] = vmc_hpack_find(e, vmc_grpc_path_key(c));
     n = to[0] == 0 ? 0 : vmc_hpack_find_fixed(e, vmc_grpc_fixed(g, c), to + 1);
     if (n == 0)
         return false;
-    if (vmc_timer_is_on(&c->deadline) && (to[++n] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_TIMEOUT))) == 0)
+    if (vmc_timer_is_on(&c->deadline) && (to[++n] = vmc_hpack_find(e, vmc_grpc_timeout_key(g, c))) == 0)
         return false;
     part->len += n + 1u;
     return true;
 }
 
-/* The fields of call i's request from g->field on. True when all are in. */
-VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, uint8_t i, vmc_wr *part)
+/* The fields of call c's request from g->field on. True when all are in. */
+VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, vmc_call *c, vmc_wr *part)
 {
-    const vmc_call *c = &g->calls->rec[i];
     const uint32_t count = (uint32_t)VMC_GRPC_AT_METADATA + c->metadata_count;
     uint8_t n = g->field;
     for (; n < count; n++) {
@@ -12444,9 +12533,8 @@ VMC_FN void vmc_grpc_reply_text(vmc_hpack_field *f, uint64_t key, uint8_t name_i
 }
 
 /* Field n of a reply; false: not sent. */
-VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_t *buf, vmc_hpack_field *f)
+VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, const vmc_call *c, uint8_t n, uint8_t *buf, vmc_hpack_field *f)
 {
-    const vmc_call *c = &g->calls->rec[i];
     vmc_wr w = vmc_wr_of(buf, 3u * VMC_CALL_TEXT);
     viamc_bytes message;
     viamc_str text;
@@ -12460,7 +12548,7 @@ VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_
         return true;
     default: break;
     }
-    message = vmc_calls_text(g->calls, i);
+    message = vmc_calls_text(g->calls, c);
     text.ptr = (const char *)message.ptr;
     text.len = message.len;
     vmc_percent_encode(&w, text);
@@ -12468,12 +12556,12 @@ VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_
     return w.len != 0;
 }
 
-VMC_FN bool vmc_grpc_put_reply(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
+VMC_FN bool vmc_grpc_put_reply(vmc_grpc *g, vmc_call *c, uint8_t count, vmc_wr *part)
 {
     uint8_t buf[3u * VMC_CALL_TEXT];
     vmc_hpack_field f;
     for (; g->field < count; g->field++)
-        if (vmc_grpc_reply_field(g, i, g->field, buf, &f) && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
+        if (vmc_grpc_reply_field(g, c, g->field, buf, &f) && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
             return false;
     return true;
 }
@@ -12488,7 +12576,7 @@ VMC_FN void vmc_grpc_put_pseudo(const vmc_grpc *g, vmc_wr *part)
 }
 
 /* Puts fields from g->field on into the open frame; true when all are in. `count`: of a reply. */
-VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
+VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, vmc_call *c, uint8_t count, vmc_wr *part)
 {
     if (g->in_updates) {
         if (!vmc_hpack_enc_begin(&g->h2.encoder, part))
@@ -12499,19 +12587,19 @@ VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *p
     }
 #ifndef VIAMC_NO_SERVER
     if (VMC_H2_IS_SERVER(&g->h2))
-        return vmc_grpc_put_reply(g, i, count, part);
+        return vmc_grpc_put_reply(g, c, count, part);
 #endif
     (void)count;
-    return vmc_grpc_put_request(g, i, part);
+    return vmc_grpc_put_request(g, c, part);
 }
 
-/* Writes the header block of call i, or what fits of it; true when it is complete. `first`, `count`: which fields of a reply. */
-VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, uint8_t i, uint8_t first, uint8_t count, bool end, viamc_ms now, vmc_wr *w)
+/* Writes the header block of call c, or what fits of it; true when it is complete. `first`, `count`: which fields of a reply. */
+VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, vmc_call *c, uint8_t first, uint8_t count, bool end, viamc_ms now, vmc_wr *w)
 {
     vmc_wr part;
     bool done;
     bool begins = g->h2.out_slot == VMC_H2_NO_SLOT;
-    if (!vmc_h2_block_open(&g->h2, i, end, w, &part))
+    if (!vmc_h2_block_open(&g->h2, vmc_call_index(c), end, w, &part))
         return false;
     if (begins) {
         g->field = first;
@@ -12519,8 +12607,8 @@ VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, uint8_t i, uint8_t first, uint8_t 
         g->in_updates = true;
         g->block_now = now;
     }
-    done = vmc_grpc_put_fields(g, i, count, &part);
-    g->calls->rec[i].flags |= VMC_CALL_F_SENT;
+    done = vmc_grpc_put_fields(g, c, count, &part);
+    c->flags |= VMC_CALL_F_SENT;
     vmc_h2_block_close(&g->h2, w, &part, done);
     return done;
 }
@@ -12538,69 +12626,66 @@ VMC_FN bool vmc_grpc_is_ours(const vmc_call *c)
  * more; else the block must fit at once, before the new one comes to its place. */
 VMC_FN bool vmc_grpc_has_token(const vmc_grpc *g, const vmc_call *c, const vmc_wr *w)
 {
-    size_t most = VMC_GRPC_BLOCK_MAX + c->path_len + g->authority[0].len + g->authority[1].len + g->token.len;
     if (!g->hold_token || (c->flags & VMC_CALL_F_TOKEN) == 0)
         return true;
     if (!vmc_grpc_is_ours(c))
         return false;
     if (!g->h2.encoder.changed && vmc_hpack_find(&g->h2.encoder, VMC_GRPC_AT_TOKEN + 1u) != 0)
         return true;
-    return !g->token_comes && c->metadata_count == 0 && vmc_wr_room(w) >= most;
+    return !g->token_comes && c->metadata_count == 0
+           && vmc_wr_room(w) >= VMC_GRPC_BLOCK_MAX + c->path_len + g->authority[0].len + g->authority[1].len + g->token.len;
 }
 
-/* Client: may the header block of call i begin now? */
-VMC_FN bool vmc_grpc_may_begin(const vmc_grpc *g, uint8_t i, const vmc_wr *w)
+/* Client: may the header block of call c begin now? */
+VMC_FN bool vmc_grpc_may_begin(const vmc_grpc *g, const vmc_call *c, const vmc_wr *w)
 {
-    const vmc_call *c = &g->calls->rec[i];
     if (!vmc_grpc_has_token(g, c, w))
         return false;
-    if (!vmc_h2_is_free(&g->h2, i) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
+    if (!vmc_h2_is_free(&g->h2, vmc_call_index(c)) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
         return false; /* the stream before it is not reset yet, or the peer permits no more */
     return vmc_wr_room(w) >= VMC_H2_FRAME_HEAD + 32u;
 }
 
 /* Client: the request's header block. True when DATA may follow. */
-VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
-    if (g->h2.out_slot != i) {
-        if (!vmc_grpc_may_begin(g, i, w))
+    if (g->h2.out_slot != vmc_call_index(c)) {
+        if (!vmc_grpc_may_begin(g, c, w))
             return false;
-        vmc_h2_open(&g->h2, i);
-        if (c->meta != NULL)
-            g->h2.streams[i].flags |= VMC_H2_ALL_FIELDS;
+        vmc_h2_open(&g->h2, vmc_call_index(c));
+        if (c->wants_metadata)
+            vmc_grpc_stream(g, c)->flags |= VMC_H2_ALL_FIELDS;
     }
-    if (!vmc_grpc_write_block(g, i, 0, 0, false, now, w))
+    if (!vmc_grpc_write_block(g, c, 0, 0, false, now, w))
         return false;
     c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     return true;
 }
 
-/* Copies n of the octets that call i has to send. */
-VMC_FN void vmc_grpc_copy_octets(vmc_grpc *g, uint8_t i, uint8_t *to, uint32_t n)
+/* Copies n of the octets that call c has to send. */
+VMC_FN void vmc_grpc_copy_octets(vmc_grpc *g, vmc_call *c, uint8_t *to, uint32_t n)
 {
     while (n != 0) {
-        viamc_bytes v = vmc_calls_next_octets(g->calls, i);
+        viamc_bytes v = vmc_calls_next_octets(g->calls, c);
         uint32_t k = vmc_min32((uint32_t)v.len, n);
         vmc_copy(to, v.ptr, k);
         to += k;
         n -= k;
         if (n != 0)
-            g->calls->rec[i].sent += k; /* the rest comes from the other place */
+            c->sent += k; /* the rest comes from the other place */
         else
-            vmc_calls_sent(g->calls, i, k);
+            vmc_calls_sent(g->calls, c, k);
     }
 }
 
-/* DATA of call i as far as window, peer and fairness allow; false when the window is full. */
-VMC_APART bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
+/* DATA of call c as far as window, peer and fairness allow; false when the window is full. */
+VMC_APART bool vmc_grpc_write_messages(vmc_grpc *g, vmc_call *c, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
     bool ours = vmc_grpc_is_ours(c);
     uint32_t pending = vmc_call_pending(c);
     while (pending != 0 && (ours || !g->hold_data || pending <= VMC_GRPC_SMALL)) {
         size_t room = vmc_wr_room(w);
-        uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, i, ours || VMC_H2_IS_SERVER(&g->h2) ? 0 : VMC_GRPC_SPARE_WINDOW));
+        uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, vmc_call_index(c), ours || VMC_H2_IS_SERVER(&g->h2) ? 0 : VMC_GRPC_SPARE_WINDOW));
         bool last;
         uint8_t *to;
         if (n == 0)
@@ -12609,24 +12694,23 @@ VMC_APART bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
             return false;
         n = (uint32_t)vmc_min(n, room - VMC_H2_FRAME_HEAD);
         last = n == pending && (c->flags & VMC_CALL_F_FINISH) != 0 && !VMC_H2_IS_SERVER(&g->h2);
-        to = vmc_h2_write_data(&g->h2, i, n, last, w);
+        to = vmc_h2_write_data(&g->h2, vmc_call_index(c), n, last, w);
         if (last)
             c->flags |= VMC_CALL_F_FINISHED;
-        vmc_grpc_copy_octets(g, i, to, n);
+        vmc_grpc_copy_octets(g, c, to, n);
         pending -= n;
     }
     return true;
 }
 
 /* Half-close of a client's call that has nothing pending, or the trailers of a server's. False when there is no room. */
-VMC_FN bool vmc_grpc_write_finish(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+VMC_FN bool vmc_grpc_write_finish(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
     if (!VMC_H2_IS_SERVER(&g->h2)) {
-        if (vmc_h2_write_data(&g->h2, i, 0, true, w) == NULL)
+        if (vmc_h2_write_data(&g->h2, vmc_call_index(c), 0, true, w) == NULL)
             return false;
     } else {
-        if (!vmc_grpc_write_block(g, i, (c->flags & VMC_CALL_F_HEAD) != 0 ? VMC_GRPC_AT_STATUS : VMC_GRPC_AT_GRPC_STATUS, VMC_GRPC_REPLY_FIELDS, true, now, w))
+        if (!vmc_grpc_write_block(g, c, (c->flags & VMC_CALL_F_HEAD) != 0 ? VMC_GRPC_AT_STATUS : VMC_GRPC_AT_GRPC_STATUS, VMC_GRPC_REPLY_FIELDS, true, now, w))
             return false;
         c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     }
@@ -12635,18 +12719,17 @@ VMC_FN bool vmc_grpc_write_finish(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *
 }
 
 /* Server: headers of a reply go before its first message; without one they are one block with the trailers. */
-VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
     if (vmc_call_pending(c) == 0)
         return true;
-    if (!vmc_grpc_write_block(g, i, 0, VMC_GRPC_AT_GRPC_STATUS, false, now, w))
+    if (!vmc_grpc_write_block(g, c, 0, VMC_GRPC_AT_GRPC_STATUS, false, now, w))
         return false;
     c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     return true;
 }
 
-/* Octets of message that call i may send at once on a stream that is to be opened. */
+/* Octets of message that call c may send at once on a stream that is to be opened. */
 VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
 {
     bool ours = vmc_grpc_is_ours(c);
@@ -12655,44 +12738,42 @@ VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
 }
 
 /* A whole unary request whose parts are all as usual: two frames in one step. False: it goes the way of parts, nothing was written. */
-VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
     const size_t head = VMC_H2_FRAME_HEAD + 2u + VMC_GRPC_FIXED_OCTETS, room = vmc_wr_room(w);
     const uint16_t flags = c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH | VMC_CALL_F_CLIENT_STREAM);
     vmc_wr block;
-    if (flags != (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH) || (c->body_len | c->sent) != 0 || c->meta != NULL || g->h2.encoder.changed
-        || room < head + VMC_H2_FRAME_HEAD + c->tx_len || !vmc_grpc_may_send(g, c, c->tx_len) || !vmc_grpc_may_begin(g, i, w))
+    if (flags != (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH) || (c->body_len | c->sent) != 0 || c->wants_metadata || g->h2.encoder.changed
+        || room < head + VMC_H2_FRAME_HEAD + c->tx_len || !vmc_grpc_may_send(g, c, c->tx_len) || !vmc_grpc_may_begin(g, c, w))
         return false;
     g->block_now = now;
     block = vmc_wr_of(w->ptr + w->len + VMC_H2_FRAME_HEAD, 2u + VMC_GRPC_FIXED_OCTETS);
     vmc_grpc_put_pseudo(g, &block);
     if (!vmc_grpc_put_known(g, c, &block))
         return false;
-    vmc_h2_open(&g->h2, i);
-    (void)vmc_h2_frame(w, (uint32_t)block.len, VMC_H2_KIND(VMC_H2_F_HEADERS, VMC_H2_END_HEADERS), g->h2.streams[i].id);
-    vmc_copy(vmc_h2_write_data(&g->h2, i, c->tx_len, true, w), g->calls->tx + c->tx_at, c->tx_len);
+    vmc_h2_open(&g->h2, vmc_call_index(c));
+    (void)vmc_h2_frame(w, (uint32_t)block.len, VMC_H2_KIND(VMC_H2_F_HEADERS, VMC_H2_END_HEADERS), vmc_grpc_stream(g, c)->id);
+    vmc_copy(vmc_h2_write_data(&g->h2, vmc_call_index(c), c->tx_len, true, w), g->calls->tx + c->tx_at, c->tx_len);
     c->flags = (uint16_t)((c->flags & ~VMC_CALL_F_HEAD) | VMC_CALL_F_SENT | VMC_CALL_F_FINISHED);
-    vmc_calls_sent(g->calls, i, c->tx_len);
+    vmc_calls_sent(g->calls, c, c->tx_len);
     return true;
 }
 
-/* Everything that call i can send now; false when the window is full. */
-VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+/* Everything that call c can send now; false when the window is full. */
+VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
     size_t before = w->len;
-    if (!VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, i, now, w))
+    if (VIAMC_SHORTCUTS && !VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, c, now, w))
         return true;
     if ((c->flags & VMC_CALL_F_HEAD) != 0) {
-        bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, i, now, w) : vmc_grpc_write_request(g, i, now, w);
+        bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, c, now, w) : vmc_grpc_write_request(g, c, now, w);
         if (!written)
             return g->h2.out_slot == VMC_H2_NO_SLOT && w->len == before && vmc_wr_room(w) >= VMC_H2_FRAME_HEAD + 32u; /* room is not what it lacks */
     }
-    if (!vmc_grpc_write_messages(g, i, w))
+    if (!vmc_grpc_write_messages(g, c, w))
         return false;
     if ((c->flags & (VMC_CALL_F_FINISH | VMC_CALL_F_FINISHED)) == VMC_CALL_F_FINISH && vmc_call_pending(c) == 0)
-        return vmc_grpc_write_finish(g, i, now, w);
+        return vmc_grpc_write_finish(g, c, now, w);
     return true;
 }
 
@@ -12701,13 +12782,13 @@ VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 /* Goes on with the header block that is open, whatever became of its call. */
 VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
-    uint8_t i = g->h2.out_slot;
+    vmc_call *c = vmc_calls_at(g->calls, g->h2.out_slot);
     bool trailers = VMC_H2_IS_SERVER(&g->h2) && g->h2.out_end;
-    if (!vmc_grpc_write_block(g, i, 0, trailers ? VMC_GRPC_REPLY_FIELDS : VMC_GRPC_AT_GRPC_STATUS, g->h2.out_end, now, w))
+    if (!vmc_grpc_write_block(g, c, 0, trailers ? VMC_GRPC_REPLY_FIELDS : VMC_GRPC_AT_GRPC_STATUS, g->h2.out_end, now, w))
         return false;
-    g->calls->rec[i].flags &= (uint16_t)~VMC_CALL_F_HEAD;
+    c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     if (trailers)
-        g->calls->rec[i].flags |= VMC_CALL_F_FINISHED;
+        c->flags |= VMC_CALL_F_FINISHED;
     return true;
 }
 
@@ -12722,13 +12803,13 @@ VMC_FN uint32_t vmc_grpc_can_write(const vmc_call *c)
     return vmc_grpc_is_ours(c) ? VMC_GRPC_OURS : VMC_GRPC_USERS;
 }
 
-/* The calls of one class from record i of the list up to `until`. False: the window is full, i is first in turn. */
-VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, uint8_t i, uint8_t until, viamc_ms now, vmc_wr *w)
+/* The calls of one class from c on up to `until`, NULL: all. False: the window is full, the call that found it so is first in turn. */
+VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, vmc_call *c, const vmc_call *until, viamc_ms now, vmc_wr *w)
 {
-    for (; i != until; i = g->calls->rec[i].live)
-        if (vmc_grpc_can_write(&g->calls->rec[i]) == which && !vmc_grpc_write_call(g, i, now, w)) {
+    for (; c != until; c = c->live)
+        if (vmc_grpc_can_write(c) == which && !vmc_grpc_write_call(g, c, now, w)) {
             if (which == VMC_GRPC_USERS)
-                g->calls->turn = i;
+                g->calls->turn = c;
             return false;
         }
     return true;
@@ -12737,18 +12818,18 @@ VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, uint8_t i, uint8_t
 /* The calls that have something to send: heartbeats and Stop, then the user's in turn. False: the window is full. */
 VMC_FN bool vmc_grpc_write_all(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
-    const uint8_t turn = g->calls->turn;
+    vmc_call *oldest = g->calls->live, *turn = g->calls->turn;
     uint32_t found = 0;
-    uint8_t i;
-    VMC_CALLS_EACH(g->calls, i)
-        found |= vmc_grpc_can_write(&g->calls->rec[i]);
-    if ((found & VMC_GRPC_OURS) != 0 && !vmc_grpc_write_calls(g, VMC_GRPC_OURS, g->calls->live, VMC_CALL_NONE, now, w))
+    const vmc_call *c;
+    VMC_CALLS_EACH(g->calls, c)
+        found |= vmc_grpc_can_write(c);
+    if ((found & VMC_GRPC_OURS) != 0 && !vmc_grpc_write_calls(g, VMC_GRPC_OURS, oldest, NULL, now, w))
         return false;
     if ((found & VMC_GRPC_USERS) == 0)
         return true;
-    if (turn != VMC_CALL_NONE && !vmc_grpc_write_calls(g, VMC_GRPC_USERS, turn, VMC_CALL_NONE, now, w))
+    if (turn != NULL && !vmc_grpc_write_calls(g, VMC_GRPC_USERS, turn, NULL, now, w))
         return false;
-    return vmc_grpc_write_calls(g, VMC_GRPC_USERS, g->calls->live, turn, now, w);
+    return vmc_grpc_write_calls(g, VMC_GRPC_USERS, oldest, turn, now, w);
 }
 
 /* Fills the window w: what is owed to the peer, then the calls. */
@@ -12756,41 +12837,51 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
     if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
         return;
-    g->calls->stirred = g->calls->stirred || g->h2.chores; /* a reset that is written makes room for a stream */
+    g->calls->stirred = g->calls->stirred || (g->h2.owed & VMC_H2_OWES_CHORES) != 0; /* a reset that is written makes room for a stream */
     vmc_h2_write_control(&g->h2, w);
-    if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred || !vmc_grpc_write_all(g, now, w))
+    if (!vmc_h2_is_up(&g->h2) || !g->calls->stirred || !vmc_grpc_write_all(g, now, w))
         return;
-    g->calls->turn = VMC_CALL_NONE;
+    g->calls->turn = NULL;
     g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */
 }
 
 /* ---- time ---- */
 
+/* A server's clock for the call runs beside ours: its reset may be the first word of what both have seen. */
+VMC_FN bool vmc_grpc_was_reset_late(const vmc_call *c)
+{
+    return c->state == VMC_CALL_ENDED && c->status == VIAMC_CANCELLED && c->ran != VIAMC_ANSWERED && (c->flags & VMC_CALL_F_PEER_END) != 0;
+}
+
 /* Ends the calls whose deadline has passed. */
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
-    uint8_t i;
+    vmc_call *c;
     if (VMC_H2_IS_SERVER(&g->h2))
         return; /* whoever serves the request answers it */
-    VMC_CALLS_EACH(g->calls, i)
-        if (vmc_call_is_running(&g->calls->rec[i]) && vmc_timer_due(&g->calls->rec[i].deadline, now))
-            vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
+    VMC_CALLS_EACH(g->calls, c) {
+        if (!vmc_timer_due(&c->deadline, now))
+            continue;
+        if (vmc_call_is_running(c))
+            vmc_grpc_cancel(g, c, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
+        else if (vmc_grpc_was_reset_late(c))
+            c->status = VIAMC_DEADLINE_EXCEEDED;
+    }
 }
 
 /* Shortens a wait to the next deadline. */
 VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(g->calls, i) {
-        const vmc_call *c = &g->calls->rec[i];
+    const vmc_call *c;
+    VMC_CALLS_EACH(g->calls, c) {
         if (vmc_call_is_running(c))
             vmc_wait_timer(wait, &c->deadline, now);
-        if (c->taken != 0 && c->state == VMC_CALL_OPEN)
-            *wait = 0; /* room that the peer does not know of yet */
+        if (!g->calls->unsettled)
+            continue;
         if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
-        if (vmc_calls_can_settle(g->calls, i))
-            *wait = 0;
+        if (vmc_calls_can_settle(g->calls, c))
+            *wait = 0; /* room that the peer does not know of yet */
     }
 }
 
@@ -12808,16 +12899,17 @@ typedef enum vmc_conn_state {
     VMC_CONN_OPENING,  /* the port connects */
     VMC_CONN_SECURING, /* TLS handshake */
     VMC_CONN_UP,       /* HTTP/2 */
-    VMC_CONN_BROKEN    /* error says why; GOAWAY or an alert may still be on its way out */
+    VMC_CONN_BROKEN,   /* error says why; GOAWAY or an alert may still be on its way out */
+    VMC_CONN_GONE      /* the same, and the port said so: it is only closed */
 } vmc_conn_state;
 
 /* What vmc_conn_next found. */
 typedef enum vmc_conn_event {
-    VMC_CONN_IDLE,    /* nothing more now */
-    VMC_CONN_IS_UP,   /* the handshake is over: calls can be sent */
-    VMC_CONN_REQUEST, /* server: call grpc.at has its fields */
-    VMC_CONN_GOAWAY,  /* the peer takes no new calls */
-    VMC_CONN_LOST     /* error says why; every call of it has ended */
+    VMC_CONN_IDLE = VMC_GRPC_MORE,       /* nothing more now */
+    VMC_CONN_REQUEST = VMC_GRPC_REQUEST, /* server: call grpc.at has its fields */
+    VMC_CONN_GOAWAY = VMC_GRPC_GOAWAY,   /* the peer takes no new calls */
+    VMC_CONN_LOST = VMC_GRPC_FAILED,     /* error says why; every call of it has ended */
+    VMC_CONN_IS_UP                       /* the handshake is over: calls can be sent */
 } vmc_conn_event;
 
 typedef struct vmc_conn_config {
@@ -12840,8 +12932,8 @@ typedef struct vmc_conn {
     uint32_t in_at, in_len;   /* plaintext read and not yet parsed */
     uint32_t out_at, out_len; /* plaintext staged and not yet written */
     viamc_error error;
-    uint32_t steps;           /* reads and writes since the poll began */
     uint16_t number;
+    uint16_t steps;           /* reads and writes since the poll began */
     uint8_t state;
     bool secure;              /* this connection speaks TLS */
     bool blocked;             /* the port took less than it was given */
@@ -12883,13 +12975,19 @@ VMC_FN void vmc_conn_reason(vmc_conn *c, viamc_err code, uint32_t detail, const 
     c->error.what = what;
 }
 
+/* True from the first error on until it is closed. */
+VMC_FN bool vmc_conn_is_lost(const vmc_conn *c)
+{
+    return c->state >= VMC_CONN_BROKEN;
+}
+
 /* The connection is over; the first reason counts, and stays until the owner clears it or the next connection ends. */
 VMC_APART vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
 {
-    if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_BROKEN)
+    if (c->state == VMC_CONN_CLOSED || vmc_conn_is_lost(c))
         return VMC_CONN_LOST;
     vmc_conn_reason(c, code, detail, where, what);
-    c->state = VMC_CONN_BROKEN;
+    c->state = (uint8_t)(c->state == VMC_CONN_OPENING ? VMC_CONN_GONE : VMC_CONN_BROKEN);
     return VMC_CONN_LOST;
 }
 
@@ -12903,6 +13001,7 @@ VMC_APART void vmc_conn_port_failed(vmc_conn *c, viamc_err err, const char *what
 {
     bool closed = err == VIAMC_ERR_CLOSED;
     (void)vmc_conn_break(c, err, 0, closed ? "" : "port", closed ? VMC_TEXT("the peer closed the connection") : what);
+    c->state = VMC_CONN_GONE;
 }
 
 /* ---- opening ---- */
@@ -13000,15 +13099,11 @@ VMC_FN viamc_err vmc_conn_port_read(vmc_conn *c, uint8_t *buf, size_t cap, size_
 VMC_FN vmc_conn_event vmc_conn_parse(vmc_conn *c, const uint8_t *p, size_t n, size_t *used)
 {
     vmc_rd in = vmc_rd_of(viamc_view(p, n));
-    vmc_grpc_event ev = vmc_grpc_recv(&c->grpc, &in);
+    vmc_conn_event ev = (vmc_conn_event)vmc_grpc_recv(&c->grpc, &in);
     *used = n - in.left;
-    switch (ev) {
-    case VMC_GRPC_REQUEST: return VMC_CONN_REQUEST;
-    case VMC_GRPC_GOAWAY: return VMC_CONN_GOAWAY;
-    case VMC_GRPC_FAILED: return vmc_conn_break_with(c, &c->grpc.h2.error);
-    case VMC_GRPC_MORE: break;
-    }
-    return VMC_CONN_IDLE;
+    if (ev == VMC_CONN_LOST)
+        (void)vmc_conn_break(c, VIAMC_ERR_H2, c->grpc.h2.goaway_code, "HTTP/2", vmc_h2_what(&c->grpc.h2));
+    return ev;
 }
 
 /* One turn of plaintext: what is left of the last read, else a new one. *more: there may be more. */
@@ -13237,7 +13332,8 @@ VMC_FN vmc_conn_event vmc_conn_next(vmc_conn *c)
         return VMC_CONN_IDLE;
 #endif
     case VMC_CONN_UP: return vmc_conn_on_up(c);
-    case VMC_CONN_BROKEN: return VMC_CONN_LOST;
+    case VMC_CONN_BROKEN:
+    case VMC_CONN_GONE: return VMC_CONN_LOST;
     }
     return VMC_CONN_IDLE;
 }
@@ -13253,7 +13349,7 @@ VMC_APART void vmc_conn_close(vmc_conn *c, viamc_ms now)
         vmc_tls_close(c->tls);
     }
 #endif
-    if (c->state != VMC_CONN_OPENING)
+    if (c->state != VMC_CONN_OPENING && c->state != VMC_CONN_GONE)
         vmc_conn_write(c, now);
     c->port->close(c->port_user, c->number);
 #ifndef VIAMC_NO_TLS
@@ -13303,6 +13399,30 @@ typedef enum vmc_dial_step {
     VMC_DIAL_DRAINING /* the robot said GOAWAY: running calls may end, then the connection is given up */
 } vmc_dial_step;
 
+/* What viamc_dial was asked for: views into what its caller keeps, defaults filled in. */
+typedef struct vmc_dial_plan {
+    const char *address;
+    const char *type, *payload; /* of the credentials; NULL: none */
+    const char *entity;         /* whom they are for */
+    const char *api_key_id;
+    bool insecure;
+    bool require_session;
+    bool disable_sessions;
+#ifndef VIAMC_NO_TLS
+    bool allow_downgrade;       /* with these credentials, or without */
+    const char *server_name;    /* NULL: the host's */
+    const viamc_anchor *anchors;
+    size_t anchor_count;
+    viamc_next_root_fn next_root;
+    void *next_root_user;
+    viamc_bytes pin_sha256;
+    uint64_t unix_time;         /* at clock_at */
+    viamc_ms clock_at;
+#endif
+    viamc_ms timeout_ms, backoff_ms, max_backoff_ms, check_interval_ms;
+    uint32_t attempts, max_reconnect_attempts;
+} vmc_dial_plan;
+
 typedef struct vmc_dial {
     uint8_t state;        /* VIAMC_IDLE ... */
     uint8_t step;         /* vmc_dial_step */
@@ -13315,12 +13435,10 @@ typedef struct vmc_dial {
 #ifndef VIAMC_NO_TLS
     vmc_tls_dates dates;  /* of the certificate that was refused last */
 #endif
-    vmc_timer deadline;   /* of the attempt, or of DRAINING */
-    vmc_timer again;      /* BACKOFF: next attempt */
+    vmc_timer due;        /* the next attempt; the attempt's end, or that of DRAINING; READY: no octet came for so long that the robot is
+                           * to be asked for one */
     vmc_timer hurried;    /* until then no attempt is made without backoff */
     viamc_ms backoff_ms;  /* the last one */
-    viamc_ms clock_at;    /* when desc.unix_time was true */
-    vmc_timer check;      /* READY: no octet came for so long that the robot is to be asked for one */
     uint32_t attempts;    /* failed ones in a row */
 } vmc_dial;
 
@@ -13402,8 +13520,8 @@ enum {
     VMC_EV_LOST = VMC_EV_BIT(VIAMC_EV_LOST)
 };
 
-/* Records beside the user's max_calls, without slots. */
-enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
+/* Records beside the user's max_calls, without slots: Stop's own, then ours. */
+enum { VMC_REC_BEAT = 0, VMC_REC_BEAT2 = 1, VMC_REC_AUX = 2, VMC_REC_OURS = 3, VMC_REC_EXTRA = 4 };
 
 #define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room ... */
 #define VMC_STOP_REPLY 48u  /* for the reply of Stop's own record, or what of the robot's words fits */
@@ -13412,36 +13530,35 @@ enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, V
 /* What the auxiliary record is doing. */
 typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
 
+/* What is looked at most comes first: a short offset is a short instruction. */
 struct viamc_client {
+    vmc_dial dial;
     uint8_t profile;
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
-    viamc_ms now;           /* of the last poll */
+    uint16_t steps_max;     /* viamc_stats */
     vmc_calls calls;
+    viamc_ms now;           /* of the last poll */
     vmc_motion motion;
     vmc_session session;
-    vmc_dial dial;
-    viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
     viamc_log log;
     const char *session_what; /* why the last session was lost, NULL: none was; and the longest time between two polls then */
     viamc_ms session_gap;
-    uint32_t polls, steps_max, connects; /* viamc_stats */
+    uint32_t polls, connects; /* viamc_stats */
     uint8_t *token;
     uint32_t token_cap;
-    uint8_t *table;
-    vmc_h2_stream *streams;
     size_t size;            /* of the whole block */
 #ifndef VIAMC_NO_TLS
     size_t trust_cap;       /* octets of the certificate check, which overlays big and the slots while dialling */
 #endif
-    uint32_t table_bytes;
     viamc_ms late_ms;       /* of the event STARVED */
-    uint8_t scratch[32];    /* of the reply fields that come in pieces */
+    uint8_t scratch[VMC_GRPC_SCRATCH]; /* of the reply fields that come in pieces */
     uint8_t stop_reply[VMC_STOP_REPLY];
     vmc_conn conn;
+    vmc_dial_plan desc;
 };
 
 #endif
@@ -13456,33 +13573,37 @@ struct viamc_client {
 static const uint8_t vmc_empty_message[VMC_CALL_PREFIX] = {0, 0, 0, 0, 0};
 
 /* The record of ours number `which` (VMC_REC_*). */
-VMC_FN uint8_t vmc_client_rec(const viamc_client *c, uint8_t which)
+VMC_FN vmc_call *vmc_client_rec(const viamc_client *c, uint8_t which)
 {
-    return (uint8_t)(c->max_calls + which);
+    return &c->calls.ours[which];
 }
 
 VMC_FN bool vmc_client_rec_free(const viamc_client *c, uint8_t which)
 {
-    return c->calls.rec[vmc_client_rec(c, which)].state == VMC_CALL_FREE;
+    return vmc_client_rec(c, which)->state == VMC_CALL_FREE;
 }
 
-/* Starts a unary call of ours.
- *   body   octets with prefix, ours until the call ends; empty: they are put into tx by the caller
- *   reply  memory for the reply with its prefix; NULL: only the status matters */
-VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, viamc_bytes body, uint8_t *reply, uint32_t reply_cap, viamc_ms timeout)
+/* Starts a unary call of ours, of whose reply only the status matters. Its message is put into tx by the caller, or:
+ *   body   octets with prefix, ours until the call ends */
+VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, const uint8_t *body, uint32_t body_len, viamc_ms timeout)
 {
-    vmc_call *call = vmc_calls_claim(&c->calls, vmc_client_rec(c, which));
+    vmc_call *call = vmc_client_rec(c, which);
+    vmc_calls_claim(&c->calls, call);
     call->path = path;
     call->path_len = (uint16_t)vmc_strlen(path);
-    call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN;
-    if (reply == NULL)
-        call->flags |= VMC_CALL_F_DROP;
-    call->body = body.ptr;
-    call->body_len = (uint32_t)body.len;
-    call->into = reply;
-    call->into_cap = reply_cap;
+    call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN | VMC_CALL_F_DROP;
+    call->body = body;
+    call->body_len = body_len;
     vmc_timer_set(&call->deadline, c->now, timeout);
     return call;
+}
+
+/* The reply of a call of ours is kept, with its prefix. */
+VMC_FN void vmc_client_internal_into(viamc_client *c, vmc_call *call, uint8_t *reply, uint32_t cap)
+{
+    call->flags &= (uint16_t)~VMC_CALL_F_DROP;
+    c->calls.reply = reply;
+    c->calls.reply_cap = cap;
 }
 
 /* The reply of an internal call, without its prefix; empty if it was not whole. */
@@ -13614,22 +13735,10 @@ VMC_APART bool vmc_address_is_uuid(const char *s)
 
 static const char vmc_auth_path[] = "/proto.rpc.v1.AuthService/Authenticate";
 
-VMC_FN bool vmc_auth_has_credentials(const viamc_client *c)
-{
-    return c->desc.api_key != NULL || c->desc.credential_type != NULL;
-}
-
 /* Credentials that already are a token need no Authenticate. */
 VMC_FN bool vmc_auth_is_token(const viamc_client *c)
 {
-    return c->desc.credential_type != NULL && viamc_str_eq(viamc_text(c->desc.credential_type), viamc_text("access-token"));
-}
-
-VMC_FN const char *vmc_auth_entity(const viamc_client *c)
-{
-    if (c->desc.auth_entity != NULL)
-        return c->desc.auth_entity;
-    return c->desc.api_key != NULL ? c->desc.api_key_id : c->desc.address;
+    return viamc_str_eq(viamc_text(c->desc.type), viamc_text("access-token"));
 }
 
 VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
@@ -13642,13 +13751,11 @@ VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
 /* AuthenticateRequest {1: entity, 2: {1: type, 2: payload}} */
 VMC_FN void vmc_auth_encode(const viamc_client *c, vmc_wr *w)
 {
-    const char *type = c->desc.api_key != NULL ? "api-key" : c->desc.credential_type;
-    const char *payload = c->desc.api_key != NULL ? c->desc.api_key : c->desc.credential_payload;
     size_t credentials;
-    vmc_wire_put_text(w, 1, viamc_text(vmc_auth_entity(c)));
+    vmc_wire_put_text(w, 1, viamc_text(c->desc.entity));
     credentials = vmc_wire_open(w, 2);
-    vmc_wire_put_text(w, 1, viamc_text(type));
-    vmc_wire_put_text(w, 2, viamc_text(payload));
+    vmc_wire_put_text(w, 1, viamc_text(c->desc.type));
+    vmc_wire_put_text(w, 2, viamc_text(c->desc.payload));
     vmc_wire_close(w, credentials);
 }
 
@@ -13661,9 +13768,10 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
     vmc_auth_encode(c, &w);
     if (w.full)
         return c->calls.tx_used == 0 ? VIAMC_ERR_NOMEM : VIAMC_WAIT;
-    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, viamc_view(NULL, 0), c->token, c->token_cap, c->desc.timeout_ms);
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, NULL, 0, c->desc.timeout_ms);
+    vmc_client_internal_into(c, call, c->token, c->token_cap);
     call->flags &= (uint16_t)~VMC_CALL_F_TOKEN;
-    vmc_calls_put_message(&c->calls, vmc_client_rec(c, VMC_REC_AUX), viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
+    vmc_calls_put_message(&c->calls, call, viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
     c->aux = VMC_AUX_AUTH;
     c->conn.grpc.hold_token = true;
     return VIAMC_OK;
@@ -13672,7 +13780,7 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
 /* Authenticate ended: true with the token stored, else the connection is over. */
 VMC_FN bool vmc_auth_on_end(viamc_client *c)
 {
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    const vmc_call *call = vmc_client_rec(c, VMC_REC_AUX);
     viamc_err err = VIAMC_ERR_AUTH;
     uint32_t detail = call->status;
     const char *what = VMC_TEXT("the robot refused the credentials");
@@ -13686,7 +13794,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
         }
         detail = VIAMC_INTERNAL;
         what = VMC_TEXT("the robot answered without a token");
-    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->msg_len != 0) { /* ours: it was announced */
+    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->ran == VIAMC_MAYBE && call->body == NULL) { /* ours: its reply had no room */
         err = VIAMC_ERR_NOMEM;
         detail = c->token_cap;
         what = VMC_TEXT("the robot's token is longer than token_bytes");
@@ -13721,23 +13829,53 @@ static const char vmc_dial_check_path[] = "/viam.robot.v1.RobotService/GetVersio
 
 /* ---- the desc ---- */
 
-VMC_FN void vmc_dial_default(uint32_t *value, uint32_t otherwise)
+VMC_FN uint32_t vmc_dial_or(uint32_t value, uint32_t otherwise)
 {
-    if (*value == 0)
-        *value = otherwise;
+    return value != 0 ? value : otherwise;
 }
 
-VMC_APART void vmc_dial_defaults(viamc_dial_desc *d)
+/* Takes over a desc that was checked. */
+VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
 {
-    vmc_dial_default(&d->timeout_ms, VMC_DIAL_TIMEOUT);
-    vmc_dial_default(&d->attempts, VMC_DIAL_ATTEMPTS);
-    vmc_dial_default(&d->max_reconnect_attempts, VIAMC_FOREVER);
-    if (d->max_reconnect_attempts == VIAMC_OFF)
-        d->max_reconnect_attempts = 0;
-    vmc_dial_default(&d->backoff_ms, VMC_DIAL_BACKOFF);
-    vmc_dial_default(&d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
-    vmc_dial_default(&d->check_interval_ms, VMC_DIAL_CHECK);
+    p->address = d->address;
+    p->type = d->api_key != NULL ? "api-key" : d->credential_type;
+    p->payload = d->api_key != NULL ? d->api_key : d->credential_payload;
+    p->entity = d->auth_entity != NULL ? d->auth_entity : d->api_key != NULL ? d->api_key_id : d->address;
+    p->api_key_id = d->api_key_id;
+    p->insecure = d->insecure;
+    p->require_session = d->require_session;
+    p->disable_sessions = d->disable_sessions;
+    p->timeout_ms = vmc_dial_or(d->timeout_ms, VMC_DIAL_TIMEOUT);
+    p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
+    p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
+    p->backoff_ms = vmc_dial_or(d->backoff_ms, VMC_DIAL_BACKOFF);
+    p->max_backoff_ms = vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
+    p->check_interval_ms = vmc_dial_or(d->check_interval_ms, VMC_DIAL_CHECK);
 }
+
+#ifndef VIAMC_NO_TLS
+
+/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. */
+VMC_FN const char *vmc_dial_name(const viamc_dial_desc *d)
+{
+    bool entity = d->credential_type != NULL && d->auth_entity != NULL && d->auth_entity[0] != '\0';
+    return d->server_name == NULL && entity ? d->auth_entity : d->server_name;
+}
+
+/* The same for what concerns TLS. */
+VMC_FN void vmc_dial_keep_tls(vmc_dial_plan *p, const viamc_dial_desc *d)
+{
+    p->allow_downgrade = p->type != NULL ? d->allow_insecure_with_creds_downgrade : d->allow_insecure_downgrade;
+    p->server_name = vmc_dial_name(d);
+    p->anchors = d->anchors;
+    p->anchor_count = d->anchor_count;
+    p->next_root = d->next_root;
+    p->next_root_user = d->next_root_user;
+    p->pin_sha256 = d->pin_sha256;
+    p->unix_time = d->unix_time;
+}
+
+#endif
 
 /* What is wrong with credentials, or NULL. */
 VMC_FN const char *vmc_dial_check_credentials(const viamc_client *c, const viamc_dial_desc *d)
@@ -13774,31 +13912,38 @@ VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_
 #endif
 }
 
-VMC_FN const char *vmc_dial_parse(const viamc_dial_desc *d, vmc_address *a)
+VMC_FN const char *vmc_dial_parse(const char *address, bool insecure, vmc_address *a)
 {
-    return vmc_address_parse(d->address, d->insecure ? 80u : 443u, a);
+    return vmc_address_parse(address, insecure ? 80u : 443u, a);
+}
+
+/* What is wrong with a desc, or NULL. */
+VMC_FN const char *vmc_dial_check_desc(viamc_client *c, const viamc_dial_desc *d)
+{
+    const char *what;
+    vmc_address a;
+    if (d->guard != 0 || d->guard_end != 0)
+        return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
+    if (d->address == NULL)
+        return VMC_TEXT("no address");
+    what = vmc_dial_parse(d->address, d->insecure, &a);
+    if (what != NULL)
+        return what;
+    c->dial.is_unix = a.is_unix;
+    what = vmc_dial_check_credentials(c, d);
+    return what != NULL ? what : vmc_dial_check_trust(c, d);
 }
 
 /* Checks a desc and takes it over. */
 VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 {
-    const char *what = NULL;
-    vmc_address a;
-    if (d == NULL || d->guard != 0 || d->guard_end != 0)
-        what = VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
-    else if (d->address == NULL)
-        what = VMC_TEXT("no address");
-    if (what == NULL)
-        what = vmc_dial_parse(d, &a);
-    c->dial.is_unix = what == NULL && a.is_unix;
-    if (what == NULL)
-        what = vmc_dial_check_credentials(c, d);
-    if (what == NULL)
-        what = vmc_dial_check_trust(c, d);
+    const char *what = vmc_dial_check_desc(c, d);
     if (what != NULL)
         return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
-    c->desc = *d;
-    vmc_dial_defaults(&c->desc);
+    vmc_dial_keep(&c->desc, d);
+#ifndef VIAMC_NO_TLS
+    vmc_dial_keep_tls(&c->desc, d);
+#endif
     return VIAMC_OK;
 }
 
@@ -13807,32 +13952,31 @@ VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 /* The address that was dialled, read again: its text is kept. */
 VMC_FN void vmc_dial_address(const viamc_client *c, vmc_address *a)
 {
-    (void)vmc_dial_parse(&c->desc, a);
+    (void)vmc_dial_parse(c->desc.address, c->desc.insecure, a);
 }
 
-/* HTTP/2 and gRPC start anew with each connection. */
+/* HTTP/2 and gRPC start anew with each connection, in the memory that they had. */
 VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
 {
+    vmc_grpc *g = &c->conn.grpc;
     vmc_h2_config h2;
-    vmc_grpc_config grpc;
     vmc_address a;
     const bool small = c->profile == VIAMC_BOARD && secure;
     VIAMC_MEMSET(&h2, 0, sizeof h2);
-    h2.streams = c->streams;
+    h2.streams = g->h2.streams;
     h2.count = c->calls.count;
-    h2.table = c->table;
-    h2.table_bytes = c->table_bytes;
+    h2.table = g->h2.decoder.arena;
+    h2.table_bytes = g->h2.decoder.limit;
     h2.window = c->calls.slot_bytes + VMC_CALL_PREFIX;
     h2.header_list = c->profile == VIAMC_BOARD ? 2048u : 8192u;
     h2.credit_limit = small && c->conn.in_cap < VMC_TLS_IN_MAX ? c->conn.in_cap - 325u - 512u : 0; /* design.md 2, invariant 2 */
-    grpc.https = secure;
-    grpc.scratch = c->scratch;
-    grpc.scratch_cap = sizeof c->scratch;
-    vmc_grpc_init(&c->conn.grpc, &h2, &c->calls, &grpc);
+    vmc_grpc_init(g, &h2, &c->calls);
+    g->https = secure;
+    g->scratch = c->scratch;
+    g->scratch_cap = sizeof c->scratch;
     vmc_dial_address(c, &a);
-    c->conn.grpc.authority[0] = a.authority[0];
-    c->conn.grpc.authority[1] = a.authority[1];
-    c->conn.grpc.client_name = viamc_text("c;v" VIAMC_VERSION ";" VIAMC_API_VERSION);
+    g->authority[0] = a.authority[0];
+    g->authority[1] = a.authority[1];
 }
 
 VMC_FN bool vmc_dial_is_secure(const viamc_client *c)
@@ -13847,7 +13991,6 @@ VMC_FN void vmc_dial_begin(viamc_client *c)
     vmc_dial_reset_carrier(c, secure);
     c->dial.state = VIAMC_DIALING;
     c->dial.step = VMC_DIAL_OPENING;
-    vmc_timer_off(&c->dial.again);
     vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("attempt"), c->dial.attempts + 1u, 0);
 }
 
@@ -13855,7 +13998,7 @@ VMC_FN void vmc_dial_begin(viamc_client *c)
 VMC_FN void vmc_dial_start(viamc_client *c)
 {
     c->dial.plain = false;
-    vmc_timer_set(&c->dial.deadline, c->now, c->desc.timeout_ms);
+    vmc_timer_set(&c->dial.due, c->now, c->desc.timeout_ms);
     vmc_dial_begin(c);
 }
 
@@ -13864,15 +14007,14 @@ VMC_FN void vmc_dial_start(viamc_client *c)
 /* The time that certificates are judged by: what the caller said, and what has passed since. */
 VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
 {
-    viamc_ms passed = c->now - c->dial.clock_at;
+    viamc_ms passed = c->now - c->desc.clock_at;
     if (c->desc.unix_time != 0 && passed >= 1000u && passed <= VMC_TIME_MAX) {
         c->desc.unix_time += passed / 1000u;
-        c->dial.clock_at += passed / 1000u * 1000u;
+        c->desc.clock_at += passed / 1000u * 1000u;
     }
     return c->desc.unix_time;
 }
 
-/* The name that the certificate must have (viam-wire.md 1.3). */
 VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
 {
     vmc_address a;
@@ -13882,9 +14024,7 @@ VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
     vmc_dial_address(c, &a);
     host.ptr = (const char *)a.host.ptr;
     host.len = a.host.len;
-    if (c->desc.credential_type == NULL || c->desc.auth_entity == NULL || c->desc.auth_entity[0] == '\0')
-        return host;
-    return viamc_text(c->desc.auth_entity);
+    return host;
 }
 
 VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
@@ -13994,29 +14134,31 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     vmc_dial_note_goaway(c);
     d->attempts++;
     d->step = VMC_DIAL_REST;
-    vmc_timer_off(&d->deadline);
+    vmc_timer_off(&d->due);
     if (d->attempts > more || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
         vmc_client_fail(c);
         return;
     }
     patient = d->was_ready || d->attempts >= VMC_DIAL_ATTEMPTS;
     d->state = patient ? VIAMC_BACKOFF : VIAMC_DIALING;
-    vmc_timer_set(&d->again, c->now, patient ? vmc_dial_next_backoff(c) : 0);
+    vmc_timer_set(&d->due, c->now, patient ? vmc_dial_next_backoff(c) : 0);
 }
+
+#ifndef VIAMC_NO_TLS
 
 /* The robot does not speak TLS (viam-wire.md 1.4). True: goes on in plaintext. */
 VMC_FN bool vmc_dial_downgrade(viamc_client *c)
 {
-    bool credentials = vmc_auth_has_credentials(c);
-    bool allowed = credentials ? c->desc.allow_insecure_with_creds_downgrade : c->desc.allow_insecure_downgrade;
-    if (allowed) {
+    if (c->desc.allow_downgrade) {
         c->dial.plain = true;
         vmc_dial_begin(c);
         return true;
     }
-    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
+
+#endif
 
 /* ---- READY and after ---- */
 
@@ -14025,7 +14167,7 @@ VMC_FN void vmc_dial_heard(viamc_client *c)
 {
     c->conn.heard = false;
     c->dial.silent = 0;
-    vmc_timer_set(&c->dial.check, c->now, c->desc.check_interval_ms);
+    vmc_timer_set(&c->dial.due, c->now, c->desc.check_interval_ms);
 }
 
 VMC_FN void vmc_dial_ready(viamc_client *c)
@@ -14039,7 +14181,6 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->reauth = false;
     vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
-    vmc_timer_off(&d->deadline);
     c->connects++;
     c->events |= VMC_EV_READY;
     vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->connects, 0);
@@ -14049,10 +14190,10 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
  * them it may be anything that takes connections. */
 VMC_APART void vmc_dial_on_up(viamc_client *c)
 {
-    bool credentials = vmc_auth_has_credentials(c) && !c->dial.is_unix;
+    bool credentials = c->desc.type != NULL && !c->dial.is_unix;
     c->dial.step = VMC_DIAL_GREETING;
     if (credentials && vmc_auth_is_token(c))
-        c->conn.grpc.token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload)); /* kept by the caller */
+        c->conn.grpc.token = viamc_view(c->desc.payload, vmc_strlen(c->desc.payload)); /* kept by the caller */
     else if (credentials)
         c->dial.step = VMC_DIAL_AUTH;
 }
@@ -14085,17 +14226,17 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
-VMC_APART void vmc_dial_check(viamc_client *c)
+VMC_FN void vmc_dial_check(viamc_client *c)
 {
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
+    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, vmc_empty_message, sizeof vmc_empty_message, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
 
-/* Any answer is a sign of life; silence twice in a row ends the connection. */
+/* Any answer is a sign of life, a reset too; silence twice in a row ends the connection. */
 VMC_FN void vmc_dial_on_check_end(viamc_client *c)
 {
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
-    if (call->ran == VIAMC_ANSWERED)
+    const vmc_call *call = vmc_client_rec(c, VMC_REC_AUX);
+    if (call->ran == VIAMC_ANSWERED || c->conn.heard)
         c->dial.silent = 0;
     else if (++c->dial.silent >= VMC_DIAL_CHECKS)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
@@ -14110,24 +14251,24 @@ VMC_FN void vmc_dial_drain(viamc_client *c, viamc_ms limit)
         return;
     c->dial.state = VIAMC_DIALING;
     c->dial.step = VMC_DIAL_DRAINING;
-    vmc_timer_set(&c->dial.deadline, c->now, limit);
+    vmc_timer_set(&c->dial.due, c->now, limit);
 }
 
 VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
 {
-    uint8_t i;
-    for (i = 0; i < c->calls.count; i++)
-        if (c->calls.rec[i].state == VMC_CALL_OPEN)
+    const vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (call->state == VMC_CALL_OPEN)
             return true;
     return false;
 }
 
 /* What is under way has a deadline; DRAINING ends before it where nothing is left to wait for. */
-VMC_FN void vmc_dial_step_deadline(viamc_client *c)
+VMC_APART void vmc_dial_step_deadline(viamc_client *c)
 {
     static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
-    bool late = vmc_timer_due(&d->deadline, c->now);
+    bool late = d->step != VMC_DIAL_REST && vmc_timer_due(&d->due, c->now);
     if (d->step == VMC_DIAL_DRAINING && (late || !vmc_dial_has_calls(c)))
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
     else if (late)
@@ -14157,16 +14298,14 @@ VMC_FN void vmc_dial_step_time(viamc_client *c)
         return;
     if (c->conn.heard)
         vmc_dial_heard(c);
-    else if (vmc_timer_due(&d->check, c->now) && c->aux == VMC_AUX_NOTHING && c->conn.state == VMC_CONN_UP)
+    else if (vmc_timer_due(&d->due, c->now) && c->aux == VMC_AUX_NOTHING && c->conn.state == VMC_CONN_UP)
         vmc_dial_check(c);
 }
 
 VMC_FN void vmc_dial_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    vmc_wait_timer(wait, &c->dial.deadline, now);
-    vmc_wait_timer(wait, &c->dial.again, now);
-    if (c->dial.state == VIAMC_READY && c->aux == VMC_AUX_NOTHING)
-        vmc_wait_timer(wait, &c->dial.check, now);
+    if (c->dial.state != VIAMC_READY || c->aux == VMC_AUX_NOTHING)
+        vmc_wait_timer(wait, &c->dial.due, now);
 }
 
 #endif
@@ -14192,10 +14331,10 @@ VMC_FN viamc_ms vmc_session_window(const viamc_client *c)
     return c->session.window != 0 ? c->session.window : VMC_MOTION_WINDOW;
 }
 
-/* {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
-VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
+/* Octets of {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
+VMC_FN uint32_t vmc_session_request_len(const vmc_session *s)
 {
-    return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
+    return VMC_CALL_PREFIX + 2u + s->id_len;
 }
 
 /* What tells this session's id from another. */
@@ -14207,20 +14346,19 @@ VMC_FN uint64_t vmc_session_key(const vmc_session *s)
 /* The Stops of before do not count any more, nor do those of them that are confirmed later. */
 VMC_FN void vmc_session_forget_stops(viamc_client *c)
 {
-    uint8_t i;
+    vmc_call *call;
     c->motion.unconfirmed = 0;
-    for (i = 0; i <= c->max_calls; i++)
-        c->calls.rec[i].motion &= (uint8_t)~VMC_MOTION_COUNTED;
+    VMC_CALLS_EACH(&c->calls, call)
+        call->motion &= (uint8_t)~VMC_MOTION_COUNTED;
 }
 
 /* What was asked for under the session that is over: what has not left will not, what has left says nothing of the next session. */
 VMC_FN void vmc_session_end_calls(viamc_client *c)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++) {
-        vmc_call *call = &c->calls.rec[i];
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call) {
         if (vmc_motion_is_pending(call) || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
-            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
+            vmc_calls_end(&c->calls, call, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
         call->motion |= VMC_MOTION_PAST;
     }
     vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
@@ -14268,21 +14406,21 @@ VMC_APART void vmc_session_release(viamc_client *c, vmc_call *call)
 
 VMC_FN void vmc_session_release_all(viamc_client *c)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_session_is_waiting(&c->calls.rec[i]))
-            vmc_session_release(c, &c->calls.rec[i]);
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (vmc_session_is_waiting(call))
+            vmc_session_release(c, call);
 }
 
 /* StartSession failed before them: they never ran. With our words, or, for NULL, with the robot's, which the auxiliary record has. */
 VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *text)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_session_is_waiting(&c->calls.rec[i])) {
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (vmc_session_is_waiting(call)) {
             if (text == NULL)
-                vmc_calls_set_text(&c->calls, i, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
-            vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+                vmc_calls_set_text(&c->calls, call, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
+            vmc_calls_end(&c->calls, call, status, VIAMC_NOT_RUN, text);
         }
 }
 
@@ -14302,16 +14440,19 @@ VMC_FN bool vmc_session_may_start(const viamc_client *c)
 VMC_APART void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
+    vmc_call *call;
     if (!vmc_session_may_start(c))
         return;
     if (s->resumed != 0 && c->motion.unconfirmed != 0)
         vmc_session_lost(c, VMC_TEXT("not resumed, since a Stop was not confirmed: it expires, which stops what it moved"));
-    if (s->resumed != 0)
-        body = vmc_session_request(c);
-    else
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, vmc_empty_message, sizeof vmc_empty_message, VMC_SESSION_TIMEOUT);
+    vmc_client_internal_into(c, call, s->wire, VMC_SESSION_REPLY);
+    if (s->resumed != 0) {
+        call->body = s->wire;
+        call->body_len = vmc_session_request_len(s);
+    } else {
         vmc_session_forget_stops(c);
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
+    }
     vmc_timer_set(&s->again, c->now, VMC_SESSION_AGAIN);
     c->aux = VMC_AUX_SESSION;
     s->state = VMC_SESSION_STARTING;
@@ -14382,7 +14523,7 @@ VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
 VMC_FN void vmc_session_on_start_end(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    const vmc_call *call = vmc_client_rec(c, VMC_REC_AUX);
     bool started = call->status == VIAMC_OK && vmc_session_take_reply(c);
     uint8_t id_len = s->id_len;
     if (s->resumed != 0 && !(started && s->resumed == vmc_session_key(s)))
@@ -14401,7 +14542,7 @@ VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 {
     vmc_session *s = &c->session;
     viamc_ms late = vmc_min32(c->now - s->beat.at, s->since_poll); /* what the polls are to blame for: an answer may be slow as well */
-    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, vmc_session_request(c), NULL, 0, 2u * s->window);
+    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, s->wire, vmc_session_request_len(s), 2u * s->window);
     s->sent_at[which] = c->now;
     vmc_timer_set(&s->beat, c->now, s->window / 5u);
     if (late > s->window * 3u / 10u) { /* half a window without a heartbeat */
@@ -14426,16 +14567,14 @@ VMC_APART void vmc_session_beat(viamc_client *c)
 }
 
 /* True if these words say that the session is gone (viam-wire.md 4.4). */
-VMC_FN bool vmc_session_is_expired(const viamc_client *c, uint8_t i)
+VMC_FN bool vmc_session_is_expired(const viamc_client *c, const vmc_call *call)
 {
-    const vmc_call *call = &c->calls.rec[i];
-    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(vmc_calls_text(&c->calls, i), "SESSION_EXPIRED");
+    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(vmc_calls_text(&c->calls, call), "SESSION_EXPIRED");
 }
 
-VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
+VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool which)
 {
     vmc_session *s = &c->session;
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, (uint8_t)(VMC_REC_BEAT + which))];
     if (s->state != VMC_SESSION_ON)
         return;
     if (call->status == VIAMC_OK) {
@@ -14452,11 +14591,10 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
 }
 
 /* A call that carried the session was told that there is none. */
-VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
+VMC_FN void vmc_session_check_call(viamc_client *c, const vmc_call *call)
 {
-    const vmc_call *call = &c->calls.rec[i];
     bool current = (call->flags & VMC_CALL_F_SESSION) != 0 && (call->motion & VMC_MOTION_PAST) == 0;
-    if (c->session.state == VMC_SESSION_ON && current && vmc_session_is_expired(c, i))
+    if (c->session.state == VMC_SESSION_ON && current && vmc_session_is_expired(c, call))
         vmc_session_lost(c, VMC_TEXT("the session expired"));
 }
 
@@ -14571,7 +14709,7 @@ VMC_FN uint32_t vmc_motion_resource(viamc_str path, viamc_bytes msg)
 VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 {
     viamc_bytes name;
-    uint32_t resource = call->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
+    uint32_t resource = vmc_call_user_const(call)->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
     if (call->resource == 0 || call->resource == resource)
         return resource;
     return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? call->resource : VMC_MOTION_ANY;
@@ -14608,24 +14746,23 @@ VMC_FN void vmc_motion_expire(viamc_client *c)
 
 VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
 {
-    uint8_t k;
-    for (k = 0; k <= c->max_calls; k++) { /* a call that ended since the last poll is not among the unsettled yet */
-        const vmc_unsettled *u = &c->motion.unsettled[k];
-        const vmc_call *call = &c->calls.rec[k];
+    const vmc_unsettled *u = c->motion.unsettled, *last = u + c->max_calls;
+    const vmc_call *call;
+    for (; u <= last; u++)
         if (u->resource != 0 && vmc_motion_covers(resource, u->resource))
             return true;
+    VMC_CALLS_EACH(&c->calls, call) /* a call that ended since the last poll is not among the unsettled yet */
         if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, call->resource))
             return true;
-    }
     return false;
 }
 
 /* Moves of the resource that have left and have not ended. */
 VMC_FN bool vmc_motion_has_running(const viamc_client *c, uint32_t resource)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_motion_runs(&c->calls.rec[i], resource, VIAMC_MAYBE))
+    const vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (vmc_motion_runs(call, resource, VIAMC_MAYBE))
             return true;
     return false;
 }
@@ -14635,9 +14772,8 @@ VMC_FN bool vmc_motion_has_running(const viamc_client *c, uint32_t resource)
 /* A Stop of the resource is under way: its DONE has not been made. */
 VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
 {
-    uint8_t i;
-    for (i = 0; i <= c->max_calls; i++) {
-        const vmc_call *call = &c->calls.rec[i];
+    const vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call) {
         bool under_way = vmc_call_is_running(call) || call->state == VMC_CALL_ENDED;
         if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(call->resource, resource))
             return true;
@@ -14648,21 +14784,20 @@ VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
 /* Ends the moves of the resource of which `ran` is known. */
 VMC_FN void vmc_motion_cancel(viamc_client *c, uint32_t resource, uint8_t ran, const char *text)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_motion_runs(&c->calls.rec[i], resource, ran))
-            vmc_grpc_end(&c->conn.grpc, i, VIAMC_CANCELLED, ran, text);
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (vmc_motion_runs(call, resource, ran))
+            vmc_grpc_end(&c->conn.grpc, call, VIAMC_CANCELLED, ran, text);
 }
 
-/* Record i is a Stop that goes out now. */
-VMC_FN void vmc_motion_begin_stop(viamc_client *c, uint8_t i)
+/* A Stop goes out now. */
+VMC_FN void vmc_motion_begin_stop(viamc_client *c, vmc_call *stop)
 {
-    vmc_call *stop = &c->calls.rec[i];
     stop->motion |= VMC_MOTION_COUNTED;
     c->motion.unconfirmed++;
     c->motion.watched = true;
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
-    stop->asked = c->now;
+    vmc_call_user(stop)->asked = c->now;
     /* what has not left, pending setpoints too, will not leave any more; of what has half left, the other half */
     vmc_motion_cancel(c, stop->resource, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
     if (vmc_motion_has_running(c, stop->resource))
@@ -14671,35 +14806,32 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, uint8_t i)
         stop->motion |= VMC_MOTION_AGAIN | VMC_MOTION_UNCONFIRMED;
 }
 
-VMC_FN void vmc_motion_send_again(viamc_client *c, uint8_t i)
+VMC_FN void vmc_motion_send_again(viamc_client *c, vmc_call *stop)
 {
-    vmc_call *stop = &c->calls.rec[i];
     stop->motion &= (uint8_t)~VMC_MOTION_AGAIN;
-    vmc_calls_again(&c->calls, i);
+    vmc_calls_again(&c->calls, stop);
     vmc_timer_set(&stop->deadline, c->now, VMC_SESSION_TIMEOUT);
 }
 
-/* A copy of Stop i was answered OK: is that the end? True if DONE can be told. */
-VMC_FN bool vmc_motion_stop_answered(viamc_client *c, uint8_t i)
+/* A copy of a Stop was answered OK: is that the end? True if DONE can be told. */
+VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
 {
-    vmc_call *stop = &c->calls.rec[i];
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
-    if (c->now - stop->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
+    if (c->now - vmc_call_user(stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
         vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
         if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
     } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
         return false; /* looked at again with the next poll */
     }
-    vmc_motion_send_again(c, i);
+    vmc_motion_send_again(c, stop);
     return false;
 }
 
-/* The last word on Stop i. */
-VMC_FN void vmc_motion_stop_done(viamc_client *c, uint8_t i)
+/* The last word on a Stop. */
+VMC_FN void vmc_motion_stop_done(viamc_client *c, vmc_call *stop)
 {
-    vmc_call *stop = &c->calls.rec[i];
     if (stop->status == VIAMC_OK && (stop->motion & (VMC_MOTION_COUNTED | VMC_MOTION_UNCONFIRMED)) == VMC_MOTION_COUNTED && c->motion.unconfirmed != 0)
         c->motion.unconfirmed--;
 }
@@ -14707,71 +14839,63 @@ VMC_FN void vmc_motion_stop_done(viamc_client *c, uint8_t i)
 /* ---- moves ---- */
 
 /* A move ended: settled if the robot ended it, or if it never ran. */
-VMC_FN void vmc_motion_move_ended(viamc_client *c, uint8_t i)
+VMC_FN void vmc_motion_move_ended(viamc_client *c, vmc_call *call)
 {
-    const vmc_call *call = &c->calls.rec[i];
-    uint8_t k;
-    vmc_session_check_call(c, i);
+    vmc_call *stop;
+    vmc_session_check_call(c, call);
     if (!vmc_motion_is_doubtful(call))
         return;
     vmc_motion_unsettle(c, call->resource);
-    for (k = 0; k <= c->max_calls; k++) { /* a Stop that is waiting for it learns nothing certain any more */
-        vmc_call *stop = &c->calls.rec[k];
+    VMC_CALLS_EACH(&c->calls, stop) /* one that is waiting for it learns nothing certain any more */
         if (vmc_motion_kind(stop) == VMC_MOTION_STOP && (stop->motion & VMC_MOTION_AGAIN) != 0 && vmc_motion_covers(stop->resource, call->resource))
             stop->motion |= VMC_MOTION_UNCONFIRMED;
-    }
 }
 
 /* A user's call has ended. True if its owner can be told. */
-VMC_FN bool vmc_motion_on_end(viamc_client *c, uint8_t i)
+VMC_FN bool vmc_motion_on_end(viamc_client *c, vmc_call *call)
 {
-    vmc_call *call = &c->calls.rec[i];
     if (vmc_motion_is_move(call))
-        vmc_motion_move_ended(c, i);
+        vmc_motion_move_ended(c, call);
     if (vmc_motion_kind(call) != VMC_MOTION_STOP)
         return true;
-    if (call->status == VIAMC_OK && !vmc_motion_stop_answered(c, i))
+    if (call->status == VIAMC_OK && !vmc_motion_stop_answered(c, call))
         return false;
-    vmc_motion_stop_done(c, i);
+    vmc_motion_stop_done(c, call);
     return true;
 }
 
 /* ---- setpoints ---- */
 
-/* Field 1 of what call i has to send is that of msg: the same resource, not only the same hash. */
-VMC_FN bool vmc_motion_is_same_name(const viamc_client *c, uint8_t i, viamc_bytes msg)
+/* Field 1 of what a call has to send is that of msg: the same resource, not only the same hash. */
+VMC_FN bool vmc_motion_is_same_name(const viamc_client *c, const vmc_call *call, viamc_bytes msg)
 {
-    const vmc_call *call = &c->calls.rec[i];
     viamc_bytes own = viamc_view(c->calls.tx + call->tx_at + VMC_CALL_PREFIX, call->tx_len - VMC_CALL_PREFIX), a, b;
     (void)vmc_wire_find(call->body_len != 0 ? viamc_view(call->body, call->body_len) : own, 1, &a);
     (void)vmc_wire_find(msg, 1, &b);
     return a.len == b.len && vmc_same(a.ptr, b.ptr, a.len);
 }
 
-/* The setpoint of this method and resource that is in flight (pending false) or pending; VMC_CALL_NONE. */
-VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint32_t resource, bool pending)
+/* The setpoint of this method and resource that is in flight (pending false) or pending; NULL. */
+VMC_FN vmc_call *vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint32_t resource, bool pending)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++) {
-        const vmc_call *call = &c->calls.rec[i];
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
         if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_call_is_running(call) && call->resource == resource
             && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(vmc_call_path(call), path))
-            return i;
-    }
-    return VMC_CALL_NONE;
+            return call;
+    return NULL;
 }
 
 /* Lets a call go if nothing is in its way: a Stop, a setpoint in flight, a session that has to be started. */
-VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
+VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
 {
-    vmc_call *call = &c->calls.rec[i];
     call->state = VMC_CALL_HELD;
     call->motion &= (uint8_t)~VMC_MOTION_PENDING;
     if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
         bool blocked = vmc_motion_is_stopping(c, call->resource);
         call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
         c->motion.watched = true;
-        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != VMC_CALL_NONE)
+        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != NULL)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
         if (vmc_timer_left(&call->deadline, c->now) > vmc_session_window(c))
@@ -14786,12 +14910,12 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
 }
 
 /* A pending setpoint goes when its turn comes, and is dropped when it is older than one window. */
-VMC_FN void vmc_motion_step_pending(viamc_client *c, uint8_t i)
+VMC_FN void vmc_motion_step_pending(viamc_client *c, vmc_call *call)
 {
-    if (c->now - c->calls.rec[i].asked >= vmc_session_window(c))
-        vmc_calls_end_text(&c->calls, i, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
+    if (c->now - vmc_call_user(call)->asked >= vmc_session_window(c))
+        vmc_calls_end(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
     else
-        vmc_motion_launch(c, i);
+        vmc_motion_launch(c, call);
 }
 
 /* A Stop whose first copies were answered and whose last cannot be sent, or is not wanted: what it was to make sure is not. */
@@ -14806,49 +14930,49 @@ VMC_FN void vmc_motion_give_up(vmc_call *stop, uint32_t status)
 
 VMC_FN void vmc_motion_on_lost(viamc_client *c)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&c->calls, i)
-        vmc_motion_give_up(&c->calls.rec[i], VIAMC_UNAVAILABLE);
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        vmc_motion_give_up(call, VIAMC_UNAVAILABLE);
 }
 
 /* A Stop that has not left for want of a stream, as the peer permits so few: the user's call that gives way, moves of the resource first;
- * VMC_CALL_NONE. */
-VMC_FN uint8_t vmc_motion_in_the_way(const viamc_client *c, const vmc_call *stop)
+ * NULL. */
+VMC_FN vmc_call *vmc_motion_in_the_way(const viamc_client *c, const vmc_call *stop)
 {
-    uint8_t i, victim = VMC_CALL_NONE;
+    vmc_user_call *user = c->calls.users, *end = user + c->max_calls;
+    vmc_call *victim = NULL;
     const vmc_h2 *h2 = &c->conn.grpc.h2;
     bool waits = vmc_motion_kind(stop) == VMC_MOTION_STOP && stop->state == VMC_CALL_OPEN && (stop->flags & VMC_CALL_F_HEAD) != 0;
-    if (!waits || h2->open < h2->peer_streams || h2->chores)
-        return VMC_CALL_NONE; /* with chores: one is giving way already */
-    for (i = 0; i < c->max_calls; i++) {
-        const vmc_call *call = &c->calls.rec[i];
+    if (!waits || h2->open < h2->peer_streams || (h2->owed & VMC_H2_OWES_CHORES) != 0)
+        return NULL; /* with chores: one is giving way already */
+    for (; user != end; user++) {
+        vmc_call *call = &user->call;
         bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
-        if (streams && (victim == VMC_CALL_NONE || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
-            victim = i;
+        if (streams && (victim == NULL || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
+            victim = call;
     }
     return victim;
 }
 
 VMC_FN void vmc_motion_make_way(viamc_client *c, const vmc_call *stop)
 {
-    uint8_t i = vmc_motion_in_the_way(c, stop);
-    if (i != VMC_CALL_NONE)
-        vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("gave its stream to a Stop: the robot permits too few"));
+    vmc_call *victim = vmc_motion_in_the_way(c, stop);
+    if (victim != NULL)
+        vmc_grpc_cancel(&c->conn.grpc, victim, VIAMC_CANCELLED, VMC_TEXT("gave its stream to a Stop: the robot permits too few"));
 }
 
 /* Looks at the Stops that are under way and at the setpoints that wait. */
 VMC_APART void vmc_motion_watch(viamc_client *c)
 {
-    uint8_t i;
+    vmc_call *call;
     c->motion.watched = false;
-    VMC_CALLS_EACH(&c->calls, i) {
-        const vmc_call *call = &c->calls.rec[i];
+    VMC_CALLS_EACH(&c->calls, call) {
         bool pending = vmc_motion_is_pending(call);
         if (!pending && (vmc_motion_kind(call) != VMC_MOTION_STOP || call->state == VMC_CALL_TOLD))
             continue;
         c->motion.watched = true;
         if (pending)
-            vmc_motion_step_pending(c, i);
+            vmc_motion_step_pending(c, call);
         else
             vmc_motion_make_way(c, call);
     }
@@ -14866,23 +14990,23 @@ VMC_FN void vmc_motion_step(viamc_client *c)
  * there are calls that can give way: each poll takes one. */
 VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    uint8_t i;
+    const vmc_unsettled *u = c->motion.unsettled, *last = u + c->max_calls;
+    const vmc_call *call;
     if (c->motion.watched)
-        VMC_CALLS_EACH(&c->calls, i) {
-            const vmc_call *call = &c->calls.rec[i];
+        VMC_CALLS_EACH(&c->calls, call) {
             bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED && call->status == VIAMC_OK;
-            if (vmc_motion_in_the_way(c, call) != VMC_CALL_NONE)
+            if (vmc_motion_in_the_way(c, call) != NULL)
                 *wait = 0;
             if (stop || vmc_motion_is_pending(call)) {
                 vmc_timer t;
-                vmc_timer_set(&t, call->asked, vmc_session_window(c));
+                vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
                 vmc_wait_timer(wait, &t, now);
                 vmc_wait_timer(wait, &call->deadline, now);
             }
         }
-    for (i = 0; c->motion.unsure && i <= c->max_calls; i++)
-        if (c->motion.unsettled[i].resource != 0 && c->motion.unsettled[i].after == 0)
-            vmc_wait_timer(wait, &c->motion.unsettled[i].until, now);
+    for (; c->motion.unsure && u <= last; u++)
+        if (u->resource != 0 && u->after == 0)
+            vmc_wait_timer(wait, &u->until, now);
 }
 
 #endif
@@ -14912,13 +15036,14 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 VMC_FN const char *vmc_check_live(const vmc_calls *t)
 {
     uint32_t used = 0, listed = 0;
+    const vmc_call *c;
     uint8_t i;
     for (i = 0; i < t->count; i++)
-        used += t->rec[i].state != VMC_CALL_FREE;
-    VMC_CALLS_EACH(t, i) {
-        if (i >= t->count || ++listed > t->count)
+        used += vmc_calls_at(t, i)->state != VMC_CALL_FREE;
+    VMC_CALLS_EACH(t, c) {
+        if (++listed > t->count)
             return "the live list has no end";
-        if (t->rec[i].state == VMC_CALL_FREE)
+        if (c->state == VMC_CALL_FREE)
             return "a free record is in the live list";
     }
     return used == listed ? NULL : "a record in use is not in the live list";
@@ -14930,11 +15055,11 @@ VMC_FN const char *vmc_check_events(const vmc_calls *t)
     uint32_t flagged = 0, listed = 0;
     uint8_t i, last = VMC_CALL_NONE;
     for (i = 0; i < t->count; i++)
-        flagged += (t->rec[i].flags & VMC_CALL_F_LISTED) != 0;
-    for (i = t->first; i != VMC_CALL_NONE; i = t->rec[i].next) {
-        if (i >= t->count || ++listed > t->count)
+        flagged += (vmc_calls_at(t, i)->flags & VMC_CALL_F_LISTED) != 0;
+    for (i = t->first; i != VMC_CALL_NONE; i = t->users[i].call.next) {
+        if (i >= t->user_count || ++listed > t->count)
             return "the list of events has no end";
-        if ((t->rec[i].flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != VMC_CALL_F_LISTED || t->rec[i].state == VMC_CALL_FREE)
+        if ((t->users[i].call.flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != VMC_CALL_F_LISTED || t->users[i].call.state == VMC_CALL_FREE)
             return "a record is in the list of events that must not be";
         last = i;
     }
@@ -14947,17 +15072,16 @@ VMC_FN const char *vmc_check_events(const vmc_calls *t)
 VMC_FN const char *vmc_check_tx(const vmc_calls *t)
 {
     uint32_t sum = 0;
-    uint8_t i, k;
+    const vmc_call *c, *other;
     if (t->tx_used > t->tx_cap)
         return "more of tx is used than there is";
-    VMC_CALLS_EACH(t, i) {
-        const vmc_call *c = &t->rec[i];
+    VMC_CALLS_EACH(t, c) {
         if (c->state == VMC_CALL_OPEN && c->sent > c->tx_len + c->body_len)
             return "more was sent than there was";
         if (c->tx_at > t->tx_used || c->tx_len > t->tx_used - c->tx_at)
             return "a part of tx lies outside";
-        VMC_CALLS_EACH(t, k)
-            if (k != i && c->tx_len != 0 && t->rec[k].tx_len != 0 && c->tx_at < t->rec[k].tx_at + t->rec[k].tx_len && t->rec[k].tx_at < c->tx_at + c->tx_len)
+        VMC_CALLS_EACH(t, other)
+            if (other != c && c->tx_len != 0 && other->tx_len != 0 && c->tx_at < other->tx_at + other->tx_len && other->tx_at < c->tx_at + c->tx_len)
                 return "two parts of tx overlap";
         sum += c->tx_len;
     }
@@ -14965,20 +15089,29 @@ VMC_FN const char *vmc_check_tx(const vmc_calls *t)
 }
 
 /* What came: taken, whole, under way, room. */
-VMC_FN const char *vmc_check_slot(const vmc_calls *t, uint8_t i)
+VMC_FN const char *vmc_check_slot(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
     uint32_t cap;
-    (void)vmc_calls_slot(t, i, &cap);
+    (void)vmc_calls_slot(t, c, &cap);
     if (c->stored > cap || c->parsed > c->stored || c->taken > c->parsed)
         return "positions in a slot are out of order";
-    if (c->large != VMC_CALL_SMALL && c->got > c->msg_len)
+    return NULL;
+}
+
+VMC_FN const char *vmc_check_large(const vmc_calls *t, const vmc_call *c)
+{
+    const vmc_user_call *u = vmc_call_user_const(c);
+    if (c->large == VMC_CALL_SMALL)
+        return NULL;
+    if (vmc_call_index(c) >= t->user_count)
+        return "a call of ours has a large message";
+    if (u->got > u->msg_len)
         return "a large message is longer than it said";
-    if (c->large == VMC_CALL_INTO && c->msg_len > c->into_cap)
+    if (c->large == VMC_CALL_INTO && u->msg_len > u->into_cap)
         return "a large message is longer than the lent buffer";
-    if (c->large == VMC_CALL_BIG && c->msg_len > t->big_cap)
+    if (c->large == VMC_CALL_BIG && u->msg_len > t->big_cap)
         return "a large message is longer than the large buffer";
-    if (c->large == VMC_CALL_BIG && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0 && t->big_owner != i)
+    if (c->large == VMC_CALL_BIG && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0 && t->big_owner != vmc_call_index(c))
         return "two calls have the large buffer";
     return NULL;
 }
@@ -14992,11 +15125,14 @@ VMC_FN const char *vmc_check_calls(const vmc_calls *t)
         wrong = vmc_check_events(t);
     if (wrong == NULL)
         wrong = vmc_check_tx(t);
-    for (i = 0; i < t->count && wrong == NULL; i++)
-        if (t->rec[i].state != VMC_CALL_FREE)
-            wrong = vmc_check_slot(t, i);
-    for (i = 0; i < t->count; i++)
-        ended += t->rec[i].state == VMC_CALL_ENDED;
+    for (i = 0; i < t->count; i++) {
+        const vmc_call *c = vmc_calls_at(t, i);
+        if (wrong == NULL && c->state != VMC_CALL_FREE)
+            wrong = vmc_check_slot(t, c);
+        if (wrong == NULL && c->state != VMC_CALL_FREE)
+            wrong = vmc_check_large(t, c);
+        ended += c->state == VMC_CALL_ENDED;
+    }
     if (wrong == NULL && ended != t->ended)
         wrong = "the number of ended calls is wrong";
     return wrong;
@@ -15007,14 +15143,14 @@ VMC_FN const char *vmc_check_calls(const vmc_calls *t)
 /* Invariant 1: a stream has room for every octet that its peer may send. Ours are told apart: what they cannot take is dropped. */
 VMC_FN const char *vmc_check_credit(const vmc_h2 *h, const vmc_calls *t, uint8_t i)
 {
-    const vmc_call *c = &t->rec[i];
+    const vmc_call *c = vmc_calls_at(t, i);
     if (!vmc_h2_is_live(h, i) || (h->streams[i].flags & (VMC_H2_REMOTE_END | VMC_H2_EARLY)) != 0)
         return NULL;
     if (c->state != VMC_CALL_OPEN)
         return c->state == VMC_CALL_ENDED ? NULL : "a stream has no call";
     if ((c->flags & VMC_CALL_F_DROP) != 0 || i >= t->slot_count)
         return NULL;
-    return vmc_h2_expected(h, i) <= (int32_t)vmc_calls_room(t, i) ? NULL : "a stream has more credit than room";
+    return vmc_h2_expected(h, i) <= (int32_t)vmc_calls_room(t, c) ? NULL : "a stream has more credit than room";
 }
 
 VMC_FN const char *vmc_check_streams(const vmc_h2 *h, const vmc_calls *t)
@@ -15037,7 +15173,7 @@ VMC_FN const char *vmc_check_streams(const vmc_h2 *h, const vmc_calls *t)
 VMC_FN const char *vmc_check_connection(const viamc_client *c)
 {
     const vmc_h2 *h = &c->conn.grpc.h2;
-    if (!h->started || c->conn.blocked || h->error.code != VIAMC_OK)
+    if (!vmc_h2_is_up(h) || c->conn.blocked)
         return NULL;
     return h->credit > (int32_t)(VMC_H2_WINDOW_MAX / 4u) ? NULL : "the connection's window is used up";
 }
@@ -15178,7 +15314,7 @@ VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
 /* The pieces of the block. */
 typedef struct vmc_client_layout {
     viamc_client *client;
-    vmc_calls_config calls;
+    vmc_calls calls;
     vmc_conn_config conn;
     vmc_h2_stream *streams;
     vmc_unsettled *unsettled;
@@ -15202,11 +15338,12 @@ VMC_FN void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
 {
     VIAMC_MEMSET(l, 0, sizeof *l);
     l->calls.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
+    l->calls.user_count = (uint8_t)(d->max_calls + 1u); /* Stop's own too */
     l->calls.slot_count = d->max_calls;
     l->calls.slot_bytes = d->slot_bytes;
     l->calls.big_cap = d->rx_bytes;
     l->calls.tx_cap = d->tx_bytes;
-    l->calls.large_max = vmc_client_credit_need(d) != 0 ? 1u : VIAMC_MAX_CALLS;
+    l->calls.one_large = vmc_client_credit_need(d) != 0;
     l->conn.port = d->port;
     l->conn.port_user = d->port_user;
     l->conn.in_cap = d->in_bytes;
@@ -15225,7 +15362,8 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     if (!d->no_tls)
         l->conn.tls = vmc_carve_take(&cv, vmc_tls_bytes(VMC_TLS_CLIENT));
 #endif
-    l->calls.rec = (vmc_call *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_call));
+    l->calls.users = (vmc_user_call *)vmc_carve_take(&cv, l->calls.user_count * sizeof(vmc_user_call));
+    l->calls.ours = (vmc_call *)vmc_carve_take(&cv, VMC_REC_OURS * sizeof(vmc_call));
     l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_h2_stream));
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
@@ -15265,15 +15403,16 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     c->max_calls = d->max_calls;
     c->token = l.token;
     c->token_cap = d->token_bytes;
-    c->table = l.table;
-    c->table_bytes = d->table_bytes;
-    c->streams = l.streams;
 #ifndef VIAMC_NO_TLS
     c->trust_cap = l.room_cap;
 #endif
     c->motion.unsettled = l.unsettled;
-    vmc_calls_init(&c->calls, &l.calls);
+    c->calls = l.calls;
+    vmc_calls_init(&c->calls);
     vmc_conn_init(&c->conn, &l.conn);
+    c->conn.grpc.h2.streams = l.streams; /* there they stay: vmc_dial_reset_carrier */
+    c->conn.grpc.h2.decoder.arena = l.table;
+    c->conn.grpc.h2.decoder.limit = d->table_bytes;
     vmc_dial_reset_carrier(c, false);
     *client = c;
 }
@@ -15320,15 +15459,15 @@ VMC_FN uint8_t vmc_client_motion(uint8_t flags, const viamc_opts *o)
 
 /* A request that is about to become a call. */
 typedef struct vmc_start {
+    uint8_t flags;        /* VIAMC_M_* */
+    uint8_t motion;
+    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
     const viamc_method *method;
     viamc_str path;
     const viamc_opts *opts;
     viamc_bytes msg;
     viamc_bytes added[2]; /* field 99: its head, and opts.extra */
     uint32_t resource;
-    uint8_t flags;        /* VIAMC_M_* */
-    uint8_t motion;
-    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
 } vmc_start;
 
 /* opts.extra becomes field 99, length-delimited. */
@@ -15381,35 +15520,35 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
 
 /* Stop's own record: free, or taken over by a StopAll, which covers the Stop that is in it: that one's DONE says CANCELLED. Not by one for
  * which there would be no room in tx: it would end the Stop and not be sent. */
-VMC_FN uint8_t vmc_client_stop_record(viamc_client *c, const vmc_start *s)
+VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
 {
-    uint8_t i = vmc_client_rec(c, VMC_REC_STOP);
-    vmc_call *call = &c->calls.rec[i];
+    vmc_user_call *user = &c->calls.users[c->max_calls];
+    vmc_call *call = &user->call;
     if (call->state == VMC_CALL_FREE)
-        return i;
-    if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == i)
-        return VMC_CALL_NONE;
+        return call;
+    if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
+        return NULL;
     if (VMC_CALL_PREFIX + vmc_client_tx_need(s) > c->calls.tx_cap - c->calls.tx_used + call->tx_len)
-        return VMC_CALL_NONE;
+        return NULL;
     if ((call->motion & VMC_MOTION_COUNTED) != 0 && c->motion.unconfirmed != 0)
         c->motion.unconfirmed--; /* the StopAll counts for it */
-    c->motion.covered = vmc_calls_handle(&c->calls, i);
-    c->motion.covered_user = call->user;
-    c->motion.covered_method = call->method;
-    vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, NULL);
+    c->motion.covered = call->handle;
+    c->motion.covered_user = user->user;
+    c->motion.covered_method = user->method;
+    vmc_grpc_cancel(&c->conn.grpc, call, VIAMC_CANCELLED, NULL);
     if (call->state == VMC_CALL_ENDED)
         c->calls.ended--;
-    vmc_calls_free(&c->calls, i);
-    return i;
+    vmc_calls_free(&c->calls, call);
+    return call;
 }
 
-VMC_FN uint8_t vmc_client_free_record(viamc_client *c, const vmc_start *s)
+VMC_FN vmc_call *vmc_client_free_record(viamc_client *c, const vmc_start *s)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (c->calls.rec[i].state == VMC_CALL_FREE)
-            return i;
-    return s->motion == VMC_MOTION_STOP ? vmc_client_stop_record(c, s) : VMC_CALL_NONE;
+    vmc_user_call *user = c->calls.users, *end = user + c->max_calls;
+    for (; user != end; user++)
+        if (user->call.state == VMC_CALL_FREE)
+            return &user->call;
+    return s->motion == VMC_MOTION_STOP ? vmc_client_stop_record(c, s) : NULL;
 }
 
 /* The time limit of a call (design.md 5, 6). */
@@ -15421,29 +15560,37 @@ VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
     return moves || (s->flags & VMC_CLIENT_STREAMS) != 0 ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
 }
 
-VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
+/* What the user gave to the call. */
+VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *s)
 {
     const viamc_opts *o = s->opts;
-    call->method = s->method;
+    u->method = s->method;
+    u->user = o->user;
+    u->metadata = o->metadata;
+    u->into = o->into;
+    u->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
+    u->sink = o->sink;
+    u->sink_user = o->sink_user;
+    u->meta = o->metadata_into;
+    u->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
+    u->meta_len = 0;
+    u->asked = c->now;
+    if (u == &c->calls.users[c->max_calls]) { /* Stop's own has no slot: its reply is empty, or a text */
+        u->into = c->stop_reply;
+        u->into_cap = sizeof c->stop_reply;
+        u->sink = NULL;
+    }
+}
+
+VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
+{
+    vmc_client_lend(c, vmc_call_user(call), s);
     call->path = s->path.ptr;
     call->path_len = (uint16_t)s->path.len;
-    call->user = o->user;
-    call->metadata = o->metadata;
-    call->metadata_count = (uint8_t)o->metadata_count;
-    call->into = o->into;
-    call->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
-    call->sink = o->sink;
-    call->sink_user = o->sink_user;
-    call->meta = o->metadata_into;
-    call->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
-    if (call == &c->calls.rec[c->max_calls]) { /* Stop's own record has no slot: its reply is empty, or a text */
-        call->into = c->stop_reply;
-        call->into_cap = sizeof c->stop_reply;
-        call->sink = NULL;
-    }
+    call->metadata_count = (uint8_t)s->opts->metadata_count;
+    call->wants_metadata = s->opts->metadata_into != NULL;
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
-    call->asked = c->now;
     call->flags |= (uint16_t)(VMC_CALL_F_TOKEN | (s->flags & VMC_CLIENT_STREAMS)); /* VMC_CALL_F_*_STREAM are VIAMC_M_*_STREAM */
     if (!vmc_call_is_client_stream(call))
         call->flags |= VMC_CALL_F_FINISH;
@@ -15451,45 +15598,43 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 }
 
 /* A pending setpoint of the same kind gets the new value, its time and its limit, and keeps its handle. */
-VMC_FN viamc_err vmc_client_replace(viamc_client *c, uint8_t i, const vmc_start *s, viamc_call *handle)
+VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_start *s, viamc_call *handle)
 {
-    vmc_call *call = &c->calls.rec[i];
     size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
     if (need > call->tx_len && !vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX))
         return VIAMC_ERR_NOMEM;
     call->body = NULL; /* of a value that was kept */
     call->body_len = 0;
-    vmc_calls_tx_cut(&c->calls, i); /* a value that was encoded in place lies behind what moves now */
-    vmc_calls_put_message(&c->calls, i, s->msg, s->added, false);
-    call->asked = c->now;
+    vmc_calls_tx_cut(&c->calls, call); /* a value that was encoded in place lies behind what moves now */
+    vmc_calls_put_message(&c->calls, call, s->msg, s->added, false);
+    vmc_call_user(call)->asked = c->now;
     call->motion |= VMC_MOTION_FRESH;
     vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
     c->dirty = true;
-    *handle = vmc_calls_handle(&c->calls, i);
+    *handle = call->handle;
     return VIAMC_OK;
 }
 
 /* Puts the call on its way: by the motion rules, or at once. */
-VMC_FN void vmc_client_launch(viamc_client *c, uint8_t i)
+VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
 {
-    vmc_call *call = &c->calls.rec[i];
     c->dirty = true;
     if (vmc_motion_kind(call) == VMC_MOTION_STOP)
-        vmc_motion_begin_stop(c, i);
+        vmc_motion_begin_stop(c, call);
     else if (vmc_motion_is_move(call))
-        vmc_motion_launch(c, i);
+        vmc_motion_launch(c, call);
 }
 
 /* A record and room in tx for the call: STATE, BUSY or NOMEM if there is none now. */
-VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, uint8_t *i)
+VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call **call)
 {
     uint32_t reserve = s->resource == VMC_MOTION_ANY ? 0 : s->motion == VMC_MOTION_STOP ? VMC_CALL_PREFIX : VMC_STOP_RESERVE;
     if (c->dial.state != VIAMC_READY)
         return VIAMC_ERR_STATE;
     if (s->motion == VMC_MOTION_MOVE && vmc_motion_is_stopping(c, s->resource))
         return VIAMC_ERR_BUSY;
-    *i = vmc_client_free_record(c, s);
-    if (*i == VMC_CALL_NONE)
+    *call = vmc_client_free_record(c, s);
+    if (*call == NULL)
         return VIAMC_ERR_BUSY;
     if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0 && !vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve))
         return VIAMC_ERR_NOMEM;
@@ -15501,7 +15646,7 @@ VMC_FN void vmc_client_refuse_stop(viamc_client *c)
 {
     c->motion.unconfirmed++;
     if (c->dial.step == VMC_DIAL_DRAINING) {
-        vmc_timer_set(&c->dial.deadline, c->now, 0);
+        vmc_timer_set(&c->dial.due, c->now, 0);
         c->dirty = true;
     }
 }
@@ -15509,23 +15654,24 @@ VMC_FN void vmc_client_refuse_stop(viamc_client *c)
 VMC_FN viamc_err vmc_client_start(viamc_client *c, vmc_start *s, viamc_call *handle)
 {
     viamc_err err = vmc_client_check_start(c, s);
-    uint8_t i;
+    vmc_call *call;
     *handle = 0;
     if (err != VIAMC_OK)
         return err;
-    i = s->motion == VMC_MOTION_SETPOINT ? vmc_motion_setpoint(c, s->path, s->resource, true) : VMC_CALL_NONE;
-    if (i != VMC_CALL_NONE && vmc_motion_is_same_name(c, i, s->msg))
-        return vmc_client_replace(c, i, s, handle);
-    err = vmc_client_place(c, s, &i);
+    call = s->motion == VMC_MOTION_SETPOINT ? vmc_motion_setpoint(c, s->path, s->resource, true) : NULL;
+    if (call != NULL && vmc_motion_is_same_name(c, call, s->msg))
+        return vmc_client_replace(c, call, s, handle);
+    err = vmc_client_place(c, s, &call);
     if (err != VIAMC_OK && s->motion == VMC_MOTION_STOP)
         vmc_client_refuse_stop(c);
     if (err != VIAMC_OK)
         return err;
-    vmc_client_fill(c, vmc_calls_claim(&c->calls, i), s);
+    vmc_calls_claim(&c->calls, call);
+    vmc_client_fill(c, call, s);
     if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0)
-        vmc_calls_put_message(&c->calls, i, s->msg, s->added, vmc_client_keeps(s));
-    *handle = vmc_calls_handle(&c->calls, i);
-    vmc_client_launch(c, i);
+        vmc_calls_put_message(&c->calls, call, s->msg, s->added, vmc_client_keeps(s));
+    *handle = call->handle;
+    vmc_client_launch(c, call);
     return VIAMC_OK;
 }
 
@@ -15562,62 +15708,60 @@ VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap)
 
 /* ---- calls that run ---- */
 
-VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg)
+VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, viamc_bytes msg)
 {
-    uint8_t i = vmc_calls_find(&c->calls, call);
-    vmc_call *rec;
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
     uint32_t resource;
-    if (i == VMC_CALL_NONE || i > c->max_calls)
+    if (call == NULL)
         return VIAMC_ERR_NOT_FOUND;
-    rec = &c->calls.rec[i];
-    if (c->in_poll || !vmc_call_is_client_stream(rec) || (rec->flags & VMC_CALL_F_FINISH) != 0)
+    if (c->in_poll || !vmc_call_is_client_stream(call) || (call->flags & VMC_CALL_F_FINISH) != 0)
         return VIAMC_ERR_STATE;
-    if (!vmc_call_is_running(rec))
+    if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    resource = vmc_motion_is_move(rec) ? vmc_motion_resource_of(rec, msg) : 0;
-    if (!vmc_calls_can_append(&c->calls, i) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
+    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
+    if (!vmc_calls_can_append(&c->calls, call) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
         return VIAMC_ERR_BUSY;
     if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
-        return vmc_call_pending(rec) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
-    rec->resource = resource;
-    vmc_calls_put_message(&c->calls, i, msg, vmc_calls_nothing, false);
+        return vmc_call_pending(call) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    call->resource = resource;
+    vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;
     return VIAMC_OK;
 }
 
-VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call)
+VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call handle)
 {
-    uint8_t i = vmc_calls_find(&c->calls, call);
-    if (i == VMC_CALL_NONE || i > c->max_calls || !vmc_call_is_running(&c->calls.rec[i]))
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
+    if (call == NULL || !vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    if (c->in_poll || !vmc_call_is_client_stream(&c->calls.rec[i]))
+    if (c->in_poll || !vmc_call_is_client_stream(call))
         return VIAMC_ERR_STATE;
-    c->calls.rec[i].flags |= VMC_CALL_F_FINISH;
+    call->flags |= VMC_CALL_F_FINISH;
     c->calls.stirred = true;
     c->dirty = true;
     return VIAMC_OK;
 }
 
-VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call call)
+VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call handle)
 {
-    uint8_t i = vmc_calls_find(&c->calls, call);
-    if (i == VMC_CALL_NONE || i > c->max_calls)
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
+    if (call == NULL)
         return VIAMC_ERR_NOT_FOUND;
     if (c->in_poll)
         return VIAMC_ERR_STATE;
-    vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("cancelled by the caller"));
-    vmc_motion_give_up(&c->calls.rec[i], VIAMC_CANCELLED);
+    vmc_grpc_cancel(&c->conn.grpc, call, VIAMC_CANCELLED, VMC_TEXT("cancelled by the caller"));
+    vmc_motion_give_up(call, VIAMC_CANCELLED);
     c->dirty = true;
     return VIAMC_OK;
 }
 
 /* ---- ends of calls ---- */
 
-VMC_FN void vmc_client_on_internal_end(viamc_client *c, uint8_t i)
+VMC_FN void vmc_client_on_internal_end(viamc_client *c, vmc_call *call)
 {
     vmc_aux aux = (vmc_aux)c->aux;
-    if (i != vmc_client_rec(c, VMC_REC_AUX)) {
-        vmc_session_on_beat_end(c, (uint8_t)(i - vmc_client_rec(c, VMC_REC_BEAT)));
+    if (call != vmc_client_rec(c, VMC_REC_AUX)) {
+        vmc_session_on_beat_end(c, call, call == vmc_client_rec(c, VMC_REC_BEAT2));
         return;
     }
     c->aux = VMC_AUX_NOTHING;
@@ -15632,24 +15776,24 @@ VMC_FN void vmc_client_on_internal_end(viamc_client *c, uint8_t i)
 /* Looks at the calls that have ended. One whose header block is half sent waits: the rest of it is read from the record. */
 VMC_FN void vmc_client_ends(viamc_client *c)
 {
-    uint8_t i;
+    vmc_call *call;
     if (c->calls.ended == 0)
         return;
-    VMC_CALLS_EACH(&c->calls, i) {
-        if (c->calls.rec[i].state != VMC_CALL_ENDED || (c->conn.state == VMC_CONN_UP && c->conn.grpc.h2.out_slot == i))
+    VMC_CALLS_EACH(&c->calls, call) {
+        if (call->state != VMC_CALL_ENDED || (c->conn.state == VMC_CONN_UP && c->conn.grpc.h2.out_slot == vmc_call_index(call)))
             continue;
-        vmc_dial_check_token(c, &c->calls.rec[i]);
-        if ((c->calls.rec[i].flags & VMC_CALL_F_INTERNAL) != 0)
-            vmc_client_on_internal_end(c, i);
-        else if (!vmc_motion_on_end(c, i))
+        vmc_dial_check_token(c, call);
+        if ((call->flags & VMC_CALL_F_INTERNAL) != 0)
+            vmc_client_on_internal_end(c, call);
+        else if (!vmc_motion_on_end(c, call))
             continue;
-        vmc_calls_tell(&c->calls, i);
+        vmc_calls_tell(&c->calls, call);
     }
 }
 
 /* ---- the poll ---- */
 
-VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
+VMC_FN void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
@@ -15674,8 +15818,10 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
 #endif
     vmc_client_end_all(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
     vmc_motion_expire(c);
+#ifndef VIAMC_NO_TLS
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
+#endif
     vmc_dial_after_loss(c);
     if (c->dial.state == VIAMC_FAILED && c->session.resumed != 0)
         vmc_session_lost(c, VMC_TEXT("the connection is not tried again: the session expires, which stops what it moved"));
@@ -15710,7 +15856,7 @@ VMC_FN void vmc_client_receive(viamc_client *c)
 /* A lost connection's events are taken before the next attempt, whose certificate check uses the slots. */
 VMC_FN bool vmc_client_may_redial(const viamc_client *c)
 {
-    return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.again, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
+    return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.due, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
 }
 
 /* A poll's work on the connection: read, think, write. */
@@ -15725,26 +15871,25 @@ VMC_FN void vmc_client_turn(viamc_client *c)
         vmc_session_step(c);
     vmc_motion_step(c);
     vmc_client_ends(c);
-    c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)].stored != 0;
-    if (c->conn.state == VMC_CONN_BROKEN)
+    c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && vmc_client_rec(c, VMC_REC_AUX)->stored != 0;
+    if (vmc_conn_is_lost(&c->conn))
         c->calls.stirred = false; /* control frames only: no call leaves on a connection that is lost */
     vmc_conn_flush(&c->conn, c->now);
-    if (c->conn.state == VMC_CONN_BROKEN)
+    if (vmc_conn_is_lost(&c->conn))
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)
-        c->steps_max = c->conn.steps;
+        c->steps_max = (uint16_t)c->conn.steps;
 }
 
 /* What was asked for since the last poll is as old as this one, not as the last. */
 VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&c->calls, i) {
-        vmc_call *call = &c->calls.rec[i];
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call) {
         if ((call->motion & VMC_MOTION_FRESH) == 0)
             continue;
         call->motion &= (uint8_t)~VMC_MOTION_FRESH;
-        call->asked = now;
+        vmc_call_user(call)->asked = now;
         if (vmc_timer_is_on(&call->deadline))
             vmc_timer_at(&call->deadline, call->deadline.at + (now - c->now));
     }
@@ -15761,8 +15906,10 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
     c->polls++;
     if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
         c->dial.fresh = false;
-        c->dial.clock_at = now;
-        vmc_timer_set(&c->dial.again, now, 0);
+#ifndef VIAMC_NO_TLS
+        c->desc.clock_at = now;
+#endif
+        vmc_timer_set(&c->dial.due, now, 0);
         vmc_motion_expire(c);
     }
 #ifndef VIAMC_NO_TLS
@@ -15800,61 +15947,61 @@ VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *
 
 /* ---- events ---- */
 
-VMC_FN void vmc_client_event_call(viamc_client *c, uint8_t i, uint8_t kind, viamc_event *ev)
+VMC_FN void vmc_client_event_call(const vmc_call *call, uint8_t kind, viamc_event *ev)
 {
-    const vmc_call *call = &c->calls.rec[i];
+    const vmc_user_call *u = vmc_call_user_const(call);
     ev->kind = kind;
-    ev->call = vmc_calls_handle(&c->calls, i);
-    ev->user = call->user;
-    ev->method = call->method;
+    ev->call = call->handle;
+    ev->user = u->user;
+    ev->method = u->method;
     ev->path = call->path;
-    ev->metadata = viamc_view(call->meta, call->meta_len);
+    ev->metadata = viamc_view(u->meta, u->meta_len);
 }
 
-VMC_FN void vmc_client_event_done(viamc_client *c, uint8_t i, viamc_event *ev)
+VMC_FN void vmc_client_event_done(viamc_client *c, vmc_call *call, viamc_event *ev)
 {
-    const vmc_call *call = &c->calls.rec[i];
-    viamc_bytes text = vmc_calls_text(&c->calls, i);
-    vmc_client_event_call(c, i, VIAMC_EV_DONE, ev);
+    vmc_client_event_call(call, VIAMC_EV_DONE, ev);
     ev->status = call->status;
     ev->ran = call->ran;
     ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
-    ev->text.ptr = (const char *)text.ptr;
-    ev->text.len = text.len;
+    if (call->text_len != 0 || call->body != NULL) {
+        viamc_bytes text = vmc_calls_text(&c->calls, call);
+        ev->text.ptr = (const char *)text.ptr;
+        ev->text.len = text.len;
+    }
     ev->text_cut = (call->flags & VMC_CALL_F_TEXT_CUT) != 0;
-    if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call))
-        (void)vmc_calls_take(&c->calls, i, &ev->msg);
-    if (call->status != VIAMC_OK) {
+    if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call)) {
+        (void)vmc_calls_take(&c->calls, call, &ev->msg);
+    } else if (call->status != VIAMC_OK) {
         ev->error.code = VIAMC_ERR_RPC;
         ev->error.detail = call->status;
     }
-    vmc_calls_free(&c->calls, i);
+    vmc_calls_free(&c->calls, call);
 }
 
 /* The next event of the call that is first in the list; false when it has none left. */
-VMC_FN bool vmc_client_next_of(viamc_client *c, uint8_t i, viamc_event *ev)
+VMC_FN bool vmc_client_next_of(viamc_client *c, vmc_call *call, viamc_event *ev)
 {
-    vmc_call *call = &c->calls.rec[i];
-    if (vmc_call_is_server_stream(call) && call->state != VMC_CALL_FREE && vmc_calls_take(&c->calls, i, &ev->msg)) {
-        vmc_client_event_call(c, i, VIAMC_EV_MESSAGE, ev);
+    if (vmc_call_is_server_stream(call) && call->state != VMC_CALL_FREE && vmc_calls_take(&c->calls, call, &ev->msg)) {
+        vmc_client_event_call(call, VIAMC_EV_MESSAGE, ev);
         return true;
     }
     if ((call->flags & VMC_CALL_F_WRITABLE) != 0 && call->state == VMC_CALL_OPEN) {
         call->flags &= (uint16_t)~VMC_CALL_F_WRITABLE;
-        vmc_client_event_call(c, i, VIAMC_EV_WRITABLE, ev);
+        vmc_client_event_call(call, VIAMC_EV_WRITABLE, ev);
         return true;
     }
     if (call->state != VMC_CALL_TOLD)
         return false;
-    vmc_client_event_done(c, i, ev);
+    vmc_client_event_done(c, call, ev);
     return true;
 }
 
 VMC_FN bool vmc_client_next_call_event(viamc_client *c, viamc_event *ev)
 {
     while (c->calls.first != VMC_CALL_NONE) {
-        uint8_t i = c->calls.first;
-        bool found = vmc_client_next_of(c, i, ev);
+        vmc_call *call = &c->calls.users[c->calls.first].call;
+        bool found = vmc_client_next_of(c, call, ev);
         if (!found || ev->kind == VIAMC_EV_DONE)
             vmc_calls_unlist_first(&c->calls);
         if (found)
@@ -15882,12 +16029,9 @@ VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
 }
 
 /* Order: READY, what concerns the session, calls, LOST: that of the kinds, but for the calls. */
-VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
+VMC_APART bool vmc_client_next_event(viamc_client *c, viamc_event *ev)
 {
     uint8_t kind = c->events == 0 ? VIAMC_EV_LOST : VIAMC_EV_READY;
-    ev->kind = 0;
-    if (c->in_poll || !vmc_client_has_events(c))
-        return false;
     VIAMC_MEMSET(ev, 0, sizeof *ev);
     vmc_error_clear(&ev->error);
     while (kind != VIAMC_EV_LOST && (c->events & VMC_EV_BIT(kind)) == 0)
@@ -15904,9 +16048,15 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
         vmc_session_error(c, &ev->error);
     } else if (kind == VIAMC_EV_LOST) {
         ev->error = c->conn.error;
-        ev->retry_ms = vmc_timer_left(&c->dial.again, c->now);
+        ev->retry_ms = vmc_timer_left(&c->dial.due, c->now);
     }
     return true;
+}
+
+VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
+{
+    ev->kind = 0;
+    return !c->in_poll && vmc_client_has_events(c) && vmc_client_next_event(c, ev);
 }
 
 /* ---- dial, state, close ---- */
@@ -16032,7 +16182,7 @@ VMC_FN void vmc_explain_insecure(const viamc_client *c, const viamc_error *e, vm
 /* auth: UNAUTHENTICATED: invalid credentials (key id 5f0c...) */
 VMC_FN void vmc_explain_auth(const viamc_client *c, const viamc_error *e, vmc_wr *w)
 {
-    viamc_bytes said = vmc_calls_text(&c->calls, (uint8_t)(c->max_calls + VMC_REC_AUX));
+    viamc_bytes said = vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX));
     vmc_explain_cut(w, "auth: ");
     vmc_explain_cut(w, viamc_status_name(e->detail));
     vmc_explain_cut(w, ": ");
@@ -16554,7 +16704,7 @@ VIAMC_API viamc_str viamc_resource_name(const viamc_resource *resource)
 
 VMC_FN vmc_call *vmc_request_call(const viamc_request *rq)
 {
-    return &rq->peer->calls.rec[rq->index];
+    return &rq->peer->calls.users[rq->index].call;
 }
 
 VMC_FN uint8_t vmc_request_flags(const viamc_request *rq)
@@ -16613,7 +16763,7 @@ VMC_FN uint32_t vmc_request_spare(const viamc_request *rq)
 VMC_FN bool vmc_request_fits(const viamc_request *rq, uint32_t len)
 {
     const vmc_calls *t = &rq->peer->calls;
-    return t->tx_cap - t->tx_used >= vmc_request_spare(rq) + VMC_CALL_PREFIX + len && vmc_calls_can_append(t, rq->index);
+    return t->tx_cap - t->tx_used >= vmc_request_spare(rq) + VMC_CALL_PREFIX + len && vmc_calls_can_append(t, vmc_request_call(rq));
 }
 
 /* True if the handler may be called: what it answers at once will fit. A Stop is carried out whatever becomes of its answer. */
@@ -16643,14 +16793,14 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
     rq->peer->calls.stirred = true;
     vmc_timer_off(&c->deadline);
-    vmc_calls_set_text(&rq->peer->calls, rq->index, vmc_bytes_of(viamc_text(text)));
+    vmc_calls_set_text(&rq->peer->calls, c, vmc_bytes_of(viamc_text(text)));
 }
 
 /* Its deadline has passed: what was answered and has not left is withdrawn. A handler that keeps it has still to let it go. */
 VMC_FN void vmc_request_expire(viamc_request *rq)
 {
     bool kept = rq->kept;
-    vmc_calls_tx_cut(&rq->peer->calls, rq->index);
+    vmc_calls_tx_cut(&rq->peer->calls, vmc_request_call(rq));
     vmc_request_call(rq)->sent = 0;
     vmc_request_finish(rq, VIAMC_DEADLINE_EXCEEDED, "");
     rq->late = true;
@@ -16679,7 +16829,7 @@ VMC_FN viamc_err vmc_request_put(viamc_request *rq, viamc_bytes msg)
         rq->need = (uint32_t)msg.len + 1u; /* a message may be empty */
         return VIAMC_ERR_BUSY;
     }
-    vmc_calls_put_message(&rq->peer->calls, rq->index, msg, vmc_calls_nothing, false);
+    vmc_calls_put_message(&rq->peer->calls, vmc_request_call(rq), msg, vmc_calls_nothing, false);
     return VIAMC_OK;
 }
 
@@ -17470,7 +17620,7 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
 {
     viamc_request *rq = &p->requests[i];
     const vmc_grpc *g = &p->conn.grpc;
-    vmc_call *c = &p->calls.rec[i];
+    vmc_call *c = vmc_calls_at(&p->calls, i);
     viamc_bytes unused;
     viamc_str path = viamc_text(c->path);
     const char *wrong;
@@ -17589,15 +17739,14 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     return true;
 }
 
-/* Takes the next message of call i to the handler. False: nothing to do now. */
-VMC_FN bool vmc_route_message(vmc_peer *p, uint8_t i)
+/* Takes the next message of call c to the handler. False: nothing to do now. */
+VMC_FN bool vmc_route_message(vmc_peer *p, vmc_call *c)
 {
-    viamc_request *rq = &p->requests[i];
-    vmc_call *c = &p->calls.rec[i];
+    viamc_request *rq = &p->requests[vmc_call_index(c)];
     uint32_t taken = c->taken;
     uint8_t large = c->large;
     viamc_bytes msg;
-    if (!vmc_calls_take(&p->calls, i, &msg))
+    if (!vmc_calls_take(&p->calls, c, &msg))
         return false;
     if (msg.ptr == NULL)
         msg.ptr = (const uint8_t *)""; /* an empty message is not the end of a stream */
@@ -17610,27 +17759,25 @@ VMC_FN bool vmc_route_message(vmc_peer *p, uint8_t i)
 }
 
 /* Unary calls and server streams: the handler is called when the client has ended its side. */
-VMC_FN void vmc_route_whole(vmc_peer *p, uint8_t i)
+VMC_FN void vmc_route_whole(vmc_peer *p, vmc_call *c)
 {
-    viamc_request *rq = &p->requests[i];
-    const vmc_call *c = &p->calls.rec[i];
-    if (c->messages != 1u || !vmc_calls_is_whole(&p->calls, i))
+    viamc_request *rq = &p->requests[vmc_call_index(c)];
+    if (c->messages != 1u || !vmc_call_is_whole(c))
         vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("a request must be one message"));
     else
-        (void)vmc_route_message(p, i);
+        (void)vmc_route_message(p, c);
 }
 
 /* Client streams: message by message, then the end. */
-VMC_FN void vmc_route_stream(vmc_peer *p, uint8_t i)
+VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
 {
-    viamc_request *rq = &p->requests[i];
-    const vmc_call *c = &p->calls.rec[i];
+    viamc_request *rq = &p->requests[vmc_call_index(c)];
     rq->waits = false;
-    while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, i))
+    while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, c))
         ; /* bounded by the messages in a slot */
     if (rq->state != VMC_REQUEST_OPEN || rq->waits || c->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
         return;
-    if (!vmc_calls_is_whole(&p->calls, i)) {
+    if (!vmc_call_is_whole(c)) {
         vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the stream ended inside a message"));
         return;
     }
@@ -17638,11 +17785,10 @@ VMC_FN void vmc_route_stream(vmc_peer *p, uint8_t i)
     (void)vmc_route_serve(rq, viamc_view(NULL, 0));
 }
 
-/* True if call i has something for its handler, and there is room for what that answers. */
-VMC_FN bool vmc_route_is_ready(const vmc_peer *p, uint8_t i)
+/* True if call c has something for its handler, and there is room for what that answers. */
+VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
 {
-    const viamc_request *rq = &p->requests[i];
-    const vmc_call *c = &p->calls.rec[i];
+    const viamc_request *rq = &p->requests[vmc_call_index(c)];
     if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
         return false;
     if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || c->taken == c->parsed))
@@ -17653,14 +17799,14 @@ VMC_FN bool vmc_route_is_ready(const vmc_peer *p, uint8_t i)
 /* Calls the handlers of a peer whose requests are complete, the oldest first. */
 VMC_FN void vmc_route_dispatch(vmc_peer *p)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&p->calls, i) {
-        if (!vmc_route_is_ready(p, i))
+    vmc_call *c;
+    VMC_CALLS_EACH(&p->calls, c) {
+        if (!vmc_route_is_ready(p, c))
             continue;
-        if (vmc_request_streams_in(&p->requests[i]))
-            vmc_route_stream(p, i);
+        if (vmc_request_streams_in(&p->requests[vmc_call_index(c)]))
+            vmc_route_stream(p, c);
         else
-            vmc_route_whole(p, i);
+            vmc_route_whole(p, c);
     }
 }
 
@@ -17668,17 +17814,17 @@ VMC_FN void vmc_route_dispatch(vmc_peer *p)
 
 VMC_FN void vmc_route_expire(vmc_peer *p, viamc_ms now)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&p->calls, i)
-        if (p->calls.rec[i].state == VMC_CALL_OPEN && vmc_timer_due(&p->calls.rec[i].deadline, now))
-            vmc_request_expire(&p->requests[i]);
+    const vmc_call *c;
+    VMC_CALLS_EACH(&p->calls, c)
+        if (c->state == VMC_CALL_OPEN && vmc_timer_due(&c->deadline, now))
+            vmc_request_expire(&p->requests[vmc_call_index(c)]);
 }
 
 /* A call whose trailers are written is over for us; what the client still sends is not wanted. */
-VMC_FN void vmc_route_close(vmc_peer *p, uint8_t i)
+VMC_FN void vmc_route_close(vmc_peer *p, vmc_call *c)
 {
-    vmc_calls_end(&p->calls, i, p->calls.rec[i].status, VIAMC_ANSWERED);
-    vmc_h2_release(&p->conn.grpc.h2, i, VMC_H2_NO_ERROR);
+    vmc_calls_end(&p->calls, c, c->status, VIAMC_ANSWERED, NULL);
+    vmc_h2_release(&p->conn.grpc.h2, vmc_call_index(c), VMC_H2_NO_ERROR);
 }
 
 /* The large buffer is the others' as soon as its message was taken or its request is answered, even if the answer does not leave. What
@@ -17686,25 +17832,24 @@ VMC_FN void vmc_route_close(vmc_peer *p, uint8_t i)
 VMC_FN void vmc_route_release_big(vmc_peer *p)
 {
     uint8_t owner = p->calls.big_owner;
-    const vmc_call *c = &p->calls.rec[owner == VMC_CALL_NONE ? 0 : owner];
-    if (owner != VMC_CALL_NONE && !p->requests[owner].kept && (c->large != VMC_CALL_BIG || (c->flags & VMC_CALL_F_DROP) != 0))
+    const vmc_call *c = vmc_calls_at(&p->calls, owner);
+    if (c != NULL && !p->requests[owner].kept && (c->large != VMC_CALL_BIG || (c->flags & VMC_CALL_F_DROP) != 0))
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
 /* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
 VMC_FN void vmc_route_clean(vmc_peer *p)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&p->calls, i) {
-        viamc_request *rq = &p->requests[i];
-        vmc_call *c = &p->calls.rec[i];
+    vmc_call *c;
+    VMC_CALLS_EACH(&p->calls, c) {
+        viamc_request *rq = &p->requests[vmc_call_index(c)];
         if (c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_FINISHED) != 0)
-            vmc_route_close(p, i);
-        if (c->state != VMC_CALL_ENDED || rq->kept || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == i))
+            vmc_route_close(p, c);
+        if (c->state != VMC_CALL_ENDED || rq->kept || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == vmc_call_index(c)))
             continue;
         p->calls.ended--;
         rq->state = VMC_REQUEST_NONE;
-        vmc_calls_free(&p->calls, i);
+        vmc_calls_free(&p->calls, c);
     }
     vmc_route_release_big(p);
 }
@@ -17750,7 +17895,6 @@ VMC_FN void vmc_peer_reset_carrier(vmc_peer *p, bool secure)
 {
     const viamc_server *s = p->server;
     vmc_h2_config h2;
-    vmc_grpc_config grpc;
     VIAMC_MEMSET(&h2, 0, sizeof h2);
     h2.server = true;
     h2.streams = p->streams;
@@ -17760,10 +17904,10 @@ VMC_FN void vmc_peer_reset_carrier(vmc_peer *p, bool secure)
     h2.table_bytes = VMC_SERVER_TABLE;
     h2.window = s->desc.slot_bytes + VMC_CALL_PREFIX;
     h2.header_list = VMC_SERVER_HEADER_LIST;
-    grpc.https = secure;
-    grpc.scratch = p->scratch;
-    grpc.scratch_cap = VMC_SERVER_SCRATCH;
-    vmc_grpc_init(&p->conn.grpc, &h2, &p->calls, &grpc);
+    vmc_grpc_init(&p->conn.grpc, &h2, &p->calls);
+    p->conn.grpc.https = secure;
+    p->conn.grpc.scratch = p->scratch;
+    p->conn.grpc.scratch_cap = VMC_SERVER_SCRATCH;
 }
 
 VMC_FN void vmc_peer_begin(vmc_peer *p)
@@ -17857,7 +18001,7 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
     else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS)
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, VMC_TEXT("said nothing for too long"));
     else if (s->now - p->heard_at >= VMC_SERVER_QUIET_MS && !p->asked)
-        p->asked = p->conn.grpc.h2.ping_due = true;
+        p->asked = vmc_h2_ask(&p->conn.grpc.h2);
 }
 
 /* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
@@ -17876,8 +18020,8 @@ VMC_FN void vmc_peer_judge_large(vmc_peer *p)
 {
     viamc_server *s = p->server;
     uint8_t owner = p->calls.big_owner;
-    const vmc_call *c = &p->calls.rec[owner == VMC_CALL_NONE ? 0 : owner];
-    if (owner == VMC_CALL_NONE || c->large != VMC_CALL_BIG || c->got == c->msg_len)
+    const vmc_call *c = vmc_calls_at(&p->calls, owner);
+    if (c == NULL || c->large != VMC_CALL_BIG || vmc_call_left(c) == 0)
         vmc_timer_off(&p->large);
     else if (!p->known)
         vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("request too large"));
@@ -17922,22 +18066,24 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
     vmc_conn_flush(&p->conn, s->now); /* answers go before a goodbye */
     vmc_route_clean(p);
     vmc_peer_judge(p);
-    if (vmc_h2_has_control(&p->conn.grpc.h2))
+    if (p->conn.grpc.h2.owed != 0)
         vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early, a goodbye */
-    if (p->conn.state == VMC_CONN_BROKEN)
+    if (vmc_conn_is_lost(&p->conn))
         vmc_peer_leave(p);
 }
 
 /* The calls' part: deadlines, handlers that said WAIT, and requests for whose answers room has come since they were looked at. */
 VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&p->calls, i) {
-        vmc_wait_timer(wait, &p->calls.rec[i].deadline, now);
-        if (vmc_calls_can_settle(&p->calls, i))
+    const vmc_call *c;
+    VMC_CALLS_EACH(&p->calls, c) {
+        const viamc_request *rq = &p->requests[vmc_call_index(c)];
+        if (c->state == VMC_CALL_OPEN) /* what is kept for a client that is gone has ended */
+            vmc_wait_timer(wait, &c->deadline, now);
+        if (vmc_calls_can_settle(&p->calls, c))
             *wait = 0; /* room that the peer does not know of yet */
-        if (vmc_route_is_ready(p, i))
-            *wait = p->requests[i].waits && p->requests[i].need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
+        if (vmc_route_is_ready(p, c))
+            *wait = rq->waits && rq->need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
     }
 }
 
@@ -18056,7 +18202,7 @@ VMC_FN uint32_t vmc_server_out_cap(const viamc_server_desc *d)
 /* One peer's pieces; with base NULL only measured, and p is not touched. */
 VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc_peer *p, uint8_t *big)
 {
-    vmc_calls_config calls;
+    vmc_calls calls;
     vmc_conn_config conn;
     uint32_t n = d->max_requests;
     viamc_request *requests = (viamc_request *)vmc_carve_take(cv, n * sizeof *requests);
@@ -18067,7 +18213,8 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     if (d->cert_count != 0)
         conn.tls = vmc_carve_take(cv, vmc_tls_bytes(VMC_TLS_SERVER));
 #endif
-    calls.rec = (vmc_call *)vmc_carve_take(cv, n * sizeof(vmc_call));
+    VIAMC_MEMSET(&calls, 0, sizeof calls);
+    calls.users = (vmc_user_call *)vmc_carve_take(cv, n * sizeof(vmc_user_call));
     calls.slots = (uint8_t *)vmc_carve_take(cv, (size_t)n * (d->slot_bytes + VMC_CALL_EXTRA + VMC_CALL_TEXT));
     calls.tx = (uint8_t *)vmc_carve_take(cv, d->tx_bytes);
     conn.in = (uint8_t *)vmc_carve_take(cv, d->in_bytes);
@@ -18079,8 +18226,8 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     calls.text_bytes = VMC_CALL_TEXT;
     calls.big_cap = d->rx_bytes;
     calls.tx_cap = d->tx_bytes;
-    calls.large_max = 1;
-    calls.count = calls.slot_count = (uint8_t)n;
+    calls.one_large = true;
+    calls.count = calls.user_count = calls.slot_count = (uint8_t)n;
     conn.port = d->port;
     conn.port_user = d->port_user;
     conn.number = p->number;
@@ -18092,7 +18239,8 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     p->scratch = scratch;
     VIAMC_MEMSET(requests, 0, n * sizeof *requests);
     VIAMC_MEMSET(streams, 0, n * sizeof *streams);
-    vmc_calls_init(&p->calls, &calls);
+    p->calls = calls;
+    vmc_calls_init(&p->calls);
 #ifndef VIAMC_NO_TLS
     if (conn.tls != NULL)
         VIAMC_MEMSET(conn.tls, 0, vmc_tls_bytes(VMC_TLS_SERVER));
@@ -18478,7 +18626,7 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
     posix->text[0] = '\0';
     if (call == 0)
         return VIAMC_ERR_ARG;
-    if (vmc_calls_find(&c->calls, call) == VMC_CALL_NONE && call != c->motion.covered)
+    if (vmc_calls_find(&c->calls, call) == NULL && call != c->motion.covered)
         return VIAMC_ERR_NOT_FOUND;
     err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     if (err == VIAMC_ERR_TIMEOUT)

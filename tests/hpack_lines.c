@@ -11,7 +11,7 @@
 #include "viamc.h"
 #include "test.h"
 
-enum { BLOCK_MAX = 1 << 16, LINE_LEN = 1 << 18, TABLE_MAX = 65536, FIELDS_MAX = 12, TEXT_MAX = 300 };
+enum { BLOCK_MAX = 1 << 16, LINE_LEN = 1 << 18, TABLE_MAX = 65535, FIELDS_MAX = 12, TEXT_MAX = 300 };
 
 static void print_hex(const uint8_t *p, size_t n)
 {

@@ -376,6 +376,8 @@ static inline void raw_run(viamc_ms ms)
         viamc_wait_hint hint;
         viamc_ms arrives = vmc_loop_next(&raw.loop); /* 0: octets that wait for somebody who does not read */
         viamc_server_wait(raw.server, raw.loop.now, &hint);
+        if (hint.ms == 0)
+            hint.ms = 1; /* raw_settle has complained */
         raw.loop.now += vmc_min32(vmc_min32(hint.ms, arrives == 0 ? VIAMC_FOREVER : arrives), until - raw.loop.now);
         raw_settle();
     }

@@ -314,7 +314,7 @@ TEST(statuses)
         {SCRIPT_R1 "000b677270632d737461747573 023020", true, VIAMC_INTERNAL},      /* "0 " */
         {SCRIPT_R1 "000b677270632d737461747573 012b", true, VIAMC_UNKNOWN},         /* + */
         {SCRIPT_R1 SCRIPT_R2 SCRIPT_R2, true, VIAMC_UNKNOWN},                       /* two of them */
-        {SCRIPT_R1 SCRIPT_R2, true, VIAMC_INTERNAL},                                /* OK, but no message */
+        {SCRIPT_R1 SCRIPT_R2, true, VIAMC_UNIMPLEMENTED},                           /* OK, but no message */
         {"0803353032 000b677270632d7374617475730135", true, VIAMC_NOT_FOUND},       /* a grpc-status wins */
         {SCRIPT_R1 "000b677270632d737461747573023136", true, VIAMC_UNAUTHENTICATED},
     };
@@ -334,6 +334,43 @@ TEST(statuses)
         if (ev != NULL)
             CHECK(ev->status != VIAMC_OK);
         CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+        script_close();
+    }
+}
+
+/* Of what follows "application/grpc", only what means protocol buffers. */
+TEST(content_types)
+{
+    static const struct {
+        const char *behind; /* in hex, with the length of the whole */
+        uint32_t status;
+    } rows[] = {
+        {"10", VIAMC_OK},
+        {"16 2b70726f746f", VIAMC_OK},            /* +proto */
+        {"12 3b78", VIAMC_OK},                    /* ;x */
+        {"18 2b70726f746f3b78", VIAMC_OK},        /* +proto;x */
+        {"15 2b6a736f6e", VIAMC_UNKNOWN},         /* +json */
+        {"11 2b", VIAMC_UNKNOWN},                 /* + */
+        {"15 2b70726f74", VIAMC_UNKNOWN},         /* +prot */
+        {"17 2b70726f746f78", VIAMC_UNKNOWN},     /* +protox */
+        {"14 2d776562", VIAMC_UNKNOWN},           /* -web */
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        char block[100];
+        const viamc_event *ev;
+        (void)snprintf(block, sizeof block, "88 0f10 %.2s 6170706c69636174696f6e2f67727063 %s", rows[i].behind, rows[i].behind + 2);
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(1, block, false);
+        script_send_message(1, "y", 1);
+        script_send_block(1, SCRIPT_R2, true);
+        script_run(1);
+        ev = script_event(VIAMC_EV_DONE, 0);
+        REQUIRE(ev != NULL);
+        CHECK_EQ_INT(ev->status, rows[i].status);
         script_close();
     }
 }
@@ -374,7 +411,7 @@ TEST(unary_with_two_messages_is_an_error)
     script_send_block(1, SCRIPT_R2, true);
     script_run(1);
     REQUIRE(script_count(VIAMC_EV_DONE) == 1);
-    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_INTERNAL);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_UNIMPLEMENTED);
     script_close();
 }
 
@@ -838,6 +875,29 @@ TEST(deadline_of_a_call)
     script_close();
 }
 
+/* A server that resets the stream when the time is over says the same as our own clock; one that does so before has cancelled. */
+TEST(reset_at_the_deadline)
+{
+    unsigned late;
+    for (late = 0; late < 2; late++) {
+        viamc_opts opts = VIAMC_ZERO;
+        const viamc_event *ev;
+        script_new();
+        script_ready();
+        opts.timeout_ms = 250;
+        (void)echo(viamc_view("x", 1), &opts);
+        script_run(1);
+        script_now.loop.now += 240 + 20 * late;
+        script_send_frame(3, 0, 1, "\0\0\0\10", 4);
+        script_poll();
+        script_poll();
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+        CHECK_EQ_INT(ev->status, late != 0 ? VIAMC_DEADLINE_EXCEEDED : VIAMC_CANCELLED);
+        CHECK_EQ_INT(ev->ran, VIAMC_MAYBE);
+        script_close();
+    }
+}
+
 /* The rest of a frame, and of a header block, that belongs to a call which is over is nobody's, although the record is used again. */
 TEST(rest_of_a_frame_under_way)
 {
@@ -1065,7 +1125,7 @@ TEST(two_large_replies_take_turns)
     script_send_frame(0, 0, 1, "\0\0\0\7\xd0", 5);
     script_run(1);
     CHECK_EQ_INT(script_now.client->calls.big_owner, 1);
-    CHECK_EQ_INT(script_now.client->calls.rec[0].large, VMC_CALL_WAITS);
+    CHECK_EQ_INT(script_now.client->calls.users[0].call.large, VMC_CALL_WAITS);
     memset(pattern, 'b', sizeof pattern);
     script_send_frame(0, 0, 3, pattern, 1000);
     script_run(1);
@@ -1261,9 +1321,9 @@ TEST(whole_replies_and_the_same_in_pieces)
         {"\0\0\0\0\1y", "\xbe", 6, 1, 0, 5, VIAMC_OK, "y", VIAMC_OK},
         {"\0\0\0\0\0", "\xbe", 5, 1, 0, 5, VIAMC_OK, "", VIAMC_OK},
         {"\0\0\0\0\2y", "\xbe", 6, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},                /* cut */
-        {"\0\0\0\0\1y\0\0\0\0\0", "\xbe", 11, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},   /* two */
+        {"\0\0\0\0\1y\0\0\0\0\0", "\xbe", 11, 1, 0, 5, VIAMC_UNIMPLEMENTED, "", VIAMC_OK}, /* two */
         {"\0\0\0\0", "\xbe", 4, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},
-        {"", "\xbe", 0, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},                             /* none */
+        {"", "\xbe", 0, 1, 0, 5, VIAMC_UNIMPLEMENTED, "", VIAMC_OK},                        /* none */
         {"\1\0\0\0\1y", "\xbe", 6, 1, 0, 5, VIAMC_INTERNAL, "", VIAMC_OK},                /* compressed */
         {"\0\0\0\x40\0", "\xbe", 5, 1, 0, 5, VIAMC_RESOURCE_EXHAUSTED, "", VIAMC_OK},
         {"\0\0\0\0\1y", "\xbe", 6, 1, 1, 5, VIAMC_UNKNOWN, "", VIAMC_OK},                 /* DATA ends the stream */
@@ -1715,6 +1775,53 @@ TEST(reset_of_authenticate)
     script_close();
 }
 
+/* READY, with a token that Authenticate gave. */
+static void ready_with_token(void)
+{
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d";
+    script_now.dial.check_interval_ms = 1000;
+    script_open();
+    script_run(1);
+    script_send("000000040000000000");
+    script_reply(script_request("/proto.rpc.v1.AuthService/Authenticate"), "\x0a\x0atok.en.sig", 12);
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+}
+
+/* Words of the robot about a call of ours whose reply is not kept have no place: above all not over the token. */
+TEST(token_stays_when_a_sign_of_life_is_refused)
+{
+    uint32_t id;
+    ready_with_token();
+    script_run(1000);
+    REQUIRE((id = script_request("/viam.robot.v1.RobotService/GetVersion")) != 0);
+    script_send_block(id, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023134000c677270632d6d65737361676513696e76616c69642063726564656e7469616c73", true);
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    CHECK_EQ_HEX(script_now.client->conn.grpc.token.ptr, script_now.client->conn.grpc.token.len, "746f6b2e656e2e736967");
+    script_close();
+}
+
+/* A new token is asked for while a sign of life is due: silence is no time limit that has passed. */
+TEST(token_refused_when_a_sign_of_life_is_due)
+{
+    viamc_call call;
+    uint32_t id;
+    ready_with_token();
+    CHECK_EQ_INT(raw(ECHO, &call), VIAMC_OK);
+    script_run(1);
+    REQUIRE((id = script_request(ECHO)) != 0);
+    script_send_block(id, SCRIPT_R1 "000b677270632d737461747573023136", true);
+    script_run(1);
+    CHECK(script_request("/proto.rpc.v1.AuthService/Authenticate") != 0);
+    script_run(1500); /* longer than the robot may be silent, and it has not answered */
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+    script_close();
+}
+
 /* The code of the RST_STREAM that the client has sent for a stream; 0xff: none. */
 static uint32_t reset_code(uint32_t id)
 {
@@ -1753,6 +1860,11 @@ TEST(broken_frames_end_the_connection)
         {"000005030000000001 0000000000", VMC_H2_FRAME_SIZE_ERROR},         /* RST_STREAM of five octets */
         {"000003080000000001 000000", VMC_H2_FRAME_SIZE_ERROR},             /* WINDOW_UPDATE of three */
         {"000005050400000001 0000000288", VMC_H2_PROTOCOL_ERROR},           /* PUSH_PROMISE */
+        {"000000000800000001", VMC_H2_FRAME_SIZE_ERROR},                    /* DATA that is padded and has no octets */
+        {"000000010c00000001", VMC_H2_FRAME_SIZE_ERROR},                    /* HEADERS */
+        {"000003012400000001 000000", VMC_H2_FRAME_SIZE_ERROR},             /* HEADERS shorter than their priority */
+        {"000002010c00000001 0288", VMC_H2_PROTOCOL_ERROR},                 /* padding longer than what is left of HEADERS */
+        {"000007012c00000001 02 0000000010 88", VMC_H2_PROTOCOL_ERROR},     /* behind a priority */
     };
     size_t i;
     for (i = 0; i < TEST_COUNT(rows); i++) {
@@ -1816,6 +1928,96 @@ TEST(frames_out_of_order_end_the_stream)
         CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
         script_close();
     }
+}
+
+/* Padding and priority, in one piece and octet by octet. */
+TEST(padding_and_priority_are_skipped)
+{
+    static const uint8_t headers[] = "\3\0\0\0\0\x10\x88\x0f\x10\x10" "application/grpc\0\0\0", data[] = "\2\0\0\0\0\2ok\0\0";
+    size_t i, k;
+    for (i = 0; i < 2; i++) {
+        uint8_t frames[80];
+        vmc_wr w = vmc_wr_of(frames, sizeof frames);
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_put_frame(&w, sizeof headers - 1u, 1, 0x2c, 1, headers);
+        script_put_frame(&w, sizeof data - 1u, 0, 8, 1, data);
+        for (k = 0; k < w.len; k += i == 0 ? w.len : 1u) {
+            size_t done;
+            (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, frames + k, i == 0 ? w.len : 1u, &done);
+            script_poll();
+        }
+        script_send_block(1, SCRIPT_R2, true);
+        script_run(1);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+        CHECK_EQ_MEM(script_event(VIAMC_EV_DONE, 0)->msg.ptr, script_event(VIAMC_EV_DONE, 0)->msg.len, "ok", 2);
+        script_close();
+    }
+}
+
+/* RFC 9113 8.2, 8.3: header blocks that break a rule end that call alone. */
+TEST(wrong_blocks_end_the_stream)
+{
+    static const struct {
+        const char *first, *second;
+    } rows[] = {
+        {"08 04 30323030", NULL},                            /* :status 0200 */
+        {"08 03 303938", NULL},                              /* 098 */
+        {"08 02 3230", NULL},                                /* 20 */
+        {"08 04 32303030", NULL},                            /* 2000 */
+        {"08 03 326130", NULL},                              /* 2a0 */
+        {"08 00", NULL},
+        {"8888", NULL},                                      /* twice */
+        {"8883", NULL},                                      /* :method in a reply */
+        {"0f10106170706c69636174696f6e2f67727063 88", NULL}, /* behind another field */
+        {"88 000a636f6e6e656374696f6e 0161", NULL},          /* connection */
+        {SCRIPT_R1, "88"},                                   /* :status in trailers */
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        script_new();
+        script_ready();
+        (void)echo(viamc_view("x", 1), NULL);
+        (void)echo(viamc_view("y", 1), NULL);
+        script_run(1);
+        script_send_block(1, rows[i].first, false);
+        if (rows[i].second != NULL)
+            script_send_block(1, rows[i].second, true);
+        script_run(1);
+        CHECK_EQ_INT(reset_code(1), VMC_H2_PROTOCOL_ERROR);
+        script_reply(3, "ok", 2);
+        script_run(1);
+        REQUIRE(script_count(VIAMC_EV_DONE) == 2);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_INTERNAL);
+        CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 1)->status, VIAMC_OK);
+        script_close();
+    }
+}
+
+/* The connection's window is credited once half of it is used up. */
+TEST(credit_of_the_connection)
+{
+    size_t i;
+    script_new();
+    script_ready();
+    for (i = 0; i < 3; i++) {
+        const uint32_t left = i == 1 ? VMC_H2_WINDOW_MAX / 2u + 1u : VMC_H2_WINDOW_MAX;
+        script_frame f;
+        uint32_t credit = 0;
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        (void)count_frames(8, 0);
+        script_now.client->conn.grpc.h2.credit = (int32_t)left;
+        script_reply((uint32_t)(2 * i + 1), "ok", 2);
+        script_run(1);
+        while (script_next(&f))
+            credit += f.type == 8 && f.id == 0 ? vmc_be32(f.payload) : 0;
+        CHECK_EQ_INT(credit, i == 1 ? VMC_H2_WINDOW_MAX - left + 7u : 0);
+    }
+    script_close();
 }
 
 static void permit_streams(uint8_t n)
@@ -2133,6 +2335,7 @@ int main(int argc, char **argv)
     RUN(x7_unknown_method_of_the_python_sdk);
     RUN(x8_proxy_error);
     RUN(statuses);
+    RUN(content_types);
     RUN(resets);
     RUN(unary_with_two_messages_is_an_error);
     RUN(truncated_message_is_an_error);
@@ -2155,6 +2358,7 @@ int main(int argc, char **argv)
     RUN(lost_while_authenticating);
     RUN(dial_timeout);
     RUN(deadline_of_a_call);
+    RUN(reset_at_the_deadline);
     RUN(rest_of_a_frame_under_way);
     RUN(reply_octet_by_octet);
     RUN(cancel_and_stale_handles);
@@ -2184,9 +2388,14 @@ int main(int argc, char **argv)
     RUN(empty_data_is_bounded);
     RUN(reset_move_and_stop);
     RUN(reset_of_authenticate);
+    RUN(token_stays_when_a_sign_of_life_is_refused);
+    RUN(token_refused_when_a_sign_of_life_is_due);
     RUN(broken_frames_end_the_connection);
     RUN(stray_acknowledgements_are_ignored);
     RUN(frames_out_of_order_end_the_stream);
+    RUN(padding_and_priority_are_skipped);
+    RUN(wrong_blocks_end_the_stream);
+    RUN(credit_of_the_connection);
     RUN(streams_that_the_peer_permits);
     RUN(answers_of_web_servers);
     RUN(wrong_message_prefixes);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses as people write them, descs that cannot work, and the errors that a person reads (client/address, dial, explain). */
+/* Addresses as people write them, descs that cannot work, and the errors that a person reads (client/address, dial, explain);
+ * what a small buffer for TLS records asks of HTTP/2. */
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
 
@@ -153,6 +154,43 @@ TEST(memory_too_small)
     viamc_posix_close(&posix);
 }
 
+static unsigned pings(void)
+{
+    script_frame f;
+    unsigned n = 0;
+    while (script_next(&f))
+        n += f.type == 6 && f.flags == 0;
+    return n;
+}
+
+/* Credit of streams that were reset counts until a PING sent after it is answered; one PING at a time. */
+TEST(pings_behind_resets)
+{
+    viamc_call a = 0, b = 0;
+    script_new();
+    script_now.dial.disable_sessions = true;
+    script_ready();
+    script_now.client->conn.grpc.h2.credit_limit = 100000;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &a), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &b), VIAMC_OK);
+    script_run(1);
+    (void)pings();
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, a), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(pings(), 1);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, b), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(pings(), 0);
+    script_send_frame(6, 1, 0, "vvvvvvvv", 8);
+    script_run(1);
+    CHECK_EQ_INT(pings(), 1);
+    script_send_frame(6, 1, 0, "vvvvvvvv", 8);
+    script_run(1);
+    CHECK_EQ_INT(pings(), 0);
+    CHECK_EQ_INT(script_now.client->conn.grpc.h2.zombies + script_now.client->conn.grpc.h2.zombies_ping, 0);
+    script_close();
+}
+
 /* The macros bound the exact size, and waste little. */
 TEST(memory_macros)
 {
@@ -186,6 +224,7 @@ int main(int argc, char **argv)
     RUN(descs_that_cannot_work);
     RUN(session_lost_by_late_polls);
     RUN(memory_too_small);
+    RUN(pings_behind_resets);
     RUN(memory_macros);
     return test_end();
 }

@@ -5,7 +5,7 @@
 #include "viamc.h"
 #include "test.h"
 
-enum { TABLE_MAX = 65536, FIELDS_MAX = 2048, BLOCK_MAX = 16384 };
+enum { TABLE_MAX = 65535, FIELDS_MAX = 2048, BLOCK_MAX = 16384 };
 
 /* ---- memory ---- */
 
@@ -424,7 +424,7 @@ static void check_table(decoder *t, const plain *model)
         }
     }
     CHECK_EQ_INT(t->d.used, used);
-    CHECK(t->d.used <= t->d.max && t->d.max <= t->d.limit && t->d.end <= t->d.limit && t->d.end - t->d.start <= used);
+    CHECK(t->d.used <= t->d.max && t->d.max <= t->d.limit && t->d.end <= t->d.limit && (uint32_t)(t->d.end - t->d.start) <= used);
     if (model != NULL) {
         CHECK_EQ_INT(i, model->count);
         CHECK_EQ_INT(t->d.used, model->size);
@@ -727,7 +727,7 @@ TEST(integers_and_indices_are_bounded)
 /* An announced gigantic string streams through; what is kept of it fits. */
 TEST(long_strings_stream)
 {
-    static const uint32_t tables[] = { 0, 64, 256, 4096, 65536 };
+    static const uint32_t tables[] = { 0, 64, 256, 4096, TABLE_MAX };
     static const uint32_t lens[] = { 1, 63, 64, 65, 127, 128, 129, 4000, 4060, 4061, 4062, 4063, 4064, 4100, 9000 };
     static uint8_t block[BLOCK_MAX * 2], value[BLOCK_MAX];
     static decoder t;
@@ -832,8 +832,8 @@ TEST(size_updates)
     check_block(256, "3fe101", "");                                   /* 256 */
     check_block(0, "20", "");
     check_block(0, "21", "BAD");
-    check_block(65536, "3fe1ff03", "");                               /* 65,536 */
-    check_block(65536, "3fe2ff03", "BAD");
+    check_block(TABLE_MAX, "3fe0ff03", "");                           /* 65,535 */
+    check_block(TABLE_MAX, "3fe1ff03", "BAD");
     check_blocks(4096, later, 3, NULL);
 }
 
@@ -1021,7 +1021,7 @@ static viamc_bytes random_block(uint8_t *block, size_t cap, uint32_t limit)
 
 TEST(random_blocks)
 {
-    static const uint32_t tables[] = { 0, 33, 64, 100, 255, 256, 257, 1000, 4096, 8192, 65536 };
+    static const uint32_t tables[] = { 0, 33, 64, 100, 255, 256, 257, 1000, 4096, 8192, TABLE_MAX };
     static uint8_t block[BLOCK_MAX];
     static plain model;
     static decoder t;
@@ -1401,7 +1401,7 @@ TEST(keys_differ)
         "/viam.robot.v1.RobotService/ResourceNames", "/viam.robot.v1.RobotService/StartSession", "/viam.robot.v1.RobotService/StopAll",
         "/viam.component.motor.v1.MotorService/SetPower", "/viam.component.motor.v1.MotorService/GoFor",
         "/viam.component.motor.v1.MotorService/GetPosition", "/viam.component.motor.v1.MotorService/SetRPM", "", "/", "a", "aa", "aaaaaaaa",
-        "aaaaaaaaa", "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaa", "/a/b", "/b/a", "abcdefgh", "abcdefghabcdefgh", "abcdefgh\1", "abcdefgh\2"
+        "aaaaaaaaa", "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaa", "/a/b", "/b/a", "abcdefgh", "abcdefghabcdefgh", "abcdefgh\1", "abcdefgh\2", "\1" /* its length and its octet */
     };
     static const uint8_t changes[][2] = { { 0x01, 0x80 }, { 0x20, 0x20 }, { 0x40, 0x40 }, { 0x04, 0x60 } };
     static uint64_t seen[4 * 64 * 32];

@@ -673,7 +673,7 @@ TEST(tx_keeps_room_for_stops)
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK); /* 4 octets of name, 2 of another field */
     CHECK_EQ_INT(named(&stop, "m0", 0, false, NULL), VIAMC_ERR_NOMEM);
     CHECK_EQ_INT(viamc_robot_stop_all(script_now.client, NULL, &all), VIAMC_OK);
-    CHECK_EQ_INT(script_now.client->calls.rec[all & 0xffu].tx_len, VMC_CALL_PREFIX);
+    CHECK_EQ_INT(script_now.client->calls.users[all & 0xffu].call.tx_len, VMC_CALL_PREFIX);
     script_close();
 }
 
@@ -687,7 +687,7 @@ TEST(tx_has_no_half_prefixes)
     CHECK_EQ_INT(echo_of(USERS), VIAMC_OK);
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK);
     CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("", 0)), VIAMC_ERR_NOMEM);
-    CHECK_EQ_INT(script_now.client->calls.rec[m & 0xffu].tx_len, 0);
+    CHECK_EQ_INT(script_now.client->calls.users[m & 0xffu].call.tx_len, 0);
     script_close();
 }
 
@@ -968,7 +968,7 @@ TEST(setpoints_of_names_that_collide)
     step();
     CHECK_EQ_INT(named(&set_power, "3e83a140", 0, true, &a), VIAMC_OK);
     CHECK_EQ_INT(named(&set_power, "ce9209af", 0, true, &b), VIAMC_OK);
-    CHECK_EQ_INT(script_now.client->calls.rec[a & 0xffu].resource, script_now.client->calls.rec[b & 0xffu].resource);
+    CHECK_EQ_INT(script_now.client->calls.users[a & 0xffu].call.resource, script_now.client->calls.users[b & 0xffu].call.resource);
     CHECK(a != b);
     script_close();
 }

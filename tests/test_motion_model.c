@@ -282,7 +282,7 @@ static bool has_call(bool stops, uint16_t flag)
 {
     uint8_t i;
     for (i = 0; i <= script_now.client->max_calls; i++) {
-        const vmc_call *call = &script_now.client->calls.rec[i];
+        const vmc_call *call = vmc_calls_at(&script_now.client->calls, i);
         if (call->state == VMC_CALL_OPEN && (vmc_motion_kind(call) == VMC_MOTION_STOP) == stops && (call->flags & flag) != 0)
             return true;
     }

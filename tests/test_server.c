@@ -319,7 +319,7 @@ static void check_usable(void)
     raw_settle();
     for (i = 0; i < raw.server->desc.max_peers; i++) {
         const vmc_calls *t = &raw.server->peers[i].calls;
-        CHECK(t->live == VMC_CALL_NONE && t->tx_used == 0 && t->big_owner == VMC_CALL_NONE);
+        CHECK(t->live == NULL && t->tx_used == 0 && t->big_owner == VMC_CALL_NONE);
     }
 }
 
@@ -1528,6 +1528,24 @@ TEST(kept_requests_are_answered_later)
     CHECK_REPLY(0, 3, VIAMC_ABORTED, "tea%0At%C3%A9 %25");
 }
 
+/* raw_settle sees a server that asks to be polled and does nothing. */
+TEST(a_kept_request_of_a_client_that_is_gone_has_no_deadline)
+{
+    fresh();
+    raw.desc.max_peers = 1;
+    begin();
+    raw_open(0);
+    echo_keep = true;
+    raw_ask(0, 1, ECHO "Unary", "61", "grpc-timeout: 1S\n");
+    raw_settle();
+    raw_close(0);
+    raw_run(2000);
+    raw_open(1); /* the same place */
+    raw_run(10);
+    CHECK(viamc_request_cancelled(echo_kept));
+    CHECK_EQ_INT(viamc_answer_bytes(echo_kept, viamc_view(NULL, 0)), VIAMC_ERR_CLOSED);
+}
+
 /* Deadline, reset, loss of the connection: a kept request turns cancelled, and holds its place until it is let go. */
 TEST(kept_requests_turn_cancelled)
 {
@@ -1880,7 +1898,7 @@ TEST(streams_answered_from_outside)
     CHECK_EQ_INT(viamc_request_send(echo_kept, viamc_view("c", 1)), VIAMC_ERR_CLOSED);
     CHECK_EQ_INT(viamc_request_end(echo_kept), VIAMC_ERR_CLOSED);
     raw_settle();
-    CHECK_EQ_INT(raw.server->peers[0].calls.live, VMC_CALL_NONE);
+    CHECK(raw.server->peers[0].calls.live == NULL);
 }
 
 /* No message, many, and the largest: half of tx with its prefix. */
@@ -2743,6 +2761,7 @@ int main(int argc, char **argv)
     RUN(handlers_that_do_not_answer);
     RUN(answers_have_their_room);
     RUN(kept_requests_are_answered_later);
+    RUN(a_kept_request_of_a_client_that_is_gone_has_no_deadline);
     RUN(kept_requests_turn_cancelled);
     RUN(kept_requests_outlive_their_connection);
     RUN(place_of_an_answered_request_is_free_at_once);

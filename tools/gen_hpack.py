@@ -55,8 +55,8 @@ KNOWN = [
 ]
 ILLEGAL = ["keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]  # of the last kind too
 
-# Bits of an entry of the static table, from the lowest: kind, value and name, each of these as length and place.
-KIND, VALUE_LENGTH, VALUE_PLACE, NAME_LENGTH, NAME_PLACE = 5, 4, 7, 5, 10
+# Bits of a name and of a value, from the lowest: length and place in the text.
+NAME_LENGTH, NAME_PLACE, VALUE_LENGTH, VALUE_PLACE = 5, 11, 4, 12
 
 
 def overlap(left, right):
@@ -80,7 +80,7 @@ def pack(*fields):
     """One number of fields (value, bits), the first one lowest."""
     number, at = 0, 0
     for value, bits in fields:
-        assert 0 <= value < 1 << bits and at + bits <= 32, fields
+        assert 0 <= value < 1 << bits and at + bits <= 16, fields
         number, at = number | value << at, at + bits
     return number
 
@@ -118,10 +118,11 @@ def table():
     listed = [name or KNOWN[0] for name in KNOWN] + ILLEGAL
     values = merge([value for _, value in pairs if value])
     text = merge([name for name, _ in pairs] + listed, values)
-    kinds = {name: min(i + 1, len(KNOWN)) for i, name in reversed([*enumerate(listed)])}
-    entries = [pack((kinds.get(name, 0), KIND), (len(value), VALUE_LENGTH), (values.index(value), VALUE_PLACE),
-                    (len(name), NAME_LENGTH), (text.index(name), NAME_PLACE)) for name, value in pairs]
+    names = [pack((len(name), NAME_LENGTH), (text.index(name), NAME_PLACE)) for name, _ in pairs]
     known = [pack((len(name), NAME_LENGTH), (text.index(name), NAME_PLACE)) for name in listed]
+    entries = [pack((len(value), VALUE_LENGTH), (values.index(value), VALUE_PLACE)) for _, value in pairs]
+    while entries[-1] == 0:
+        del entries[-1]
     symbols, counts = huffman()
     assert len(pairs) == 61 and len(LENGTHS) == 257
     out = ["/* SPDX-License-Identifier: MIT */",
@@ -130,16 +131,15 @@ def table():
            "/* All values and names, laid over each other. */", "static const char vmc_hpack_text[] ="]
     out += [f'    "{text[i:i + 118]}"' for i in range(0, len(text), 118)]
     out[-1] += ";"
-    out += ["", "/* RFC 7541 appendix A, entries from 1 on: vmc_name; length and place in the text of the value, and of the name. */"]
-    at = 0
-    for name, bits in (("KNOWN", KIND), ("VALUE_LEN", VALUE_LENGTH), ("VALUE_AT", VALUE_PLACE), ("NAME_LEN", NAME_LENGTH),
-                       ("NAME_AT", NAME_PLACE)):
-        out += [f"#define VMC_HPACK_{name}(entry) ((entry) >> {at} & {hex((1 << bits) - 1)}u)"]
-        at += bits
-    out += array(f"uint32_t vmc_hpack_static[{len(entries)}]", [f"0x{entry:08x}u" for entry in entries])
-    out += ["/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): length and place in the text. */",
-            f"#define VMC_HPACK_LISTED_LEN(name) ((uint32_t)(name) & {hex((1 << NAME_LENGTH) - 1)}u)",
-            f"#define VMC_HPACK_LISTED_AT(name) ((uint32_t)(name) >> {NAME_LENGTH})"]
+    out += ["", "/* Names and values are length and place in the text. RFC 7541 appendix A: the names of entries from 1 on, the values of those",
+            " * up to the last that has one. */"]
+    for name, bits in (("NAME", NAME_LENGTH), ("VALUE", VALUE_LENGTH)):
+        out += [f"#define VMC_HPACK_{name}_LEN(entry) ((uint32_t)(entry) & {hex((1 << bits) - 1)}u)",
+                f"#define VMC_HPACK_{name}_AT(entry) ((uint32_t)(entry) >> {bits})"]
+    out += [f"#define VMC_HPACK_VALUES {len(entries)}u"]
+    out += array(f"uint16_t vmc_hpack_static[{len(names)}]", [f"0x{entry:04x}u" for entry in names])
+    out += array("uint16_t vmc_hpack_values[VMC_HPACK_VALUES]", [f"0x{entry:04x}u" for entry in entries])
+    out += ["/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several). */"]
     out += array(f"uint16_t vmc_hpack_listed[{len(known)}]", [f"0x{entry:04x}u" for entry in known])
     out += ["/* RFC 7541 appendix B: octets in the order of their codes (EOS would be the last), and how many codes have 1, 2... 30 bits. */"]
     out += array("uint8_t vmc_huffman_symbols[256]", [str(symbol) for symbol in symbols])

@@ -30,7 +30,7 @@ COLUMNS = [("host", 0, 0, 4, 16384, "VIAMC_CLIENT_MEM"), ("board", 1, 0, 2, 2048
 # (pieces of the layout, what they are, members of the desc that they follow)
 ROWS = [(["client"], "state of all parts", "-"),
         (["tls"], "TLS (BearSSL)", "`no_tls`"),
-        (["rec", "streams", "unsettled"], "records of the calls and of 4 more", "`max_calls`"),
+        (["users", "ours", "streams", "unsettled"], "records of the calls and of 4 more", "`max_calls`"),
         (["in"], "input: a TLS record, or plaintext", "`in_bytes`"),
         (["out"], "output: frames on their way out", "`out_bytes`"),
         (["tx"], "requests waiting to be sent", "`tx_bytes`"),
@@ -90,8 +90,9 @@ static void show(uint8_t profile, bool no_tls, uint8_t calls, uint32_t rx, size_
     vmc_client_defaults(&d);
     vmc_client_carve(&d, base, &l);
     print("client", (size_t)((uint8_t *)l.client - base));
-    print("tls", (size_t)((uint8_t *)(l.conn.tls != NULL ? l.conn.tls : (void *)l.calls.rec) - base));
-    print("rec", (size_t)((uint8_t *)l.calls.rec - base));
+    print("tls", (size_t)((uint8_t *)(l.conn.tls != NULL ? l.conn.tls : (void *)l.calls.users) - base));
+    print("users", (size_t)((uint8_t *)l.calls.users - base));
+    print("ours", (size_t)((uint8_t *)l.calls.ours - base));
     print("streams", (size_t)((uint8_t *)l.streams - base));
     print("unsettled", (size_t)((uint8_t *)l.unsettled - base));
     print("in", (size_t)(l.conn.in - base));

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 # Makes ready what a make target needs; says nothing if nothing is missing.
 #
-#   tools/setup.sh core|python|peers|figures ...
+#   tools/setup.sh core|python|peers|conformance|fuzz|figures ...
 #
 #   core     Debian packages to build the examples and to run the tests
 #   python   build/venv with tools/requirements.txt
 #   peers    Debian packages for tests/peers
+#   conformance  those for tests/conformance
+#   fuzz     what libFuzzer needs beside clang
 #   figures  Debian packages for tools/figures.py
 #
 # As root it installs the packages that are missing; else it prints the one line to run.
@@ -15,6 +17,8 @@ cd "$(dirname "$0")/.."
 
 core="build-essential ca-certificates libbearssl-dev libnanopb-dev clang cmake python3 python3-venv universal-ctags openssl"
 peers="iproute2 util-linux procps"
+conformance="maven nginx-light haproxy nghttp2-proxy libnghttp2-14"
+fuzz="libclang-rt-dev"
 figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi libnghttp2-dev"
 
 is_installed() {
@@ -67,6 +71,8 @@ for what in "$@"; do
     core)    packages $core ;;
     python)  virtual_environment ;;
     peers)   packages $peers ;;
+    conformance) packages $conformance ;;
+    fuzz)    packages $fuzz ;;
     figures) packages $figures ;;
     *)       echo "setup: unknown: $what" >&2; exit 2 ;;
     esac

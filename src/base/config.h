@@ -82,7 +82,15 @@
  * VIAMC_NO_SERVER  no server role                                  -10 KB
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on a POSIX system they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
+ * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
+#ifndef VIAMC_SHORTCUTS
+#ifdef __OPTIMIZE_SIZE__
+#define VIAMC_SHORTCUTS 0
+#else
+#define VIAMC_SHORTCUTS 1
+#endif
+#endif
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
 #endif
@@ -109,7 +117,7 @@
 #define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
 #define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
 #define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
-#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_PINGS 4u              /* PINGs answered between two writes, a peer has one or two under way; more: ENHANCE_YOUR_CALM */
 #define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
 #define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */

@@ -225,6 +225,16 @@ VMC_FN viamc_bytes vmc_rd_take(vmc_rd *r, size_t n)
     return v;
 }
 
+/* Goes over at most so many octets; answers how many. */
+VMC_FN size_t vmc_rd_skip(vmc_rd *r, size_t most)
+{
+    size_t n = vmc_min(r->left, most);
+    if (n != 0)
+        r->ptr += n;
+    r->left -= n;
+    return n;
+}
+
 VMC_FN uint8_t vmc_rd_u8(vmc_rd *r)
 {
     if (r->left == 0) {

@@ -12,7 +12,7 @@ typedef struct viamc_addr {
 } viamc_addr;
 
 /* A port. None of the functions blocks; each is called from poll only; `user` is the pointer of the desc.
- * conn: 0 for a client; a server counts its peers from 0. */
+ * conn: 0 for a client; a server counts its peers from 0. After an error only close follows, until conn is opened or accepted anew. */
 typedef struct viamc_port {
     /* Starts or goes on opening a connection. OK: open. WAIT: not yet, called again at the next poll. Else an error (DNS, REFUSED, IO, TIMEOUT).
      * host: terminated, without brackets; "unix:/path" for a unix socket, then port is 0. NULL on servers. */

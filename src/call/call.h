@@ -62,7 +62,8 @@ typedef struct viamc_opts {
     void *user;             /* handed back in every event of the call */
     uint8_t stream;         /* raw calls: VIAMC_M_CLIENT_STREAM, VIAMC_M_SERVER_STREAM or both; 0 unary. Methods know theirs */
     bool keep;              /* the request's octets stay where they are, kept until DONE, instead of being copied */
-    bool replace;           /* setpoint: newest value only (VIAMC_M_SETPOINT methods, else ARG) */
+    bool replace;           /* setpoint: newest value only (VIAMC_M_SETPOINT methods, else ARG). One that still waits gets the new value and keeps its
+                             * handle and its other options */
     bool reads_only;        /* raw calls: moves nothing, so no session is needed */
     uint32_t guard_end;     /* leave 0 */
 } viamc_opts;

@@ -55,12 +55,11 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
-/* What is looked at most comes first: a short offset is a short instruction. */
+/* What every call has, ours too: all that carriers need but for large messages. 68 octets on 32-bit machines. */
 typedef struct vmc_call {
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
     uint16_t flags;
-    uint8_t live;           /* in the list of records in use */
     uint8_t next;           /* in the list of events */
     uint8_t motion;         /* what the motion rules know of it */
     uint8_t metadata_count;
@@ -69,127 +68,145 @@ typedef struct vmc_call {
     uint8_t ran;
     uint8_t text_len;
     uint16_t path_len;      /* of a client's call */
-    uint16_t meta_cap, meta_len;
-    uint16_t meta_at;       /* start of the field that is being added */
+    bool wants_metadata;    /* of the reply */
+    struct vmc_call *live;  /* in the list of records in use */
     const char *path;
     uint32_t tx_at, tx_len; /* this call's part of tx */
+    const uint8_t *body;    /* message octets outside tx (kept, or ours), sent after those in tx; of an ended call: a text of our own */
     uint32_t body_len;
     uint32_t sent;          /* octets of tx part and body that were sent */
     uint32_t stored;        /* slot: octets in it */
     uint32_t parsed;        /* slot: where the message under way starts */
     uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
-    uint32_t msg_len;       /* message under way larger than a slot */
-    uint32_t got;           /* octets of it that came */
     vmc_timer deadline;
-    uint32_t generation;
+    viamc_call handle;      /* of a free record: the last one's */
     uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
-    viamc_ms asked;         /* motion: when it was asked for */
-    uint32_t into_cap;
+} vmc_call;
+
+/* A call of the user's, or a request of a server's peer: what was given to it, and large messages. */
+typedef struct vmc_user_call {
+    vmc_call call;
     const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
-    const uint8_t *body;   /* message octets outside tx (kept, or ours), sent after those in tx; of an ended call: a text of our own */
-    uint8_t *into;         /* lent buffer; of an internal call: its slot */
     viamc_sink_fn sink;
     void *sink_user;
+    uint8_t *into;          /* lent buffer; of a record without a slot: its slot */
+    uint32_t into_cap;
+    uint32_t msg_len;       /* message under way larger than a slot */
+    uint32_t got;           /* octets of it that came */
+    viamc_ms asked;         /* motion: when it was asked for */
     uint8_t *meta;
-} vmc_call;
+    uint16_t meta_cap, meta_len;
+    uint16_t meta_at;       /* start of the field that is being added */
+} vmc_user_call;
 
 typedef struct vmc_calls {
-    vmc_call *rec;
+    vmc_user_call *users; /* records 0 to user_count - 1 ... */
+    vmc_call *ours;      /* ... and those that follow */
+    vmc_call *live;      /* list of records in use, oldest first */
+    vmc_call *turn;      /* the one that found the window full: first with the next write; NULL: the oldest */
     uint8_t count;       /* records */
+    uint8_t user_count;
     uint8_t slot_count;  /* the first of them have slots */
     uint8_t big_owner;
     uint8_t first, last; /* list of calls with events */
-    uint8_t live;        /* list of records in use, oldest first */
-    uint8_t turn;        /* the one that found the window full: first with the next write; NONE: the oldest */
     uint8_t ended;       /* records in state ENDED */
     bool in_sink;        /* a sink is being called: nothing else may be */
     bool stirred;        /* something may have become sendable since the last write */
+    bool unsettled;      /* there may be calls for which the start of a poll has something to do */
+    bool one_large;      /* one message larger than a slot may be under way at once, the others wait */
+#ifndef VIAMC_NO_SERVER
     bool big_elsewhere;  /* servers: another table has the large buffer, which they share */
+    uint8_t text_bytes;  /* of a slot: VMC_CALL_TEXT on servers; 0 on clients, where the text lies behind what is stored */
+#endif
     uint8_t *slots;
     uint8_t *big;
     uint8_t *tx;
+    uint8_t *reply;      /* slot of those of ours that keep their reply: one at a time */
+    uint32_t reply_cap;
     uint32_t slot_bytes; /* largest message that a slot takes */
-    uint32_t text_bytes; /* of a slot: VMC_CALL_TEXT on servers; 0 on clients, where the text lies behind what is stored */
     uint32_t big_cap;
     uint32_t tx_cap, tx_used;
-    uint32_t large_max;  /* messages larger than a slot under way at once, beyond which they wait */
 } vmc_calls;
 
-typedef struct vmc_calls_config {
-    vmc_call *rec;
-    uint8_t *slots;      /* slot_count * (slot_bytes + VMC_CALL_EXTRA + text_bytes) octets */
-    uint8_t *big;
-    uint8_t *tx;
-    uint32_t slot_bytes, text_bytes, big_cap, tx_cap, large_max;
-    uint8_t count, slot_count;
-} vmc_calls_config;
-
-VMC_FN void vmc_calls_init(vmc_calls *t, const vmc_calls_config *cfg)
-{
-    VIAMC_MEMSET(t, 0, sizeof *t);
-    VIAMC_MEMSET(cfg->rec, 0, cfg->count * sizeof cfg->rec[0]);
-    t->rec = cfg->rec;
-    t->slots = cfg->slots;
-    t->big = cfg->big;
-    t->tx = cfg->tx;
-    t->slot_bytes = cfg->slot_bytes;
-    t->text_bytes = cfg->text_bytes;
-    t->big_cap = cfg->big_cap;
-    t->tx_cap = cfg->tx_cap;
-    t->large_max = cfg->large_max;
-    t->count = cfg->count;
-    t->slot_count = cfg->slot_count;
-    t->big_owner = VMC_CALL_NONE;
-    t->first = VMC_CALL_NONE;
-    t->last = VMC_CALL_NONE;
-    t->live = VMC_CALL_NONE;
-    t->turn = VMC_CALL_NONE;
-}
+#ifdef VIAMC_NO_SERVER
+#define VMC_CALLS_TEXT_BYTES(t) 0u
+#else
+#define VMC_CALLS_TEXT_BYTES(t) ((uint32_t)(t)->text_bytes)
+#endif
 
 /* ---- records and handles ---- */
 
-VMC_FN viamc_call vmc_calls_handle(const vmc_calls *t, uint8_t i)
+VMC_FN uint8_t vmc_call_index(const vmc_call *c)
 {
-    return t->rec[i].generation << 8 | i;
+    return (uint8_t)c->handle;
 }
 
-/* The record of a handle, VMC_CALL_NONE if the call is over. */
-VMC_FN uint8_t vmc_calls_find(const vmc_calls *t, viamc_call call)
+VMC_FN vmc_user_call *vmc_call_user(vmc_call *c)
 {
-    uint8_t i = (uint8_t)(call & 0xffu);
-    if (call == 0 || i >= t->count || t->rec[i].state == VMC_CALL_FREE || t->rec[i].generation != call >> 8)
-        return VMC_CALL_NONE;
-    return i;
+    return (vmc_user_call *)c;
 }
 
-/* Records in use, oldest first. The body may free record i, and claim none. */
-#define VMC_CALLS_EACH(t, i) for (i = (t)->live; i != VMC_CALL_NONE; i = (t)->rec[i].live)
-
-/* The link that leads to record i (or to the end of the list, for VMC_CALL_NONE). */
-VMC_FN uint8_t *vmc_calls_link(vmc_calls *t, uint8_t i)
+VMC_FN const vmc_user_call *vmc_call_user_const(const vmc_call *c)
 {
-    uint8_t *link = &t->live;
-    while (*link != i && *link != VMC_CALL_NONE)
-        link = &t->rec[*link].live;
+    return (const vmc_user_call *)c;
+}
+
+/* The user's call of a handle, NULL if it is over. */
+VMC_FN vmc_call *vmc_calls_find(const vmc_calls *t, viamc_call call)
+{
+    const uint32_t i = call & 0xffu;
+    vmc_call *c = i < t->user_count ? &t->users[i].call : NULL;
+    return c != NULL && c->state != VMC_CALL_FREE && c->handle == call ? c : NULL;
+}
+
+/* Record i, NULL for VMC_CALL_NONE. */
+VMC_FN vmc_call *vmc_calls_at(const vmc_calls *t, uint8_t i)
+{
+    if (i < t->user_count)
+        return &t->users[i].call;
+    return i == VMC_CALL_NONE ? NULL : &t->ours[i - t->user_count];
+}
+
+/* Completes a table whose owner has set memory, sizes and counts, and all else to zero: no call runs. */
+VMC_FN void vmc_calls_init(vmc_calls *t)
+{
+    uint8_t i;
+    VIAMC_MEMSET(t->users, 0, t->user_count * sizeof t->users[0]);
+    for (i = 0; i < t->count; i++) {
+        vmc_call *c = vmc_calls_at(t, i);
+        c->state = VMC_CALL_FREE;
+        c->handle = i;
+    }
+    t->big_owner = VMC_CALL_NONE;
+    t->first = VMC_CALL_NONE;
+    t->last = VMC_CALL_NONE;
+}
+
+/* Records in use, oldest first. The body may free c, and claim none. */
+#define VMC_CALLS_EACH(t, c) for (c = (t)->live; c != NULL; c = c->live)
+
+/* The link that leads to record c (or to the end of the list, for NULL). */
+VMC_FN vmc_call **vmc_calls_link(vmc_calls *t, const vmc_call *c)
+{
+    vmc_call **link = &t->live;
+    while (*link != c && *link != NULL)
+        link = &(*link)->live;
     return link;
 }
 
-/* Makes free record i a new call, all members zero but the generation. */
-VMC_FN vmc_call *vmc_calls_claim(vmc_calls *t, uint8_t i)
+/* Makes a free record a new call, all members zero but the handle. What lies beside it is its owner's to set. */
+VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
-    uint32_t generation = (c->generation + 1u) & 0xffffffu;
+    uint32_t handle = c->handle + 0x100u;
     VIAMC_MEMSET(c, 0, sizeof *c);
-    c->generation = generation == 0 ? 1u : generation;
+    c->handle = handle < 0x100u ? handle + 0x100u : handle;
     c->state = VMC_CALL_OPEN;
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
-    c->live = VMC_CALL_NONE;
-    *vmc_calls_link(t, VMC_CALL_NONE) = i;
+    *vmc_calls_link(t, NULL) = c;
     t->stirred = true;
-    return c;
 }
 
 VMC_FN bool vmc_call_is_running(const vmc_call *c)
@@ -215,51 +232,55 @@ VMC_FN bool vmc_call_is_server_stream(const vmc_call *c)
     return (c->flags & VMC_CALL_F_SERVER_STREAM) != 0;
 }
 
-/* Where record i keeps what it receives. */
-VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, uint8_t i, uint32_t *cap)
+/* Where a call keeps what it receives. */
+VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, const vmc_call *c, uint32_t *cap)
 {
+    const uint32_t i = vmc_call_index(c);
     if (i < t->slot_count) {
         *cap = t->slot_bytes + VMC_CALL_PREFIX;
-        return t->slots + (size_t)i * (t->slot_bytes + VMC_CALL_EXTRA + t->text_bytes);
+        return t->slots + i * (size_t)(t->slot_bytes + VMC_CALL_EXTRA + VMC_CALLS_TEXT_BYTES(t));
     }
-    *cap = t->rec[i].into_cap;
-    return t->rec[i].into;
+    if (i < t->user_count) {
+        *cap = t->users[i].into_cap;
+        return t->users[i].into;
+    }
+    *cap = (c->flags & VMC_CALL_F_DROP) != 0 ? 0 : t->reply_cap;
+    return *cap == 0 ? NULL : t->reply;
 }
 
 /* Where its status text is, and the octets that it may have: in a place of its own, or behind what is stored. */
-VMC_FN uint8_t *vmc_calls_text_place(const vmc_calls *t, uint8_t i, uint32_t *room)
+VMC_FN uint8_t *vmc_calls_text_place(const vmc_calls *t, const vmc_call *c, uint32_t *room)
 {
     uint32_t cap;
-    uint8_t *slot = vmc_calls_slot(t, i, &cap);
-    if (i < t->slot_count && t->text_bytes != 0) {
-        *room = t->text_bytes;
+    uint8_t *slot = vmc_calls_slot(t, c, &cap);
+    if (VMC_CALLS_TEXT_BYTES(t) != 0) {
+        *room = VMC_CALLS_TEXT_BYTES(t);
         return slot + t->slot_bytes + VMC_CALL_EXTRA;
     }
-    *room = slot == NULL ? 0 : vmc_min32(cap - t->rec[i].stored, VMC_CALL_TEXT_MAX);
-    return slot == NULL ? NULL : slot + t->rec[i].stored;
+    *room = slot == NULL ? 0 : vmc_min32(cap - c->stored, VMC_CALL_TEXT_MAX);
+    return slot == NULL ? NULL : slot + c->stored;
 }
 
 /* What is to be read of an ended call: the peer's words, or ours, which are constant. */
-VMC_FN viamc_bytes vmc_calls_text(const vmc_calls *t, uint8_t i)
+VMC_FN viamc_bytes vmc_calls_text(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
     uint32_t room;
     if (!vmc_call_is_running(c) && c->body != NULL)
         return vmc_bytes_of(viamc_text((const char *)c->body));
-    return viamc_view(vmc_calls_text_place(t, i, &room), c->text_len);
+    return viamc_view(vmc_calls_text_place(t, c, &room), c->text_len);
 }
 
-/* Largest message that record i takes in its slot. */
-VMC_FN uint32_t vmc_calls_small(const vmc_calls *t, uint8_t i)
+/* Largest message that call c takes in its slot. */
+VMC_FN uint32_t vmc_calls_small(const vmc_calls *t, const vmc_call *c)
 {
     uint32_t cap;
-    (void)vmc_calls_slot(t, i, &cap);
+    (void)vmc_calls_slot(t, c, &cap);
     return cap < VMC_CALL_PREFIX ? 0 : cap - VMC_CALL_PREFIX;
 }
 
 /* ---- tx: requests lie one after another; one that is done is cut out ---- */
 
-/* Octets free in tx for a message of record i, its prefix not counted; `reserve` of them belong to Stop. */
+/* Octets free in tx for a message of call c, its prefix not counted; `reserve` of them belong to Stop. */
 VMC_FN uint32_t vmc_calls_tx_room(const vmc_calls *t, uint32_t reserve)
 {
     uint32_t left = t->tx_cap - t->tx_used;
@@ -279,41 +300,39 @@ VMC_FN uint8_t *vmc_calls_tx_next(const vmc_calls *t)
     return t->tx + t->tx_used + VMC_CALL_PREFIX;
 }
 
-/* Cuts out what record i has there. */
-VMC_APART void vmc_calls_tx_close(vmc_calls *t, uint8_t i)
+/* Cuts out what call c has there. */
+VMC_APART void vmc_calls_tx_close(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t n = c->tx_len, end = c->tx_at + n;
-    uint8_t k;
+    vmc_call *other;
     if (end != t->tx_used) {
         vmc_move(t->tx + c->tx_at, t->tx + end, t->tx_used - end);
-        VMC_CALLS_EACH(t, k)
-            if (t->rec[k].tx_len != 0 && t->rec[k].tx_at >= end)
-                t->rec[k].tx_at -= n;
+        VMC_CALLS_EACH(t, other)
+            if (other->tx_len != 0 && other->tx_at >= end)
+                other->tx_at -= n;
     }
     t->tx_used -= n;
     c->tx_len = 0;
     c->tx_at = 0;
 }
 
-VMC_FN void vmc_calls_tx_cut(vmc_calls *t, uint8_t i)
+VMC_FN void vmc_calls_tx_cut(vmc_calls *t, vmc_call *c)
 {
-    if (t->rec[i].tx_len != 0)
-        vmc_calls_tx_close(t, i);
+    if (c->tx_len != 0)
+        vmc_calls_tx_close(t, c);
 }
 
-/* Octets of record i that wait to be sent. */
+/* Octets of call c that wait to be sent. */
 VMC_FN uint32_t vmc_call_pending(const vmc_call *c)
 {
     return c->tx_len + c->body_len - c->sent;
 }
 
-/* Copies a message behind what record i still has to send: prefix, octets, and two views more that belong to it (a field that is added).
+/* Copies a message behind what call c still has to send: prefix, octets, and two views more that belong to it (a field that is added).
  * With `keep` the octets stay the caller's and go last, which protobuf allows. The caller has checked the room; a call's octets lie
  * together, so only the last call in tx can get more (vmc_calls_can_append). */
-VMC_FN void vmc_calls_put_message(vmc_calls *t, uint8_t i, viamc_bytes msg, const viamc_bytes added[2], bool keep)
+VMC_FN void vmc_calls_put_message(vmc_calls *t, vmc_call *c, viamc_bytes msg, const viamc_bytes added[2], bool keep)
 {
-    vmc_call *c = &t->rec[i];
     uint8_t *p = t->tx + t->tx_used, *to = p + VMC_CALL_PREFIX;
     const size_t extra = added[0].len + added[1].len;
     if (c->tx_len == 0)
@@ -339,17 +358,15 @@ VMC_FN void vmc_calls_put_message(vmc_calls *t, uint8_t i, viamc_bytes msg, cons
 
 static const viamc_bytes vmc_calls_nothing[2] = {{NULL, 0}, {NULL, 0}};
 
-/* True if record i can take another message behind the ones it has pending. */
-VMC_FN bool vmc_calls_can_append(const vmc_calls *t, uint8_t i)
+/* True if call c can take another message behind the ones it has pending. */
+VMC_FN bool vmc_calls_can_append(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
     return c->body_len == 0 && (c->tx_len == 0 || c->tx_at + c->tx_len == t->tx_used);
 }
 
 /* Next octets to send, as one view. */
-VMC_FN viamc_bytes vmc_calls_next_octets(const vmc_calls *t, uint8_t i)
+VMC_FN viamc_bytes vmc_calls_next_octets(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
     if (c->sent < c->tx_len)
         return viamc_view(t->tx + c->tx_at + c->sent, c->tx_len - c->sent);
     return viamc_view(c->body == NULL ? NULL : c->body + (c->sent - c->tx_len), vmc_call_pending(c));
@@ -357,23 +374,22 @@ VMC_FN viamc_bytes vmc_calls_next_octets(const vmc_calls *t, uint8_t i)
 
 /* ---- events: a list of records, in order of arrival ---- */
 
-VMC_FN void vmc_calls_list(vmc_calls *t, uint8_t i)
+VMC_FN void vmc_calls_list(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     if ((c->flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != 0)
         return;
     c->flags |= VMC_CALL_F_LISTED;
     c->next = VMC_CALL_NONE;
     if (t->first == VMC_CALL_NONE)
-        t->first = i;
+        t->first = vmc_call_index(c);
     else
-        t->rec[t->last].next = i;
-    t->last = i;
+        t->users[t->last].call.next = vmc_call_index(c);
+    t->last = vmc_call_index(c);
 }
 
 VMC_FN void vmc_calls_unlist_first(vmc_calls *t)
 {
-    vmc_call *c = &t->rec[t->first];
+    vmc_call *c = &t->users[t->first].call;
     t->first = c->next;
     c->flags &= (uint16_t)~VMC_CALL_F_LISTED;
     if (t->first == VMC_CALL_NONE)
@@ -381,72 +397,60 @@ VMC_FN void vmc_calls_unlist_first(vmc_calls *t)
 }
 
 /* Octets were handed to the connection; events and room in tx follow from that. */
-VMC_FN void vmc_calls_sent(vmc_calls *t, uint8_t i, uint32_t n)
+VMC_FN void vmc_calls_sent(vmc_calls *t, vmc_call *c, uint32_t n)
 {
-    vmc_call *c = &t->rec[i];
     c->sent += n;
     if (vmc_call_pending(c) != 0 || (c->flags & VMC_CALL_F_REPEATS) != 0)
         return;
-    vmc_calls_tx_cut(t, i);
+    vmc_calls_tx_cut(t, c);
     c->body = NULL;
     c->body_len = 0;
     c->sent = 0;
     if (vmc_call_is_client_stream(c) && (c->flags & VMC_CALL_F_FINISH) == 0 && c->state == VMC_CALL_OPEN) {
         c->flags |= VMC_CALL_F_WRITABLE;
-        vmc_calls_list(t, i);
+        vmc_calls_list(t, c);
     }
 }
 
 /* ---- the end of a call ---- */
 
-/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). */
-VMC_FN void vmc_calls_end(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran)
+/* The call is over; the first end counts. The owner is told after it has looked at it (vmc_calls_tell). A text of our own is constant: what
+ * was pulled of the slot stays as it is. NULL: what the peer said is there already. */
+VMC_FN void vmc_calls_end(vmc_calls *t, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
-    vmc_call *c = &t->rec[i];
     if (!vmc_call_is_running(c))
         return;
     c->status = (uint8_t)status;
     c->ran = c->ran == VIAMC_ANSWERED && ran == VIAMC_NOT_RUN ? (uint8_t)VIAMC_MAYBE : ran; /* another copy of it did run */
     c->state = VMC_CALL_ENDED; /* its deadline stays: grpc-timeout may be half sent */
     t->ended++;
-    c->body = NULL;
+    c->body = (const uint8_t *)text;
     c->body_len = 0;
     if ((c->flags & VMC_CALL_F_REPEATS) == 0) {
-        vmc_calls_tx_cut(t, i);
+        vmc_calls_tx_cut(t, c);
         c->sent = 0;
     }
 }
 
-/* Ends a call with a text of our own, which is constant: what was pulled of the slot stays as it is. */
-VMC_FN void vmc_calls_end_text(vmc_calls *t, uint8_t i, uint32_t status, uint8_t ran, const char *text)
-{
-    vmc_call *c = &t->rec[i];
-    if (!vmc_call_is_running(c))
-        return;
-    vmc_calls_end(t, i, status, ran);
-    c->body = (const uint8_t *)text;
-}
-
 /* Where a text with numbers goes: a message that is not whole, or the reply of a unary call that fails, makes room for it. */
-VMC_FN vmc_wr vmc_calls_begin_text(vmc_calls *t, uint8_t i)
+VMC_APART vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t room;
     uint8_t *text;
-    if (t->text_bytes == 0 && !vmc_call_is_server_stream(c))
+    if (VMC_CALLS_TEXT_BYTES(t) == 0 && !vmc_call_is_server_stream(c))
         c->parsed = c->taken = 0;
-    if (t->text_bytes == 0)
+    if (VMC_CALLS_TEXT_BYTES(t) == 0)
         c->stored = c->parsed;
-    text = vmc_calls_text_place(t, i, &room);
+    text = vmc_calls_text_place(t, c, &room);
     return vmc_wr_of(text, room);
 }
 
 /* Keeps as much of a text as fits. In a poll, or on a server. */
-VMC_FN void vmc_calls_set_text(vmc_calls *t, uint8_t i, viamc_bytes text)
+VMC_FN void vmc_calls_set_text(vmc_calls *t, vmc_call *c, viamc_bytes text)
 {
-    vmc_wr w = vmc_calls_begin_text(t, i);
+    vmc_wr w = vmc_calls_begin_text(t, c);
     vmc_wr_cut(&w, text.ptr, text.len);
-    t->rec[i].text_len = (uint8_t)w.len;
+    c->text_len = (uint8_t)w.len;
 }
 
 /* What is known of a call that we end: one of which no whole message has left never ran. */
@@ -456,58 +460,63 @@ VMC_FN uint8_t vmc_call_ran_locally(const vmc_call *c)
     return half || (c->flags & VMC_CALL_F_SENT) == 0 ? VIAMC_NOT_RUN : VIAMC_MAYBE;
 }
 
-VMC_FN void vmc_calls_free(vmc_calls *t, uint8_t i)
+VMC_FN void vmc_calls_free(vmc_calls *t, vmc_call *c)
 {
-    uint8_t *link = vmc_calls_link(t, i);
-    vmc_calls_tx_cut(t, i);
-    if (*link == i)
-        *link = t->rec[i].live;
-    if (t->turn == i)
-        t->turn = t->rec[i].live;
-    t->rec[i].state = VMC_CALL_FREE;
-    t->rec[i].large = VMC_CALL_SMALL;
+    vmc_call **link = vmc_calls_link(t, c);
+    vmc_calls_tx_cut(t, c);
+    if (*link == c)
+        *link = c->live;
+    if (t->turn == c)
+        t->turn = c->live;
+    c->state = VMC_CALL_FREE;
+    c->large = VMC_CALL_SMALL;
 }
 
 /* Its owner has looked at the end: from now on DONE can be pulled. */
-VMC_FN void vmc_calls_tell(vmc_calls *t, uint8_t i)
+VMC_FN void vmc_calls_tell(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     t->ended--;
     if ((c->flags & VMC_CALL_F_INTERNAL) != 0) {
-        vmc_calls_free(t, i);
+        vmc_calls_free(t, c);
         return;
     }
     c->state = VMC_CALL_TOLD;
-    vmc_calls_tx_cut(t, i);
-    vmc_calls_list(t, i);
+    vmc_calls_tx_cut(t, c);
+    vmc_calls_list(t, c);
 }
 
 /* The same call once more, as if new: Stop is sent again. */
-VMC_FN void vmc_calls_again(vmc_calls *t, uint8_t i)
+VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     t->ended--;
     t->stirred = true;
     c->state = VMC_CALL_OPEN;
     c->flags &= (uint16_t)~(VMC_CALL_F_FINISHED | VMC_CALL_F_PEER_END | VMC_CALL_F_TEXT_CUT);
     c->flags |= VMC_CALL_F_HEAD;
-    c->sent = c->stored = c->parsed = c->taken = c->got = 0;
+    c->sent = c->stored = c->parsed = c->taken = 0;
     c->large = VMC_CALL_SMALL;
     c->messages = 0;
     c->text_len = 0;
-    c->meta_len = 0;
+    vmc_call_user(c)->got = 0;
+    vmc_call_user(c)->meta_len = 0;
 }
 
 /* ---- receiving ---- */
 
-/* Octets that the message under way of record i still needs; 1 where any number helps. */
-VMC_FN uint32_t vmc_calls_needs(const vmc_calls *t, uint8_t i)
+/* Octets of the large message under way that did not come yet. */
+VMC_FN uint32_t vmc_call_left(const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
+    const vmc_user_call *u = vmc_call_user_const(c);
+    return u->msg_len - u->got;
+}
+
+/* Octets that the message under way of call c still needs; 1 where any number helps. */
+VMC_APART uint32_t vmc_calls_needs(const vmc_calls *t, const vmc_call *c)
+{
     uint32_t cap, have = c->stored - c->parsed;
-    const uint8_t *p = vmc_calls_slot(t, i, &cap) + c->parsed;
+    const uint8_t *p = vmc_calls_slot(t, c, &cap) + c->parsed;
     if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG)
-        return c->msg_len - c->got;
+        return vmc_call_left(c);
     if (c->large == VMC_CALL_SINK)
         return 1;
     if (have < VMC_CALL_PREFIX)
@@ -515,198 +524,198 @@ VMC_FN uint32_t vmc_calls_needs(const vmc_calls *t, uint8_t i)
     return c->large == VMC_CALL_WAITS ? 0 : VMC_CALL_PREFIX + vmc_be32(p + 1) - have;
 }
 
-/* Octets of its stream that record i has room for: what its peer may send. */
-VMC_FN uint32_t vmc_calls_room(const vmc_calls *t, uint8_t i)
+/* Octets of its stream that call c has room for: what its peer may send. */
+VMC_FN uint32_t vmc_calls_room(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
     uint32_t cap;
-    (void)vmc_calls_slot(t, i, &cap);
+    (void)vmc_calls_slot(t, c, &cap);
     if (c->state != VMC_CALL_OPEN)
         return 0;
-    if ((c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) && c->got < c->msg_len)
-        return c->msg_len - c->got;
+    if ((c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) && vmc_call_left(c) != 0)
+        return vmc_call_left(c);
     return cap - c->stored;
 }
 
 /* Fails a call because of what its peer sent; the carrier cancels the stream. */
-VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, uint8_t i, uint32_t status, const char *text)
+VMC_FN viamc_err vmc_calls_refuse(vmc_calls *t, vmc_call *c, uint32_t status, const char *text)
 {
-    vmc_calls_end_text(t, i, status, VIAMC_MAYBE, text);
+    vmc_calls_end(t, c, status, VIAMC_MAYBE, text);
     return VIAMC_ERR_MESSAGE;
 }
 
 /* Ends a call whose message has no place, and says which size would do. */
-VMC_APART void vmc_calls_too_large(vmc_calls *t, uint8_t i, uint32_t len)
+VMC_APART void vmc_calls_too_large(vmc_calls *t, vmc_call *c, uint32_t len)
 {
-    vmc_wr w = vmc_calls_begin_text(t, i);
+    vmc_wr w = vmc_calls_begin_text(t, c);
     vmc_wr_text(&w, VMC_TEXT("message of "));
     vmc_wr_grouped(&w, len);
     vmc_wr_text(&w, VMC_TEXT(" bytes: lend opts.into, a sink, or give more rx_bytes"));
-    t->rec[i].text_len = (uint8_t)w.len;
-    vmc_calls_end(t, i, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE);
+    c->text_len = (uint8_t)w.len;
+    vmc_calls_end(t, c, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE, NULL);
 }
 
-/* A whole message of record i is there. */
-VMC_FN void vmc_calls_complete(vmc_calls *t, uint8_t i, uint32_t slot_octets)
+/* A whole message of call c is there. */
+VMC_FN void vmc_calls_complete(vmc_calls *t, vmc_call *c, uint32_t slot_octets)
 {
-    vmc_call *c = &t->rec[i];
     c->parsed += slot_octets;
     if (c->large == VMC_CALL_SINK)
         c->large = VMC_CALL_SMALL;
     c->messages = (uint8_t)(c->messages < 2u ? c->messages + 1u : 2u);
     if (vmc_call_is_server_stream(c))
-        vmc_calls_list(t, i);
+        vmc_calls_list(t, c);
 }
 
 /* The large buffer's last message was taken. */
 VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
 {
-    return t->big_owner == VMC_CALL_NONE || t->rec[t->big_owner].large != VMC_CALL_BIG;
+#ifndef VIAMC_NO_SERVER
+    if (t->big_elsewhere)
+        return false;
+#endif
+    return t->big_owner == VMC_CALL_NONE || t->users[t->big_owner].call.large != VMC_CALL_BIG;
 }
 
-/* The memory for a message of msg_len octets, larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
-VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, uint8_t i)
+/* The memory for a message larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
+VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
-    uint32_t k, under_way = 0;
-    if (c->sink != NULL)
+    const vmc_user_call *u = vmc_call_user_const(c);
+    const vmc_call *other;
+    if (u->sink != NULL)
         return VMC_CALL_SINK;
-    if (c->msg_len > (c->into == NULL ? 0 : c->into_cap) && c->msg_len > t->big_cap)
+    if (u->msg_len > u->into_cap && u->msg_len > t->big_cap)
         return VMC_CALL_SMALL;
-    for (k = 0; k < t->count; k++)
-        under_way += t->rec[k].state == VMC_CALL_OPEN && (t->rec[k].flags & VMC_CALL_F_DROP) == 0 && (t->rec[k].large == VMC_CALL_INTO || t->rec[k].large == VMC_CALL_BIG);
-    if (under_way >= t->large_max)
-        return VMC_CALL_WAITS;
-    if (c->into != NULL && c->msg_len <= c->into_cap)
+    if (t->one_large)
+        VMC_CALLS_EACH(t, other)
+            if (other->state == VMC_CALL_OPEN && (other->flags & VMC_CALL_F_DROP) == 0 && (other->large == VMC_CALL_INTO || other->large == VMC_CALL_BIG))
+                return VMC_CALL_WAITS;
+    if (u->msg_len <= u->into_cap)
         return VMC_CALL_INTO;
-    return vmc_calls_big_is_free(t) && !t->big_elsewhere ? VMC_CALL_BIG : VMC_CALL_WAITS;
+    return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
 
 /* Hands octets to the sink. OK: taken. WAIT: not. Else the call has ended. */
-VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, uint8_t i, viamc_bytes octets)
+VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call *c = &t->rec[i];
+    vmc_user_call *u = vmc_call_user(c);
     viamc_piece piece;
     viamc_err err;
     piece.path = NULL;
     piece.bytes = octets;
-    piece.offset = c->got;
-    piece.total = c->msg_len;
+    piece.offset = u->got;
+    piece.total = u->msg_len;
     t->in_sink = true;
-    err = c->sink(c->sink_user, &piece);
+    err = u->sink(u->sink_user, &piece);
     t->in_sink = false;
     if (err == VIAMC_OK)
-        c->got += (uint32_t)octets.len;
+        u->got += (uint32_t)octets.len;
     else if (err != VIAMC_WAIT)
-        vmc_calls_end_text(t, i, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
+        vmc_calls_end(t, c, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
     return err;
 }
 
 /* Takes body octets to where the large message goes; how many were taken. */
-VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, uint8_t i, viamc_bytes octets)
+VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call *c = &t->rec[i];
-    uint8_t *to = c->large == VMC_CALL_BIG ? t->big : c->into;
-    if (octets.len > c->msg_len - c->got)
-        octets.len = c->msg_len - c->got;
+    vmc_user_call *u = vmc_call_user(c);
+    uint8_t *to = c->large == VMC_CALL_BIG ? t->big : u->into;
+    if (octets.len > vmc_call_left(c))
+        octets.len = vmc_call_left(c);
     if (c->large == VMC_CALL_SINK)
-        return octets.len != 0 && vmc_calls_to_sink(t, i, octets) == VIAMC_OK ? (uint32_t)octets.len : 0;
-    vmc_copy(to + c->got, octets.ptr, octets.len);
-    c->got += (uint32_t)octets.len;
+        return octets.len != 0 && vmc_calls_to_sink(t, c, octets) == VIAMC_OK ? (uint32_t)octets.len : 0;
+    vmc_copy(to + u->got, octets.ptr, octets.len);
+    u->got += (uint32_t)octets.len;
     return (uint32_t)octets.len;
 }
 
 /* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */
-VMC_FN void vmc_calls_drain(vmc_calls *t, uint8_t i, uint8_t *slot)
+VMC_FN void vmc_calls_drain(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t body = c->parsed + VMC_CALL_PREFIX;
-    uint32_t n = vmc_calls_take_large(t, i, viamc_view(slot + body, c->stored - body));
+    uint32_t n = vmc_calls_take_large(t, c, viamc_view(slot + body, c->stored - body));
     if (c->state != VMC_CALL_OPEN)
         return; /* its sink refused: the status text lies there now */
     vmc_move(slot + body, slot + body + n, c->stored - body - n);
     c->stored -= n;
-    if (c->got == c->msg_len)
-        vmc_calls_complete(t, i, VMC_CALL_PREFIX);
+    if (vmc_call_left(c) == 0)
+        vmc_calls_complete(t, c, VMC_CALL_PREFIX);
 }
 
-/* A message larger than a slot: finds its place. */
-VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, uint8_t i, uint8_t *slot, uint32_t len)
+/* A message larger than a slot: finds its place. Ours take none. */
+VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot, uint32_t len)
 {
-    vmc_call *c = &t->rec[i];
     if (c->large != VMC_CALL_SMALL)
         return VIAMC_OK; /* the one before has not gone: this one stays in the slot */
-    c->msg_len = len;
-    c->got = 0;
-    c->large = (uint8_t)vmc_calls_place(t, i);
+    if (vmc_call_index(c) >= t->user_count)
+        return VIAMC_ERR_NOMEM; /* nobody could lend it more */
+    vmc_call_user(c)->msg_len = len;
+    vmc_call_user(c)->got = 0;
+    c->large = (uint8_t)vmc_calls_place(t, c);
+    t->unsettled = true;
     if (c->large == VMC_CALL_SMALL) {
-        vmc_calls_too_large(t, i, len);
+        vmc_calls_too_large(t, c, len);
         return VIAMC_ERR_MESSAGE;
     }
     if (c->large == VMC_CALL_BIG)
-        t->big_owner = i;
+        t->big_owner = vmc_call_index(c);
     if (c->large != VMC_CALL_WAITS)
-        vmc_calls_drain(t, i, slot);
+        vmc_calls_drain(t, c, slot);
     return c->state == VMC_CALL_OPEN ? VIAMC_OK : VIAMC_ERR_SINK;
 }
 
 /* Looks at what lies in the slot from `parsed` on: whole messages, then at most one that is under way. */
-VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, uint8_t i, uint8_t *slot)
+VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
-    vmc_call *c = &t->rec[i];
-    const uint32_t small = vmc_calls_small(t, i);
-    while (c->stored - c->parsed >= VMC_CALL_PREFIX && (c->large == VMC_CALL_SMALL || c->got == c->msg_len)) {
+    const uint32_t small = vmc_calls_small(t, c);
+    while (c->stored - c->parsed >= VMC_CALL_PREFIX && (c->large == VMC_CALL_SMALL || vmc_call_left(c) == 0)) {
         const uint8_t *p = slot + c->parsed;
         uint32_t len = vmc_be32(p + 1);
         if (p[0] != 0)
-            return vmc_calls_refuse(t, i, VIAMC_INTERNAL, p[0] == 1u ? VMC_TEXT("compressed message, and no encoding was agreed") : VMC_TEXT("reserved bits in a message prefix"));
+            return vmc_calls_refuse(t, c, VIAMC_INTERNAL, p[0] == 1u ? VMC_TEXT("compressed message, and no encoding was agreed") : VMC_TEXT("reserved bits in a message prefix"));
         if (len > VMC_CALL_MAX_MESSAGE)
-            return vmc_calls_refuse(t, i, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("message larger than 2 GB"));
+            return vmc_calls_refuse(t, c, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("message larger than 2 GB"));
         if (len > small) {
             uint32_t before = c->parsed;
-            viamc_err err = vmc_calls_begin_large(t, i, slot, len);
+            viamc_err err = vmc_calls_begin_large(t, c, slot, len);
             if (err != VIAMC_OK || c->parsed == before)
                 return err;
         } else if (c->stored - c->parsed - VMC_CALL_PREFIX < len) {
             return VIAMC_OK;
         } else {
-            vmc_calls_complete(t, i, VMC_CALL_PREFIX + len);
+            vmc_calls_complete(t, c, VMC_CALL_PREFIX + len);
         }
     }
     return VIAMC_OK;
 }
 
-/* Octets of record i's stream have come. OK; MESSAGE: the call has ended, its stream is to be cancelled;
- * NOMEM: more than there is room for (only a server's peer that has not seen our SETTINGS may do that). */
-VMC_FN viamc_err vmc_calls_data(vmc_calls *t, uint8_t i, viamc_bytes octets)
+/* Octets of call c's stream have come. OK; MESSAGE: the call has ended, its stream is to be cancelled;
+ * NOMEM: more than there is room for (a server's peer that has not seen our SETTINGS, the reply to a call of the library's own). */
+VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t cap;
-    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    uint8_t *slot = vmc_calls_slot(t, c, &cap);
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
-    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && c->got < c->msg_len && c->stored == c->parsed + VMC_CALL_PREFIX) {
-        uint32_t n = vmc_calls_take_large(t, i, octets);
+    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + VMC_CALL_PREFIX) {
+        uint32_t n = vmc_calls_take_large(t, c, octets);
         octets.ptr += n;
         octets.len -= n;
         if (c->state != VMC_CALL_OPEN)
             return VIAMC_ERR_SINK;
-        if (c->got == c->msg_len)
-            vmc_calls_complete(t, i, VMC_CALL_PREFIX);
+        if (vmc_call_left(c) == 0)
+            vmc_calls_complete(t, c, VMC_CALL_PREFIX);
     }
     if (octets.len > cap - c->stored)
         return VIAMC_ERR_NOMEM;
     vmc_copy(slot + c->stored, octets.ptr, octets.len);
     c->stored += (uint32_t)octets.len;
-    return vmc_calls_parse(t, i, slot);
+    return vmc_calls_parse(t, c, slot);
 }
 
 /* The one message of a unary reply came whole, with its prefix, and nothing before it: false if it has to go another way. */
-VMC_FN bool vmc_calls_take_reply(vmc_calls *t, uint8_t i, viamc_bytes octets)
+VMC_FN bool vmc_calls_take_reply(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t cap;
-    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    uint8_t *slot = vmc_calls_slot(t, c, &cap);
     if (c->state != VMC_CALL_OPEN || c->stored != 0 || c->messages != 0 || vmc_call_is_server_stream(c))
         return false;
     if (octets.len < VMC_CALL_PREFIX || octets.ptr[0] != 0 || vmc_be32(octets.ptr + 1) != octets.len - VMC_CALL_PREFIX)
@@ -722,63 +731,64 @@ VMC_FN bool vmc_calls_take_reply(vmc_calls *t, uint8_t i, viamc_bytes octets)
 }
 
 /* The peer ended its stream: is what came whole? */
-VMC_FN bool vmc_calls_is_whole(const vmc_calls *t, uint8_t i)
+VMC_FN bool vmc_call_is_whole(const vmc_call *c)
 {
-    return t->rec[i].stored == t->rec[i].parsed || (t->rec[i].flags & VMC_CALL_F_DROP) != 0;
+    return c->stored == c->parsed || (c->flags & VMC_CALL_F_DROP) != 0;
 }
 
 /* The rest of the large message is there, in the slot: its sink said WAIT. */
-VMC_FN bool vmc_calls_is_parked(const vmc_call *c)
+VMC_FN bool vmc_call_is_parked(const vmc_call *c)
 {
-    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= c->msg_len - c->got;
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= vmc_call_left(c);
 }
 
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
  * A field that does not fit is left out, and so are all later ones. */
-VMC_FN void vmc_calls_metadata(vmc_calls *t, uint8_t i, viamc_bytes name, viamc_bytes value, bool first)
+VMC_FN void vmc_call_metadata(vmc_call *c, viamc_bytes name, viamc_bytes value, bool first)
 {
-    vmc_call *c = &t->rec[i];
-    vmc_wr w = vmc_wr_of(c->meta, c->meta_cap);
+    vmc_user_call *u = vmc_call_user(c);
+    vmc_wr w = vmc_wr_of(u->meta, u->meta_cap);
     uint32_t len = 0;
-    w.len = c->meta_len;
+    w.len = u->meta_len;
     if (first) {
-        c->meta_at = c->meta_len;
+        u->meta_at = u->meta_len;
         vmc_wr_be16(&w, (uint32_t)name.len);
         vmc_wr_be16(&w, 0);
         vmc_wr_bytes(&w, name.ptr, name.len);
     }
     vmc_wr_bytes(&w, value.ptr, value.len);
     if (!w.full)
-        len = (uint32_t)(w.len - c->meta_at - 4u - name.len);
+        len = (uint32_t)(w.len - u->meta_at - 4u - name.len);
     if (w.full || len > 0xffffu) {
-        c->meta_len = c->meta_at;
-        c->meta_cap = c->meta_at;
+        u->meta_len = u->meta_at;
+        u->meta_cap = u->meta_at;
         return;
     }
-    vmc_put_be16(c->meta + c->meta_at + 2, len);
-    c->meta_len = (uint16_t)w.len;
+    vmc_put_be16(u->meta + u->meta_at + 2, len);
+    u->meta_len = (uint16_t)w.len;
 }
 
 /* ---- taking ---- */
 
-/* The next whole message of record i, as a view that lasts until vmc_calls_settle; false if there is none. */
-VMC_FN bool vmc_calls_take(vmc_calls *t, uint8_t i, viamc_bytes *msg)
+/* The next whole message of call c, as a view that lasts until vmc_calls_settle; false if there is none. */
+VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t cap, len;
-    uint8_t *p = vmc_calls_slot(t, i, &cap);
+    uint8_t *p = vmc_calls_slot(t, c, &cap);
     *msg = viamc_view(NULL, 0);
     if (c->taken == c->parsed)
         return false;
     p += c->taken;
     len = vmc_be32(p + 1);
     c->taken += VMC_CALL_PREFIX;
-    if (len <= vmc_calls_small(t, i)) {
+    t->unsettled = t->unsettled || c->state == VMC_CALL_OPEN || vmc_call_is_server_stream(c); /* else its record is freed now */
+    if (len + VMC_CALL_PREFIX <= cap) {
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
         c->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
-        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : c->into, len);
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->into, len);
         c->large = VMC_CALL_TAKEN;
+        t->unsettled = true;
     }
     return true;
 }
@@ -786,29 +796,27 @@ VMC_FN bool vmc_calls_take(vmc_calls *t, uint8_t i, viamc_bytes *msg)
 /* Start of a poll, for the whole table: the large buffer is free again once its message was taken. */
 VMC_FN void vmc_calls_settle_big(vmc_calls *t)
 {
-    if (t->big_owner != VMC_CALL_NONE && t->rec[t->big_owner].large != VMC_CALL_BIG)
+    if (t->big_owner != VMC_CALL_NONE && t->users[t->big_owner].call.large != VMC_CALL_BIG)
         t->big_owner = VMC_CALL_NONE;
 }
 
-/* True if something of the call was taken, or waits for a place. */
-VMC_FN bool vmc_calls_is_unsettled(const vmc_call *c)
+/* True if something of the call was taken, or a message larger than a slot is under way. */
+VMC_FN bool vmc_call_is_unsettled(const vmc_call *c)
 {
-    return (c->taken != 0 || c->large != VMC_CALL_SMALL) && (c->state == VMC_CALL_OPEN || c->state == VMC_CALL_TOLD);
+    return c->taken != 0 || c->large != VMC_CALL_SMALL;
 }
 
-/* True if the start of a poll would give the peer of record i room: something was taken, or its turn for the large buffer has come. */
-VMC_FN bool vmc_calls_can_settle(const vmc_calls *t, uint8_t i)
+/* True if the start of a poll would give the peer of call c room: something was taken, or its turn for the large buffer has come. */
+VMC_FN bool vmc_calls_can_settle(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
-    return c->state == VMC_CALL_OPEN && (c->taken != 0 || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, i) != VMC_CALL_WAITS));
+    return c->state == VMC_CALL_OPEN && (c->taken != 0 || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, c) != VMC_CALL_WAITS));
 }
 
 /* Start of a poll, for such a call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
-VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
+VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, vmc_call *c)
 {
-    vmc_call *c = &t->rec[i];
     uint32_t cap;
-    uint8_t *slot = vmc_calls_slot(t, i, &cap);
+    uint8_t *slot = vmc_calls_slot(t, c, &cap);
     vmc_move(slot, slot + c->taken, c->stored - c->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
     c->stored -= c->taken;
     c->parsed -= c->taken;
@@ -818,10 +826,10 @@ VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, uint8_t i)
     if (c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
     if (c->large == VMC_CALL_SINK)
-        vmc_calls_drain(t, i, slot);
+        vmc_calls_drain(t, c, slot);
     if (c->state != VMC_CALL_OPEN)
         return VIAMC_ERR_SINK;
-    return vmc_calls_parse(t, i, slot);
+    return vmc_calls_parse(t, c, slot);
 }
 
 /* ---- public ---- */

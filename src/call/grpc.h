@@ -13,6 +13,7 @@
 
 #define VMC_GRPC_SPARE_STREAMS 2u  /* of those that the peer permits: a heartbeat and a Stop always have a way out (design.md 2, 5) */
 #define VMC_GRPC_KEEP 96u          /* octets kept of a request's field: the longest path, token or session id that means anything has 87 */
+#define VMC_GRPC_SCRATCH 20u       /* octets of a reply's content-type that decide: "application/grpc" and one more */
 #define VMC_GRPC_SMALL 512u        /* octets of user DATA that do not hurt a heartbeat behind them: they go even while one is awaited, or a
                                     * round trip above window/5 would starve every call */
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
@@ -30,17 +31,11 @@ typedef enum vmc_grpc_event {
     VMC_GRPC_MORE,    /* input is used up */
     VMC_GRPC_REQUEST, /* server: the fields of call g->at are complete: path, kept fields */
     VMC_GRPC_GOAWAY,  /* the peer takes no new calls: g->code */
-    VMC_GRPC_FAILED   /* the connection is broken: g->h2.error */
+    VMC_GRPC_FAILED   /* the connection is broken: g->h2.broken */
 } vmc_grpc_event;
 
-typedef struct vmc_grpc_config {
-    bool https;             /* :scheme */
-    uint8_t *scratch;       /* kept: at least 32 octets on clients; on servers room for the token, the path and the session id, which are
-                             * kept there until VMC_GRPC_REQUEST: name, length (16 bits), octets */
-    uint16_t scratch_cap;
-} vmc_grpc_config;
-
 typedef struct vmc_grpc {
+    vmc_h2 h2;
     vmc_calls *calls;
     /* the header block that is being received */
     vmc_grpc_said said;
@@ -59,17 +54,16 @@ typedef struct vmc_grpc {
     bool hold_token;        /* the token is being replaced: calls that carry it wait */
     uint32_t field_at;      /* octets of it that were written */
     viamc_ms block_now;     /* when it began: grpc-timeout stays the same over all windows that it needs */
-    vmc_h2 h2;
     /* what every request carries: views, kept by the owner; after a change vmc_grpc_changed */
     viamc_bytes authority[2]; /* one after the other */
-    viamc_str client_name;  /* viam_client, "" for none */
     viamc_bytes token;
     viamc_bytes session;    /* viam-sid */
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
     uint32_t answered;      /* client: highest stream that the peer has answered */
     uint32_t block_of;      /* stream of the header block that is being received, 0: nothing of it was looked at yet */
     viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
-    uint8_t *scratch;
+    uint8_t *scratch;       /* kept by the owner: VMC_GRPC_SCRATCH octets on clients; on servers room for the token, the path and the session
+                             * id, which are kept there until VMC_GRPC_REQUEST: name, length (16 bits), octets */
     uint16_t scratch_cap;
     uint16_t kept;          /* octets of kept fields in scratch */
     uint16_t held;          /* octets of the field at hand behind them */

@@ -10,14 +10,12 @@
 #define VMC_GRPC_NO_STATUS 0xffu
 #define VMC_GRPC_TIMEOUT_LEN 10u /* "99999999m" and one more */
 
-VMC_FN void vmc_grpc_init(vmc_grpc *g, const vmc_h2_config *h2, vmc_calls *calls, const vmc_grpc_config *cfg)
+/* The owner sets https, scratch and what every request carries. */
+VMC_FN void vmc_grpc_init(vmc_grpc *g, const vmc_h2_config *h2, vmc_calls *calls)
 {
     VIAMC_MEMSET(g, 0, sizeof *g);
     vmc_h2_init(&g->h2, h2);
     g->calls = calls;
-    g->https = cfg->https;
-    g->scratch = cfg->scratch;
-    g->scratch_cap = cfg->scratch_cap;
     g->calls->stirred = true;
 }
 
@@ -31,28 +29,26 @@ VMC_FN void vmc_grpc_changed(vmc_grpc *g)
 
 /* The call is over on our side; its stream ends or is cancelled. A block half sent is finished first (RFC 9113 6.10): so a server's
  * status and text, which may be half sent, stay as they are. */
-VMC_FN void vmc_grpc_end(vmc_grpc *g, uint8_t i, uint32_t status, uint8_t ran, const char *text)
+VMC_FN void vmc_grpc_end(vmc_grpc *g, vmc_call *c, uint32_t status, uint8_t ran, const char *text)
 {
-    if (text == NULL || VMC_H2_IS_SERVER(&g->h2))
-        vmc_calls_end(g->calls, i, VMC_H2_IS_SERVER(&g->h2) ? g->calls->rec[i].status : status, ran);
-    else
-        vmc_calls_end_text(g->calls, i, status, ran, text);
-    vmc_h2_release(&g->h2, i, VMC_H2_IS_SERVER(&g->h2) ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
+    const bool server = VMC_H2_IS_SERVER(&g->h2);
+    vmc_calls_end(g->calls, c, server ? c->status : status, ran, server ? NULL : text);
+    vmc_h2_release(&g->h2, vmc_call_index(c), server ? VMC_H2_NO_ERROR : VMC_H2_CANCEL);
     g->calls->stirred = true; /* its stream may be another's now */
 }
 
 /* Client: gives a running call up. */
-VMC_FN void vmc_grpc_cancel(vmc_grpc *g, uint8_t i, uint32_t status, const char *text)
+VMC_FN void vmc_grpc_cancel(vmc_grpc *g, vmc_call *c, uint32_t status, const char *text)
 {
-    vmc_grpc_end(g, i, status, vmc_call_ran_locally(&g->calls->rec[i]), text);
+    vmc_grpc_end(g, c, status, vmc_call_ran_locally(c), text);
 }
 
 /* The connection is gone: every call of it ends, nothing is sent any more. */
 VMC_APART void vmc_grpc_abort(vmc_grpc *g, uint32_t status, const char *text)
 {
-    uint8_t i;
-    for (i = 0; i < g->calls->count; i++)
-        vmc_calls_end_text(g->calls, i, status, vmc_call_ran_locally(&g->calls->rec[i]), text);
+    vmc_call *c;
+    VMC_CALLS_EACH(g->calls, c)
+        vmc_calls_end(g->calls, c, status, vmc_call_ran_locally(c), text);
 }
 
 /* RFC 9113 7 to gRPC (gRPC over HTTP/2, Errors). */
@@ -67,20 +63,25 @@ VMC_FN uint32_t vmc_grpc_status_of_reset(uint32_t code)
     }
 }
 
-/* HTTP status to gRPC (gRPC, http-grpc-status-mapping). */
+/* HTTP status, from 400 on, to gRPC (gRPC, http-grpc-status-mapping). */
+static const uint8_t vmc_grpc_http[][2] = {
+    {400 - 400, VIAMC_INTERNAL},
+    {401 - 400, VIAMC_UNAUTHENTICATED},
+    {403 - 400, VIAMC_PERMISSION_DENIED},
+    {404 - 400, VIAMC_UNIMPLEMENTED},
+    {429 - 400, VIAMC_UNAVAILABLE},
+    {502 - 400, VIAMC_UNAVAILABLE},
+    {503 - 400, VIAMC_UNAVAILABLE},
+    {504 - 400, VIAMC_UNAVAILABLE}
+};
+
 VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 {
-    switch (http) {
-    case 400: return VIAMC_INTERNAL;
-    case 401: return VIAMC_UNAUTHENTICATED;
-    case 403: return VIAMC_PERMISSION_DENIED;
-    case 404: return VIAMC_UNIMPLEMENTED;
-    case 429:
-    case 502:
-    case 503:
-    case 504: return VIAMC_UNAVAILABLE;
-    default: return VIAMC_UNKNOWN;
-    }
+    size_t i;
+    for (i = 0; i < sizeof vmc_grpc_http / sizeof vmc_grpc_http[0]; i++)
+        if (http == 400u + vmc_grpc_http[i][0])
+            return vmc_grpc_http[i][1];
+    return VIAMC_UNKNOWN;
 }
 
 /* ---- receiving: fields ---- */
@@ -125,12 +126,13 @@ VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *
     return true;
 }
 
-/* "application/grpc", alone or followed by '+' or ';' */
+/* "application/grpc" or "application/grpc+proto", alone or followed by ';'. Messages of another form ("+json") would be misread. */
 VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
 {
-    static const char type[] = "application/grpc";
-    const size_t n = sizeof type - 1u;
-    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == '+' || v.ptr[n] == ';');
+    static const char type[] = "application/grpc+proto";
+    const size_t whole = sizeof type - 1u, plain = sizeof "application/grpc" - 1u;
+    const size_t n = v.len > plain && v.ptr[plain] == '+' ? whole : plain;
+    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == ';');
 }
 
 /* 0 to 16 without zeros in front; anything else is UNKNOWN, and so is a second one. */
@@ -173,12 +175,11 @@ VMC_FN bool vmc_grpc_parse_timeout(viamc_bytes v, viamc_ms *ms)
 }
 
 /* grpc-message goes straight into the call's text, decoded. */
-VMC_APART void vmc_grpc_take_message(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
+VMC_APART void vmc_grpc_take_message(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
-    vmc_call *c = &g->calls->rec[i];
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
         uint32_t room;
-        uint8_t *text = vmc_calls_text_place(g->calls, i, &room);
+        uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
         vmc_percent_begin(&g->message, text, room);
         g->text_given = true;
     }
@@ -223,11 +224,11 @@ VMC_FN bool vmc_grpc_kept(const vmc_grpc *g, uint8_t known, unsigned nth, viamc_
     return false;
 }
 
-VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, uint8_t i, const vmc_hpack_piece *p)
+VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
     viamc_bytes value;
     if (p->known == VMC_NAME_GRPC_MESSAGE) {
-        vmc_grpc_take_message(g, i, p);
+        vmc_grpc_take_message(g, c, p);
     } else if (p->known == VMC_NAME_CONTENT_TYPE || p->known == VMC_NAME_GRPC_STATUS) {
         if (!vmc_grpc_gather(g, p, &value))
             return;
@@ -237,8 +238,8 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, uint8_t i, const vmc_hpack_piec
             g->said.has_type = true;
             g->said.type_ok = vmc_grpc_is_type(value);
         }
-    } else if (g->calls->rec[i].meta != NULL && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
-        vmc_calls_metadata(g->calls, i, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+    } else if (c->wants_metadata && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
+        vmc_call_metadata(c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
     }
 }
 
@@ -279,85 +280,91 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 /* ---- receiving: blocks and messages ---- */
 
 /* The peer's last word is OK: the call needs what its kind promises, one message or any number of whole ones. */
-VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, uint8_t i)
+VMC_FN void vmc_grpc_finish_ok(vmc_grpc *g, vmc_call *c)
 {
-    const vmc_call *c = &g->calls->rec[i];
-    if (vmc_calls_is_parked(c))
+    uint32_t status = VIAMC_OK;
+    const char *wrong = NULL;
+    if (vmc_call_is_parked(c))
         return; /* its sink has yet to take the end: vmc_grpc_settle comes back */
-    if (!vmc_calls_is_whole(g->calls, i))
-        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("the stream ended inside a message"));
-    else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0)
-        vmc_grpc_end(g, i, VIAMC_INTERNAL, VIAMC_MAYBE, VMC_TEXT("a unary call was answered with no message, or with several"));
-    else
-        vmc_grpc_end(g, i, VIAMC_OK, VIAMC_ANSWERED, NULL);
+    if (!vmc_call_is_whole(c)) {
+        status = VIAMC_INTERNAL;
+        wrong = VMC_TEXT("the stream ended inside a message");
+    } else if (!vmc_call_is_server_stream(c) && c->messages != 1u && (c->flags & VMC_CALL_F_DROP) == 0) {
+        status = VIAMC_UNIMPLEMENTED;
+        wrong = VMC_TEXT("a unary call was answered with no message, or with several");
+    }
+    vmc_grpc_end(g, c, status, status == VIAMC_OK ? VIAMC_ANSWERED : VIAMC_MAYBE, wrong);
 }
 
-/* What was sent before the stream of call i was has come. */
-VMC_FN void vmc_grpc_note_answer(vmc_grpc *g, uint8_t i)
+VMC_FN vmc_h2_stream *vmc_grpc_stream(const vmc_grpc *g, const vmc_call *c)
 {
-    if (g->h2.streams[i].id > g->answered)
-        g->answered = g->h2.streams[i].id;
+    return &g->h2.streams[vmc_call_index(c)];
+}
+
+/* What was sent before the stream of call c was has come. */
+VMC_FN void vmc_grpc_note_answer(vmc_grpc *g, vmc_call *c)
+{
+    const uint32_t id = vmc_grpc_stream(g, c)->id;
+    if (id > g->answered)
+        g->answered = id;
 }
 
 /* The peer gave the last word on a call. */
-VMC_FN void vmc_grpc_finish(vmc_grpc *g, uint8_t i)
+VMC_FN void vmc_grpc_finish(vmc_grpc *g, vmc_call *c)
 {
-    vmc_call *c = &g->calls->rec[i];
     c->flags |= VMC_CALL_F_PEER_END;
     if (g->said.status != VMC_GRPC_NO_STATUS) /* else it may be a proxy's word */
-        vmc_grpc_note_answer(g, i);
+        vmc_grpc_note_answer(g, c);
     if (!g->text_given)
         c->text_len = 0;
     if (g->said.status == VMC_GRPC_NO_STATUS)
-        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, VMC_TEXT("the stream ended without a grpc-status"));
+        vmc_grpc_end(g, c, VIAMC_UNKNOWN, VIAMC_MAYBE, VMC_TEXT("the stream ended without a grpc-status"));
     else if (g->said.status != VIAMC_OK)
-        vmc_grpc_end(g, i, g->said.status, VIAMC_ANSWERED, NULL);
+        vmc_grpc_end(g, c, g->said.status, VIAMC_ANSWERED, NULL);
     else
-        vmc_grpc_finish_ok(g, i);
+        vmc_grpc_finish_ok(g, c);
 }
 
 /* "HTTP 502 without gRPC" */
-VMC_FN void vmc_grpc_end_http(vmc_grpc *g, uint8_t i, uint32_t http)
+VMC_FN void vmc_grpc_end_http(vmc_grpc *g, vmc_call *c, uint32_t http)
 {
-    vmc_call *c = &g->calls->rec[i];
-    vmc_wr w = vmc_calls_begin_text(g->calls, i);
+    vmc_wr w = vmc_calls_begin_text(g->calls, c);
     vmc_wr_text(&w, VMC_TEXT("HTTP "));
     vmc_wr_dec(&w, http);
     vmc_wr_text(&w, VMC_TEXT(" instead of a gRPC answer"));
     c->text_len = (uint8_t)w.len;
-    vmc_grpc_end(g, i, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
+    vmc_grpc_end(g, c, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
 }
 
 /* A block that repeats one says what that said; of one that may come again it is noted, unless it has a text. */
-VMC_FN void vmc_grpc_recall(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+VMC_FN void vmc_grpc_recall(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
     if (ev->repeats)
         g->said = g->memo[ev->memo - 1u];
-    else if (g->text_given && g->calls->rec[i].text_len != 0)
+    else if (g->text_given && c->text_len != 0)
         vmc_h2_memo_drop(&g->h2, ev->memo);
     else
         g->memo[ev->memo - 1u] = g->said;
 }
 
 /* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
-VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    if (ev->memo != 0)
-        vmc_grpc_recall(g, i, ev);
+    if (VIAMC_SHORTCUTS && ev->memo != 0)
+        vmc_grpc_recall(g, c, ev);
     if (ev->end && (ev->status == 0 || ev->status == 200u || g->said.status != VMC_GRPC_NO_STATUS))
-        vmc_grpc_finish(g, i);
+        vmc_grpc_finish(g, c);
     else if (ev->status != 200u)
-        vmc_grpc_end_http(g, i, ev->status);
+        vmc_grpc_end_http(g, c, ev->status);
     else if (!g->said.type_ok)
-        vmc_grpc_end(g, i, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
+        vmc_grpc_end(g, c, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
 }
 
 /* Server: the path goes where the status text will be; requests that cannot be gRPC are refused by the owner (g->reject). */
-VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vmc_h2_event *ev)
+VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    vmc_call *c = &g->calls->rec[i];
     uint32_t room;
-    uint8_t *text = vmc_calls_text_place(g->calls, i, &room);
+    uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
     viamc_bytes path;
     if (c->path != NULL) { /* trailers of a request: nothing in them matters but that they end it */
         c->flags |= VMC_CALL_F_PEER_END;
@@ -373,130 +380,128 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, uint8_t i, const vm
         g->reject = VIAMC_INVALID_ARGUMENT;
     if (ev->end && g->reject == 0)
         c->flags |= VMC_CALL_F_PEER_END; /* half-closed without a message */
-    g->at = i;
+    g->at = vmc_call_index(c);
     return VMC_GRPC_REQUEST;
 }
 
-VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, const vmc_h2_event *ev)
+VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    vmc_grpc_event up = VMC_GRPC_MORE;
     if (VMC_H2_IS_SERVER(&g->h2))
-        up = vmc_grpc_on_request_block(g, ev->slot, ev);
-    else
-        vmc_grpc_on_reply_block(g, ev->slot, ev);
-    return up;
+        return vmc_grpc_on_request_block(g, c, ev);
+    vmc_grpc_on_reply_block(g, c, ev);
+    return VMC_GRPC_MORE;
 }
 
-/* Tells the peer of call i how much room there is. */
-VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, uint8_t i)
+/* Tells the peer of call c how much room there is. */
+VMC_FN void vmc_grpc_give_credit(vmc_grpc *g, vmc_call *c)
 {
-    uint32_t room = vmc_calls_room(g->calls, i);
-    if (room > 0 && (int32_t)room > vmc_h2_expected(&g->h2, i))
-        vmc_h2_room(&g->h2, i, room, vmc_calls_needs(g->calls, i));
+    uint32_t room = vmc_calls_room(g->calls, c);
+    if (room > 0 && (int32_t)room > vmc_h2_expected(&g->h2, vmc_call_index(c)))
+        vmc_h2_room(&g->h2, vmc_call_index(c), room, vmc_calls_needs(g->calls, c));
 }
 
-/* What the peer sent has ended call i. A server's peer is told why, a client's is told to stop. */
-VMC_FN void vmc_grpc_refuse(vmc_grpc *g, uint8_t i)
+/* What the peer sent has ended call c. A server's peer is told why, a client's is told to stop. */
+VMC_FN void vmc_grpc_refuse(vmc_grpc *g, vmc_call *c)
 {
-    vmc_call *c = &g->calls->rec[i];
     viamc_bytes said;
     if (!VMC_H2_IS_SERVER(&g->h2) || c->state != VMC_CALL_ENDED) {
-        vmc_h2_release(&g->h2, i, VMC_H2_CANCEL);
+        vmc_h2_release(&g->h2, vmc_call_index(c), VMC_H2_CANCEL);
         return;
     }
-    said = vmc_calls_text(g->calls, i);
+    said = vmc_calls_text(g->calls, c);
     if (c->status == VIAMC_RESOURCE_EXHAUSTED)
         said = vmc_bytes_of(viamc_text(VMC_TEXT("message larger than this robot takes")));
-    vmc_calls_set_text(g->calls, i, said);
+    vmc_calls_set_text(g->calls, c, said);
     g->calls->ended--;
     g->calls->stirred = true;
     c->state = VMC_CALL_OPEN;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
 }
 
-VMC_FN void vmc_grpc_on_data(vmc_grpc *g, const vmc_h2_event *ev)
+VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    uint8_t i = ev->slot;
-    viamc_err err = vmc_calls_data(g->calls, i, ev->data);
+    viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
-        vmc_calls_end(g->calls, i, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE);
-        vmc_h2_reset(&g->h2, i, VMC_H2_REFUSED_STREAM);
+        vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
+                      VMC_TEXT("reply larger than any of its kind"));
+        vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
-        vmc_grpc_refuse(g, i);
+        vmc_grpc_refuse(g, c);
     } else if (!ev->end) {
-        vmc_grpc_give_credit(g, i);
+        vmc_grpc_give_credit(g, c);
     } else if (VMC_H2_IS_SERVER(&g->h2)) {
-        g->calls->rec[i].flags |= VMC_CALL_F_PEER_END; /* half-closed */
+        c->flags |= VMC_CALL_F_PEER_END; /* half-closed */
     } else {
         vmc_grpc_begin_block(g);
-        vmc_grpc_finish(g, i); /* no trailers will come */
+        vmc_grpc_finish(g, c); /* no trailers will come */
     }
 }
 
-VMC_FN void vmc_grpc_on_reset(vmc_grpc *g, uint8_t i, uint32_t code)
+VMC_FN void vmc_grpc_on_reset(vmc_grpc *g, vmc_call *c, uint32_t code)
 {
     uint8_t ran = code == VMC_H2_REFUSED_STREAM ? VIAMC_NOT_RUN : VIAMC_MAYBE;
-    g->calls->rec[i].flags |= VMC_CALL_F_PEER_END;
-    vmc_grpc_end(g, i, vmc_grpc_status_of_reset(code), ran, VMC_TEXT("the peer reset the stream"));
+    c->flags |= VMC_CALL_F_PEER_END;
+    vmc_grpc_end(g, c, vmc_grpc_status_of_reset(code), ran, VMC_TEXT("the peer reset the stream"));
 }
 
 /* Calls that the peer has not begun will not be; those that have not left cannot. */
 VMC_FN void vmc_grpc_on_goaway(vmc_grpc *g, const vmc_h2_event *ev)
 {
-    uint8_t i;
+    vmc_call *c;
     g->code = ev->code;
     if (VMC_H2_IS_SERVER(&g->h2))
         return;
-    for (i = 0; i < g->calls->count; i++)
-        if (g->h2.streams[i].id == 0 || g->h2.streams[i].id > ev->last)
-            vmc_grpc_end(g, i, VIAMC_UNAVAILABLE, VIAMC_NOT_RUN, VMC_TEXT("the peer takes no new calls (GOAWAY)"));
+    VMC_CALLS_EACH(g->calls, c)
+        if (vmc_grpc_stream(g, c)->id == 0 || vmc_grpc_stream(g, c)->id > ev->last)
+            vmc_grpc_end(g, c, VIAMC_UNAVAILABLE, VIAMC_NOT_RUN, VMC_TEXT("the peer takes no new calls (GOAWAY)"));
 }
 
-VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, uint8_t i)
+VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, const vmc_call *c)
 {
-    return g->calls->rec[i].state == VMC_CALL_FREE && g->h2.out_slot != i;
+    return c->state == VMC_CALL_FREE && g->h2.out_slot != vmc_call_index(c);
 }
 
 /* Server: a request begins. Its record may still be kept by a handler whose stream the peer has reset: then it moves to one that is free,
  * or is refused. */
-VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, uint8_t i)
+VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, vmc_call *c)
 {
-    uint8_t to = i;
-    if (!vmc_grpc_is_vacant(g, i))
-        for (to = 0; to < g->calls->count && !(vmc_grpc_is_vacant(g, to) && vmc_h2_is_free(&g->h2, to)); to++)
-            ;
-    if (to == g->calls->count) {
-        vmc_h2_reset(&g->h2, i, VMC_H2_REFUSED_STREAM);
+    vmc_user_call *users = g->calls->users, *end = users + g->calls->user_count;
+    vmc_call *to = c;
+    if (!vmc_grpc_is_vacant(g, c))
+        while (users != end && !(vmc_grpc_is_vacant(g, to = &users->call) && vmc_h2_is_free(&g->h2, vmc_call_index(to))))
+            users++;
+    if (users == end) {
+        vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
         return;
     }
-    vmc_h2_move(&g->h2, i, to);
-    vmc_calls_claim(g->calls, to)->flags = VMC_CALL_F_HEAD;
+    vmc_h2_move(&g->h2, vmc_call_index(c), vmc_call_index(to));
+    vmc_calls_claim(g->calls, to);
 }
 
 VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, const vmc_h2_event *ev)
 {
+    vmc_call *c = vmc_calls_at(g->calls, ev->slot);
     switch (kind) {
     case VMC_H2_OPENED:
         if (VMC_H2_IS_SERVER(&g->h2))
-            vmc_grpc_on_opened(g, ev->slot);
+            vmc_grpc_on_opened(g, c);
         break;
     case VMC_H2_FIELD:
         if (VMC_H2_IS_SERVER(&g->h2))
             vmc_grpc_on_request_field(g, &ev->piece);
         else
-            vmc_grpc_on_reply_field(g, ev->slot, &ev->piece);
+            vmc_grpc_on_reply_field(g, c, &ev->piece);
         break;
-    case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, ev);
-    case VMC_H2_DATA: vmc_grpc_on_data(g, ev); break;
-    case VMC_H2_RESET: vmc_grpc_on_reset(g, ev->slot, ev->code); break;
+    case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, c, ev);
+    case VMC_H2_DATA: vmc_grpc_on_data(g, c, ev); break;
+    case VMC_H2_RESET: vmc_grpc_on_reset(g, c, ev->code); break;
     case VMC_H2_STREAM_ERROR:
-        vmc_grpc_end(g, ev->slot, ev->code == VMC_H2_ENHANCE_YOUR_CALM ? VIAMC_RESOURCE_EXHAUSTED : VIAMC_INTERNAL, VIAMC_MAYBE,
+        vmc_grpc_end(g, c, ev->code == VMC_H2_ENHANCE_YOUR_CALM ? VIAMC_RESOURCE_EXHAUSTED : VIAMC_INTERNAL, VIAMC_MAYBE,
                      VMC_TEXT("the peer broke a rule of HTTP/2 on this stream"));
         break;
     case VMC_H2_GOAWAY: vmc_grpc_on_goaway(g, ev); return VMC_GRPC_GOAWAY;
     case VMC_H2_FAILED: return VMC_GRPC_FAILED;
-    case VMC_H2_MORE:
-    case VMC_H2_GO: break;
+    case VMC_H2_MORE: break;
     }
     return VMC_GRPC_MORE;
 }
@@ -506,15 +511,16 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
 {
     vmc_h2_reply r;
     vmc_call *c;
-    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, *in, &r)
-        || !vmc_calls_take_reply(g->calls, r.slot, r.data))
+    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r))
+        return false;
+    c = vmc_calls_at(g->calls, r.slot);
+    if (!vmc_calls_take_reply(g->calls, c, r.data))
         return false;
     vmc_h2_take_reply(&g->h2, in, &r);
-    c = &g->calls->rec[r.slot];
     c->flags |= VMC_CALL_F_PEER_END;
     c->text_len = 0;
-    vmc_grpc_note_answer(g, r.slot);
-    vmc_grpc_end(g, r.slot, VIAMC_OK, VIAMC_ANSWERED, NULL);
+    vmc_grpc_note_answer(g, c);
+    vmc_grpc_end(g, c, VIAMC_OK, VIAMC_ANSWERED, NULL);
     return true;
 }
 
@@ -526,7 +532,7 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     for (;;) {
         vmc_h2_event_kind kind;
         vmc_grpc_event up;
-        while (vmc_grpc_take_reply(g, in))
+        while (VIAMC_SHORTCUTS && vmc_grpc_take_reply(g, in))
             ;
         if (!g->h2.block.open)
             g->block_of = 0;
@@ -544,26 +550,31 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
 }
 
 /* Client: the peer said OK, and the call waits for its sink alone. */
-VMC_FN bool vmc_grpc_is_finishing(const vmc_grpc *g, uint8_t i)
+VMC_FN bool vmc_grpc_is_finishing(const vmc_grpc *g, const vmc_call *c)
 {
-    const vmc_call *c = &g->calls->rec[i];
     return !VMC_H2_IS_SERVER(&g->h2) && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_PEER_END) != 0;
 }
 
 /* Start of a poll: what the owner has taken is gone, and its room is the peer's. */
 VMC_FN void vmc_grpc_settle(vmc_grpc *g)
 {
-    uint8_t i;
+    vmc_call *c;
     vmc_calls_settle_big(g->calls);
-    VMC_CALLS_EACH(g->calls, i) {
-        if (!vmc_calls_is_unsettled(&g->calls->rec[i]) || (g->block_of != 0 && g->block_of == g->h2.streams[i].id))
+    if (!g->calls->unsettled)
+        return;
+    g->calls->unsettled = false;
+    VMC_CALLS_EACH(g->calls, c) {
+        if (!vmc_call_is_unsettled(c))
+            continue;
+        g->calls->unsettled = true;
+        if ((c->state != VMC_CALL_OPEN && c->state != VMC_CALL_TOLD) || (g->block_of != 0 && g->block_of == vmc_grpc_stream(g, c)->id))
             continue; /* or its text may be half there: it must not move */
-        if (vmc_calls_settle(g->calls, i) != VIAMC_OK)
-            vmc_grpc_refuse(g, i);
-        else if (vmc_grpc_is_finishing(g, i))
-            vmc_grpc_finish_ok(g, i);
-        else if (g->h2.streams[i].id != 0)
-            vmc_grpc_give_credit(g, i);
+        if (vmc_calls_settle(g->calls, c) != VIAMC_OK)
+            vmc_grpc_refuse(g, c);
+        else if (vmc_grpc_is_finishing(g, c))
+            vmc_grpc_finish_ok(g, c);
+        else if (vmc_grpc_stream(g, c)->id != 0)
+            vmc_grpc_give_credit(g, c);
     }
 }
 
@@ -637,7 +648,7 @@ static const vmc_grpc_form vmc_grpc_forms[VMC_GRPC_AT_METADATA + 1] = {
     {"content-type", "application/grpc", 31},
     {"user-agent", "grpc-c-viamc/" VIAMC_VERSION, 58},
     {"authorization", "Bearer ", 23},
-    {"viam_client", "", 0},
+    {"viam_client", "c;v" VIAMC_VERSION ";" VIAMC_API_VERSION, 0},
     {"viam-sid", "", 0},
     {"", "", 0}
 };
@@ -665,18 +676,25 @@ VMC_FN viamc_bytes vmc_grpc_timeout_text(uint32_t ms, uint8_t *buf)
 
 #define VMC_GRPC_NO_KEY 0xffu /* of a field whose value is never kept: no key that is in use */
 
+VMC_FN uint64_t vmc_grpc_path_key(const vmc_call *c)
+{
+    return vmc_hpack_key(viamc_view(c->path, c->path_len));
+}
+
+/* 0: no time limit. */
+VMC_FN uint64_t vmc_grpc_timeout_key(const vmc_grpc *g, const vmc_call *c)
+{
+    return vmc_timer_is_on(&c->deadline) ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+}
+
 /* The identity of field n of call c; 0: the call does not carry it. */
 VMC_FN uint64_t vmc_grpc_request_key(const vmc_grpc *g, const vmc_call *c, uint8_t n)
 {
     switch (n) {
-    case VMC_GRPC_AT_PATH: return vmc_hpack_key(vmc_bytes_of(vmc_call_path(c)));
-    case VMC_GRPC_AT_TIMEOUT: return vmc_timer_is_on(&c->deadline) ? (uint64_t)vmc_grpc_timeout(g, c) << 8 | (VMC_GRPC_AT_TIMEOUT + 1u) : 0;
+    case VMC_GRPC_AT_PATH: return vmc_grpc_path_key(c);
+    case VMC_GRPC_AT_TIMEOUT: return vmc_grpc_timeout_key(g, c);
     case VMC_GRPC_AT_TOKEN:
         if ((c->flags & VMC_CALL_F_TOKEN) == 0 || g->token.len == 0)
-            return 0;
-        break;
-    case VMC_GRPC_AT_CLIENT:
-        if (g->client_name.len == 0)
             return 0;
         break;
     case VMC_GRPC_AT_SESSION:
@@ -710,12 +728,12 @@ VMC_FN void vmc_grpc_request_field(const vmc_grpc *g, const vmc_call *c, uint8_t
             f->key = 0;
         break;
     case VMC_GRPC_AT_TOKEN: f->value[1] = g->token; break;
-    case VMC_GRPC_AT_CLIENT: f->value[1] = vmc_bytes_of(g->client_name); break;
     case VMC_GRPC_AT_SESSION: f->value[1] = g->session; break;
     default:
         if (n >= VMC_GRPC_AT_METADATA) {
-            f->name = vmc_bytes_of(c->metadata[n - VMC_GRPC_AT_METADATA].name);
-            f->value[0] = c->metadata[n - VMC_GRPC_AT_METADATA].value;
+            const viamc_metadata *m = &vmc_call_user_const(c)->metadata[n - VMC_GRPC_AT_METADATA];
+            f->name = vmc_bytes_of(m->name);
+            f->value[0] = m->value;
             f->base64 = vmc_grpc_is_binary(f->name);
         }
         break;
@@ -737,11 +755,9 @@ VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, u
 /* The fixed fields that call c carries, a bit 1 << key each. */
 VMC_FN uint32_t vmc_grpc_fixed(const vmc_grpc *g, const vmc_call *c)
 {
-    uint32_t which = 1u << (VMC_GRPC_AT_AUTHORITY + 1) | 1u << (VMC_GRPC_AT_TE + 1) | 1u << (VMC_GRPC_AT_TYPE + 1) | 1u << (VMC_GRPC_AT_AGENT + 1);
+    uint32_t which = 1u << (VMC_GRPC_AT_AUTHORITY + 1) | 1u << (VMC_GRPC_AT_TE + 1) | 1u << (VMC_GRPC_AT_TYPE + 1) | 1u << (VMC_GRPC_AT_AGENT + 1) | 1u << (VMC_GRPC_AT_CLIENT + 1);
     if ((c->flags & VMC_CALL_F_TOKEN) != 0 && g->token.len != 0)
         which |= 1u << (VMC_GRPC_AT_TOKEN + 1);
-    if (g->client_name.len != 0)
-        which |= 1u << (VMC_GRPC_AT_CLIENT + 1);
     if ((c->flags & VMC_CALL_F_SESSION) != 0 && g->session.len != 0)
         which |= 1u << (VMC_GRPC_AT_SESSION + 1);
     return which;
@@ -751,25 +767,24 @@ VMC_FN uint32_t vmc_grpc_fixed(const vmc_grpc *g, const vmc_call *c)
  * was written. */
 VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
 {
-    const vmc_hpack_enc *e = &g->h2.encoder;
+    vmc_hpack_enc *e = &g->h2.encoder;
     uint8_t *to = part->ptr + part->len;
     uint32_t n;
     if (c->metadata_count != 0)
         return false;
-    to[0] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_PATH));
+    to[0] = vmc_hpack_find(e, vmc_grpc_path_key(c));
     n = to[0] == 0 ? 0 : vmc_hpack_find_fixed(e, vmc_grpc_fixed(g, c), to + 1);
     if (n == 0)
         return false;
-    if (vmc_timer_is_on(&c->deadline) && (to[++n] = vmc_hpack_find(e, vmc_grpc_request_key(g, c, VMC_GRPC_AT_TIMEOUT))) == 0)
+    if (vmc_timer_is_on(&c->deadline) && (to[++n] = vmc_hpack_find(e, vmc_grpc_timeout_key(g, c))) == 0)
         return false;
     part->len += n + 1u;
     return true;
 }
 
-/* The fields of call i's request from g->field on. True when all are in. */
-VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, uint8_t i, vmc_wr *part)
+/* The fields of call c's request from g->field on. True when all are in. */
+VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, vmc_call *c, vmc_wr *part)
 {
-    const vmc_call *c = &g->calls->rec[i];
     const uint32_t count = (uint32_t)VMC_GRPC_AT_METADATA + c->metadata_count;
     uint8_t n = g->field;
     for (; n < count; n++) {
@@ -798,9 +813,8 @@ VMC_FN void vmc_grpc_reply_text(vmc_hpack_field *f, uint64_t key, uint8_t name_i
 }
 
 /* Field n of a reply; false: not sent. */
-VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_t *buf, vmc_hpack_field *f)
+VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, const vmc_call *c, uint8_t n, uint8_t *buf, vmc_hpack_field *f)
 {
-    const vmc_call *c = &g->calls->rec[i];
     vmc_wr w = vmc_wr_of(buf, 3u * VMC_CALL_TEXT);
     viamc_bytes message;
     viamc_str text;
@@ -814,7 +828,7 @@ VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_
         return true;
     default: break;
     }
-    message = vmc_calls_text(g->calls, i);
+    message = vmc_calls_text(g->calls, c);
     text.ptr = (const char *)message.ptr;
     text.len = message.len;
     vmc_percent_encode(&w, text);
@@ -822,12 +836,12 @@ VMC_FN bool vmc_grpc_reply_field(const vmc_grpc *g, uint8_t i, uint8_t n, uint8_
     return w.len != 0;
 }
 
-VMC_FN bool vmc_grpc_put_reply(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
+VMC_FN bool vmc_grpc_put_reply(vmc_grpc *g, vmc_call *c, uint8_t count, vmc_wr *part)
 {
     uint8_t buf[3u * VMC_CALL_TEXT];
     vmc_hpack_field f;
     for (; g->field < count; g->field++)
-        if (vmc_grpc_reply_field(g, i, g->field, buf, &f) && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
+        if (vmc_grpc_reply_field(g, c, g->field, buf, &f) && !vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part))
             return false;
     return true;
 }
@@ -842,7 +856,7 @@ VMC_FN void vmc_grpc_put_pseudo(const vmc_grpc *g, vmc_wr *part)
 }
 
 /* Puts fields from g->field on into the open frame; true when all are in. `count`: of a reply. */
-VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *part)
+VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, vmc_call *c, uint8_t count, vmc_wr *part)
 {
     if (g->in_updates) {
         if (!vmc_hpack_enc_begin(&g->h2.encoder, part))
@@ -853,19 +867,19 @@ VMC_FN bool vmc_grpc_put_fields(vmc_grpc *g, uint8_t i, uint8_t count, vmc_wr *p
     }
 #ifndef VIAMC_NO_SERVER
     if (VMC_H2_IS_SERVER(&g->h2))
-        return vmc_grpc_put_reply(g, i, count, part);
+        return vmc_grpc_put_reply(g, c, count, part);
 #endif
     (void)count;
-    return vmc_grpc_put_request(g, i, part);
+    return vmc_grpc_put_request(g, c, part);
 }
 
-/* Writes the header block of call i, or what fits of it; true when it is complete. `first`, `count`: which fields of a reply. */
-VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, uint8_t i, uint8_t first, uint8_t count, bool end, viamc_ms now, vmc_wr *w)
+/* Writes the header block of call c, or what fits of it; true when it is complete. `first`, `count`: which fields of a reply. */
+VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, vmc_call *c, uint8_t first, uint8_t count, bool end, viamc_ms now, vmc_wr *w)
 {
     vmc_wr part;
     bool done;
     bool begins = g->h2.out_slot == VMC_H2_NO_SLOT;
-    if (!vmc_h2_block_open(&g->h2, i, end, w, &part))
+    if (!vmc_h2_block_open(&g->h2, vmc_call_index(c), end, w, &part))
         return false;
     if (begins) {
         g->field = first;
@@ -873,8 +887,8 @@ VMC_FN bool vmc_grpc_write_block(vmc_grpc *g, uint8_t i, uint8_t first, uint8_t 
         g->in_updates = true;
         g->block_now = now;
     }
-    done = vmc_grpc_put_fields(g, i, count, &part);
-    g->calls->rec[i].flags |= VMC_CALL_F_SENT;
+    done = vmc_grpc_put_fields(g, c, count, &part);
+    c->flags |= VMC_CALL_F_SENT;
     vmc_h2_block_close(&g->h2, w, &part, done);
     return done;
 }
@@ -892,69 +906,66 @@ VMC_FN bool vmc_grpc_is_ours(const vmc_call *c)
  * more; else the block must fit at once, before the new one comes to its place. */
 VMC_FN bool vmc_grpc_has_token(const vmc_grpc *g, const vmc_call *c, const vmc_wr *w)
 {
-    size_t most = VMC_GRPC_BLOCK_MAX + c->path_len + g->authority[0].len + g->authority[1].len + g->token.len;
     if (!g->hold_token || (c->flags & VMC_CALL_F_TOKEN) == 0)
         return true;
     if (!vmc_grpc_is_ours(c))
         return false;
     if (!g->h2.encoder.changed && vmc_hpack_find(&g->h2.encoder, VMC_GRPC_AT_TOKEN + 1u) != 0)
         return true;
-    return !g->token_comes && c->metadata_count == 0 && vmc_wr_room(w) >= most;
+    return !g->token_comes && c->metadata_count == 0
+           && vmc_wr_room(w) >= VMC_GRPC_BLOCK_MAX + c->path_len + g->authority[0].len + g->authority[1].len + g->token.len;
 }
 
-/* Client: may the header block of call i begin now? */
-VMC_FN bool vmc_grpc_may_begin(const vmc_grpc *g, uint8_t i, const vmc_wr *w)
+/* Client: may the header block of call c begin now? */
+VMC_FN bool vmc_grpc_may_begin(const vmc_grpc *g, const vmc_call *c, const vmc_wr *w)
 {
-    const vmc_call *c = &g->calls->rec[i];
     if (!vmc_grpc_has_token(g, c, w))
         return false;
-    if (!vmc_h2_is_free(&g->h2, i) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
+    if (!vmc_h2_is_free(&g->h2, vmc_call_index(c)) || !vmc_h2_may_open(&g->h2, vmc_grpc_is_ours(c) ? 0 : VMC_GRPC_SPARE_STREAMS))
         return false; /* the stream before it is not reset yet, or the peer permits no more */
     return vmc_wr_room(w) >= VMC_H2_FRAME_HEAD + 32u;
 }
 
 /* Client: the request's header block. True when DATA may follow. */
-VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+VMC_FN bool vmc_grpc_write_request(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
-    if (g->h2.out_slot != i) {
-        if (!vmc_grpc_may_begin(g, i, w))
+    if (g->h2.out_slot != vmc_call_index(c)) {
+        if (!vmc_grpc_may_begin(g, c, w))
             return false;
-        vmc_h2_open(&g->h2, i);
-        if (c->meta != NULL)
-            g->h2.streams[i].flags |= VMC_H2_ALL_FIELDS;
+        vmc_h2_open(&g->h2, vmc_call_index(c));
+        if (c->wants_metadata)
+            vmc_grpc_stream(g, c)->flags |= VMC_H2_ALL_FIELDS;
     }
-    if (!vmc_grpc_write_block(g, i, 0, 0, false, now, w))
+    if (!vmc_grpc_write_block(g, c, 0, 0, false, now, w))
         return false;
     c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     return true;
 }
 
-/* Copies n of the octets that call i has to send. */
-VMC_FN void vmc_grpc_copy_octets(vmc_grpc *g, uint8_t i, uint8_t *to, uint32_t n)
+/* Copies n of the octets that call c has to send. */
+VMC_FN void vmc_grpc_copy_octets(vmc_grpc *g, vmc_call *c, uint8_t *to, uint32_t n)
 {
     while (n != 0) {
-        viamc_bytes v = vmc_calls_next_octets(g->calls, i);
+        viamc_bytes v = vmc_calls_next_octets(g->calls, c);
         uint32_t k = vmc_min32((uint32_t)v.len, n);
         vmc_copy(to, v.ptr, k);
         to += k;
         n -= k;
         if (n != 0)
-            g->calls->rec[i].sent += k; /* the rest comes from the other place */
+            c->sent += k; /* the rest comes from the other place */
         else
-            vmc_calls_sent(g->calls, i, k);
+            vmc_calls_sent(g->calls, c, k);
     }
 }
 
-/* DATA of call i as far as window, peer and fairness allow; false when the window is full. */
-VMC_APART bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
+/* DATA of call c as far as window, peer and fairness allow; false when the window is full. */
+VMC_APART bool vmc_grpc_write_messages(vmc_grpc *g, vmc_call *c, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
     bool ours = vmc_grpc_is_ours(c);
     uint32_t pending = vmc_call_pending(c);
     while (pending != 0 && (ours || !g->hold_data || pending <= VMC_GRPC_SMALL)) {
         size_t room = vmc_wr_room(w);
-        uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, i, ours || VMC_H2_IS_SERVER(&g->h2) ? 0 : VMC_GRPC_SPARE_WINDOW));
+        uint32_t n = vmc_min32(pending, vmc_h2_data_room(&g->h2, vmc_call_index(c), ours || VMC_H2_IS_SERVER(&g->h2) ? 0 : VMC_GRPC_SPARE_WINDOW));
         bool last;
         uint8_t *to;
         if (n == 0)
@@ -963,24 +974,23 @@ VMC_APART bool vmc_grpc_write_messages(vmc_grpc *g, uint8_t i, vmc_wr *w)
             return false;
         n = (uint32_t)vmc_min(n, room - VMC_H2_FRAME_HEAD);
         last = n == pending && (c->flags & VMC_CALL_F_FINISH) != 0 && !VMC_H2_IS_SERVER(&g->h2);
-        to = vmc_h2_write_data(&g->h2, i, n, last, w);
+        to = vmc_h2_write_data(&g->h2, vmc_call_index(c), n, last, w);
         if (last)
             c->flags |= VMC_CALL_F_FINISHED;
-        vmc_grpc_copy_octets(g, i, to, n);
+        vmc_grpc_copy_octets(g, c, to, n);
         pending -= n;
     }
     return true;
 }
 
 /* Half-close of a client's call that has nothing pending, or the trailers of a server's. False when there is no room. */
-VMC_FN bool vmc_grpc_write_finish(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+VMC_FN bool vmc_grpc_write_finish(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
     if (!VMC_H2_IS_SERVER(&g->h2)) {
-        if (vmc_h2_write_data(&g->h2, i, 0, true, w) == NULL)
+        if (vmc_h2_write_data(&g->h2, vmc_call_index(c), 0, true, w) == NULL)
             return false;
     } else {
-        if (!vmc_grpc_write_block(g, i, (c->flags & VMC_CALL_F_HEAD) != 0 ? VMC_GRPC_AT_STATUS : VMC_GRPC_AT_GRPC_STATUS, VMC_GRPC_REPLY_FIELDS, true, now, w))
+        if (!vmc_grpc_write_block(g, c, (c->flags & VMC_CALL_F_HEAD) != 0 ? VMC_GRPC_AT_STATUS : VMC_GRPC_AT_GRPC_STATUS, VMC_GRPC_REPLY_FIELDS, true, now, w))
             return false;
         c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     }
@@ -989,18 +999,17 @@ VMC_FN bool vmc_grpc_write_finish(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *
 }
 
 /* Server: headers of a reply go before its first message; without one they are one block with the trailers. */
-VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
     if (vmc_call_pending(c) == 0)
         return true;
-    if (!vmc_grpc_write_block(g, i, 0, VMC_GRPC_AT_GRPC_STATUS, false, now, w))
+    if (!vmc_grpc_write_block(g, c, 0, VMC_GRPC_AT_GRPC_STATUS, false, now, w))
         return false;
     c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     return true;
 }
 
-/* Octets of message that call i may send at once on a stream that is to be opened. */
+/* Octets of message that call c may send at once on a stream that is to be opened. */
 VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
 {
     bool ours = vmc_grpc_is_ours(c);
@@ -1009,44 +1018,42 @@ VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
 }
 
 /* A whole unary request whose parts are all as usual: two frames in one step. False: it goes the way of parts, nothing was written. */
-VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
     const size_t head = VMC_H2_FRAME_HEAD + 2u + VMC_GRPC_FIXED_OCTETS, room = vmc_wr_room(w);
     const uint16_t flags = c->flags & (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH | VMC_CALL_F_CLIENT_STREAM);
     vmc_wr block;
-    if (flags != (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH) || (c->body_len | c->sent) != 0 || c->meta != NULL || g->h2.encoder.changed
-        || room < head + VMC_H2_FRAME_HEAD + c->tx_len || !vmc_grpc_may_send(g, c, c->tx_len) || !vmc_grpc_may_begin(g, i, w))
+    if (flags != (VMC_CALL_F_HEAD | VMC_CALL_F_FINISH) || (c->body_len | c->sent) != 0 || c->wants_metadata || g->h2.encoder.changed
+        || room < head + VMC_H2_FRAME_HEAD + c->tx_len || !vmc_grpc_may_send(g, c, c->tx_len) || !vmc_grpc_may_begin(g, c, w))
         return false;
     g->block_now = now;
     block = vmc_wr_of(w->ptr + w->len + VMC_H2_FRAME_HEAD, 2u + VMC_GRPC_FIXED_OCTETS);
     vmc_grpc_put_pseudo(g, &block);
     if (!vmc_grpc_put_known(g, c, &block))
         return false;
-    vmc_h2_open(&g->h2, i);
-    (void)vmc_h2_frame(w, (uint32_t)block.len, VMC_H2_KIND(VMC_H2_F_HEADERS, VMC_H2_END_HEADERS), g->h2.streams[i].id);
-    vmc_copy(vmc_h2_write_data(&g->h2, i, c->tx_len, true, w), g->calls->tx + c->tx_at, c->tx_len);
+    vmc_h2_open(&g->h2, vmc_call_index(c));
+    (void)vmc_h2_frame(w, (uint32_t)block.len, VMC_H2_KIND(VMC_H2_F_HEADERS, VMC_H2_END_HEADERS), vmc_grpc_stream(g, c)->id);
+    vmc_copy(vmc_h2_write_data(&g->h2, vmc_call_index(c), c->tx_len, true, w), g->calls->tx + c->tx_at, c->tx_len);
     c->flags = (uint16_t)((c->flags & ~VMC_CALL_F_HEAD) | VMC_CALL_F_SENT | VMC_CALL_F_FINISHED);
-    vmc_calls_sent(g->calls, i, c->tx_len);
+    vmc_calls_sent(g->calls, c, c->tx_len);
     return true;
 }
 
-/* Everything that call i can send now; false when the window is full. */
-VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
+/* Everything that call c can send now; false when the window is full. */
+VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
-    vmc_call *c = &g->calls->rec[i];
     size_t before = w->len;
-    if (!VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, i, now, w))
+    if (VIAMC_SHORTCUTS && !VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, c, now, w))
         return true;
     if ((c->flags & VMC_CALL_F_HEAD) != 0) {
-        bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, i, now, w) : vmc_grpc_write_request(g, i, now, w);
+        bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, c, now, w) : vmc_grpc_write_request(g, c, now, w);
         if (!written)
             return g->h2.out_slot == VMC_H2_NO_SLOT && w->len == before && vmc_wr_room(w) >= VMC_H2_FRAME_HEAD + 32u; /* room is not what it lacks */
     }
-    if (!vmc_grpc_write_messages(g, i, w))
+    if (!vmc_grpc_write_messages(g, c, w))
         return false;
     if ((c->flags & (VMC_CALL_F_FINISH | VMC_CALL_F_FINISHED)) == VMC_CALL_F_FINISH && vmc_call_pending(c) == 0)
-        return vmc_grpc_write_finish(g, i, now, w);
+        return vmc_grpc_write_finish(g, c, now, w);
     return true;
 }
 
@@ -1055,13 +1062,13 @@ VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, uint8_t i, viamc_ms now, vmc_wr *w)
 /* Goes on with the header block that is open, whatever became of its call. */
 VMC_FN bool vmc_grpc_write_open_block(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
-    uint8_t i = g->h2.out_slot;
+    vmc_call *c = vmc_calls_at(g->calls, g->h2.out_slot);
     bool trailers = VMC_H2_IS_SERVER(&g->h2) && g->h2.out_end;
-    if (!vmc_grpc_write_block(g, i, 0, trailers ? VMC_GRPC_REPLY_FIELDS : VMC_GRPC_AT_GRPC_STATUS, g->h2.out_end, now, w))
+    if (!vmc_grpc_write_block(g, c, 0, trailers ? VMC_GRPC_REPLY_FIELDS : VMC_GRPC_AT_GRPC_STATUS, g->h2.out_end, now, w))
         return false;
-    g->calls->rec[i].flags &= (uint16_t)~VMC_CALL_F_HEAD;
+    c->flags &= (uint16_t)~VMC_CALL_F_HEAD;
     if (trailers)
-        g->calls->rec[i].flags |= VMC_CALL_F_FINISHED;
+        c->flags |= VMC_CALL_F_FINISHED;
     return true;
 }
 
@@ -1076,13 +1083,13 @@ VMC_FN uint32_t vmc_grpc_can_write(const vmc_call *c)
     return vmc_grpc_is_ours(c) ? VMC_GRPC_OURS : VMC_GRPC_USERS;
 }
 
-/* The calls of one class from record i of the list up to `until`. False: the window is full, i is first in turn. */
-VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, uint8_t i, uint8_t until, viamc_ms now, vmc_wr *w)
+/* The calls of one class from c on up to `until`, NULL: all. False: the window is full, the call that found it so is first in turn. */
+VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, vmc_call *c, const vmc_call *until, viamc_ms now, vmc_wr *w)
 {
-    for (; i != until; i = g->calls->rec[i].live)
-        if (vmc_grpc_can_write(&g->calls->rec[i]) == which && !vmc_grpc_write_call(g, i, now, w)) {
+    for (; c != until; c = c->live)
+        if (vmc_grpc_can_write(c) == which && !vmc_grpc_write_call(g, c, now, w)) {
             if (which == VMC_GRPC_USERS)
-                g->calls->turn = i;
+                g->calls->turn = c;
             return false;
         }
     return true;
@@ -1091,18 +1098,18 @@ VMC_FN bool vmc_grpc_write_calls(vmc_grpc *g, uint32_t which, uint8_t i, uint8_t
 /* The calls that have something to send: heartbeats and Stop, then the user's in turn. False: the window is full. */
 VMC_FN bool vmc_grpc_write_all(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
-    const uint8_t turn = g->calls->turn;
+    vmc_call *oldest = g->calls->live, *turn = g->calls->turn;
     uint32_t found = 0;
-    uint8_t i;
-    VMC_CALLS_EACH(g->calls, i)
-        found |= vmc_grpc_can_write(&g->calls->rec[i]);
-    if ((found & VMC_GRPC_OURS) != 0 && !vmc_grpc_write_calls(g, VMC_GRPC_OURS, g->calls->live, VMC_CALL_NONE, now, w))
+    const vmc_call *c;
+    VMC_CALLS_EACH(g->calls, c)
+        found |= vmc_grpc_can_write(c);
+    if ((found & VMC_GRPC_OURS) != 0 && !vmc_grpc_write_calls(g, VMC_GRPC_OURS, oldest, NULL, now, w))
         return false;
     if ((found & VMC_GRPC_USERS) == 0)
         return true;
-    if (turn != VMC_CALL_NONE && !vmc_grpc_write_calls(g, VMC_GRPC_USERS, turn, VMC_CALL_NONE, now, w))
+    if (turn != NULL && !vmc_grpc_write_calls(g, VMC_GRPC_USERS, turn, NULL, now, w))
         return false;
-    return vmc_grpc_write_calls(g, VMC_GRPC_USERS, g->calls->live, turn, now, w);
+    return vmc_grpc_write_calls(g, VMC_GRPC_USERS, oldest, turn, now, w);
 }
 
 /* Fills the window w: what is owed to the peer, then the calls. */
@@ -1110,41 +1117,51 @@ VMC_FN void vmc_grpc_write(vmc_grpc *g, viamc_ms now, vmc_wr *w)
 {
     if (g->h2.out_slot != VMC_H2_NO_SLOT && !vmc_grpc_write_open_block(g, now, w))
         return;
-    g->calls->stirred = g->calls->stirred || g->h2.chores; /* a reset that is written makes room for a stream */
+    g->calls->stirred = g->calls->stirred || (g->h2.owed & VMC_H2_OWES_CHORES) != 0; /* a reset that is written makes room for a stream */
     vmc_h2_write_control(&g->h2, w);
-    if (!g->h2.started || g->h2.error.code != VIAMC_OK || !g->calls->stirred || !vmc_grpc_write_all(g, now, w))
+    if (!vmc_h2_is_up(&g->h2) || !g->calls->stirred || !vmc_grpc_write_all(g, now, w))
         return;
-    g->calls->turn = VMC_CALL_NONE;
+    g->calls->turn = NULL;
     g->calls->stirred = false; /* whatever is left waits for the peer, or for its owner */
 }
 
 /* ---- time ---- */
 
+/* A server's clock for the call runs beside ours: its reset may be the first word of what both have seen. */
+VMC_FN bool vmc_grpc_was_reset_late(const vmc_call *c)
+{
+    return c->state == VMC_CALL_ENDED && c->status == VIAMC_CANCELLED && c->ran != VIAMC_ANSWERED && (c->flags & VMC_CALL_F_PEER_END) != 0;
+}
+
 /* Ends the calls whose deadline has passed. */
 VMC_FN void vmc_grpc_expire(vmc_grpc *g, viamc_ms now)
 {
-    uint8_t i;
+    vmc_call *c;
     if (VMC_H2_IS_SERVER(&g->h2))
         return; /* whoever serves the request answers it */
-    VMC_CALLS_EACH(g->calls, i)
-        if (vmc_call_is_running(&g->calls->rec[i]) && vmc_timer_due(&g->calls->rec[i].deadline, now))
-            vmc_grpc_cancel(g, i, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
+    VMC_CALLS_EACH(g->calls, c) {
+        if (!vmc_timer_due(&c->deadline, now))
+            continue;
+        if (vmc_call_is_running(c))
+            vmc_grpc_cancel(g, c, VIAMC_DEADLINE_EXCEEDED, VMC_TEXT("no answer within the call's time limit"));
+        else if (vmc_grpc_was_reset_late(c))
+            c->status = VIAMC_DEADLINE_EXCEEDED;
+    }
 }
 
 /* Shortens a wait to the next deadline. */
 VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(g->calls, i) {
-        const vmc_call *c = &g->calls->rec[i];
+    const vmc_call *c;
+    VMC_CALLS_EACH(g->calls, c) {
         if (vmc_call_is_running(c))
             vmc_wait_timer(wait, &c->deadline, now);
-        if (c->taken != 0 && c->state == VMC_CALL_OPEN)
-            *wait = 0; /* room that the peer does not know of yet */
+        if (!g->calls->unsettled)
+            continue;
         if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
-        if (vmc_calls_can_settle(g->calls, i))
-            *wait = 0;
+        if (vmc_calls_can_settle(g->calls, c))
+            *wait = 0; /* room that the peer does not know of yet */
     }
 }
 

@@ -13,22 +13,10 @@
 
 static const char vmc_auth_path[] = "/proto.rpc.v1.AuthService/Authenticate";
 
-VMC_FN bool vmc_auth_has_credentials(const viamc_client *c)
-{
-    return c->desc.api_key != NULL || c->desc.credential_type != NULL;
-}
-
 /* Credentials that already are a token need no Authenticate. */
 VMC_FN bool vmc_auth_is_token(const viamc_client *c)
 {
-    return c->desc.credential_type != NULL && viamc_str_eq(viamc_text(c->desc.credential_type), viamc_text("access-token"));
-}
-
-VMC_FN const char *vmc_auth_entity(const viamc_client *c)
-{
-    if (c->desc.auth_entity != NULL)
-        return c->desc.auth_entity;
-    return c->desc.api_key != NULL ? c->desc.api_key_id : c->desc.address;
+    return viamc_str_eq(viamc_text(c->desc.type), viamc_text("access-token"));
 }
 
 VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
@@ -41,13 +29,11 @@ VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
 /* AuthenticateRequest {1: entity, 2: {1: type, 2: payload}} */
 VMC_FN void vmc_auth_encode(const viamc_client *c, vmc_wr *w)
 {
-    const char *type = c->desc.api_key != NULL ? "api-key" : c->desc.credential_type;
-    const char *payload = c->desc.api_key != NULL ? c->desc.api_key : c->desc.credential_payload;
     size_t credentials;
-    vmc_wire_put_text(w, 1, viamc_text(vmc_auth_entity(c)));
+    vmc_wire_put_text(w, 1, viamc_text(c->desc.entity));
     credentials = vmc_wire_open(w, 2);
-    vmc_wire_put_text(w, 1, viamc_text(type));
-    vmc_wire_put_text(w, 2, viamc_text(payload));
+    vmc_wire_put_text(w, 1, viamc_text(c->desc.type));
+    vmc_wire_put_text(w, 2, viamc_text(c->desc.payload));
     vmc_wire_close(w, credentials);
 }
 
@@ -60,9 +46,10 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
     vmc_auth_encode(c, &w);
     if (w.full)
         return c->calls.tx_used == 0 ? VIAMC_ERR_NOMEM : VIAMC_WAIT;
-    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, viamc_view(NULL, 0), c->token, c->token_cap, c->desc.timeout_ms);
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_auth_path, NULL, 0, c->desc.timeout_ms);
+    vmc_client_internal_into(c, call, c->token, c->token_cap);
     call->flags &= (uint16_t)~VMC_CALL_F_TOKEN;
-    vmc_calls_put_message(&c->calls, vmc_client_rec(c, VMC_REC_AUX), viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
+    vmc_calls_put_message(&c->calls, call, viamc_view(w.ptr, w.len), vmc_calls_nothing, false);
     c->aux = VMC_AUX_AUTH;
     c->conn.grpc.hold_token = true;
     return VIAMC_OK;
@@ -71,7 +58,7 @@ VMC_FN viamc_err vmc_auth_start(viamc_client *c)
 /* Authenticate ended: true with the token stored, else the connection is over. */
 VMC_FN bool vmc_auth_on_end(viamc_client *c)
 {
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    const vmc_call *call = vmc_client_rec(c, VMC_REC_AUX);
     viamc_err err = VIAMC_ERR_AUTH;
     uint32_t detail = call->status;
     const char *what = VMC_TEXT("the robot refused the credentials");
@@ -85,7 +72,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
         }
         detail = VIAMC_INTERNAL;
         what = VMC_TEXT("the robot answered without a token");
-    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->msg_len != 0) { /* ours: it was announced */
+    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->ran == VIAMC_MAYBE && call->body == NULL) { /* ours: its reply had no room */
         err = VIAMC_ERR_NOMEM;
         detail = c->token_cap;
         what = VMC_TEXT("the robot's token is longer than token_bytes");

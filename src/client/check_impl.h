@@ -4,7 +4,6 @@
 #ifndef VIAMC_CLIENT_CHECK_IMPL_H
 #define VIAMC_CLIENT_CHECK_IMPL_H
 
-#include "base/core_impl.h"
 #include "http2/h2_impl.h"
 #include "call/call_impl.h"
 #include "conn/conn.h"
@@ -27,13 +26,14 @@
 VMC_FN const char *vmc_check_live(const vmc_calls *t)
 {
     uint32_t used = 0, listed = 0;
+    const vmc_call *c;
     uint8_t i;
     for (i = 0; i < t->count; i++)
-        used += t->rec[i].state != VMC_CALL_FREE;
-    VMC_CALLS_EACH(t, i) {
-        if (i >= t->count || ++listed > t->count)
+        used += vmc_calls_at(t, i)->state != VMC_CALL_FREE;
+    VMC_CALLS_EACH(t, c) {
+        if (++listed > t->count)
             return "the live list has no end";
-        if (t->rec[i].state == VMC_CALL_FREE)
+        if (c->state == VMC_CALL_FREE)
             return "a free record is in the live list";
     }
     return used == listed ? NULL : "a record in use is not in the live list";
@@ -45,11 +45,11 @@ VMC_FN const char *vmc_check_events(const vmc_calls *t)
     uint32_t flagged = 0, listed = 0;
     uint8_t i, last = VMC_CALL_NONE;
     for (i = 0; i < t->count; i++)
-        flagged += (t->rec[i].flags & VMC_CALL_F_LISTED) != 0;
-    for (i = t->first; i != VMC_CALL_NONE; i = t->rec[i].next) {
-        if (i >= t->count || ++listed > t->count)
+        flagged += (vmc_calls_at(t, i)->flags & VMC_CALL_F_LISTED) != 0;
+    for (i = t->first; i != VMC_CALL_NONE; i = t->users[i].call.next) {
+        if (i >= t->user_count || ++listed > t->count)
             return "the list of events has no end";
-        if ((t->rec[i].flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != VMC_CALL_F_LISTED || t->rec[i].state == VMC_CALL_FREE)
+        if ((t->users[i].call.flags & (VMC_CALL_F_LISTED | VMC_CALL_F_INTERNAL)) != VMC_CALL_F_LISTED || t->users[i].call.state == VMC_CALL_FREE)
             return "a record is in the list of events that must not be";
         last = i;
     }
@@ -62,17 +62,16 @@ VMC_FN const char *vmc_check_events(const vmc_calls *t)
 VMC_FN const char *vmc_check_tx(const vmc_calls *t)
 {
     uint32_t sum = 0;
-    uint8_t i, k;
+    const vmc_call *c, *other;
     if (t->tx_used > t->tx_cap)
         return "more of tx is used than there is";
-    VMC_CALLS_EACH(t, i) {
-        const vmc_call *c = &t->rec[i];
+    VMC_CALLS_EACH(t, c) {
         if (c->state == VMC_CALL_OPEN && c->sent > c->tx_len + c->body_len)
             return "more was sent than there was";
         if (c->tx_at > t->tx_used || c->tx_len > t->tx_used - c->tx_at)
             return "a part of tx lies outside";
-        VMC_CALLS_EACH(t, k)
-            if (k != i && c->tx_len != 0 && t->rec[k].tx_len != 0 && c->tx_at < t->rec[k].tx_at + t->rec[k].tx_len && t->rec[k].tx_at < c->tx_at + c->tx_len)
+        VMC_CALLS_EACH(t, other)
+            if (other != c && c->tx_len != 0 && other->tx_len != 0 && c->tx_at < other->tx_at + other->tx_len && other->tx_at < c->tx_at + c->tx_len)
                 return "two parts of tx overlap";
         sum += c->tx_len;
     }
@@ -80,20 +79,29 @@ VMC_FN const char *vmc_check_tx(const vmc_calls *t)
 }
 
 /* What came: taken, whole, under way, room. */
-VMC_FN const char *vmc_check_slot(const vmc_calls *t, uint8_t i)
+VMC_FN const char *vmc_check_slot(const vmc_calls *t, const vmc_call *c)
 {
-    const vmc_call *c = &t->rec[i];
     uint32_t cap;
-    (void)vmc_calls_slot(t, i, &cap);
+    (void)vmc_calls_slot(t, c, &cap);
     if (c->stored > cap || c->parsed > c->stored || c->taken > c->parsed)
         return "positions in a slot are out of order";
-    if (c->large != VMC_CALL_SMALL && c->got > c->msg_len)
+    return NULL;
+}
+
+VMC_FN const char *vmc_check_large(const vmc_calls *t, const vmc_call *c)
+{
+    const vmc_user_call *u = vmc_call_user_const(c);
+    if (c->large == VMC_CALL_SMALL)
+        return NULL;
+    if (vmc_call_index(c) >= t->user_count)
+        return "a call of ours has a large message";
+    if (u->got > u->msg_len)
         return "a large message is longer than it said";
-    if (c->large == VMC_CALL_INTO && c->msg_len > c->into_cap)
+    if (c->large == VMC_CALL_INTO && u->msg_len > u->into_cap)
         return "a large message is longer than the lent buffer";
-    if (c->large == VMC_CALL_BIG && c->msg_len > t->big_cap)
+    if (c->large == VMC_CALL_BIG && u->msg_len > t->big_cap)
         return "a large message is longer than the large buffer";
-    if (c->large == VMC_CALL_BIG && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0 && t->big_owner != i)
+    if (c->large == VMC_CALL_BIG && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0 && t->big_owner != vmc_call_index(c))
         return "two calls have the large buffer";
     return NULL;
 }
@@ -107,11 +115,14 @@ VMC_FN const char *vmc_check_calls(const vmc_calls *t)
         wrong = vmc_check_events(t);
     if (wrong == NULL)
         wrong = vmc_check_tx(t);
-    for (i = 0; i < t->count && wrong == NULL; i++)
-        if (t->rec[i].state != VMC_CALL_FREE)
-            wrong = vmc_check_slot(t, i);
-    for (i = 0; i < t->count; i++)
-        ended += t->rec[i].state == VMC_CALL_ENDED;
+    for (i = 0; i < t->count; i++) {
+        const vmc_call *c = vmc_calls_at(t, i);
+        if (wrong == NULL && c->state != VMC_CALL_FREE)
+            wrong = vmc_check_slot(t, c);
+        if (wrong == NULL && c->state != VMC_CALL_FREE)
+            wrong = vmc_check_large(t, c);
+        ended += c->state == VMC_CALL_ENDED;
+    }
     if (wrong == NULL && ended != t->ended)
         wrong = "the number of ended calls is wrong";
     return wrong;
@@ -122,14 +133,14 @@ VMC_FN const char *vmc_check_calls(const vmc_calls *t)
 /* Invariant 1: a stream has room for every octet that its peer may send. Ours are told apart: what they cannot take is dropped. */
 VMC_FN const char *vmc_check_credit(const vmc_h2 *h, const vmc_calls *t, uint8_t i)
 {
-    const vmc_call *c = &t->rec[i];
+    const vmc_call *c = vmc_calls_at(t, i);
     if (!vmc_h2_is_live(h, i) || (h->streams[i].flags & (VMC_H2_REMOTE_END | VMC_H2_EARLY)) != 0)
         return NULL;
     if (c->state != VMC_CALL_OPEN)
         return c->state == VMC_CALL_ENDED ? NULL : "a stream has no call";
     if ((c->flags & VMC_CALL_F_DROP) != 0 || i >= t->slot_count)
         return NULL;
-    return vmc_h2_expected(h, i) <= (int32_t)vmc_calls_room(t, i) ? NULL : "a stream has more credit than room";
+    return vmc_h2_expected(h, i) <= (int32_t)vmc_calls_room(t, c) ? NULL : "a stream has more credit than room";
 }
 
 VMC_FN const char *vmc_check_streams(const vmc_h2 *h, const vmc_calls *t)
@@ -152,7 +163,7 @@ VMC_FN const char *vmc_check_streams(const vmc_h2 *h, const vmc_calls *t)
 VMC_FN const char *vmc_check_connection(const viamc_client *c)
 {
     const vmc_h2 *h = &c->conn.grpc.h2;
-    if (!h->started || c->conn.blocked || h->error.code != VIAMC_OK)
+    if (!vmc_h2_is_up(h) || c->conn.blocked)
         return NULL;
     return h->credit > (int32_t)(VMC_H2_WINDOW_MAX / 4u) ? NULL : "the connection's window is used up";
 }

@@ -121,7 +121,7 @@ VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
 /* The pieces of the block. */
 typedef struct vmc_client_layout {
     viamc_client *client;
-    vmc_calls_config calls;
+    vmc_calls calls;
     vmc_conn_config conn;
     vmc_h2_stream *streams;
     vmc_unsettled *unsettled;
@@ -145,11 +145,12 @@ VMC_FN void vmc_client_plan(const viamc_client_desc *d, vmc_client_layout *l)
 {
     VIAMC_MEMSET(l, 0, sizeof *l);
     l->calls.count = (uint8_t)(d->max_calls + VMC_REC_EXTRA);
+    l->calls.user_count = (uint8_t)(d->max_calls + 1u); /* Stop's own too */
     l->calls.slot_count = d->max_calls;
     l->calls.slot_bytes = d->slot_bytes;
     l->calls.big_cap = d->rx_bytes;
     l->calls.tx_cap = d->tx_bytes;
-    l->calls.large_max = vmc_client_credit_need(d) != 0 ? 1u : VIAMC_MAX_CALLS;
+    l->calls.one_large = vmc_client_credit_need(d) != 0;
     l->conn.port = d->port;
     l->conn.port_user = d->port_user;
     l->conn.in_cap = d->in_bytes;
@@ -168,7 +169,8 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     if (!d->no_tls)
         l->conn.tls = vmc_carve_take(&cv, vmc_tls_bytes(VMC_TLS_CLIENT));
 #endif
-    l->calls.rec = (vmc_call *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_call));
+    l->calls.users = (vmc_user_call *)vmc_carve_take(&cv, l->calls.user_count * sizeof(vmc_user_call));
+    l->calls.ours = (vmc_call *)vmc_carve_take(&cv, VMC_REC_OURS * sizeof(vmc_call));
     l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_h2_stream));
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
@@ -208,15 +210,16 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     c->max_calls = d->max_calls;
     c->token = l.token;
     c->token_cap = d->token_bytes;
-    c->table = l.table;
-    c->table_bytes = d->table_bytes;
-    c->streams = l.streams;
 #ifndef VIAMC_NO_TLS
     c->trust_cap = l.room_cap;
 #endif
     c->motion.unsettled = l.unsettled;
-    vmc_calls_init(&c->calls, &l.calls);
+    c->calls = l.calls;
+    vmc_calls_init(&c->calls);
     vmc_conn_init(&c->conn, &l.conn);
+    c->conn.grpc.h2.streams = l.streams; /* there they stay: vmc_dial_reset_carrier */
+    c->conn.grpc.h2.decoder.arena = l.table;
+    c->conn.grpc.h2.decoder.limit = d->table_bytes;
     vmc_dial_reset_carrier(c, false);
     *client = c;
 }
@@ -263,15 +266,15 @@ VMC_FN uint8_t vmc_client_motion(uint8_t flags, const viamc_opts *o)
 
 /* A request that is about to become a call. */
 typedef struct vmc_start {
+    uint8_t flags;        /* VIAMC_M_* */
+    uint8_t motion;
+    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
     const viamc_method *method;
     viamc_str path;
     const viamc_opts *opts;
     viamc_bytes msg;
     viamc_bytes added[2]; /* field 99: its head, and opts.extra */
     uint32_t resource;
-    uint8_t flags;        /* VIAMC_M_* */
-    uint8_t motion;
-    uint8_t head[2u + 5u]; /* tag of two octets, length of at most five */
 } vmc_start;
 
 /* opts.extra becomes field 99, length-delimited. */
@@ -324,35 +327,35 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
 
 /* Stop's own record: free, or taken over by a StopAll, which covers the Stop that is in it: that one's DONE says CANCELLED. Not by one for
  * which there would be no room in tx: it would end the Stop and not be sent. */
-VMC_FN uint8_t vmc_client_stop_record(viamc_client *c, const vmc_start *s)
+VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
 {
-    uint8_t i = vmc_client_rec(c, VMC_REC_STOP);
-    vmc_call *call = &c->calls.rec[i];
+    vmc_user_call *user = &c->calls.users[c->max_calls];
+    vmc_call *call = &user->call;
     if (call->state == VMC_CALL_FREE)
-        return i;
-    if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == i)
-        return VMC_CALL_NONE;
+        return call;
+    if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
+        return NULL;
     if (VMC_CALL_PREFIX + vmc_client_tx_need(s) > c->calls.tx_cap - c->calls.tx_used + call->tx_len)
-        return VMC_CALL_NONE;
+        return NULL;
     if ((call->motion & VMC_MOTION_COUNTED) != 0 && c->motion.unconfirmed != 0)
         c->motion.unconfirmed--; /* the StopAll counts for it */
-    c->motion.covered = vmc_calls_handle(&c->calls, i);
-    c->motion.covered_user = call->user;
-    c->motion.covered_method = call->method;
-    vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, NULL);
+    c->motion.covered = call->handle;
+    c->motion.covered_user = user->user;
+    c->motion.covered_method = user->method;
+    vmc_grpc_cancel(&c->conn.grpc, call, VIAMC_CANCELLED, NULL);
     if (call->state == VMC_CALL_ENDED)
         c->calls.ended--;
-    vmc_calls_free(&c->calls, i);
-    return i;
+    vmc_calls_free(&c->calls, call);
+    return call;
 }
 
-VMC_FN uint8_t vmc_client_free_record(viamc_client *c, const vmc_start *s)
+VMC_FN vmc_call *vmc_client_free_record(viamc_client *c, const vmc_start *s)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (c->calls.rec[i].state == VMC_CALL_FREE)
-            return i;
-    return s->motion == VMC_MOTION_STOP ? vmc_client_stop_record(c, s) : VMC_CALL_NONE;
+    vmc_user_call *user = c->calls.users, *end = user + c->max_calls;
+    for (; user != end; user++)
+        if (user->call.state == VMC_CALL_FREE)
+            return &user->call;
+    return s->motion == VMC_MOTION_STOP ? vmc_client_stop_record(c, s) : NULL;
 }
 
 /* The time limit of a call (design.md 5, 6). */
@@ -364,29 +367,37 @@ VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
     return moves || (s->flags & VMC_CLIENT_STREAMS) != 0 ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
 }
 
-VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
+/* What the user gave to the call. */
+VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *s)
 {
     const viamc_opts *o = s->opts;
-    call->method = s->method;
+    u->method = s->method;
+    u->user = o->user;
+    u->metadata = o->metadata;
+    u->into = o->into;
+    u->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
+    u->sink = o->sink;
+    u->sink_user = o->sink_user;
+    u->meta = o->metadata_into;
+    u->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
+    u->meta_len = 0;
+    u->asked = c->now;
+    if (u == &c->calls.users[c->max_calls]) { /* Stop's own has no slot: its reply is empty, or a text */
+        u->into = c->stop_reply;
+        u->into_cap = sizeof c->stop_reply;
+        u->sink = NULL;
+    }
+}
+
+VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
+{
+    vmc_client_lend(c, vmc_call_user(call), s);
     call->path = s->path.ptr;
     call->path_len = (uint16_t)s->path.len;
-    call->user = o->user;
-    call->metadata = o->metadata;
-    call->metadata_count = (uint8_t)o->metadata_count;
-    call->into = o->into;
-    call->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
-    call->sink = o->sink;
-    call->sink_user = o->sink_user;
-    call->meta = o->metadata_into;
-    call->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
-    if (call == &c->calls.rec[c->max_calls]) { /* Stop's own record has no slot: its reply is empty, or a text */
-        call->into = c->stop_reply;
-        call->into_cap = sizeof c->stop_reply;
-        call->sink = NULL;
-    }
+    call->metadata_count = (uint8_t)s->opts->metadata_count;
+    call->wants_metadata = s->opts->metadata_into != NULL;
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
     call->resource = s->resource;
-    call->asked = c->now;
     call->flags |= (uint16_t)(VMC_CALL_F_TOKEN | (s->flags & VMC_CLIENT_STREAMS)); /* VMC_CALL_F_*_STREAM are VIAMC_M_*_STREAM */
     if (!vmc_call_is_client_stream(call))
         call->flags |= VMC_CALL_F_FINISH;
@@ -394,45 +405,43 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 }
 
 /* A pending setpoint of the same kind gets the new value, its time and its limit, and keeps its handle. */
-VMC_FN viamc_err vmc_client_replace(viamc_client *c, uint8_t i, const vmc_start *s, viamc_call *handle)
+VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_start *s, viamc_call *handle)
 {
-    vmc_call *call = &c->calls.rec[i];
     size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
     if (need > call->tx_len && !vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX))
         return VIAMC_ERR_NOMEM;
     call->body = NULL; /* of a value that was kept */
     call->body_len = 0;
-    vmc_calls_tx_cut(&c->calls, i); /* a value that was encoded in place lies behind what moves now */
-    vmc_calls_put_message(&c->calls, i, s->msg, s->added, false);
-    call->asked = c->now;
+    vmc_calls_tx_cut(&c->calls, call); /* a value that was encoded in place lies behind what moves now */
+    vmc_calls_put_message(&c->calls, call, s->msg, s->added, false);
+    vmc_call_user(call)->asked = c->now;
     call->motion |= VMC_MOTION_FRESH;
     vmc_timer_set(&call->deadline, c->now, vmc_client_timeout(s));
     c->dirty = true;
-    *handle = vmc_calls_handle(&c->calls, i);
+    *handle = call->handle;
     return VIAMC_OK;
 }
 
 /* Puts the call on its way: by the motion rules, or at once. */
-VMC_FN void vmc_client_launch(viamc_client *c, uint8_t i)
+VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
 {
-    vmc_call *call = &c->calls.rec[i];
     c->dirty = true;
     if (vmc_motion_kind(call) == VMC_MOTION_STOP)
-        vmc_motion_begin_stop(c, i);
+        vmc_motion_begin_stop(c, call);
     else if (vmc_motion_is_move(call))
-        vmc_motion_launch(c, i);
+        vmc_motion_launch(c, call);
 }
 
 /* A record and room in tx for the call: STATE, BUSY or NOMEM if there is none now. */
-VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, uint8_t *i)
+VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call **call)
 {
     uint32_t reserve = s->resource == VMC_MOTION_ANY ? 0 : s->motion == VMC_MOTION_STOP ? VMC_CALL_PREFIX : VMC_STOP_RESERVE;
     if (c->dial.state != VIAMC_READY)
         return VIAMC_ERR_STATE;
     if (s->motion == VMC_MOTION_MOVE && vmc_motion_is_stopping(c, s->resource))
         return VIAMC_ERR_BUSY;
-    *i = vmc_client_free_record(c, s);
-    if (*i == VMC_CALL_NONE)
+    *call = vmc_client_free_record(c, s);
+    if (*call == NULL)
         return VIAMC_ERR_BUSY;
     if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0 && !vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve))
         return VIAMC_ERR_NOMEM;
@@ -444,7 +453,7 @@ VMC_FN void vmc_client_refuse_stop(viamc_client *c)
 {
     c->motion.unconfirmed++;
     if (c->dial.step == VMC_DIAL_DRAINING) {
-        vmc_timer_set(&c->dial.deadline, c->now, 0);
+        vmc_timer_set(&c->dial.due, c->now, 0);
         c->dirty = true;
     }
 }
@@ -452,23 +461,24 @@ VMC_FN void vmc_client_refuse_stop(viamc_client *c)
 VMC_FN viamc_err vmc_client_start(viamc_client *c, vmc_start *s, viamc_call *handle)
 {
     viamc_err err = vmc_client_check_start(c, s);
-    uint8_t i;
+    vmc_call *call;
     *handle = 0;
     if (err != VIAMC_OK)
         return err;
-    i = s->motion == VMC_MOTION_SETPOINT ? vmc_motion_setpoint(c, s->path, s->resource, true) : VMC_CALL_NONE;
-    if (i != VMC_CALL_NONE && vmc_motion_is_same_name(c, i, s->msg))
-        return vmc_client_replace(c, i, s, handle);
-    err = vmc_client_place(c, s, &i);
+    call = s->motion == VMC_MOTION_SETPOINT ? vmc_motion_setpoint(c, s->path, s->resource, true) : NULL;
+    if (call != NULL && vmc_motion_is_same_name(c, call, s->msg))
+        return vmc_client_replace(c, call, s, handle);
+    err = vmc_client_place(c, s, &call);
     if (err != VIAMC_OK && s->motion == VMC_MOTION_STOP)
         vmc_client_refuse_stop(c);
     if (err != VIAMC_OK)
         return err;
-    vmc_client_fill(c, vmc_calls_claim(&c->calls, i), s);
+    vmc_calls_claim(&c->calls, call);
+    vmc_client_fill(c, call, s);
     if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0)
-        vmc_calls_put_message(&c->calls, i, s->msg, s->added, vmc_client_keeps(s));
-    *handle = vmc_calls_handle(&c->calls, i);
-    vmc_client_launch(c, i);
+        vmc_calls_put_message(&c->calls, call, s->msg, s->added, vmc_client_keeps(s));
+    *handle = call->handle;
+    vmc_client_launch(c, call);
     return VIAMC_OK;
 }
 
@@ -505,62 +515,60 @@ VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap)
 
 /* ---- calls that run ---- */
 
-VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg)
+VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, viamc_bytes msg)
 {
-    uint8_t i = vmc_calls_find(&c->calls, call);
-    vmc_call *rec;
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
     uint32_t resource;
-    if (i == VMC_CALL_NONE || i > c->max_calls)
+    if (call == NULL)
         return VIAMC_ERR_NOT_FOUND;
-    rec = &c->calls.rec[i];
-    if (c->in_poll || !vmc_call_is_client_stream(rec) || (rec->flags & VMC_CALL_F_FINISH) != 0)
+    if (c->in_poll || !vmc_call_is_client_stream(call) || (call->flags & VMC_CALL_F_FINISH) != 0)
         return VIAMC_ERR_STATE;
-    if (!vmc_call_is_running(rec))
+    if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    resource = vmc_motion_is_move(rec) ? vmc_motion_resource_of(rec, msg) : 0;
-    if (!vmc_calls_can_append(&c->calls, i) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
+    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
+    if (!vmc_calls_can_append(&c->calls, call) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
         return VIAMC_ERR_BUSY;
     if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
-        return vmc_call_pending(rec) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
-    rec->resource = resource;
-    vmc_calls_put_message(&c->calls, i, msg, vmc_calls_nothing, false);
+        return vmc_call_pending(call) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    call->resource = resource;
+    vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;
     return VIAMC_OK;
 }
 
-VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call)
+VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call handle)
 {
-    uint8_t i = vmc_calls_find(&c->calls, call);
-    if (i == VMC_CALL_NONE || i > c->max_calls || !vmc_call_is_running(&c->calls.rec[i]))
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
+    if (call == NULL || !vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    if (c->in_poll || !vmc_call_is_client_stream(&c->calls.rec[i]))
+    if (c->in_poll || !vmc_call_is_client_stream(call))
         return VIAMC_ERR_STATE;
-    c->calls.rec[i].flags |= VMC_CALL_F_FINISH;
+    call->flags |= VMC_CALL_F_FINISH;
     c->calls.stirred = true;
     c->dirty = true;
     return VIAMC_OK;
 }
 
-VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call call)
+VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call handle)
 {
-    uint8_t i = vmc_calls_find(&c->calls, call);
-    if (i == VMC_CALL_NONE || i > c->max_calls)
+    vmc_call *call = vmc_calls_find(&c->calls, handle);
+    if (call == NULL)
         return VIAMC_ERR_NOT_FOUND;
     if (c->in_poll)
         return VIAMC_ERR_STATE;
-    vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("cancelled by the caller"));
-    vmc_motion_give_up(&c->calls.rec[i], VIAMC_CANCELLED);
+    vmc_grpc_cancel(&c->conn.grpc, call, VIAMC_CANCELLED, VMC_TEXT("cancelled by the caller"));
+    vmc_motion_give_up(call, VIAMC_CANCELLED);
     c->dirty = true;
     return VIAMC_OK;
 }
 
 /* ---- ends of calls ---- */
 
-VMC_FN void vmc_client_on_internal_end(viamc_client *c, uint8_t i)
+VMC_FN void vmc_client_on_internal_end(viamc_client *c, vmc_call *call)
 {
     vmc_aux aux = (vmc_aux)c->aux;
-    if (i != vmc_client_rec(c, VMC_REC_AUX)) {
-        vmc_session_on_beat_end(c, (uint8_t)(i - vmc_client_rec(c, VMC_REC_BEAT)));
+    if (call != vmc_client_rec(c, VMC_REC_AUX)) {
+        vmc_session_on_beat_end(c, call, call == vmc_client_rec(c, VMC_REC_BEAT2));
         return;
     }
     c->aux = VMC_AUX_NOTHING;
@@ -575,24 +583,24 @@ VMC_FN void vmc_client_on_internal_end(viamc_client *c, uint8_t i)
 /* Looks at the calls that have ended. One whose header block is half sent waits: the rest of it is read from the record. */
 VMC_FN void vmc_client_ends(viamc_client *c)
 {
-    uint8_t i;
+    vmc_call *call;
     if (c->calls.ended == 0)
         return;
-    VMC_CALLS_EACH(&c->calls, i) {
-        if (c->calls.rec[i].state != VMC_CALL_ENDED || (c->conn.state == VMC_CONN_UP && c->conn.grpc.h2.out_slot == i))
+    VMC_CALLS_EACH(&c->calls, call) {
+        if (call->state != VMC_CALL_ENDED || (c->conn.state == VMC_CONN_UP && c->conn.grpc.h2.out_slot == vmc_call_index(call)))
             continue;
-        vmc_dial_check_token(c, &c->calls.rec[i]);
-        if ((c->calls.rec[i].flags & VMC_CALL_F_INTERNAL) != 0)
-            vmc_client_on_internal_end(c, i);
-        else if (!vmc_motion_on_end(c, i))
+        vmc_dial_check_token(c, call);
+        if ((call->flags & VMC_CALL_F_INTERNAL) != 0)
+            vmc_client_on_internal_end(c, call);
+        else if (!vmc_motion_on_end(c, call))
             continue;
-        vmc_calls_tell(&c->calls, i);
+        vmc_calls_tell(&c->calls, call);
     }
 }
 
 /* ---- the poll ---- */
 
-VMC_APART void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
+VMC_FN void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *text)
 {
     vmc_grpc_abort(&c->conn.grpc, status, text);
     vmc_session_on_lost(c);
@@ -617,8 +625,10 @@ VMC_FN void vmc_client_on_lost(viamc_client *c)
 #endif
     vmc_client_end_all(c, VIAMC_UNAVAILABLE, VMC_TEXT("the connection was lost"));
     vmc_motion_expire(c);
+#ifndef VIAMC_NO_TLS
     if (c->conn.error.code == VIAMC_ERR_TLS_PLAINTEXT && vmc_dial_downgrade(c))
         return;
+#endif
     vmc_dial_after_loss(c);
     if (c->dial.state == VIAMC_FAILED && c->session.resumed != 0)
         vmc_session_lost(c, VMC_TEXT("the connection is not tried again: the session expires, which stops what it moved"));
@@ -653,7 +663,7 @@ VMC_FN void vmc_client_receive(viamc_client *c)
 /* A lost connection's events are taken before the next attempt, whose certificate check uses the slots. */
 VMC_FN bool vmc_client_may_redial(const viamc_client *c)
 {
-    return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.again, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
+    return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.due, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
 }
 
 /* A poll's work on the connection: read, think, write. */
@@ -668,26 +678,25 @@ VMC_FN void vmc_client_turn(viamc_client *c)
         vmc_session_step(c);
     vmc_motion_step(c);
     vmc_client_ends(c);
-    c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)].stored != 0;
-    if (c->conn.state == VMC_CONN_BROKEN)
+    c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && vmc_client_rec(c, VMC_REC_AUX)->stored != 0;
+    if (vmc_conn_is_lost(&c->conn))
         c->calls.stirred = false; /* control frames only: no call leaves on a connection that is lost */
     vmc_conn_flush(&c->conn, c->now);
-    if (c->conn.state == VMC_CONN_BROKEN)
+    if (vmc_conn_is_lost(&c->conn))
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)
-        c->steps_max = c->conn.steps;
+        c->steps_max = (uint16_t)c->conn.steps;
 }
 
 /* What was asked for since the last poll is as old as this one, not as the last. */
 VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&c->calls, i) {
-        vmc_call *call = &c->calls.rec[i];
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call) {
         if ((call->motion & VMC_MOTION_FRESH) == 0)
             continue;
         call->motion &= (uint8_t)~VMC_MOTION_FRESH;
-        call->asked = now;
+        vmc_call_user(call)->asked = now;
         if (vmc_timer_is_on(&call->deadline))
             vmc_timer_at(&call->deadline, call->deadline.at + (now - c->now));
     }
@@ -704,8 +713,10 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
     c->polls++;
     if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
         c->dial.fresh = false;
-        c->dial.clock_at = now;
-        vmc_timer_set(&c->dial.again, now, 0);
+#ifndef VIAMC_NO_TLS
+        c->desc.clock_at = now;
+#endif
+        vmc_timer_set(&c->dial.due, now, 0);
         vmc_motion_expire(c);
     }
 #ifndef VIAMC_NO_TLS
@@ -743,61 +754,61 @@ VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *
 
 /* ---- events ---- */
 
-VMC_FN void vmc_client_event_call(viamc_client *c, uint8_t i, uint8_t kind, viamc_event *ev)
+VMC_FN void vmc_client_event_call(const vmc_call *call, uint8_t kind, viamc_event *ev)
 {
-    const vmc_call *call = &c->calls.rec[i];
+    const vmc_user_call *u = vmc_call_user_const(call);
     ev->kind = kind;
-    ev->call = vmc_calls_handle(&c->calls, i);
-    ev->user = call->user;
-    ev->method = call->method;
+    ev->call = call->handle;
+    ev->user = u->user;
+    ev->method = u->method;
     ev->path = call->path;
-    ev->metadata = viamc_view(call->meta, call->meta_len);
+    ev->metadata = viamc_view(u->meta, u->meta_len);
 }
 
-VMC_FN void vmc_client_event_done(viamc_client *c, uint8_t i, viamc_event *ev)
+VMC_FN void vmc_client_event_done(viamc_client *c, vmc_call *call, viamc_event *ev)
 {
-    const vmc_call *call = &c->calls.rec[i];
-    viamc_bytes text = vmc_calls_text(&c->calls, i);
-    vmc_client_event_call(c, i, VIAMC_EV_DONE, ev);
+    vmc_client_event_call(call, VIAMC_EV_DONE, ev);
     ev->status = call->status;
     ev->ran = call->ran;
     ev->unconfirmed = (call->motion & VMC_MOTION_UNCONFIRMED) != 0 && vmc_motion_kind(call) == VMC_MOTION_STOP;
-    ev->text.ptr = (const char *)text.ptr;
-    ev->text.len = text.len;
+    if (call->text_len != 0 || call->body != NULL) {
+        viamc_bytes text = vmc_calls_text(&c->calls, call);
+        ev->text.ptr = (const char *)text.ptr;
+        ev->text.len = text.len;
+    }
     ev->text_cut = (call->flags & VMC_CALL_F_TEXT_CUT) != 0;
-    if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call))
-        (void)vmc_calls_take(&c->calls, i, &ev->msg);
-    if (call->status != VIAMC_OK) {
+    if (call->status == VIAMC_OK && !vmc_call_is_server_stream(call)) {
+        (void)vmc_calls_take(&c->calls, call, &ev->msg);
+    } else if (call->status != VIAMC_OK) {
         ev->error.code = VIAMC_ERR_RPC;
         ev->error.detail = call->status;
     }
-    vmc_calls_free(&c->calls, i);
+    vmc_calls_free(&c->calls, call);
 }
 
 /* The next event of the call that is first in the list; false when it has none left. */
-VMC_FN bool vmc_client_next_of(viamc_client *c, uint8_t i, viamc_event *ev)
+VMC_FN bool vmc_client_next_of(viamc_client *c, vmc_call *call, viamc_event *ev)
 {
-    vmc_call *call = &c->calls.rec[i];
-    if (vmc_call_is_server_stream(call) && call->state != VMC_CALL_FREE && vmc_calls_take(&c->calls, i, &ev->msg)) {
-        vmc_client_event_call(c, i, VIAMC_EV_MESSAGE, ev);
+    if (vmc_call_is_server_stream(call) && call->state != VMC_CALL_FREE && vmc_calls_take(&c->calls, call, &ev->msg)) {
+        vmc_client_event_call(call, VIAMC_EV_MESSAGE, ev);
         return true;
     }
     if ((call->flags & VMC_CALL_F_WRITABLE) != 0 && call->state == VMC_CALL_OPEN) {
         call->flags &= (uint16_t)~VMC_CALL_F_WRITABLE;
-        vmc_client_event_call(c, i, VIAMC_EV_WRITABLE, ev);
+        vmc_client_event_call(call, VIAMC_EV_WRITABLE, ev);
         return true;
     }
     if (call->state != VMC_CALL_TOLD)
         return false;
-    vmc_client_event_done(c, i, ev);
+    vmc_client_event_done(c, call, ev);
     return true;
 }
 
 VMC_FN bool vmc_client_next_call_event(viamc_client *c, viamc_event *ev)
 {
     while (c->calls.first != VMC_CALL_NONE) {
-        uint8_t i = c->calls.first;
-        bool found = vmc_client_next_of(c, i, ev);
+        vmc_call *call = &c->calls.users[c->calls.first].call;
+        bool found = vmc_client_next_of(c, call, ev);
         if (!found || ev->kind == VIAMC_EV_DONE)
             vmc_calls_unlist_first(&c->calls);
         if (found)
@@ -825,12 +836,9 @@ VMC_FN bool vmc_client_take_covered(viamc_client *c, viamc_event *ev)
 }
 
 /* Order: READY, what concerns the session, calls, LOST: that of the kinds, but for the calls. */
-VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
+VMC_APART bool vmc_client_next_event(viamc_client *c, viamc_event *ev)
 {
     uint8_t kind = c->events == 0 ? VIAMC_EV_LOST : VIAMC_EV_READY;
-    ev->kind = 0;
-    if (c->in_poll || !vmc_client_has_events(c))
-        return false;
     VIAMC_MEMSET(ev, 0, sizeof *ev);
     vmc_error_clear(&ev->error);
     while (kind != VIAMC_EV_LOST && (c->events & VMC_EV_BIT(kind)) == 0)
@@ -847,9 +855,15 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
         vmc_session_error(c, &ev->error);
     } else if (kind == VIAMC_EV_LOST) {
         ev->error = c->conn.error;
-        ev->retry_ms = vmc_timer_left(&c->dial.again, c->now);
+        ev->retry_ms = vmc_timer_left(&c->dial.due, c->now);
     }
     return true;
+}
+
+VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
+{
+    ev->kind = 0;
+    return !c->in_poll && vmc_client_has_events(c) && vmc_client_next_event(c, ev);
 }
 
 /* ---- dial, state, close ---- */

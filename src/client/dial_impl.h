@@ -31,23 +31,53 @@ static const char vmc_dial_check_path[] = "/viam.robot.v1.RobotService/GetVersio
 
 /* ---- the desc ---- */
 
-VMC_FN void vmc_dial_default(uint32_t *value, uint32_t otherwise)
+VMC_FN uint32_t vmc_dial_or(uint32_t value, uint32_t otherwise)
 {
-    if (*value == 0)
-        *value = otherwise;
+    return value != 0 ? value : otherwise;
 }
 
-VMC_APART void vmc_dial_defaults(viamc_dial_desc *d)
+/* Takes over a desc that was checked. */
+VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
 {
-    vmc_dial_default(&d->timeout_ms, VMC_DIAL_TIMEOUT);
-    vmc_dial_default(&d->attempts, VMC_DIAL_ATTEMPTS);
-    vmc_dial_default(&d->max_reconnect_attempts, VIAMC_FOREVER);
-    if (d->max_reconnect_attempts == VIAMC_OFF)
-        d->max_reconnect_attempts = 0;
-    vmc_dial_default(&d->backoff_ms, VMC_DIAL_BACKOFF);
-    vmc_dial_default(&d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
-    vmc_dial_default(&d->check_interval_ms, VMC_DIAL_CHECK);
+    p->address = d->address;
+    p->type = d->api_key != NULL ? "api-key" : d->credential_type;
+    p->payload = d->api_key != NULL ? d->api_key : d->credential_payload;
+    p->entity = d->auth_entity != NULL ? d->auth_entity : d->api_key != NULL ? d->api_key_id : d->address;
+    p->api_key_id = d->api_key_id;
+    p->insecure = d->insecure;
+    p->require_session = d->require_session;
+    p->disable_sessions = d->disable_sessions;
+    p->timeout_ms = vmc_dial_or(d->timeout_ms, VMC_DIAL_TIMEOUT);
+    p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
+    p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
+    p->backoff_ms = vmc_dial_or(d->backoff_ms, VMC_DIAL_BACKOFF);
+    p->max_backoff_ms = vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
+    p->check_interval_ms = vmc_dial_or(d->check_interval_ms, VMC_DIAL_CHECK);
 }
+
+#ifndef VIAMC_NO_TLS
+
+/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. */
+VMC_FN const char *vmc_dial_name(const viamc_dial_desc *d)
+{
+    bool entity = d->credential_type != NULL && d->auth_entity != NULL && d->auth_entity[0] != '\0';
+    return d->server_name == NULL && entity ? d->auth_entity : d->server_name;
+}
+
+/* The same for what concerns TLS. */
+VMC_FN void vmc_dial_keep_tls(vmc_dial_plan *p, const viamc_dial_desc *d)
+{
+    p->allow_downgrade = p->type != NULL ? d->allow_insecure_with_creds_downgrade : d->allow_insecure_downgrade;
+    p->server_name = vmc_dial_name(d);
+    p->anchors = d->anchors;
+    p->anchor_count = d->anchor_count;
+    p->next_root = d->next_root;
+    p->next_root_user = d->next_root_user;
+    p->pin_sha256 = d->pin_sha256;
+    p->unix_time = d->unix_time;
+}
+
+#endif
 
 /* What is wrong with credentials, or NULL. */
 VMC_FN const char *vmc_dial_check_credentials(const viamc_client *c, const viamc_dial_desc *d)
@@ -84,31 +114,38 @@ VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_
 #endif
 }
 
-VMC_FN const char *vmc_dial_parse(const viamc_dial_desc *d, vmc_address *a)
+VMC_FN const char *vmc_dial_parse(const char *address, bool insecure, vmc_address *a)
 {
-    return vmc_address_parse(d->address, d->insecure ? 80u : 443u, a);
+    return vmc_address_parse(address, insecure ? 80u : 443u, a);
+}
+
+/* What is wrong with a desc, or NULL. */
+VMC_FN const char *vmc_dial_check_desc(viamc_client *c, const viamc_dial_desc *d)
+{
+    const char *what;
+    vmc_address a;
+    if (d->guard != 0 || d->guard_end != 0)
+        return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
+    if (d->address == NULL)
+        return VMC_TEXT("no address");
+    what = vmc_dial_parse(d->address, d->insecure, &a);
+    if (what != NULL)
+        return what;
+    c->dial.is_unix = a.is_unix;
+    what = vmc_dial_check_credentials(c, d);
+    return what != NULL ? what : vmc_dial_check_trust(c, d);
 }
 
 /* Checks a desc and takes it over. */
 VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 {
-    const char *what = NULL;
-    vmc_address a;
-    if (d == NULL || d->guard != 0 || d->guard_end != 0)
-        what = VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
-    else if (d->address == NULL)
-        what = VMC_TEXT("no address");
-    if (what == NULL)
-        what = vmc_dial_parse(d, &a);
-    c->dial.is_unix = what == NULL && a.is_unix;
-    if (what == NULL)
-        what = vmc_dial_check_credentials(c, d);
-    if (what == NULL)
-        what = vmc_dial_check_trust(c, d);
+    const char *what = vmc_dial_check_desc(c, d);
     if (what != NULL)
         return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
-    c->desc = *d;
-    vmc_dial_defaults(&c->desc);
+    vmc_dial_keep(&c->desc, d);
+#ifndef VIAMC_NO_TLS
+    vmc_dial_keep_tls(&c->desc, d);
+#endif
     return VIAMC_OK;
 }
 
@@ -117,32 +154,31 @@ VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 /* The address that was dialled, read again: its text is kept. */
 VMC_FN void vmc_dial_address(const viamc_client *c, vmc_address *a)
 {
-    (void)vmc_dial_parse(&c->desc, a);
+    (void)vmc_dial_parse(c->desc.address, c->desc.insecure, a);
 }
 
-/* HTTP/2 and gRPC start anew with each connection. */
+/* HTTP/2 and gRPC start anew with each connection, in the memory that they had. */
 VMC_FN void vmc_dial_reset_carrier(viamc_client *c, bool secure)
 {
+    vmc_grpc *g = &c->conn.grpc;
     vmc_h2_config h2;
-    vmc_grpc_config grpc;
     vmc_address a;
     const bool small = c->profile == VIAMC_BOARD && secure;
     VIAMC_MEMSET(&h2, 0, sizeof h2);
-    h2.streams = c->streams;
+    h2.streams = g->h2.streams;
     h2.count = c->calls.count;
-    h2.table = c->table;
-    h2.table_bytes = c->table_bytes;
+    h2.table = g->h2.decoder.arena;
+    h2.table_bytes = g->h2.decoder.limit;
     h2.window = c->calls.slot_bytes + VMC_CALL_PREFIX;
     h2.header_list = c->profile == VIAMC_BOARD ? 2048u : 8192u;
     h2.credit_limit = small && c->conn.in_cap < VMC_TLS_IN_MAX ? c->conn.in_cap - 325u - 512u : 0; /* design.md 2, invariant 2 */
-    grpc.https = secure;
-    grpc.scratch = c->scratch;
-    grpc.scratch_cap = sizeof c->scratch;
-    vmc_grpc_init(&c->conn.grpc, &h2, &c->calls, &grpc);
+    vmc_grpc_init(g, &h2, &c->calls);
+    g->https = secure;
+    g->scratch = c->scratch;
+    g->scratch_cap = sizeof c->scratch;
     vmc_dial_address(c, &a);
-    c->conn.grpc.authority[0] = a.authority[0];
-    c->conn.grpc.authority[1] = a.authority[1];
-    c->conn.grpc.client_name = viamc_text("c;v" VIAMC_VERSION ";" VIAMC_API_VERSION);
+    g->authority[0] = a.authority[0];
+    g->authority[1] = a.authority[1];
 }
 
 VMC_FN bool vmc_dial_is_secure(const viamc_client *c)
@@ -157,7 +193,6 @@ VMC_FN void vmc_dial_begin(viamc_client *c)
     vmc_dial_reset_carrier(c, secure);
     c->dial.state = VIAMC_DIALING;
     c->dial.step = VMC_DIAL_OPENING;
-    vmc_timer_off(&c->dial.again);
     vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("attempt"), c->dial.attempts + 1u, 0);
 }
 
@@ -165,7 +200,7 @@ VMC_FN void vmc_dial_begin(viamc_client *c)
 VMC_FN void vmc_dial_start(viamc_client *c)
 {
     c->dial.plain = false;
-    vmc_timer_set(&c->dial.deadline, c->now, c->desc.timeout_ms);
+    vmc_timer_set(&c->dial.due, c->now, c->desc.timeout_ms);
     vmc_dial_begin(c);
 }
 
@@ -174,15 +209,14 @@ VMC_FN void vmc_dial_start(viamc_client *c)
 /* The time that certificates are judged by: what the caller said, and what has passed since. */
 VMC_FN uint64_t vmc_dial_unix_time(viamc_client *c)
 {
-    viamc_ms passed = c->now - c->dial.clock_at;
+    viamc_ms passed = c->now - c->desc.clock_at;
     if (c->desc.unix_time != 0 && passed >= 1000u && passed <= VMC_TIME_MAX) {
         c->desc.unix_time += passed / 1000u;
-        c->dial.clock_at += passed / 1000u * 1000u;
+        c->desc.clock_at += passed / 1000u * 1000u;
     }
     return c->desc.unix_time;
 }
 
-/* The name that the certificate must have (viam-wire.md 1.3). */
 VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
 {
     vmc_address a;
@@ -192,9 +226,7 @@ VMC_FN viamc_str vmc_dial_server_name(const viamc_client *c)
     vmc_dial_address(c, &a);
     host.ptr = (const char *)a.host.ptr;
     host.len = a.host.len;
-    if (c->desc.credential_type == NULL || c->desc.auth_entity == NULL || c->desc.auth_entity[0] == '\0')
-        return host;
-    return viamc_text(c->desc.auth_entity);
+    return host;
 }
 
 VMC_FN viamc_err vmc_dial_secure(viamc_client *c)
@@ -304,29 +336,31 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     vmc_dial_note_goaway(c);
     d->attempts++;
     d->step = VMC_DIAL_REST;
-    vmc_timer_off(&d->deadline);
+    vmc_timer_off(&d->due);
     if (d->attempts > more || (!d->was_ready && vmc_dial_is_final(c->conn.error.code))) {
         vmc_client_fail(c);
         return;
     }
     patient = d->was_ready || d->attempts >= VMC_DIAL_ATTEMPTS;
     d->state = patient ? VIAMC_BACKOFF : VIAMC_DIALING;
-    vmc_timer_set(&d->again, c->now, patient ? vmc_dial_next_backoff(c) : 0);
+    vmc_timer_set(&d->due, c->now, patient ? vmc_dial_next_backoff(c) : 0);
 }
+
+#ifndef VIAMC_NO_TLS
 
 /* The robot does not speak TLS (viam-wire.md 1.4). True: goes on in plaintext. */
 VMC_FN bool vmc_dial_downgrade(viamc_client *c)
 {
-    bool credentials = vmc_auth_has_credentials(c);
-    bool allowed = credentials ? c->desc.allow_insecure_with_creds_downgrade : c->desc.allow_insecure_downgrade;
-    if (allowed) {
+    if (c->desc.allow_downgrade) {
         c->dial.plain = true;
         vmc_dial_begin(c);
         return true;
     }
-    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, credentials, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
+
+#endif
 
 /* ---- READY and after ---- */
 
@@ -335,7 +369,7 @@ VMC_FN void vmc_dial_heard(viamc_client *c)
 {
     c->conn.heard = false;
     c->dial.silent = 0;
-    vmc_timer_set(&c->dial.check, c->now, c->desc.check_interval_ms);
+    vmc_timer_set(&c->dial.due, c->now, c->desc.check_interval_ms);
 }
 
 VMC_FN void vmc_dial_ready(viamc_client *c)
@@ -349,7 +383,6 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->reauth = false;
     vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
-    vmc_timer_off(&d->deadline);
     c->connects++;
     c->events |= VMC_EV_READY;
     vmc_log(&c->log, VIAMC_LOG_INFO, "dial", VMC_TEXT("ready"), c->connects, 0);
@@ -359,10 +392,10 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
  * them it may be anything that takes connections. */
 VMC_APART void vmc_dial_on_up(viamc_client *c)
 {
-    bool credentials = vmc_auth_has_credentials(c) && !c->dial.is_unix;
+    bool credentials = c->desc.type != NULL && !c->dial.is_unix;
     c->dial.step = VMC_DIAL_GREETING;
     if (credentials && vmc_auth_is_token(c))
-        c->conn.grpc.token = viamc_view(c->desc.credential_payload, vmc_strlen(c->desc.credential_payload)); /* kept by the caller */
+        c->conn.grpc.token = viamc_view(c->desc.payload, vmc_strlen(c->desc.payload)); /* kept by the caller */
     else if (credentials)
         c->dial.step = VMC_DIAL_AUTH;
 }
@@ -395,17 +428,17 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
-VMC_APART void vmc_dial_check(viamc_client *c)
+VMC_FN void vmc_dial_check(viamc_client *c)
 {
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, viamc_view(vmc_empty_message, sizeof vmc_empty_message), NULL, 0, VMC_DIAL_CHECK_TIMEOUT);
+    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, vmc_empty_message, sizeof vmc_empty_message, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
 
-/* Any answer is a sign of life; silence twice in a row ends the connection. */
+/* Any answer is a sign of life, a reset too; silence twice in a row ends the connection. */
 VMC_FN void vmc_dial_on_check_end(viamc_client *c)
 {
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
-    if (call->ran == VIAMC_ANSWERED)
+    const vmc_call *call = vmc_client_rec(c, VMC_REC_AUX);
+    if (call->ran == VIAMC_ANSWERED || c->conn.heard)
         c->dial.silent = 0;
     else if (++c->dial.silent >= VMC_DIAL_CHECKS)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
@@ -420,24 +453,24 @@ VMC_FN void vmc_dial_drain(viamc_client *c, viamc_ms limit)
         return;
     c->dial.state = VIAMC_DIALING;
     c->dial.step = VMC_DIAL_DRAINING;
-    vmc_timer_set(&c->dial.deadline, c->now, limit);
+    vmc_timer_set(&c->dial.due, c->now, limit);
 }
 
 VMC_FN bool vmc_dial_has_calls(const viamc_client *c)
 {
-    uint8_t i;
-    for (i = 0; i < c->calls.count; i++)
-        if (c->calls.rec[i].state == VMC_CALL_OPEN)
+    const vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (call->state == VMC_CALL_OPEN)
             return true;
     return false;
 }
 
 /* What is under way has a deadline; DRAINING ends before it where nothing is left to wait for. */
-VMC_FN void vmc_dial_step_deadline(viamc_client *c)
+VMC_APART void vmc_dial_step_deadline(viamc_client *c)
 {
     static const char *const where[] = {"", "dial", "TLS", "HTTP/2", "auth"}; /* by step */
     vmc_dial *d = &c->dial;
-    bool late = vmc_timer_due(&d->deadline, c->now);
+    bool late = d->step != VMC_DIAL_REST && vmc_timer_due(&d->due, c->now);
     if (d->step == VMC_DIAL_DRAINING && (late || !vmc_dial_has_calls(c)))
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
     else if (late)
@@ -467,16 +500,14 @@ VMC_FN void vmc_dial_step_time(viamc_client *c)
         return;
     if (c->conn.heard)
         vmc_dial_heard(c);
-    else if (vmc_timer_due(&d->check, c->now) && c->aux == VMC_AUX_NOTHING && c->conn.state == VMC_CONN_UP)
+    else if (vmc_timer_due(&d->due, c->now) && c->aux == VMC_AUX_NOTHING && c->conn.state == VMC_CONN_UP)
         vmc_dial_check(c);
 }
 
 VMC_FN void vmc_dial_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    vmc_wait_timer(wait, &c->dial.deadline, now);
-    vmc_wait_timer(wait, &c->dial.again, now);
-    if (c->dial.state == VIAMC_READY && c->aux == VMC_AUX_NOTHING)
-        vmc_wait_timer(wait, &c->dial.check, now);
+    if (c->dial.state != VIAMC_READY || c->aux == VMC_AUX_NOTHING)
+        vmc_wait_timer(wait, &c->dial.due, now);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "tls/tls_impl.h"
 #include "call/call_impl.h"
 #include "client/state.h"
+#include "client/internal_impl.h"
 #include "client/dial_impl.h"
 #include "client/session_impl.h"
 #include "client/client_impl.h"
@@ -56,7 +57,7 @@ VMC_FN void vmc_explain_insecure(const viamc_client *c, const viamc_error *e, vm
 /* auth: UNAUTHENTICATED: invalid credentials (key id 5f0c...) */
 VMC_FN void vmc_explain_auth(const viamc_client *c, const viamc_error *e, vmc_wr *w)
 {
-    viamc_bytes said = vmc_calls_text(&c->calls, (uint8_t)(c->max_calls + VMC_REC_AUX));
+    viamc_bytes said = vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX));
     vmc_explain_cut(w, "auth: ");
     vmc_explain_cut(w, viamc_status_name(e->detail));
     vmc_explain_cut(w, ": ");

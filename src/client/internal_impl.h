@@ -13,33 +13,37 @@
 static const uint8_t vmc_empty_message[VMC_CALL_PREFIX] = {0, 0, 0, 0, 0};
 
 /* The record of ours number `which` (VMC_REC_*). */
-VMC_FN uint8_t vmc_client_rec(const viamc_client *c, uint8_t which)
+VMC_FN vmc_call *vmc_client_rec(const viamc_client *c, uint8_t which)
 {
-    return (uint8_t)(c->max_calls + which);
+    return &c->calls.ours[which];
 }
 
 VMC_FN bool vmc_client_rec_free(const viamc_client *c, uint8_t which)
 {
-    return c->calls.rec[vmc_client_rec(c, which)].state == VMC_CALL_FREE;
+    return vmc_client_rec(c, which)->state == VMC_CALL_FREE;
 }
 
-/* Starts a unary call of ours.
- *   body   octets with prefix, ours until the call ends; empty: they are put into tx by the caller
- *   reply  memory for the reply with its prefix; NULL: only the status matters */
-VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, viamc_bytes body, uint8_t *reply, uint32_t reply_cap, viamc_ms timeout)
+/* Starts a unary call of ours, of whose reply only the status matters. Its message is put into tx by the caller, or:
+ *   body   octets with prefix, ours until the call ends */
+VMC_FN vmc_call *vmc_client_internal(viamc_client *c, uint8_t which, const char *path, const uint8_t *body, uint32_t body_len, viamc_ms timeout)
 {
-    vmc_call *call = vmc_calls_claim(&c->calls, vmc_client_rec(c, which));
+    vmc_call *call = vmc_client_rec(c, which);
+    vmc_calls_claim(&c->calls, call);
     call->path = path;
     call->path_len = (uint16_t)vmc_strlen(path);
-    call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN;
-    if (reply == NULL)
-        call->flags |= VMC_CALL_F_DROP;
-    call->body = body.ptr;
-    call->body_len = (uint32_t)body.len;
-    call->into = reply;
-    call->into_cap = reply_cap;
+    call->flags |= VMC_CALL_F_INTERNAL | VMC_CALL_F_FINISH | VMC_CALL_F_TOKEN | VMC_CALL_F_DROP;
+    call->body = body;
+    call->body_len = body_len;
     vmc_timer_set(&call->deadline, c->now, timeout);
     return call;
+}
+
+/* The reply of a call of ours is kept, with its prefix. */
+VMC_FN void vmc_client_internal_into(viamc_client *c, vmc_call *call, uint8_t *reply, uint32_t cap)
+{
+    call->flags &= (uint16_t)~VMC_CALL_F_DROP;
+    c->calls.reply = reply;
+    c->calls.reply_cap = cap;
 }
 
 /* The reply of an internal call, without its prefix; empty if it was not whole. */

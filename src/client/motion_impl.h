@@ -73,7 +73,7 @@ VMC_FN uint32_t vmc_motion_resource(viamc_str path, viamc_bytes msg)
 VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 {
     viamc_bytes name;
-    uint32_t resource = call->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
+    uint32_t resource = vmc_call_user_const(call)->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
     if (call->resource == 0 || call->resource == resource)
         return resource;
     return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? call->resource : VMC_MOTION_ANY;
@@ -110,24 +110,23 @@ VMC_FN void vmc_motion_expire(viamc_client *c)
 
 VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
 {
-    uint8_t k;
-    for (k = 0; k <= c->max_calls; k++) { /* a call that ended since the last poll is not among the unsettled yet */
-        const vmc_unsettled *u = &c->motion.unsettled[k];
-        const vmc_call *call = &c->calls.rec[k];
+    const vmc_unsettled *u = c->motion.unsettled, *last = u + c->max_calls;
+    const vmc_call *call;
+    for (; u <= last; u++)
         if (u->resource != 0 && vmc_motion_covers(resource, u->resource))
             return true;
+    VMC_CALLS_EACH(&c->calls, call) /* a call that ended since the last poll is not among the unsettled yet */
         if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, call->resource))
             return true;
-    }
     return false;
 }
 
 /* Moves of the resource that have left and have not ended. */
 VMC_FN bool vmc_motion_has_running(const viamc_client *c, uint32_t resource)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_motion_runs(&c->calls.rec[i], resource, VIAMC_MAYBE))
+    const vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (vmc_motion_runs(call, resource, VIAMC_MAYBE))
             return true;
     return false;
 }
@@ -137,9 +136,8 @@ VMC_FN bool vmc_motion_has_running(const viamc_client *c, uint32_t resource)
 /* A Stop of the resource is under way: its DONE has not been made. */
 VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
 {
-    uint8_t i;
-    for (i = 0; i <= c->max_calls; i++) {
-        const vmc_call *call = &c->calls.rec[i];
+    const vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call) {
         bool under_way = vmc_call_is_running(call) || call->state == VMC_CALL_ENDED;
         if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(call->resource, resource))
             return true;
@@ -150,21 +148,20 @@ VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
 /* Ends the moves of the resource of which `ran` is known. */
 VMC_FN void vmc_motion_cancel(viamc_client *c, uint32_t resource, uint8_t ran, const char *text)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_motion_runs(&c->calls.rec[i], resource, ran))
-            vmc_grpc_end(&c->conn.grpc, i, VIAMC_CANCELLED, ran, text);
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (vmc_motion_runs(call, resource, ran))
+            vmc_grpc_end(&c->conn.grpc, call, VIAMC_CANCELLED, ran, text);
 }
 
-/* Record i is a Stop that goes out now. */
-VMC_FN void vmc_motion_begin_stop(viamc_client *c, uint8_t i)
+/* A Stop goes out now. */
+VMC_FN void vmc_motion_begin_stop(viamc_client *c, vmc_call *stop)
 {
-    vmc_call *stop = &c->calls.rec[i];
     stop->motion |= VMC_MOTION_COUNTED;
     c->motion.unconfirmed++;
     c->motion.watched = true;
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
-    stop->asked = c->now;
+    vmc_call_user(stop)->asked = c->now;
     /* what has not left, pending setpoints too, will not leave any more; of what has half left, the other half */
     vmc_motion_cancel(c, stop->resource, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
     if (vmc_motion_has_running(c, stop->resource))
@@ -173,35 +170,32 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, uint8_t i)
         stop->motion |= VMC_MOTION_AGAIN | VMC_MOTION_UNCONFIRMED;
 }
 
-VMC_FN void vmc_motion_send_again(viamc_client *c, uint8_t i)
+VMC_FN void vmc_motion_send_again(viamc_client *c, vmc_call *stop)
 {
-    vmc_call *stop = &c->calls.rec[i];
     stop->motion &= (uint8_t)~VMC_MOTION_AGAIN;
-    vmc_calls_again(&c->calls, i);
+    vmc_calls_again(&c->calls, stop);
     vmc_timer_set(&stop->deadline, c->now, VMC_SESSION_TIMEOUT);
 }
 
-/* A copy of Stop i was answered OK: is that the end? True if DONE can be told. */
-VMC_FN bool vmc_motion_stop_answered(viamc_client *c, uint8_t i)
+/* A copy of a Stop was answered OK: is that the end? True if DONE can be told. */
+VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
 {
-    vmc_call *stop = &c->calls.rec[i];
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
-    if (c->now - stop->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
+    if (c->now - vmc_call_user(stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
         vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
         if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
     } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
         return false; /* looked at again with the next poll */
     }
-    vmc_motion_send_again(c, i);
+    vmc_motion_send_again(c, stop);
     return false;
 }
 
-/* The last word on Stop i. */
-VMC_FN void vmc_motion_stop_done(viamc_client *c, uint8_t i)
+/* The last word on a Stop. */
+VMC_FN void vmc_motion_stop_done(viamc_client *c, vmc_call *stop)
 {
-    vmc_call *stop = &c->calls.rec[i];
     if (stop->status == VIAMC_OK && (stop->motion & (VMC_MOTION_COUNTED | VMC_MOTION_UNCONFIRMED)) == VMC_MOTION_COUNTED && c->motion.unconfirmed != 0)
         c->motion.unconfirmed--;
 }
@@ -209,71 +203,63 @@ VMC_FN void vmc_motion_stop_done(viamc_client *c, uint8_t i)
 /* ---- moves ---- */
 
 /* A move ended: settled if the robot ended it, or if it never ran. */
-VMC_FN void vmc_motion_move_ended(viamc_client *c, uint8_t i)
+VMC_FN void vmc_motion_move_ended(viamc_client *c, vmc_call *call)
 {
-    const vmc_call *call = &c->calls.rec[i];
-    uint8_t k;
-    vmc_session_check_call(c, i);
+    vmc_call *stop;
+    vmc_session_check_call(c, call);
     if (!vmc_motion_is_doubtful(call))
         return;
     vmc_motion_unsettle(c, call->resource);
-    for (k = 0; k <= c->max_calls; k++) { /* a Stop that is waiting for it learns nothing certain any more */
-        vmc_call *stop = &c->calls.rec[k];
+    VMC_CALLS_EACH(&c->calls, stop) /* one that is waiting for it learns nothing certain any more */
         if (vmc_motion_kind(stop) == VMC_MOTION_STOP && (stop->motion & VMC_MOTION_AGAIN) != 0 && vmc_motion_covers(stop->resource, call->resource))
             stop->motion |= VMC_MOTION_UNCONFIRMED;
-    }
 }
 
 /* A user's call has ended. True if its owner can be told. */
-VMC_FN bool vmc_motion_on_end(viamc_client *c, uint8_t i)
+VMC_FN bool vmc_motion_on_end(viamc_client *c, vmc_call *call)
 {
-    vmc_call *call = &c->calls.rec[i];
     if (vmc_motion_is_move(call))
-        vmc_motion_move_ended(c, i);
+        vmc_motion_move_ended(c, call);
     if (vmc_motion_kind(call) != VMC_MOTION_STOP)
         return true;
-    if (call->status == VIAMC_OK && !vmc_motion_stop_answered(c, i))
+    if (call->status == VIAMC_OK && !vmc_motion_stop_answered(c, call))
         return false;
-    vmc_motion_stop_done(c, i);
+    vmc_motion_stop_done(c, call);
     return true;
 }
 
 /* ---- setpoints ---- */
 
-/* Field 1 of what call i has to send is that of msg: the same resource, not only the same hash. */
-VMC_FN bool vmc_motion_is_same_name(const viamc_client *c, uint8_t i, viamc_bytes msg)
+/* Field 1 of what a call has to send is that of msg: the same resource, not only the same hash. */
+VMC_FN bool vmc_motion_is_same_name(const viamc_client *c, const vmc_call *call, viamc_bytes msg)
 {
-    const vmc_call *call = &c->calls.rec[i];
     viamc_bytes own = viamc_view(c->calls.tx + call->tx_at + VMC_CALL_PREFIX, call->tx_len - VMC_CALL_PREFIX), a, b;
     (void)vmc_wire_find(call->body_len != 0 ? viamc_view(call->body, call->body_len) : own, 1, &a);
     (void)vmc_wire_find(msg, 1, &b);
     return a.len == b.len && vmc_same(a.ptr, b.ptr, a.len);
 }
 
-/* The setpoint of this method and resource that is in flight (pending false) or pending; VMC_CALL_NONE. */
-VMC_FN uint8_t vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint32_t resource, bool pending)
+/* The setpoint of this method and resource that is in flight (pending false) or pending; NULL. */
+VMC_FN vmc_call *vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint32_t resource, bool pending)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++) {
-        const vmc_call *call = &c->calls.rec[i];
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
         if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_call_is_running(call) && call->resource == resource
             && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(vmc_call_path(call), path))
-            return i;
-    }
-    return VMC_CALL_NONE;
+            return call;
+    return NULL;
 }
 
 /* Lets a call go if nothing is in its way: a Stop, a setpoint in flight, a session that has to be started. */
-VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
+VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
 {
-    vmc_call *call = &c->calls.rec[i];
     call->state = VMC_CALL_HELD;
     call->motion &= (uint8_t)~VMC_MOTION_PENDING;
     if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
         bool blocked = vmc_motion_is_stopping(c, call->resource);
         call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
         c->motion.watched = true;
-        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != VMC_CALL_NONE)
+        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != NULL)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
         if (vmc_timer_left(&call->deadline, c->now) > vmc_session_window(c))
@@ -288,12 +274,12 @@ VMC_FN void vmc_motion_launch(viamc_client *c, uint8_t i)
 }
 
 /* A pending setpoint goes when its turn comes, and is dropped when it is older than one window. */
-VMC_FN void vmc_motion_step_pending(viamc_client *c, uint8_t i)
+VMC_FN void vmc_motion_step_pending(viamc_client *c, vmc_call *call)
 {
-    if (c->now - c->calls.rec[i].asked >= vmc_session_window(c))
-        vmc_calls_end_text(&c->calls, i, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
+    if (c->now - vmc_call_user(call)->asked >= vmc_session_window(c))
+        vmc_calls_end(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
     else
-        vmc_motion_launch(c, i);
+        vmc_motion_launch(c, call);
 }
 
 /* A Stop whose first copies were answered and whose last cannot be sent, or is not wanted: what it was to make sure is not. */
@@ -308,49 +294,49 @@ VMC_FN void vmc_motion_give_up(vmc_call *stop, uint32_t status)
 
 VMC_FN void vmc_motion_on_lost(viamc_client *c)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&c->calls, i)
-        vmc_motion_give_up(&c->calls.rec[i], VIAMC_UNAVAILABLE);
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        vmc_motion_give_up(call, VIAMC_UNAVAILABLE);
 }
 
 /* A Stop that has not left for want of a stream, as the peer permits so few: the user's call that gives way, moves of the resource first;
- * VMC_CALL_NONE. */
-VMC_FN uint8_t vmc_motion_in_the_way(const viamc_client *c, const vmc_call *stop)
+ * NULL. */
+VMC_FN vmc_call *vmc_motion_in_the_way(const viamc_client *c, const vmc_call *stop)
 {
-    uint8_t i, victim = VMC_CALL_NONE;
+    vmc_user_call *user = c->calls.users, *end = user + c->max_calls;
+    vmc_call *victim = NULL;
     const vmc_h2 *h2 = &c->conn.grpc.h2;
     bool waits = vmc_motion_kind(stop) == VMC_MOTION_STOP && stop->state == VMC_CALL_OPEN && (stop->flags & VMC_CALL_F_HEAD) != 0;
-    if (!waits || h2->open < h2->peer_streams || h2->chores)
-        return VMC_CALL_NONE; /* with chores: one is giving way already */
-    for (i = 0; i < c->max_calls; i++) {
-        const vmc_call *call = &c->calls.rec[i];
+    if (!waits || h2->open < h2->peer_streams || (h2->owed & VMC_H2_OWES_CHORES) != 0)
+        return NULL; /* with chores: one is giving way already */
+    for (; user != end; user++) {
+        vmc_call *call = &user->call;
         bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
-        if (streams && (victim == VMC_CALL_NONE || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
-            victim = i;
+        if (streams && (victim == NULL || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
+            victim = call;
     }
     return victim;
 }
 
 VMC_FN void vmc_motion_make_way(viamc_client *c, const vmc_call *stop)
 {
-    uint8_t i = vmc_motion_in_the_way(c, stop);
-    if (i != VMC_CALL_NONE)
-        vmc_grpc_cancel(&c->conn.grpc, i, VIAMC_CANCELLED, VMC_TEXT("gave its stream to a Stop: the robot permits too few"));
+    vmc_call *victim = vmc_motion_in_the_way(c, stop);
+    if (victim != NULL)
+        vmc_grpc_cancel(&c->conn.grpc, victim, VIAMC_CANCELLED, VMC_TEXT("gave its stream to a Stop: the robot permits too few"));
 }
 
 /* Looks at the Stops that are under way and at the setpoints that wait. */
 VMC_APART void vmc_motion_watch(viamc_client *c)
 {
-    uint8_t i;
+    vmc_call *call;
     c->motion.watched = false;
-    VMC_CALLS_EACH(&c->calls, i) {
-        const vmc_call *call = &c->calls.rec[i];
+    VMC_CALLS_EACH(&c->calls, call) {
         bool pending = vmc_motion_is_pending(call);
         if (!pending && (vmc_motion_kind(call) != VMC_MOTION_STOP || call->state == VMC_CALL_TOLD))
             continue;
         c->motion.watched = true;
         if (pending)
-            vmc_motion_step_pending(c, i);
+            vmc_motion_step_pending(c, call);
         else
             vmc_motion_make_way(c, call);
     }
@@ -368,23 +354,23 @@ VMC_FN void vmc_motion_step(viamc_client *c)
  * there are calls that can give way: each poll takes one. */
 VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
 {
-    uint8_t i;
+    const vmc_unsettled *u = c->motion.unsettled, *last = u + c->max_calls;
+    const vmc_call *call;
     if (c->motion.watched)
-        VMC_CALLS_EACH(&c->calls, i) {
-            const vmc_call *call = &c->calls.rec[i];
+        VMC_CALLS_EACH(&c->calls, call) {
             bool stop = vmc_motion_kind(call) == VMC_MOTION_STOP && call->state == VMC_CALL_ENDED && call->status == VIAMC_OK;
-            if (vmc_motion_in_the_way(c, call) != VMC_CALL_NONE)
+            if (vmc_motion_in_the_way(c, call) != NULL)
                 *wait = 0;
             if (stop || vmc_motion_is_pending(call)) {
                 vmc_timer t;
-                vmc_timer_set(&t, call->asked, vmc_session_window(c));
+                vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
                 vmc_wait_timer(wait, &t, now);
                 vmc_wait_timer(wait, &call->deadline, now);
             }
         }
-    for (i = 0; c->motion.unsure && i <= c->max_calls; i++)
-        if (c->motion.unsettled[i].resource != 0 && c->motion.unsettled[i].after == 0)
-            vmc_wait_timer(wait, &c->motion.unsettled[i].until, now);
+    for (; c->motion.unsure && u <= last; u++)
+        if (u->resource != 0 && u->after == 0)
+            vmc_wait_timer(wait, &u->until, now);
 }
 
 #endif

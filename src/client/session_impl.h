@@ -30,10 +30,10 @@ VMC_FN viamc_ms vmc_session_window(const viamc_client *c)
     return c->session.window != 0 ? c->session.window : VMC_MOTION_WINDOW;
 }
 
-/* {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
-VMC_FN viamc_bytes vmc_session_request(const viamc_client *c)
+/* Octets of {1: id} with its prefix: a heartbeat, or a StartSession that resumes. */
+VMC_FN uint32_t vmc_session_request_len(const vmc_session *s)
 {
-    return viamc_view(c->session.wire, VMC_CALL_PREFIX + 2u + c->session.id_len);
+    return VMC_CALL_PREFIX + 2u + s->id_len;
 }
 
 /* What tells this session's id from another. */
@@ -45,20 +45,19 @@ VMC_FN uint64_t vmc_session_key(const vmc_session *s)
 /* The Stops of before do not count any more, nor do those of them that are confirmed later. */
 VMC_FN void vmc_session_forget_stops(viamc_client *c)
 {
-    uint8_t i;
+    vmc_call *call;
     c->motion.unconfirmed = 0;
-    for (i = 0; i <= c->max_calls; i++)
-        c->calls.rec[i].motion &= (uint8_t)~VMC_MOTION_COUNTED;
+    VMC_CALLS_EACH(&c->calls, call)
+        call->motion &= (uint8_t)~VMC_MOTION_COUNTED;
 }
 
 /* What was asked for under the session that is over: what has not left will not, what has left says nothing of the next session. */
 VMC_FN void vmc_session_end_calls(viamc_client *c)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++) {
-        vmc_call *call = &c->calls.rec[i];
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call) {
         if (vmc_motion_is_pending(call) || (call->flags & (VMC_CALL_F_SESSION | VMC_CALL_F_SENT)) == VMC_CALL_F_SESSION)
-            vmc_calls_end_text(&c->calls, i, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
+            vmc_calls_end(&c->calls, call, VIAMC_CANCELLED, VIAMC_NOT_RUN, VMC_TEXT("the session ended before this call left"));
         call->motion |= VMC_MOTION_PAST;
     }
     vmc_grpc_cancel(&c->conn.grpc, vmc_client_rec(c, VMC_REC_BEAT), VIAMC_CANCELLED, NULL);
@@ -106,21 +105,21 @@ VMC_APART void vmc_session_release(viamc_client *c, vmc_call *call)
 
 VMC_FN void vmc_session_release_all(viamc_client *c)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_session_is_waiting(&c->calls.rec[i]))
-            vmc_session_release(c, &c->calls.rec[i]);
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (vmc_session_is_waiting(call))
+            vmc_session_release(c, call);
 }
 
 /* StartSession failed before them: they never ran. With our words, or, for NULL, with the robot's, which the auxiliary record has. */
 VMC_FN void vmc_session_fail_all(viamc_client *c, uint32_t status, const char *text)
 {
-    uint8_t i;
-    for (i = 0; i < c->max_calls; i++)
-        if (vmc_session_is_waiting(&c->calls.rec[i])) {
+    vmc_call *call;
+    VMC_CALLS_EACH(&c->calls, call)
+        if (vmc_session_is_waiting(call)) {
             if (text == NULL)
-                vmc_calls_set_text(&c->calls, i, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
-            vmc_calls_end_text(&c->calls, i, status, VIAMC_NOT_RUN, text);
+                vmc_calls_set_text(&c->calls, call, vmc_calls_text(&c->calls, vmc_client_rec(c, VMC_REC_AUX)));
+            vmc_calls_end(&c->calls, call, status, VIAMC_NOT_RUN, text);
         }
 }
 
@@ -140,16 +139,19 @@ VMC_FN bool vmc_session_may_start(const viamc_client *c)
 VMC_APART void vmc_session_start(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    viamc_bytes body = viamc_view(vmc_empty_message, sizeof vmc_empty_message);
+    vmc_call *call;
     if (!vmc_session_may_start(c))
         return;
     if (s->resumed != 0 && c->motion.unconfirmed != 0)
         vmc_session_lost(c, VMC_TEXT("not resumed, since a Stop was not confirmed: it expires, which stops what it moved"));
-    if (s->resumed != 0)
-        body = vmc_session_request(c);
-    else
+    call = vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, vmc_empty_message, sizeof vmc_empty_message, VMC_SESSION_TIMEOUT);
+    vmc_client_internal_into(c, call, s->wire, VMC_SESSION_REPLY);
+    if (s->resumed != 0) {
+        call->body = s->wire;
+        call->body_len = vmc_session_request_len(s);
+    } else {
         vmc_session_forget_stops(c);
-    (void)vmc_client_internal(c, VMC_REC_AUX, vmc_session_start_path, body, s->wire, VMC_SESSION_REPLY, VMC_SESSION_TIMEOUT);
+    }
     vmc_timer_set(&s->again, c->now, VMC_SESSION_AGAIN);
     c->aux = VMC_AUX_SESSION;
     s->state = VMC_SESSION_STARTING;
@@ -220,7 +222,7 @@ VMC_FN void vmc_session_not_started(viamc_client *c, const vmc_call *call)
 VMC_FN void vmc_session_on_start_end(viamc_client *c)
 {
     vmc_session *s = &c->session;
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, VMC_REC_AUX)];
+    const vmc_call *call = vmc_client_rec(c, VMC_REC_AUX);
     bool started = call->status == VIAMC_OK && vmc_session_take_reply(c);
     uint8_t id_len = s->id_len;
     if (s->resumed != 0 && !(started && s->resumed == vmc_session_key(s)))
@@ -239,7 +241,7 @@ VMC_FN void vmc_session_send_beat(viamc_client *c, uint8_t which)
 {
     vmc_session *s = &c->session;
     viamc_ms late = vmc_min32(c->now - s->beat.at, s->since_poll); /* what the polls are to blame for: an answer may be slow as well */
-    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, vmc_session_request(c), NULL, 0, 2u * s->window);
+    (void)vmc_client_internal(c, (uint8_t)(VMC_REC_BEAT + which), vmc_session_beat_path, s->wire, vmc_session_request_len(s), 2u * s->window);
     s->sent_at[which] = c->now;
     vmc_timer_set(&s->beat, c->now, s->window / 5u);
     if (late > s->window * 3u / 10u) { /* half a window without a heartbeat */
@@ -264,16 +266,14 @@ VMC_APART void vmc_session_beat(viamc_client *c)
 }
 
 /* True if these words say that the session is gone (viam-wire.md 4.4). */
-VMC_FN bool vmc_session_is_expired(const viamc_client *c, uint8_t i)
+VMC_FN bool vmc_session_is_expired(const viamc_client *c, const vmc_call *call)
 {
-    const vmc_call *call = &c->calls.rec[i];
-    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(vmc_calls_text(&c->calls, i), "SESSION_EXPIRED");
+    return call->ran == VIAMC_ANSWERED && call->status == VIAMC_INVALID_ARGUMENT && vmc_bytes_are(vmc_calls_text(&c->calls, call), "SESSION_EXPIRED");
 }
 
-VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
+VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool which)
 {
     vmc_session *s = &c->session;
-    const vmc_call *call = &c->calls.rec[vmc_client_rec(c, (uint8_t)(VMC_REC_BEAT + which))];
     if (s->state != VMC_SESSION_ON)
         return;
     if (call->status == VIAMC_OK) {
@@ -290,11 +290,10 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, uint8_t which)
 }
 
 /* A call that carried the session was told that there is none. */
-VMC_FN void vmc_session_check_call(viamc_client *c, uint8_t i)
+VMC_FN void vmc_session_check_call(viamc_client *c, const vmc_call *call)
 {
-    const vmc_call *call = &c->calls.rec[i];
     bool current = (call->flags & VMC_CALL_F_SESSION) != 0 && (call->motion & VMC_MOTION_PAST) == 0;
-    if (c->session.state == VMC_SESSION_ON && current && vmc_session_is_expired(c, i))
+    if (c->session.state == VMC_SESSION_ON && current && vmc_session_is_expired(c, call))
         vmc_session_lost(c, VMC_TEXT("the session expired"));
 }
 

@@ -7,9 +7,10 @@
 #include "client/client.h"
 #include "base/time_impl.h"
 #include "base/log_impl.h"
+#include "tls/trust.h"
 #include "tls/tls.h"
-#include "http2/h2.h"
 #include "call/call_impl.h"
+#include "call/grpc.h"
 #include "conn/conn.h"
 
 /* A dial address, as views into the text it came from. */
@@ -29,6 +30,30 @@ typedef enum vmc_dial_step {
     VMC_DIAL_DRAINING /* the robot said GOAWAY: running calls may end, then the connection is given up */
 } vmc_dial_step;
 
+/* What viamc_dial was asked for: views into what its caller keeps, defaults filled in. */
+typedef struct vmc_dial_plan {
+    const char *address;
+    const char *type, *payload; /* of the credentials; NULL: none */
+    const char *entity;         /* whom they are for */
+    const char *api_key_id;
+    bool insecure;
+    bool require_session;
+    bool disable_sessions;
+#ifndef VIAMC_NO_TLS
+    bool allow_downgrade;       /* with these credentials, or without */
+    const char *server_name;    /* NULL: the host's */
+    const viamc_anchor *anchors;
+    size_t anchor_count;
+    viamc_next_root_fn next_root;
+    void *next_root_user;
+    viamc_bytes pin_sha256;
+    uint64_t unix_time;         /* at clock_at */
+    viamc_ms clock_at;
+#endif
+    viamc_ms timeout_ms, backoff_ms, max_backoff_ms, check_interval_ms;
+    uint32_t attempts, max_reconnect_attempts;
+} vmc_dial_plan;
+
 typedef struct vmc_dial {
     uint8_t state;        /* VIAMC_IDLE ... */
     uint8_t step;         /* vmc_dial_step */
@@ -41,12 +66,10 @@ typedef struct vmc_dial {
 #ifndef VIAMC_NO_TLS
     vmc_tls_dates dates;  /* of the certificate that was refused last */
 #endif
-    vmc_timer deadline;   /* of the attempt, or of DRAINING */
-    vmc_timer again;      /* BACKOFF: next attempt */
+    vmc_timer due;        /* the next attempt; the attempt's end, or that of DRAINING; READY: no octet came for so long that the robot is
+                           * to be asked for one */
     vmc_timer hurried;    /* until then no attempt is made without backoff */
     viamc_ms backoff_ms;  /* the last one */
-    viamc_ms clock_at;    /* when desc.unix_time was true */
-    vmc_timer check;      /* READY: no octet came for so long that the robot is to be asked for one */
     uint32_t attempts;    /* failed ones in a row */
 } vmc_dial;
 
@@ -128,8 +151,8 @@ enum {
     VMC_EV_LOST = VMC_EV_BIT(VIAMC_EV_LOST)
 };
 
-/* Records beside the user's max_calls, without slots. */
-enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, VMC_REC_EXTRA = 4 };
+/* Records beside the user's max_calls, without slots: Stop's own, then ours. */
+enum { VMC_REC_BEAT = 0, VMC_REC_BEAT2 = 1, VMC_REC_AUX = 2, VMC_REC_OURS = 3, VMC_REC_EXTRA = 4 };
 
 #define VMC_STOP_BYTES 128u /* of tx: a Stop with its prefix always has room ... */
 #define VMC_STOP_REPLY 48u  /* for the reply of Stop's own record, or what of the robot's words fits */
@@ -138,36 +161,35 @@ enum { VMC_REC_STOP = 0, VMC_REC_BEAT = 1, VMC_REC_BEAT2 = 2, VMC_REC_AUX = 3, V
 /* What the auxiliary record is doing. */
 typedef enum vmc_aux { VMC_AUX_NOTHING, VMC_AUX_AUTH, VMC_AUX_SESSION, VMC_AUX_CHECK } vmc_aux;
 
+/* What is looked at most comes first: a short offset is a short instruction. */
 struct viamc_client {
+    vmc_dial dial;
     uint8_t profile;
     uint8_t max_calls;
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
     bool in_poll;
     bool dirty;             /* something was asked for since the last poll: do not sleep */
-    viamc_ms now;           /* of the last poll */
+    uint16_t steps_max;     /* viamc_stats */
     vmc_calls calls;
+    viamc_ms now;           /* of the last poll */
     vmc_motion motion;
     vmc_session session;
-    vmc_dial dial;
-    viamc_dial_desc desc;   /* as given to viamc_dial, defaults filled in */
     viamc_log log;
     const char *session_what; /* why the last session was lost, NULL: none was; and the longest time between two polls then */
     viamc_ms session_gap;
-    uint32_t polls, steps_max, connects; /* viamc_stats */
+    uint32_t polls, connects; /* viamc_stats */
     uint8_t *token;
     uint32_t token_cap;
-    uint8_t *table;
-    vmc_h2_stream *streams;
     size_t size;            /* of the whole block */
 #ifndef VIAMC_NO_TLS
     size_t trust_cap;       /* octets of the certificate check, which overlays big and the slots while dialling */
 #endif
-    uint32_t table_bytes;
     viamc_ms late_ms;       /* of the event STARVED */
-    uint8_t scratch[32];    /* of the reply fields that come in pieces */
+    uint8_t scratch[VMC_GRPC_SCRATCH]; /* of the reply fields that come in pieces */
     uint8_t stop_reply[VMC_STOP_REPLY];
     vmc_conn conn;
+    vmc_dial_plan desc;
 };
 
 #endif

@@ -13,16 +13,17 @@ typedef enum vmc_conn_state {
     VMC_CONN_OPENING,  /* the port connects */
     VMC_CONN_SECURING, /* TLS handshake */
     VMC_CONN_UP,       /* HTTP/2 */
-    VMC_CONN_BROKEN    /* error says why; GOAWAY or an alert may still be on its way out */
+    VMC_CONN_BROKEN,   /* error says why; GOAWAY or an alert may still be on its way out */
+    VMC_CONN_GONE      /* the same, and the port said so: it is only closed */
 } vmc_conn_state;
 
 /* What vmc_conn_next found. */
 typedef enum vmc_conn_event {
-    VMC_CONN_IDLE,    /* nothing more now */
-    VMC_CONN_IS_UP,   /* the handshake is over: calls can be sent */
-    VMC_CONN_REQUEST, /* server: call grpc.at has its fields */
-    VMC_CONN_GOAWAY,  /* the peer takes no new calls */
-    VMC_CONN_LOST     /* error says why; every call of it has ended */
+    VMC_CONN_IDLE = VMC_GRPC_MORE,       /* nothing more now */
+    VMC_CONN_REQUEST = VMC_GRPC_REQUEST, /* server: call grpc.at has its fields */
+    VMC_CONN_GOAWAY = VMC_GRPC_GOAWAY,   /* the peer takes no new calls */
+    VMC_CONN_LOST = VMC_GRPC_FAILED,     /* error says why; every call of it has ended */
+    VMC_CONN_IS_UP                       /* the handshake is over: calls can be sent */
 } vmc_conn_event;
 
 typedef struct vmc_conn_config {
@@ -45,8 +46,8 @@ typedef struct vmc_conn {
     uint32_t in_at, in_len;   /* plaintext read and not yet parsed */
     uint32_t out_at, out_len; /* plaintext staged and not yet written */
     viamc_error error;
-    uint32_t steps;           /* reads and writes since the poll began */
     uint16_t number;
+    uint16_t steps;           /* reads and writes since the poll began */
     uint8_t state;
     bool secure;              /* this connection speaks TLS */
     bool blocked;             /* the port took less than it was given */

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "tls/trust.h"
 #include "base/core_impl.h"
+#include "http2/h2_impl.h"
 #include "tls/tls_impl.h"
 #include "conn/conn.h"
 
@@ -34,13 +35,19 @@ VMC_FN void vmc_conn_reason(vmc_conn *c, viamc_err code, uint32_t detail, const 
     c->error.what = what;
 }
 
+/* True from the first error on until it is closed. */
+VMC_FN bool vmc_conn_is_lost(const vmc_conn *c)
+{
+    return c->state >= VMC_CONN_BROKEN;
+}
+
 /* The connection is over; the first reason counts, and stays until the owner clears it or the next connection ends. */
 VMC_APART vmc_conn_event vmc_conn_break(vmc_conn *c, viamc_err code, uint32_t detail, const char *where, const char *what)
 {
-    if (c->state == VMC_CONN_CLOSED || c->state == VMC_CONN_BROKEN)
+    if (c->state == VMC_CONN_CLOSED || vmc_conn_is_lost(c))
         return VMC_CONN_LOST;
     vmc_conn_reason(c, code, detail, where, what);
-    c->state = VMC_CONN_BROKEN;
+    c->state = (uint8_t)(c->state == VMC_CONN_OPENING ? VMC_CONN_GONE : VMC_CONN_BROKEN);
     return VMC_CONN_LOST;
 }
 
@@ -54,6 +61,7 @@ VMC_APART void vmc_conn_port_failed(vmc_conn *c, viamc_err err, const char *what
 {
     bool closed = err == VIAMC_ERR_CLOSED;
     (void)vmc_conn_break(c, err, 0, closed ? "" : "port", closed ? VMC_TEXT("the peer closed the connection") : what);
+    c->state = VMC_CONN_GONE;
 }
 
 /* ---- opening ---- */
@@ -151,15 +159,11 @@ VMC_FN viamc_err vmc_conn_port_read(vmc_conn *c, uint8_t *buf, size_t cap, size_
 VMC_FN vmc_conn_event vmc_conn_parse(vmc_conn *c, const uint8_t *p, size_t n, size_t *used)
 {
     vmc_rd in = vmc_rd_of(viamc_view(p, n));
-    vmc_grpc_event ev = vmc_grpc_recv(&c->grpc, &in);
+    vmc_conn_event ev = (vmc_conn_event)vmc_grpc_recv(&c->grpc, &in);
     *used = n - in.left;
-    switch (ev) {
-    case VMC_GRPC_REQUEST: return VMC_CONN_REQUEST;
-    case VMC_GRPC_GOAWAY: return VMC_CONN_GOAWAY;
-    case VMC_GRPC_FAILED: return vmc_conn_break_with(c, &c->grpc.h2.error);
-    case VMC_GRPC_MORE: break;
-    }
-    return VMC_CONN_IDLE;
+    if (ev == VMC_CONN_LOST)
+        (void)vmc_conn_break(c, VIAMC_ERR_H2, c->grpc.h2.goaway_code, "HTTP/2", vmc_h2_what(&c->grpc.h2));
+    return ev;
 }
 
 /* One turn of plaintext: what is left of the last read, else a new one. *more: there may be more. */
@@ -388,7 +392,8 @@ VMC_FN vmc_conn_event vmc_conn_next(vmc_conn *c)
         return VMC_CONN_IDLE;
 #endif
     case VMC_CONN_UP: return vmc_conn_on_up(c);
-    case VMC_CONN_BROKEN: return VMC_CONN_LOST;
+    case VMC_CONN_BROKEN:
+    case VMC_CONN_GONE: return VMC_CONN_LOST;
     }
     return VMC_CONN_IDLE;
 }
@@ -404,7 +409,7 @@ VMC_APART void vmc_conn_close(vmc_conn *c, viamc_ms now)
         vmc_tls_close(c->tls);
     }
 #endif
-    if (c->state != VMC_CONN_OPENING)
+    if (c->state != VMC_CONN_OPENING && c->state != VMC_CONN_GONE)
         vmc_conn_write(c, now);
     c->port->close(c->port_user, c->number);
 #ifndef VIAMC_NO_TLS

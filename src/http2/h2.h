@@ -40,17 +40,16 @@ enum {
 #define VMC_H2_RESET_DUE 0x04u  /* RST_STREAM is to be sent, then the slot is free; what comes meanwhile is dropped */
 #define VMC_H2_GOT_FINAL 0x08u  /* the peer's final header block came: DATA is legal, the next block is trailers */
 #define VMC_H2_EARLY 0x10u      /* server: opened before the peer acknowledged our SETTINGS, so it may send 65,535 octets */
-#define VMC_H2_CREDIT_DUE 0x20u /* WINDOW_UPDATE is to be sent */
-#define VMC_H2_ALL_FIELDS 0x40u /* client: every field is handed up, also of a block that repeats one */
+#define VMC_H2_ALL_FIELDS 0x20u /* client: every field is handed up, also of a block that repeats one */
+
+#define VMC_H2_DUE_MAX 0xffffffu /* most credit that one WINDOW_UPDATE gives */
 
 typedef struct vmc_h2_stream {
     uint32_t id;
     int32_t send_window; /* octets that we may send; negative after a SETTINGS that lowered it (RFC 9113 6.9.2) */
     int32_t credit;      /* octets that the peer may still send */
-    uint32_t owed;       /* octets that have room here and are not yet credited */
-    uint32_t code;       /* with RESET_DUE */
+    uint32_t due : 24;   /* with RESET_DUE: its code; else the credit that WINDOW_UPDATE is to give */
     uint8_t flags;
-    uint8_t informational; /* 1xx blocks so far */
 } vmc_h2_stream;
 
 typedef enum vmc_h2_event_kind {
@@ -62,8 +61,7 @@ typedef enum vmc_h2_event_kind {
     VMC_H2_RESET,        /* the peer reset `slot` with code */
     VMC_H2_STREAM_ERROR, /* the peer broke a rule on `slot`, which is being reset with code */
     VMC_H2_GOAWAY,       /* the peer opens no more: code; streams above `last` were not processed */
-    VMC_H2_FAILED,       /* the connection is broken: h->error; GOAWAY is to be sent, then close */
-    VMC_H2_GO            /* internal: go on parsing */
+    VMC_H2_FAILED        /* the connection is broken: vmc_h2_what; GOAWAY is to be sent, then close */
 } vmc_h2_event_kind;
 
 typedef struct vmc_h2_event {
@@ -91,25 +89,23 @@ typedef struct vmc_h2_config {
 } vmc_h2_config;
 
 typedef enum vmc_h2_state {
-    VMC_H2_AT_PREFACE, /* server: 24 octets of the client's preface */
     VMC_H2_AT_HEAD,    /* 9 octets of a frame header */
-    VMC_H2_AT_PADDING, /* the octet that gives the padding's length */
-    VMC_H2_AT_WEIGHT,  /* 5 octets of priority in HEADERS */
+    VMC_H2_AT_PREFACE, /* server: 24 octets of the client's preface */
+    VMC_H2_AT_FIXED,   /* octets that begin the frame's payload, in a number that its header tells */
     VMC_H2_AT_DATA,    /* payload of DATA */
     VMC_H2_AT_BLOCK,   /* header block fragment */
-    VMC_H2_AT_SMALL,   /* fixed octets of the other frames, collected in small[] */
     VMC_H2_AT_SKIP,    /* octets without meaning: padding, unknown frames, debug text */
     VMC_H2_AT_END      /* failed: all input is dropped */
 } vmc_h2_state;
 
-#define VMC_H2_MEMO_OCTETS 8u /* viamc: servers that index all they can need 2 to 6 for the blocks of an ordinary reply */
-
-/* A header block of indexed fields alone. While the decoder's table stays as it is, the same octets are the same fields. */
-typedef struct vmc_h2_memo {
-    uint8_t len;     /* 0: none */
-    uint8_t octets[VMC_H2_MEMO_OCTETS];
-    uint16_t status;
-} vmc_h2_memo;
+/* What is owed to the peer; written in this order. */
+#define VMC_H2_OWES_START 0x01u    /* preface and SETTINGS */
+#define VMC_H2_OWES_CREDIT 0x02u   /* WINDOW_UPDATE of the connection */
+#define VMC_H2_OWES_ACKS 0x04u     /* settings_due, pings_due */
+#define VMC_H2_OWES_GOAWAY 0x08u
+#define VMC_H2_OWES_REFUSALS 0x10u /* server */
+#define VMC_H2_OWES_CHORES 0x20u   /* a stream has RESET_DUE, or credit due */
+#define VMC_H2_OWES_PING 0x40u     /* the peer is asked for a sign of life, or whether resets have reached it */
 
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
@@ -120,19 +116,15 @@ typedef struct vmc_h2_reply {
 
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
-    uint32_t octets;        /* encoded, so far */
-    uint32_t list;          /* decoded, as RFC 9113 10.5.1 counts */
-    uint16_t fields;
-    uint16_t status;
+    uint8_t seen;          /* VMC_H2_P_... of its fields, VMC_H2_B_... */
+    uint8_t wrong;         /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
+    bool open;             /* END_HEADERS has not come: only CONTINUATION may follow */
     uint8_t continuations;
-    uint8_t digits;         /* of :status */
-    uint8_t pseudo;         /* bits of the pseudo fields seen */
-    bool regular;           /* a regular field was seen: no pseudo field may follow */
-    uint8_t wrong;          /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
-    bool end_stream;        /* flag of its HEADERS frame */
-    bool trailers;          /* the final header block came before */
-    bool open;              /* END_HEADERS has not come: only CONTINUATION may follow */
-    uint8_t memo;           /* its octets are in a memo: so many, once it has proved right */
+    uint8_t memo;          /* its octets are in a memo: so many, once it has proved right */
+    uint16_t status;
+    uint16_t fields;
+    uint32_t octets;       /* encoded, so far */
+    uint32_t list;         /* decoded, as RFC 9113 10.5.1 counts */
 } vmc_h2_block;
 
 /* In a build without servers the role is a constant, and the server's half of the code is gone. */
@@ -140,6 +132,13 @@ typedef struct vmc_h2_block {
 #define VMC_H2_IS_SERVER(h) ((void)(h), false)
 #else
 #define VMC_H2_IS_SERVER(h) ((h)->server)
+#endif
+
+/* Only the buffer for a TLS record limits the credit of all streams together: else the code for that is gone too. */
+#ifdef VIAMC_NO_TLS
+#define VMC_H2_LIMIT(h) ((void)(h), 0u)
+#else
+#define VMC_H2_LIMIT(h) ((h)->credit_limit)
 #endif
 
 /* What every frame needs comes first: a short offset is a short instruction. */
@@ -150,55 +149,56 @@ typedef struct vmc_h2 {
     uint8_t flags;
     uint8_t slot;          /* of the frame's stream, if it still takes part: neither over nor about to be reset */
     uint8_t padding;
+    uint8_t fixed;         /* octets that AT_FIXED takes */
     uint8_t small_len;
-    uint8_t empty;         /* DATA frames without octets in a row */
+    uint8_t owed;          /* VMC_H2_OWES_START ... */
     uint8_t count;
     uint8_t open;          /* slots in use */
+    uint8_t empty;         /* DATA frames without octets in a row */
+    uint8_t informational; /* 1xx header blocks in a row */
+    vmc_h2_block block;
+    uint16_t noise;        /* frames since the last one that moved something */
+    uint16_t header_list;
+    vmc_h2_stream *streams;
+    vmc_h2_stream *stream; /* the frame's, NULL: it takes no part, or no longer */
+    uint32_t left;         /* octets of the received frame's payload to come */
+    uint32_t id;
+    uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
+    uint32_t block_id;     /* stream of the header block being received */
+    /* windows and limits */
+    uint32_t window;       /* ours, per stream */
+    int32_t credit;        /* octets the peer may still send on the connection */
+    int32_t send_window;   /* octets we may send on the connection */
+    int32_t peer_window;   /* what a new stream of ours may send */
+    uint32_t credit_limit;
+    uint32_t zombies;      /* credit of streams reset since the last PING was sent */
+    uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
+    uint32_t goaway_last;  /* streams above were not processed */
+    uint8_t goaway_code;   /* ours */
+    uint8_t broken;        /* why the connection is broken: VMC_H2_E_... */
+    uint8_t peer_streams;  /* how many streams the peer permits; 255: that or more */
     uint8_t max_streams;
     bool server;
-    bool started;          /* preface and SETTINGS were sent */
     bool got_settings;     /* the peer's first SETTINGS came */
     bool acked;            /* the peer acknowledged ours */
     bool goaway_got;
     bool goaway_sent;
-    /* owed to the peer */
-    bool goaway_due;
-    bool chores;           /* a stream has RESET_DUE or CREDIT_DUE */
-    bool ping_due;         /* server: the peer is asked for a sign of life */
     uint8_t pings_due;
     uint8_t settings_due;
     /* frame being written */
     uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
     bool out_first;        /* its HEADERS frame is still to come */
     bool out_end;          /* its HEADERS frame carries END_STREAM */
-    vmc_h2_stream *streams;
-    vmc_h2_stream *stream; /* the frame's, NULL: it takes no part, or no longer */
-    uint32_t left;         /* octets of the received frame's payload to come */
-    uint32_t id;
-    uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
-    vmc_h2_block block;
-    /* windows and limits */
-    uint32_t window;       /* ours, per stream */
-    int32_t credit;        /* octets the peer may still send on the connection */
-    int32_t send_window;   /* octets we may send on the connection */
-    int32_t peer_window;   /* what a new stream of ours may send */
-    uint32_t peer_streams; /* how many streams the peer permits */
-    uint32_t credit_limit;
-    uint32_t zombies;      /* credit of streams reset since the last PING was sent */
-    uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
-    uint32_t noise;        /* frames since the last one that moved something */
-    uint32_t block_id;     /* stream of the header block being received */
+    uint8_t memo_len[2];   /* octets of the memos, 0: none; with :status, that is 200 */
     uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
+#ifndef VIAMC_NO_SERVER
     uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
     uint32_t refused_last; /* server: last of them */
-    uint32_t goaway_last;  /* streams above were not processed */
-    uint32_t goaway_code;  /* ours */
-    uint32_t header_list;
-    uint32_t table_bytes;
-    viamc_error error;
+#endif
     vmc_hpack_dec decoder;
     vmc_hpack_enc encoder;
-    vmc_h2_memo memo[2];   /* client: of a reply's headers, of its trailers */
+    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
+                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
     uint8_t small[VMC_H2_FRAME_HEAD];
     uint8_t ping[VMC_H2_MAX_PINGS][8];
 } vmc_h2;

@@ -27,6 +27,7 @@ enum {
 #define VMC_H2_END_HEADERS 0x04u
 #define VMC_H2_PADDED 0x08u
 #define VMC_H2_PRIORITY 0x20u
+#define VMC_H2_KIND(type, flags) ((uint32_t)(type) << 8 | (flags)) /* the two octets together */
 
 /* 6.5.2: settings */
 #define VMC_H2_HEADER_TABLE_SIZE 1u
@@ -36,12 +37,16 @@ enum {
 #define VMC_H2_MAX_FRAME_SIZE 5u
 #define VMC_H2_MAX_HEADER_LIST_SIZE 6u
 
-/* Bits of vmc_h2_block.pseudo (8.3). */
+/* Bits of vmc_h2_block.seen: the pseudo fields (8.3) in the order of vmc_name, */
 #define VMC_H2_P_STATUS 0x01u
 #define VMC_H2_P_METHOD 0x02u
 #define VMC_H2_P_SCHEME 0x04u
 #define VMC_H2_P_PATH 0x08u
 #define VMC_H2_P_AUTHORITY 0x10u
+/* and what else is known of the block. */
+#define VMC_H2_B_REGULAR 0x20u  /* a regular field was seen: no pseudo field may follow */
+#define VMC_H2_B_TRAILERS 0x40u /* the final header block came before */
+#define VMC_H2_B_END 0x80u      /* END_STREAM, a flag of its HEADERS frame */
 
 static const char vmc_h2_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"; /* 3.4 */
 #define VMC_H2_PREFACE_LEN 24u
@@ -55,34 +60,80 @@ VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
     h->server = cfg->server;
     h->max_streams = cfg->max_streams;
     h->window = cfg->window;
-    h->header_list = cfg->header_list;
-    h->table_bytes = cfg->table_bytes;
+    h->header_list = (uint16_t)vmc_min32(cfg->header_list, 0xffffu);
     h->credit_limit = cfg->credit_limit;
     h->credit = (int32_t)VMC_H2_WINDOW_INIT;
     h->send_window = (int32_t)VMC_H2_WINDOW_INIT;
     h->peer_window = (int32_t)VMC_H2_WINDOW_INIT;
-    h->peer_streams = VMC_H2_WINDOW_MAX; /* 6.5.2: no limit until the peer names one */
+    h->peer_streams = 0xff; /* 6.5.2: no limit until the peer names one */
     h->next_id = 1;
     h->goaway_last = VMC_H2_ID_MAX;
     h->out_slot = VMC_H2_NO_SLOT;
     h->state = VMC_H2_IS_SERVER(cfg) ? VMC_H2_AT_PREFACE : VMC_H2_AT_HEAD;
-    vmc_error_clear(&h->error);
+    h->owed = VMC_H2_OWES_START | VMC_H2_OWES_CREDIT;
     vmc_hpack_dec_init(&h->decoder, cfg->table, cfg->table_bytes);
     vmc_hpack_enc_init(&h->encoder);
 }
 
 /* ---- errors ---- */
 
-/* 5.4.1: the connection cannot go on; GOAWAY tells the peer why. */
-VMC_APART vmc_h2_event_kind vmc_h2_fail(vmc_h2 *h, uint32_t code, const char *what)
+/* A state function answers with an event, or one of these; vmc_h2_judge carries out those from NOISE on. */
+#define VMC_H2_GO 0x20u                             /* go on parsing */
+#define VMC_H2_NOISE 0x21u                          /* so too, but the frame moved nothing */
+#define VMC_H2_RESET_WITH 0x40u                     /* + a code: the frame's stream cannot go on (5.4.2) */
+#define VMC_H2_FAIL(name) (0x80u + VMC_H2_E_##name) /* the connection cannot go on (5.4.1) */
+
+/* What ends a connection: name, code of section 7, text. */
+#define VMC_H2_ERRORS(X) \
+    X(NONE, NO_ERROR, "") \
+    X(NOISE, ENHANCE_YOUR_CALM, "flood of frames that do nothing") \
+    X(PREFACE, PROTOCOL_ERROR, "peer does not speak HTTP/2") \
+    X(WINDOW, FLOW_CONTROL_ERROR, "more DATA than the connection's window") \
+    X(STREAM_WINDOW, FLOW_CONTROL_ERROR, "more DATA than the stream's window") \
+    X(STREAMS, ENHANCE_YOUR_CALM, "flood of streams") \
+    X(ENDLESS_BLOCK, ENHANCE_YOUR_CALM, "header block without end") \
+    X(SETTINGS_LEN, FRAME_SIZE_ERROR, "SETTINGS of a wrong length") \
+    X(SETTINGS, ENHANCE_YOUR_CALM, "flood of SETTINGS") \
+    X(LEN, FRAME_SIZE_ERROR, "frame of a wrong length") \
+    X(WRONG_STREAM, PROTOCOL_ERROR, "frame on a wrong stream") \
+    X(IDLE, PROTOCOL_ERROR, "frame on an idle stream") \
+    X(NO_SETTINGS, PROTOCOL_ERROR, "peer does not speak HTTP/2: its first frame is not SETTINGS") \
+    X(LARGE, FRAME_SIZE_ERROR, "frame larger than announced") \
+    X(CONTINUATION, PROTOCOL_ERROR, "CONTINUATION out of place") \
+    X(PADDING, PROTOCOL_ERROR, "padding longer than the frame") \
+    X(EMPTY, ENHANCE_YOUR_CALM, "flood of empty DATA") \
+    X(CUT_FIELD, COMPRESSION_ERROR, "header block ends inside a field") \
+    X(HPACK, COMPRESSION_ERROR, "header block cannot be decoded") \
+    X(ENDLESS_LIST, ENHANCE_YOUR_CALM, "header list without end") \
+    X(PEER_WINDOW, FLOW_CONTROL_ERROR, "SETTINGS with a window above 2^31-1") \
+    X(LIFTED_WINDOW, FLOW_CONTROL_ERROR, "SETTINGS lift a window above 2^31-1") \
+    X(PUSH, PROTOCOL_ERROR, "SETTINGS_ENABLE_PUSH out of range") \
+    X(FRAME_MAX, PROTOCOL_ERROR, "SETTINGS_MAX_FRAME_SIZE out of range") \
+    X(PINGS, ENHANCE_YOUR_CALM, "flood of PING") \
+    X(GOAWAY, PROTOCOL_ERROR, "GOAWAY takes streams back") \
+    X(CREDIT_0, PROTOCOL_ERROR, "WINDOW_UPDATE of 0") \
+    X(CREDIT, FLOW_CONTROL_ERROR, "WINDOW_UPDATE out of range")
+
+#define VMC_H2_X(name, code, text) VMC_H2_E_##name,
+enum { VMC_H2_ERRORS(VMC_H2_X) VMC_H2_E_COUNT };
+#undef VMC_H2_X
+
+#define VMC_H2_X(name, code, text) VMC_H2_##code,
+static const uint8_t vmc_h2_codes[] = {VMC_H2_ERRORS(VMC_H2_X)};
+#undef VMC_H2_X
+
+/* Why the connection is broken. */
+VMC_FN const char *vmc_h2_what(const vmc_h2 *h)
 {
-    if (h->error.code == VIAMC_OK) {
-        h->goaway_code = code;
-        h->goaway_due = true;
-    }
-    (void)vmc_fail(&h->error, VIAMC_ERR_H2, code, "HTTP/2", what);
-    h->state = VMC_H2_AT_END;
-    return VMC_H2_FAILED;
+#ifdef VIAMC_NO_STRINGS
+    (void)h;
+    return "";
+#else
+#define VMC_H2_X(name, code, text) text,
+    static const char *const texts[] = {VMC_H2_ERRORS(VMC_H2_X)};
+#undef VMC_H2_X
+    return texts[h->broken];
+#endif
 }
 
 /* Marks a stream for RST_STREAM; the slot is free when that is sent. */
@@ -92,29 +143,37 @@ VMC_FN void vmc_h2_reset(vmc_h2 *h, uint8_t slot, uint32_t code)
     if (s->id == 0 || (s->flags & VMC_H2_RESET_DUE) != 0)
         return;
     s->flags |= VMC_H2_RESET_DUE;
-    s->code = code;
-    h->chores = true;
+    s->due = code & VMC_H2_DUE_MAX;
+    h->owed |= VMC_H2_OWES_CHORES;
     if (s == h->stream)
         h->stream = NULL;
 }
 
-/* 5.4.2: the stream cannot go on, the connection can. */
-VMC_APART vmc_h2_event_kind vmc_h2_stream_error(vmc_h2 *h, vmc_h2_event *ev, uint32_t code)
+/* Carries out what a state function found to be wrong. */
+VMC_APART uint32_t vmc_h2_judge(vmc_h2 *h, uint32_t found, vmc_h2_event *ev)
 {
-    ev->code = code;
-    vmc_h2_reset(h, h->slot, code);
-    return VMC_H2_STREAM_ERROR;
-}
-
-/* A frame that moves nothing: bounded, so that a flood ends (10.5). */
-VMC_APART vmc_h2_event_kind vmc_h2_noise(vmc_h2 *h)
-{
-    if (++h->noise > VMC_H2_MAX_NOISE)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of frames that do nothing"));
-    return VMC_H2_GO;
+    if (found == VMC_H2_NOISE && ++h->noise <= VMC_H2_MAX_NOISE) /* bounded, so that a flood ends (10.5) */
+        return VMC_H2_GO;
+    if (found >= VMC_H2_RESET_WITH && found < VMC_H2_FAIL(NONE)) {
+        ev->code = found - VMC_H2_RESET_WITH;
+        vmc_h2_reset(h, h->slot, ev->code);
+        return VMC_H2_STREAM_ERROR;
+    }
+    h->broken = (uint8_t)((found == VMC_H2_NOISE ? VMC_H2_FAIL(NOISE) : found) - VMC_H2_FAIL(NONE));
+    h->goaway_code = vmc_h2_codes[h->broken]; /* tells the peer why */
+    h->owed |= VMC_H2_OWES_GOAWAY;
+    h->state = VMC_H2_AT_END;
+    return VMC_H2_FAILED;
 }
 
 /* ---- streams ---- */
+
+/* The connection's window is credited when half of it is used up. */
+VMC_FN void vmc_h2_watch_credit(vmc_h2 *h)
+{
+    if (h->credit <= (int32_t)(VMC_H2_WINDOW_MAX / 2u))
+        h->owed |= VMC_H2_OWES_CREDIT;
+}
 
 VMC_FN bool vmc_h2_is_free(const vmc_h2 *h, uint8_t slot)
 {
@@ -125,6 +184,12 @@ VMC_FN bool vmc_h2_is_free(const vmc_h2 *h, uint8_t slot)
 VMC_FN bool vmc_h2_is_live(const vmc_h2 *h, uint8_t slot)
 {
     return slot != VMC_H2_NO_SLOT && h->streams[slot].id != 0 && (h->streams[slot].flags & VMC_H2_RESET_DUE) == 0;
+}
+
+/* Preface and SETTINGS were sent, and nothing has broken the connection. */
+VMC_FN bool vmc_h2_is_up(const vmc_h2 *h)
+{
+    return (h->owed & VMC_H2_OWES_START) == 0 && h->state != VMC_H2_AT_END;
 }
 
 VMC_FN uint8_t vmc_h2_find(const vmc_h2 *h, uint32_t id)
@@ -144,7 +209,7 @@ VMC_FN uint8_t vmc_h2_free_slot(const vmc_h2 *h)
 /* Octets that may still come on a stream: its credit, and what is left of a DATA frame whose header was taken off the credit. */
 VMC_FN int32_t vmc_h2_expected(const vmc_h2 *h, uint8_t slot)
 {
-    bool in_frame = h->slot == slot && (h->state == VMC_H2_AT_DATA || (h->state == VMC_H2_AT_PADDING && h->type == VMC_H2_F_DATA));
+    bool in_frame = h->slot == slot && h->type == VMC_H2_F_DATA && (h->state == VMC_H2_AT_DATA || h->state == VMC_H2_AT_FIXED);
     return h->streams[slot].credit + (in_frame ? (int32_t)(h->left - h->padding) : 0);
 }
 
@@ -166,9 +231,9 @@ VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 VMC_FN bool vmc_h2_may_open(const vmc_h2 *h, uint32_t spare)
 {
     uint32_t limit = h->peer_streams > spare ? h->peer_streams - spare : vmc_min32(h->peer_streams, 1);
-    if (h->goaway_got || h->error.code != VIAMC_OK || h->next_id > VMC_H2_ID_MAX || h->open >= limit)
+    if (h->goaway_got || h->state == VMC_H2_AT_END || h->next_id > VMC_H2_ID_MAX || h->open >= limit)
         return false;
-    return h->credit_limit == 0 || vmc_h2_outstanding(h) + (spare + 1u) * h->window <= h->credit_limit;
+    return VMC_H2_LIMIT(h) == 0 || vmc_h2_outstanding(h) + (spare + 1u) * h->window <= VMC_H2_LIMIT(h);
 }
 
 /* Client: gives slot the next id. Only when vmc_h2_may_open, just before its header block. */
@@ -194,12 +259,21 @@ VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
     h->stream = &h->streams[to];
 }
 
+/* Credit of a stream that was reset may still be used: it counts until a PING sent after the reset is answered. */
+VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
+{
+    h->zombies += credit;
+    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0)
+        h->owed |= VMC_H2_OWES_PING;
+}
+
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    if (h->credit_limit != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
-        h->zombies += (uint32_t)s->credit; /* may still arrive: counts until a later PING is answered */
+    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
+        vmc_h2_bury(h, (uint32_t)s->credit);
     s->id = 0;
+    s->due = 0;
     s->flags = 0;
     h->open--;
     if (slot == h->slot) { /* the rest of the frame that is being received is nobody's, whoever gets the slot next */
@@ -224,9 +298,9 @@ VMC_FN void vmc_h2_release(vmc_h2 *h, uint8_t slot, uint32_t code)
  * of them may have what is left over (design.md 2, invariants 2 and 3). */
 VMC_FN uint32_t vmc_h2_most(const vmc_h2 *h)
 {
-    if (h->credit_limit == 0)
+    if (VMC_H2_LIMIT(h) == 0)
         return VMC_H2_WINDOW_MAX / 2u;
-    return h->window + h->credit_limit - vmc_min32(h->credit_limit, h->count * h->window);
+    return h->window + VMC_H2_LIMIT(h) - vmc_min32(VMC_H2_LIMIT(h), h->count * h->window);
 }
 
 /* Says how many octets of `slot` have room here and how many the message under way needs. What the peer may send less than the room is
@@ -238,23 +312,25 @@ VMC_FN void vmc_h2_room(vmc_h2 *h, uint8_t slot, uint32_t room, uint32_t needs)
     int32_t expected = vmc_h2_expected(h, slot), owed = (int32_t)vmc_min32(room, most) - expected;
     if (!vmc_h2_is_live(h, slot) || (s->flags & VMC_H2_REMOTE_END) != 0)
         return;
-    if (h->credit_limit != 0) /* credit of reset streams may still be used */
-        owed = (int32_t)vmc_min32((uint32_t)(owed > 0 ? owed : 0), h->credit_limit - vmc_min32(h->credit_limit, vmc_h2_outstanding(h)));
-    s->owed = owed > 0 ? (uint32_t)owed : 0;
-    if (s->owed != 0 && (s->owed >= h->window / 2u || expected < (int32_t)vmc_min32(needs, most / 2u))) {
-        s->flags |= VMC_H2_CREDIT_DUE;
-        h->chores = true;
+    if (VMC_H2_LIMIT(h) != 0) /* credit of reset streams may still be used */
+        owed = (int32_t)vmc_min32((uint32_t)(owed > 0 ? owed : 0), VMC_H2_LIMIT(h) - vmc_min32(VMC_H2_LIMIT(h), vmc_h2_outstanding(h)));
+    if (owed <= 0) {
+        s->due = 0;
+    } else if (s->due != 0 || (uint32_t)owed >= h->window / 2u || expected < (int32_t)vmc_min32(needs, most / 2u)) {
+        s->due = vmc_min32((uint32_t)owed, VMC_H2_DUE_MAX) & VMC_H2_DUE_MAX;
+        h->owed |= VMC_H2_OWES_CHORES;
     }
 }
 
 /* ---- receiving: frame headers ---- */
 
 /* The same, if they come in pieces: they are put together in small[]. */
-VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint8_t n)
+VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint32_t n)
 {
-    viamc_bytes v = vmc_rd_take(in, vmc_min(in->left, (size_t)(n - h->small_len)));
-    vmc_copy(h->small + h->small_len, v.ptr, v.len);
-    h->small_len = (uint8_t)(h->small_len + v.len);
+    const uint8_t *p = in->ptr;
+    size_t k = vmc_rd_skip(in, n - h->small_len);
+    vmc_copy(h->small + h->small_len, p, k);
+    h->small_len = (uint8_t)(h->small_len + k);
     if (h->small_len != n)
         return NULL;
     h->small_len = 0;
@@ -262,25 +338,26 @@ VMC_APART const uint8_t *vmc_h2_collect_pieces(vmc_h2 *h, vmc_rd *in, uint8_t n)
 }
 
 /* The next n octets of the frame. NULL: they have not all come. */
-VMC_FN const uint8_t *vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint8_t n)
+VMC_FN const uint8_t *vmc_h2_collect(vmc_h2 *h, vmc_rd *in, uint32_t n)
 {
+    const uint8_t *p = in->ptr;
     if (h->small_len != 0 || in->left < n)
         return vmc_h2_collect_pieces(h, in, n);
-    return vmc_rd_take(in, n).ptr;
+    (void)vmc_rd_skip(in, n);
+    return p;
 }
 
 /* Octets of the frame that are left have no meaning; without any the next frame's header comes. */
-VMC_FN vmc_h2_event_kind vmc_h2_skip(vmc_h2 *h)
+VMC_FN void vmc_h2_skip(vmc_h2 *h)
 {
     h->state = h->left == 0 ? VMC_H2_AT_HEAD : VMC_H2_AT_SKIP;
-    return VMC_H2_GO;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
+VMC_FN uint32_t vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
 {
     while (in->left != 0 && h->small_len < VMC_H2_PREFACE_LEN)
         if (vmc_rd_u8(in) != (uint8_t)vmc_h2_preface[h->small_len++])
-            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("peer does not speak HTTP/2"));
+            return VMC_H2_FAIL(PREFACE);
     if (h->small_len < VMC_H2_PREFACE_LEN)
         return VMC_H2_MORE;
     h->small_len = 0;
@@ -288,16 +365,18 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_preface(vmc_h2 *h, vmc_rd *in)
     return VMC_H2_GO;
 }
 
-/* A payload begins with its padding's length, if it is padded. */
-VMC_FN void vmc_h2_enter(vmc_h2 *h, vmc_h2_state payload)
+/* What follows the fixed octets of DATA and HEADERS. */
+VMC_FN uint8_t vmc_h2_body(const vmc_h2 *h)
 {
-    h->state = (uint8_t)((h->flags & VMC_H2_PADDED) != 0 ? VMC_H2_AT_PADDING : payload);
+    return h->type == VMC_H2_F_DATA ? VMC_H2_AT_DATA : VMC_H2_AT_BLOCK;
 }
 
-/* 6.2: HEADERS may begin with a priority. */
-VMC_FN vmc_h2_state vmc_h2_block_state(const vmc_h2 *h)
+/* The frame has n fixed octets. */
+VMC_FN uint32_t vmc_h2_fix(vmc_h2 *h, uint32_t n, uint32_t found)
 {
-    return (h->flags & VMC_H2_PRIORITY) != 0 ? VMC_H2_AT_WEIGHT : VMC_H2_AT_BLOCK;
+    h->fixed = (uint8_t)n;
+    h->state = n != 0 ? (uint8_t)VMC_H2_AT_FIXED : vmc_h2_body(h);
+    return h->left < n ? VMC_H2_FAIL(LEN) : found;
 }
 
 /* True if the frame's stream was never opened: an id of the other side, or of the future, which a server's client opens by HEADERS. */
@@ -307,23 +386,22 @@ VMC_FN bool vmc_h2_is_idle(const vmc_h2 *h)
 }
 
 /* 6.1, 6.9: every octet of the frame counts in both windows, padding included. */
-VMC_FN vmc_h2_event_kind vmc_h2_begin_data(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_begin_data(vmc_h2 *h)
 {
     vmc_h2_stream *s = h->stream;
-    if ((int32_t)h->left > h->credit)
-        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the connection's window"));
-    h->credit -= (int32_t)h->left;
-    vmc_h2_enter(h, VMC_H2_AT_DATA);
+    const int32_t n = (int32_t)h->left;
+    if (n > h->credit)
+        return VMC_H2_FAIL(WINDOW);
+    h->credit -= n;
+    vmc_h2_watch_credit(h);
     if (s == NULL)
-        return vmc_h2_noise(h);
-    if ((int32_t)h->left > s->credit)
-        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("more DATA than the stream's window"));
-    s->credit -= (int32_t)h->left;
+        return VMC_H2_NOISE;
+    if (n > s->credit)
+        return VMC_H2_FAIL(STREAM_WINDOW);
+    s->credit -= n;
     if ((s->flags & VMC_H2_REMOTE_END) != 0)
-        return vmc_h2_stream_error(h, ev, VMC_H2_STREAM_CLOSED);
-    if ((s->flags & VMC_H2_GOT_FINAL) == 0)
-        return vmc_h2_stream_error(h, ev, VMC_H2_PROTOCOL_ERROR);
-    return VMC_H2_GO;
+        return VMC_H2_RESET_WITH + VMC_H2_STREAM_CLOSED;
+    return (s->flags & VMC_H2_GOT_FINAL) != 0 ? VMC_H2_GO : VMC_H2_RESET_WITH + VMC_H2_PROTOCOL_ERROR;
 }
 
 VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
@@ -331,25 +409,28 @@ VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
     VIAMC_MEMSET(&h->block, 0, sizeof h->block);
     h->block.open = true;
     h->block_id = h->id;
-    h->block.end_stream = (h->flags & VMC_H2_END_STREAM) != 0;
+    h->block.seen = (h->flags & VMC_H2_END_STREAM) != 0 ? VMC_H2_B_END : 0;
     h->block.octets = h->left;
     vmc_hpack_dec_begin(&h->decoder);
 }
 
+#ifndef VIAMC_NO_SERVER
+
 /* Server: one stream more than we permit. Ids in a row, so that any number of refusals is two numbers. */
-VMC_FN vmc_h2_event_kind vmc_h2_refuse(vmc_h2 *h)
+VMC_FN uint32_t vmc_h2_refuse(vmc_h2 *h)
 {
     if (h->refused != 0 && h->id != h->refused_last + 2u)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of streams"));
+        return VMC_H2_FAIL(STREAMS);
     if (h->refused == 0)
         h->refused = h->id;
     h->refused_last = h->id;
+    h->owed |= VMC_H2_OWES_REFUSALS;
     h->slot = VMC_H2_NO_SLOT; /* its block is decoded and dropped */
-    return vmc_h2_noise(h);
+    return VMC_H2_NOISE;
 }
 
 /* Server: a new id opens a stream (5.1.1), or is refused (5.1.2). */
-VMC_FN vmc_h2_event_kind vmc_h2_accept(vmc_h2 *h)
+VMC_FN uint32_t vmc_h2_accept(vmc_h2 *h)
 {
     vmc_h2_stream *s;
     h->next_id = h->id + 2u;
@@ -366,44 +447,61 @@ VMC_FN vmc_h2_event_kind vmc_h2_accept(vmc_h2 *h)
     return VMC_H2_OPENED;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_begin_headers(vmc_h2 *h, vmc_h2_event *ev)
+#endif
+
+VMC_FN uint32_t vmc_h2_begin_headers(vmc_h2 *h)
 {
     vmc_h2_block_begin(h);
-    vmc_h2_enter(h, vmc_h2_block_state(h));
-    if (VMC_H2_IS_SERVER(h) && h->id >= h->next_id)
+#ifndef VIAMC_NO_SERVER
+    if (h->server && h->id >= h->next_id)
         return vmc_h2_accept(h);
+#endif
     if (h->stream == NULL)
-        return vmc_h2_noise(h);
+        return VMC_H2_NOISE;
     if ((h->stream->flags & VMC_H2_REMOTE_END) != 0)
-        return vmc_h2_stream_error(h, ev, VMC_H2_STREAM_CLOSED);
-    h->block.trailers = (h->stream->flags & VMC_H2_GOT_FINAL) != 0;
+        return VMC_H2_RESET_WITH + VMC_H2_STREAM_CLOSED;
+    if ((h->stream->flags & VMC_H2_GOT_FINAL) != 0)
+        h->block.seen |= VMC_H2_B_TRAILERS;
     return VMC_H2_GO;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_begin_continuation(vmc_h2 *h)
+VMC_FN uint32_t vmc_h2_begin_continuation(vmc_h2 *h)
 {
     vmc_h2_block *b = &h->block;
     b->octets += h->left;
     if (++b->continuations > VMC_H2_MAX_CONTINUATIONS || b->octets > VMC_H2_MAX_BLOCK_BYTES)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("header block without end"));
+        return VMC_H2_FAIL(ENDLESS_BLOCK);
     h->flags &= VMC_H2_END_HEADERS; /* 6.10 defines no other flag */
     h->state = VMC_H2_AT_BLOCK;
     return VMC_H2_GO;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_begin_settings(vmc_h2 *h)
+/* The peer acknowledged our SETTINGS: from now on it keeps to our window (server: early streams lose what they had too much). */
+VMC_FN uint32_t vmc_h2_on_settings_ack(vmc_h2 *h)
 {
-    bool ack = (h->flags & VMC_H2_ACK) != 0;
-    if (h->left % 6u != 0 || (ack && h->left != 0))
-        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("SETTINGS of a wrong length"));
-    if (!ack) { /* the peer's acknowledgement of ours is owed nothing */
-        if (h->left / 6u > VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
-            return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of SETTINGS"));
-        h->got_settings = true;
-        h->settings_due++;
-    }
-    h->state = VMC_H2_AT_SMALL;
-    return VMC_H2_GO;
+    uint8_t i;
+    if (VMC_H2_IS_SERVER(h) && !h->acked)
+        for (i = 0; i < h->count; i++)
+            if ((h->streams[i].flags & VMC_H2_EARLY) != 0) {
+                h->streams[i].credit += (int32_t)h->window - (int32_t)VMC_H2_WINDOW_INIT;
+                h->streams[i].flags &= (uint8_t)~VMC_H2_EARLY;
+            }
+    h->acked = true;
+    return h->left != 0 ? VMC_H2_FAIL(SETTINGS_LEN) : VMC_H2_NOISE;
+}
+
+VMC_FN uint32_t vmc_h2_begin_settings(vmc_h2 *h)
+{
+    if ((h->flags & VMC_H2_ACK) != 0) /* it is owed nothing */
+        return vmc_h2_on_settings_ack(h);
+    if (h->left % 6u != 0)
+        return VMC_H2_FAIL(SETTINGS_LEN);
+    if (h->left > 6u * VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
+        return VMC_H2_FAIL(SETTINGS);
+    h->got_settings = true;
+    h->settings_due++;
+    h->owed |= VMC_H2_OWES_ACKS;
+    return h->left != 0 ? vmc_h2_fix(h, 6, VMC_H2_GO) : VMC_H2_NOISE;
 }
 
 /* What holds for a type of frame: on stream 0, on others, on those that were opened only, and how many fixed octets it has. */
@@ -417,7 +515,7 @@ static const uint8_t vmc_h2_rules[] = {
     VMC_H2_RULE_STREAM | VMC_H2_RULE_OPENED,      /* HEADERS */
     VMC_H2_RULE_STREAM,                           /* PRIORITY */
     VMC_H2_RULE_STREAM | VMC_H2_RULE_OPENED | 4u, /* RST_STREAM */
-    VMC_H2_RULE_CONNECTION | 6u,                  /* SETTINGS: any number of times */
+    VMC_H2_RULE_CONNECTION,                       /* SETTINGS */
     0,                                            /* PUSH_PROMISE: push is off */
     VMC_H2_RULE_CONNECTION | 8u,                  /* PING */
     VMC_H2_RULE_CONNECTION | 8u,                  /* GOAWAY: a text may follow */
@@ -425,31 +523,17 @@ static const uint8_t vmc_h2_rules[] = {
     VMC_H2_RULE_STREAM                            /* CONTINUATION */
 };
 
-/* The frames with a few fixed octets. */
-VMC_FN vmc_h2_event_kind vmc_h2_begin_fixed(vmc_h2 *h, uint32_t len)
-{
-    if (h->left < len || (h->left > len && h->type != VMC_H2_F_GOAWAY))
-        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame of a wrong length"));
-    h->state = VMC_H2_AT_SMALL;
-    return VMC_H2_GO;
-}
-
 /* 5.5: unknown types are ignored. 5.3.2: so is priority; only its length can be wrong, and that is the stream's error. */
-VMC_FN vmc_h2_event_kind vmc_h2_begin_ignored(vmc_h2 *h, vmc_h2_event *ev)
-{
-    (void)vmc_h2_skip(h);
-    if (h->type == VMC_H2_F_PRIORITY && h->left != 5u && h->stream != NULL)
-        return vmc_h2_stream_error(h, ev, VMC_H2_FRAME_SIZE_ERROR);
-    return vmc_h2_noise(h);
-}
-
-VMC_APART vmc_h2_event_kind vmc_h2_begin_other(vmc_h2 *h, uint32_t len, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_begin_other(vmc_h2 *h, uint32_t len)
 {
     if (h->type == VMC_H2_F_SETTINGS)
         return vmc_h2_begin_settings(h);
     if (h->type == VMC_H2_F_CONTINUATION)
         return vmc_h2_begin_continuation(h);
-    return len != 0 ? vmc_h2_begin_fixed(h, len) : vmc_h2_begin_ignored(h, ev);
+    if (len != 0)
+        return vmc_h2_fix(h, len, h->left > len && h->type != VMC_H2_F_GOAWAY ? VMC_H2_FAIL(LEN) : VMC_H2_GO);
+    vmc_h2_skip(h);
+    return h->type == VMC_H2_F_PRIORITY && h->left != 5u && h->stream != NULL ? VMC_H2_RESET_WITH + VMC_H2_FRAME_SIZE_ERROR : VMC_H2_NOISE;
 }
 
 VMC_FN void vmc_h2_find_stream(vmc_h2 *h)
@@ -460,142 +544,98 @@ VMC_FN void vmc_h2_find_stream(vmc_h2 *h)
         h->slot = VMC_H2_NO_SLOT;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_begin_frame(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_begin_frame(vmc_h2 *h)
 {
-    const uint32_t rule = h->type < sizeof vmc_h2_rules ? vmc_h2_rules[h->type] : VMC_H2_RULE_ANY;
+    const uint32_t rule = h->type < sizeof vmc_h2_rules ? vmc_h2_rules[h->type] : VMC_H2_RULE_ANY, padded = (h->flags & VMC_H2_PADDED) != 0;
     if ((rule & (h->id == 0 ? VMC_H2_RULE_CONNECTION : VMC_H2_RULE_STREAM)) == 0)
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on a wrong stream"));
+        return VMC_H2_FAIL(WRONG_STREAM);
     if ((rule & VMC_H2_RULE_OPENED) != 0 && h->id != 0 && vmc_h2_is_idle(h))
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("frame on an idle stream"));
+        return VMC_H2_FAIL(IDLE);
     if (h->stream == NULL || h->stream->id != h->id) /* else as the frame before: most of them */
         vmc_h2_find_stream(h);
     if (h->type == VMC_H2_F_DATA)
-        return vmc_h2_begin_data(h, ev);
-    if (h->type == VMC_H2_F_HEADERS)
-        return vmc_h2_begin_headers(h, ev);
-    return vmc_h2_begin_other(h, rule & VMC_H2_RULE_LEN, ev);
+        return vmc_h2_fix(h, padded, vmc_h2_begin_data(h));
+    if (h->type == VMC_H2_F_HEADERS) /* 6.2: they may have a priority */
+        return vmc_h2_fix(h, padded + ((h->flags & VMC_H2_PRIORITY) != 0 ? 5u : 0), vmc_h2_begin_headers(h));
+    return vmc_h2_begin_other(h, rule & VMC_H2_RULE_LEN);
 }
 
 /* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
-VMC_FN vmc_h2_event_kind vmc_h2_on_head(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_APART uint32_t vmc_h2_on_head(vmc_h2 *h, const uint8_t *p)
 {
-    const uint8_t *p = in->left == 0 ? NULL : vmc_h2_collect(h, in, VMC_H2_FRAME_HEAD);
-    if (p == NULL)
-        return VMC_H2_MORE;
     h->left = vmc_be24(p);
     h->padding = 0;
     h->type = p[3];
     h->flags = p[4];
     h->id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
     if (!h->got_settings && (h->type != VMC_H2_F_SETTINGS || (h->flags & VMC_H2_ACK) != 0))
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("peer does not speak HTTP/2: its first frame is not SETTINGS"));
+        return VMC_H2_FAIL(NO_SETTINGS);
     if (h->left > VMC_H2_FRAME_MAX)
-        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("frame larger than announced"));
+        return VMC_H2_FAIL(LARGE);
     if (h->block.open != (h->type == VMC_H2_F_CONTINUATION) || (h->block.open && h->id != h->block_id))
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("CONTINUATION out of place"));
-    return vmc_h2_begin_frame(h, ev);
-}
-
-/* 6.1: the pad length octet; padding may not be longer than what is left. */
-VMC_FN vmc_h2_event_kind vmc_h2_on_padding(vmc_h2 *h, vmc_rd *in)
-{
-    uint8_t n;
-    if (h->left == 0)
-        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("padded frame without octets"));
-    if (in->left == 0)
-        return VMC_H2_MORE;
-    n = vmc_rd_u8(in);
-    h->left--;
-    if (n > h->left)
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("padding longer than the frame"));
-    h->padding = n;
-    h->state = (uint8_t)(h->type == VMC_H2_F_DATA ? VMC_H2_AT_DATA : vmc_h2_block_state(h));
-    return VMC_H2_GO;
-}
-
-/* 5.3.2: the five octets of a stream's priority; ignored. */
-VMC_FN vmc_h2_event_kind vmc_h2_on_weight(vmc_h2 *h, vmc_rd *in)
-{
-    if (h->left < h->padding + 5u)
-        return vmc_h2_fail(h, VMC_H2_FRAME_SIZE_ERROR, VMC_TEXT("HEADERS shorter than its priority"));
-    if (vmc_h2_collect(h, in, 5) == NULL)
-        return VMC_H2_MORE;
-    h->left -= 5u;
-    h->state = VMC_H2_AT_BLOCK;
-    return VMC_H2_GO;
+        return VMC_H2_FAIL(CONTINUATION);
+    return vmc_h2_begin_frame(h);
 }
 
 /* ---- receiving: DATA ---- */
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_on_data(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     uint32_t body = h->left - h->padding;
     bool last;
     if (body != 0 && in->left == 0)
         return VMC_H2_MORE;
-    ev->data = vmc_rd_take(in, vmc_min(in->left, body));
+    ev->data.ptr = in->ptr;
+    ev->data.len = vmc_rd_skip(in, body);
     h->left -= (uint32_t)ev->data.len;
     last = h->left == h->padding;
     if (last)
-        (void)vmc_h2_skip(h);
+        vmc_h2_skip(h);
     ev->end = last && (h->flags & VMC_H2_END_STREAM) != 0;
     if (ev->data.len != 0 || ev->end)
         h->empty = 0;
     else if (++h->empty > VMC_H2_MAX_EMPTY) /* without octets and without end it moves nothing (10.5) */
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of empty DATA"));
+        return VMC_H2_FAIL(EMPTY);
     if (h->stream == NULL) /* ended meanwhile: dropped */
         return VMC_H2_GO;
     if (ev->data.len != 0)
         h->noise = 0;
     if (ev->end)
         h->stream->flags |= VMC_H2_REMOTE_END;
-    return ev->data.len != 0 || ev->end || (last && (h->flags & VMC_H2_PADDED) != 0) ? VMC_H2_DATA : VMC_H2_GO; /* padding is credited too */
+    if (ev->data.len != 0 || ev->end || (last && (h->flags & VMC_H2_PADDED) != 0)) /* padding is credited too */
+        return VMC_H2_DATA;
+    return VMC_H2_GO;
 }
 
 /* ---- receiving: header blocks ---- */
 
-/* 8.3: which pseudo field this is, 0 for one that has no business here. */
-VMC_FN uint8_t vmc_h2_pseudo(const vmc_h2 *h, uint8_t known)
-{
-    if (!VMC_H2_IS_SERVER(h))
-        return known == VMC_NAME_STATUS ? VMC_H2_P_STATUS : 0;
-    switch (known) {
-    case VMC_NAME_METHOD: return VMC_H2_P_METHOD;
-    case VMC_NAME_SCHEME: return VMC_H2_P_SCHEME;
-    case VMC_NAME_PATH: return VMC_H2_P_PATH;
-    case VMC_NAME_AUTHORITY: return VMC_H2_P_AUTHORITY;
-    default: return 0;
-    }
-}
-
 /* 8.2, 8.3: rules that hold for a field's name and its place in the block. */
-VMC_FN void vmc_h2_check_name(vmc_h2 *h, const vmc_hpack_piece *p)
+VMC_FN void vmc_h2_check_name(vmc_h2 *h, uint32_t known)
 {
+    const uint32_t legal = VMC_H2_IS_SERVER(h) ? VMC_H2_P_METHOD | VMC_H2_P_SCHEME | VMC_H2_P_PATH | VMC_H2_P_AUTHORITY : VMC_H2_P_STATUS;
     vmc_h2_block *b = &h->block;
-    if (p->known >= VMC_NAME_STATUS && p->known <= VMC_NAME_PSEUDO) {
-        uint8_t bit = vmc_h2_pseudo(h, p->known);
-        if (bit == 0 || b->trailers || b->regular || (b->pseudo & bit) != 0)
-            b->wrong = VMC_H2_PROTOCOL_ERROR;
-        b->pseudo |= bit;
-    } else {
-        b->regular = true;
-        if (p->known == VMC_NAME_CONNECTION)
-            b->wrong = VMC_H2_PROTOCOL_ERROR;
+    uint32_t bit = VMC_H2_B_REGULAR;
+    bool bad = known == VMC_NAME_CONNECTION;
+    if (known - VMC_NAME_STATUS <= VMC_NAME_PSEUDO - VMC_NAME_STATUS) {
+        bit = 1u << (known - VMC_NAME_STATUS);
+        bad = (bit & legal) == 0 || (b->seen & (bit | VMC_H2_B_TRAILERS | VMC_H2_B_REGULAR)) != 0; /* once, and in front */
     }
+    if (bad)
+        b->wrong = VMC_H2_PROTOCOL_ERROR;
+    b->seen = (uint8_t)(b->seen | bit);
     b->fields++;
 }
 
-/* :status is three digits (8.3.2), wherever its pieces are cut. */
+/* :status is three digits, the first is not 0 (8.3.2), wherever its pieces are cut. */
 VMC_FN void vmc_h2_take_status(vmc_h2_block *b, viamc_bytes v)
 {
     size_t i;
     for (i = 0; i < v.len; i++) {
-        if (b->digits == 3u || v.ptr[i] < '0' || v.ptr[i] > '9') {
+        uint32_t digit = v.ptr[i] - (uint32_t)'0';
+        if (digit > 9u || b->status >= 100u || (digit | b->status) == 0)
             b->wrong = VMC_H2_PROTOCOL_ERROR;
-            return;
-        }
-        b->status = (uint16_t)(b->status * 10u + (uint32_t)(v.ptr[i] - '0'));
-        b->digits++;
+        else
+            b->status = (uint16_t)(b->status * 10u + digit);
     }
 }
 
@@ -604,7 +644,7 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
 {
     vmc_h2_block *b = &h->block;
     if ((p->flags & VMC_HPACK_FIRST) != 0)
-        vmc_h2_check_name(h, p);
+        vmc_h2_check_name(h, p->known);
     if (p->known == VMC_NAME_STATUS)
         vmc_h2_take_status(b, p->value);
     if ((p->flags & VMC_HPACK_LAST) != 0) {
@@ -621,13 +661,14 @@ VMC_FN bool vmc_h2_take_piece(vmc_h2 *h, const vmc_hpack_piece *p)
 VMC_FN bool vmc_h2_response_ok(vmc_h2 *h, vmc_h2_stream *s)
 {
     vmc_h2_block *b = &h->block;
-    if (b->digits != 3u || b->status < 100u || b->status == 101u)
+    if (b->status < 100u || b->status == 101u)
         return false;
     if (b->status >= 200u) {
+        h->informational = 0;
         s->flags |= VMC_H2_GOT_FINAL;
         return true;
     }
-    return !b->end_stream && ++s->informational <= VMC_H2_MAX_INFORMATIONAL;
+    return (b->seen & VMC_H2_B_END) == 0 && ++h->informational <= VMC_H2_MAX_INFORMATIONAL;
 }
 
 /* First header block of a request. */
@@ -635,91 +676,89 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
 {
     const uint8_t needed = VMC_H2_P_METHOD | VMC_H2_P_SCHEME | VMC_H2_P_PATH;
     s->flags |= VMC_H2_GOT_FINAL;
-    return (h->block.pseudo & needed) == needed;
-}
-
-VMC_FN vmc_h2_memo *vmc_h2_memo_of(vmc_h2 *h)
-{
-    return &h->memo[h->block.trailers];
+    return (h->block.seen & needed) == needed;
 }
 
 /* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
 VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 {
-    vmc_h2_memo *m = vmc_h2_memo_of(h);
+    const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
+    uint64_t octets = 0;
     uint32_t i;
-    if (h->decoder.changed)
-        h->memo[0].len = h->memo[1].len = 0;
-    h->decoder.changed = false;
-    if (VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
+    if (!VIAMC_SHORTCUTS || VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
         return false;
-    if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof m->octets || h->left > in->left)
+    if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof octets || h->left > in->left)
         return false; /* not in one piece */
-    if (m->len == h->left && vmc_same(m->octets, in->ptr, m->len)) {
-        (void)vmc_rd_take(in, m->len);
+    for (i = 0; i < h->left && in->ptr[i] >= 0x80u && in->ptr[i] != 0xffu; i++)
+        octets = octets << 8 | in->ptr[i];
+    if (i != h->left)
+        return false;
+    h->block.memo = (uint8_t)i;
+    if (h->memo_len[k] == i && h->memo[k] == octets) {
+        (void)vmc_rd_skip(in, i);
         h->left = 0;
-        h->block.memo = m->len;
-        h->block.status = m->status;
-        h->block.digits = m->status != 0 ? 3u : 0;
+        h->block.status = k != 0 ? 0 : 200u;
         return true;
     }
-    for (i = 0; i < h->left && in->ptr[i] >= 0x80u && in->ptr[i] != 0xffu; i++)
-        m->octets[i] = in->ptr[i];
-    m->len = 0;
-    h->block.memo = i == h->left ? (uint8_t)i : (uint8_t)0;
+    h->memo_len[k] = 0;
+    h->memo[k] = octets;
     return false;
 }
 
-/* The block was right: the same octets will mean the same. */
+/* The block was right: the same octets will mean the same, until the decoder's table changes. */
 VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
 {
-    vmc_h2_memo *m = vmc_h2_memo_of(h);
-    ev->repeats = h->block.memo != 0 && m->len != 0;
-    ev->memo = h->block.memo != 0 ? (uint8_t)(h->block.trailers + 1u) : 0;
-    if (h->block.memo != 0) {
-        m->len = h->block.memo;
-        m->status = h->block.status;
-    }
+    const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
+    ev->repeats = false;
+    ev->memo = 0;
+    if (!VIAMC_SHORTCUTS || h->block.memo == 0 || (k == 0 && h->block.status != 200u))
+        return;
+    ev->repeats = h->memo_len[k] != 0;
+    ev->memo = (uint8_t)(k + 1u);
+    h->memo_len[k] = h->block.memo;
 }
 
 /* The owner cannot keep what the fields of this block said. */
 VMC_FN void vmc_h2_memo_drop(vmc_h2 *h, uint8_t memo)
 {
-    h->memo[memo - 1u].len = 0;
+    h->memo_len[memo - 1u] = 0;
 }
 
 /* The whole block is there: is it what may come now on this stream? */
-VMC_FN vmc_h2_event_kind vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 {
     vmc_h2_block *b = &h->block;
     vmc_h2_stream *s = h->stream;
     bool ok;
     b->open = false;
-    (void)vmc_h2_skip(h); /* padding */
+    if (h->decoder.changed)
+        h->memo_len[0] = h->memo_len[1] = 0;
+    h->decoder.changed = false;
+    vmc_h2_skip(h); /* padding */
     if (!vmc_hpack_dec_end(&h->decoder))
-        return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block ends inside a field"));
+        return VMC_H2_FAIL(CUT_FIELD);
     if (s == NULL)
         return VMC_H2_GO;
     if (b->wrong != 0)
-        return vmc_h2_stream_error(h, ev, b->wrong);
-    if (b->trailers)
-        ok = b->end_stream; /* trailers end the stream (8.1) */
+        return VMC_H2_RESET_WITH + b->wrong;
+    if ((b->seen & VMC_H2_B_TRAILERS) != 0)
+        ok = (b->seen & VMC_H2_B_END) != 0; /* trailers end the stream (8.1) */
     else
         ok = VMC_H2_IS_SERVER(h) ? vmc_h2_request_ok(h, s) : vmc_h2_response_ok(h, s);
     if (!ok)
-        return vmc_h2_stream_error(h, ev, VMC_H2_PROTOCOL_ERROR);
+        return VMC_H2_RESET_WITH + VMC_H2_PROTOCOL_ERROR;
     if (b->status != 0 && b->status < 200u)
-        return vmc_h2_noise(h);
+        return VMC_H2_NOISE;
     h->noise = 0;
-    if (b->end_stream)
+    ev->end = (b->seen & VMC_H2_B_END) != 0;
+    if (ev->end)
         s->flags |= VMC_H2_REMOTE_END;
-    ev->end = b->end_stream;
     ev->status = b->status;
     vmc_h2_memo_keep(h, ev);
     return VMC_H2_BLOCK_END;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     const size_t most = vmc_min(in->left, h->left - h->padding), rest = in->left - most;
     vmc_hpack_result r;
@@ -730,106 +769,104 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev
     h->left -= (uint32_t)(most - in->left);
     in->left += rest;
     if (r == VMC_HPACK_ERROR)
-        return vmc_h2_fail(h, VMC_H2_COMPRESSION_ERROR, VMC_TEXT("header block cannot be decoded"));
+        return VMC_H2_FAIL(HPACK);
     if (r == VMC_HPACK_PIECE) {
         bool up = vmc_h2_take_piece(h, &ev->piece);
         if (h->block.list > VMC_H2_MAX_LIST_BYTES || h->block.fields > VMC_H2_MAX_FIELDS)
-            return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("header list without end"));
-        return up ? VMC_H2_FIELD : VMC_H2_GO;
+            return VMC_H2_FAIL(ENDLESS_LIST);
+        if (up)
+            return VMC_H2_FIELD;
+        return VMC_H2_GO;
     }
     if (h->left != h->padding)
         return VMC_H2_MORE;
     if ((h->flags & VMC_H2_END_HEADERS) != 0)
         return vmc_h2_end_block(h, ev);
-    return vmc_h2_skip(h); /* padding, then CONTINUATION */
+    vmc_h2_skip(h); /* padding, then CONTINUATION */
+    return VMC_H2_GO;
 }
 
 /* ---- receiving: the small frames ---- */
 
 /* 6.9.2: a new initial window moves the window of every open stream. */
-VMC_FN vmc_h2_event_kind vmc_h2_set_peer_window(vmc_h2 *h, uint32_t value)
+VMC_FN uint32_t vmc_h2_set_peer_window(vmc_h2 *h, uint32_t value)
 {
     int32_t delta;
     uint8_t i;
     if (value > VMC_H2_WINDOW_MAX)
-        return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("SETTINGS with a window above 2^31-1"));
+        return VMC_H2_FAIL(PEER_WINDOW);
     delta = (int32_t)value - h->peer_window;
     h->peer_window = (int32_t)value;
     for (i = 0; i < h->count; i++) {
         vmc_h2_stream *s = &h->streams[i];
         if (s->id != 0 && delta > 0 && s->send_window > (int32_t)VMC_H2_WINDOW_MAX - delta)
-            return vmc_h2_fail(h, VMC_H2_FLOW_CONTROL_ERROR, VMC_TEXT("SETTINGS lift a window above 2^31-1"));
+            return VMC_H2_FAIL(LIFTED_WINDOW);
         if (s->id != 0)
             s->send_window += delta; /* at least 0 - 2^31+1: it started at 0 or above and gave no more than it had */
     }
     return VMC_H2_GO;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
+VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 {
-    uint32_t value = vmc_be32(p + 2);
+    uint32_t value = vmc_be32(p + 2), found;
     switch (vmc_be16(p)) {
     case VMC_H2_HEADER_TABLE_SIZE: vmc_hpack_enc_resize(&h->encoder, value); break;
     case VMC_H2_ENABLE_PUSH:
         if (value > (VMC_H2_IS_SERVER(h) ? 1u : 0u))
-            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS_ENABLE_PUSH out of range"));
+            return VMC_H2_FAIL(PUSH);
         break;
-    case VMC_H2_MAX_CONCURRENT_STREAMS: h->peer_streams = vmc_min32(value, VMC_H2_WINDOW_MAX); break;
-    case VMC_H2_INITIAL_WINDOW_SIZE: return vmc_h2_set_peer_window(h, value);
+    case VMC_H2_MAX_CONCURRENT_STREAMS: h->peer_streams = (uint8_t)vmc_min32(value, 0xff); break; /* more than there are slots */
+    case VMC_H2_INITIAL_WINDOW_SIZE:
+        found = vmc_h2_set_peer_window(h, value);
+        if (found != VMC_H2_GO)
+            return found;
+        break;
     case VMC_H2_MAX_FRAME_SIZE:
         if (value < VMC_H2_FRAME_MAX || value > 0xffffffu)
-            return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("SETTINGS_MAX_FRAME_SIZE out of range"));
+            return VMC_H2_FAIL(FRAME_MAX);
         break;
     default: break; /* 6.5.2: unknown settings are ignored */
     }
-    return VMC_H2_GO;
+    if (h->left != 0)
+        return VMC_H2_GO;
+    h->state = VMC_H2_AT_HEAD;
+    return VMC_H2_NOISE;
 }
 
-/* The peer acknowledged our SETTINGS: from now on it keeps to our window (server: early streams lose what they had too much). */
-VMC_FN vmc_h2_event_kind vmc_h2_on_settings_ack(vmc_h2 *h)
-{
-    uint8_t i;
-    if (VMC_H2_IS_SERVER(h) && !h->acked)
-        for (i = 0; i < h->count; i++)
-            if ((h->streams[i].flags & VMC_H2_EARLY) != 0) {
-                h->streams[i].credit += (int32_t)h->window - (int32_t)VMC_H2_WINDOW_INIT;
-                h->streams[i].flags &= (uint8_t)~VMC_H2_EARLY;
-            }
-    h->acked = true;
-    return vmc_h2_noise(h);
-}
-
-VMC_FN vmc_h2_event_kind vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
+VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
         h->zombies_ping = 0; /* ours: whatever was on its way before it has come */
-        return vmc_h2_noise(h);
+        vmc_h2_bury(h, 0);
+        return VMC_H2_NOISE;
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
-        return vmc_h2_fail(h, VMC_H2_ENHANCE_YOUR_CALM, VMC_TEXT("flood of PING"));
+        return VMC_H2_FAIL(PINGS);
     vmc_copy(h->ping[h->pings_due++], p, 8);
-    return vmc_h2_noise(h);
+    h->owed |= VMC_H2_OWES_ACKS;
+    return VMC_H2_NOISE;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_rst(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_on_rst(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
     bool answered;
     if (h->stream == NULL)
-        return vmc_h2_noise(h); /* late: the stream is over (5.1) */
+        return VMC_H2_NOISE; /* late: the stream is over (5.1) */
     answered = !VMC_H2_IS_SERVER(h) && (h->stream->flags & VMC_H2_REMOTE_END) != 0;
     h->stream->flags |= VMC_H2_REMOTE_END | VMC_H2_LOCAL_END;
     if (answered)
-        return vmc_h2_noise(h); /* after a whole response it only says that our request is not wanted (8.1) */
+        return VMC_H2_NOISE; /* after a whole response it only says that our request is not wanted (8.1) */
     ev->code = vmc_be32(p);
     return VMC_H2_RESET;
 }
 
 /* 6.8: the last id may only sink. */
-VMC_FN vmc_h2_event_kind vmc_h2_on_goaway(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_on_goaway(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
 {
     uint32_t last = vmc_be32(p) & VMC_H2_ID_MAX;
     if (last > h->goaway_last)
-        return vmc_h2_fail(h, VMC_H2_PROTOCOL_ERROR, VMC_TEXT("GOAWAY takes streams back"));
+        return VMC_H2_FAIL(GOAWAY);
     h->goaway_last = last;
     h->goaway_got = true;
     ev->code = vmc_be32(p + 4);
@@ -837,149 +874,142 @@ VMC_FN vmc_h2_event_kind vmc_h2_on_goaway(vmc_h2 *h, const uint8_t *p, vmc_h2_ev
     return VMC_H2_GOAWAY;
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_window_update(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_on_window_update(vmc_h2 *h, const uint8_t *p)
 {
-    uint32_t n = vmc_be32(p) & VMC_H2_WINDOW_MAX, code = n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR;
-    int32_t *window;
+    int32_t n = (int32_t)(vmc_be32(p) & VMC_H2_WINDOW_MAX), *window;
     if (h->id == 0)
         window = &h->send_window;
     else if (h->stream != NULL)
         window = &h->stream->send_window;
     else
-        return vmc_h2_noise(h);
-    if (n != 0 && *window <= (int32_t)VMC_H2_WINDOW_MAX - (int32_t)n) {
-        *window += (int32_t)n;
-        return vmc_h2_noise(h);
+        return VMC_H2_NOISE;
+    if (n != 0 && *window <= (int32_t)VMC_H2_WINDOW_MAX - n) {
+        *window += n;
+        return VMC_H2_NOISE;
     }
     if (h->id == 0)
-        return vmc_h2_fail(h, code, VMC_TEXT("WINDOW_UPDATE out of range"));
-    return vmc_h2_stream_error(h, ev, code);
+        return n == 0 ? VMC_H2_FAIL(CREDIT_0) : VMC_H2_FAIL(CREDIT);
+    return VMC_H2_RESET_WITH + (n == 0 ? VMC_H2_PROTOCOL_ERROR : VMC_H2_FLOW_CONTROL_ERROR);
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_small(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+/* The padding's length, and a priority, which is ignored (5.3.2): DATA and HEADERS may begin with them. */
+VMC_FN uint32_t vmc_h2_on_prefix(vmc_h2 *h, const uint8_t *p)
 {
-    const uint8_t n = vmc_h2_rules[h->type] & VMC_H2_RULE_LEN, *p;
-    if (h->left == 0) { /* SETTINGS are complete */
-        h->state = VMC_H2_AT_HEAD;
-        return (h->flags & VMC_H2_ACK) != 0 ? vmc_h2_on_settings_ack(h) : vmc_h2_noise(h);
-    }
-    p = vmc_h2_collect(h, in, n);
-    if (p == NULL)
-        return VMC_H2_MORE;
-    h->left -= n;
+    h->padding = (h->flags & VMC_H2_PADDED) != 0 ? p[0] : (uint8_t)0;
+    h->state = vmc_h2_body(h);
+    return h->padding <= h->left ? VMC_H2_GO : VMC_H2_FAIL(PADDING);
+}
+
+/* The fixed octets of a frame have come. */
+VMC_FN uint32_t vmc_h2_on_fixed(vmc_h2 *h, const uint8_t *p, vmc_h2_event *ev)
+{
+    h->left -= h->fixed;
+    if (h->type == VMC_H2_F_DATA || h->type == VMC_H2_F_HEADERS)
+        return vmc_h2_on_prefix(h, p);
     if (h->type == VMC_H2_F_SETTINGS)
         return vmc_h2_on_setting(h, p);
-    (void)vmc_h2_skip(h);
+    vmc_h2_skip(h);
     switch (h->type) {
     case VMC_H2_F_PING: return vmc_h2_on_ping(h, p);
     case VMC_H2_F_GOAWAY: return vmc_h2_on_goaway(h, p, ev);
     case VMC_H2_F_RST_STREAM: return vmc_h2_on_rst(h, p, ev);
-    default: return vmc_h2_on_window_update(h, p, ev);
+    default: return vmc_h2_on_window_update(h, p);
     }
 }
 
-VMC_FN vmc_h2_event_kind vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
+VMC_FN uint32_t vmc_h2_on_skip(vmc_h2 *h, vmc_rd *in)
 {
-    h->left -= (uint32_t)vmc_rd_take(in, vmc_min(in->left, h->left)).len;
-    return h->left != 0 ? VMC_H2_MORE : vmc_h2_skip(h);
+    h->left -= (uint32_t)vmc_rd_skip(in, h->left);
+    if (h->left != 0)
+        return VMC_H2_MORE;
+    h->state = VMC_H2_AT_HEAD;
+    return VMC_H2_GO;
 }
 
-/* The states that few frames have. */
-VMC_APART vmc_h2_event_kind vmc_h2_step_other(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+VMC_FN uint32_t vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
+    const uint8_t *p;
     switch ((vmc_h2_state)h->state) {
-    case VMC_H2_AT_PREFACE: return VMC_H2_IS_SERVER(h) ? vmc_h2_on_preface(h, in) : VMC_H2_MORE;
-    case VMC_H2_AT_PADDING: return vmc_h2_on_padding(h, in);
-    case VMC_H2_AT_WEIGHT: return vmc_h2_on_weight(h, in);
-    case VMC_H2_AT_SMALL: return vmc_h2_on_small(h, in, ev);
+    case VMC_H2_AT_BLOCK: return vmc_h2_on_block(h, in, ev);
+    case VMC_H2_AT_DATA: return vmc_h2_on_data(h, in, ev);
     case VMC_H2_AT_SKIP: return vmc_h2_on_skip(h, in);
+    case VMC_H2_AT_PREFACE:
+        if (VMC_H2_IS_SERVER(h))
+            return vmc_h2_on_preface(h, in);
+        break;
+    case VMC_H2_AT_END: (void)vmc_rd_skip(in, in->left); return VMC_H2_MORE;
     case VMC_H2_AT_HEAD:
-    case VMC_H2_AT_DATA:
-    case VMC_H2_AT_BLOCK:
-    case VMC_H2_AT_END: break;
+    case VMC_H2_AT_FIXED: break;
     }
-    (void)vmc_rd_take(in, in->left);
-    return VMC_H2_MORE;
-}
-
-VMC_FN vmc_h2_event_kind vmc_h2_step(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
-{
-    if (h->state == VMC_H2_AT_HEAD)
-        return vmc_h2_on_head(h, in, ev);
-    if (h->state == VMC_H2_AT_BLOCK)
-        return vmc_h2_on_block(h, in, ev);
-    if (h->state == VMC_H2_AT_DATA)
-        return vmc_h2_on_data(h, in, ev);
-    return vmc_h2_step_other(h, in, ev);
+    p = in->left == 0 ? NULL : vmc_h2_collect(h, in, h->state == VMC_H2_AT_HEAD ? VMC_H2_FRAME_HEAD : h->fixed);
+    if (p == NULL)
+        return VMC_H2_MORE;
+    return h->state == VMC_H2_AT_HEAD ? vmc_h2_on_head(h, p) : vmc_h2_on_fixed(h, p, ev);
 }
 
 /* Consumes input up to the next event. Each turn consumes octets or leaves a state for the next one of the same frame,
  * so the turns are bounded by twice the octets plus the states. */
+VMC_APART vmc_h2_event_kind vmc_h2_run(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
+{
+    uint32_t found;
+    do {
+        found = vmc_h2_step(h, in, ev);
+        if (found >= VMC_H2_NOISE)
+            found = vmc_h2_judge(h, found, ev);
+    } while (found == VMC_H2_GO);
+    ev->slot = h->slot;
+    return (vmc_h2_event_kind)found;
+}
+
 VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
-    vmc_h2_event_kind kind;
-    do
-        kind = vmc_h2_step(h, in, ev);
-    while (kind == VMC_H2_GO);
-    ev->slot = h->slot;
-    return kind;
+    if (VIAMC_SHORTCUTS && in->left == 0 && h->state == VMC_H2_AT_HEAD)
+        return VMC_H2_MORE;
+    return vmc_h2_run(h, in, ev);
 }
 
 /* ---- receiving: a whole reply at once ---- */
 
-/* The octets of a frame of this type and flags on stream id, if they are the next ones and have all come; NULL. */
-VMC_FN const uint8_t *vmc_h2_peek_frame(vmc_rd *in, uint8_t type, uint8_t flags, uint32_t id, uint32_t *len)
+/* Is this frame a header block that repeats memo k? Eight octets that end with the block's are read: its head has nine. */
+VMC_FN bool vmc_h2_is_repeat(const vmc_h2 *h, const uint8_t *p, uint8_t k, uint8_t flags, uint32_t id)
 {
-    const uint8_t *p = in->ptr;
-    if (in->left < VMC_H2_FRAME_HEAD || p[3] != type || p[4] != flags || vmc_be32(p + 5) != id)
-        return NULL;
-    *len = vmc_be24(p);
-    if (*len > in->left - VMC_H2_FRAME_HEAD)
-        return NULL;
-    return vmc_rd_take(in, VMC_H2_FRAME_HEAD + *len).ptr + VMC_H2_FRAME_HEAD;
-}
-
-/* The same for a header block that repeats memo k. */
-VMC_FN bool vmc_h2_peek_block(const vmc_h2 *h, vmc_rd *in, uint8_t k, uint8_t flags, uint32_t id)
-{
-    uint32_t len;
-    const uint8_t *p = vmc_h2_peek_frame(in, VMC_H2_F_HEADERS, flags, id, &len);
-    return p != NULL && len == h->memo[k].len && vmc_same(p, h->memo[k].octets, len);
+    const uint32_t len = h->memo_len[k];
+    if (vmc_be32(p) != (len << 8 | VMC_H2_F_HEADERS) || p[4] != flags || vmc_be32(p + 5) != id)
+        return false;
+    p += VMC_H2_FRAME_HEAD + len;
+    return (((uint64_t)vmc_be32(p - 8) << 32 | vmc_be32(p - 4)) ^ h->memo[k]) << (64u - 8u * len) == 0;
 }
 
 /* Client: is the next thing in the input a whole reply whose parts are all as usual? Nothing is consumed. Whatever is unusual takes the
  * way through the states, with the same result. */
-VMC_FN bool vmc_h2_peek_reply(vmc_h2 *h, vmc_rd in, vmc_h2_reply *r)
+VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r)
 {
+    const size_t least = h->memo_len[0] + h->memo_len[1] + 3u * VMC_H2_FRAME_HEAD;
+    const uint8_t *p = in->ptr, *data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
     const vmc_h2_stream *s;
-    const size_t before = in.left;
-    const uint8_t *data;
     uint32_t id, len;
-    if (h->state != VMC_H2_AT_HEAD || h->small_len != 0 || h->block.open || h->decoder.changed || h->memo[0].len == 0 || h->memo[1].len == 0
-        || h->memo[0].status != 200u || in.left < 3u * VMC_H2_FRAME_HEAD)
+    if ((h->state | h->small_len) != VMC_H2_AT_HEAD || h->block.open || h->memo_len[0] == 0 || h->memo_len[1] == 0 || in->left < least)
         return false;
-    id = vmc_be32(in.ptr + 5);
+    id = vmc_be32(p + 5);
+    len = vmc_be24(data);
     r->slot = vmc_h2_find(h, id);
-    if (id == 0 || r->slot == VMC_H2_NO_SLOT)
+    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > in->left - least)
         return false;
     s = &h->streams[r->slot];
-    if ((s->flags & (uint8_t)~VMC_H2_LOCAL_END) != 0 || !vmc_h2_peek_block(h, &in, 0, VMC_H2_END_HEADERS, id))
-        return false;
-    data = vmc_h2_peek_frame(&in, VMC_H2_F_DATA, 0, id, &len);
-    if (data == NULL || len == 0 || (int32_t)len > s->credit || (int32_t)len > h->credit
-        || !vmc_h2_peek_block(h, &in, 1, VMC_H2_END_HEADERS | VMC_H2_END_STREAM, id))
-        return false;
-    r->data = viamc_view(data, len);
-    r->octets = (uint32_t)(before - in.left);
-    return true;
+    r->data = viamc_view(data + VMC_H2_FRAME_HEAD, len);
+    r->octets = (uint32_t)least + len;
+    return (s->flags & (uint8_t)~VMC_H2_LOCAL_END) == 0 && vmc_h2_is_repeat(h, p, 0, VMC_H2_END_HEADERS, id)
+        && vmc_be16(data + 3) == VMC_H2_KIND(VMC_H2_F_DATA, 0) && vmc_be32(data + 5) == id && (int32_t)len <= s->credit && (int32_t)len <= h->credit
+        && vmc_h2_is_repeat(h, data + VMC_H2_FRAME_HEAD + len, 1, VMC_H2_END_HEADERS | VMC_H2_END_STREAM, id);
 }
 
 /* Consumes it: the stream is at its end. */
 VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
 {
     vmc_h2_stream *s = &h->streams[r->slot];
-    (void)vmc_rd_take(in, r->octets);
+    (void)vmc_rd_skip(in, r->octets);
     h->credit -= (int32_t)r->data.len;
+    vmc_h2_watch_credit(h);
     s->credit -= (int32_t)r->data.len;
     s->flags |= VMC_H2_GOT_FINAL | VMC_H2_REMOTE_END;
     h->noise = 0;
@@ -988,16 +1018,14 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
 
 /* ---- sending ---- */
 
-#define VMC_H2_KIND(type, flags) ((uint32_t)(type) << 8 | (flags))
-
 /* Writes a frame header and claims its payload of at most VMC_H2_FRAME_MAX octets; NULL if both together do not fit. */
 VMC_FN uint8_t *vmc_h2_frame(vmc_wr *w, uint32_t len, uint32_t kind, uint32_t id)
 {
     uint8_t *p = vmc_wr_claim(w, VMC_H2_FRAME_HEAD + (size_t)len);
     if (p == NULL)
         return NULL;
-    vmc_put_be24(p, len);
-    vmc_put_be16(p + 3, kind);
+    vmc_put_be32(p, len << 8 | kind >> 8);
+    p[4] = (uint8_t)kind;
     vmc_put_be32(p + 5, id);
     return p + VMC_H2_FRAME_HEAD;
 }
@@ -1018,130 +1046,138 @@ VMC_FN uint8_t *vmc_h2_put_setting(uint8_t *p, uint32_t id, uint32_t value)
     return p + 6;
 }
 
-/* Preface (client), SETTINGS and the credit that makes the connection's window no limit: streams alone push back. */
-VMC_FN void vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
+/* Preface (client) and SETTINGS. */
+VMC_FN bool vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
 {
-    const size_t need = VMC_H2_PREFACE_LEN + VMC_H2_FRAME_HEAD + 30u + VMC_H2_FRAME_HEAD + 4u;
     uint8_t *p;
-    if (vmc_wr_room(w) < need)
-        return;
+    if (vmc_wr_room(w) < VMC_H2_PREFACE_LEN + VMC_H2_FRAME_HEAD + 30u)
+        return false;
     if (!VMC_H2_IS_SERVER(h))
         vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
     p = vmc_h2_frame(w, 30, VMC_H2_KIND(VMC_H2_F_SETTINGS, 0), 0);
-    p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->table_bytes);
+    p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->decoder.limit);
     p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
     p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
     p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
     (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
-    h->started = true;
-}
-
-/* Credits the connection's window when half of it is used up. */
-VMC_FN void vmc_h2_write_connection_credit(vmc_h2 *h, vmc_wr *w)
-{
-    uint32_t n = VMC_H2_WINDOW_MAX - (uint32_t)h->credit;
-    if (n >= VMC_H2_WINDOW_MAX / 2u && vmc_h2_write_number(w, VMC_H2_F_WINDOW_UPDATE, 0, n))
-        h->credit = (int32_t)VMC_H2_WINDOW_MAX;
-}
-
-VMC_FN void vmc_h2_write_acks(vmc_h2 *h, vmc_wr *w)
-{
-    while (h->settings_due != 0 && vmc_h2_frame(w, 0, VMC_H2_KIND(VMC_H2_F_SETTINGS, VMC_H2_ACK), 0) != NULL)
-        h->settings_due--;
-    while (h->pings_due != 0) {
-        uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, VMC_H2_ACK), 0);
-        if (p == NULL)
-            return;
-        vmc_copy(p, h->ping[0], 8);
-        h->pings_due--;
-        vmc_move(h->ping[0], h->ping[1], (size_t)h->pings_due * 8u);
-    }
-}
-
-VMC_FN void vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
-{
-    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_GOAWAY, 0), 0);
-    if (p == NULL)
-        return;
-    vmc_put_be32(p, VMC_H2_IS_SERVER(h) && h->next_id > 1u ? h->next_id - 2u : 0);
-    vmc_put_be32(p + 4, h->goaway_code);
-    h->goaway_due = false;
-    h->goaway_sent = true;
-}
-
-/* RST_STREAM or WINDOW_UPDATE of one stream; false if there is no room. */
-VMC_FN bool vmc_h2_write_chore(vmc_h2 *h, uint8_t slot, vmc_wr *w)
-{
-    vmc_h2_stream *s = &h->streams[slot];
-    if ((s->flags & VMC_H2_RESET_DUE) != 0) {
-        if (!vmc_h2_write_number(w, VMC_H2_F_RST_STREAM, s->id, s->code))
-            return false;
-        vmc_h2_free(h, slot);
-        return true;
-    }
-    if ((s->flags & VMC_H2_CREDIT_DUE) == 0)
-        return true;
-    if (!vmc_h2_write_number(w, VMC_H2_F_WINDOW_UPDATE, s->id, s->owed))
-        return false;
-    s->credit += (int32_t)s->owed;
-    s->owed = 0;
-    s->flags &= (uint8_t)~VMC_H2_CREDIT_DUE;
     return true;
 }
 
-VMC_FN void vmc_h2_write_refusals(vmc_h2 *h, vmc_wr *w)
+/* The credit that makes the connection's window no limit: streams alone push back. */
+VMC_FN bool vmc_h2_write_connection_credit(vmc_h2 *h, vmc_wr *w)
 {
-    while (h->refused != 0 && vmc_h2_write_number(w, VMC_H2_F_RST_STREAM, h->refused, VMC_H2_REFUSED_STREAM))
-        h->refused = h->refused == h->refused_last ? 0 : h->refused + 2u;
+    const bool fits = vmc_h2_write_number(w, VMC_H2_F_WINDOW_UPDATE, 0, VMC_H2_WINDOW_MAX - (uint32_t)h->credit);
+    if (fits)
+        h->credit = (int32_t)VMC_H2_WINDOW_MAX;
+    return fits;
 }
 
-VMC_FN void vmc_h2_write_chores(vmc_h2 *h, vmc_wr *w)
+VMC_FN bool vmc_h2_write_acks(vmc_h2 *h, vmc_wr *w)
+{
+    for (; h->settings_due != 0; h->settings_due--)
+        if (vmc_h2_frame(w, 0, VMC_H2_KIND(VMC_H2_F_SETTINGS, VMC_H2_ACK), 0) == NULL)
+            return false;
+    for (; h->pings_due != 0; h->pings_due--) {
+        uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, VMC_H2_ACK), 0);
+        if (p == NULL)
+            return false;
+        vmc_copy(p, h->ping[h->pings_due - 1u], 8);
+    }
+    return true;
+}
+
+VMC_FN bool vmc_h2_write_goaway(vmc_h2 *h, vmc_wr *w)
+{
+    uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_GOAWAY, 0), 0);
+    if (p == NULL)
+        return false;
+    vmc_put_be32(p, VMC_H2_IS_SERVER(h) && h->next_id > 1u ? h->next_id - 2u : 0);
+    vmc_put_be32(p + 4, h->goaway_code);
+    h->goaway_sent = true;
+    return true;
+}
+
+/* RST_STREAM and WINDOW_UPDATE of the streams. */
+VMC_FN bool vmc_h2_write_chores(vmc_h2 *h, vmc_wr *w)
 {
     uint8_t i;
-    for (i = 0; i < h->count; i++)
-        if (!vmc_h2_write_chore(h, i, w))
-            return;
-    h->chores = false;
+    for (i = 0; i < h->count; i++) {
+        vmc_h2_stream *s = &h->streams[i];
+        const bool reset = (s->flags & VMC_H2_RESET_DUE) != 0;
+        if (!reset && s->due == 0)
+            continue;
+        if (!vmc_h2_write_number(w, reset ? VMC_H2_F_RST_STREAM : VMC_H2_F_WINDOW_UPDATE, s->id, s->due))
+            return false;
+        s->credit += reset ? 0 : (int32_t)s->due;
+        s->due = 0;
+        if (reset)
+            vmc_h2_free(h, i);
+    }
+    return true;
 }
 
-/* Credit of reset streams counts until a PING sent after the reset is answered. */
-VMC_FN void vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
+#ifndef VIAMC_NO_SERVER
+
+VMC_FN bool vmc_h2_write_refusals(vmc_h2 *h, vmc_wr *w)
+{
+    for (; h->refused <= h->refused_last; h->refused += 2u)
+        if (!vmc_h2_write_number(w, VMC_H2_F_RST_STREAM, h->refused, VMC_H2_REFUSED_STREAM))
+            return false;
+    h->refused = 0;
+    return true;
+}
+
+#endif
+
+VMC_FN bool vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
 {
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
-        return;
+        return false;
     VIAMC_MEMSET(p, 'v', 8);
-    h->ping_due = false;
     h->zombies_ping = h->zombies;
     h->zombies = 0;
+    return true;
+}
+
+/* One of the things that are owed; false if it does not fit. */
+VMC_FN bool vmc_h2_write_one(vmc_h2 *h, uint32_t bit, vmc_wr *w)
+{
+    switch (bit) {
+    case VMC_H2_OWES_START: return vmc_h2_write_start(h, w);
+    case VMC_H2_OWES_CREDIT: return vmc_h2_write_connection_credit(h, w);
+    case VMC_H2_OWES_ACKS: return vmc_h2_write_acks(h, w);
+    case VMC_H2_OWES_GOAWAY: return vmc_h2_write_goaway(h, w);
+#ifndef VIAMC_NO_SERVER
+    case VMC_H2_OWES_REFUSALS: return vmc_h2_write_refusals(h, w);
+#endif
+    case VMC_H2_OWES_CHORES: return vmc_h2_write_chores(h, w);
+    default: return (!VMC_H2_IS_SERVER(h) && VMC_H2_LIMIT(h) == 0) || vmc_h2_write_ping(h, w); /* only those ask */
+    }
+}
+
+/* In the order of the bits, as far as it fits. */
+VMC_APART void vmc_h2_write_owed(vmc_h2 *h, vmc_wr *w)
+{
+    uint32_t bit;
+    for (bit = 1; bit <= h->owed; bit <<= 1) {
+        if ((h->owed & bit) == 0)
+            continue;
+        if (!vmc_h2_write_one(h, bit, w))
+            return;
+        h->owed = (uint8_t)(h->owed & ~bit);
+    }
 }
 
 /* Everything that is owed, as far as it fits; nothing while a header block is open (6.10). */
 VMC_FN void vmc_h2_write_control(vmc_h2 *h, vmc_wr *w)
 {
-    if (!h->started)
-        vmc_h2_write_start(h, w);
-    if (!h->started || h->out_slot != VMC_H2_NO_SLOT)
+    if (h->out_slot != VMC_H2_NO_SLOT || (h->owed | h->noise) == 0)
         return;
-    vmc_h2_write_connection_credit(h, w);
-    if ((h->settings_due | h->pings_due) != 0)
-        vmc_h2_write_acks(h, w);
-    if (h->goaway_due)
-        vmc_h2_write_goaway(h, w);
-    if (VMC_H2_IS_SERVER(h))
-        vmc_h2_write_refusals(h, w);
-    if (h->chores)
-        vmc_h2_write_chores(h, w);
-    if (h->ping_due || (h->zombies != 0 && h->zombies_ping == 0))
-        vmc_h2_write_ping(h, w);
-    if ((h->settings_due | h->pings_due) == 0) /* the peer reads what it asks for */
-        h->noise -= vmc_min32(h->noise, VMC_H2_FORGIVEN);
-}
-
-/* True if vmc_h2_write_control has something to write. */
-VMC_FN bool vmc_h2_has_control(const vmc_h2 *h)
-{
-    return !h->started || h->settings_due != 0 || h->pings_due != 0 || h->goaway_due || h->refused != 0 || h->chores || h->ping_due || (h->zombies != 0 && h->zombies_ping == 0);
+    if (h->owed != 0)
+        vmc_h2_write_owed(h, w);
+    if ((h->owed & (VMC_H2_OWES_START | VMC_H2_OWES_ACKS)) == 0) /* the peer reads what it asks for */
+        h->noise = (uint16_t)(h->noise - vmc_min32(h->noise, VMC_H2_FORGIVEN));
 }
 
 /* Opens the next frame of a header block: HEADERS, later CONTINUATION. False: no room, try with the next window.
@@ -1199,13 +1235,20 @@ VMC_FN uint8_t *vmc_h2_write_data(vmc_h2 *h, uint8_t slot, uint32_t n, bool end,
     return p;
 }
 
+/* The peer is asked for a sign of life. */
+VMC_FN bool vmc_h2_ask(vmc_h2 *h)
+{
+    h->owed |= VMC_H2_OWES_PING;
+    return true;
+}
+
 /* Says goodbye: no new streams; the peer may finish what it started. */
 VMC_FN void vmc_h2_goaway(vmc_h2 *h, uint32_t code)
 {
-    if (h->goaway_sent || h->goaway_due)
+    if (h->goaway_sent || (h->owed & VMC_H2_OWES_GOAWAY) != 0)
         return;
-    h->goaway_code = code;
-    h->goaway_due = true;
+    h->goaway_code = (uint8_t)code;
+    h->owed |= VMC_H2_OWES_GOAWAY;
 }
 
 #endif

@@ -10,11 +10,11 @@
 #include "base/core_impl.h"
 
 #define VMC_HPACK_DEFAULT_TABLE 4096u       /* RFC 9113 6.5.2: size of both tables until SETTINGS say otherwise, octets */
-#define VMC_HPACK_MAX_TABLE 65536u          /* viamc: largest table of the decoder: lengths in it have 16 bits */
+#define VMC_HPACK_MAX_TABLE 65535u          /* viamc: largest table of the decoder: lengths and places in it have 16 bits */
 #define VMC_HPACK_OVERHEAD 32u              /* RFC 7541 4.1: what an entry counts beyond its name and value, octets */
 #define VMC_HPACK_STATIC 61u                /* RFC 7541 appendix A: entries of the static table */
 #define VMC_HPACK_NAME_OCTETS 48u           /* viamc: longest name that is kept whole: registered ones have 40, those treated 19 */
-#define VMC_HPACK_PIECE_OCTETS 32u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
+#define VMC_HPACK_PIECE_OCTETS 16u          /* viamc: Huffman-coded strings are decoded in pieces of this size */
 #define VMC_HPACK_MAX_INT 0xfffffffu        /* viamc: largest integer taken, 2^28 - 1: sums of two fit 32 bits */
 #define VMC_HPACK_ARENA(table_bytes) (table_bytes) /* octets of an arena: the 32 that an entry counts hold our part */
 
@@ -71,7 +71,6 @@ typedef enum vmc_hpack_result {
 /* The table is in the arena from start to end, oldest entry first: a vmc_hpack_entry, octets of the name, octets of the value.
  * Behind the newest one an entry is built up while its octets come. When they reach the arena's end, all moves to its start. */
 typedef struct vmc_hpack_dec {
-    vmc_hpack_piece field; /* the literal at hand, without its value; size counts up */
     uint8_t state;   /* vmc_hpack_state */
     uint8_t shift;   /* of the next octet of the integer at hand, plus 7; 0: it is the first */
     uint8_t form;    /* prefix mask of the representation at hand; tells its kind too */
@@ -81,23 +80,24 @@ typedef struct vmc_hpack_dec {
     uint8_t octet;   /* of a Huffman-coded string, the last taken */
     uint8_t left;    /* bits of it that were not looked at */
     uint8_t bits;    /* of the code at hand */
+    uint8_t name_len, known, flags; /* of the literal at hand, as in vmc_hpack_piece */
     uint16_t before; /* codes that are shorter */
-    uint32_t code;   /* its number among those as long */
+    uint16_t code;   /* its number among those as long */
+    uint16_t limit;  /* octets of the arena: most that a size update may say */
+    uint16_t max;    /* size in force, at most limit */
+    uint16_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
+    uint16_t count;  /* entries */
+    uint16_t start;  /* offset of the oldest entry */
+    uint16_t end;    /* offset behind the newest entry; even, like all */
+    uint16_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint32_t number; /* integer being read; octets that the string at hand still has */
-    uint32_t limit;  /* octets of the arena: most that a size update may say */
-    uint32_t max;    /* size in force, at most limit */
-    uint32_t used;   /* RFC 7541 4.1: sum of the entries' sizes; <= max */
-    uint32_t count;  /* entries */
-    uint32_t start;  /* offset of the oldest entry */
-    uint32_t last;   /* offset of the newest entry, if there is one */
-    uint32_t end;    /* offset behind it; even, like all */
-    uint32_t built;  /* octets of name and value of the entry that is built up, behind the place of its vmc_hpack_entry */
     uint8_t *arena;
+    uint32_t size;   /* of the literal at hand, so far */
     uint8_t name[VMC_HPACK_NAME_OCTETS];
     uint8_t piece[VMC_HPACK_PIECE_OCTETS];
 } vmc_hpack_dec;
 
-VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 160);
+VMC_STATIC_ASSERT(hpack_dec_is_small, sizeof(void *) > 4 || sizeof(vmc_hpack_dec) <= 112);
 
 /* Starts a decoder for a connection.
  *   arena        kept, VMC_HPACK_ARENA(table_bytes) octets, even address; NULL if table_bytes is 0
@@ -117,6 +117,7 @@ VMC_FN bool vmc_hpack_dec_end(const vmc_hpack_dec *d);
 
 #define VMC_HPACK_ENC_MAX_TABLE 4096u /* viamc: most that we use of a peer's table, octets */
 #define VMC_HPACK_FIXED 12u           /* keys below it are the caller's fixed fields */
+#define VMC_HPACK_FIXED_OCTETS 8u     /* most of them in one block */
 #define VMC_HPACK_BEGIN_OCTETS 4u     /* size updates before a block: to 0 (one octet), to 4,096 at most (three) */
 
 /* What the encoder knows of the peer's table: which keys are in it. Entries are only added, so an index is known by counting. */
@@ -127,6 +128,9 @@ typedef struct vmc_hpack_enc {
     uint8_t count;  /* entries */
     uint8_t others; /* of them, those in keys */
     bool changed;   /* the next block starts with size updates and an empty table */
+    uint8_t ready_len;
+    uint16_t ready_for;                         /* fixed fields whose octets are in ready[], while nothing is inserted; 0: none */
+    uint8_t ready[VMC_HPACK_FIXED_OCTETS];
     uint8_t fixed[VMC_HPACK_FIXED];             /* serial of the caller's fixed field n: 1 for the oldest entry; 0: not there */
     uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside */
     uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* in the order in which they came */
@@ -159,8 +163,9 @@ VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w);
 /* The octet of a field that the peer's table has, or 0: then vmc_hpack_put. Saves filling a vmc_hpack_field. */
 VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
 
-/* The same for fixed fields alone: those of which `which` has bit 1 << key, one octet each. 0: one of them is missing, nothing is written. */
-VMC_FN uint32_t vmc_hpack_find_fixed(const vmc_hpack_enc *e, uint32_t which, uint8_t *to);
+/* The same for fixed fields alone: those of which `which` has bit 1 << key, one octet each, at most VMC_HPACK_FIXED_OCTETS: so many are
+ * written, the answer tells how many of them count. 0: one of the fields is missing. */
+VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to);
 
 /* Writes a field from offset *at of its representation on, as many octets as fit. True when it is complete; then *at is 0 again.
  * An insertion counts when the field is complete. Until then f and its octets must stay the same. */

@@ -40,7 +40,6 @@ typedef enum vmc_hpack_state {
 
 /* Stands before the octets of an entry. */
 typedef struct vmc_hpack_entry {
-    uint16_t back;        /* octets to the entry before, unless this is the oldest */
     uint16_t len;         /* octets to the entry behind; even */
     uint16_t size;        /* name and value */
     uint16_t value_len;   /* octets of the value */
@@ -65,60 +64,71 @@ VMC_FN void vmc_hpack_evict(vmc_hpack_dec *d, uint32_t limit)
 {
     while (d->used > limit) {
         const vmc_hpack_entry *e = vmc_hpack_at(d, d->start);
-        d->used -= e->size + VMC_HPACK_OVERHEAD;
-        d->start += e->len;
+        d->used = (uint16_t)(d->used - e->size - VMC_HPACK_OVERHEAD);
+        d->start = (uint16_t)(d->start + e->len);
         d->count--;
     }
 }
 
-/* Appends octets, which field.size counts already, to the entry that is built up. One that is too large leaves an empty table. */
+/* Appends octets, which size counts already, to the entry that is built up. One that is too large leaves an empty table. */
 VMC_FN void vmc_hpack_build(vmc_hpack_dec *d, viamc_bytes v)
 {
     uint32_t at;
     if (d->form != VMC_HPACK_INSERT)
         return;
-    if (d->field.size > d->max) {
+    if (d->size > d->max) {
         d->form = VMC_HPACK_LITERAL;
         vmc_hpack_evict(d, 0);
         return;
     }
-    vmc_hpack_evict(d, d->max - d->field.size);
+    vmc_hpack_evict(d, d->max - d->size);
     at = d->end + VMC_HPACK_ENTRY + d->built;
     if (at + v.len >= d->limit) { /* one octet may follow to make it even */
         vmc_move(d->arena, d->arena + d->start, (d->built == 0 ? d->end : at) - d->start);
         at -= d->start;
-        d->last -= d->start;
-        d->end -= d->start;
+        d->end = (uint16_t)(d->end - d->start);
         d->start = 0;
     }
     vmc_copy(d->arena + at, v.ptr, v.len);
-    d->built += (uint32_t)v.len;
+    d->built = (uint16_t)(d->built + v.len);
 }
 
 /* The entry that is built up has all its octets. */
 VMC_FN void vmc_hpack_insert(vmc_hpack_dec *d)
 {
     vmc_hpack_entry *e = vmc_hpack_at(d, d->end);
-    e->back = (uint16_t)(d->end - d->last);
     e->len = (uint16_t)((d->built + VMC_HPACK_ENTRY + 1u) & ~1u);
-    e->size = (uint16_t)(d->field.size - VMC_HPACK_OVERHEAD);
-    e->value_len = (uint16_t)(d->built - d->field.name.len);
-    e->name_len = (uint8_t)d->field.name.len;
-    e->known = d->field.known;
-    e->flags = d->field.flags;
-    d->used += d->field.size;
-    d->last = d->end;
-    d->end += e->len;
+    e->size = (uint16_t)(d->size - VMC_HPACK_OVERHEAD);
+    e->value_len = (uint16_t)(d->built - d->name_len);
+    e->name_len = d->name_len;
+    e->known = d->known;
+    e->flags = d->flags;
+    d->used = (uint16_t)(d->used + d->size);
+    d->end = (uint16_t)(d->end + e->len);
     d->count++;
 }
 
-VMC_FN void vmc_hpack_get_static(uint32_t e, vmc_hpack_piece *p)
+/* vmc_name of a name. */
+VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
 {
-    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(e), VMC_HPACK_NAME_LEN(e));
-    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(e), VMC_HPACK_VALUE_LEN(e));
-    p->known = VMC_HPACK_KNOWN(e);
+    uint32_t i;
+    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
+        uint32_t k = vmc_hpack_listed[i];
+        if (VMC_HPACK_NAME_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_NAME_AT(k), name.ptr, name.len) == 0)
+            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
+    }
+    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
+}
+
+/* Fills p with entry i of the static table, from 0. */
+VMC_FN void vmc_hpack_get_static(uint32_t i, vmc_hpack_piece *p)
+{
+    const uint32_t name = vmc_hpack_static[i], value = i < VMC_HPACK_VALUES ? vmc_hpack_values[i] : 0;
+    p->name = viamc_view(vmc_hpack_text + VMC_HPACK_NAME_AT(name), VMC_HPACK_NAME_LEN(name));
+    p->value = viamc_view(vmc_hpack_text + VMC_HPACK_VALUE_AT(value), VMC_HPACK_VALUE_LEN(value));
+    p->known = vmc_hpack_classify(p->name);
     p->flags = VMC_HPACK_FIRST | VMC_HPACK_LAST;
-    p->size = VMC_HPACK_NAME_LEN(e) + VMC_HPACK_VALUE_LEN(e) + VMC_HPACK_OVERHEAD;
+    p->size = (uint32_t)(p->name.len + p->value.len) + VMC_HPACK_OVERHEAD;
 }
 
 VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
@@ -132,16 +142,17 @@ VMC_FN vmc_hpack_result vmc_hpack_fail(vmc_hpack_dec *d)
 VMC_FN vmc_hpack_result vmc_hpack_get(vmc_hpack_dec *d, uint32_t index, vmc_hpack_piece *p)
 {
     const vmc_hpack_entry *e;
-    uint32_t at = d->last;
+    uint32_t at = d->start;
     if (index - 1u < VMC_HPACK_STATIC) {
-        vmc_hpack_get_static(vmc_hpack_static[index - 1u], p);
+        vmc_hpack_get_static(index - 1u, p);
         return VMC_HPACK_PIECE;
     }
     index -= VMC_HPACK_STATIC + 1u; /* 0 becomes the highest number */
     if (index >= d->count)
         return vmc_hpack_fail(d);
-    for (e = vmc_hpack_at(d, at); index != 0; e = vmc_hpack_at(d, at), index--)
-        at -= e->back;
+    for (index = d->count - 1u - index; index != 0; index--) /* those older than it */
+        at += vmc_hpack_at(d, at)->len;
+    e = vmc_hpack_at(d, at);
     p->name.ptr = (const uint8_t *)(e + 1);
     p->name.len = e->name_len;
     p->value.ptr = p->name.ptr + e->name_len;
@@ -183,7 +194,7 @@ VMC_FN bool vmc_huffman_bit(vmc_hpack_dec *d, uint32_t bit)
 {
     uint32_t code = 2u * d->code + bit, count = vmc_huffman_counts[d->bits++];
     bool whole = code < count;
-    d->code = whole ? 0 : code - count;
+    d->code = (uint16_t)(whole ? 0 : code - count);
     d->before = (uint16_t)(d->before + (whole ? code : count));
     return whole;
 }
@@ -217,7 +228,8 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 {
     uint32_t rest;
     if (!d->huffman) {
-        *v = vmc_rd_take(in, vmc_min(in->left, d->number));
+        v->ptr = in->ptr;
+        v->len = vmc_rd_skip(in, d->number);
         d->number -= (uint32_t)v->len;
     } else if (!vmc_huffman_decode(d, in, v)) {
         return VMC_HPACK_ERROR;
@@ -232,18 +244,6 @@ VMC_FN vmc_hpack_result vmc_hpack_string(vmc_hpack_dec *d, vmc_rd *in, viamc_byt
 
 /* ---- names and values: RFC 9113 8.2.1 ---- */
 
-/* vmc_name of a name that was spelled out. */
-VMC_FN uint8_t vmc_hpack_classify(viamc_bytes name)
-{
-    uint32_t i;
-    for (i = 0; i < sizeof vmc_hpack_listed / sizeof vmc_hpack_listed[0]; i++) {
-        uint32_t k = vmc_hpack_listed[i];
-        if (VMC_HPACK_LISTED_LEN(k) == name.len && VIAMC_MEMCMP(vmc_hpack_text + VMC_HPACK_LISTED_AT(k), name.ptr, name.len) == 0)
-            return (uint8_t)vmc_min32(i + 1u, VMC_NAME_CONNECTION);
-    }
-    return name.len != 0 && name.ptr[0] == ':' ? VMC_NAME_PSEUDO : VMC_NAME_OTHER;
-}
-
 VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
 {
     return c - '!' <= '~' - '!' && c - 'A' > 'Z' - 'A' && (c != ':' || first);
@@ -251,14 +251,14 @@ VMC_FN bool vmc_hpack_is_name(uint32_t c, bool first)
 
 VMC_FN void vmc_hpack_add_name(vmc_hpack_dec *d, viamc_bytes v)
 {
-    size_t i, n = vmc_min(v.len, sizeof d->name - d->field.name.len);
-    vmc_copy(d->name + d->field.name.len, v.ptr, n);
-    d->field.name.len += n;
+    size_t i, n = vmc_min(v.len, sizeof d->name - d->name_len);
+    vmc_copy(d->name + d->name_len, v.ptr, n);
+    d->name_len = (uint8_t)(d->name_len + n);
     if (n != v.len)
-        d->field.flags |= VMC_HPACK_NAME_CUT;
-    for (i = 0; i < v.len; i++, d->field.size++)
-        if (!vmc_hpack_is_name(v.ptr[i], d->field.size == VMC_HPACK_OVERHEAD))
-            d->field.flags |= VMC_HPACK_BAD_NAME;
+        d->flags |= VMC_HPACK_NAME_CUT;
+    for (i = 0; i < v.len; i++, d->size++)
+        if (!vmc_hpack_is_name(v.ptr[i], d->size == VMC_HPACK_OVERHEAD))
+            d->flags |= VMC_HPACK_BAD_NAME;
 }
 
 VMC_FN bool vmc_hpack_is_blank(uint32_t c)
@@ -269,14 +269,14 @@ VMC_FN bool vmc_hpack_is_blank(uint32_t c)
 VMC_FN void vmc_hpack_add_value(vmc_hpack_dec *d, viamc_bytes v, bool last)
 {
     size_t i;
-    bool first = (d->field.flags & VMC_HPACK_FIRST) != 0;
+    bool first = (d->flags & VMC_HPACK_FIRST) != 0;
     for (i = 0; i < v.len; i++) {
         uint32_t c = v.ptr[i];
         if (c <= ' ' && (c == '\0' || c == '\n' || c == '\r'
                          || (vmc_hpack_is_blank(c) && ((first && i == 0) || (last && i == v.len - 1u)))))
-            d->field.flags |= VMC_HPACK_BAD_VALUE;
+            d->flags |= VMC_HPACK_BAD_VALUE;
     }
-    d->field.size += (uint32_t)v.len;
+    d->size += (uint32_t)v.len;
     vmc_hpack_build(d, v);
 }
 
@@ -292,7 +292,7 @@ VMC_FN vmc_hpack_result vmc_hpack_start_value(vmc_hpack_dec *d)
 {
     d->state = VMC_HPACK_AT_VALUE_LEN;
     d->built = 0;
-    vmc_hpack_build(d, d->field.name);
+    vmc_hpack_build(d, viamc_view(d->name, d->name_len));
     return VMC_HPACK_MORE;
 }
 
@@ -302,7 +302,7 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
         return VMC_HPACK_ERROR;
     d->updates--;
     d->changed = true;
-    d->max = d->number;
+    d->max = (uint16_t)d->number;
     vmc_hpack_evict(d, d->max);
     return VMC_HPACK_MORE;
 }
@@ -310,34 +310,28 @@ VMC_FN vmc_hpack_result vmc_hpack_update(vmc_hpack_dec *d)
 /* A literal: its name is spelled out, or copied from an entry, which its own insertion may evict. */
 VMC_FN vmc_hpack_result vmc_hpack_literal(vmc_hpack_dec *d)
 {
-    vmc_hpack_piece *f = &d->field;
+    vmc_hpack_piece e;
     d->changed = d->changed || d->form == VMC_HPACK_INSERT;
     if (d->number == 0) {
         d->state = VMC_HPACK_AT_NAME_LEN;
-        f->name.ptr = d->name;
-        f->name.len = 0;
-        f->flags = VMC_HPACK_FIRST;
-        f->size = VMC_HPACK_OVERHEAD;
+        d->name_len = 0;
+        d->flags = VMC_HPACK_FIRST;
+        d->size = VMC_HPACK_OVERHEAD;
         return VMC_HPACK_MORE;
     }
-    if (vmc_hpack_get(d, d->number, f) == VMC_HPACK_ERROR)
+    if (vmc_hpack_get(d, d->number, &e) == VMC_HPACK_ERROR)
         return VMC_HPACK_ERROR;
-    vmc_copy(d->name, f->name.ptr, f->name.len);
-    f->name.ptr = d->name;
-    f->flags &= VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME;
-    f->size -= (uint32_t)f->value.len;
+    vmc_copy(d->name, e.name.ptr, e.name.len);
+    d->name_len = (uint8_t)e.name.len;
+    d->known = e.known;
+    d->flags = e.flags & (VMC_HPACK_FIRST | VMC_HPACK_NAME_CUT | VMC_HPACK_BAD_NAME);
+    d->size = e.size - (uint32_t)e.value.len;
     return vmc_hpack_start_value(d);
 }
 
-/* An octet of the integer that a representation begins with. */
-VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
+/* The integer that a representation begins with is whole. */
+VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, vmc_hpack_piece *p)
 {
-    vmc_hpack_result r;
-    if (d->shift == 0)
-        d->form = vmc_hpack_form(b);
-    r = vmc_hpack_int(d, b, d->form);
-    if (r != VMC_HPACK_PIECE)
-        return r;
     if (d->form == VMC_HPACK_UPDATE)
         return vmc_hpack_update(d);
     d->updates = 0;
@@ -346,45 +340,50 @@ VMC_FN vmc_hpack_result vmc_hpack_on_index(vmc_hpack_dec *d, uint32_t b, vmc_hpa
     return vmc_hpack_get(d, d->number, p);
 }
 
-/* An octet of the length of a string. */
-VMC_FN vmc_hpack_result vmc_hpack_on_len(vmc_hpack_dec *d, uint32_t b)
+/* An octet of that integer, or of the length of a string. */
+VMC_FN vmc_hpack_result vmc_hpack_on_int(vmc_hpack_dec *d, uint32_t b, vmc_hpack_piece *p)
 {
+    const bool index = d->state == VMC_HPACK_AT_INDEX;
     vmc_hpack_result r;
-    if (d->shift == 0)
-        d->huffman = b >= 0x80u;
-    r = vmc_hpack_int(d, b, VMC_HPACK_STRING);
+    if (d->shift == 0) {
+        if (index)
+            d->form = vmc_hpack_form(b);
+        d->huffman = b >= 0x80u; /* of a length */
+    }
+    r = vmc_hpack_int(d, b, index ? d->form : VMC_HPACK_STRING);
     if (r != VMC_HPACK_PIECE)
         return r;
+    if (index)
+        return vmc_hpack_on_index(d, p);
     d->state = (uint8_t)(d->state + (VMC_HPACK_AT_NAME - VMC_HPACK_AT_NAME_LEN));
     d->code = d->before = d->bits = d->left = 0;
     return VMC_HPACK_MORE;
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_rd *in)
+/* Octets of a name; r as from vmc_hpack_string. */
+VMC_FN vmc_hpack_result vmc_hpack_on_name(vmc_hpack_dec *d, vmc_hpack_result r, viamc_bytes v)
 {
-    viamc_bytes v;
-    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
-    if (r == VMC_HPACK_ERROR)
-        return r;
     vmc_hpack_add_name(d, v);
     if (r == VMC_HPACK_MORE)
         return r;
-    if (d->field.name.len == 0)
-        d->field.flags |= VMC_HPACK_BAD_NAME;
-    d->field.known = vmc_hpack_classify(d->field.name);
+    if (d->name_len == 0)
+        d->flags |= VMC_HPACK_BAD_NAME;
+    d->known = vmc_hpack_classify(viamc_view(d->name, d->name_len));
     return vmc_hpack_start_value(d);
 }
 
-VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+/* Octets of a value, likewise. */
+VMC_FN vmc_hpack_result vmc_hpack_on_value(vmc_hpack_dec *d, vmc_hpack_result r, viamc_bytes v, vmc_hpack_piece *p)
 {
-    viamc_bytes v;
-    vmc_hpack_result r = vmc_hpack_string(d, in, &v);
-    if (r == VMC_HPACK_ERROR || (r == VMC_HPACK_MORE && v.len == 0))
+    if (r == VMC_HPACK_MORE && v.len == 0)
         return r;
     vmc_hpack_add_value(d, v, r == VMC_HPACK_PIECE);
-    *p = d->field;
+    p->name = viamc_view(d->name, d->name_len);
     p->value = v;
-    d->field.flags = (uint8_t)(d->field.flags & ~VMC_HPACK_FIRST);
+    p->known = d->known;
+    p->flags = d->flags;
+    p->size = d->size;
+    d->flags = (uint8_t)(d->flags & ~VMC_HPACK_FIRST);
     if (r == VMC_HPACK_PIECE) {
         p->flags |= VMC_HPACK_LAST;
         d->state = VMC_HPACK_AT_INDEX;
@@ -403,15 +402,16 @@ VMC_FN bool vmc_hpack_in_hand(const vmc_hpack_dec *d)
 /* One octet, or part of a string. */
 VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    switch ((vmc_hpack_state)d->state) {
-    case VMC_HPACK_AT_INDEX: return vmc_hpack_on_index(d, vmc_rd_u8(in), p);
-    case VMC_HPACK_AT_NAME_LEN:
-    case VMC_HPACK_AT_VALUE_LEN: return vmc_hpack_on_len(d, vmc_rd_u8(in));
-    case VMC_HPACK_AT_NAME: return vmc_hpack_on_name(d, in);
-    case VMC_HPACK_AT_VALUE: return vmc_hpack_on_value(d, in, p);
-    case VMC_HPACK_AT_ERROR: return VMC_HPACK_ERROR;
-    }
-    return VMC_HPACK_ERROR;
+    viamc_bytes v;
+    vmc_hpack_result r;
+    if (d->state == VMC_HPACK_AT_ERROR)
+        return VMC_HPACK_ERROR;
+    if (d->state < VMC_HPACK_AT_NAME)
+        return vmc_hpack_on_int(d, vmc_rd_u8(in), p);
+    r = vmc_hpack_string(d, in, &v);
+    if (r == VMC_HPACK_ERROR)
+        return r;
+    return d->state == VMC_HPACK_AT_NAME ? vmc_hpack_on_name(d, r, v) : vmc_hpack_on_value(d, r, v, p);
 }
 
 /* Everything but fields of one octet. */
@@ -425,13 +425,9 @@ VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc
 
 VMC_FN vmc_hpack_result vmc_hpack_next(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
-    if ((d->state | d->shift) == 0) { /* between fields */
-        if (in->left == 0)
-            return VMC_HPACK_MORE;
-        if (*in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
-            d->updates = 0;
-            return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
-        }
+    if (VIAMC_SHORTCUTS && (d->state | d->shift) == 0 && in->left != 0 && *in->ptr >= 0x80u && *in->ptr != 0xffu) { /* most fields */
+        d->updates = 0;
+        return vmc_hpack_get(d, vmc_rd_u8(in) & VMC_HPACK_INDEXED, p);
     }
     return vmc_hpack_run(d, in, p);
 }
@@ -451,8 +447,8 @@ VMC_FN void vmc_hpack_dec_init(vmc_hpack_dec *d, uint8_t *arena, uint32_t table_
     VIAMC_ASSERT(table_bytes <= VMC_HPACK_MAX_TABLE && (uintptr_t)arena % 2u == 0);
     VIAMC_MEMSET(d, 0, sizeof *d);
     d->arena = arena;
-    d->limit = vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
-    d->max = vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
+    d->limit = (uint16_t)vmc_min32(table_bytes, VMC_HPACK_MAX_TABLE);
+    d->max = (uint16_t)vmc_min32(d->limit, VMC_HPACK_DEFAULT_TABLE); /* more only after a size update */
 }
 
 /* ---- encoder ---- */
@@ -525,18 +521,24 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
-VMC_FN uint32_t vmc_hpack_find_fixed(const vmc_hpack_enc *e, uint32_t which, uint8_t *to)
+VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to)
 {
     const uint32_t newest = 0x80u + VMC_HPACK_STATIC + 1u + e->count;
-    uint32_t key, n = 0;
-    for (key = 0; which != 0; key++, which >>= 1) {
-        if ((which & 1u) == 0)
-            continue;
-        if (e->fixed[key] == 0)
-            return 0;
-        to[n++] = (uint8_t)(newest - e->fixed[key]);
+    uint32_t key, n = 0, left = which;
+    if (which != e->ready_for) {
+        e->ready_for = 0;
+        for (key = 0; left != 0; key++, left >>= 1) {
+            if ((left & 1u) == 0)
+                continue;
+            if (e->fixed[key] == 0 || n == sizeof e->ready)
+                return 0;
+            e->ready[n++] = (uint8_t)(newest - e->fixed[key]);
+        }
+        e->ready_len = (uint8_t)n;
+        e->ready_for = (uint16_t)which;
     }
-    return n;
+    VIAMC_MEMCPY(to, e->ready, sizeof e->ready);
+    return e->ready_len;
 }
 
 /* What the field counts in a table. */
@@ -605,6 +607,7 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
     e->count++;
+    e->ready_for = 0;
     if (f->key < VMC_HPACK_FIXED) {
         e->fixed[f->key] = e->count;
     } else {
@@ -650,7 +653,7 @@ VMC_FN uint64_t vmc_hpack_mix(uint64_t key, uint64_t word)
 
 VMC_FN uint64_t vmc_hpack_key(viamc_bytes v)
 {
-    uint64_t key = v.len, word = 0;
+    uint64_t key = (v.len + 1u) * VMC_HPACK_KEY_FACTOR, word = 0; /* spread, else a length could make up for an octet */
     size_t i;
     if (v.len < sizeof word) {
         vmc_copy(&word, v.ptr, v.len);

@@ -14,25 +14,27 @@ static const char vmc_hpack_text[] =
     "ied-sinceif-none-matchif-rangeif-unmodified-sincelinkeep-aliveproxy-authenticateproxy-authorizationretry-aftervarywww-"
     "authenticateviam-sidopidviam_clientproxy-connectionupgrade";
 
-/* RFC 7541 appendix A, entries from 1 on: vmc_name; length and place in the text of the value, and of the name. */
-#define VMC_HPACK_KNOWN(entry) ((entry) >> 0 & 0x1fu)
-#define VMC_HPACK_VALUE_LEN(entry) ((entry) >> 5 & 0xfu)
-#define VMC_HPACK_VALUE_AT(entry) ((entry) >> 9 & 0x7fu)
-#define VMC_HPACK_NAME_LEN(entry) ((entry) >> 16 & 0x1fu)
-#define VMC_HPACK_NAME_AT(entry) ((entry) >> 21 & 0x3ffu)
-static const uint32_t vmc_hpack_static[61] = {
-    0x0dea0005u, 0x0f270062u, 0x0f270682u, 0x15250e24u, 0x15250f64u, 0x15c72483u, 0x15c724a3u, 0x16a72e61u, 0x16a73461u,
-    0x16a73e61u, 0x16a74461u, 0x16a73861u, 0x16a74861u, 0x16a74e61u, 0x188e0000u, 0x1b2f55a0u, 0x1e6f0000u, 0x204d0000u,
-    0x18860000u, 0x21fb0000u, 0x14030000u, 0x23c50000u, 0x45cd000au, 0x254d0000u, 0x28730000u, 0x2ad00000u, 0x2e500000u,
-    0x304e0012u, 0x32100000u, 0x340d0000u, 0x35ac0007u, 0x1a660000u, 0x0fe40000u, 0x06c40000u, 0x10460000u, 0x14470000u,
-    0x37240000u, 0x0a840000u, 0x39080000u, 0x3a110000u, 0x3c2d0000u, 0x3dc80000u, 0x3ed30000u, 0x26cd0000u, 0x41240000u,
-    0x33080000u, 0x378c0000u, 0x42d20000u, 0x45130000u, 0x21250000u, 0x09070000u, 0x09c70000u, 0x476b0000u, 0x08660000u,
-    0x19ea0000u, 0x0ad90000u, 0x10f10013u, 0x174a0009u, 0x48c40000u, 0x4b430000u, 0x49500000u,
+/* Names and values are length and place in the text. RFC 7541 appendix A: the names of entries from 1 on, the values of those
+ * up to the last that has one. */
+#define VMC_HPACK_NAME_LEN(entry) ((uint32_t)(entry) & 0x1fu)
+#define VMC_HPACK_NAME_AT(entry) ((uint32_t)(entry) >> 5)
+#define VMC_HPACK_VALUE_LEN(entry) ((uint32_t)(entry) & 0xfu)
+#define VMC_HPACK_VALUE_AT(entry) ((uint32_t)(entry) >> 4)
+#define VMC_HPACK_VALUES 16u
+static const uint16_t vmc_hpack_static[61] = {
+    0x0deau, 0x0f27u, 0x0f27u, 0x1525u, 0x1525u, 0x15c7u, 0x15c7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u, 0x16a7u,
+    0x188eu, 0x1b2fu, 0x1e6fu, 0x204du, 0x1886u, 0x21fbu, 0x1403u, 0x23c5u, 0x45cdu, 0x254du, 0x2873u, 0x2ad0u, 0x2e50u, 0x304eu,
+    0x3210u, 0x340du, 0x35acu, 0x1a66u, 0x0fe4u, 0x06c4u, 0x1046u, 0x1447u, 0x3724u, 0x0a84u, 0x3908u, 0x3a11u, 0x3c2du, 0x3dc8u,
+    0x3ed3u, 0x26cdu, 0x4124u, 0x3308u, 0x378cu, 0x42d2u, 0x4513u, 0x2125u, 0x0907u, 0x09c7u, 0x476bu, 0x0866u, 0x19eau, 0x0ad9u,
+    0x10f1u, 0x174au, 0x48c4u, 0x4b43u, 0x4950u,
 };
 
-/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several): length and place in the text. */
-#define VMC_HPACK_LISTED_LEN(name) ((uint32_t)(name) & 0x1fu)
-#define VMC_HPACK_LISTED_AT(name) ((uint32_t)(name) >> 5)
+static const uint16_t vmc_hpack_values[VMC_HPACK_VALUES] = {
+    0x0000u, 0x0003u, 0x0034u, 0x0071u, 0x007bu, 0x0124u, 0x0125u, 0x0173u, 0x01a3u, 0x01f3u, 0x0223u, 0x01c3u, 0x0243u, 0x0273u,
+    0x0000u, 0x02adu,
+};
+
+/* Names that are treated, in the order of vmc_name from 1 on (the last kind has several). */
 static const uint16_t vmc_hpack_listed[23] = {
     0x16a7u, 0x0f27u, 0x15c7u, 0x1525u, 0x0deau, 0x16a7u, 0x35acu, 0x06a2u, 0x174au, 0x45cdu, 0x072bu, 0x12ecu, 0x1cecu, 0x2cadu,
     0x4b48u, 0x4c44u, 0x4ccbu, 0x304eu, 0x4eeau, 0x418au, 0x4e30u, 0x10f1u, 0x5027u,

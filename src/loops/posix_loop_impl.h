@@ -158,7 +158,7 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
     posix->text[0] = '\0';
     if (call == 0)
         return VIAMC_ERR_ARG;
-    if (vmc_calls_find(&c->calls, call) == VMC_CALL_NONE && call != c->motion.covered)
+    if (vmc_calls_find(&c->calls, call) == NULL && call != c->motion.covered)
         return VIAMC_ERR_NOT_FOUND;
     err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     if (err == VIAMC_ERR_TIMEOUT)

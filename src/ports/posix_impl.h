@@ -292,7 +292,7 @@ VMC_FN unsigned vmc_posix_fds(const viamc_posix *p, uint8_t want, struct pollfd 
     int reads = (want & VIAMC_WANT_READ) != 0 ? POLLIN : 0;
     bool writes = (want & VIAMC_WANT_WRITE) != 0, blocked = false;
     unsigned i, n = 0;
-    for (i = 0; i < p->used; i++)
+    for (i = 0; writes && i < p->used; i++)
         blocked = blocked || (p->conn[i].fd >= 0 && p->conn[i].blocked);
     for (i = 0; i < p->used; i++)
         n = vmc_posix_watch(out, n, p->conn[i].fd, reads | (writes && (p->conn[i].blocked || !blocked) ? POLLOUT : 0));
@@ -323,7 +323,7 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
         vmc_posix_wait(p, viamc_posix_now(), &ms);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
         return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
-    for (i = 0; i < n; i++)
+    for (i = 0; p->conn[VIAMC_POSIX_LISTENER].fd >= 0 && i < n; i++)
         if (fds[i].fd == p->conn[VIAMC_POSIX_LISTENER].fd && fds[i].revents != 0)
             p->knocked = true;
     return VIAMC_OK;

@@ -47,7 +47,6 @@ VMC_FN void vmc_peer_reset_carrier(vmc_peer *p, bool secure)
 {
     const viamc_server *s = p->server;
     vmc_h2_config h2;
-    vmc_grpc_config grpc;
     VIAMC_MEMSET(&h2, 0, sizeof h2);
     h2.server = true;
     h2.streams = p->streams;
@@ -57,10 +56,10 @@ VMC_FN void vmc_peer_reset_carrier(vmc_peer *p, bool secure)
     h2.table_bytes = VMC_SERVER_TABLE;
     h2.window = s->desc.slot_bytes + VMC_CALL_PREFIX;
     h2.header_list = VMC_SERVER_HEADER_LIST;
-    grpc.https = secure;
-    grpc.scratch = p->scratch;
-    grpc.scratch_cap = VMC_SERVER_SCRATCH;
-    vmc_grpc_init(&p->conn.grpc, &h2, &p->calls, &grpc);
+    vmc_grpc_init(&p->conn.grpc, &h2, &p->calls);
+    p->conn.grpc.https = secure;
+    p->conn.grpc.scratch = p->scratch;
+    p->conn.grpc.scratch_cap = VMC_SERVER_SCRATCH;
 }
 
 VMC_FN void vmc_peer_begin(vmc_peer *p)
@@ -154,7 +153,7 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
     else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS)
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, VMC_TEXT("said nothing for too long"));
     else if (s->now - p->heard_at >= VMC_SERVER_QUIET_MS && !p->asked)
-        p->asked = p->conn.grpc.h2.ping_due = true;
+        p->asked = vmc_h2_ask(&p->conn.grpc.h2);
 }
 
 /* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
@@ -173,8 +172,8 @@ VMC_FN void vmc_peer_judge_large(vmc_peer *p)
 {
     viamc_server *s = p->server;
     uint8_t owner = p->calls.big_owner;
-    const vmc_call *c = &p->calls.rec[owner == VMC_CALL_NONE ? 0 : owner];
-    if (owner == VMC_CALL_NONE || c->large != VMC_CALL_BIG || c->got == c->msg_len)
+    const vmc_call *c = vmc_calls_at(&p->calls, owner);
+    if (c == NULL || c->large != VMC_CALL_BIG || vmc_call_left(c) == 0)
         vmc_timer_off(&p->large);
     else if (!p->known)
         vmc_request_finish(&p->requests[owner], VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("request too large"));
@@ -219,22 +218,24 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
     vmc_conn_flush(&p->conn, s->now); /* answers go before a goodbye */
     vmc_route_clean(p);
     vmc_peer_judge(p);
-    if (vmc_h2_has_control(&p->conn.grpc.h2))
+    if (p->conn.grpc.h2.owed != 0)
         vmc_conn_flush(&p->conn, s->now); /* resets of calls that were answered early, a goodbye */
-    if (p->conn.state == VMC_CONN_BROKEN)
+    if (vmc_conn_is_lost(&p->conn))
         vmc_peer_leave(p);
 }
 
 /* The calls' part: deadlines, handlers that said WAIT, and requests for whose answers room has come since they were looked at. */
 VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&p->calls, i) {
-        vmc_wait_timer(wait, &p->calls.rec[i].deadline, now);
-        if (vmc_calls_can_settle(&p->calls, i))
+    const vmc_call *c;
+    VMC_CALLS_EACH(&p->calls, c) {
+        const viamc_request *rq = &p->requests[vmc_call_index(c)];
+        if (c->state == VMC_CALL_OPEN) /* what is kept for a client that is gone has ended */
+            vmc_wait_timer(wait, &c->deadline, now);
+        if (vmc_calls_can_settle(&p->calls, c))
             *wait = 0; /* room that the peer does not know of yet */
-        if (vmc_route_is_ready(p, i))
-            *wait = p->requests[i].waits && p->requests[i].need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
+        if (vmc_route_is_ready(p, c))
+            *wait = rq->waits && rq->need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
     }
 }
 

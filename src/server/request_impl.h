@@ -12,7 +12,7 @@
 
 VMC_FN vmc_call *vmc_request_call(const viamc_request *rq)
 {
-    return &rq->peer->calls.rec[rq->index];
+    return &rq->peer->calls.users[rq->index].call;
 }
 
 VMC_FN uint8_t vmc_request_flags(const viamc_request *rq)
@@ -71,7 +71,7 @@ VMC_FN uint32_t vmc_request_spare(const viamc_request *rq)
 VMC_FN bool vmc_request_fits(const viamc_request *rq, uint32_t len)
 {
     const vmc_calls *t = &rq->peer->calls;
-    return t->tx_cap - t->tx_used >= vmc_request_spare(rq) + VMC_CALL_PREFIX + len && vmc_calls_can_append(t, rq->index);
+    return t->tx_cap - t->tx_used >= vmc_request_spare(rq) + VMC_CALL_PREFIX + len && vmc_calls_can_append(t, vmc_request_call(rq));
 }
 
 /* True if the handler may be called: what it answers at once will fit. A Stop is carried out whatever becomes of its answer. */
@@ -101,14 +101,14 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
     rq->peer->calls.stirred = true;
     vmc_timer_off(&c->deadline);
-    vmc_calls_set_text(&rq->peer->calls, rq->index, vmc_bytes_of(viamc_text(text)));
+    vmc_calls_set_text(&rq->peer->calls, c, vmc_bytes_of(viamc_text(text)));
 }
 
 /* Its deadline has passed: what was answered and has not left is withdrawn. A handler that keeps it has still to let it go. */
 VMC_FN void vmc_request_expire(viamc_request *rq)
 {
     bool kept = rq->kept;
-    vmc_calls_tx_cut(&rq->peer->calls, rq->index);
+    vmc_calls_tx_cut(&rq->peer->calls, vmc_request_call(rq));
     vmc_request_call(rq)->sent = 0;
     vmc_request_finish(rq, VIAMC_DEADLINE_EXCEEDED, "");
     rq->late = true;
@@ -137,7 +137,7 @@ VMC_FN viamc_err vmc_request_put(viamc_request *rq, viamc_bytes msg)
         rq->need = (uint32_t)msg.len + 1u; /* a message may be empty */
         return VIAMC_ERR_BUSY;
     }
-    vmc_calls_put_message(&rq->peer->calls, rq->index, msg, vmc_calls_nothing, false);
+    vmc_calls_put_message(&rq->peer->calls, vmc_request_call(rq), msg, vmc_calls_nothing, false);
     return VIAMC_OK;
 }
 

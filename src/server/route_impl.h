@@ -100,7 +100,7 @@ VMC_FN void vmc_route_begin(vmc_peer *p, uint8_t i)
 {
     viamc_request *rq = &p->requests[i];
     const vmc_grpc *g = &p->conn.grpc;
-    vmc_call *c = &p->calls.rec[i];
+    vmc_call *c = vmc_calls_at(&p->calls, i);
     viamc_bytes unused;
     viamc_str path = viamc_text(c->path);
     const char *wrong;
@@ -219,15 +219,14 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     return true;
 }
 
-/* Takes the next message of call i to the handler. False: nothing to do now. */
-VMC_FN bool vmc_route_message(vmc_peer *p, uint8_t i)
+/* Takes the next message of call c to the handler. False: nothing to do now. */
+VMC_FN bool vmc_route_message(vmc_peer *p, vmc_call *c)
 {
-    viamc_request *rq = &p->requests[i];
-    vmc_call *c = &p->calls.rec[i];
+    viamc_request *rq = &p->requests[vmc_call_index(c)];
     uint32_t taken = c->taken;
     uint8_t large = c->large;
     viamc_bytes msg;
-    if (!vmc_calls_take(&p->calls, i, &msg))
+    if (!vmc_calls_take(&p->calls, c, &msg))
         return false;
     if (msg.ptr == NULL)
         msg.ptr = (const uint8_t *)""; /* an empty message is not the end of a stream */
@@ -240,27 +239,25 @@ VMC_FN bool vmc_route_message(vmc_peer *p, uint8_t i)
 }
 
 /* Unary calls and server streams: the handler is called when the client has ended its side. */
-VMC_FN void vmc_route_whole(vmc_peer *p, uint8_t i)
+VMC_FN void vmc_route_whole(vmc_peer *p, vmc_call *c)
 {
-    viamc_request *rq = &p->requests[i];
-    const vmc_call *c = &p->calls.rec[i];
-    if (c->messages != 1u || !vmc_calls_is_whole(&p->calls, i))
+    viamc_request *rq = &p->requests[vmc_call_index(c)];
+    if (c->messages != 1u || !vmc_call_is_whole(c))
         vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("a request must be one message"));
     else
-        (void)vmc_route_message(p, i);
+        (void)vmc_route_message(p, c);
 }
 
 /* Client streams: message by message, then the end. */
-VMC_FN void vmc_route_stream(vmc_peer *p, uint8_t i)
+VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
 {
-    viamc_request *rq = &p->requests[i];
-    const vmc_call *c = &p->calls.rec[i];
+    viamc_request *rq = &p->requests[vmc_call_index(c)];
     rq->waits = false;
-    while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, i))
+    while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, c))
         ; /* bounded by the messages in a slot */
     if (rq->state != VMC_REQUEST_OPEN || rq->waits || c->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
         return;
-    if (!vmc_calls_is_whole(&p->calls, i)) {
+    if (!vmc_call_is_whole(c)) {
         vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the stream ended inside a message"));
         return;
     }
@@ -268,11 +265,10 @@ VMC_FN void vmc_route_stream(vmc_peer *p, uint8_t i)
     (void)vmc_route_serve(rq, viamc_view(NULL, 0));
 }
 
-/* True if call i has something for its handler, and there is room for what that answers. */
-VMC_FN bool vmc_route_is_ready(const vmc_peer *p, uint8_t i)
+/* True if call c has something for its handler, and there is room for what that answers. */
+VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
 {
-    const viamc_request *rq = &p->requests[i];
-    const vmc_call *c = &p->calls.rec[i];
+    const viamc_request *rq = &p->requests[vmc_call_index(c)];
     if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
         return false;
     if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || c->taken == c->parsed))
@@ -283,14 +279,14 @@ VMC_FN bool vmc_route_is_ready(const vmc_peer *p, uint8_t i)
 /* Calls the handlers of a peer whose requests are complete, the oldest first. */
 VMC_FN void vmc_route_dispatch(vmc_peer *p)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&p->calls, i) {
-        if (!vmc_route_is_ready(p, i))
+    vmc_call *c;
+    VMC_CALLS_EACH(&p->calls, c) {
+        if (!vmc_route_is_ready(p, c))
             continue;
-        if (vmc_request_streams_in(&p->requests[i]))
-            vmc_route_stream(p, i);
+        if (vmc_request_streams_in(&p->requests[vmc_call_index(c)]))
+            vmc_route_stream(p, c);
         else
-            vmc_route_whole(p, i);
+            vmc_route_whole(p, c);
     }
 }
 
@@ -298,17 +294,17 @@ VMC_FN void vmc_route_dispatch(vmc_peer *p)
 
 VMC_FN void vmc_route_expire(vmc_peer *p, viamc_ms now)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&p->calls, i)
-        if (p->calls.rec[i].state == VMC_CALL_OPEN && vmc_timer_due(&p->calls.rec[i].deadline, now))
-            vmc_request_expire(&p->requests[i]);
+    const vmc_call *c;
+    VMC_CALLS_EACH(&p->calls, c)
+        if (c->state == VMC_CALL_OPEN && vmc_timer_due(&c->deadline, now))
+            vmc_request_expire(&p->requests[vmc_call_index(c)]);
 }
 
 /* A call whose trailers are written is over for us; what the client still sends is not wanted. */
-VMC_FN void vmc_route_close(vmc_peer *p, uint8_t i)
+VMC_FN void vmc_route_close(vmc_peer *p, vmc_call *c)
 {
-    vmc_calls_end(&p->calls, i, p->calls.rec[i].status, VIAMC_ANSWERED);
-    vmc_h2_release(&p->conn.grpc.h2, i, VMC_H2_NO_ERROR);
+    vmc_calls_end(&p->calls, c, c->status, VIAMC_ANSWERED, NULL);
+    vmc_h2_release(&p->conn.grpc.h2, vmc_call_index(c), VMC_H2_NO_ERROR);
 }
 
 /* The large buffer is the others' as soon as its message was taken or its request is answered, even if the answer does not leave. What
@@ -316,25 +312,24 @@ VMC_FN void vmc_route_close(vmc_peer *p, uint8_t i)
 VMC_FN void vmc_route_release_big(vmc_peer *p)
 {
     uint8_t owner = p->calls.big_owner;
-    const vmc_call *c = &p->calls.rec[owner == VMC_CALL_NONE ? 0 : owner];
-    if (owner != VMC_CALL_NONE && !p->requests[owner].kept && (c->large != VMC_CALL_BIG || (c->flags & VMC_CALL_F_DROP) != 0))
+    const vmc_call *c = vmc_calls_at(&p->calls, owner);
+    if (c != NULL && !p->requests[owner].kept && (c->large != VMC_CALL_BIG || (c->flags & VMC_CALL_F_DROP) != 0))
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
 /* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
 VMC_FN void vmc_route_clean(vmc_peer *p)
 {
-    uint8_t i;
-    VMC_CALLS_EACH(&p->calls, i) {
-        viamc_request *rq = &p->requests[i];
-        vmc_call *c = &p->calls.rec[i];
+    vmc_call *c;
+    VMC_CALLS_EACH(&p->calls, c) {
+        viamc_request *rq = &p->requests[vmc_call_index(c)];
         if (c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_FINISHED) != 0)
-            vmc_route_close(p, i);
-        if (c->state != VMC_CALL_ENDED || rq->kept || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == i))
+            vmc_route_close(p, c);
+        if (c->state != VMC_CALL_ENDED || rq->kept || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == vmc_call_index(c)))
             continue;
         p->calls.ended--;
         rq->state = VMC_REQUEST_NONE;
-        vmc_calls_free(&p->calls, i);
+        vmc_calls_free(&p->calls, c);
     }
     vmc_route_release_big(p);
 }

@@ -103,7 +103,7 @@ VMC_FN uint32_t vmc_server_out_cap(const viamc_server_desc *d)
 /* One peer's pieces; with base NULL only measured, and p is not touched. */
 VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc_peer *p, uint8_t *big)
 {
-    vmc_calls_config calls;
+    vmc_calls calls;
     vmc_conn_config conn;
     uint32_t n = d->max_requests;
     viamc_request *requests = (viamc_request *)vmc_carve_take(cv, n * sizeof *requests);
@@ -114,7 +114,8 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     if (d->cert_count != 0)
         conn.tls = vmc_carve_take(cv, vmc_tls_bytes(VMC_TLS_SERVER));
 #endif
-    calls.rec = (vmc_call *)vmc_carve_take(cv, n * sizeof(vmc_call));
+    VIAMC_MEMSET(&calls, 0, sizeof calls);
+    calls.users = (vmc_user_call *)vmc_carve_take(cv, n * sizeof(vmc_user_call));
     calls.slots = (uint8_t *)vmc_carve_take(cv, (size_t)n * (d->slot_bytes + VMC_CALL_EXTRA + VMC_CALL_TEXT));
     calls.tx = (uint8_t *)vmc_carve_take(cv, d->tx_bytes);
     conn.in = (uint8_t *)vmc_carve_take(cv, d->in_bytes);
@@ -126,8 +127,8 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     calls.text_bytes = VMC_CALL_TEXT;
     calls.big_cap = d->rx_bytes;
     calls.tx_cap = d->tx_bytes;
-    calls.large_max = 1;
-    calls.count = calls.slot_count = (uint8_t)n;
+    calls.one_large = true;
+    calls.count = calls.user_count = calls.slot_count = (uint8_t)n;
     conn.port = d->port;
     conn.port_user = d->port_user;
     conn.number = p->number;
@@ -139,7 +140,8 @@ VMC_FN void vmc_server_carve_peer(const viamc_server_desc *d, vmc_carve *cv, vmc
     p->scratch = scratch;
     VIAMC_MEMSET(requests, 0, n * sizeof *requests);
     VIAMC_MEMSET(streams, 0, n * sizeof *streams);
-    vmc_calls_init(&p->calls, &calls);
+    p->calls = calls;
+    vmc_calls_init(&p->calls);
 #ifndef VIAMC_NO_TLS
     if (conn.tls != NULL)
         VIAMC_MEMSET(conn.tls, 0, vmc_tls_bytes(VMC_TLS_SERVER));

@@ -66,12 +66,18 @@ def need(path):
     return str(path)
 
 
+def new_folder():
+    """A folder of this run's; a short path, since sockets in it have 107 octets at most."""
+    folder = RUN / str(next(_numbers))
+    (folder / "t").mkdir(parents=True)
+    return folder
+
+
 class Process:
     """A running program and what it prints."""
 
     def __init__(self, *command, env=None):
-        self.folder = RUN / str(next(_numbers))         # a short path: sockets in it have 107 octets at most
-        (self.folder / "t").mkdir(parents=True)
+        self.folder = new_folder()
         name = pathlib.Path(command[0]).name
         self.name = pathlib.Path(command[1]).name if name.startswith("python") else name
         self._out, self._err = self.folder / f"{self.name}.out", self.folder / f"{self.name}.err"

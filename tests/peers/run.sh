@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Builds the real peers where they are missing, then runs the tests against them in a private network namespace that has only lo,
 # so that nothing leaves the machine. Words are pytest's: tests/peers/run.sh test_stop.py -k killed -x
+# With "conformance" as the first word the tests are those of tests/conformance.
 # A missing peer is a skip, with CI=true a failure. The last line is "N passed, N failed, N skipped".
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -15,7 +16,13 @@ give_up() {
     esac
 }
 
-tests/peers/build.sh || echo "peers: some are missing"
+suite=peers needed="venv viam grpc"
+if [ "${1:-}" = conformance ]; then
+    suite=conformance needed="venv grpc suite node java"
+    shift
+fi
+# shellcheck disable=SC2086
+tests/peers/build.sh $needed || echo "peers: some are missing"
 python=$PWD/build/peers/venv/bin/python
 [ -x "$python" ] || give_up "build/peers/venv"
 
@@ -32,7 +39,7 @@ done
 # 192.0.2.1 (reserved for documentation): an address of this machine that clients do not take for localhost.
 start='ip link set lo up && ip address add 192.0.2.1/32 dev lo && "$@"; exit $?'
 export PYTHONDONTWRITEBYTECODE=1 GRPC_VERBOSITY=ERROR
-cd tests/peers || exit 1
+cd tests/$suite || exit 1
 # shellcheck disable=SC2086
 $private sh -c "$start" sh "$python" -m pytest "$@"
 code=$?

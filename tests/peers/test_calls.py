@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Calls of all kinds from tests/programs/peer_client to servers of three other makes; beside it, those servers' own clients."""
+"""Calls of all kinds from tests/programs/peer_client to servers of two other makes; beside it, grpcurl."""
 import json
 import re
 
 import peers
 import pytest
 
-INTEROP = ["empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong"]
-REFERENCE = INTEROP + ["empty_stream", "status_code_and_message", "special_status_message", "cancel_after_begin",
-                       "cancel_after_first_response", "custom_metadata", "unimplemented_method", "unimplemented_service"]
-OURS = ["interop_" + case for case in INTEROP + ["status", "cancel"]]
 ECHO = ["echo_unary", "echo_server_stream", "echo_bidi"]
 LINES = {"plaintext": None, "TLS P-256": "ec", "TLS RSA-2048": "rsa"}
 
@@ -82,27 +78,3 @@ def authenticate(address, certs):
         {"entity": peers.KEY_ID, "credentials": {"type": "api-key", "payload": peers.KEY}}))
     assert code == 0, err
     return json.loads(out)["accessToken"]
-
-
-@pytest.mark.parametrize("line", LINES)
-@pytest.mark.parametrize("case", OURS)
-def test_interop(row, certs, case, line):
-    row("grpc-go", f"peer_client {case}, {line}")
-    leaf = certs[LINES[line]] if LINES[line] else None
-    with peers.interop_server(leaf) as server, peer_client(server.address, case, leaf=leaf, certs=certs) as client:
-        check_case(row, client, case)
-
-
-@pytest.mark.parametrize("line", ["plaintext", "TLS P-256"])
-def test_interop_reference(row, certs, line):
-    """grpc-go's own client, all cases on one server."""
-    row("grpc-go", f"its own client, {line}")
-    leaf = certs[LINES[line]] if LINES[line] else None
-    words = ["--use_tls", "--use_test_ca", f"--ca_file={certs.ca}", "--server_host_override=localhost"] if leaf else []
-    with peers.interop_server(leaf) as server:
-        host, port = server.address.split(":")
-        for case in REFERENCE:
-            with peers.Process(peers.need(peers.BIN / "interop-client"), f"--server_host={host}", f"--server_port={port}",
-                               f"--test_case={case}", *words) as client:
-                assert client.wait(30) == 0, f"{case}: {client.printed()}"
-    row.figure = f"{len(REFERENCE)} cases"

@@ -219,7 +219,7 @@ VMC_FN void vmc_client_build(const viamc_client_desc *d, uint8_t *base, viamc_cl
     vmc_conn_init(&c->conn, &l.conn);
     c->conn.grpc.h2.streams = l.streams; /* there they stay: vmc_dial_reset_carrier */
     c->conn.grpc.h2.decoder.arena = l.table;
-    c->conn.grpc.h2.decoder.limit = d->table_bytes;
+    c->conn.grpc.h2.decoder.limit = (uint16_t)d->table_bytes; /* at most VMC_HPACK_MAX_TABLE */
     vmc_dial_reset_carrier(c, false);
     *client = c;
 }

@@ -309,6 +309,16 @@ int main(void)
                 in_oneof = field.containing_oneof is not None and field.containing_oneof.name != "_" + field.name
                 self.assertEqual(has, field.has_presence and not is_view and not in_oneof, field.full_name)
 
+    def test_requests_fit_into_what_servers_have_for_them(self):
+        """viamc_server_desc.message_bytes: the defaults of hosts and boards."""
+        text = (testing.ROOT / "src/server/server_impl.h").read_text(encoding="ascii")
+        host, board = map(int, re.search(r"&d->message_bytes, board, (\d+), (\d+)\)", text).groups())
+        choice = proto_model.Choice(proto_model.Descriptors(), proto_model.machine_api())
+        sizes = {message.full_name: message.size for message in choice.messages}
+        for service in choice.services:
+            for method in service.methods:
+                self.assertLessEqual(sizes[method.descriptor.input_type.full_name], board if service.type == "component" else host, method.path)
+
     def test_members_are_no_keywords(self):
         for member in re.findall(r"^ +(?:viam\w+|google\w+|bool|\w+_t|double|float) (\w+);", self.all_text, re.M):
             self.assertNotIn(member, proto_model.TAKEN)

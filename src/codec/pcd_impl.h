@@ -171,7 +171,9 @@ VMC_FN bool vmc_pcd_layout(viamc_pcd *pcd, vmc_pcd_head *head)
         if (name.len == 0)
             break;
         count = 1;
-        if (type.len != 1 || !vmc_pcd_count(vmc_pcd_word(&head->sizes), 8, &size) || size == 0 || (many.len != 0 && !vmc_pcd_count(many, 0xffff, &count)))
+        if (type.len != 1 || !vmc_pcd_count(vmc_pcd_word(&head->sizes), 8, &size) || (many.len != 0 && !vmc_pcd_count(many, 0xffff, &count)))
+            return false;
+        if (size == 0 || count == 0) /* so each field lies within the stride */
             return false;
         if (field != NULL) {
             field->at = (uint16_t)at;

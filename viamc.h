@@ -11664,7 +11664,7 @@ VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str
 
 #define VMC_GRPC_SPARE_STREAMS 2u  /* of those that the peer permits: a heartbeat and a Stop always have a way out (design.md 2, 5) */
 #define VMC_GRPC_KEEP 96u          /* octets kept of a request's field: the longest path, token or session id that means anything has 87 */
-#define VMC_GRPC_SCRATCH 20u       /* octets of a reply's content-type that decide: "application/grpc" and one more */
+#define VMC_GRPC_SCRATCH 24u       /* octets of a reply's content-type that decide: the 22 of "application/grpc+proto" and one more */
 #define VMC_GRPC_SMALL 512u        /* octets of user DATA that do not hurt a heartbeat behind them: they go even while one is awaited, or a
                                     * round trip above window/5 would starve every call */
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */

@@ -4,7 +4,7 @@ CFLAGS    = -std=gnu99 -O1 -Wall -Wextra
 # VIAMC_STATIC: a test program compiles only what it calls, in a fifth of the time.
 TESTFLAGS = -std=gnu99 -Wall -Wextra -Werror -DVIAMC_STATIC
 SANITIZE  = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
-LIBS      = -ffunction-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
+LIBS      = -ffunction-sections -fdata-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
 JOBS     := $(shell nproc)
 PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
 

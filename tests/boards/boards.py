@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""Emulated boards as context managers: their firmware is built for the test's robot, their UART leads to a TCP port of this machine."""
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import peers
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+OUT = ROOT / "build/boards"
+SRC = OUT / "src"
+FIRMWARE = ROOT / "examples/bare_metal"
+
+MACHINES = {                            # QEMU's words
+    "mps2": ("qemu-system-arm", "-M", "mps2-an385"),
+    "virt": ("qemu-system-riscv32", "-M", "virt", "-bios", "none", "-m", "8M"),
+}
+COMPILERS = {"mps2": "arm-none-eabi-gcc", "virt": "riscv64-unknown-elf-gcc"}
+
+
+def need_tool(name):
+    """The path of a program; without it the test is skipped, in CI failed."""
+    path = shutil.which(name)
+    if path is None:
+        reason = f"missing tool: {name} (tools/setup.sh boards)"
+        pytest.fail(reason, pytrace=False) if peers.IN_CI else pytest.skip(reason)
+    return path
+
+
+def run(*command, **options):
+    """Output of a command; the test fails if it does."""
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+    assert done.returncode == 0, f"{' '.join(str(word) for word in command)}: exit code {done.returncode}\n{done.stdout[-3000:]}"
+    return done.stdout
+
+
+def settings(folder, ca=None, **values):
+    """A settings.h for the firmware; without a certificate authority it is for plaintext."""
+    lines = [f'#define APP_{name.upper()} "{value}"' for name, value in values.items()]
+    if ca:
+        run(sys.executable, ROOT / "tools/anchor.py", "--name", "app_anchors", "-o", folder / "anchors.h", ca)
+        lines.append(f'#include "{folder}/anchors.h"')
+    else:
+        lines.append("#define APP_PLAINTEXT 1")
+    (folder / "settings.h").write_text("\n".join(lines) + "\n")
+    return folder / "settings.h"
+
+
+def firmware(board, name, header):
+    """Builds it with these settings; what does not depend on them is built once."""
+    need_tool(COMPILERS[board])
+    out = OUT / board
+    run("make", "-s", f"-j{os.cpu_count()}", "-C", FIRMWARE, f"BOARD={board}", f"OUT={out}", f"SETTINGS={header}",
+        f"BEARSSL={SRC / 'bearssl'}", f"NANOPB={SRC / 'nanopb'}", out / f"{name}.elf")
+    return shutil.copy(out / f"{name}.elf", header.parent)
+
+
+def client(machine, folder, ca=None):
+    """The hand controller of examples/bare_metal, for a robot with this certificate authority (None: plaintext)."""
+    header = settings(folder, ca, address="localhost:8080", key=peers.KEY, key_id=peers.KEY_ID, motor="left", sensor="imu", camera="camera")
+    return firmware(machine, "client", header)
+
+
+class Console:
+    """What a board prints, and keys for it: a socket that QEMU connects to."""
+
+    def __init__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.text = ""
+        self._seen = 0                  # of text, by expect
+        self._connection = None
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        with contextlib.suppress(OSError):
+            self._connection = self._listener.accept()[0]
+            while octets := self._connection.recv(4096):
+                self.text += octets.decode("latin-1")
+
+    def close(self):
+        self._listener.close()
+        if self._connection:
+            self._connection.close()
+
+    def key(self, key):
+        self._connection.sendall(key.encode())
+
+    def expect(self, pattern, timeout=10):
+        """The match of a pattern in what is printed after the last match."""
+        end = time.monotonic() + timeout
+        while True:
+            found = re.compile(pattern).search(self.text, self._seen)
+            if found:
+                self._seen = found.end()
+                return found
+            if time.monotonic() > end:
+                raise AssertionError(f"the board did not print /{pattern}/; it printed:\n{self.text[-2000:]}")
+            time.sleep(0.005)
+
+
+class KeyFile:
+    """Keys for a board whose only UART is its wire: a file of one octet that it looks for, and removes."""
+
+    def __init__(self, folder):
+        self._new, self._path = folder / "key.new", folder / "key"
+
+    def __call__(self, key):
+        peers.until(lambda: not self._path.exists(), 5, "room for a key")
+        self._new.write_text(key)
+        self._new.rename(self._path)
+
+
+@contextlib.contextmanager
+def board(machine, elf, *wires):
+    """A running board, .console; its wires are QEMU's words for a chardev each."""
+    console = Console()
+    program, *words = MACHINES[machine]
+    words += ["-display", "none", "-nodefaults", "-monitor", "none", "-kernel", elf]
+    for number, wire in enumerate(wires):
+        words += ["-chardev", f"{wire},id=wire{number}"]
+    words += ["-chardev", f"socket,id=console,host=127.0.0.1,port={console.port}"]
+    serials = [f"wire{number}" for number in range(len(wires))]
+    if machine == "mps2":               # its UART1
+        serials.insert(1, "console")
+    words += ["-semihosting-config", "enable=on,target=native" + (",chardev=console" if machine == "virt" else "")]
+    for serial in serials:
+        words += ["-serial", f"chardev:{serial}"]
+    try:
+        with peers.Process(need_tool(program), *words) as process:
+            process.console = console
+            process.key = console.key if machine == "mps2" else KeyFile(process.folder)
+            yield process
+    finally:
+        console.close()
+
+
+def wire_to(address):
+    """A UART that is connected to a TCP port, and again when that closes."""
+    host, port = address.rsplit(":", 1)
+    return f"socket,host={host},port={port},nodelay=on,reconnect=1"

@@ -5,7 +5,11 @@
 
 #include "uart.h"
 
-enum { BOARD_WIRES = 2 }; /* UARTs that may lead to a robot or to its drivers; a client uses the first, and virt has no more */
+#if defined(__riscv)
+enum { BOARD_WIRES = 1 };
+#else
+enum { BOARD_WIRES = 3 }; /* UARTs that lead to a robot (a client uses the first) or to its drivers */
+#endif
 
 void board_start(void);                          /* clock, UARTs, interrupts */
 uint32_t board_now(void);                        /* ms since the start; wraps */

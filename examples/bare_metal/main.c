@@ -16,10 +16,11 @@
 #define APP_PLAINTEXT 0
 #endif
 
+#define CALLS 4 /* at once: the motor's power on its way and the one that waits behind it, the sensor, the picture */
 #if APP_PLAINTEXT
-static uint8_t memory[VIAMC_CLIENT_MEM_PLAIN(2, 0)]; /* 2 calls at once; replies above 512 octets go to a sink */
+static uint8_t memory[VIAMC_CLIENT_MEM_PLAIN(CALLS, 0)]; /* replies above 512 octets go to a sink */
 #else
-static uint8_t memory[VIAMC_CLIENT_MEM_SMALL(2, 0)];
+static uint8_t memory[VIAMC_CLIENT_MEM_SMALL(CALLS, 0)];
 #endif
 
 #define DRIVE_EVERY_MS 100u
@@ -236,7 +237,7 @@ static __attribute__((noinline)) viamc_err start(uart_set *line)
     desc.port = uart_client_port();
     desc.port_user = line;
     desc.profile = VIAMC_BOARD;
-    desc.max_calls = 2;
+    desc.max_calls = CALLS;
     desc.no_tls = APP_PLAINTEXT;
     dial.address = APP_ADDRESS;
     dial.api_key = APP_KEY;

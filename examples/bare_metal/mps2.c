@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Arm's MPS2 with image AN385: Cortex-M3 at 25 MHz, UART0 and UART2 as wires, UART1 as console. From reset to main, with nothing else
+/* Arm's MPS2 with image AN385: Cortex-M3 at 25 MHz, UART0, UART2 and UART3 as wires, UART1 as console. From reset to main, with nothing else
  * below. QEMU has this board: -M mps2-an385. */
 #include "board.h"
 #include "semihost.h"
@@ -14,7 +14,7 @@
 #define NVIC_ENABLE REG(0xe000e100u)
 
 /* UARTs of the CMSDK */
-enum { UART0 = 0x40004000, UART1 = 0x40005000, UART2 = 0x40006000 };
+enum { UART0 = 0x40004000, UART1 = 0x40005000, UART2 = 0x40006000, UART3 = 0x40007000 };
 #define UART_DATA(base) REG((base) + 0x00u)
 #define UART_STATE(base) REG((base) + 0x04u)
 #define UART_CTRL(base) REG((base) + 0x08u)
@@ -23,13 +23,14 @@ enum { UART0 = 0x40004000, UART1 = 0x40005000, UART2 = 0x40006000 };
 enum { STATE_TX_FULL = 1, STATE_RX_FULL = 2, STATE_RX_LOST = 8 };
 enum { CTRL_TX = 1, CTRL_RX = 2, CTRL_TX_INTERRUPT = 4, CTRL_RX_INTERRUPT = 8 };
 enum { CLEAR_TX = 1, CLEAR_RX = 2 };
-enum { IRQ_UART0_RX = 0, IRQ_UART0_TX = 1, IRQ_UART2_RX = 4, IRQ_UART2_TX = 5 };
+enum { IRQ_UART0_RX = 0, IRQ_UART0_TX = 1, IRQ_UART2_RX = 4, IRQ_UART2_TX = 5, IRQ_UART3_RX = 18,
+       IRQ_UART3_TX = 19 };
 
 #define CLOCK_HZ 25000000u
 #define BAUD 921600u
 
 static volatile uint32_t milliseconds;
-static const uint32_t wire_base[BOARD_WIRES] = {UART0, UART2};
+static const uint32_t wire_base[BOARD_WIRES] = {UART0, UART2, UART3};
 
 /* ---- the wires ---- */
 
@@ -60,7 +61,7 @@ static uart wire[BOARD_WIRES];
 
 uart *const *board_wires(void)
 {
-    static uart *const wires[BOARD_WIRES] = {&wire[0], &wire[1]};
+    static uart *const wires[BOARD_WIRES] = {&wire[0], &wire[1], &wire[2]};
     return wires;
 }
 
@@ -72,6 +73,11 @@ static void on_wire0(void)
 static void on_wire1(void)
 {
     wire_move(&wire[1]);
+}
+
+static void on_wire2(void)
+{
+    wire_move(&wire[2]);
 }
 
 static void on_tick(void)
@@ -101,7 +107,7 @@ void board_start(void)
         wire[i].id = i;
         uart_start(wire_base[i], CTRL_TX | CTRL_RX | CTRL_TX_INTERRUPT | CTRL_RX_INTERRUPT);
     }
-    NVIC_ENABLE = 1u << IRQ_UART0_RX | 1u << IRQ_UART0_TX | 1u << IRQ_UART2_RX | 1u << IRQ_UART2_TX;
+    NVIC_ENABLE = 1u << IRQ_UART0_RX | 1u << IRQ_UART0_TX | 1u << IRQ_UART2_RX | 1u << IRQ_UART2_TX | 1u << IRQ_UART3_RX | 1u << IRQ_UART3_TX;
 }
 
 uint32_t board_now(void)
@@ -115,7 +121,7 @@ void board_sleep(uint32_t ms)
 {
     uint32_t start = milliseconds, octets = 0;
     while (milliseconds - start < ms && octets < UART_RX_BYTES / 2u) {
-        octets = uart_waiting(&wire[0]) + uart_waiting(&wire[1]);
+        octets = uart_waiting(&wire[0]) + uart_waiting(&wire[1]) + uart_waiting(&wire[2]);
         if (octets != 0 && ms > 1u) {
             start = milliseconds;
             ms = 1;
@@ -187,11 +193,12 @@ void reset(void)
 struct vectors {
     uint32_t *stack;
     void (*core[15])(void);
-    void (*irq[6])(void);
+    void (*irq[IRQ_UART3_TX + 1])(void);
 };
 
 __attribute__((section(".vectors"), used)) static const struct vectors vectors = {
     stack_top,
     {reset, fault, fault, fault, fault, fault, NULL, NULL, NULL, NULL, fault, fault, NULL, fault, on_tick},
-    {on_wire0, on_wire0, fault, fault, on_wire1, on_wire1},
+    {[IRQ_UART0_RX] = on_wire0, [IRQ_UART0_TX] = on_wire0, [IRQ_UART2_RX] = on_wire1, [IRQ_UART2_TX] = on_wire1,
+     [IRQ_UART3_RX] = on_wire2, [IRQ_UART3_TX] = on_wire2},
 };

@@ -9,3 +9,5 @@
 
 /* Whom it trusts: tools/anchor.py --name app_anchors -o anchors.h root.pem; then include anchors.h here instead of this. */
 #define APP_PLAINTEXT 1
+
+/* A robot with TLS has static const uint8_t app_certificate[] and app_private_key[], both DER. */

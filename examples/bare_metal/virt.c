@@ -60,7 +60,7 @@ static void wire_serve(uart *u)
 
 uart *const *board_wires(void)
 {
-    static uart *const wires[1] = {&wire};
+    static uart *const wires[BOARD_WIRES] = {&wire};
     return wires;
 }
 

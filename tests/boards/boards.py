@@ -24,6 +24,7 @@ MACHINES = {                            # QEMU's words
     "mps2": ("qemu-system-arm", "-M", "mps2-an385"),
     "virt": ("qemu-system-riscv32", "-M", "virt", "-bios", "none", "-m", "8M"),
 }
+WIRES = {"mps2": 3, "virt": 1}          # BOARD_WIRES
 COMPILERS = {"mps2": "arm-none-eabi-gcc", "virt": "riscv64-unknown-elf-gcc"}
 
 
@@ -43,13 +44,13 @@ def run(*command, **options):
     return done.stdout
 
 
-def settings(folder, ca=None, **values):
-    """A settings.h for the firmware; without a certificate authority it is for plaintext."""
+def settings(folder, ca, plaintext, **values):
+    """A settings.h for the firmware, with the authority that it trusts, if any."""
     lines = [f'#define APP_{name.upper()} "{value}"' for name, value in values.items()]
     if ca:
         run(sys.executable, ROOT / "tools/anchor.py", "--name", "app_anchors", "-o", folder / "anchors.h", ca)
         lines.append(f'#include "{folder}/anchors.h"')
-    else:
+    if plaintext:
         lines.append("#define APP_PLAINTEXT 1")
     (folder / "settings.h").write_text("\n".join(lines) + "\n")
     return folder / "settings.h"
@@ -66,8 +67,19 @@ def firmware(board, name, header):
 
 def client(machine, folder, ca=None):
     """The hand controller of examples/bare_metal, for a robot with this certificate authority (None: plaintext)."""
-    header = settings(folder, ca, address="localhost:8080", key=peers.KEY, key_id=peers.KEY_ID, motor="left", sensor="imu", camera="camera")
+    header = settings(folder, ca, ca is None, address="localhost:8080", key=peers.KEY, key_id=peers.KEY_ID, motor="left", sensor="imu", camera="camera")
     return firmware(machine, "client", header)
+
+
+def robot(machine, folder, leaf=None):
+    """The motor of examples/bare_metal_robot, with this certificate (None: plaintext)."""
+    header = settings(folder, None, plaintext=leaf is None, key=peers.KEY, key_id=peers.KEY_ID, motor="left")
+    if leaf:
+        with open(header, "a", encoding="ascii") as file:
+            for name, command in [("certificate", ["x509", "-in", leaf.chain]), ("private_key", ["pkcs8", "-topk8", "-nocrypt", "-in", leaf.key])]:
+                octets = subprocess.run(["openssl", *command, "-outform", "DER"], stdout=subprocess.PIPE, check=True).stdout
+                file.write(f"static const uint8_t app_{name}[] = {{{', '.join(map(str, octets))}}};\n")
+    return firmware(machine, "robot", header)
 
 
 class Console:

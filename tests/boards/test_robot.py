@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""examples/bare_metal_robot on an emulated Cortex-M3: the Python SDK drives its motor over UARTs that a bridge leads to."""
+import contextlib
+import re
+import signal
+import time
+
+import boards
+import peers
+import pytest
+from bridge import Bridge
+
+WINDOW, MARGIN = 2.0, 0.1
+
+
+@contextlib.contextmanager
+def robot(machine, leaf=None):
+    """The board, serving; its .address is the bridge's."""
+    folder = peers.new_folder()
+    elf = boards.robot(machine, folder, leaf)
+    with Bridge(boards.WIRES[machine]) as bridge, boards.board(machine, elf, *bridge.wires) as board:
+        board.console.expect("serving")
+        board.address = bridge.address
+        yield board
+
+
+def test_sdk(row, certs):
+    """With TLS, API key and a session; heartbeats come over a second wire, as the SDK has it."""
+    row("mps2", "robot: sdk client drives over TLS")
+    with robot("mps2", certs["ec"]) as board, peers.sdk_client(board.address, "names", "motor=left") as client:
+        assert client.wait(30) == 0, client.printed() + board.console.text
+        assert re.search(r"^names .*motor/left", client.out, re.M), client.out
+        assert re.search(r"^motor left True 0\.5$", client.out, re.M), client.out
+        assert re.findall(r"^motor left (\w+) (\S+)$", client.out, re.M)[-1] == ("False", "0.0"), client.out
+        board.console.expect(r"power \+0\.50")
+        board.console.expect(r"power \+0\.00")
+        row.figure = re.search(r"^connected after .*$", client.out, re.M).group(0)
+
+
+@pytest.mark.parametrize("what, number", [("killed", signal.SIGKILL), ("frozen", signal.SIGSTOP)])
+def test_dead_driver(row, certs, what, number):
+    """Its console says when the motor stops."""
+    row("mps2", f"robot: sdk client {what}, window 2s")
+    with robot("mps2", certs["ec"]) as board, peers.sdk_client(board.address, "on=left", "sleep=30") as client:
+        board.console.expect(r"power \+0\.30", 30)
+        client.expect("^on$")
+        start = client.signal(number)
+        board.console.expect(r"power \+0\.00", WINDOW + 1)
+        after = time.monotonic() - start
+        row.figure = f"stops {after:.3f} s after the signal, allowed {WINDOW + MARGIN:.1f}"
+        assert WINDOW * 0.7 <= after <= WINDOW + MARGIN, row.figure
+
+
+def test_refused(row, certs):
+    row("mps2", "robot: sdk client, wrong key")
+    with robot("mps2", certs["ec"]) as board, peers.sdk_client(board.address, "names", key="wrong") as client:
+        assert client.wait(30) == 3, client.printed()
+        row.figure = re.search("^refused: .*$", client.out, re.M).group(0)
+        board.console.expect("refused")

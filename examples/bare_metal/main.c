@@ -244,7 +244,8 @@ static __attribute__((noinline)) viamc_err start(uart_set *line)
     dial.api_key_id = APP_KEY_ID;
     dial.insecure = APP_PLAINTEXT;
     dial.unix_time = board_unix_time();
-    dial.check_interval_ms = 2000; /* a UART does not tell when the other end has gone */
+    dial.check_interval_ms = 2000; /* a UART does not tell when the other end has gone, */
+    dial.timeout_ms = 6000;        /* nor when there is none yet */
 #if !APP_PLAINTEXT
     dial.anchors = app_anchors;
     dial.anchor_count = app_anchors_count;

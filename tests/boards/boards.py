@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -54,6 +55,15 @@ def settings(folder, ca, plaintext, **values):
         lines.append("#define APP_PLAINTEXT 1")
     (folder / "settings.h").write_text("\n".join(lines) + "\n")
     return folder / "settings.h"
+
+
+def der(pem, folder):
+    """The certificates of a PEM file as files of their own."""
+    paths = []
+    for number, text in enumerate(re.findall(r"-+BEGIN CERTIFICATE-+.*?-+END CERTIFICATE-+\n", pathlib.Path(pem).read_text(), re.S)):
+        paths.append(folder / f"{number}.der")
+        paths[-1].write_bytes(ssl.PEM_cert_to_DER_cert(text))
+    return paths
 
 
 def firmware(board, name, header):

@@ -18,8 +18,10 @@ BEARSSL_windows = $(BEARSSL_powerpc)
 LINK_windows = -static -lws2_32 -lbcrypt -lcrypt32
 EXT_windows  = .exe
 # Those for POSIX alone: sockets, processes, files.
-POSIX_ONLY   = tests/test_port_posix.c tests/test_loops.c tests/test_tls.c tests/test_dial.c
+POSIX_ONLY   = tests/test_port_posix.c tests/test_loops.c tests/test_tls.c
 TESTS_windows = $(filter-out $(POSIX_ONLY),$(TESTS_powerpc))
+# And the examples on their port, with what puts a certificate into the store; below a folder of their own.
+MORE_windows = $(addprefix $(OUT)/examples/,drive.exe robot.exe add_root.exe)
 
 CC_wasm      = emcc
 AR_wasm      = emar
@@ -33,9 +35,13 @@ CC      = $(CC_$(SYSTEM))
 PROGRAM = $(addprefix $(OUT)/,$(addsuffix $(EXT_$(SYSTEM)),$(basename $(notdir $(TESTS_$(SYSTEM))))))
 LIBRARY = $(patsubst $(SRC)/%.c,$(OUT)/lib/%.o,$(wildcard $(SRC)/nanopb/pb_*.c $(BEARSSL_$(SYSTEM))))
 
-all: $(PROGRAM)
+all: $(PROGRAM) $(MORE_$(SYSTEM))
 
-vpath %.c tests tests/sim
+vpath %.c tests tests/sim examples tests/boards
+
+$(OUT)/examples/%: $(OUT)/%
+	@mkdir -p $(@D)
+	@mv $< $@
 
 $(OUT)/%$(EXT_$(SYSTEM)): %.c $(OUT)/lib.a viamc.h viamc_proto.h $(wildcard tests/*.h)
 	@$(CC) -std=gnu99 -Wall -Wextra -Werror -O1 -DVIAMC_STATIC $(FLAGS_$(SYSTEM)) -I. -Itests -I$(BEAR)/inc -I$(SRC)/nanopb -o $@ $< $(OUT)/lib.a \

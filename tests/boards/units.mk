@@ -21,7 +21,7 @@ EXT_windows  = .exe
 POSIX_ONLY   = tests/test_port_posix.c tests/test_loops.c tests/test_tls.c
 TESTS_windows = $(filter-out $(POSIX_ONLY),$(TESTS_powerpc))
 # And the examples on their port, with what puts a certificate into the store; below a folder of their own.
-MORE_windows = $(addprefix $(OUT)/examples/,drive.exe robot.exe add_root.exe)
+MORE_windows = $(addprefix $(OUT)/examples/,drive.exe robot.exe add_root.exe port_check.exe)
 
 CC_wasm      = emcc
 AR_wasm      = emar
@@ -38,6 +38,8 @@ LIBRARY = $(patsubst $(SRC)/%.c,$(OUT)/lib/%.o,$(wildcard $(SRC)/nanopb/pb_*.c $
 all: $(PROGRAM) $(MORE_$(SYSTEM))
 
 vpath %.c tests tests/sim examples tests/boards
+
+$(OUT)/port_check$(EXT_$(SYSTEM)): FLAGS_windows = -DPORT_CHECK_MAIN -DVIAMC_IMPLEMENTATION
 
 $(OUT)/examples/%: $(OUT)/%
 	@mkdir -p $(@D)

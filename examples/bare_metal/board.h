@@ -5,18 +5,15 @@
 
 #include "uart.h"
 
-#if defined(__riscv)
-enum { BOARD_WIRES = 1 };
-#else
-enum { BOARD_WIRES = 3 }; /* UARTs that lead to a robot (a client uses the first) or to its drivers */
-#endif
-
 void board_start(void);                          /* clock, UARTs, interrupts */
 uint32_t board_now(void);                        /* ms since the start; wraps */
-void board_sleep(uint32_t ms);                   /* until an octet came, or for so long */
+void board_sleep(uint32_t ms);                   /* until octets came (line_waiting), or for so long */
 uint64_t board_unix_time(void);                  /* seconds since 1970; 0: the board does not know */
 bool board_random(uint8_t *out, size_t len);     /* true random octets: the secrets of TLS are made of nothing else */
-uart *const *board_wires(void);
+uart *const *board_wires(void);                  /* LINE_PEERS UARTs that lead to a robot (a client uses the first) or to its drivers */
+uintptr_t board_ethernet(void);                  /* where its LAN9118 is */
+void board_ethernet_on(void);                    /* from now on its interrupt calls ... */
+void board_on_ethernet(void);
 int board_key(void);                             /* a key pressed at the console, -1: none */
 void board_print(const char *text);              /* to the console */
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A hand controller without operating system: drives a robot's motor over a UART, reads a sensor, takes a picture. Keys of the console:
  *
- *     f  forward      s  stop      r  read the sensor      i  take a picture      m  memory used
+ *     f  forward      s  stop      r  read the sensor      i  take a picture      p  a point cloud      m  memory used
  *
  * While f is on, the motor's power is sent ten times a second; should this program hang or its line break, the robot stops the motor
  * by itself within its heartbeat window (2 s, as robots come). */
 #include "board.h"
+#include "line.h"
 #include "viamc_proto.h"
 
 #ifndef SETTINGS
@@ -117,21 +118,16 @@ static viamc_err picture_piece(void *user, const viamc_piece *piece)
 }
 
 /* Of any size: its octets pass through the block of this client piece by piece. */
-static void take_picture(void)
+static void take_picture(const char *path, const uint8_t *message, size_t len)
 {
-    static const uint8_t request[] = {0x0a, sizeof APP_CAMERA - 1, 0}; /* GetImagesRequest: field 1, the name */
-    uint8_t message[2 + sizeof APP_CAMERA];
     viamc_opts opts = VIAMC_ZERO;
-    memcpy(message, request, 2);
-    memcpy(message + 2, APP_CAMERA, sizeof APP_CAMERA - 1);
     opts.reads_only = true;
-    opts.timeout_ms = 60000;
+    opts.timeout_ms = 120000;
     opts.sink = picture_piece;
     opts.sink_user = &app.picture;
     app.picture.octets = 0;
     app.picture.crc = 0xffffffffu;
-    report("picture", viamc_call_bytes(app.robot, "/viam.component.camera.v1.CameraService/GetImages",
-                                       viamc_view(message, 1 + sizeof APP_CAMERA), &opts, &app.taking));
+    report("picture", viamc_call_bytes(app.robot, path, viamc_view(message, len), &opts, &app.taking));
 }
 
 /* ---- what comes back ---- */
@@ -211,8 +207,13 @@ static void on_event(const viamc_event *ev)
 
 /* ---- the program ---- */
 
+#define CAMERA "/viam.component.camera.v1.CameraService/"
+
 static void on_key(int key)
 {
+    /* by hand: field 1, the camera's name; of GetPointCloud field 2 too, the form. The name's length stands in request[1] */
+    static uint8_t request[] = "\x0a\x00" APP_CAMERA "\x12\x0epointcloud/pcd";
+    request[1] = sizeof APP_CAMERA - 1;
     if (key == 'm')
         print_memory();
     else if (key < 0 || viamc_state(app.robot) != VIAMC_READY)
@@ -225,21 +226,26 @@ static void on_key(int key)
     else if (key == 'r')
         report("read", viamc_sensor_get_readings(app.robot, APP_SENSOR, NULL, &app.reading));
     else if (key == 'i')
-        take_picture();
+        take_picture(CAMERA "GetImages", request, 2 + sizeof APP_CAMERA - 1);
+    else if (key == 'p')
+        take_picture(CAMERA "GetPointCloud", request, sizeof request - 1);
 }
 
 /* Apart from main, on whose stack the descs would lie for ever. */
-static __attribute__((noinline)) viamc_err start(uart_set *line)
+static __attribute__((noinline)) viamc_err start(void)
 {
     viamc_client_desc desc = VIAMC_ZERO;
     viamc_dial_desc dial = VIAMC_ZERO;
     viamc_err err;
-    desc.port = uart_client_port();
-    desc.port_user = line;
+    desc.port = line_client_port();
+    desc.port_user = line_user();
     desc.profile = VIAMC_BOARD;
     desc.max_calls = CALLS;
     desc.no_tls = APP_PLAINTEXT;
     dial.address = APP_ADDRESS;
+#ifdef APP_SERVER_NAME
+    dial.server_name = APP_SERVER_NAME;
+#endif
     dial.api_key = APP_KEY;
     dial.api_key_id = APP_KEY_ID;
     dial.insecure = APP_PLAINTEXT;
@@ -257,16 +263,18 @@ static __attribute__((noinline)) viamc_err start(uart_set *line)
 
 int main(void)
 {
-    static uart_set line;
     viamc_wait_hint wait;
     viamc_event ev;
     uint32_t left;
     board_stack_paint();
     board_start();
-    line.uarts = board_wires();
-    line.count = 1;
-    report("start", start(&line));
-    while (viamc_poll(app.robot, board_now()) == VIAMC_OK) {
+    line_start();
+    while (!line_ready()) {
+        line_poll();
+        board_sleep(line_sleep(10));
+    }
+    report("start", start());
+    for (line_poll(); viamc_poll(app.robot, board_now()) == VIAMC_OK; line_poll()) {
         while (viamc_next_event(app.robot, &ev))
             on_event(&ev);
         on_key(board_key());
@@ -275,7 +283,7 @@ int main(void)
         viamc_wait(app.robot, board_now(), &wait);
         left = app.driving ? app.drive_at - board_now() : 20u; /* the console's keys are asked for */
         if ((wait.want & VIAMC_WANT_WRITE) == 0)
-            board_sleep(wait.ms < left ? wait.ms : left);
+            board_sleep(line_sleep(wait.ms < left ? wait.ms : left));
     }
     report("gave up", viamc_client_error(app.robot).code);
     for (;;)

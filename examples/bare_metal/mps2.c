@@ -2,6 +2,7 @@
 /* Arm's MPS2 with image AN385: Cortex-M3 at 25 MHz, UART0, UART2 and UART3 as wires, UART1 as console. From reset to main, with nothing else
  * below. QEMU has this board: -M mps2-an385. */
 #include "board.h"
+#include "line.h"
 #include "semihost.h"
 #include "stack.h"
 
@@ -24,13 +25,14 @@ enum { STATE_TX_FULL = 1, STATE_RX_FULL = 2, STATE_RX_LOST = 8 };
 enum { CTRL_TX = 1, CTRL_RX = 2, CTRL_TX_INTERRUPT = 4, CTRL_RX_INTERRUPT = 8 };
 enum { CLEAR_TX = 1, CLEAR_RX = 2 };
 enum { IRQ_UART0_RX = 0, IRQ_UART0_TX = 1, IRQ_UART2_RX = 4, IRQ_UART2_TX = 5, IRQ_UART3_RX = 18,
-       IRQ_UART3_TX = 19 };
+       IRQ_UART3_TX = 19, IRQ_ETHERNET = 13 };
 
 #define CLOCK_HZ 25000000u
 #define BAUD 921600u
 
+enum { WIRES = 3 };
 static volatile uint32_t milliseconds;
-static const uint32_t wire_base[BOARD_WIRES] = {UART0, UART2, UART3};
+static const uint32_t wire_base[WIRES] = {UART0, UART2, UART3};
 
 /* ---- the wires ---- */
 
@@ -57,11 +59,11 @@ static void wire_serve(uart *u)
     __asm__ volatile("cpsie i" ::: "memory");
 }
 
-static uart wire[BOARD_WIRES];
+static uart wire[WIRES];
 
 uart *const *board_wires(void)
 {
-    static uart *const wires[BOARD_WIRES] = {&wire[0], &wire[1], &wire[2]};
+    static uart *const wires[WIRES] = {&wire[0], &wire[1], &wire[2]};
     return wires;
 }
 
@@ -80,12 +82,26 @@ static void on_wire2(void)
     wire_move(&wire[2]);
 }
 
+__attribute__((weak)) void board_on_ethernet(void)
+{
+}
+
 static void on_tick(void)
 {
     milliseconds = milliseconds + 1u;
 }
 
 /* ---- board.h ---- */
+
+uintptr_t board_ethernet(void)
+{
+    return 0x40200000u;
+}
+
+void board_ethernet_on(void)
+{
+    NVIC_ENABLE = 1u << IRQ_ETHERNET;
+}
 
 static void uart_start(uint32_t base, uint32_t control)
 {
@@ -100,7 +116,7 @@ void board_start(void)
     SYST_VALUE = 0;
     SYST_CTRL = 7; /* the processor's clock, interrupt, on */
     uart_start(UART1, CTRL_TX | CTRL_RX);
-    for (i = 0; i < BOARD_WIRES; i++) {
+    for (i = 0; i < WIRES; i++) {
         wire[i].serve = wire_serve;
         wire[i].now = board_now;
         wire[i].random = board_random;
@@ -115,18 +131,19 @@ uint32_t board_now(void)
     return milliseconds;
 }
 
-/* Wakes for what came in the last ms, not for each octet: a poll with an octet is as dear as one with fifty. The tick ends every wfi, so
- * an octet that comes just before it is at most one ms late. */
+/* Wakes for what came in the last ms, not for each octet of a UART: a poll with an octet is as dear as one with fifty. The tick ends every
+ * wfi, so what comes just before it is at most one ms late. */
 void board_sleep(uint32_t ms)
 {
     uint32_t start = milliseconds, octets = 0;
     while (milliseconds - start < ms && octets < UART_RX_BYTES / 2u) {
-        octets = uart_waiting(&wire[0]) + uart_waiting(&wire[1]) + uart_waiting(&wire[2]);
+        octets = line_waiting();
         if (octets != 0 && ms > 1u) {
             start = milliseconds;
             ms = 1;
         }
-        __asm__ volatile("wfi" ::: "memory");
+        if (octets < UART_RX_BYTES / 2u)
+            __asm__ volatile("wfi" ::: "memory");
     }
 }
 
@@ -200,5 +217,5 @@ __attribute__((section(".vectors"), used)) static const struct vectors vectors =
     stack_top,
     {reset, fault, fault, fault, fault, fault, NULL, NULL, NULL, NULL, fault, fault, NULL, fault, on_tick},
     {[IRQ_UART0_RX] = on_wire0, [IRQ_UART0_TX] = on_wire0, [IRQ_UART2_RX] = on_wire1, [IRQ_UART2_TX] = on_wire1,
-     [IRQ_UART3_RX] = on_wire2, [IRQ_UART3_TX] = on_wire2},
+     [IRQ_ETHERNET] = board_on_ethernet, [IRQ_UART3_RX] = on_wire2, [IRQ_UART3_TX] = on_wire2},
 };

@@ -2,6 +2,7 @@
 /* QEMU's machine "virt" with a 32-bit RISC-V: a 16550 as the wire, no console but the emulator's. From reset to main, with nothing
  * else below. */
 #include "board.h"
+#include "line.h"
 #include "semihost.h"
 #include "stack.h"
 
@@ -60,7 +61,7 @@ static void wire_serve(uart *u)
 
 uart *const *board_wires(void)
 {
-    static uart *const wires[BOARD_WIRES] = {&wire};
+    static uart *const wires[LINE_PEERS] = {&wire};
     return wires;
 }
 
@@ -109,7 +110,7 @@ void board_sleep(uint32_t ms)
 {
     uint32_t start = board_now(), octets = 0;
     while (board_now() - start < ms && octets < UART_RX_BYTES / 2u) {
-        octets = uart_waiting(&wire);
+        octets = line_waiting();
         if (octets != 0 && ms > 1u) {
             start = board_now();
             ms = 1;

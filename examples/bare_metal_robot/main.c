@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A robot without operating system: a motor that others drive over UARTs, a driver on each. When a driver falls silent, its session ends
+/* A robot without operating system: a motor that others drive over UARTs, a driver on each, or over Ethernet. When a driver falls silent, its session ends
  * one window later and the motor stops. Built by ../bare_metal/Makefile: robot.elf. */
 #include "board.h"
+#include "line.h"
 #include "viamc_proto.h"
 
 #ifndef SETTINGS
@@ -12,7 +13,7 @@
 #define APP_PLAINTEXT 0
 #endif
 
-#define PEERS BOARD_WIRES
+#define PEERS LINE_PEERS
 #define REQUESTS 2
 
 #if APP_PLAINTEXT
@@ -102,7 +103,7 @@ static void on_event(void *user, const viamc_server_event *ev)
 
 /* ---- the program ---- */
 
-static __attribute__((noinline)) viamc_err start(uart_set *line, viamc_server **server)
+static __attribute__((noinline)) viamc_err start(viamc_server **server)
 {
     static viamc_motor_ops motor;
     static const viamc_api_key key = {APP_KEY_ID, APP_KEY};
@@ -114,8 +115,8 @@ static __attribute__((noinline)) viamc_err start(uart_set *line, viamc_server **
     desc.cert_count = 1;
     desc.key = viamc_view(app_private_key, sizeof app_private_key);
 #endif
-    desc.port = uart_server_port();
-    desc.port_user = line;
+    desc.port = line_server_port();
+    desc.port_user = line_user();
     desc.profile = VIAMC_BOARD;
     desc.max_peers = PEERS;
     desc.max_requests = REQUESTS;
@@ -133,23 +134,22 @@ static __attribute__((noinline)) viamc_err start(uart_set *line, viamc_server **
 
 int main(void)
 {
-    static uart_set line;
     static char why[100];
     viamc_server *server = NULL;
     viamc_wait_hint wait;
     board_start();
-    line.uarts = board_wires();
-    line.count = PEERS;
-    if (start(&line, &server) != VIAMC_OK) {
+    line_start();
+    if (start(&server) != VIAMC_OK) {
         (void)viamc_server_explain(server, why, sizeof why);
         board_print(why);
         return 1;
     }
     board_print("serving\r\n");
     for (;;) {
+        line_poll();
         (void)viamc_server_poll(server, board_now());
         viamc_server_wait(server, board_now(), &wait);
         if ((wait.want & VIAMC_WANT_WRITE) == 0)
-            board_sleep(wait.ms < 10u ? wait.ms : 10u); /* a line's silence after a goodbye is the port's to notice */
+            board_sleep(line_sleep(wait.ms));
     }
 }

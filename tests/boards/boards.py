@@ -21,12 +21,26 @@ OUT = ROOT / "build/boards"
 SRC = OUT / "src"
 FIRMWARE = ROOT / "examples/bare_metal"
 
-MACHINES = {                            # QEMU's words
-    "mps2": ("qemu-system-arm", "-M", "mps2-an385"),
-    "virt": ("qemu-system-riscv32", "-M", "virt", "-bios", "none", "-m", "8M"),
+MPS2 = ("qemu-system-arm", "-M", "mps2-an385")
+VIRT = ("qemu-system-riscv32", "-M", "virt", "-bios", "none", "-m", "8M")
+WIRES = 3                               # LINE_PEERS of mps2's UARTs
+HOST = "10.0.2.2"                       # this machine's 127.0.0.1, as QEMU's own network has it
+
+
+class Machine:
+    """What the Makefile of the firmware knows a board by, and QEMU's words for it."""
+
+    def __init__(self, board, line, compiler, words):
+        self.board, self.line, self.compiler, self.words = board, line, compiler, words
+        self.has_console = board == "mps2"      # a UART of its own, UART1
+        self.has_tls = board == "mps2"
+
+
+MACHINES = {
+    "mps2": Machine("mps2", "uart", "arm-none-eabi-gcc", MPS2),
+    "mps2 lwIP": Machine("mps2", "lwip", "arm-none-eabi-gcc", MPS2),
+    "virt": Machine("virt", "uart", "riscv64-unknown-elf-gcc", VIRT),
 }
-WIRES = {"mps2": 3, "virt": 1}          # BOARD_WIRES
-COMPILERS = {"mps2": "arm-none-eabi-gcc", "virt": "riscv64-unknown-elf-gcc"}
 
 
 def need_tool(name):
@@ -66,19 +80,25 @@ def der(pem, folder):
     return paths
 
 
-def firmware(board, name, header):
+def firmware(machine, name, header):
     """Builds it with these settings; what does not depend on them is built once."""
-    need_tool(COMPILERS[board])
-    out = OUT / board
-    run("make", "-s", f"-j{os.cpu_count()}", "-C", FIRMWARE, f"BOARD={board}", f"OUT={out}", f"SETTINGS={header}",
-        f"BEARSSL={SRC / 'bearssl'}", f"NANOPB={SRC / 'nanopb'}", out / f"{name}.elf")
+    machine = MACHINES[machine]
+    need_tool(machine.compiler)
+    out = OUT / f"{machine.board}-{machine.line}"
+    run("make", "-s", f"-j{os.cpu_count()}", "-C", FIRMWARE, f"BOARD={machine.board}", f"LINE={machine.line}", f"OUT={out}",
+        f"SETTINGS={header}", *[f"{source.upper()}={SRC / source}" for source in ("bearssl", "nanopb", "lwip")], out / f"{name}.elf")
     return shutil.copy(out / f"{name}.elf", header.parent)
 
 
-def client(machine, folder, ca=None):
+def client(machine, folder, address, ca=None):
     """The hand controller of examples/bare_metal, for a robot with this certificate authority (None: plaintext)."""
-    header = settings(folder, ca, ca is None, address="localhost:8080", key=peers.KEY, key_id=peers.KEY_ID, motor="left", sensor="imu", camera="camera")
+    header = settings(folder, ca, ca is None, address=seen_from(machine, address), server_name="localhost", key=peers.KEY, key_id=peers.KEY_ID, motor="left", sensor="imu", camera="camera")
     return firmware(machine, "client", header)
+
+
+def seen_from(machine, address):
+    """An address of this machine's, as the board has to call it; on a UART it is only a name."""
+    return address.replace("127.0.0.1", HOST) if MACHINES[machine].line == "lwip" else "localhost:8080"
 
 
 def robot(machine, folder, leaf=None):
@@ -143,24 +163,29 @@ class KeyFile:
 
 
 @contextlib.contextmanager
-def board(machine, elf, *wires):
-    """A running board, .console; its wires are QEMU's words for a chardev each."""
+def board(machine, elf, *wires, forward=None):
+    """A running board, .console; its wires are QEMU's words for a chardev each, or, with lwIP, all of them are this machine's network,
+    and a port here leads to the board's 8080."""
     console = Console()
-    program, *words = MACHINES[machine]
+    machine = MACHINES[machine]
+    program, *words = machine.words
+    if machine.line == "lwip":
+        wires = ()
+        words += ["-nic", "user,model=lan9118" + (f",hostfwd=tcp:127.0.0.1:{forward}-:8080" if forward else "")]
     words += ["-display", "none", "-nodefaults", "-monitor", "none", "-kernel", elf]
     for number, wire in enumerate(wires):
         words += ["-chardev", f"{wire},id=wire{number}"]
     words += ["-chardev", f"socket,id=console,host=127.0.0.1,port={console.port}"]
-    serials = [f"wire{number}" for number in range(len(wires))]
-    if machine == "mps2":               # its UART1
+    serials = [f"wire{number}" for number in range(len(wires))] or ["none"]
+    if machine.has_console:
         serials.insert(1, "console")
-    words += ["-semihosting-config", "enable=on,target=native" + (",chardev=console" if machine == "virt" else "")]
+    words += ["-semihosting-config", "enable=on,target=native" + ("" if machine.has_console else ",chardev=console")]
     for serial in serials:
-        words += ["-serial", f"chardev:{serial}"]
+        words += ["-serial", "none" if serial == "none" else f"chardev:{serial}"]
     try:
         with peers.Process(need_tool(program), *words) as process:
             process.console = console
-            process.key = console.key if machine == "mps2" else KeyFile(process.folder)
+            process.key = console.key if machine.has_console else KeyFile(process.folder)
             yield process
     finally:
         console.close()

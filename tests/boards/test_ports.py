@@ -38,9 +38,14 @@ def test_windows(row):
 
 
 @pytest.mark.parametrize("machine", boards.MACHINES)
-def test_uart(row, machine):
+def test_board(row, machine):
     row(machine, "port_check")
-    elf = boards.firmware(machine, "check", boards.settings(peers.new_folder(), None, plaintext=True))
-    with echo() as (number, _), boards.board(machine, elf, boards.wire_to(f"127.0.0.1:{number}")) as board:
-        row.figure = board.console.expect(r"port_check: (not )?good", 40).group(0)
-        assert row.figure == "port_check: good", board.console.text
+    with echo() as (number, dead):
+        header = boards.settings(peers.new_folder(), None, plaintext=True)
+        if boards.MACHINES[machine].line == "lwip":
+            with open(header, "a", encoding="ascii") as file:
+                file.write(f'#define APP_PEER "{boards.HOST}"\n#define APP_PEER_PORT {number}\n#define APP_DEAD_PORT {dead}\n')
+        elf = boards.firmware(machine, "check", header)
+        with boards.board(machine, elf, boards.wire_to(f"127.0.0.1:{number}")) as board:
+            row.figure = board.console.expect(r"port_check: (not )?good", 40).group(0)
+            assert row.figure == "port_check: good", board.console.text

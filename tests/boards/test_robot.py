@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""examples/bare_metal_robot on an emulated Cortex-M3: the Python SDK drives its motor over UARTs that a bridge leads to."""
+"""examples/bare_metal_robot on an emulated Cortex-M3: the Python SDK drives its motor, over UARTs that a bridge leads to, or over Ethernet."""
 import contextlib
 import re
 import signal
+import socket
 import time
 
 import boards
@@ -18,16 +19,24 @@ def robot(machine, leaf=None):
     """The board, serving; its .address is the bridge's."""
     folder = peers.new_folder()
     elf = boards.robot(machine, folder, leaf)
-    with Bridge(boards.WIRES[machine]) as bridge, boards.board(machine, elf, *bridge.wires) as board:
-        board.console.expect("serving")
-        board.address = bridge.address
-        yield board
+    with Bridge(boards.WIRES) as bridge, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        forward = free.getsockname()[1]
+        free.close()
+        with boards.board(machine, elf, *bridge.wires, forward=forward) as board:
+            board.console.expect("serving")
+            board.address = bridge.address if boards.MACHINES[machine].line == "uart" else f"127.0.0.1:{forward}"
+            yield board
 
 
-def test_sdk(row, certs):
+BOTH = pytest.mark.parametrize("machine", ["mps2", "mps2 lwIP"])
+
+
+@BOTH
+def test_sdk(row, certs, machine):
     """With TLS, API key and a session; heartbeats come over a second wire, as the SDK has it."""
-    row("mps2", "robot: sdk client drives over TLS")
-    with robot("mps2", certs["ec"]) as board, peers.sdk_client(board.address, "names", "motor=left") as client:
+    row(machine, "robot: sdk client drives over TLS")
+    with robot(machine, certs["ec"]) as board, peers.sdk_client(board.address, "names", "motor=left") as client:
         assert client.wait(30) == 0, client.printed() + board.console.text
         assert re.search(r"^names .*motor/left", client.out, re.M), client.out
         assert re.search(r"^motor left True 0\.5$", client.out, re.M), client.out
@@ -37,11 +46,12 @@ def test_sdk(row, certs):
         row.figure = re.search(r"^connected after .*$", client.out, re.M).group(0)
 
 
+@BOTH
 @pytest.mark.parametrize("what, number", [("killed", signal.SIGKILL), ("frozen", signal.SIGSTOP)])
-def test_dead_driver(row, certs, what, number):
+def test_dead_driver(row, certs, machine, what, number):
     """Its console says when the motor stops."""
-    row("mps2", f"robot: sdk client {what}, window 2s")
-    with robot("mps2", certs["ec"]) as board, peers.sdk_client(board.address, "on=left", "sleep=30") as client:
+    row(machine, f"robot: sdk client {what}, window 2s")
+    with robot(machine, certs["ec"]) as board, peers.sdk_client(board.address, "on=left", "sleep=30") as client:
         board.console.expect(r"power \+0\.30", 30)
         client.expect("^on$")
         start = client.signal(number)

@@ -139,6 +139,10 @@ int main(void)
     viamc_wait_hint wait;
     board_start();
     line_start();
+    while (!line_ready()) {
+        line_poll();
+        board_sleep(line_sleep(10));
+    }
     if (start(&server) != VIAMC_OK) {
         (void)viamc_server_explain(server, why, sizeof why);
         board_print(why);

@@ -191,6 +191,12 @@ def board(machine, elf, *wires, forward=None):
         console.close()
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def wire_to(address):
     """A UART that is connected to a TCP port, and again when that closes."""
     host, port = address.rsplit(":", 1)

@@ -5,6 +5,7 @@
 """
 import asyncio
 import contextlib
+import time
 
 from relay import Loop
 
@@ -14,7 +15,7 @@ class Bridge:
         self._count = count
         self._free = []                     # (reader, writer) of wires, the one idle longest first
         self._tasks = set()
-        self.connections = 0
+        self.last_up = 0.0                  # when the last octets from a client were passed on
 
     def __enter__(self):
         Loop.run(self._open())
@@ -45,22 +46,25 @@ class Bridge:
     async def _client(self, reader, writer):
         task = asyncio.current_task()
         self._tasks.add(task)
-        self.connections += 1
         if not self._free:                  # a line that is busy
             writer.transport.abort()
             return
         wire = self._free.pop(0)
         down = asyncio.ensure_future(self._pump(wire[0], writer))
         with contextlib.suppress(OSError):
-            await self._pump(reader, wire[1])
+            await self._pump(reader, wire[1], self._passed)
         down.cancel()
         await asyncio.gather(down, return_exceptions=True)
         writer.close()
         self._free.append(wire)
         self._tasks.discard(task)
 
+    def _passed(self):
+        self.last_up = time.monotonic()
+
     @staticmethod
-    async def _pump(reader, writer):
+    async def _pump(reader, writer, passed=lambda: None):
         while octets := await reader.read(4096):
+            passed()
             writer.write(octets)
             await writer.drain()

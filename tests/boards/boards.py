@@ -197,7 +197,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wire_to(address):
-    """A UART that is connected to a TCP port, and again when that closes."""
+def wire_to(address, again=False):
+    """A UART that is connected to a TCP port before the board starts; or a while after it, and again when that closes."""
     host, port = address.rsplit(":", 1)
-    return f"socket,host={host},port={port},nodelay=on,reconnect=1"
+    return f"socket,host={host},port={port},nodelay=on" + (",reconnect=1" if again else "")

@@ -19,14 +19,14 @@ MOST = {"handshake": 4608, "stack": 1024, "block": 20480}
 
 
 @contextlib.contextmanager
-def controller(machine, certs, leaf="ec", window="2s", picture=None, between=None):
+def controller(machine, certs, leaf="ec", window="2s", picture=None, between=None, again=False):
     """The hand controller, READY with a viam-server: yields the board, what lies between, and a watch on the motor."""
     leaf, ca = (certs[leaf], certs.ca) if boards.MACHINES[machine].has_tls else (None, None)
     between = between or (lambda address: Spy(address, leaf, ca))
     with peers.viam_server(leaf, window, picture=picture) as server, between(server.address) as relay, \
             Client(server.address, ca, peers.WATCH_ID, peers.WATCH_KEY) as client, Watch(client, "left") as watch:
         elf = boards.client(machine, server.folder, relay.address, ca)
-        with boards.board(machine, elf, boards.wire_to(relay.address)) as board:
+        with boards.board(machine, elf, boards.wire_to(relay.address, again)) as board:
             board.ready = board.console.expect(r"ready after (\d+) ms, (\S+)\r", 30)
             yield board, relay, watch
 
@@ -123,7 +123,7 @@ def test_frozen(row, certs, machine, window):
 def test_cut(row, certs):
     """The line goes dead in the middle: the motor stops, the board finds out, and is there again when the line is."""
     row("mps2", "line dead for a while")
-    with controller("mps2", certs, between=Relay) as (board, relay, watch):
+    with controller("mps2", certs, between=Relay, again=True) as (board, relay, watch):
         drive(board, watch)
         relay.hang_up()
         start = time.monotonic()

@@ -4,7 +4,7 @@ CFLAGS    = -std=gnu99 -O1 -Wall -Wextra
 # VIAMC_STATIC: a test program compiles only what it calls, in a fifth of the time.
 TESTFLAGS = -std=gnu99 -Wall -Wextra -Werror -DVIAMC_STATIC
 SANITIZE  = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
-LIBS      = -ffunction-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
+LIBS      = -ffunction-sections -fdata-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
 JOBS     := $(shell nproc)
 PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
 
@@ -18,6 +18,7 @@ ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests
 help:
 	@echo "make demo          a robot and its driver on this machine: the driver is killed, the motor stops"
 	@echo "make test          every test that needs no other robot"
+	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
@@ -59,6 +60,10 @@ test:
 	    $(foreach check,warnings symbols layers uses merged ascii,"tools/check.py $(check)") \
 	    $(foreach test,$(wildcard tests/test_*.py),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
 
+test-messages:
+	@tools/setup.sh core python
+	@COUNT=50 tests/run.py "build/venv/bin/python3 tests/test_proto_python.py"
+
 test-peers:
 	@tools/setup.sh core peers
 	@$(PARALLEL) .examples .test-programs
@@ -86,7 +91,8 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-peers test-boards conformance fuzz figures clean .examples .test-programs .suites .plain .asan
+.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers test-boards conformance fuzz figures clean .examples .test-programs .suites \
+        .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
 .suites: $(SUITES) ; @:

@@ -582,6 +582,124 @@ VIAMC_API viamc_err viamc_struct_end(viamc_struct_writer *w, viamc_bytes *encode
 
 #endif
 /* ---- end of src/codec/struct.h ---- */
+/* ---- src/codec/reading.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/reading: readings that are more than a number: vectors, places and orientations, which sensors send as a Struct with `_type`.
+ * Knows Structs; knows nothing of calls and robots. */
+#ifndef VIAMC_CODEC_READING_H
+#define VIAMC_CODEC_READING_H
+
+
+/* viamc_reading.type */
+enum {
+    VIAMC_READING_VECTOR = 1,           /* x, y, z */
+    VIAMC_READING_ANGULAR_VELOCITY = 2, /* x, y, z: degrees a second about each axis */
+    VIAMC_READING_GEO_POINT = 3,        /* lat, lng: degrees */
+    VIAMC_READING_ORIENTATION = 4       /* ox, oy, oz: where the axis points; theta: degrees about it */
+};
+
+/* The numbers have the order above: x, y, z; lat, lng; ox, oy, oz, theta. Those that a type does not have are 0. */
+typedef struct viamc_reading {
+    uint8_t type;
+    double number[4];
+} viamc_reading;
+
+/* Reads such a value.
+ *   value    as viamc_struct_next gave it
+ *   reading  out: all zero unless OK
+ * Returns:  OK; NOT_FOUND (a value of another kind); MESSAGE (malformed, or a number is missing). */
+VIAMC_API viamc_err viamc_reading_of(const viamc_value *value, viamc_reading *reading);
+
+/* Adds such a value to a Struct or to the readings that a sensor answers.
+ *   key  copied, terminated; NULL exactly inside a list
+ * Allowed:  between viamc_struct_begin and viamc_struct_end; an unknown type is ARG there. */
+VIAMC_API void viamc_struct_reading(viamc_struct_writer *w, const char *key, const viamc_reading *reading);
+
+#endif
+/* ---- end of src/codec/reading.h ---- */
+/* ---- src/codec/image.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/image: what an image of a camera is: names of forms, and the heads of those that Viam made itself. Decodes no JPEG or PNG. */
+#ifndef VIAMC_CODEC_IMAGE_H
+#define VIAMC_CODEC_IMAGE_H
+
+
+/* Forms of images, and of point clouds. */
+enum {
+    VIAMC_IMAGE_UNKNOWN = 0,
+    VIAMC_IMAGE_JPEG = 1,  /* image/jpeg */
+    VIAMC_IMAGE_PNG = 2,   /* image/png */
+    VIAMC_IMAGE_RGBA = 3,  /* image/vnd.viam.rgba: 4 octets a pixel */
+    VIAMC_IMAGE_DEPTH = 4, /* image/vnd.viam.dep: 2 octets a pixel, millimetres, the high one first */
+    VIAMC_IMAGE_PCD = 5    /* pointcloud/pcd */
+};
+
+/* An image. Pixels go row by row from the upper left. */
+typedef struct viamc_image {
+    uint8_t form;       /* VIAMC_IMAGE_* */
+    uint32_t width;     /* RGBA, DEPTH; else 0 */
+    uint32_t height;
+    viamc_bytes pixels; /* view: RGBA, DEPTH: behind the head; else all octets */
+} viamc_image;
+
+/* The MIME type of a form; "" for an unknown one. Constant. */
+VIAMC_API const char *viamc_image_mime(uint8_t form);
+
+/* The form of a MIME type, also with a "+lazy" behind it; UNKNOWN. */
+VIAMC_API uint8_t viamc_image_form(viamc_str mime);
+
+/* Looks at the first octets of an image: its form, whatever its MIME type says, and the size of RGBA and DEPTH.
+ *   octets  view
+ * Returns:  OK (form may be UNKNOWN); MESSAGE (a head of RGBA or DEPTH that does not fit to the octets). */
+VIAMC_API viamc_err viamc_image_open(viamc_image *image, viamc_bytes octets);
+
+#endif
+/* ---- end of src/codec/image.h ---- */
+/* ---- src/codec/pcd.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/pcd: point clouds in the PCD form that cameras and SLAM send ("pointcloud/pcd"): a walk over the points, in place.
+ * Source: The PCD (Point Cloud Data) file format, version .7. */
+#ifndef VIAMC_CODEC_PCD_H
+#define VIAMC_CODEC_PCD_H
+
+
+/* A number of each point. */
+typedef struct viamc_pcd_field {
+    uint16_t at;  /* binary: octets before it; text: numbers before it */
+    uint8_t size; /* octets; 0: there is no such field */
+    char type;    /* F, I or U */
+} viamc_pcd_field;
+
+/* A point cloud, and where the walk over it stands: copy it to walk again. */
+typedef struct viamc_pcd {
+    uint32_t width, height;    /* height 1: points in no order */
+    uint32_t left;             /* points still to come; at first all of them */
+    viamc_bytes rest;          /* their octets */
+    uint16_t stride;           /* octets of a point; text: numbers of a point */
+    bool text;                 /* DATA ascii */
+    viamc_err err;             /* OK; MESSAGE: the walk ended early */
+    viamc_pcd_field x, y, z;
+    viamc_pcd_field rgb;       /* of size 0: no colours */
+} viamc_pcd;
+
+/* A point: metres, and its colour as 0xRRGGBB (0 without). SLAM has a probability from 0 to 100 in the place of blue. */
+typedef struct viamc_point {
+    double x, y, z;
+    uint32_t rgb;
+} viamc_point;
+
+/* Reads the header and begins a walk.
+ *   file  view: stays where it is as long as the walk is used. May be cut off behind the header, where it comes in pieces:
+ *         pcd->rest then is the beginning of the points
+ * Returns:  OK; WAIT (the header does not end here); MESSAGE (malformed, without x, y and z, or compressed). */
+VIAMC_API viamc_err viamc_pcd_open(viamc_pcd *pcd, viamc_bytes file);
+
+/* Reads the next point.
+ * Returns:  true; false at the end. pcd->err tells whether all points came. */
+VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point);
+
+#endif
+/* ---- end of src/codec/pcd.h ---- */
 /* ---- src/ports/win.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* ports/win: what ports/posix is on Windows: its functions over Winsock, the system's resolver and its certificate store ROOT. A program is
@@ -1262,7 +1380,8 @@ typedef struct viamc_server_desc {
                                     * streams (viamc_answer_room); 16,384 / 1,024 */
     uint32_t in_bytes;             /* TLS input, 2,560 to 16,709: 16,709; plaintext input: 4,096 / 256 */
     uint32_t out_bytes;            /* frames on their way out, at least 512; 16,384 / 512 */
-    uint32_t message_bytes;        /* memory for one decoded request (viamc_request_scratch); 512 / 256 */
+    uint32_t message_bytes;        /* memory for one decoded request (viamc_request_scratch); 640, which is enough for
+                                    * every service of a machine / 256, enough for every component */
     const char *platform;          /* kept: what GetVersion answers; "viamc" */
     const char *version;           /* kept; viamc_version() */
     viamc_server_event_fn on_event; /* NULL: nobody watches */
@@ -1424,7 +1543,7 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
 
 /* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
 #define VIAMC_SERVER_MEM(peers, requests, rx) \
-    (VMC_SERVER_FIXED + 512u + (peers) * (VMC_SERVER_PEER_TLS + 16709u + 16469u + 16384u + (requests) * VMC_SERVER_REQUEST(4096u)) + (rx))
+    (VMC_SERVER_FIXED + 640u + (peers) * (VMC_SERVER_PEER_TLS + 16709u + 16469u + 16384u + (requests) * VMC_SERVER_REQUEST(4096u)) + (rx))
 /* Board defaults: TLS input of 16,709 octets, slots of 512. */
 #define VIAMC_SERVER_MEM_SMALL(peers, requests, rx) \
     (VMC_SERVER_FIXED + 256u + (peers) * (VMC_SERVER_PEER_TLS + 16709u + 640u + 1024u + (requests) * VMC_SERVER_REQUEST(512u)) + (rx))
@@ -2000,6 +2119,57 @@ VMC_FN void vmc_wait_timer(viamc_ms *wait, const vmc_timer *t, viamc_ms now)
 
 #endif
 /* ---- end of src/base/time_impl.h ---- */
+/* ---- src/base/date_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* base/date: days since 1970 as dates of the proleptic Gregorian calendar, and back. */
+#ifndef VIAMC_BASE_DATE_IMPL_H
+#define VIAMC_BASE_DATE_IMPL_H
+
+
+/* Days from 0000-03-01, where the years of this sum begin, to 1970-01-01. */
+#define VMC_DATE_EPOCH 719468u
+#define VMC_DATE_ERA_DAYS 146097u /* 400 years */
+
+typedef struct vmc_date {
+    uint32_t year, month, day;
+} vmc_date;
+
+/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, year 1 or later; 0 for all that is before. */
+VMC_FN uint32_t vmc_date_days(vmc_date d)
+{
+    uint32_t year = d.month <= 2u ? d.year - 1u : d.year;
+    uint32_t month = d.month <= 2u ? d.month + 9u : d.month - 3u; /* from March: then the leap day is the last of its year */
+    uint32_t days = year * 365u + year / 4u - year / 100u + year / 400u + (153u * month + 2u) / 5u + d.day - 1u;
+    return days < VMC_DATE_EPOCH ? 0u : days - VMC_DATE_EPOCH;
+}
+
+VMC_FN vmc_date vmc_date_of(uint32_t days)
+{
+    vmc_date d;
+    uint32_t all = (days > UINT32_MAX - VMC_DATE_EPOCH ? UINT32_MAX - VMC_DATE_EPOCH : days) + VMC_DATE_EPOCH;
+    uint32_t of_era = all % VMC_DATE_ERA_DAYS;
+    uint32_t year = (of_era - of_era / 1460u + of_era / 36524u - of_era / 146096u) / 365u; /* less the leap days before it */
+    uint32_t of_year = of_era - (365u * year + year / 4u - year / 100u);
+    uint32_t month = (5u * of_year + 2u) / 153u;
+    d.day = of_year - (153u * month + 2u) / 5u + 1u;
+    d.month = month < 10u ? month + 3u : month - 9u;
+    d.year = year + all / VMC_DATE_ERA_DAYS * 400u + (d.month <= 2u ? 1u : 0u);
+    return d;
+}
+
+/* Writes "2026-03-01". */
+VMC_FN void vmc_wr_date(vmc_wr *w, uint32_t days)
+{
+    vmc_date d = vmc_date_of(days);
+    vmc_wr_dec(w, d.year);
+    vmc_wr_u8(w, '-');
+    vmc_wr_dec2(w, d.month);
+    vmc_wr_u8(w, '-');
+    vmc_wr_dec2(w, d.day);
+}
+
+#endif
+/* ---- end of src/base/date_impl.h ---- */
 /* ---- src/base/log_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
 #ifndef VIAMC_BASE_LOG_IMPL_H
@@ -2716,6 +2886,468 @@ VIAMC_API viamc_err viamc_struct_end(viamc_struct_writer *w, viamc_bytes *encode
 
 #endif
 /* ---- end of src/codec/struct_impl.h ---- */
+/* ---- src/codec/reading_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+#ifndef VIAMC_CODEC_READING_IMPL_H
+#define VIAMC_CODEC_READING_IMPL_H
+
+
+/* What a type is called, and its numbers in their order. */
+typedef struct vmc_reading_form {
+    const char *type;
+    const char *keys[4];
+} vmc_reading_form;
+
+static const vmc_reading_form vmc_reading_forms[] = {
+    {"vector3", {"x", "y", "z", NULL}},
+    {"angular_velocity", {"x", "y", "z", NULL}},
+    {"geopoint", {"lat", "lng", NULL, NULL}},
+    {"orientation_vector_degrees", {"ox", "oy", "oz", "theta"}},
+};
+#define VMC_READING_FORMS (sizeof vmc_reading_forms / sizeof vmc_reading_forms[0])
+
+VMC_FN viamc_err vmc_reading_numbers(const viamc_fields *fields, const vmc_reading_form *form, double number[4])
+{
+    viamc_value v;
+    size_t i;
+    for (i = 0; i < 4u && form->keys[i] != NULL; i++) {
+        if (viamc_struct_find(fields, form->keys[i], &v) != VIAMC_OK || v.kind != VIAMC_NUMBER)
+            return VIAMC_ERR_MESSAGE;
+        number[i] = v.number;
+    }
+    return VIAMC_OK;
+}
+
+VIAMC_API viamc_err viamc_reading_of(const viamc_value *value, viamc_reading *reading)
+{
+    viamc_reading found;
+    viamc_value type;
+    viamc_err err;
+    size_t i;
+    VIAMC_MEMSET(reading, 0, sizeof *reading);
+    VIAMC_MEMSET(&found, 0, sizeof found);
+    if (value->kind != VIAMC_STRUCT)
+        return VIAMC_ERR_NOT_FOUND;
+    err = viamc_struct_find(&value->fields, "_type", &type);
+    if (err != VIAMC_OK)
+        return err;
+    for (i = 0; i < VMC_READING_FORMS; i++)
+        if (type.kind == VIAMC_STRING && viamc_str_eq(type.text, viamc_text(vmc_reading_forms[i].type))) {
+            found.type = (uint8_t)(i + 1u);
+            err = vmc_reading_numbers(&value->fields, &vmc_reading_forms[i], found.number);
+            if (err == VIAMC_OK)
+                *reading = found;
+            return err;
+        }
+    return VIAMC_ERR_NOT_FOUND;
+}
+
+VIAMC_API void viamc_struct_reading(viamc_struct_writer *w, const char *key, const viamc_reading *reading)
+{
+    const vmc_reading_form *form;
+    size_t i;
+    if (reading->type == 0 || reading->type > VMC_READING_FORMS) {
+        vmc_struct_fail(w, VIAMC_ERR_ARG);
+        return;
+    }
+    form = &vmc_reading_forms[reading->type - 1u];
+    viamc_struct_open_struct(w, key);
+    viamc_struct_string(w, "_type", form->type);
+    for (i = 0; i < 4u && form->keys[i] != NULL; i++)
+        viamc_struct_number(w, form->keys[i], reading->number[i]);
+    viamc_struct_close(w);
+}
+
+#endif
+/* ---- end of src/codec/reading_impl.h ---- */
+/* ---- src/codec/image_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+#ifndef VIAMC_CODEC_IMAGE_IMPL_H
+#define VIAMC_CODEC_IMAGE_IMPL_H
+
+
+/* By VIAMC_IMAGE_*. */
+static const char *const vmc_image_mimes[] = {"", "image/jpeg", "image/png", "image/vnd.viam.rgba", "image/vnd.viam.dep", "pointcloud/pcd"};
+#define VMC_IMAGE_FORMS (sizeof vmc_image_mimes / sizeof vmc_image_mimes[0])
+
+VIAMC_API const char *viamc_image_mime(uint8_t form)
+{
+    return form < VMC_IMAGE_FORMS ? vmc_image_mimes[form] : "";
+}
+
+VIAMC_API uint8_t viamc_image_form(viamc_str mime)
+{
+    static const char lazy[] = "+lazy";
+    size_t n = sizeof lazy - 1u;
+    uint8_t form;
+    if (mime.len > n && vmc_same(mime.ptr + mime.len - n, lazy, n))
+        mime.len -= n;
+    for (form = VMC_IMAGE_FORMS - 1u; form != VIAMC_IMAGE_UNKNOWN; form--)
+        if (viamc_str_eq(mime, viamc_text(vmc_image_mimes[form])))
+            break;
+    return form;
+}
+
+VMC_FN bool vmc_image_begins(viamc_bytes octets, const char *with, size_t n)
+{
+    return octets.len >= n && vmc_same(octets.ptr, with, n);
+}
+
+/* A head of `skip` octets and two numbers of `size`, high octet first, before the pixels. False if they do not fit. */
+VMC_FN bool vmc_image_size(viamc_image *image, size_t skip, size_t size, uint32_t pixel)
+{
+    viamc_bytes all = image->pixels;
+    size_t head = skip + 2u * size;
+    if (all.len < head || (size == 8u && (vmc_be32(all.ptr + skip) != 0 || vmc_be32(all.ptr + skip + 8) != 0)))
+        return false;
+    image->width = vmc_be32(all.ptr + skip + size - 4u);
+    image->height = vmc_be32(all.ptr + head - 4u);
+    image->pixels = viamc_view(all.ptr + head, all.len - head);
+    return image->width == 0 || image->height <= image->pixels.len / pixel / image->width;
+}
+
+VIAMC_API viamc_err viamc_image_open(viamc_image *image, viamc_bytes octets)
+{
+    bool good = true;
+    VIAMC_MEMSET(image, 0, sizeof *image);
+    image->pixels = octets;
+    if (vmc_image_begins(octets, "\xff\xd8\xff", 3)) {
+        image->form = VIAMC_IMAGE_JPEG;
+    } else if (vmc_image_begins(octets, "\x89PNG\r\n", 6)) {
+        image->form = VIAMC_IMAGE_PNG;
+    } else if (vmc_image_begins(octets, "RGBA", 4)) {
+        image->form = VIAMC_IMAGE_RGBA;
+        good = vmc_image_size(image, 4, 4, 4);
+    } else if (vmc_image_begins(octets, "DEPTHMAP", 8)) {
+        image->form = VIAMC_IMAGE_DEPTH;
+        good = vmc_image_size(image, 8, 8, 2);
+    }
+    return good ? VIAMC_OK : VIAMC_ERR_MESSAGE;
+}
+
+#endif
+/* ---- end of src/codec/image_impl.h ---- */
+/* ---- src/codec/pcd_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/pcd: the header's lines are kept as views, and their words are walked side by side when all are there. */
+#ifndef VIAMC_CODEC_PCD_IMPL_H
+#define VIAMC_CODEC_PCD_IMPL_H
+
+
+#define VMC_PCD_MAX_EXPONENT 400 /* viamc: beyond what a double holds, and a bound for the loop that scales */
+
+/* The lines that say what a point is. */
+typedef struct vmc_pcd_head {
+    viamc_str fields, sizes, types, counts;
+    uint32_t points;
+} vmc_pcd_head;
+
+/* ---- text ---- */
+
+/* Takes a line without its end; one that has none is not taken. */
+VMC_FN bool vmc_pcd_line(viamc_bytes *rest, viamc_str *line)
+{
+    size_t n = 0;
+    while (n < rest->len && rest->ptr[n] != '\n')
+        n++;
+    if (n == rest->len)
+        return false;
+    line->ptr = (const char *)rest->ptr;
+    line->len = n != 0 && rest->ptr[n - 1u] == '\r' ? n - 1u : n;
+    rest->ptr += n + 1u;
+    rest->len -= n + 1u;
+    return true;
+}
+
+VMC_FN bool vmc_pcd_is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Takes a word; empty at the end. */
+VMC_FN viamc_str vmc_pcd_word(viamc_str *line)
+{
+    viamc_str word;
+    size_t from = 0, to;
+    while (from < line->len && vmc_pcd_is_blank(line->ptr[from]))
+        from++;
+    to = from;
+    while (to < line->len && !vmc_pcd_is_blank(line->ptr[to]))
+        to++;
+    word.ptr = line->ptr + from;
+    word.len = to - from;
+    line->ptr += to;
+    line->len -= to;
+    return word;
+}
+
+VMC_FN bool vmc_pcd_is(viamc_str word, const char *text)
+{
+    return viamc_str_eq(word, viamc_text(text));
+}
+
+/* A whole number up to `most`. */
+VMC_FN bool vmc_pcd_count(viamc_str word, uint32_t most, uint32_t *n)
+{
+    uint64_t v = 0;
+    size_t i;
+    for (i = 0; i < word.len && v <= most; i++) {
+        if (word.ptr[i] < '0' || word.ptr[i] > '9')
+            return false;
+        v = v * 10u + (uint32_t)(word.ptr[i] - '0');
+    }
+    *n = (uint32_t)v;
+    return word.len != 0 && v <= most;
+}
+
+/* Scales by a power of ten; up to 22 that power is exact. */
+VMC_FN double vmc_pcd_scaled(double v, int exponent)
+{
+    double power = 1;
+    int i, n = exponent < 0 ? -exponent : exponent;
+    for (i = 0; i < n && i < VMC_PCD_MAX_EXPONENT; i++)
+        power *= 10;
+    return exponent < 0 ? v / power : v * power;
+}
+
+/* The exponent behind an e. */
+VMC_FN int vmc_pcd_exponent(viamc_str word)
+{
+    bool minus = word.len != 0 && word.ptr[0] == '-';
+    uint32_t n = 0;
+    if (word.len != 0 && (minus || word.ptr[0] == '+')) {
+        word.ptr++;
+        word.len--;
+    }
+    if (!vmc_pcd_count(word, VMC_PCD_MAX_EXPONENT, &n))
+        n = 0;
+    return minus ? -(int)n : (int)n;
+}
+
+/* A number as printf writes it. What is none, "nan" for instance, is not a number. */
+VMC_FN double vmc_pcd_number(viamc_str word)
+{
+    uint64_t digits = 0;
+    int exponent = 0;
+    bool minus = word.len != 0 && word.ptr[0] == '-', point = false, any = false;
+    size_t i = minus || (word.len != 0 && word.ptr[0] == '+') ? 1u : 0u;
+    for (; i < word.len && (word.ptr[i] == '.' || (word.ptr[i] >= '0' && word.ptr[i] <= '9')); i++) {
+        bool more = digits < 100000000000000000u; /* 10^17: one digit more still fits */
+        if (word.ptr[i] == '.') {
+            point = true;
+            continue;
+        }
+        any = true;
+        if (more)
+            digits = digits * 10u + (uint32_t)(word.ptr[i] - '0');
+        if (more == point)
+            exponent += point ? -1 : 1;
+    }
+    if (!any)
+        return vmc_wire_double((uint64_t)0x7ff80000u << 32);
+    if (i < word.len && (word.ptr[i] == 'e' || word.ptr[i] == 'E')) {
+        viamc_str rest;
+        rest.ptr = word.ptr + i + 1u;
+        rest.len = word.len - i - 1u;
+        exponent += vmc_pcd_exponent(rest);
+    }
+    return minus ? -vmc_pcd_scaled((double)digits, exponent) : vmc_pcd_scaled((double)digits, exponent);
+}
+
+/* ---- the header ---- */
+
+/* Takes over a line. Of DATA the word behind it is the line that is left. False: malformed. */
+VMC_FN bool vmc_pcd_keyword(viamc_pcd *pcd, vmc_pcd_head *head, viamc_str key, viamc_str line)
+{
+    if (vmc_pcd_is(key, "FIELDS"))
+        head->fields = line;
+    else if (vmc_pcd_is(key, "SIZE"))
+        head->sizes = line;
+    else if (vmc_pcd_is(key, "TYPE"))
+        head->types = line;
+    else if (vmc_pcd_is(key, "COUNT"))
+        head->counts = line;
+    else if (vmc_pcd_is(key, "WIDTH"))
+        return vmc_pcd_count(vmc_pcd_word(&line), 0xffffffffu, &pcd->width);
+    else if (vmc_pcd_is(key, "HEIGHT"))
+        return vmc_pcd_count(vmc_pcd_word(&line), 0xffffffffu, &pcd->height);
+    else if (vmc_pcd_is(key, "POINTS"))
+        return vmc_pcd_count(vmc_pcd_word(&line), 0xffffffffu, &head->points);
+    return true;
+}
+
+/* Where the numbers of a field go, by its name. */
+VMC_FN viamc_pcd_field *vmc_pcd_field(viamc_pcd *pcd, viamc_str name)
+{
+    if (vmc_pcd_is(name, "x"))
+        return &pcd->x;
+    if (vmc_pcd_is(name, "y"))
+        return &pcd->y;
+    if (vmc_pcd_is(name, "z"))
+        return &pcd->z;
+    return vmc_pcd_is(name, "rgb") || vmc_pcd_is(name, "rgba") ? &pcd->rgb : NULL;
+}
+
+/* Walks the words of FIELDS, SIZE, TYPE and COUNT side by side. */
+VMC_FN bool vmc_pcd_layout(viamc_pcd *pcd, vmc_pcd_head *head)
+{
+    uint32_t at = 0, size, count;
+    for (;;) {
+        viamc_str name = vmc_pcd_word(&head->fields), type = vmc_pcd_word(&head->types), many = vmc_pcd_word(&head->counts);
+        viamc_pcd_field *field = vmc_pcd_field(pcd, name);
+        if (name.len == 0)
+            break;
+        count = 1;
+        if (type.len != 1 || !vmc_pcd_count(vmc_pcd_word(&head->sizes), 8, &size) || (many.len != 0 && !vmc_pcd_count(many, 0xffff, &count)))
+            return false;
+        if (size == 0 || count == 0) /* so each field lies within the stride */
+            return false;
+        if (field != NULL) {
+            field->at = (uint16_t)at;
+            field->size = (uint8_t)size;
+            field->type = type.ptr[0];
+        }
+        at += count * (pcd->text ? 1u : size);
+        if (at > 0xffff)
+            return false;
+    }
+    pcd->stride = (uint16_t)at;
+    return true;
+}
+
+/* True for fields that can be read: floats of 4 or 8 octets, whole numbers of up to 4. */
+VMC_FN bool vmc_pcd_is_readable(const viamc_pcd_field *f)
+{
+    return f->type == 'F' ? f->size == 4 || f->size == 8 : (f->type == 'I' || f->type == 'U') && (f->size == 1 || f->size == 2 || f->size == 4);
+}
+
+/* DATA: what the lines before it say together. */
+VMC_FN bool vmc_pcd_data(viamc_pcd *pcd, vmc_pcd_head *head, viamc_str form)
+{
+    uint64_t points = (uint64_t)pcd->width * pcd->height;
+    pcd->text = vmc_pcd_is(form, "ascii");
+    if ((!pcd->text && !vmc_pcd_is(form, "binary")) || !vmc_pcd_layout(pcd, head) || points > 0xffffffffu)
+        return false;
+    pcd->left = head->points != 0 ? head->points : (uint32_t)points;
+    return vmc_pcd_is_readable(&pcd->x) && vmc_pcd_is_readable(&pcd->y) && vmc_pcd_is_readable(&pcd->z)
+        && (pcd->rgb.size == 0 || (vmc_pcd_is_readable(&pcd->rgb) && pcd->rgb.size == 4));
+}
+
+VIAMC_API viamc_err viamc_pcd_open(viamc_pcd *pcd, viamc_bytes file)
+{
+    vmc_pcd_head head;
+    viamc_str line, key;
+    viamc_bytes rest = file;
+    VIAMC_MEMSET(pcd, 0, sizeof *pcd);
+    VIAMC_MEMSET(&head, 0, sizeof head);
+    head.fields = head.sizes = head.types = head.counts = viamc_text("");
+    while (vmc_pcd_line(&rest, &line)) {
+        key = vmc_pcd_word(&line);
+        if (vmc_pcd_is(key, "DATA")) {
+            pcd->rest = rest;
+            return vmc_pcd_data(pcd, &head, vmc_pcd_word(&line)) ? VIAMC_OK : VIAMC_ERR_MESSAGE;
+        }
+        if (!vmc_pcd_keyword(pcd, &head, key, line))
+            return VIAMC_ERR_MESSAGE;
+    }
+    return VIAMC_WAIT;
+}
+
+/* ---- points ---- */
+
+VMC_FN uint64_t vmc_pcd_octets(const uint8_t *p, size_t n)
+{
+    uint64_t v = 0;
+    while (n-- != 0)
+        v = v << 8 | p[n];
+    return v;
+}
+
+VMC_FN double vmc_pcd_float(uint32_t bits)
+{
+    float v;
+    vmc_copy(&v, &bits, sizeof v);
+    return (double)v;
+}
+
+/* A coordinate of a binary point. */
+VMC_FN double vmc_pcd_value(const viamc_pcd_field *f, const uint8_t *point)
+{
+    uint64_t v = vmc_pcd_octets(point + f->at, f->size), sign = (uint64_t)1 << (f->size * 8u - 1u);
+    if (f->type == 'F')
+        return f->size == 4 ? vmc_pcd_float((uint32_t)v) : vmc_wire_double(v);
+    return f->type == 'I' && (v & sign) != 0 ? -(double)(2u * sign - v) : (double)v;
+}
+
+VMC_FN bool vmc_pcd_next_binary(viamc_pcd *pcd, viamc_point *point)
+{
+    const uint8_t *p = pcd->rest.ptr;
+    if (pcd->rest.len < pcd->stride)
+        return false;
+    point->x = vmc_pcd_value(&pcd->x, p);
+    point->y = vmc_pcd_value(&pcd->y, p);
+    point->z = vmc_pcd_value(&pcd->z, p);
+    if (pcd->rgb.size != 0)
+        point->rgb = (uint32_t)vmc_pcd_octets(p + pcd->rgb.at, 4) & 0xffffffu; /* also where it is called a float */
+    pcd->rest.ptr += pcd->stride;
+    pcd->rest.len -= pcd->stride;
+    return true;
+}
+
+/* A colour as text: a whole number, or the float of the same bits. */
+VMC_FN uint32_t vmc_pcd_colour(const viamc_pcd_field *f, viamc_str word)
+{
+    double v = vmc_pcd_number(word);
+    float single = (float)v;
+    uint32_t bits = 0;
+    if (f->type == 'F')
+        vmc_copy(&bits, &single, sizeof bits);
+    else if (v > 0 && v <= 4294967295.0)
+        bits = (uint32_t)v;
+    else if (v < 0 && v >= -2147483648.0)
+        bits = (uint32_t)(int32_t)v;
+    return bits & 0xffffffu;
+}
+
+VMC_FN bool vmc_pcd_next_text(viamc_pcd *pcd, viamc_point *point)
+{
+    viamc_str text, word;
+    uint16_t i;
+    text.ptr = (const char *)pcd->rest.ptr;
+    text.len = pcd->rest.len;
+    for (i = 0; i < pcd->stride; i++) {
+        word = vmc_pcd_word(&text);
+        if (word.len == 0)
+            return false;
+        if (i == pcd->x.at)
+            point->x = vmc_pcd_number(word);
+        else if (i == pcd->y.at)
+            point->y = vmc_pcd_number(word);
+        else if (i == pcd->z.at)
+            point->z = vmc_pcd_number(word);
+        else if (pcd->rgb.size != 0 && i == pcd->rgb.at)
+            point->rgb = vmc_pcd_colour(&pcd->rgb, word);
+    }
+    pcd->rest = viamc_view(text.ptr, text.len);
+    return true;
+}
+
+VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point)
+{
+    VIAMC_MEMSET(point, 0, sizeof *point);
+    if (pcd->left == 0 || pcd->err != VIAMC_OK)
+        return false;
+    if (pcd->text ? vmc_pcd_next_text(pcd, point) : vmc_pcd_next_binary(pcd, point)) {
+        pcd->left--;
+        return true;
+    }
+    VIAMC_MEMSET(point, 0, sizeof *point);
+    pcd->err = VIAMC_ERR_MESSAGE;
+    return false;
+}
+
+#endif
+/* ---- end of src/codec/pcd_impl.h ---- */
 /* ---- src/codec/base64_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* codec/base64: the standard alphabet of RFC 4648 4, for `-bin` metadata and PEM. Padding is optional when reading.
@@ -6605,50 +7237,6 @@ VMC_FN unsigned char *vmc_crypto_octets(viamc_bytes v)
 #define VMC_X509_KEEP 20u         /* octets kept of a small element: an algorithm, a time, an address */
 #define VMC_X509_HEAD 4u          /* tag, 0x82, two octets of length */
 #define VMC_X509_V3 2u            /* the version field of version 3 */
-
-/* Days from 0000-03-01, where the years of this sum begin, to 1970-01-01. */
-#define VMC_DATE_EPOCH 719468u
-#define VMC_DATE_ERA_DAYS 146097u /* 400 years */
-
-/* ---- dates ---- */
-
-typedef struct vmc_date {
-    uint32_t year, month, day;
-} vmc_date;
-
-/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, year 1 or later; 0 for all that is before. */
-VMC_FN uint32_t vmc_date_days(vmc_date d)
-{
-    uint32_t year = d.month <= 2u ? d.year - 1u : d.year;
-    uint32_t month = d.month <= 2u ? d.month + 9u : d.month - 3u; /* from March: then the leap day is the last of its year */
-    uint32_t days = year * 365u + year / 4u - year / 100u + year / 400u + (153u * month + 2u) / 5u + d.day - 1u;
-    return days < VMC_DATE_EPOCH ? 0u : days - VMC_DATE_EPOCH;
-}
-
-VMC_FN vmc_date vmc_date_of(uint32_t days)
-{
-    vmc_date d;
-    uint32_t all = (days > UINT32_MAX - VMC_DATE_EPOCH ? UINT32_MAX - VMC_DATE_EPOCH : days) + VMC_DATE_EPOCH;
-    uint32_t of_era = all % VMC_DATE_ERA_DAYS;
-    uint32_t year = (of_era - of_era / 1460u + of_era / 36524u - of_era / 146096u) / 365u; /* less the leap days before it */
-    uint32_t of_year = of_era - (365u * year + year / 4u - year / 100u);
-    uint32_t month = (5u * of_year + 2u) / 153u;
-    d.day = of_year - (153u * month + 2u) / 5u + 1u;
-    d.month = month < 10u ? month + 3u : month - 9u;
-    d.year = year + all / VMC_DATE_ERA_DAYS * 400u + (d.month <= 2u ? 1u : 0u);
-    return d;
-}
-
-/* Writes "2026-03-01". */
-VMC_FN void vmc_wr_date(vmc_wr *w, uint32_t days)
-{
-    vmc_date d = vmc_date_of(days);
-    vmc_wr_dec(w, d.year);
-    vmc_wr_u8(w, '-');
-    vmc_wr_dec2(w, d.month);
-    vmc_wr_u8(w, '-');
-    vmc_wr_dec2(w, d.day);
-}
 
 /* ---- what is noted ---- */
 
@@ -18238,7 +18826,7 @@ VMC_FN void vmc_server_defaults(viamc_server_desc *d)
     vmc_server_default(&d->tx_bytes, board, 16384, 1024);
     vmc_server_default(&d->in_bytes, board, tls ? VMC_TLS_IN_MAX : 4096, tls ? VMC_TLS_IN_MAX : 256);
     vmc_server_default(&d->out_bytes, board, 16384, 512);
-    vmc_server_default(&d->message_bytes, board, 512, 256);
+    vmc_server_default(&d->message_bytes, board, 640, 256);
     if (d->platform == NULL)
         d->platform = "viamc";
     if (d->version == NULL)

@@ -22,6 +22,7 @@ help:
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
+	@echo "make test-boards   on emulated boards and other systems"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
 	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
@@ -78,6 +79,10 @@ fuzz:
 	@tools/setup.sh core fuzz
 	@tests/fuzz/run.py --time $(TIME) --jobs $(JOBS)
 
+test-boards:
+	@tools/setup.sh core peers boards
+	@tests/boards/run.sh
+
 figures:
 	@tools/setup.sh core figures
 	@$(PARALLEL) .examples .test-programs
@@ -86,7 +91,7 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers conformance fuzz figures clean .examples .test-programs .suites \
+.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers test-boards conformance fuzz figures clean .examples .test-programs .suites \
         .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:

@@ -52,6 +52,7 @@
 #endif
 #endif
 
+#define VMC_POSIX_OPEN (O_RDONLY | O_CLOEXEC) /* how a file is read */
 #ifdef SOCK_CLOEXEC /* set with the socket, so that no fork of another thread comes between */
 #define VMC_POSIX_SOCK_FLAGS SOCK_CLOEXEC
 #else
@@ -71,6 +72,43 @@
 #endif
 #endif
 /* ---- end of src/ports/posix_sys.h ---- */
+/* ---- src/ports/win_sys.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win_sys: the system headers of ports/win, so that they can stand outside extern "C". Knows nothing else.
+ * A program that includes windows.h itself includes winsock2.h before it, or viamc.h first. */
+#ifndef VIAMC_PORTS_WIN_SYS_H
+#define VIAMC_PORTS_WIN_SYS_H
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#include <windows.h>
+
+#include <bcrypt.h>
+#include <fcntl.h>
+#include <io.h>
+#include <time.h>
+#include <unistd.h>
+#include <wincrypt.h>
+
+#ifdef __MINGW32__ /* whose headers lack them (Windows 8 has them) */
+#ifdef __cplusplus
+extern "C" {
+#endif
+INT WSAAPI GetAddrInfoExCancel(LPHANDLE handle);
+INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
+#ifdef __cplusplus
+}
+#endif
+#endif
+
+#define VMC_POSIX_OPEN (O_RDONLY | O_BINARY) /* how a file is read */
+
+#endif
+#endif
+/* ---- end of src/ports/win_sys.h ---- */
 #endif
 
 #ifndef VIAMC_H
@@ -159,7 +197,7 @@
 /* ---- options: 0/1 or a number ---- */
 /* VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
  * VIAMC_NO_SERVER  no server role                                  -10 KB
- * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on a POSIX system they are there
+ * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
@@ -173,7 +211,7 @@
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
 #endif
-#if !defined(VIAMC_NO_POSIX) && !defined(__unix__) && !defined(__APPLE__)
+#if !defined(VIAMC_NO_POSIX) && !defined(__unix__) && !defined(__APPLE__) && !defined(_WIN32)
 #define VIAMC_NO_POSIX
 #endif
 
@@ -662,9 +700,61 @@ VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point);
 
 #endif
 /* ---- end of src/codec/pcd.h ---- */
+/* ---- src/ports/win.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win: what ports/posix is on Windows: its functions over Winsock, the system's resolver and its certificate store ROOT. A program is
+ * the same on both; it is linked with -lws2_32 -lbcrypt -lcrypt32. No unix sockets. */
+#ifndef VIAMC_PORTS_WIN_H
+#define VIAMC_PORTS_WIN_H
+
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+#define VMC_WIN_CONNS 16u      /* and the listener, and the store */
+#define VMC_WIN_NAME_BYTES 256u /* a host name has at most 253 octets, terminated */
+
+typedef struct vmc_win_conn {
+    uintptr_t fd; /* SOCKET; all ones: none */
+    int error;    /* last code of Winsock's */
+    bool blocked; /* the last write did not fit */
+    bool drained; /* the last read took all there was */
+    bool skip;    /* the next read may say "nothing" unasked */
+} vmc_win_conn;
+
+/* The one connection that is being opened; others wait for it. */
+typedef struct vmc_win_dial {
+    uint8_t state;                         /* VMC_WIN_IDLE ... */
+    unsigned conn;
+    uint16_t port;
+    uint16_t name[VMC_WIN_NAME_BYTES];     /* UTF-16; kept while the resolver works */
+    uint64_t overlapped[8];                /* OVERLAPPED, the resolver's */
+    void *event, *cancel, *found, *next;   /* HANDLEs; ADDRINFOEXW of the answer, and which one has its turn */
+    uintptr_t fd;                          /* the attempt under way */
+    int error;                             /* of the attempt that failed most tellingly */
+    viamc_ms until;                        /* when the attempt has had its time */
+} vmc_win_dial;
+
+/* A port to the system, as on POSIX systems. Of fixed size, kept where it is until viamc_posix_close; belongs to one thread at a time. */
+typedef struct viamc_win {
+    void *loop;     /* of the waiting helpers (loops/posix_loop): whom they poll */
+    char text[160]; /* likewise: what the last one of them has to say */
+    /* from here on private */
+    vmc_win_conn conn[VMC_WIN_CONNS + 2u];
+    vmc_win_dial dial;
+    void *store;            /* HCERTSTORE, NULL: not open */
+    const void *root;       /* CERT_CONTEXT of the store that was read last */
+    uint32_t next_root;     /* number of the certificate that comes next */
+    uint8_t used;           /* connections from this number on were never open */
+    bool started, knocked;  /* Winsock is up; somebody waits at the listener, and the server was told */
+} viamc_win;
+
+#endif
+#endif
+/* ---- end of src/ports/win.h ---- */
 /* ---- src/ports/posix.h ---- */
 /* SPDX-License-Identifier: MIT */
-/* ports/posix: sockets, names, trust store, clock and random octets of a POSIX system, none of which blocks.
+/* ports/posix: sockets, names, trust store, clock and random octets of a POSIX system, none of which blocks. On Windows the same functions
+ * are made by ports/win.
  * Knows base/port and the codecs dns and pem; knows nothing of what is sent. */
 #ifndef VIAMC_PORTS_POSIX_H
 #define VIAMC_PORTS_POSIX_H
@@ -674,6 +764,10 @@ VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point);
 
 /* Numbers for viamc_posix_errno beside those of the connections. */
 enum { VIAMC_POSIX_CONNS = 16, VIAMC_POSIX_LISTENER = 16, VIAMC_POSIX_ROOTS = 17 };
+
+#ifdef _WIN32
+typedef viamc_win viamc_posix;
+#else
 
 #define VMC_POSIX_NAME_BYTES 256u /* a host name (at most 253 octets), a unix path or a scope id with its address, terminated */
 #define VMC_POSIX_IPS 8u          /* addresses tried for one name */
@@ -758,6 +852,8 @@ typedef struct viamc_posix {
     vmc_posix_dial dial;
     vmc_posix_roots roots;
 } viamc_posix;
+
+#endif
 
 /* Sets the defaults; no socket is opened yet.
  * Allowed:  on memory of any content, but not on a port in use: that one is closed first. */
@@ -1540,7 +1636,11 @@ extern "C" {
 
 /* ---- views ---- */
 
+#if SIZE_MAX > 0xffffffu
 #define VMC_TEXT_MAX 0xffffffu /* octets of a text that a caller hands over: certificates in PEM are the longest */
+#else
+#define VMC_TEXT_MAX 0x7fffu
+#endif
 
 VMC_FN size_t vmc_strlen(const char *s)
 {
@@ -2110,7 +2210,7 @@ enum { /* wire types, the low three bits of a tag */
     VMC_WIRE_FIXED32 = 5
 };
 
-VMC_STATIC_ASSERT(wire_double_has_64_bits, sizeof(double) == sizeof(uint64_t));
+VMC_STATIC_ASSERT(wire_double_has_64_or_32_bits, sizeof(double) == sizeof(uint64_t) || sizeof(double) == sizeof(uint32_t));
 
 typedef struct vmc_wire_field {
     uint32_t number;
@@ -2242,10 +2342,41 @@ VMC_FN viamc_str vmc_wire_text(const vmc_wire_field *f)
     return s;
 }
 
+/* IEEE 754 binary64 as binary32, for compilers whose double is that (AVR): rounded to the nearest; what is too large becomes infinity,
+ * what is too small 0. 1023 and 127 are the exponents' biases. */
+VMC_FN uint32_t vmc_wire_narrow(uint64_t bits)
+{
+    uint32_t sign = (uint32_t)(bits >> 32) & 0x80000000u, exponent = (uint32_t)(bits >> 52) & 0x7ffu;
+    uint64_t fraction = bits & 0xfffffffffffffu;
+    if (exponent == 0x7ffu)
+        return sign | 0x7f800000u | (fraction != 0 ? 0x400000u : 0u); /* no number at all, or infinity */
+    if (exponent > 1023u + 127u)
+        return sign | 0x7f800000u;
+    if (exponent < 1023u - 126u)
+        return sign;
+    return sign | (((exponent - (1023u - 127u)) << 23 | (uint32_t)(fraction >> 29)) + ((uint32_t)(fraction >> 28) & 1u));
+}
+
+/* The other way; what is below 2^-126 becomes 0. */
+VMC_FN uint64_t vmc_wire_broaden(uint32_t bits)
+{
+    uint64_t sign = (uint64_t)(bits & 0x80000000u) << 32, fraction = (uint64_t)(bits & 0x7fffffu) << 29;
+    uint32_t exponent = bits >> 23 & 0xffu;
+    if (exponent == 0)
+        return sign;
+    return sign | (uint64_t)(exponent == 0xffu ? 0x7ffu : exponent + (1023u - 127u)) << 52 | fraction;
+}
+
 VMC_FN double vmc_wire_double(uint64_t bits)
 {
-    double d;
-    VIAMC_MEMCPY(&d, &bits, sizeof d);
+    double d = 0;
+    uint32_t narrow;
+    if (sizeof d == sizeof bits) {
+        VIAMC_MEMCPY(&d, &bits, sizeof d);
+    } else {
+        narrow = vmc_wire_narrow(bits);
+        VIAMC_MEMCPY(&d, &narrow, sizeof narrow);
+    }
     return d;
 }
 
@@ -2339,9 +2470,15 @@ VMC_FN void vmc_wire_put_text(vmc_wr *w, uint32_t number, viamc_str v)
 /* Writes the 8 octets of a double, least significant first. */
 VMC_FN void vmc_wire_double_at(uint8_t *p, double v)
 {
-    uint64_t bits;
+    uint64_t bits = 0;
+    uint32_t narrow;
     size_t i;
-    VIAMC_MEMCPY(&bits, &v, sizeof bits);
+    if (sizeof v == sizeof bits) {
+        VIAMC_MEMCPY(&bits, &v, sizeof v);
+    } else {
+        VIAMC_MEMCPY(&narrow, &v, sizeof narrow);
+        bits = vmc_wire_broaden(narrow);
+    }
     for (i = 0; i < 8u; i++) {
         p[i] = (uint8_t)bits;
         bits >>= 8;
@@ -4429,7 +4566,7 @@ VMC_FN void vmc_dns_conf_feed(vmc_dns_conf *c, viamc_bytes piece)
 
 
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_RANDOM_BYTES 256u /* getrandom(2), getentropy(3): up to here a request is filled whole */
 #define VMC_POSIX_UNSENT 16384      /* octets that the kernel holds unsent: what goes first waits behind no more */
@@ -4701,7 +4838,7 @@ VMC_FN int vmc_posix_connected(int fd)
 
 
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_FILE_BYTES 16777216u /* viamc: of a hosts or resolver file, a safety net; long block lists have 5 MB */
 #define VMC_POSIX_ROUNDS 2u            /* resolv.conf(5), attempts: how often each server is asked */
@@ -5034,7 +5171,7 @@ VMC_FN viamc_err vmc_posix_lookup_start(viamc_posix *p, const char *name, viamc_
 
 
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_BACKLOG 16
 
@@ -5209,7 +5346,7 @@ VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, 
 
 
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_ROOTS_BYTES 67108864u /* viamc: of one walk through the store; Debian's has 220 KB */
 #define VMC_POSIX_PATH_BYTES 1024u      /* of one folder of SSL_CERT_DIR */
@@ -5441,7 +5578,7 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 
 
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_STAGGER_MS 250u /* RFC 8305 5: from one attempt to connect to the next */
 #define VMC_POSIX_RETRY_MS 20u    /* viamc: a unix socket whose queue is full does not say when it has room */
@@ -5773,6 +5910,552 @@ VIAMC_API const viamc_port *viamc_posix_server_port(void)
 #endif
 #endif
 /* ---- end of src/ports/posix_impl.h ---- */
+/* ---- src/ports/win_roots_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win: the system's certificate store, read certificate by certificate. */
+#ifndef VIAMC_PORTS_WIN_ROOTS_IMPL_H
+#define VIAMC_PORTS_WIN_ROOTS_IMPL_H
+
+
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+VMC_FN void vmc_win_roots_close(viamc_win *p)
+{
+    if (p->root != NULL)
+        (void)CertFreeCertificateContext((PCCERT_CONTEXT)p->root);
+    if (p->store != NULL)
+        (void)CertCloseStore((HCERTSTORE)p->store, 0);
+    p->store = NULL;
+    p->root = NULL;
+    p->next_root = 0;
+}
+
+VIAMC_API const char *viamc_posix_roots_path(void)
+{
+    return "the system's certificate store ROOT";
+}
+
+VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *der, size_t cap, size_t *len)
+{
+    viamc_win *p = (viamc_win *)user;
+    PCCERT_CONTEXT cert;
+    *len = 0;
+    if (index < p->next_root)
+        vmc_win_roots_close(p);
+    if (p->store == NULL)
+        p->store = (void *)CertOpenSystemStoreA(0, "ROOT");
+    if (p->store == NULL) {
+        p->conn[VIAMC_POSIX_ROOTS].error = (int)GetLastError();
+        return VIAMC_ERR_IO;
+    }
+    for (;;) { /* each turn reads one certificate, and frees the one before */
+        cert = CertEnumCertificatesInStore((HCERTSTORE)p->store, (PCCERT_CONTEXT)p->root);
+        p->root = cert;
+        if (cert == NULL)
+            return VIAMC_ERR_NOT_FOUND;
+        if (cert->cbCertEncoded <= cap && p->next_root++ == index)
+            break;
+    }
+    *len = cert->cbCertEncoded;
+    vmc_copy(der, cert->pbCertEncoded, *len);
+    return VIAMC_OK;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/win_roots_impl.h ---- */
+/* ---- src/ports/win_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win: connections, names, sleeping. */
+#ifndef VIAMC_PORTS_WIN_IMPL_H
+#define VIAMC_PORTS_WIN_IMPL_H
+
+
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+#define VMC_WIN_NONE ((uintptr_t)INVALID_SOCKET)
+#define VMC_WIN_CONNECT_MS 3000u /* viamc: of one address; then the next has its turn */
+#define VMC_WIN_NAME_MS 10u      /* viamc: the resolver cannot be waited for together with sockets, so it is asked this often */
+#define VMC_WIN_BACKLOG 16
+
+VMC_STATIC_ASSERT(win_conns, VMC_WIN_CONNS == VIAMC_POSIX_CONNS);
+VMC_STATIC_ASSERT(win_overlapped, sizeof(OVERLAPPED) <= sizeof ((vmc_win_dial *)0)->overlapped);
+VMC_STATIC_ASSERT(win_wide, sizeof(WCHAR) == sizeof(uint16_t));
+
+enum {
+    VMC_WIN_IDLE = 0, /* nobody dials */
+    VMC_WIN_NAME,     /* the resolver works */
+    VMC_WIN_CONNECT   /* dial.fd connects, or dial.next has its turn */
+};
+
+/* ---- clock, random octets ---- */
+
+VIAMC_API viamc_ms viamc_posix_now(void)
+{
+    return (viamc_ms)GetTickCount64();
+}
+
+VIAMC_API uint64_t viamc_posix_unix_time(void)
+{
+    time_t t = time(NULL);
+    return t < 0 ? 0 : (uint64_t)t;
+}
+
+VMC_FN viamc_err vmc_win_random(void *user, uint8_t *out, size_t len)
+{
+    (void)user;
+    if (len > 0xffffu || BCryptGenRandom(NULL, out, (ULONG)len, BCRYPT_USE_SYSTEM_PREFERRED_RNG) != 0)
+        return VIAMC_ERR_ENTROPY;
+    return VIAMC_OK;
+}
+
+/* ---- sockets ---- */
+
+VMC_FN viamc_err vmc_win_err(int error)
+{
+    switch (error) {
+    case WSAECONNREFUSED: return VIAMC_ERR_REFUSED;
+    case WSAETIMEDOUT: return VIAMC_ERR_TIMEOUT;
+    case WSAECONNRESET: return VIAMC_ERR_CLOSED;
+    case WSAECONNABORTED: return VIAMC_ERR_CLOSED;
+    default: return VIAMC_ERR_IO;
+    }
+}
+
+VMC_FN void vmc_win_close_fd(uintptr_t *fd)
+{
+    if (*fd != VMC_WIN_NONE)
+        (void)closesocket((SOCKET)*fd);
+    *fd = VMC_WIN_NONE;
+}
+
+/* Makes a socket what all of ours are: it does not block, and sends small frames at once. */
+VMC_FN bool vmc_win_prepare(uintptr_t fd)
+{
+    u_long on = 1;
+    BOOL now = TRUE;
+    (void)setsockopt((SOCKET)fd, IPPROTO_TCP, TCP_NODELAY, (const char *)&now, (int)sizeof now);
+    return ioctlsocket((SOCKET)fd, (long)FIONBIO, &on) == 0;
+}
+
+VMC_FN void vmc_win_set_conn(viamc_win *p, unsigned conn, uintptr_t fd)
+{
+    p->conn[conn].fd = fd;
+    p->conn[conn].blocked = p->conn[conn].drained = p->conn[conn].skip = false;
+    if (p->used <= conn)
+        p->used = (uint8_t)(conn + 1u);
+}
+
+VMC_FN vmc_win_conn *vmc_win_at(void *user, unsigned conn)
+{
+    viamc_win *p = (viamc_win *)user;
+    return conn < VMC_WIN_CONNS && p->conn[conn].fd != VMC_WIN_NONE ? &p->conn[conn] : NULL;
+}
+
+/* ---- life ---- */
+
+VIAMC_API void viamc_posix_init(viamc_posix *p)
+{
+    WSADATA data;
+    unsigned i;
+    VIAMC_MEMSET(p, 0, sizeof *p);
+    p->started = WSAStartup(MAKEWORD(2, 2), &data) == 0;
+    p->dial.fd = VMC_WIN_NONE;
+    for (i = 0; i < VMC_WIN_CONNS + 2u; i++)
+        p->conn[i].fd = VMC_WIN_NONE;
+}
+
+/* Ends the opening under way. The resolver writes into *dial until its event comes, which a cancelled one sets at once. */
+VMC_FN void vmc_win_dial_end(vmc_win_dial *d)
+{
+    if (d->state == VMC_WIN_NAME) {
+        (void)GetAddrInfoExCancel(&d->cancel);
+        (void)WaitForSingleObject((HANDLE)d->event, INFINITE);
+    }
+    if (d->event != NULL)
+        (void)CloseHandle((HANDLE)d->event);
+    if (d->found != NULL)
+        FreeAddrInfoExW((PADDRINFOEXW)d->found);
+    vmc_win_close_fd(&d->fd);
+    d->event = d->found = d->next = NULL;
+    d->state = VMC_WIN_IDLE;
+}
+
+VMC_FN void vmc_win_close(void *user, unsigned conn)
+{
+    viamc_win *p = (viamc_win *)user;
+    if (conn >= VMC_WIN_CONNS)
+        return;
+    if (p->dial.state != VMC_WIN_IDLE && p->dial.conn == conn)
+        vmc_win_dial_end(&p->dial);
+    vmc_win_close_fd(&p->conn[conn].fd);
+    vmc_win_roots_close(p);
+    p->knocked = false; /* there is room again */
+}
+
+VIAMC_API void viamc_posix_close(viamc_posix *p)
+{
+    unsigned i;
+    for (i = 0; i < VMC_WIN_CONNS; i++)
+        vmc_win_close(p, i);
+    vmc_win_close_fd(&p->conn[VIAMC_POSIX_LISTENER].fd);
+    if (p->started)
+        (void)WSACleanup();
+    p->started = false;
+}
+
+VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn)
+{
+    return conn < VMC_WIN_CONNS + 2u ? p->conn[conn].error : WSAENOTSOCK;
+}
+
+/* ---- opening: the name, then its addresses one after the other ---- */
+
+VMC_FN viamc_err vmc_win_found(vmc_win_dial *d, int error)
+{
+    d->cancel = NULL;
+    d->state = VMC_WIN_CONNECT;
+    d->next = d->found;
+    d->error = error;
+    return d->found != NULL && error == 0 ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_DNS;
+}
+
+VMC_FN viamc_err vmc_win_on_idle(vmc_win_dial *d, unsigned conn, const char *host, uint16_t port)
+{
+    static const char tens[] = "0123456789";
+    ADDRINFOEXW hints;
+    WCHAR service[6];
+    int error;
+    unsigned i;
+    for (i = 5; i-- > 0; port = (uint16_t)(port / 10u))
+        service[i] = (WCHAR)tens[port % 10u];
+    service[5] = 0;
+    VIAMC_MEMSET(d, 0, sizeof *d);
+    VIAMC_MEMSET(&hints, 0, sizeof hints);
+    d->fd = VMC_WIN_NONE;
+    d->conn = conn;
+    hints.ai_socktype = SOCK_STREAM;
+    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, host, -1, (WCHAR *)d->name, (int)VMC_WIN_NAME_BYTES) == 0)
+        return VIAMC_ERR_DNS;
+    d->event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (d->event == NULL)
+        return VIAMC_ERR_IO;
+    ((OVERLAPPED *)(void *)d->overlapped)->hEvent = (HANDLE)d->event;
+    error = GetAddrInfoExW((PCWSTR)d->name, service, NS_ALL, NULL, &hints, (PADDRINFOEXW *)&d->found, NULL,
+                           (OVERLAPPED *)(void *)d->overlapped, NULL, (LPHANDLE)&d->cancel);
+    if (error != WSA_IO_PENDING)
+        return vmc_win_found(d, error);
+    d->state = VMC_WIN_NAME;
+    return VIAMC_WAIT;
+}
+
+VMC_FN viamc_err vmc_win_on_name(vmc_win_dial *d)
+{
+    if (WaitForSingleObject((HANDLE)d->event, 0) != WAIT_OBJECT_0)
+        return VIAMC_WAIT;
+    return vmc_win_found(d, GetAddrInfoExOverlappedResult((OVERLAPPED *)(void *)d->overlapped));
+}
+
+/* What became of a connect: 0 done, WSAEWOULDBLOCK, or why it failed. select(2) says so in all versions of Windows, WSAPoll does not. */
+VMC_FN int vmc_win_connected(uintptr_t fd)
+{
+    struct timeval none = {0, 0};
+    fd_set writes, fails;
+    int error = 0, n = (int)sizeof error;
+    FD_ZERO(&writes);
+    FD_ZERO(&fails);
+    FD_SET((SOCKET)fd, &writes);
+    FD_SET((SOCKET)fd, &fails);
+    if (select(0, NULL, &writes, &fails, &none) == 0)
+        return WSAEWOULDBLOCK;
+    if (getsockopt((SOCKET)fd, SOL_SOCKET, SO_ERROR, (char *)&error, &n) != 0)
+        return WSAGetLastError();
+    return error == 0 && !FD_ISSET((SOCKET)fd, &writes) ? WSAECONNREFUSED : error;
+}
+
+VMC_FN int vmc_win_try(vmc_win_dial *d, viamc_ms now)
+{
+    const ADDRINFOEXW *a = (const ADDRINFOEXW *)d->next;
+    d->next = a->ai_next;
+    d->until = now + VMC_WIN_CONNECT_MS;
+    d->fd = (uintptr_t)socket(a->ai_family, SOCK_STREAM, IPPROTO_TCP);
+    if (d->fd == VMC_WIN_NONE || !vmc_win_prepare(d->fd))
+        return WSAGetLastError();
+    return connect((SOCKET)d->fd, a->ai_addr, (int)a->ai_addrlen) == 0 ? 0 : WSAGetLastError();
+}
+
+VMC_FN viamc_err vmc_win_on_connect(viamc_win *p, viamc_ms now)
+{
+    vmc_win_dial *d = &p->dial;
+    for (;;) { /* each turn ends, or uses up an address */
+        int error = d->fd == VMC_WIN_NONE ? vmc_win_try(d, now) : vmc_win_connected(d->fd);
+        if (error == WSAEWOULDBLOCK && !vmc_time_reached(now, d->until))
+            return VIAMC_WAIT;
+        if (error == 0) {
+            vmc_win_set_conn(p, d->conn, d->fd);
+            d->fd = VMC_WIN_NONE;
+            vmc_win_dial_end(d);
+            return VIAMC_OK;
+        }
+        if (d->error == 0 || error == WSAECONNREFUSED)
+            d->error = error == WSAEWOULDBLOCK ? WSAETIMEDOUT : error;
+        vmc_win_close_fd(&d->fd);
+        if (d->next == NULL)
+            return vmc_win_err(d->error);
+    }
+}
+
+VMC_FN viamc_err vmc_win_step(viamc_win *p, unsigned conn, const char *host, uint16_t port)
+{
+    switch (p->dial.state) {
+    case VMC_WIN_IDLE: return vmc_win_on_idle(&p->dial, conn, host, port);
+    case VMC_WIN_NAME: return vmc_win_on_name(&p->dial);
+    default: return vmc_win_on_connect(p, viamc_posix_now());
+    }
+}
+
+VMC_FN viamc_err vmc_win_open(void *user, unsigned conn, const char *host, uint16_t port)
+{
+    viamc_win *p = (viamc_win *)user;
+    viamc_err err;
+    if (conn >= VMC_WIN_CONNS)
+        return VIAMC_ERR_ARG;
+    if (p->conn[conn].fd != VMC_WIN_NONE)
+        return VIAMC_OK;
+    if (p->dial.state != VMC_WIN_IDLE && p->dial.conn != conn)
+        return VIAMC_WAIT;
+    err = vmc_win_step(p, conn, host, port);
+    if (err == VIAMC_OK || err == VIAMC_WAIT)
+        return err;
+    p->conn[conn].error = p->dial.error;
+    vmc_win_dial_end(&p->dial);
+    return err;
+}
+
+/* ---- reading, writing ---- */
+
+/* After a call that failed: OK if it is only too early. */
+VMC_FN viamc_err vmc_win_failed(vmc_win_conn *c)
+{
+    int error = WSAGetLastError();
+    if (error == WSAEWOULDBLOCK)
+        return VIAMC_OK;
+    c->error = error;
+    return vmc_win_err(error);
+}
+
+VMC_FN viamc_err vmc_win_read(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
+{
+    vmc_win_conn *c = vmc_win_at(user, conn);
+    int n;
+    *len = 0;
+    if (c == NULL)
+        return VIAMC_ERR_STATE;
+    if (c->skip) {
+        c->skip = false;
+        return VIAMC_OK;
+    }
+    n = recv((SOCKET)c->fd, (char *)buf, (int)vmc_min(cap, 1u << 20), 0);
+    c->drained = n < 0 || (size_t)n < cap;
+    if (n < 0)
+        return vmc_win_failed(c);
+    *len = (size_t)n;
+    return n == 0 ? VIAMC_ERR_CLOSED : VIAMC_OK;
+}
+
+VMC_FN viamc_err vmc_win_write(void *user, unsigned conn, const uint8_t *buf, size_t len, size_t *done)
+{
+    vmc_win_conn *c = vmc_win_at(user, conn);
+    int n;
+    *done = 0;
+    if (c == NULL)
+        return VIAMC_ERR_STATE;
+    n = len == 0 ? 0 : send((SOCKET)c->fd, (const char *)buf, (int)vmc_min(len, 1u << 20), 0);
+    c->blocked = n < 0 || (size_t)n < len;
+    if (n < 0)
+        return vmc_win_failed(c);
+    *done = (size_t)n;
+    return VIAMC_OK;
+}
+
+VIAMC_API const viamc_port *viamc_posix_port(void)
+{
+    static const viamc_port port = {vmc_win_open, vmc_win_read, vmc_win_write, vmc_win_close, vmc_win_random, NULL};
+    return &port;
+}
+
+/* ---- sleeping ---- */
+
+VMC_FN void vmc_win_watch(fd_set *set, uintptr_t fd, bool wanted)
+{
+    if (fd != VMC_WIN_NONE && wanted)
+        FD_SET((SOCKET)fd, set);
+}
+
+VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wait)
+{
+    fd_set reads, writes, fails;
+    struct timeval t;
+    uintptr_t listener = p->conn[VIAMC_POSIX_LISTENER].fd;
+    viamc_ms ms = p->dial.state == VMC_WIN_NAME ? vmc_min32(wait->ms, VMC_WIN_NAME_MS) : wait->ms;
+    bool writing = (wait->want & VIAMC_WANT_WRITE) != 0, blocked = false;
+    unsigned i;
+    if (p->dial.state == VMC_WIN_CONNECT)
+        ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
+    FD_ZERO(&reads);
+    FD_ZERO(&writes);
+    FD_ZERO(&fails);
+    for (i = 0; i < p->used; i++)
+        blocked = blocked || (p->conn[i].fd != VMC_WIN_NONE && p->conn[i].blocked);
+    for (i = 0; i < p->used; i++) {
+        vmc_win_watch(&reads, p->conn[i].fd, (wait->want & VIAMC_WANT_READ) != 0);
+        vmc_win_watch(&writes, p->conn[i].fd, writing && (p->conn[i].blocked || !blocked));
+    }
+    vmc_win_watch(&reads, listener, !p->knocked);
+    vmc_win_watch(&writes, p->dial.fd, true);
+    vmc_win_watch(&fails, p->dial.fd, true);
+    t.tv_sec = (long)(ms / 1000u);
+    t.tv_usec = (long)(ms % 1000u) * 1000;
+    if (reads.fd_count + writes.fd_count + fails.fd_count == 0)
+        Sleep(ms); /* select(2) refuses to wait for nothing but time; FOREVER is INFINITE */
+    else if (select(0, &reads, &writes, &fails, ms == VIAMC_FOREVER ? NULL : &t) == SOCKET_ERROR)
+        return VIAMC_ERR_IO;
+    else if (listener != VMC_WIN_NONE && FD_ISSET((SOCKET)listener, &reads))
+        p->knocked = true;
+    return VIAMC_OK;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/win_impl.h ---- */
+/* ---- src/ports/win_listen_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win: listening and accepting. */
+#ifndef VIAMC_PORTS_WIN_LISTEN_IMPL_H
+#define VIAMC_PORTS_WIN_LISTEN_IMPL_H
+
+
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+/* "10.0.0.9:51544", "[::1]:80", terminated; false: no room. */
+VMC_FN bool vmc_win_sa_text(const SOCKADDR_STORAGE *sa, int n, char *buf, size_t cap)
+{
+    char host[NI_MAXHOST], service[NI_MAXSERV];
+    vmc_wr w = vmc_wr_of(buf, cap);
+    bool v6 = sa->ss_family == AF_INET6;
+    if (getnameinfo((const SOCKADDR *)sa, n, host, (DWORD)sizeof host, service, (DWORD)sizeof service, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return false;
+    vmc_wr_text(&w, v6 ? "[" : "");
+    vmc_wr_text(&w, host);
+    vmc_wr_text(&w, v6 ? "]:" : ":");
+    vmc_wr_text(&w, service);
+    vmc_wr_u8(&w, 0);
+    return !w.full;
+}
+
+/* Splits "HOST:PORT"; without brackets. */
+VMC_FN bool vmc_win_host_port(const char *address, char *host, size_t cap, const char **port)
+{
+    size_t n = vmc_strlen(address), from = 0;
+    while (n > 0 && address[n - 1u] != ':')
+        n--;
+    if (n == 0)
+        return false;
+    *port = address + n--;
+    if (n >= 2u && address[0] == '[' && address[n - 1u] == ']') {
+        from = 1;
+        n--;
+    }
+    if (n - from >= cap)
+        return false;
+    vmc_copy(host, address + from, n - from);
+    host[n - from] = '\0';
+    return true;
+}
+
+VMC_FN viamc_err vmc_win_bind(viamc_win *p, const struct addrinfo *a)
+{
+    vmc_win_conn *c = &p->conn[VIAMC_POSIX_LISTENER];
+    BOOL on = TRUE;
+    DWORD both = 0;
+    c->fd = (uintptr_t)socket(a->ai_family, SOCK_STREAM, IPPROTO_TCP);
+    if (c->fd != VMC_WIN_NONE) {
+        (void)setsockopt((SOCKET)c->fd, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, (int)sizeof on);
+        (void)setsockopt((SOCKET)c->fd, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&both, (int)sizeof both);
+    }
+    if (c->fd != VMC_WIN_NONE && vmc_win_prepare(c->fd) && bind((SOCKET)c->fd, a->ai_addr, (int)a->ai_addrlen) == 0
+        && listen((SOCKET)c->fd, VMC_WIN_BACKLOG) == 0)
+        return VIAMC_OK;
+    c->error = WSAGetLastError();
+    vmc_win_close_fd(&c->fd);
+    return VIAMC_ERR_IO;
+}
+
+VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
+{
+    char host[VMC_WIN_NAME_BYTES];
+    const char *port;
+    struct addrinfo hints, *found = NULL;
+    viamc_err err;
+    if (p->conn[VIAMC_POSIX_LISTENER].fd != VMC_WIN_NONE)
+        return VIAMC_ERR_STATE;
+    if (address == NULL || !vmc_win_host_port(address, host, sizeof host, &port))
+        return VIAMC_ERR_ARG;
+    VIAMC_MEMSET(&hints, 0, sizeof hints);
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV; /* numbers: nobody is asked, so it does not block */
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_family = host[0] == '\0' ? AF_INET6 : AF_UNSPEC;
+    if (getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found) != 0)
+        return VIAMC_ERR_DNS;
+    err = vmc_win_bind(p, found);
+    freeaddrinfo(found);
+    return err;
+}
+
+VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap)
+{
+    SOCKADDR_STORAGE sa;
+    int n = (int)sizeof sa;
+    uintptr_t fd = p->conn[VIAMC_POSIX_LISTENER].fd;
+    if (fd == VMC_WIN_NONE || getsockname((SOCKET)fd, (SOCKADDR *)&sa, &n) != 0)
+        return VIAMC_ERR_STATE;
+    return vmc_win_sa_text(&sa, n, buf, cap) ? (viamc_err)VIAMC_OK : (viamc_err)VIAMC_ERR_NOMEM;
+}
+
+VMC_FN viamc_err vmc_win_accept(void *user, unsigned conn, viamc_addr *peer)
+{
+    viamc_win *p = (viamc_win *)user;
+    SOCKADDR_STORAGE sa;
+    int n = (int)sizeof sa;
+    uintptr_t fd;
+    if (conn >= VMC_WIN_CONNS || p->conn[conn].fd != VMC_WIN_NONE || p->conn[VIAMC_POSIX_LISTENER].fd == VMC_WIN_NONE)
+        return VIAMC_ERR_STATE;
+    p->knocked = false;
+    fd = (uintptr_t)accept((SOCKET)p->conn[VIAMC_POSIX_LISTENER].fd, (SOCKADDR *)&sa, &n);
+    if (fd == VMC_WIN_NONE)
+        return vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) == VIAMC_OK ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_IO;
+    if (!vmc_win_prepare(fd)) {
+        vmc_win_close_fd(&fd);
+        return VIAMC_WAIT;
+    }
+    if (!vmc_win_sa_text(&sa, n, peer->text, sizeof peer->text))
+        peer->text[0] = '\0';
+    vmc_win_set_conn(p, conn, fd);
+    return VIAMC_OK;
+}
+
+VIAMC_API const viamc_port *viamc_posix_server_port(void)
+{
+    static const viamc_port port = {NULL, vmc_win_read, vmc_win_write, vmc_win_close, vmc_win_random, vmc_win_accept};
+    return &port;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/win_listen_impl.h ---- */
 /* ---- src/ports/loop.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* ports/loop: a network in memory, with a clock that the test moves and faults on request.
@@ -5788,8 +6471,8 @@ VIAMC_API const viamc_port *viamc_posix_server_port(void)
 #ifndef VMC_LOOP_LINKS
 #define VMC_LOOP_LINKS 4u /* connections at once; more opens wait */
 #endif
-#ifndef VMC_LOOP_PIPE_BYTES
-#define VMC_LOOP_PIPE_BYTES 16384u /* octets under way in one direction of one connection */
+#ifndef VMC_LOOP_PIPE_BYTES /* octets under way in one direction of one connection; an object has at most SIZE_MAX / 2 octets */
+#define VMC_LOOP_PIPE_BYTES (SIZE_MAX > 0xffffu ? 16384u : 512u)
 #endif
 #define VMC_LOOP_SEGMENTS 32u /* different times of arrival in one direction; more: the last ones arrive together */
 
@@ -18682,7 +19365,7 @@ VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, ui
     vmc_pem pem;
     viamc_err err = VIAMC_OK;
     ssize_t n = 1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, VMC_POSIX_OPEN);
     *count = 0;
     if (fd < 0)
         return VIAMC_ERR_IO;
@@ -18700,7 +19383,7 @@ VMC_FN void vmc_loop_print(const char *s)
 {
     size_t n = vmc_strlen(s);
     while (n != 0) {
-        ssize_t done = write(STDERR_FILENO, s, n);
+        ssize_t done = write(STDERR_FILENO, s, (unsigned)n);
         if (done <= 0)
             return;
         s += done;

@@ -80,7 +80,7 @@
 /* ---- options: 0/1 or a number ---- */
 /* VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
  * VIAMC_NO_SERVER  no server role                                  -10 KB
- * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on a POSIX system they are there
+ * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
@@ -94,7 +94,7 @@
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
 #endif
-#if !defined(VIAMC_NO_POSIX) && !defined(__unix__) && !defined(__APPLE__)
+#if !defined(VIAMC_NO_POSIX) && !defined(__unix__) && !defined(__APPLE__) && !defined(_WIN32)
 #define VIAMC_NO_POSIX
 #endif
 

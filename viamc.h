@@ -11731,6 +11731,9 @@ typedef struct vmc_grpc {
 
 
 #define VMC_GRPC_NO_STATUS 0xffu
+/* Ends a call of ours whose reply has no room; vmc_auth_on_end knows it again. */
+static const char vmc_grpc_no_room[] = VMC_TEXT("reply larger than any of its kind");
+
 #define VMC_GRPC_TIMEOUT_LEN 10u /* "99999999m" and one more */
 
 /* The owner sets https, scratch and what every request carries. */
@@ -12146,7 +12149,7 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
     viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
         vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
-                      VMC_TEXT("reply larger than any of its kind"));
+                      vmc_grpc_no_room);
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
         vmc_grpc_refuse(g, c);
@@ -13797,7 +13800,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
         }
         detail = VIAMC_INTERNAL;
         what = VMC_TEXT("the robot answered without a token");
-    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->ran == VIAMC_MAYBE && call->body == NULL) { /* ours: its reply had no room */
+    } else if (call->body == (const uint8_t *)vmc_grpc_no_room) {
         err = VIAMC_ERR_NOMEM;
         detail = c->token_cap;
         what = VMC_TEXT("the robot's token is longer than token_bytes");

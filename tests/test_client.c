@@ -122,6 +122,28 @@ TEST(authenticate_unavailable_is_tried_again)
     script_close();
 }
 
+/* A token that its place does not take is a matter of configuration: trying again cannot help. */
+TEST(token_longer_than_its_place)
+{
+    char text[160], reply[400];
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d";
+    script_now.desc.token_bytes = 200;
+    script_open();
+    script_run(1);
+    script_send("000000040000000000");
+    memset(reply, 'x', sizeof reply);
+    memcpy(reply, "\x0a\xad\x02", 3);
+    script_reply(1, reply, 304);
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_ERR_NOMEM);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK(strstr(text, "the robot's token is longer than token_bytes") != NULL);
+    script_close();
+}
+
 TEST(x2_acknowledges)
 {
     script_frame f;
@@ -2330,6 +2352,7 @@ int main(int argc, char **argv)
     RUN(x1_authenticate);
     RUN(wrong_key_is_final);
     RUN(authenticate_unavailable_is_tried_again);
+    RUN(token_longer_than_its_place);
     RUN(x2_acknowledges);
     RUN(x3_message_in_pieces);
     RUN(x4_two_messages_in_a_frame);

@@ -144,6 +144,35 @@ TEST(token_longer_than_its_place)
     script_close();
 }
 
+/* A call that ends while its header block is half sent is told once the other half has left, and that is asked for. */
+TEST(end_of_a_call_whose_block_is_half_sent)
+{
+    static char long_value[2000];
+    static const viamc_metadata field = {{"note", 4}, {(const uint8_t *)long_value, sizeof long_value}};
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_wait_hint hint;
+    viamc_call call;
+    unsigned turn;
+    memset(long_value, 'v', sizeof long_value);
+    opts.metadata = &field;
+    opts.metadata_count = 1;
+    script_new();
+    script_now.loop.line[VMC_LOOP_TO_SERVER].capacity = 600;
+    script_ready();
+    call = echo(viamc_view("x", 1), &opts);
+    (void)viamc_poll(script_now.client, script_now.loop.now); /* nobody reads: the line is full */
+    CHECK(script_now.client->conn.grpc.h2.out_slot != VMC_H2_NO_SLOT);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_OK);
+    for (turn = 0; turn < 20; turn++) {
+        script_poll();
+        viamc_wait(script_now.client, script_now.loop.now, &hint);
+        if (hint.ms != 0 && (hint.want & VIAMC_WANT_WRITE) == 0)
+            break;
+    }
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+    script_close();
+}
+
 TEST(x2_acknowledges)
 {
     script_frame f;
@@ -2353,6 +2382,7 @@ int main(int argc, char **argv)
     RUN(wrong_key_is_final);
     RUN(authenticate_unavailable_is_tried_again);
     RUN(token_longer_than_its_place);
+    RUN(end_of_a_call_whose_block_is_half_sent);
     RUN(x2_acknowledges);
     RUN(x3_message_in_pieces);
     RUN(x4_two_messages_in_a_frame);

@@ -173,6 +173,36 @@ TEST(end_of_a_call_whose_block_is_half_sent)
     script_close();
 }
 
+/* A port that said that it is over is only closed, also if octets came with its last word. */
+static viamc_port last_word_port;
+static unsigned last_word_calls;
+
+static viamc_err last_word_read(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
+{
+    (void)user;
+    (void)conn;
+    memset(buf, 0, cap);
+    vmc_put_be32(buf, (uint32_t)(cap - VMC_H2_FRAME_HEAD) << 8 | 0xffu); /* a frame of an unknown type */
+    *len = cap;
+    last_word_calls++;
+    return VIAMC_ERR_CLOSED;
+}
+
+TEST(last_octets_of_a_port)
+{
+    script_new();
+    script_ready();
+    last_word_port = *script_now.desc.port;
+    last_word_port.read = last_word_read;
+    script_now.client->conn.port = &last_word_port;
+    last_word_calls = 0;
+    script_poll();
+    CHECK_EQ_INT(last_word_calls, 1);
+    script_poll();
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    script_close();
+}
+
 TEST(x2_acknowledges)
 {
     script_frame f;
@@ -2383,6 +2413,7 @@ int main(int argc, char **argv)
     RUN(authenticate_unavailable_is_tried_again);
     RUN(token_longer_than_its_place);
     RUN(end_of_a_call_whose_block_is_half_sent);
+    RUN(last_octets_of_a_port);
     RUN(x2_acknowledges);
     RUN(x3_message_in_pieces);
     RUN(x4_two_messages_in_a_frame);

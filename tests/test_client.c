@@ -1453,6 +1453,49 @@ TEST(whole_replies_and_the_same_in_pieces)
     }
 }
 
+/* Fills the robot's table: from then on "88bf" is the headers and "be" the trailers of a reply. */
+static void usual_replies(void)
+{
+    unsigned k;
+    for (k = 0; k < 3; k++) {
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(2 * k + 1, k == 0 ? "885f106170706c69636174696f6e2f67727063" : "88bf", false);
+        script_send_message(2 * k + 1, "y", 1);
+        script_send_block(2 * k + 1, k == 0 ? "400b677270632d7374617475730130" : "be", true);
+        script_run(1);
+        CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+        script_forget();
+    }
+}
+
+/* Informational blocks are counted in a row: a reply that comes whole ends the row too. */
+TEST(informational_blocks_before_whole_replies)
+{
+    uint32_t k;
+    script_new();
+    script_ready();
+    usual_replies();
+    for (k = 0; k < VMC_H2_MAX_INFORMATIONAL + 2u; k++) {
+        uint32_t id = 7 + 2 * k;
+        const viamc_event *ev;
+        uint8_t octets[64];
+        vmc_wr w = vmc_wr_of(octets, sizeof octets);
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(id, "0803313033", false);
+        script_poll();
+        script_put_frame(&w, 2, 1, 4, id, "\x88\xbf");
+        script_put_frame(&w, 6, 0, 0, id, "\0\0\0\0\1y");
+        script_put_frame(&w, 1, 1, 5, id, "\xbe");
+        send_octets(octets, w.len, false);
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+        CHECK_EQ_INT(ev->status, VIAMC_OK);
+        script_forget();
+    }
+    script_close();
+}
+
 TEST(long_status_text_is_cut)
 {
     static uint8_t block[600];
@@ -2461,6 +2504,7 @@ int main(int argc, char **argv)
     RUN(metadata_both_ways);
     RUN(header_blocks_that_repeat);
     RUN(whole_replies_and_the_same_in_pieces);
+    RUN(informational_blocks_before_whole_replies);
     RUN(long_status_text_is_cut);
     RUN(status_text_behind_messages);
     RUN(liveness);

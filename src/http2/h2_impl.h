@@ -985,11 +985,12 @@ VMC_FN bool vmc_h2_is_repeat(const vmc_h2 *h, const uint8_t *p, uint8_t k, uint8
 VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r)
 {
     const size_t least = h->memo_len[0] + h->memo_len[1] + 3u * VMC_H2_FRAME_HEAD;
-    const uint8_t *p = in->ptr, *data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
+    const uint8_t *p = in->ptr, *data;
     const vmc_h2_stream *s;
     uint32_t id, len;
     if ((h->state | h->small_len) != VMC_H2_AT_HEAD || h->block.open || h->memo_len[0] == 0 || h->memo_len[1] == 0 || in->left < least)
         return false;
+    data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
     id = vmc_be32(p + 5);
     len = vmc_be24(data);
     r->slot = vmc_h2_find(h, id);
@@ -1012,6 +1013,7 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
     vmc_h2_watch_credit(h);
     s->credit -= (int32_t)r->data.len;
     s->flags |= VMC_H2_GOT_FINAL | VMC_H2_REMOTE_END;
+    h->informational = 0;
     h->noise = 0;
     h->empty = 0;
 }

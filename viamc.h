@@ -10542,7 +10542,7 @@ VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r
     id = vmc_be32(p + 5);
     len = vmc_be24(data);
     r->slot = vmc_h2_find(h, id);
-    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > in->left - least)
+    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > VMC_H2_FRAME_MAX || len > in->left - least)
         return false;
     s = &h->streams[r->slot];
     r->data = viamc_view(data + VMC_H2_FRAME_HEAD, len);

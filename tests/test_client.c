@@ -203,6 +203,28 @@ TEST(last_octets_of_a_port)
     script_close();
 }
 
+/* RFC 9113 6.5.3: SETTINGS are acknowledged when all of them are known, however they come, and a robot is ready then. */
+TEST(settings_in_pieces)
+{
+    script_frame f;
+    script_new();
+    script_open();
+    script_run(1);
+    while (script_next(&f))
+        ;
+    script_send("00000c040000000000 000300000001");
+    script_run(1);
+    CHECK(!script_next(&f));
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_send("000100000000");
+    script_run(1);
+    REQUIRE(script_next(&f));
+    CHECK_EQ_INT(f.type, 4);
+    CHECK_EQ_INT(f.flags, 1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_close();
+}
+
 TEST(x2_acknowledges)
 {
     script_frame f;
@@ -2487,6 +2509,7 @@ int main(int argc, char **argv)
     RUN(token_longer_than_its_place);
     RUN(end_of_a_call_whose_block_is_half_sent);
     RUN(last_octets_of_a_port);
+    RUN(settings_in_pieces);
     RUN(x2_acknowledges);
     RUN(x3_message_in_pieces);
     RUN(x4_two_messages_in_a_frame);

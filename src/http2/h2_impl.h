@@ -490,6 +490,15 @@ VMC_FN uint32_t vmc_h2_on_settings_ack(vmc_h2 *h)
     return h->left != 0 ? VMC_H2_FAIL(SETTINGS_LEN) : VMC_H2_NOISE;
 }
 
+/* 6.5.3: a SETTINGS frame has been applied as a whole. */
+VMC_FN uint32_t vmc_h2_end_settings(vmc_h2 *h)
+{
+    h->got_settings = true;
+    h->settings_due++;
+    h->owed |= VMC_H2_OWES_ACKS;
+    return VMC_H2_NOISE;
+}
+
 VMC_FN uint32_t vmc_h2_begin_settings(vmc_h2 *h)
 {
     if ((h->flags & VMC_H2_ACK) != 0) /* it is owed nothing */
@@ -498,10 +507,7 @@ VMC_FN uint32_t vmc_h2_begin_settings(vmc_h2 *h)
         return VMC_H2_FAIL(SETTINGS_LEN);
     if (h->left > 6u * VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
         return VMC_H2_FAIL(SETTINGS);
-    h->got_settings = true;
-    h->settings_due++;
-    h->owed |= VMC_H2_OWES_ACKS;
-    return h->left != 0 ? vmc_h2_fix(h, 6, VMC_H2_GO) : VMC_H2_NOISE;
+    return h->left != 0 ? vmc_h2_fix(h, 6, VMC_H2_GO) : vmc_h2_end_settings(h);
 }
 
 /* What holds for a type of frame: on stream 0, on others, on those that were opened only, and how many fixed octets it has. */
@@ -831,7 +837,7 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
     if (h->left != 0)
         return VMC_H2_GO;
     h->state = VMC_H2_AT_HEAD;
-    return VMC_H2_NOISE;
+    return vmc_h2_end_settings(h);
 }
 
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)

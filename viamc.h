@@ -9818,8 +9818,9 @@ VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
-        vmc_h2_bury(h, (uint32_t)s->credit);
+    const int32_t expected = vmc_h2_expected(h, slot);
+    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
+        vmc_h2_bury(h, (uint32_t)expected);
     s->id = 0;
     s->due = 0;
     s->flags = 0;

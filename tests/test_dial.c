@@ -220,6 +220,29 @@ TEST(pings_behind_resets)
     script_close();
 }
 
+/* What is left of a DATA frame whose stream was reset may come as well: it counts until then. */
+TEST(rest_of_a_frame_behind_a_reset)
+{
+    const vmc_h2 *h;
+    viamc_call call = 0;
+    script_new();
+    script_now.dial.disable_sessions = true;
+    script_ready();
+    script_now.client->conn.grpc.h2.credit_limit = 100000;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &call), VIAMC_OK);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    script_send("000064000000000001 000000012c 00000000000000000000"); /* 15 octets of 100 */
+    script_run(1);
+    h = &script_now.client->conn.grpc.h2;
+    CHECK_EQ_INT(vmc_h2_outstanding(h), 517 - 15);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(h->open, 0);
+    CHECK_EQ_INT(vmc_h2_outstanding(h), 517 - 15);
+    script_close();
+}
+
 /* The macros bound the exact size, and waste little. */
 TEST(memory_macros)
 {
@@ -255,6 +278,7 @@ int main(int argc, char **argv)
     RUN(session_lost_by_late_polls);
     RUN(memory_too_small);
     RUN(pings_behind_resets);
+    RUN(rest_of_a_frame_behind_a_reset);
     RUN(memory_macros);
     return test_end();
 }

@@ -202,7 +202,7 @@
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */
 #define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PING, PRIORITY, unknown, late RST...) since the last useful one */
 #define VMC_H2_FORGIVEN 16u              /* of those, each time that everything owed was written: keepalive never adds up, a flood does */
-#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks of one stream */
+#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks in a row, per connection */
 #define VMC_HPACK_ENCODER_ENTRIES 8u     /* paths and time limits that our encoder keeps in the peer's table */
 
 /* google.protobuf.Struct */
@@ -8700,13 +8700,6 @@ typedef enum vmc_hpack_state {
     VMC_HPACK_AT_ERROR      /* the connection's compression is lost */
 } vmc_hpack_state;
 
-/* A function that stays one of its own, so that its caller stays small and fast. */
-#if defined(__GNUC__)
-#define VMC_HPACK_APART VMC_FN __attribute__((noinline))
-#else
-#define VMC_HPACK_APART VMC_FN
-#endif
-
 /* ---- dynamic table ---- */
 
 /* Stands before the octets of an entry. */
@@ -9086,7 +9079,7 @@ VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_p
 }
 
 /* Everything but fields of one octet. */
-VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+VMC_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     vmc_hpack_result r = VMC_HPACK_MORE;
     while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d))) /* a step takes an octet at least, or ends a string */

@@ -240,7 +240,7 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */
 #define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PING, PRIORITY, unknown, late RST...) since the last useful one */
 #define VMC_H2_FORGIVEN 16u              /* of those, each time that everything owed was written: keepalive never adds up, a flood does */
-#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks of one stream */
+#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks in a row, per connection */
 #define VMC_HPACK_ENCODER_ENTRIES 8u     /* paths and time limits that our encoder keeps in the peer's table */
 
 /* google.protobuf.Struct */
@@ -9383,13 +9383,6 @@ typedef enum vmc_hpack_state {
     VMC_HPACK_AT_ERROR      /* the connection's compression is lost */
 } vmc_hpack_state;
 
-/* A function that stays one of its own, so that its caller stays small and fast. */
-#if defined(__GNUC__)
-#define VMC_HPACK_APART VMC_FN __attribute__((noinline))
-#else
-#define VMC_HPACK_APART VMC_FN
-#endif
-
 /* ---- dynamic table ---- */
 
 /* Stands before the octets of an entry. */
@@ -9769,7 +9762,7 @@ VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_p
 }
 
 /* Everything but fields of one octet. */
-VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+VMC_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     vmc_hpack_result r = VMC_HPACK_MORE;
     while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d))) /* a step takes an octet at least, or ends a string */
@@ -10501,8 +10494,9 @@ VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
-        vmc_h2_bury(h, (uint32_t)s->credit);
+    const int32_t expected = vmc_h2_expected(h, slot);
+    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
+        vmc_h2_bury(h, (uint32_t)expected);
     s->id = 0;
     s->due = 0;
     s->flags = 0;
@@ -10721,6 +10715,15 @@ VMC_FN uint32_t vmc_h2_on_settings_ack(vmc_h2 *h)
     return h->left != 0 ? VMC_H2_FAIL(SETTINGS_LEN) : VMC_H2_NOISE;
 }
 
+/* 6.5.3: a SETTINGS frame has been applied as a whole. */
+VMC_FN uint32_t vmc_h2_end_settings(vmc_h2 *h)
+{
+    h->got_settings = true;
+    h->settings_due++;
+    h->owed |= VMC_H2_OWES_ACKS;
+    return VMC_H2_NOISE;
+}
+
 VMC_FN uint32_t vmc_h2_begin_settings(vmc_h2 *h)
 {
     if ((h->flags & VMC_H2_ACK) != 0) /* it is owed nothing */
@@ -10729,10 +10732,7 @@ VMC_FN uint32_t vmc_h2_begin_settings(vmc_h2 *h)
         return VMC_H2_FAIL(SETTINGS_LEN);
     if (h->left > 6u * VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
         return VMC_H2_FAIL(SETTINGS);
-    h->got_settings = true;
-    h->settings_due++;
-    h->owed |= VMC_H2_OWES_ACKS;
-    return h->left != 0 ? vmc_h2_fix(h, 6, VMC_H2_GO) : VMC_H2_NOISE;
+    return h->left != 0 ? vmc_h2_fix(h, 6, VMC_H2_GO) : vmc_h2_end_settings(h);
 }
 
 /* What holds for a type of frame: on stream 0, on others, on those that were opened only, and how many fixed octets it has. */
@@ -11062,7 +11062,7 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
     if (h->left != 0)
         return VMC_H2_GO;
     h->state = VMC_H2_AT_HEAD;
-    return VMC_H2_NOISE;
+    return vmc_h2_end_settings(h);
 }
 
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
@@ -11216,15 +11216,16 @@ VMC_FN bool vmc_h2_is_repeat(const vmc_h2 *h, const uint8_t *p, uint8_t k, uint8
 VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r)
 {
     const size_t least = h->memo_len[0] + h->memo_len[1] + 3u * VMC_H2_FRAME_HEAD;
-    const uint8_t *p = in->ptr, *data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
+    const uint8_t *p = in->ptr, *data;
     const vmc_h2_stream *s;
     uint32_t id, len;
     if ((h->state | h->small_len) != VMC_H2_AT_HEAD || h->block.open || h->memo_len[0] == 0 || h->memo_len[1] == 0 || in->left < least)
         return false;
+    data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
     id = vmc_be32(p + 5);
     len = vmc_be24(data);
     r->slot = vmc_h2_find(h, id);
-    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > in->left - least)
+    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > VMC_H2_FRAME_MAX || len > in->left - least)
         return false;
     s = &h->streams[r->slot];
     r->data = viamc_view(data + VMC_H2_FRAME_HEAD, len);
@@ -11243,6 +11244,7 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
     vmc_h2_watch_credit(h);
     s->credit -= (int32_t)r->data.len;
     s->flags |= VMC_H2_GOT_FINAL | VMC_H2_REMOTE_END;
+    h->informational = 0;
     h->noise = 0;
     h->empty = 0;
 }
@@ -12414,6 +12416,9 @@ typedef struct vmc_grpc {
 
 
 #define VMC_GRPC_NO_STATUS 0xffu
+/* Ends a call of ours whose reply has no room; vmc_auth_on_end knows it again. */
+static const char vmc_grpc_no_room[] = VMC_TEXT("reply larger than any of its kind");
+
 #define VMC_GRPC_TIMEOUT_LEN 10u /* "99999999m" and one more */
 
 /* The owner sets https, scratch and what every request carries. */
@@ -12829,7 +12834,7 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
     viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
         vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
-                      VMC_TEXT("reply larger than any of its kind"));
+                      vmc_grpc_no_room);
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
         vmc_grpc_refuse(g, c);
@@ -13864,6 +13869,7 @@ VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
     c->blocked = done < n;
     if (err != VIAMC_OK && err != VIAMC_WAIT) {
         vmc_conn_port_failed(c, err, VMC_TEXT("writing failed"));
+        c->blocked = true; /* whatever it says that it took */
         return 0;
     }
     return done;
@@ -13960,12 +13966,12 @@ VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
     uint32_t part;
     while (vmc_conn_write_records(c))
         ;
-    for (part = 0; part < 2u && more && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
+    for (part = 0; part < 2u && more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
         if (vmc_conn_read_record(c, &more) != VIAMC_OK)
             return VMC_CONN_LOST;
-    while (c->state != VMC_CONN_BROKEN && vmc_conn_write_records(c))
+    while (!vmc_conn_is_lost(c) && vmc_conn_write_records(c))
         ;
-    if (c->state == VMC_CONN_BROKEN)
+    if (vmc_conn_is_lost(c))
         return VMC_CONN_LOST;
     switch (vmc_tls_state_of(c->tls)) {
     case VMC_TLS_HANDSHAKE: return VMC_CONN_IDLE;
@@ -13984,7 +13990,7 @@ VMC_FN vmc_conn_event vmc_conn_on_up(vmc_conn *c)
     bool more = true;
     vmc_conn_event ev = VMC_CONN_IDLE;
     while (more && ev == VMC_CONN_IDLE && c->steps < VMC_POLL_STEPS) {
-        if (c->state == VMC_CONN_BROKEN)
+        if (vmc_conn_is_lost(c))
             return VMC_CONN_LOST;
 #ifndef VIAMC_NO_TLS
         if (c->secure) {
@@ -14480,7 +14486,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
         }
         detail = VIAMC_INTERNAL;
         what = VMC_TEXT("the robot answered without a token");
-    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->ran == VIAMC_MAYBE && call->body == NULL) { /* ours: its reply had no room */
+    } else if (call->body == (const uint8_t *)vmc_grpc_no_room) {
         err = VIAMC_ERR_NOMEM;
         detail = c->token_cap;
         what = VMC_TEXT("the robot's token is longer than token_bytes");
@@ -14838,6 +14844,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
     if (c->desc.allow_downgrade) {
         c->dial.plain = true;
         vmc_dial_begin(c);
+        c->dirty = true; /* the port is opened by the next poll: nothing of it can wake anybody before */
         return true;
     }
     vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
@@ -16545,6 +16552,15 @@ VMC_FN bool vmc_client_may_redial(const viamc_client *c)
     return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.due, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
 }
 
+/* Writes. What waited for the end of a header block that was half sent goes on with the next poll: the end of a call, StartSession,
+ * Authenticate. */
+VMC_FN void vmc_client_write(viamc_client *c)
+{
+    const uint8_t half = c->conn.grpc.h2.out_slot;
+    vmc_conn_flush(&c->conn, c->now);
+    c->dirty = c->dirty || (half != VMC_H2_NO_SLOT && c->conn.grpc.h2.out_slot != half);
+}
+
 /* A poll's work on the connection: read, think, write. */
 VMC_FN void vmc_client_turn(viamc_client *c)
 {
@@ -16560,7 +16576,7 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && vmc_client_rec(c, VMC_REC_AUX)->stored != 0;
     if (vmc_conn_is_lost(&c->conn))
         c->calls.stirred = false; /* control frames only: no call leaves on a connection that is lost */
-    vmc_conn_flush(&c->conn, c->now);
+    vmc_client_write(c);
     if (vmc_conn_is_lost(&c->conn))
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)

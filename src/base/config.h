@@ -123,7 +123,7 @@
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */
 #define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PING, PRIORITY, unknown, late RST...) since the last useful one */
 #define VMC_H2_FORGIVEN 16u              /* of those, each time that everything owed was written: keepalive never adds up, a flood does */
-#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks of one stream */
+#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks in a row, per connection */
 #define VMC_HPACK_ENCODER_ENTRIES 8u     /* paths and time limits that our encoder keeps in the peer's table */
 
 /* google.protobuf.Struct */

@@ -1521,30 +1521,26 @@ TEST(informational_blocks_before_whole_replies)
 /* RFC 9113 4.2: a frame larger than announced ends the connection, also in a reply that is as usual otherwise. */
 TEST(whole_reply_in_too_large_a_frame)
 {
+    static const uint32_t len[] = {VMC_H2_FRAME_MAX, VMC_H2_FRAME_MAX + 1u};
     static uint8_t data[VMC_H2_FRAME_MAX + 1u], octets[VMC_H2_FRAME_MAX + 64u];
-    uint32_t len;
-    script_new();
-    script_now.desc.slot_bytes = 20000;
-    script_now.desc.max_calls = 1;
-    script_now.desc.in_bytes = 20000;
-    script_now.loop.line[VMC_LOOP_TO_CLIENT].capacity = VMC_LOOP_PIPE_BYTES;
-    for (len = VMC_H2_FRAME_MAX - 100u; len <= sizeof data; len += VMC_H2_FRAME_MAX + 1u - len) {
+    size_t i;
+    for (i = 0; i < TEST_COUNT(len); i++) {
         vmc_wr w = vmc_wr_of(octets, sizeof octets);
         vmc_h2_reply r;
         vmc_rd in;
+        script_new();
+        script_now.desc.slot_bytes = 20000;
+        script_now.desc.max_calls = 1;
         script_ready();
         usual_replies();
         (void)echo(viamc_view("x", 1), NULL);
         script_run(1);
-        vmc_put_be32(data + 1, len - 5u);
         script_put_frame(&w, 2, 1, 4, 7, "\x88\xbf");
-        script_put_frame(&w, len, 0, 0, 7, data);
+        script_put_frame(&w, len[i], 0, 0, 7, data);
         script_put_frame(&w, 1, 1, 5, 7, "\xbe");
         in = vmc_rd_of(viamc_view(octets, w.len));
-        CHECK_EQ_INT(vmc_h2_peek_reply(&script_now.client->conn.grpc.h2, &in, &r), VIAMC_SHORTCUTS && len <= VMC_H2_FRAME_MAX);
+        CHECK_EQ_INT(vmc_h2_peek_reply(&script_now.client->conn.grpc.h2, &in, &r), VIAMC_SHORTCUTS && len[i] <= VMC_H2_FRAME_MAX);
         script_close();
-        if (len > VMC_H2_FRAME_MAX)
-            break;
     }
 }
 

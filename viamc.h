@@ -13591,7 +13591,7 @@ typedef enum vmc_conn_state {
     VMC_CONN_SECURING, /* TLS handshake */
     VMC_CONN_UP,       /* HTTP/2 */
     VMC_CONN_BROKEN,   /* error says why; GOAWAY or an alert may still be on its way out */
-    VMC_CONN_GONE      /* the same, and the port said so: it is only closed */
+    VMC_CONN_GONE      /* the same, and the port failed or was never open: it is only closed */
 } vmc_conn_state;
 
 /* What vmc_conn_next found. */
@@ -16574,8 +16574,6 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     vmc_motion_step(c);
     vmc_client_ends(c);
     c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && vmc_client_rec(c, VMC_REC_AUX)->stored != 0;
-    if (vmc_conn_is_lost(&c->conn))
-        c->calls.stirred = false; /* control frames only: no call leaves on a connection that is lost */
     vmc_client_write(c);
     if (vmc_conn_is_lost(&c->conn))
         vmc_client_on_lost(c);

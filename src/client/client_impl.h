@@ -688,8 +688,6 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     vmc_motion_step(c);
     vmc_client_ends(c);
     c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && vmc_client_rec(c, VMC_REC_AUX)->stored != 0;
-    if (vmc_conn_is_lost(&c->conn))
-        c->calls.stirred = false; /* control frames only: no call leaves on a connection that is lost */
     vmc_client_write(c);
     if (vmc_conn_is_lost(&c->conn))
         vmc_client_on_lost(c);

@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 
 core="build-essential ca-certificates libbearssl-dev libnanopb-dev clang cmake python3 python3-venv universal-ctags openssl"
 peers="iproute2 util-linux procps"
-conformance="maven nginx-light haproxy nghttp2-proxy libnghttp2-14"
+conformance="maven default-jdk-headless gnutls-bin nginx-light haproxy nghttp2-proxy libnghttp2-14"
 fuzz="libclang-rt-dev"
 figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi libnghttp2-dev"
 

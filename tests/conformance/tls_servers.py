@@ -74,13 +74,15 @@ def rustls(certs, lines):
 @contextlib.contextmanager
 def java(certs, lines):
     """A process for each curve: JSSE's are the process's. It takes the first that the client has too; P-256 is the certificate's."""
+    folder = peers.new_folder()
+    subprocess.run(["javac", "-d", folder, servers.HERE / "servers/TlsServer.java"], check=True)
     with contextlib.ExitStack() as stack:
         found = {}
         for curve, groups in (("P-256", "secp256r1"), ("X25519", "x25519,secp256r1")):
             some = [line for line in lines if line.endswith(curve)]
             if some:
-                found.update(stack.enter_context(ours(certs, some, "java", "-XX:TieredStopAtLevel=1", f"-Djdk.tls.namedGroups={groups}",
-                                                      servers.HERE / "servers/TlsServer.java")))
+                found.update(stack.enter_context(ours(certs, some, "java", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+                                                      f"-Djdk.tls.namedGroups={groups}", "-cp", folder, "TlsServer")))
         yield found
 
 
@@ -104,8 +106,8 @@ def each(certs, lines, command):
 
 
 def s_server(leaf, port, *words):
-    return ("openssl", "s_server", "-quiet", "-rev", "-accept", f"127.0.0.1:{port}", "-cert", leaf.chain, "-cert_chain", leaf.chain,
-            "-key", leaf.key, "-alpn", "h2", *words)
+    return ("openssl", "s_server", "-quiet", "-rev", "-accept", f"127.0.0.1:{port}", "-cert", leaf.chain, "-key", leaf.key,
+            "-alpn", "h2", *words)
 
 
 def openssl(certs, lines):

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LATE_MS = 1500, PING = 5 };
+enum { LATE_MS = 3000, PING = 5 };
 
 static uint64_t conn_memory[VMC_TLS_CLIENT_BYTES / 8u], trust_memory[(VMC_TRUST_BYTES + VMC_TRUST_ROOT_BYTES) / 8u];
 static uint8_t in_buf[VMC_TLS_IN_MAX], out_buf[VMC_TLS_OUT_MAX];

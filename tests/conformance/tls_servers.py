@@ -135,13 +135,16 @@ STACKS = {"OpenSSL s_server": openssl, "gnutls-serv": gnutls, "Go crypto/tls": g
 
 # ---- in between ----
 
+IDLE_S = 0.5     # two sides that wait for each other, each for the rest of a record, are let go
+
+
 class Relay:
     """One connection to a server, handed on octet by octet: `cut` ends the server's side after so many octets, `flip` is (from the
-    server?, octet, bits). .sent: octets that came from the client and from the server."""
+    server?, octet, bits). .sent: what came from the client and from the server."""
 
     def __init__(self, to, cut=None, flip=None):
         self._to, self._cut, self._flip = to, cut, flip
-        self.sent = [0, 0]
+        self.sent = [bytearray(), bytearray()]
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run)
@@ -161,17 +164,18 @@ class Relay:
             waiting.register(client, selectors.EVENT_READ, (0, server))
             waiting.register(server, selectors.EVENT_READ, (1, client))
             with contextlib.suppress(OSError):
-                while True:
-                    for key, _ in waiting.select(5):
+                while ready := waiting.select(IDLE_S):
+                    for key, _ in ready:
                         if not self._pass_on(key.fileobj, *key.data):
                             return
 
     def _pass_on(self, source, side, sink):
         data = bytearray(source.recv(65536))
-        at, self.sent[side] = self.sent[side], self.sent[side] + len(data)
+        at = len(self.sent[side])
+        self.sent[side] += data
         if self._flip and self._flip[0] == side and at <= self._flip[1] < at + len(data):
             data[self._flip[1] - at] ^= self._flip[2]
-        if side and self._cut is not None and self._cut <= self.sent[1]:
+        if side and self._cut is not None and self._cut <= len(self.sent[1]):
             sink.sendall(data[:self._cut - at])
             return False
         sink.sendall(data)

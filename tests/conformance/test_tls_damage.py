@@ -25,12 +25,14 @@ def each(address, certs, words, options):
         return list(pool.map(lambda some: through(address, certs, words, **some)[0], options))
 
 
-def versions(data):
-    """Where the version of each record is: not authenticated before the first encrypted one, and not to be heeded in the first (RFC 5246
-    E.1). Servers differ; viamc heeds it in all but the first."""
+def unguarded(data):
+    """Octets that no sum covers, which servers may overlook (RFC 5246 E.1, 7.1): the version of each record, and ChangeCipherSpec's
+    only octet. viamc overlooks nothing but the first record's version."""
     at = 0
     while at < len(data):
         yield from (at + 1, at + 2)
+        if data[at] == 20:
+            yield at + 5
         at += 5 + int.from_bytes(data[at + 3:at + 5], "big")
 
 
@@ -43,7 +45,7 @@ def cuts(total, words):
 def flips(stack, sent):
     """Places and bits, seeded; not in the last record of either side, whose sender may be gone when it comes."""
     dice = random.Random(f"{stack} {SEED}")
-    free = [sorted(set(range(len(data) - CLOSE_NOTIFY)) - set(versions(data) if side == 0 else ())) for side, data in enumerate(sent)]
+    free = [sorted(set(range(len(data) - CLOSE_NOTIFY)) - set(unguarded(data) if side == 0 else ())) for side, data in enumerate(sent)]
     for _ in range(EACH):
         side = dice.randrange(2)
         yield side, dice.choice(free[side]), 1 << dice.randrange(8)

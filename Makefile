@@ -19,7 +19,7 @@ help:
 	@echo "make demo          a robot and its driver on this machine: the driver is killed, the motor stops"
 	@echo "make test          every test that needs no other robot"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
-	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
+	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders; TLS of six makes"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"

@@ -27,7 +27,7 @@ def each(address, certs, words, options):
 
 def unguarded(data):
     """Octets that no sum covers, which servers may overlook (RFC 5246 E.1, 7.1): the version of each record, and ChangeCipherSpec's
-    only octet. viamc overlooks nothing but the first record's version."""
+    only octet. viamc overlooks none."""
     at = 0
     while at < len(data):
         yield from (at + 1, at + 2)

@@ -2,6 +2,7 @@
 """TLS servers of five makes, each held to one suite and one curve; what stands between them and tls_client; and what that prints."""
 import contextlib
 import os
+import pathlib
 import re
 import selectors
 import socket
@@ -75,7 +76,7 @@ def rustls(certs, lines):
 def java(certs, lines):
     """A process for each curve: JSSE's are the process's. It takes the first that the client has too; P-256 is the certificate's."""
     folder = peers.new_folder()
-    subprocess.run(["javac", "-d", folder, servers.HERE / "servers/TlsServer.java"], check=True)
+    subprocess.run([peers.need(pathlib.Path("/usr/bin/javac")), "-d", folder, servers.HERE / "servers/TlsServer.java"], check=True)
     with contextlib.ExitStack() as stack:
         found = {}
         for curve, groups in (("P-256", "secp256r1"), ("X25519", "x25519,secp256r1")):
@@ -115,7 +116,7 @@ def openssl(certs, lines):
 
 
 def gnutls_serv(leaf, port, priority):
-    return ("gnutls-serv", "--quiet", "--echo", f"--port={port}", f"--x509certfile={leaf.chain}", f"--x509keyfile={leaf.key}",
+    return (peers.need(pathlib.Path("/usr/bin/gnutls-serv")), "--quiet", "--echo", f"--port={port}", f"--x509certfile={leaf.chain}", f"--x509keyfile={leaf.key}",
             "--alpn=h2", f"--priority={priority}")
 
 

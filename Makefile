@@ -21,7 +21,7 @@ help:
 	@echo "make test          every test that needs no other robot"
 	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
-	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
+	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders; TLS of six makes"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
 	@echo "make test-boards   on emulated boards and other systems"
 	@echo "make examples      to build/examples/"

@@ -6,6 +6,10 @@
 
 #include "base/config.h"
 
+/* Pointers, in every function below: one that is NULL, where its docstring does not say what that means, is a mistake of the caller that
+ * changes nothing. What answers viamc_err answers ARG; the rest answers false, 0, NULL, "" or an empty view, or does nothing. The same goes
+ * for a message (viamc_bytes) with a length at NULL. Octets of length 0 may be at NULL. */
+
 /* What a function answers. VIAMC_OK is 0; the range of a code says which reaction fits, `detail` of the error record what exactly. */
 typedef int16_t viamc_err;
 

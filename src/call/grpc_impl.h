@@ -611,8 +611,10 @@ VMC_FN bool vmc_grpc_is_value(viamc_bytes v)
 /* True if all of it may be sent: a peer would refuse the request, or take a field for ours. */
 VMC_FN bool vmc_grpc_metadata_ok(const viamc_metadata *m, size_t count)
 {
+    if (m == NULL)
+        return count == 0;
     for (; count != 0; m++, count--)
-        if (!vmc_grpc_is_free_name(vmc_bytes_of(m->name)) || !(vmc_grpc_is_binary(vmc_bytes_of(m->name)) || vmc_grpc_is_value(m->value)))
+        if (!vmc_is_view(vmc_bytes_of(m->name)) || !vmc_is_view(m->value) || !vmc_grpc_is_free_name(vmc_bytes_of(m->name)) || !(vmc_grpc_is_binary(vmc_bytes_of(m->name)) || vmc_grpc_is_value(m->value)))
             return false;
     return true;
 }

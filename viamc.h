@@ -236,7 +236,7 @@ typedef int16_t viamc_err;
 enum {
     VIAMC_OK = 0,
     /* 1-15: the caller. Fix the call. */
-    VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit */
+    VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit, where there is one */
     VIAMC_ERR_STATE = 2,     /* not now (not connected, from inside a callback, after the end) */
     VIAMC_ERR_NOMEM = 3,     /* the memory given is too small; detail: the bytes needed */
     VIAMC_ERR_BUSY = 4,      /* all calls in use, or a Stop of this resource is under way; try again after an event */
@@ -679,7 +679,7 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap);
 
 /* The system's reason (errno) for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS.
- * After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
+ * EBADF for any other number. After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn);
 
 /* Reads one certificate of the trust store: SSL_CERT_FILE, else the folders of SSL_CERT_DIR, else the system's usual file or
@@ -880,7 +880,7 @@ typedef struct viamc_client viamc_client;
 /* How a client's memory is divided. Zero means default; copied by viamc_client_init. Defaults: host / board. */
 typedef struct viamc_client_desc {
     uint32_t guard;          /* leave 0: catches an uninitialised struct */
-    const viamc_port *port;  /* kept: moves the bytes; required */
+    const viamc_port *port;  /* kept: moves the bytes; required, with all functions but accept */
     void *port_user;         /* kept: handed to the port */
     uint8_t profile;         /* VIAMC_HOST or VIAMC_BOARD */
     uint8_t max_calls;       /* calls at once; 4 / 4 */
@@ -900,10 +900,10 @@ typedef struct viamc_client_desc {
 /* Where a robot is and how to become its client. Copied by viamc_dial; what it points to is kept until viamc_client_close. */
 typedef struct viamc_dial_desc {
     uint32_t guard;
-    const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; required */
+    const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; ASCII, no blanks; required */
     const char *api_key;     /* with api_key_id: API key and its id (a UUID) */
     const char *api_key_id;
-    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token */
+    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks) */
     const char *credential_payload;
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
@@ -951,20 +951,22 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 /* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first, its calls end
  * with CANCELLED, and the new one begins when their events were taken; LOST does not come.
  *   desc  copied; what it points to is kept until viamc_client_close
- * Returns:  OK; ARG (bad address, key id not a UUID, api_key without api_key_id, NULL address ...: viamc_explain says what);
- *           STATE (from inside a sink). */
+ * Returns:  OK; ARG (bad address, key id not a UUID, api_key without api_key_id, NULL address ...); STATE (from inside a sink). After ARG a
+ *           client that was connected, or was to be, goes on as if nothing had been asked, and desc.log has what is wrong; another one is
+ *           FAILED, and viamc_explain says it. */
 VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc);
 
 /* Does all the work there is, and never blocks: reads, writes, heartbeats, redialling. Bounded (VMC_POLL_STEPS).
  * Events and views of the last poll end here.
  *   now  milliseconds of a monotonic clock, may wrap
- * Returns:  OK, also while the connection is lost; the client's error when it will not try again (state FAILED). */
+ * Returns:  OK, also before viamc_dial and while the connection is lost; STATE (from inside a sink); the client's error when it will not
+ *           try again (state FAILED). */
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now);
 
-/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. */
+/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. Without a client: for ever. */
 VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *hint);
 
-/* Takes the next event. False: none. What it shows lasts until the next poll; what is not taken waits. */
+/* Takes the next event. False: none (always from inside a sink). What it shows lasts until the next poll; what is not taken waits. */
 VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev);
 
 /* VIAMC_IDLE to VIAMC_FAILED */
@@ -978,7 +980,8 @@ VIAMC_API viamc_error viamc_client_error(const viamc_client *c);
 VIAMC_API size_t viamc_explain(const viamc_client *c, char *buf, size_t cap);
 
 /* Ends everything at once: calls, connection, secrets (wiped). The session is left to expire on the robot, which then stops what it
- * moved: stop it yourself first if you want to know. Allowed: any time but from inside poll. */
+ * moved: stop it yourself first if you want to know. The handle ends here, and the memory is the caller's again.
+ * Allowed: any time but from inside a sink, where it does nothing. */
 VIAMC_API void viamc_client_close(viamc_client *c);
 
 /* Starts a call of a method and returns at once.
@@ -992,22 +995,24 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  * Source:   gRPC over HTTP/2, Requests; motion: design.md 6 */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
-/* The same without a method object: path "/package.Service/Method", kept until the call ends. What begins with /viam.component. counts as
- * moving unless opts.reads_only; opts.stream makes it a stream. */
+/* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (else ARG). What begins
+ * with /viam.component. counts as moving unless opts.reads_only; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* Where the next request can be encoded in place: *cap octets, until the next poll or call. Handing exactly that view to
- * viamc_call_method spares a copy. */
+ * viamc_call_method spares a copy. NULL without a client. */
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
 
 /* Sends the next message of a client stream; WRITABLE comes when it is on its way.
- * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE); NOMEM; NOT_FOUND (the call is over); STATE (after viamc_call_end). */
+ * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; or a Stop of the resource that it names is under way); NOMEM (more than
+ *           half of tx); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg);
 
-/* Says that no more messages follow. OK, NOT_FOUND, STATE. */
+/* Says that no more messages follow. OK; NOT_FOUND (the call is over); STATE (said before, no client stream, from inside a sink). */
 VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call);
 
-/* Gives a call up: its DONE comes with CANCELLED. What the robot has begun may go on: only Stop stops. OK, NOT_FOUND. */
+/* Gives a call up: its DONE comes with CANCELLED. What the robot has begun may go on: only Stop stops. OK; NOT_FOUND (it is over);
+ * STATE (from inside a sink). */
 VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call call);
 
 /* What a client has done and how close to its limits it is. */
@@ -1071,14 +1076,14 @@ VIAMC_API viamc_err viamc_robot_get_operations(viamc_client *c, const viamc_opts
  * the header block of the Stop that is there is half written, or its end was not taken from viamc_next_event. */
 VIAMC_API viamc_err viamc_robot_stop_all(viamc_client *c, const viamc_opts *opts, viamc_call *call);
 
-/* Cancels an operation by its id, at most 64 octets (ARG). */
+/* Cancels an operation by its id, 1 to 64 octets (else ARG). */
 VIAMC_API viamc_err viamc_robot_cancel_operation(viamc_client *c, viamc_str id, const viamc_opts *opts, viamc_call *call);
 
 /* Walks the resources of a DONE of viamc_robot_resource_names: *at starts at 0. False at the end (or what is malformed). */
 VIAMC_API bool viamc_robot_next_resource(const viamc_event *ev, size_t *at, viamc_robot_resource *name);
 
 /* Looks a resource up in a DONE of viamc_robot_resource_names: type and subtype may be NULL for any.
- * Returns:  OK; NOT_FOUND; ARG (not such an event). */
+ * Returns:  OK; NOT_FOUND (also where the reply is malformed); ARG (not such an event). */
 VIAMC_API viamc_err viamc_robot_find_resource(const viamc_event *ev, const char *type, const char *subtype, const char *name, viamc_robot_resource *found);
 
 /* Platform ("rdk", "viamc"), version and API version of a DONE of viamc_robot_get_version. Views. OK; ARG; MESSAGE (malformed). */
@@ -1151,7 +1156,7 @@ typedef void (*viamc_server_event_fn)(void *user, const viamc_server_event *even
 /* What a server needs. Zero means default; copied by viamc_server_init. Defaults: host / board. */
 typedef struct viamc_server_desc {
     uint32_t guard;                /* leave 0: catches an uninitialised struct */
-    const viamc_port *port;        /* kept: moves the bytes and accepts peers; required */
+    const viamc_port *port;        /* kept: moves the bytes and accepts peers; required, with all functions but open */
     void *port_user;               /* kept: handed to the port */
     uint8_t profile;               /* VIAMC_HOST or VIAMC_BOARD: which defaults, which ciphers first */
     uint8_t max_peers;             /* connections at once, at most 250; 2. More wait in the port's queue */
@@ -1205,10 +1210,11 @@ VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t c
  * Returns:  OK; STATE (from a handler, or after an error of viamc_server_init). A lost peer is no error. */
 VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now);
 
-/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. */
+/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. Without a server: for ever. */
 VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait_hint *hint);
 
-/* Ends everything: stops once what is bound to a session, says goodbye to the peers, closes, wipes the block. Not from a handler. */
+/* Ends everything: stops once what is bound to a session, says goodbye to the peers, closes, wipes the block. From a handler it
+ * does nothing. */
 VIAMC_API void viamc_server_close(viamc_server *s);
 
 #endif
@@ -1249,10 +1255,11 @@ typedef struct viamc_service {
 
 /* Offers a service under a name.
  *   service   kept
- *   name      kept: the resource's name, 1 to 128 octets; "" for a service without resource names
+ *   name      kept: the resource's name, 1 to 128 octets of UTF-8 without control characters; "" or NULL for a service without names
  *   ops, user kept: what viamc_request_ops and viamc_request_user answer
  *   resource  out, may be NULL
- * Returns:  OK; ARG (the name is too long, the same service has it already, or type and name do not fit); NOMEM (max_resources). */
+ * Returns:  OK; ARG (no such name, the same service has it already, type and name do not fit, or something of the service is NULL that
+ *           may not be); NOMEM (max_resources); STATE (after an error of viamc_server_init). */
 VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *service, const char *name, const void *ops, void *user,
                                      viamc_resource **resource);
 
@@ -1307,7 +1314,7 @@ VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg);
 VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *text);
 
 /* Keeps the request for an answer from a later loop. It occupies one of its peer's max_requests until then, and its
- * handler is not called again: what its client still sends waits. OK; STATE (answered already). */
+ * handler is not called again: what its client still sends waits. OK; STATE (answered already, or kept by a handler that has returned). */
 VIAMC_API viamc_err viamc_request_keep(viamc_request *rq);
 
 /* Sends one message of a stream of answers.
@@ -1360,6 +1367,8 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
+/* ---- of a port without a client of viamc_posix_open, each answers STATE ---- */
+
 /* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
  * error. Other events are dropped. */
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
@@ -1383,7 +1392,8 @@ VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
  * Returns:  OK; NOT_FOUND (none in the file); NOMEM (buf or der too small); MESSAGE (not PEM inside); IO (cannot be read). */
 VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count);
 
-/* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. */
+/* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. posix NULL, or without a client: only the
+ * error's name. */
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
 
 #endif
@@ -11798,9 +11808,13 @@ VMC_FN bool vmc_grpc_metadata_ok(const viamc_metadata *m, size_t count)
 {
     if (m == NULL)
         return count == 0;
-    for (; count != 0; m++, count--)
-        if (!vmc_is_view(vmc_bytes_of(m->name)) || !vmc_is_view(m->value) || !vmc_grpc_is_free_name(vmc_bytes_of(m->name)) || !(vmc_grpc_is_binary(vmc_bytes_of(m->name)) || vmc_grpc_is_value(m->value)))
+    for (; count != 0; m++, count--) {
+        viamc_bytes name = vmc_bytes_of(m->name);
+        if (!vmc_is_view(name) || !vmc_is_view(m->value))
             return false;
+        if (!vmc_grpc_is_free_name(name) || !(vmc_grpc_is_binary(name) || vmc_grpc_is_value(m->value)))
+            return false;
+    }
     return true;
 }
 
@@ -16230,17 +16244,21 @@ VMC_FN bool vmc_registry_is_whole(const viamc_service *service)
 /* A name goes into texts of protobuf, which everybody refuses that are not UTF-8 (RFC 3629 4), and to people: no control characters. */
 VMC_FN bool vmc_registry_name_ok(viamc_str name)
 {
+    static const uint32_t least[4] = {' ', 0x80u, 0x800u, 0x10000u}; /* that needs so many octets */
     size_t i = 0;
     while (i < name.len) {
         const uint8_t *p = (const uint8_t *)name.ptr + i;
         size_t k, n = vmc_percent_utf8_size(*p);
-        if (*p < ' ' || *p == 0x7fu || (n == 1u && *p >= 0x80u) || *p > 0xf4u || n > name.len - i)
+        uint32_t code = n == 1u ? *p : *p & (0x7fu >> n); /* U+... */
+        if (n > name.len - i || (n == 1u && *p > '~'))
             return false;
-        for (k = 1; k < n; k++)
+        for (k = 1; k < n; k++) {
             if ((p[k] & 0xc0u) != 0x80u)
                 return false;
-        if ((n == 2u && *p < 0xc2u) || (*p == 0xe0u && p[1] < 0xa0u) || (*p == 0xedu && p[1] > 0x9fu) || (*p == 0xf0u && p[1] < 0x90u) || (*p == 0xf4u && p[1] > 0x8fu))
-            return false; /* longer than need be, half a pair of UTF-16, beyond U+10FFFF */
+            code = code << 6 | (p[k] & 0x3fu);
+        }
+        if (code < least[n - 1u] || code > 0x10ffffu || code >> 11 == 0xd800u >> 11) /* too long, too high, half a pair of UTF-16 */
+            return false;
         i += n;
     }
     return name.len <= VMC_SERVER_NAME;
@@ -16257,7 +16275,9 @@ VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *servi
         return VIAMC_ERR_ARG;
     if (s->error.code != VIAMC_OK)
         return VIAMC_ERR_STATE;
-    if (!vmc_registry_is_whole(service) || !vmc_registry_name_ok(text) || (text.len != 0) != vmc_registry_is_named(service) || vmc_registry_find(s, service, text) != NULL)
+    if (!vmc_registry_is_whole(service) || !vmc_registry_name_ok(text))
+        return VIAMC_ERR_ARG;
+    if ((text.len != 0) != vmc_registry_is_named(service) || vmc_registry_find(s, service, text) != NULL)
         return VIAMC_ERR_ARG;
     if (s->resource_count == s->desc.max_resources)
         return VIAMC_ERR_NOMEM;
@@ -17757,6 +17777,26 @@ VMC_FN bool vmc_server_keys_ok(const viamc_server_desc *d)
     return true;
 }
 
+/* Certificates and their key are somewhere. */
+VMC_FN bool vmc_server_certs_ok(const viamc_server_desc *d)
+{
+    size_t i;
+    if (d->cert_chain == NULL || d->key.ptr == NULL || d->key.len == 0)
+        return false;
+    for (i = 0; i < d->cert_count; i++)
+        if (!vmc_is_view(d->cert_chain[i]))
+            return false;
+    return true;
+}
+
+/* What is wrong with a port, or NULL. */
+VMC_FN const char *vmc_server_check_port(const viamc_port *p)
+{
+    if (p == NULL || p->accept == NULL || p->read == NULL || p->write == NULL || p->close == NULL || p->random == NULL)
+        return VMC_TEXT("no port, or one without accept, read, write, close or random");
+    return NULL;
+}
+
 /* What is wrong with a desc that has its defaults, or NULL. */
 VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
 {
@@ -17765,8 +17805,8 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("desc not initialised: begin with viamc_server_desc d = VIAMC_ZERO");
     if (d->profile > VIAMC_BOARD)
         return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
-    if (d->port == NULL || d->port->accept == NULL || d->port->read == NULL || d->port->write == NULL || d->port->close == NULL || d->port->random == NULL)
-        return VMC_TEXT("no port, or one without accept, read, write, close or random");
+    if (vmc_server_check_port(d->port) != NULL)
+        return vmc_server_check_port(d->port);
     if (d->max_peers > 250u || d->max_requests > 250u || d->api_key_count > VMC_SERVER_KEYS)
         return VMC_TEXT("more than 250 peers, requests or keys");
     if (!vmc_server_keys_ok(d))
@@ -17781,7 +17821,7 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
         return VMC_TEXT("in_bytes out of range");
-    if (tls && (d->cert_chain == NULL || d->key.len == 0))
+    if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
     if (tls)

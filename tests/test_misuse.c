@@ -517,9 +517,9 @@ static void start_inside(void)
 /* What is wrong with options for any method that is no setpoint and has no extra. */
 static void check_options(starter start)
 {
-    static const viamc_metadata bad[] = {{{"Upper", 5}, {NULL, 0}}, {{"te", 2}, {NULL, 0}}, {{"grpc-x", 6}, {NULL, 0}}, {{"", 0}, {NULL, 0}}, {{NULL, 3}, {NULL, 0}},
-                                         {{"a b", 3}, {NULL, 0}}, {{"a", 1}, {NULL, 2}}, {{"a", 1}, {(const uint8_t *)"x\ny", 3}}, {{"a", 1}, {(const uint8_t *)"x\0y", 3}},
-                                         {{"a", 1}, {(const uint8_t *)" x", 2}}};
+    static const viamc_metadata bad[] = {
+        {{"Upper", 5}, {NULL, 0}}, {{"te", 2}, {NULL, 0}}, {{"grpc-x", 6}, {NULL, 0}}, {{"", 0}, {NULL, 0}}, {{NULL, 3}, {NULL, 0}}, {{"a b", 3}, {NULL, 0}},
+        {{"a", 1}, {NULL, 2}}, {{"a", 1}, {(const uint8_t *)"x\ny", 3}}, {{"a", 1}, {(const uint8_t *)"x\0y", 3}}, {{"a", 1}, {(const uint8_t *)" x", 2}}};
     size_t i;
     for (i = 0; i < 7u + TEST_COUNT(bad); i++) {
         viamc_opts o = VIAMC_ZERO;
@@ -1082,6 +1082,7 @@ TEST(viamc_struct_end)
 static bool wrong_server_desc(viamc_server_desc *d, viamc_port *port, unsigned i)
 {
     static const viamc_api_key no_id = {"", "key"}, no_key = {"id", NULL};
+    static const viamc_bytes nowhere = {NULL, 4}, empty = {NULL, 0};
     *port = *vmc_loop_server_port();
     memset(d, 0, sizeof *d);
     d->port = port;
@@ -1115,6 +1116,8 @@ static bool wrong_server_desc(viamc_server_desc *d, viamc_port *port, unsigned i
     case 24: d->in_bytes = 63; return true;
     case 25: d->cert_count = 1; return true;
     case 26: d->cert_count = 1; d->key = viamc_view("x", 1); return true;
+    case 27: d->cert_count = 1; d->key = viamc_view("x", 1); d->cert_chain = &nowhere; return true;
+    case 28: d->cert_count = 1; d->key.len = 1; d->cert_chain = &empty; return true;
     default: return false;
     }
 }
@@ -1127,7 +1130,7 @@ TEST(viamc_server_mem_size)
     CHECK_EQ_INT(viamc_server_mem_size(NULL), 0);
     for (i = 0; wrong_server_desc(&d, &port, i); i++)
         CHECK_EQ_INT(viamc_server_mem_size(&d), 0);
-    CHECK(i == 27 && viamc_server_mem_size(&d) != 0);
+    CHECK(i == 29 && viamc_server_mem_size(&d) != 0);
 }
 
 /* As for a client; a block that is too small has room for the words that say so, or is not touched. */

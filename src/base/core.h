@@ -16,7 +16,7 @@ typedef int16_t viamc_err;
 enum {
     VIAMC_OK = 0,
     /* 1-15: the caller. Fix the call. */
-    VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit */
+    VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit, where there is one */
     VIAMC_ERR_STATE = 2,     /* not now (not connected, from inside a callback, after the end) */
     VIAMC_ERR_NOMEM = 3,     /* the memory given is too small; detail: the bytes needed */
     VIAMC_ERR_BUSY = 4,      /* all calls in use, or a Stop of this resource is under way; try again after an event */

@@ -92,17 +92,21 @@ VMC_FN bool vmc_registry_is_whole(const viamc_service *service)
 /* A name goes into texts of protobuf, which everybody refuses that are not UTF-8 (RFC 3629 4), and to people: no control characters. */
 VMC_FN bool vmc_registry_name_ok(viamc_str name)
 {
+    static const uint32_t least[4] = {' ', 0x80u, 0x800u, 0x10000u}; /* that needs so many octets */
     size_t i = 0;
     while (i < name.len) {
         const uint8_t *p = (const uint8_t *)name.ptr + i;
         size_t k, n = vmc_percent_utf8_size(*p);
-        if (*p < ' ' || *p == 0x7fu || (n == 1u && *p >= 0x80u) || *p > 0xf4u || n > name.len - i)
+        uint32_t code = n == 1u ? *p : *p & (0x7fu >> n); /* U+... */
+        if (n > name.len - i || (n == 1u && *p > '~'))
             return false;
-        for (k = 1; k < n; k++)
+        for (k = 1; k < n; k++) {
             if ((p[k] & 0xc0u) != 0x80u)
                 return false;
-        if ((n == 2u && *p < 0xc2u) || (*p == 0xe0u && p[1] < 0xa0u) || (*p == 0xedu && p[1] > 0x9fu) || (*p == 0xf0u && p[1] < 0x90u) || (*p == 0xf4u && p[1] > 0x8fu))
-            return false; /* longer than need be, half a pair of UTF-16, beyond U+10FFFF */
+            code = code << 6 | (p[k] & 0x3fu);
+        }
+        if (code < least[n - 1u] || code > 0x10ffffu || code >> 11 == 0xd800u >> 11) /* too long, too high, half a pair of UTF-16 */
+            return false;
         i += n;
     }
     return name.len <= VMC_SERVER_NAME;
@@ -119,7 +123,9 @@ VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *servi
         return VIAMC_ERR_ARG;
     if (s->error.code != VIAMC_OK)
         return VIAMC_ERR_STATE;
-    if (!vmc_registry_is_whole(service) || !vmc_registry_name_ok(text) || (text.len != 0) != vmc_registry_is_named(service) || vmc_registry_find(s, service, text) != NULL)
+    if (!vmc_registry_is_whole(service) || !vmc_registry_name_ok(text))
+        return VIAMC_ERR_ARG;
+    if ((text.len != 0) != vmc_registry_is_named(service) || vmc_registry_find(s, service, text) != NULL)
         return VIAMC_ERR_ARG;
     if (s->resource_count == s->desc.max_resources)
         return VIAMC_ERR_NOMEM;

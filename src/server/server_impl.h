@@ -60,6 +60,26 @@ VMC_FN bool vmc_server_keys_ok(const viamc_server_desc *d)
     return true;
 }
 
+/* Certificates and their key are somewhere. */
+VMC_FN bool vmc_server_certs_ok(const viamc_server_desc *d)
+{
+    size_t i;
+    if (d->cert_chain == NULL || d->key.ptr == NULL || d->key.len == 0)
+        return false;
+    for (i = 0; i < d->cert_count; i++)
+        if (!vmc_is_view(d->cert_chain[i]))
+            return false;
+    return true;
+}
+
+/* What is wrong with a port, or NULL. */
+VMC_FN const char *vmc_server_check_port(const viamc_port *p)
+{
+    if (p == NULL || p->accept == NULL || p->read == NULL || p->write == NULL || p->close == NULL || p->random == NULL)
+        return VMC_TEXT("no port, or one without accept, read, write, close or random");
+    return NULL;
+}
+
 /* What is wrong with a desc that has its defaults, or NULL. */
 VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
 {
@@ -68,8 +88,8 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("desc not initialised: begin with viamc_server_desc d = VIAMC_ZERO");
     if (d->profile > VIAMC_BOARD)
         return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
-    if (d->port == NULL || d->port->accept == NULL || d->port->read == NULL || d->port->write == NULL || d->port->close == NULL || d->port->random == NULL)
-        return VMC_TEXT("no port, or one without accept, read, write, close or random");
+    if (vmc_server_check_port(d->port) != NULL)
+        return vmc_server_check_port(d->port);
     if (d->max_peers > 250u || d->max_requests > 250u || d->api_key_count > VMC_SERVER_KEYS)
         return VMC_TEXT("more than 250 peers, requests or keys");
     if (!vmc_server_keys_ok(d))
@@ -84,7 +104,7 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
         return VMC_TEXT("in_bytes out of range");
-    if (tls && (d->cert_chain == NULL || d->key.len == 0))
+    if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
     if (tls)

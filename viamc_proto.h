@@ -1933,7 +1933,7 @@ VMC_FN bool vmc_proto_put_value(pb_ostream_t *out, uint32_t number, const viamc_
 VMC_FN bool vmc_proto_put_view(pb_ostream_t *out, const pb_field_iter_t *field)
 {
     bool member = PB_HTYPE(field->type) == PB_HTYPE_ONEOF; /* is written even if empty: it is the one that is set */
-    viamc_bytes v = viamc_view(NULL, 0);
+    viamc_bytes v;
     if (vmc_proto_is_far(field))
         return pb_encode_tag(out, PB_WT_STRING, vmc_proto_number(field)) && pb_encode_submessage(out, field->submsg_desc, field->pData);
     switch (field->array_size) {
@@ -2137,7 +2137,7 @@ VMC_FN viamc_err vmc_proto_unserved(viamc_request *rq)
         const viamc_##service##_ops *ops = (const viamc_##service##_ops *)viamc_request_ops(rq); \
         const type *q; \
         viamc_err err; \
-        if (ops->op == NULL) \
+        if (ops == NULL || ops->op == NULL) \
             return vmc_proto_unserved(rq); \
         q = (const type *)vmc_proto_request(rq, msg, &type##_msg, sizeof *q, &err); \
         return err == VIAMC_OK ? ops->op(rq, q) : err; \

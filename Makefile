@@ -21,6 +21,7 @@ help:
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
+	@echo "make analyze       gcc -fanalyzer, clang-tidy and cppcheck over both headers"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
 	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
@@ -73,6 +74,10 @@ fuzz:
 	@tools/setup.sh core fuzz
 	@tests/fuzz/run.py --time $(TIME) --jobs $(JOBS)
 
+analyze:
+	@tools/setup.sh core analyze
+	@tools/analyze.py -j $(JOBS)
+
 figures:
 	@tools/setup.sh core figures
 	@$(PARALLEL) .examples .test-programs
@@ -81,7 +86,7 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-peers conformance fuzz figures clean .examples .test-programs .suites .plain .asan
+.PHONY: help setup amalgamate examples test-programs demo test test-peers conformance fuzz analyze figures clean .examples .test-programs .suites .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
 .suites: $(SUITES) ; @:

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 # Makes ready what a make target needs; says nothing if nothing is missing.
 #
-#   tools/setup.sh core|python|peers|conformance|fuzz|figures ...
+#   tools/setup.sh core|python|peers|conformance|fuzz|analyze|figures ...
 #
 #   core     Debian packages to build the examples and to run the tests
 #   python   build/venv with tools/requirements.txt
 #   peers    Debian packages for tests/peers
 #   conformance  those for tests/conformance
 #   fuzz     what libFuzzer needs beside clang
+#   analyze  Debian packages for tools/analyze.py
 #   figures  Debian packages for tools/figures.py
 #
 # As root it installs the packages that are missing; else it prints the one line to run.
@@ -19,6 +20,7 @@ core="build-essential ca-certificates libbearssl-dev libnanopb-dev clang cmake p
 peers="iproute2 util-linux procps"
 conformance="maven nginx-light haproxy nghttp2-proxy libnghttp2-14"
 fuzz="libclang-rt-dev"
+analyze="clang-tidy cppcheck"
 figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi libnghttp2-dev"
 
 is_installed() {
@@ -73,6 +75,7 @@ for what in "$@"; do
     peers)   packages $peers ;;
     conformance) packages $conformance ;;
     fuzz)    packages $fuzz ;;
+    analyze) packages $analyze ;;
     figures) packages $figures ;;
     *)       echo "setup: unknown: $what" >&2; exit 2 ;;
     esac

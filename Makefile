@@ -4,13 +4,14 @@ CFLAGS    = -std=gnu99 -O1 -Wall -Wextra
 # VIAMC_STATIC: a test program compiles only what it calls, in a fifth of the time.
 TESTFLAGS = -std=gnu99 -Wall -Wextra -Werror -DVIAMC_STATIC
 SANITIZE  = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
-LIBS      = -ffunction-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
+LIBS      = -ffunction-sections -fdata-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
 JOBS     := $(shell nproc)
 PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
 
 programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
 EXAMPLES := $(call programs,build/examples/,examples/*.c)
-PROGRAMS := $(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c)
+# Whoever checks a port links port_check.c.
+PROGRAMS := $(filter-out build/tests/port_check,$(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c))
 SUITES   := $(call programs,build/tests/,tests/conformance/*.c) build/tests/asan/conformance_client build/tests/hpack_lines
 PLAIN    := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c)
 ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests/fuzz/*.c)
@@ -18,10 +19,12 @@ ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests
 help:
 	@echo "make demo          a robot and its driver on this machine: the driver is killed, the motor stops"
 	@echo "make test          every test that needs no other robot"
+	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
 	@echo "make analyze       gcc -fanalyzer, clang-tidy and cppcheck over both headers"
+	@echo "make test-boards   on emulated boards and other systems"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
 	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
@@ -59,6 +62,10 @@ test:
 	    $(foreach check,warnings symbols layers uses merged ascii,"tools/check.py $(check)") \
 	    $(foreach test,$(wildcard tests/test_*.py),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
 
+test-messages:
+	@tools/setup.sh core python
+	@COUNT=50 tests/run.py "build/venv/bin/python3 tests/test_proto_python.py"
+
 test-peers:
 	@tools/setup.sh core peers
 	@$(PARALLEL) .examples .test-programs
@@ -78,6 +85,10 @@ analyze:
 	@tools/setup.sh core analyze
 	@tools/analyze.py -j $(JOBS)
 
+test-boards:
+	@tools/setup.sh core peers boards
+	@tests/boards/run.sh
+
 figures:
 	@tools/setup.sh core figures
 	@$(PARALLEL) .examples .test-programs
@@ -86,7 +97,8 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-peers conformance fuzz analyze figures clean .examples .test-programs .suites .plain .asan
+.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers test-boards conformance fuzz analyze figures clean .examples .test-programs .suites \
+        .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
 .suites: $(SUITES) ; @:

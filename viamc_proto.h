@@ -13,7 +13,13 @@
  *     viamc_motor_get_position_answer(rq, &out)           answers it, or sends one message of a stream; NULL: an empty one
  *     viamc_method_motor_go_for                           what the core wants to know of it
  *
- * client streams a viamc_..._send(c, call, &msg), and each service a table of handlers, viamc_motor_ops, for viamc_server_add_motor.
+ * and, where the client streams, viamc_..._send(c, call, &msg). Each service has a table of handlers, viamc_motor_ops, for
+ * viamc_server_add_motor: VIAMC_ZERO, then fill in by name, ops.go_for = my_go_for, each of the form
+ *
+ *     viamc_err my_go_for(viamc_request *rq, const viam_component_motor_v1_GoForRequest *q)
+ *
+ * What is NULL answers UNIMPLEMENTED; a component that has a Stop needs its `stop`. q is NULL where a client stream has ended. ops.user is
+ * what viamc_request_user answers.
  *
  * Messages are nanopb's structs with nanopb's names. Begin with VIAMC_ZERO. A message by value and a number that is optional have a has_
  * member, a oneof has which_ and a union. Strings and bytes are views (viamc_str, viamc_bytes), a Struct is a walk (viamc_fields: read it with
@@ -22,7 +28,10 @@
  *
  * What a program does not use costs it nothing: compile with -ffunction-sections -fdata-sections, link with -Wl,--gc-sections.
  *
- * Services in this file: base, motor, sensor, testecho.
+ * Services in this file: health, reflection, reflection_v1alpha, auth, external_auth, signaling, stream, arm, audioin, audioout, base, board,
+ * button, camera, encoder, gantry, generic, gripper, inputcontroller, motor, movementsensor, posetracker, powersensor, sensor, servo, switch,
+ * testecho, module, robot, datamanager, discovery, generic_service, mlmodel, motion, navigation, sensors, shell, slam, video, vision,
+ * worldstatestore.
  * For others: `tools/gen_proto.py --list`. */
 #include "viamc.h"
 
@@ -50,6 +59,522 @@
 #define VMC_PROTO_DEFINE const
 #endif
 
+/* ---- services: X(service, method, name, request, reply, flags) for each method, S(...) where the client streams ---- */
+
+#if !defined(VIAMC_PROTO_H) || (defined(VIAMC_IMPLEMENTATION) && !defined(VIAMC_PROTO_IMPLEMENTED))
+#define VMC_NAME_health "grpc.health.v1.Health"
+#define VMC_METHODS_health(X, S) \
+    X(health, check, "Check", grpc_health_v1_HealthCheckRequest, grpc_health_v1_HealthCheckResponse, 0) \
+    X(health, watch, "Watch", grpc_health_v1_HealthCheckRequest, grpc_health_v1_HealthCheckResponse, VIAMC_M_SERVER_STREAM)
+
+#define VMC_NAME_reflection "grpc.reflection.v1.ServerReflection"
+#define VMC_METHODS_reflection(X, S) \
+    S(reflection, server_reflection_info, "ServerReflectionInfo", grpc_reflection_v1_ServerReflectionRequest, \
+      grpc_reflection_v1_ServerReflectionResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
+
+#define VMC_NAME_reflection_v1alpha "grpc.reflection.v1alpha.ServerReflection"
+#define VMC_METHODS_reflection_v1alpha(X, S) \
+    S(reflection_v1alpha, server_reflection_info, "ServerReflectionInfo", grpc_reflection_v1alpha_ServerReflectionRequest, \
+      grpc_reflection_v1alpha_ServerReflectionResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
+
+#define VMC_NAME_auth "proto.rpc.v1.AuthService"
+#define VMC_METHODS_auth(X, S) \
+    X(auth, authenticate, "Authenticate", proto_rpc_v1_AuthenticateRequest, proto_rpc_v1_AuthenticateResponse, 0)
+
+#define VMC_NAME_external_auth "proto.rpc.v1.ExternalAuthService"
+#define VMC_METHODS_external_auth(X, S) \
+    X(external_auth, authenticate_to, "AuthenticateTo", proto_rpc_v1_AuthenticateToRequest, proto_rpc_v1_AuthenticateToResponse, 0)
+
+#define VMC_NAME_signaling "proto.rpc.webrtc.v1.SignalingService"
+#define VMC_METHODS_signaling(X, S) \
+    X(signaling, call, "Call", proto_rpc_webrtc_v1_CallRequest, proto_rpc_webrtc_v1_CallResponse, VIAMC_M_SERVER_STREAM) \
+    X(signaling, call_update, "CallUpdate", proto_rpc_webrtc_v1_CallUpdateRequest, proto_rpc_webrtc_v1_CallUpdateResponse, 0) \
+    S(signaling, answer, "Answer", proto_rpc_webrtc_v1_AnswerResponse, proto_rpc_webrtc_v1_AnswerRequest, \
+      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
+    X(signaling, optional_web_rtc_config, "OptionalWebRTCConfig", proto_rpc_webrtc_v1_OptionalWebRTCConfigRequest, \
+      proto_rpc_webrtc_v1_OptionalWebRTCConfigResponse, 0) \
+    X(signaling, report_connection_metadata, "ReportConnectionMetadata", proto_rpc_webrtc_v1_ReportConnectionMetadataRequest, \
+      proto_rpc_webrtc_v1_ReportConnectionMetadataResponse, 0)
+
+#define VMC_NAME_stream "proto.stream.v1.StreamService"
+#define VMC_METHODS_stream(X, S) \
+    X(stream, list_streams, "ListStreams", proto_stream_v1_ListStreamsRequest, proto_stream_v1_ListStreamsResponse, 0) \
+    X(stream, add_stream, "AddStream", proto_stream_v1_AddStreamRequest, proto_stream_v1_AddStreamResponse, 0) \
+    X(stream, get_stream_options, "GetStreamOptions", proto_stream_v1_GetStreamOptionsRequest, proto_stream_v1_GetStreamOptionsResponse, 0) \
+    X(stream, set_stream_options, "SetStreamOptions", proto_stream_v1_SetStreamOptionsRequest, proto_stream_v1_SetStreamOptionsResponse, 0) \
+    X(stream, remove_stream, "RemoveStream", proto_stream_v1_RemoveStreamRequest, proto_stream_v1_RemoveStreamResponse, 0)
+
+#define VMC_NAME_arm "viam.component.arm.v1.ArmService"
+#define VMC_METHODS_arm(X, S) \
+    X(arm, get_end_position, "GetEndPosition", viam_component_arm_v1_GetEndPositionRequest, viam_component_arm_v1_GetEndPositionResponse, \
+      VIAMC_M_EXTRA) \
+    X(arm, move_to_position, "MoveToPosition", viam_component_arm_v1_MoveToPositionRequest, viam_component_arm_v1_MoveToPositionResponse, \
+      VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(arm, get_joint_positions, "GetJointPositions", viam_component_arm_v1_GetJointPositionsRequest, \
+      viam_component_arm_v1_GetJointPositionsResponse, VIAMC_M_EXTRA) \
+    X(arm, move_to_joint_positions, "MoveToJointPositions", viam_component_arm_v1_MoveToJointPositionsRequest, \
+      viam_component_arm_v1_MoveToJointPositionsResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(arm, move_through_joint_positions, "MoveThroughJointPositions", viam_component_arm_v1_MoveThroughJointPositionsRequest, \
+      viam_component_arm_v1_MoveThroughJointPositionsResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    S(arm, move_through_joint_positions_streamed, "MoveThroughJointPositionsStreamed", \
+      viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest, viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse, \
+      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM | VIAMC_M_MONITORED) \
+    X(arm, stop, "Stop", viam_component_arm_v1_StopRequest, viam_component_arm_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
+    X(arm, is_moving, "IsMoving", viam_component_arm_v1_IsMovingRequest, viam_component_arm_v1_IsMovingResponse, 0) \
+    X(arm, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(arm, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(arm, get_kinematics, "GetKinematics", viam_common_v1_GetKinematicsRequest, viam_common_v1_GetKinematicsResponse, VIAMC_M_EXTRA) \
+    X(arm, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA) \
+    X(arm, get_3d_models, "Get3DModels", viam_common_v1_Get3DModelsRequest, viam_common_v1_Get3DModelsResponse, VIAMC_M_EXTRA) \
+    X(arm, set_manual_mode, "SetManualMode", viam_component_arm_v1_SetManualModeRequest, viam_component_arm_v1_SetManualModeResponse, VIAMC_M_EXTRA) \
+    X(arm, get_manual_mode, "GetManualMode", viam_component_arm_v1_GetManualModeRequest, viam_component_arm_v1_GetManualModeResponse, VIAMC_M_EXTRA) \
+    X(arm, get_properties, "GetProperties", viam_component_arm_v1_GetPropertiesRequest, viam_component_arm_v1_GetPropertiesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_audioin "viam.component.audioin.v1.AudioInService"
+#define VMC_METHODS_audioin(X, S) \
+    X(audioin, get_audio, "GetAudio", viam_component_audioin_v1_GetAudioRequest, viam_component_audioin_v1_GetAudioResponse, \
+      VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
+    X(audioin, get_properties, "GetProperties", viam_common_v1_GetPropertiesRequest, viam_common_v1_GetPropertiesResponse, VIAMC_M_EXTRA) \
+    X(audioin, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(audioin, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(audioin, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_audioout "viam.component.audioout.v1.AudioOutService"
+#define VMC_METHODS_audioout(X, S) \
+    X(audioout, play, "Play", viam_component_audioout_v1_PlayRequest, viam_component_audioout_v1_PlayResponse, VIAMC_M_EXTRA) \
+    S(audioout, play_stream, "PlayStream", viam_component_audioout_v1_PlayStreamRequest, viam_component_audioout_v1_PlayStreamResponse, \
+      VIAMC_M_CLIENT_STREAM) \
+    X(audioout, get_properties, "GetProperties", viam_common_v1_GetPropertiesRequest, viam_common_v1_GetPropertiesResponse, VIAMC_M_EXTRA) \
+    X(audioout, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(audioout, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(audioout, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_base "viam.component.base.v1.BaseService"
+#define VMC_METHODS_base(X, S) \
+    X(base, move_straight, "MoveStraight", viam_component_base_v1_MoveStraightRequest, viam_component_base_v1_MoveStraightResponse, \
+      VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(base, spin, "Spin", viam_component_base_v1_SpinRequest, viam_component_base_v1_SpinResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(base, set_power, "SetPower", viam_component_base_v1_SetPowerRequest, viam_component_base_v1_SetPowerResponse, \
+      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA) \
+    X(base, set_velocity, "SetVelocity", viam_component_base_v1_SetVelocityRequest, viam_component_base_v1_SetVelocityResponse, \
+      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA) \
+    X(base, stop, "Stop", viam_component_base_v1_StopRequest, viam_component_base_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
+    X(base, is_moving, "IsMoving", viam_component_base_v1_IsMovingRequest, viam_component_base_v1_IsMovingResponse, 0) \
+    X(base, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(base, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(base, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA) \
+    X(base, get_properties, "GetProperties", viam_component_base_v1_GetPropertiesRequest, viam_component_base_v1_GetPropertiesResponse, \
+      VIAMC_M_EXTRA)
+
+#define VMC_NAME_board "viam.component.board.v1.BoardService"
+#define VMC_METHODS_board(X, S) \
+    X(board, set_gpio, "SetGPIO", viam_component_board_v1_SetGPIORequest, viam_component_board_v1_SetGPIOResponse, VIAMC_M_EXTRA) \
+    X(board, get_gpio, "GetGPIO", viam_component_board_v1_GetGPIORequest, viam_component_board_v1_GetGPIOResponse, VIAMC_M_EXTRA) \
+    X(board, pwm, "PWM", viam_component_board_v1_PWMRequest, viam_component_board_v1_PWMResponse, VIAMC_M_EXTRA) \
+    X(board, set_pwm, "SetPWM", viam_component_board_v1_SetPWMRequest, viam_component_board_v1_SetPWMResponse, VIAMC_M_EXTRA) \
+    X(board, pwm_frequency, "PWMFrequency", viam_component_board_v1_PWMFrequencyRequest, viam_component_board_v1_PWMFrequencyResponse, \
+      VIAMC_M_EXTRA) \
+    X(board, set_pwm_frequency, "SetPWMFrequency", viam_component_board_v1_SetPWMFrequencyRequest, viam_component_board_v1_SetPWMFrequencyResponse, \
+      VIAMC_M_EXTRA) \
+    X(board, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(board, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(board, read_analog_reader, "ReadAnalogReader", viam_component_board_v1_ReadAnalogReaderRequest, \
+      viam_component_board_v1_ReadAnalogReaderResponse, VIAMC_M_EXTRA) \
+    X(board, write_analog, "WriteAnalog", viam_component_board_v1_WriteAnalogRequest, viam_component_board_v1_WriteAnalogResponse, VIAMC_M_EXTRA) \
+    X(board, get_digital_interrupt_value, "GetDigitalInterruptValue", viam_component_board_v1_GetDigitalInterruptValueRequest, \
+      viam_component_board_v1_GetDigitalInterruptValueResponse, VIAMC_M_EXTRA) \
+    X(board, stream_ticks, "StreamTicks", viam_component_board_v1_StreamTicksRequest, viam_component_board_v1_StreamTicksResponse, \
+      VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
+    X(board, set_power_mode, "SetPowerMode", viam_component_board_v1_SetPowerModeRequest, viam_component_board_v1_SetPowerModeResponse, \
+      VIAMC_M_EXTRA) \
+    X(board, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_button "viam.component.button.v1.ButtonService"
+#define VMC_METHODS_button(X, S) \
+    X(button, push, "Push", viam_component_button_v1_PushRequest, viam_component_button_v1_PushResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(button, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(button, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_camera "viam.component.camera.v1.CameraService"
+#define VMC_METHODS_camera(X, S) \
+    X(camera, get_images, "GetImages", viam_component_camera_v1_GetImagesRequest, viam_component_camera_v1_GetImagesResponse, VIAMC_M_EXTRA) \
+    X(camera, get_point_cloud, "GetPointCloud", viam_component_camera_v1_GetPointCloudRequest, viam_component_camera_v1_GetPointCloudResponse, \
+      VIAMC_M_EXTRA) \
+    X(camera, get_properties, "GetProperties", viam_component_camera_v1_GetPropertiesRequest, viam_component_camera_v1_GetPropertiesResponse, 0) \
+    X(camera, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(camera, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(camera, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_encoder "viam.component.encoder.v1.EncoderService"
+#define VMC_METHODS_encoder(X, S) \
+    X(encoder, get_position, "GetPosition", viam_component_encoder_v1_GetPositionRequest, viam_component_encoder_v1_GetPositionResponse, \
+      VIAMC_M_EXTRA) \
+    X(encoder, reset_position, "ResetPosition", viam_component_encoder_v1_ResetPositionRequest, viam_component_encoder_v1_ResetPositionResponse, \
+      VIAMC_M_EXTRA) \
+    X(encoder, get_properties, "GetProperties", viam_component_encoder_v1_GetPropertiesRequest, viam_component_encoder_v1_GetPropertiesResponse, \
+      VIAMC_M_EXTRA) \
+    X(encoder, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(encoder, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(encoder, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_gantry "viam.component.gantry.v1.GantryService"
+#define VMC_METHODS_gantry(X, S) \
+    X(gantry, get_position, "GetPosition", viam_component_gantry_v1_GetPositionRequest, viam_component_gantry_v1_GetPositionResponse, VIAMC_M_EXTRA) \
+    X(gantry, move_to_position, "MoveToPosition", viam_component_gantry_v1_MoveToPositionRequest, viam_component_gantry_v1_MoveToPositionResponse, \
+      VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(gantry, home, "Home", viam_component_gantry_v1_HomeRequest, viam_component_gantry_v1_HomeResponse, VIAMC_M_MOVES | VIAMC_M_EXTRA) \
+    X(gantry, get_lengths, "GetLengths", viam_component_gantry_v1_GetLengthsRequest, viam_component_gantry_v1_GetLengthsResponse, VIAMC_M_EXTRA) \
+    X(gantry, stop, "Stop", viam_component_gantry_v1_StopRequest, viam_component_gantry_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
+    X(gantry, is_moving, "IsMoving", viam_component_gantry_v1_IsMovingRequest, viam_component_gantry_v1_IsMovingResponse, 0) \
+    X(gantry, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(gantry, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(gantry, get_kinematics, "GetKinematics", viam_common_v1_GetKinematicsRequest, viam_common_v1_GetKinematicsResponse, VIAMC_M_EXTRA) \
+    X(gantry, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_generic "viam.component.generic.v1.GenericService"
+#define VMC_METHODS_generic(X, S) \
+    X(generic, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(generic, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(generic, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_gripper "viam.component.gripper.v1.GripperService"
+#define VMC_METHODS_gripper(X, S) \
+    X(gripper, open, "Open", viam_component_gripper_v1_OpenRequest, viam_component_gripper_v1_OpenResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(gripper, grab, "Grab", viam_component_gripper_v1_GrabRequest, viam_component_gripper_v1_GrabResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(gripper, stop, "Stop", viam_component_gripper_v1_StopRequest, viam_component_gripper_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
+    X(gripper, is_moving, "IsMoving", viam_component_gripper_v1_IsMovingRequest, viam_component_gripper_v1_IsMovingResponse, 0) \
+    X(gripper, is_holding_something, "IsHoldingSomething", viam_component_gripper_v1_IsHoldingSomethingRequest, \
+      viam_component_gripper_v1_IsHoldingSomethingResponse, VIAMC_M_EXTRA) \
+    X(gripper, get_current_inputs, "GetCurrentInputs", viam_component_gripper_v1_GetCurrentInputsRequest, \
+      viam_component_gripper_v1_GetCurrentInputsResponse, VIAMC_M_EXTRA) \
+    X(gripper, go_to_inputs, "GoToInputs", viam_component_gripper_v1_GoToInputsRequest, viam_component_gripper_v1_GoToInputsResponse, \
+      VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(gripper, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(gripper, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(gripper, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA) \
+    X(gripper, get_kinematics, "GetKinematics", viam_common_v1_GetKinematicsRequest, viam_common_v1_GetKinematicsResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_inputcontroller "viam.component.inputcontroller.v1.InputControllerService"
+#define VMC_METHODS_inputcontroller(X, S) \
+    X(inputcontroller, get_controls, "GetControls", viam_component_inputcontroller_v1_GetControlsRequest, \
+      viam_component_inputcontroller_v1_GetControlsResponse, VIAMC_M_EXTRA) \
+    X(inputcontroller, get_events, "GetEvents", viam_component_inputcontroller_v1_GetEventsRequest, \
+      viam_component_inputcontroller_v1_GetEventsResponse, VIAMC_M_EXTRA) \
+    X(inputcontroller, stream_events, "StreamEvents", viam_component_inputcontroller_v1_StreamEventsRequest, \
+      viam_component_inputcontroller_v1_StreamEventsResponse, VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
+    X(inputcontroller, trigger_event, "TriggerEvent", viam_component_inputcontroller_v1_TriggerEventRequest, \
+      viam_component_inputcontroller_v1_TriggerEventResponse, VIAMC_M_EXTRA) \
+    X(inputcontroller, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(inputcontroller, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(inputcontroller, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_motor "viam.component.motor.v1.MotorService"
+#define VMC_METHODS_motor(X, S) \
+    X(motor, set_power, "SetPower", viam_component_motor_v1_SetPowerRequest, viam_component_motor_v1_SetPowerResponse, \
+      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA) \
+    X(motor, go_for, "GoFor", viam_component_motor_v1_GoForRequest, viam_component_motor_v1_GoForResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(motor, go_to, "GoTo", viam_component_motor_v1_GoToRequest, viam_component_motor_v1_GoToResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(motor, set_rpm, "SetRPM", viam_component_motor_v1_SetRPMRequest, viam_component_motor_v1_SetRPMResponse, \
+      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA) \
+    X(motor, reset_zero_position, "ResetZeroPosition", viam_component_motor_v1_ResetZeroPositionRequest, \
+      viam_component_motor_v1_ResetZeroPositionResponse, VIAMC_M_EXTRA) \
+    X(motor, get_position, "GetPosition", viam_component_motor_v1_GetPositionRequest, viam_component_motor_v1_GetPositionResponse, VIAMC_M_EXTRA) \
+    X(motor, get_properties, "GetProperties", viam_component_motor_v1_GetPropertiesRequest, viam_component_motor_v1_GetPropertiesResponse, \
+      VIAMC_M_EXTRA) \
+    X(motor, stop, "Stop", viam_component_motor_v1_StopRequest, viam_component_motor_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
+    X(motor, is_powered, "IsPowered", viam_component_motor_v1_IsPoweredRequest, viam_component_motor_v1_IsPoweredResponse, VIAMC_M_EXTRA) \
+    X(motor, is_moving, "IsMoving", viam_component_motor_v1_IsMovingRequest, viam_component_motor_v1_IsMovingResponse, 0) \
+    X(motor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(motor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(motor, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_movementsensor "viam.component.movementsensor.v1.MovementSensorService"
+#define VMC_METHODS_movementsensor(X, S) \
+    X(movementsensor, get_linear_velocity, "GetLinearVelocity", viam_component_movementsensor_v1_GetLinearVelocityRequest, \
+      viam_component_movementsensor_v1_GetLinearVelocityResponse, VIAMC_M_EXTRA) \
+    X(movementsensor, get_angular_velocity, "GetAngularVelocity", viam_component_movementsensor_v1_GetAngularVelocityRequest, \
+      viam_component_movementsensor_v1_GetAngularVelocityResponse, VIAMC_M_EXTRA) \
+    X(movementsensor, get_compass_heading, "GetCompassHeading", viam_component_movementsensor_v1_GetCompassHeadingRequest, \
+      viam_component_movementsensor_v1_GetCompassHeadingResponse, VIAMC_M_EXTRA) \
+    X(movementsensor, get_orientation, "GetOrientation", viam_component_movementsensor_v1_GetOrientationRequest, \
+      viam_component_movementsensor_v1_GetOrientationResponse, VIAMC_M_EXTRA) \
+    X(movementsensor, get_position, "GetPosition", viam_component_movementsensor_v1_GetPositionRequest, \
+      viam_component_movementsensor_v1_GetPositionResponse, VIAMC_M_EXTRA) \
+    X(movementsensor, get_properties, "GetProperties", viam_component_movementsensor_v1_GetPropertiesRequest, \
+      viam_component_movementsensor_v1_GetPropertiesResponse, VIAMC_M_EXTRA) \
+    X(movementsensor, get_accuracy, "GetAccuracy", viam_component_movementsensor_v1_GetAccuracyRequest, \
+      viam_component_movementsensor_v1_GetAccuracyResponse, VIAMC_M_EXTRA) \
+    X(movementsensor, get_linear_acceleration, "GetLinearAcceleration", viam_component_movementsensor_v1_GetLinearAccelerationRequest, \
+      viam_component_movementsensor_v1_GetLinearAccelerationResponse, VIAMC_M_EXTRA) \
+    X(movementsensor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(movementsensor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(movementsensor, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA) \
+    X(movementsensor, get_readings, "GetReadings", viam_common_v1_GetReadingsRequest, viam_common_v1_GetReadingsResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_posetracker "viam.component.posetracker.v1.PoseTrackerService"
+#define VMC_METHODS_posetracker(X, S) \
+    X(posetracker, get_poses, "GetPoses", viam_component_posetracker_v1_GetPosesRequest, viam_component_posetracker_v1_GetPosesResponse, \
+      VIAMC_M_EXTRA) \
+    X(posetracker, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(posetracker, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(posetracker, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_powersensor "viam.component.powersensor.v1.PowerSensorService"
+#define VMC_METHODS_powersensor(X, S) \
+    X(powersensor, get_voltage, "GetVoltage", viam_component_powersensor_v1_GetVoltageRequest, viam_component_powersensor_v1_GetVoltageResponse, \
+      VIAMC_M_EXTRA) \
+    X(powersensor, get_current, "GetCurrent", viam_component_powersensor_v1_GetCurrentRequest, viam_component_powersensor_v1_GetCurrentResponse, \
+      VIAMC_M_EXTRA) \
+    X(powersensor, get_power, "GetPower", viam_component_powersensor_v1_GetPowerRequest, viam_component_powersensor_v1_GetPowerResponse, \
+      VIAMC_M_EXTRA) \
+    X(powersensor, get_readings, "GetReadings", viam_common_v1_GetReadingsRequest, viam_common_v1_GetReadingsResponse, VIAMC_M_EXTRA) \
+    X(powersensor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(powersensor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_sensor "viam.component.sensor.v1.SensorService"
+#define VMC_METHODS_sensor(X, S) \
+    X(sensor, get_readings, "GetReadings", viam_common_v1_GetReadingsRequest, viam_common_v1_GetReadingsResponse, VIAMC_M_EXTRA) \
+    X(sensor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(sensor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(sensor, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_servo "viam.component.servo.v1.ServoService"
+#define VMC_METHODS_servo(X, S) \
+    X(servo, move, "Move", viam_component_servo_v1_MoveRequest, viam_component_servo_v1_MoveResponse, \
+      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA) \
+    X(servo, get_position, "GetPosition", viam_component_servo_v1_GetPositionRequest, viam_component_servo_v1_GetPositionResponse, VIAMC_M_EXTRA) \
+    X(servo, stop, "Stop", viam_component_servo_v1_StopRequest, viam_component_servo_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
+    X(servo, is_moving, "IsMoving", viam_component_servo_v1_IsMovingRequest, viam_component_servo_v1_IsMovingResponse, 0) \
+    X(servo, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(servo, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(servo, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_switch "viam.component.switch.v1.SwitchService"
+#define VMC_METHODS_switch(X, S) \
+    X(switch, set_position, "SetPosition", viam_component_switch_v1_SetPositionRequest, viam_component_switch_v1_SetPositionResponse, \
+      VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+    X(switch, get_position, "GetPosition", viam_component_switch_v1_GetPositionRequest, viam_component_switch_v1_GetPositionResponse, VIAMC_M_EXTRA) \
+    X(switch, get_number_of_positions, "GetNumberOfPositions", viam_component_switch_v1_GetNumberOfPositionsRequest, \
+      viam_component_switch_v1_GetNumberOfPositionsResponse, VIAMC_M_EXTRA) \
+    X(switch, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(switch, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_testecho "viam.component.testecho.v1.TestEchoService"
+#define VMC_METHODS_testecho(X, S) \
+    X(testecho, echo, "Echo", viam_component_testecho_v1_EchoRequest, viam_component_testecho_v1_EchoResponse, 0) \
+    X(testecho, echo_multiple, "EchoMultiple", viam_component_testecho_v1_EchoMultipleRequest, viam_component_testecho_v1_EchoMultipleResponse, \
+      VIAMC_M_SERVER_STREAM | VIAMC_M_MONITORED) \
+    S(testecho, echo_bi_di, "EchoBiDi", viam_component_testecho_v1_EchoBiDiRequest, viam_component_testecho_v1_EchoBiDiResponse, \
+      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
+    X(testecho, stop, "Stop", viam_component_testecho_v1_StopRequest, viam_component_testecho_v1_StopResponse, VIAMC_M_STOP)
+
+#define VMC_NAME_module "viam.module.v1.ModuleService"
+#define VMC_METHODS_module(X, S) \
+    X(module, add_resource, "AddResource", viam_module_v1_AddResourceRequest, viam_module_v1_AddResourceResponse, 0) \
+    X(module, reconfigure_resource, "ReconfigureResource", viam_module_v1_ReconfigureResourceRequest, viam_module_v1_ReconfigureResourceResponse, 0) \
+    X(module, remove_resource, "RemoveResource", viam_module_v1_RemoveResourceRequest, viam_module_v1_RemoveResourceResponse, 0) \
+    X(module, ready, "Ready", viam_module_v1_ReadyRequest, viam_module_v1_ReadyResponse, 0) \
+    X(module, validate_config, "ValidateConfig", viam_module_v1_ValidateConfigRequest, viam_module_v1_ValidateConfigResponse, 0)
+
+#define VMC_NAME_robot "viam.robot.v1.RobotService"
+#define VMC_METHODS_robot(X, S) \
+    X(robot, get_operations, "GetOperations", viam_robot_v1_GetOperationsRequest, viam_robot_v1_GetOperationsResponse, 0) \
+    X(robot, get_sessions, "GetSessions", viam_robot_v1_GetSessionsRequest, viam_robot_v1_GetSessionsResponse, 0) \
+    X(robot, resource_names, "ResourceNames", viam_robot_v1_ResourceNamesRequest, viam_robot_v1_ResourceNamesResponse, 0) \
+    X(robot, resource_rpc_subtypes, "ResourceRPCSubtypes", viam_robot_v1_ResourceRPCSubtypesRequest, viam_robot_v1_ResourceRPCSubtypesResponse, 0) \
+    X(robot, cancel_operation, "CancelOperation", viam_robot_v1_CancelOperationRequest, viam_robot_v1_CancelOperationResponse, 0) \
+    X(robot, block_for_operation, "BlockForOperation", viam_robot_v1_BlockForOperationRequest, viam_robot_v1_BlockForOperationResponse, 0) \
+    X(robot, get_models_from_modules, "GetModelsFromModules", viam_robot_v1_GetModelsFromModulesRequest, viam_robot_v1_GetModelsFromModulesResponse, \
+      0) \
+    X(robot, get_status, "GetStatus", viam_robot_v1_GetStatusRequest, viam_robot_v1_GetStatusResponse, 0) \
+    X(robot, stream_status, "StreamStatus", viam_robot_v1_StreamStatusRequest, viam_robot_v1_StreamStatusResponse, VIAMC_M_SERVER_STREAM) \
+    X(robot, stop_all, "StopAll", viam_robot_v1_StopAllRequest, viam_robot_v1_StopAllResponse, VIAMC_M_STOP_ALL) \
+    X(robot, start_session, "StartSession", viam_robot_v1_StartSessionRequest, viam_robot_v1_StartSessionResponse, 0) \
+    X(robot, send_session_heartbeat, "SendSessionHeartbeat", viam_robot_v1_SendSessionHeartbeatRequest, viam_robot_v1_SendSessionHeartbeatResponse, \
+      0) \
+    X(robot, log, "Log", viam_robot_v1_LogRequest, viam_robot_v1_LogResponse, 0) \
+    X(robot, get_cloud_metadata, "GetCloudMetadata", viam_robot_v1_GetCloudMetadataRequest, viam_robot_v1_GetCloudMetadataResponse, 0) \
+    X(robot, restart_module, "RestartModule", viam_robot_v1_RestartModuleRequest, viam_robot_v1_RestartModuleResponse, 0) \
+    X(robot, shutdown, "Shutdown", viam_robot_v1_ShutdownRequest, viam_robot_v1_ShutdownResponse, 0) \
+    X(robot, get_machine_status, "GetMachineStatus", viam_robot_v1_GetMachineStatusRequest, viam_robot_v1_GetMachineStatusResponse, 0) \
+    X(robot, get_version, "GetVersion", viam_robot_v1_GetVersionRequest, viam_robot_v1_GetVersionResponse, 0) \
+    S(robot, tunnel, "Tunnel", viam_robot_v1_TunnelRequest, viam_robot_v1_TunnelResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
+    X(robot, list_tunnels, "ListTunnels", viam_robot_v1_ListTunnelsRequest, viam_robot_v1_ListTunnelsResponse, 0) \
+    X(robot, frame_system_config, "FrameSystemConfig", viam_robot_v1_FrameSystemConfigRequest, viam_robot_v1_FrameSystemConfigResponse, 0) \
+    X(robot, get_pose, "GetPose", viam_robot_v1_GetPoseRequest, viam_robot_v1_GetPoseResponse, VIAMC_M_EXTRA) \
+    X(robot, transform_pose, "TransformPose", viam_robot_v1_TransformPoseRequest, viam_robot_v1_TransformPoseResponse, 0) \
+    X(robot, transform_pcd, "TransformPCD", viam_robot_v1_TransformPCDRequest, viam_robot_v1_TransformPCDResponse, 0) \
+    X(robot, send_traces, "SendTraces", viam_robot_v1_SendTracesRequest, viam_robot_v1_SendTracesResponse, 0) \
+    X(robot, upload_data_from_path, "UploadDataFromPath", viam_robot_v1_UploadDataFromPathRequest, viam_robot_v1_UploadDataFromPathResponse, \
+      VIAMC_M_EXTRA)
+
+#define VMC_NAME_datamanager "viam.service.datamanager.v1.DataManagerService"
+#define VMC_METHODS_datamanager(X, S) \
+    X(datamanager, sync, "Sync", viam_service_datamanager_v1_SyncRequest, viam_service_datamanager_v1_SyncResponse, VIAMC_M_EXTRA) \
+    X(datamanager, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(datamanager, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(datamanager, upload_binary_data_to_datasets, "UploadBinaryDataToDatasets", viam_service_datamanager_v1_UploadBinaryDataToDatasetsRequest, \
+      viam_service_datamanager_v1_UploadBinaryDataToDatasetsResponse, VIAMC_M_EXTRA)
+
+#define VMC_NAME_discovery "viam.service.discovery.v1.DiscoveryService"
+#define VMC_METHODS_discovery(X, S) \
+    X(discovery, discover_resources, "DiscoverResources", viam_service_discovery_v1_DiscoverResourcesRequest, \
+      viam_service_discovery_v1_DiscoverResourcesResponse, VIAMC_M_EXTRA) \
+    X(discovery, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(discovery, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_generic_service "viam.service.generic.v1.GenericService"
+#define VMC_METHODS_generic_service(X, S) \
+    X(generic_service, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(generic_service, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_mlmodel "viam.service.mlmodel.v1.MLModelService"
+#define VMC_METHODS_mlmodel(X, S) \
+    X(mlmodel, infer, "Infer", viam_service_mlmodel_v1_InferRequest, viam_service_mlmodel_v1_InferResponse, VIAMC_M_EXTRA) \
+    X(mlmodel, metadata, "Metadata", viam_service_mlmodel_v1_MetadataRequest, viam_service_mlmodel_v1_MetadataResponse, VIAMC_M_EXTRA) \
+    X(mlmodel, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_motion "viam.service.motion.v1.MotionService"
+#define VMC_METHODS_motion(X, S) \
+    X(motion, move, "Move", viam_service_motion_v1_MoveRequest, viam_service_motion_v1_MoveResponse, VIAMC_M_EXTRA) \
+    X(motion, move_on_map, "MoveOnMap", viam_service_motion_v1_MoveOnMapRequest, viam_service_motion_v1_MoveOnMapResponse, VIAMC_M_EXTRA) \
+    X(motion, move_on_globe, "MoveOnGlobe", viam_service_motion_v1_MoveOnGlobeRequest, viam_service_motion_v1_MoveOnGlobeResponse, VIAMC_M_EXTRA) \
+    X(motion, get_pose, "GetPose", viam_service_motion_v1_GetPoseRequest, viam_service_motion_v1_GetPoseResponse, VIAMC_M_EXTRA) \
+    X(motion, stop_plan, "StopPlan", viam_service_motion_v1_StopPlanRequest, viam_service_motion_v1_StopPlanResponse, VIAMC_M_EXTRA) \
+    X(motion, list_plan_statuses, "ListPlanStatuses", viam_service_motion_v1_ListPlanStatusesRequest, \
+      viam_service_motion_v1_ListPlanStatusesResponse, VIAMC_M_EXTRA) \
+    X(motion, get_plan, "GetPlan", viam_service_motion_v1_GetPlanRequest, viam_service_motion_v1_GetPlanResponse, VIAMC_M_EXTRA) \
+    S(motion, temp_stream_arm_joint_positions, "TempStreamArmJointPositions", viam_service_motion_v1_TempStreamArmJointPositionsRequest, \
+      viam_service_motion_v1_TempStreamArmJointPositionsResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
+    X(motion, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(motion, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_navigation "viam.service.navigation.v1.NavigationService"
+#define VMC_METHODS_navigation(X, S) \
+    X(navigation, add_location, "AddLocation", viam_service_navigation_v1_AddLocationRequest, viam_service_navigation_v1_AddLocationResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, get_location, "GetLocation", viam_service_navigation_v1_GetLocationRequest, viam_service_navigation_v1_GetLocationResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, list_locations, "ListLocations", viam_service_navigation_v1_ListLocationsRequest, \
+      viam_service_navigation_v1_ListLocationsResponse, VIAMC_M_EXTRA) \
+    X(navigation, update_location, "UpdateLocation", viam_service_navigation_v1_UpdateLocationRequest, \
+      viam_service_navigation_v1_UpdateLocationResponse, VIAMC_M_EXTRA) \
+    X(navigation, delete_location, "DeleteLocation", viam_service_navigation_v1_DeleteLocationRequest, \
+      viam_service_navigation_v1_DeleteLocationResponse, VIAMC_M_EXTRA) \
+    X(navigation, add_route, "AddRoute", viam_service_navigation_v1_AddRouteRequest, viam_service_navigation_v1_AddRouteResponse, VIAMC_M_EXTRA) \
+    X(navigation, get_route, "GetRoute", viam_service_navigation_v1_GetRouteRequest, viam_service_navigation_v1_GetRouteResponse, VIAMC_M_EXTRA) \
+    X(navigation, list_routes, "ListRoutes", viam_service_navigation_v1_ListRoutesRequest, viam_service_navigation_v1_ListRoutesResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, update_route, "UpdateRoute", viam_service_navigation_v1_UpdateRouteRequest, viam_service_navigation_v1_UpdateRouteResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, delete_route, "DeleteRoute", viam_service_navigation_v1_DeleteRouteRequest, viam_service_navigation_v1_DeleteRouteResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, add_zone, "AddZone", viam_service_navigation_v1_AddZoneRequest, viam_service_navigation_v1_AddZoneResponse, VIAMC_M_EXTRA) \
+    X(navigation, get_zone, "GetZone", viam_service_navigation_v1_GetZoneRequest, viam_service_navigation_v1_GetZoneResponse, VIAMC_M_EXTRA) \
+    X(navigation, list_zones, "ListZones", viam_service_navigation_v1_ListZonesRequest, viam_service_navigation_v1_ListZonesResponse, VIAMC_M_EXTRA) \
+    X(navigation, update_zone, "UpdateZone", viam_service_navigation_v1_UpdateZoneRequest, viam_service_navigation_v1_UpdateZoneResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, delete_zone, "DeleteZone", viam_service_navigation_v1_DeleteZoneRequest, viam_service_navigation_v1_DeleteZoneResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, navigate_to_location, "NavigateToLocation", viam_service_navigation_v1_NavigateToLocationRequest, \
+      viam_service_navigation_v1_NavigateToLocationResponse, VIAMC_M_EXTRA) \
+    X(navigation, navigate_to_point, "NavigateToPoint", viam_service_navigation_v1_NavigateToPointRequest, \
+      viam_service_navigation_v1_NavigateToPointResponse, VIAMC_M_EXTRA) \
+    X(navigation, navigate_route, "NavigateRoute", viam_service_navigation_v1_NavigateRouteRequest, \
+      viam_service_navigation_v1_NavigateRouteResponse, VIAMC_M_EXTRA) \
+    X(navigation, plan_to_point, "PlanToPoint", viam_service_navigation_v1_PlanToPointRequest, viam_service_navigation_v1_PlanToPointResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, plan_to_location, "PlanToLocation", viam_service_navigation_v1_PlanToLocationRequest, \
+      viam_service_navigation_v1_PlanToLocationResponse, VIAMC_M_EXTRA) \
+    X(navigation, execute_plan, "ExecutePlan", viam_service_navigation_v1_ExecutePlanRequest, viam_service_navigation_v1_ExecutePlanResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, go_to_location, "GoToLocation", viam_service_navigation_v1_GoToLocationRequest, viam_service_navigation_v1_GoToLocationResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, go_to_point, "GoToPoint", viam_service_navigation_v1_GoToPointRequest, viam_service_navigation_v1_GoToPointResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, suspend, "Suspend", viam_service_navigation_v1_SuspendRequest, viam_service_navigation_v1_SuspendResponse, VIAMC_M_EXTRA) \
+    X(navigation, resume, "Resume", viam_service_navigation_v1_ResumeRequest, viam_service_navigation_v1_ResumeResponse, VIAMC_M_EXTRA) \
+    X(navigation, cancel, "Cancel", viam_service_navigation_v1_CancelRequest, viam_service_navigation_v1_CancelResponse, VIAMC_M_EXTRA) \
+    X(navigation, get_position, "GetPosition", viam_service_navigation_v1_GetPositionRequest, viam_service_navigation_v1_GetPositionResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, get_navigation_status, "GetNavigationStatus", viam_service_navigation_v1_GetNavigationStatusRequest, \
+      viam_service_navigation_v1_GetNavigationStatusResponse, VIAMC_M_EXTRA) \
+    X(navigation, get_properties, "GetProperties", viam_service_navigation_v1_GetPropertiesRequest, \
+      viam_service_navigation_v1_GetPropertiesResponse, 0) \
+    X(navigation, get_costmap, "GetCostmap", viam_service_navigation_v1_GetCostmapRequest, viam_service_navigation_v1_GetCostmapResponse, \
+      VIAMC_M_EXTRA) \
+    X(navigation, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(navigation, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_sensors "viam.service.sensors.v1.SensorsService"
+#define VMC_METHODS_sensors(X, S) \
+    X(sensors, get_sensors, "GetSensors", viam_service_sensors_v1_GetSensorsRequest, viam_service_sensors_v1_GetSensorsResponse, VIAMC_M_EXTRA) \
+    X(sensors, get_readings, "GetReadings", viam_service_sensors_v1_GetReadingsRequest, viam_service_sensors_v1_GetReadingsResponse, VIAMC_M_EXTRA) \
+    X(sensors, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(sensors, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_shell "viam.service.shell.v1.ShellService"
+#define VMC_METHODS_shell(X, S) \
+    S(shell, shell, "Shell", viam_service_shell_v1_ShellRequest, viam_service_shell_v1_ShellResponse, \
+      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
+    S(shell, copy_files_to_machine, "CopyFilesToMachine", viam_service_shell_v1_CopyFilesToMachineRequest, \
+      viam_service_shell_v1_CopyFilesToMachineResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
+    S(shell, copy_files_from_machine, "CopyFilesFromMachine", viam_service_shell_v1_CopyFilesFromMachineRequest, \
+      viam_service_shell_v1_CopyFilesFromMachineResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
+    X(shell, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(shell, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_slam "viam.service.slam.v1.SLAMService"
+#define VMC_METHODS_slam(X, S) \
+    X(slam, get_position, "GetPosition", viam_service_slam_v1_GetPositionRequest, viam_service_slam_v1_GetPositionResponse, 0) \
+    X(slam, get_point_cloud_map, "GetPointCloudMap", viam_service_slam_v1_GetPointCloudMapRequest, viam_service_slam_v1_GetPointCloudMapResponse, \
+      VIAMC_M_SERVER_STREAM) \
+    X(slam, get_internal_state, "GetInternalState", viam_service_slam_v1_GetInternalStateRequest, viam_service_slam_v1_GetInternalStateResponse, \
+      VIAMC_M_SERVER_STREAM) \
+    X(slam, get_properties, "GetProperties", viam_service_slam_v1_GetPropertiesRequest, viam_service_slam_v1_GetPropertiesResponse, 0) \
+    X(slam, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(slam, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_video "viam.service.video.v1.VideoService"
+#define VMC_METHODS_video(X, S) \
+    X(video, get_video, "GetVideo", viam_service_video_v1_GetVideoRequest, viam_service_video_v1_GetVideoResponse, \
+      VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
+    X(video, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(video, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_vision "viam.service.vision.v1.VisionService"
+#define VMC_METHODS_vision(X, S) \
+    X(vision, get_detections_from_camera, "GetDetectionsFromCamera", viam_service_vision_v1_GetDetectionsFromCameraRequest, \
+      viam_service_vision_v1_GetDetectionsFromCameraResponse, VIAMC_M_EXTRA) \
+    X(vision, get_detections, "GetDetections", viam_service_vision_v1_GetDetectionsRequest, viam_service_vision_v1_GetDetectionsResponse, \
+      VIAMC_M_EXTRA) \
+    X(vision, get_classifications_from_camera, "GetClassificationsFromCamera", viam_service_vision_v1_GetClassificationsFromCameraRequest, \
+      viam_service_vision_v1_GetClassificationsFromCameraResponse, VIAMC_M_EXTRA) \
+    X(vision, get_classifications, "GetClassifications", viam_service_vision_v1_GetClassificationsRequest, \
+      viam_service_vision_v1_GetClassificationsResponse, VIAMC_M_EXTRA) \
+    X(vision, get_detections_3d, "GetDetections3D", viam_service_vision_v1_GetDetections3DRequest, viam_service_vision_v1_GetDetections3DResponse, \
+      VIAMC_M_EXTRA) \
+    X(vision, get_object_point_clouds, "GetObjectPointClouds", viam_service_vision_v1_GetObjectPointCloudsRequest, \
+      viam_service_vision_v1_GetObjectPointCloudsResponse, VIAMC_M_EXTRA) \
+    X(vision, get_properties, "GetProperties", viam_service_vision_v1_GetPropertiesRequest, viam_service_vision_v1_GetPropertiesResponse, \
+      VIAMC_M_EXTRA) \
+    X(vision, capture_all_from_camera, "CaptureAllFromCamera", viam_service_vision_v1_CaptureAllFromCameraRequest, \
+      viam_service_vision_v1_CaptureAllFromCameraResponse, VIAMC_M_EXTRA) \
+    X(vision, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(vision, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+
+#define VMC_NAME_worldstatestore "viam.service.worldstatestore.v1.WorldStateStoreService"
+#define VMC_METHODS_worldstatestore(X, S) \
+    X(worldstatestore, list_uuids, "ListUUIDs", viam_service_worldstatestore_v1_ListUUIDsRequest, viam_service_worldstatestore_v1_ListUUIDsResponse, \
+      VIAMC_M_EXTRA) \
+    X(worldstatestore, get_transform, "GetTransform", viam_service_worldstatestore_v1_GetTransformRequest, \
+      viam_service_worldstatestore_v1_GetTransformResponse, VIAMC_M_EXTRA) \
+    X(worldstatestore, stream_transform_changes, "StreamTransformChanges", viam_service_worldstatestore_v1_StreamTransformChangesRequest, \
+      viam_service_worldstatestore_v1_StreamTransformChangesResponse, VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
+    X(worldstatestore, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
+    X(worldstatestore, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+#endif
+
 #ifndef VIAMC_PROTO_H
 #define VIAMC_PROTO_H
 
@@ -65,6 +590,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
 /* ---- messages ---- */
 
 /* Reads an encoded message. Its strings, bytes, lists and Structs are views of these octets and live as long as they do.
@@ -131,6 +657,11 @@ VIAMC_API size_t viamc_list_count(const viamc_list *list);
  *           MESSAGE (as viamc_message_write). */
 VIAMC_API viamc_err viamc_call_start(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call);
 
+/* Starts a call whose request is nothing but a name in field 1, as viamc_motor_stop(c, "left", ...) does.
+ *   name  copied, terminated
+ * Returns:  as viamc_call_start; ARG also for client streams. */
+VIAMC_API viamc_err viamc_call_named(viamc_client *c, const viamc_method *method, const char *name, const viamc_opts *opts, viamc_call *call);
+
 /* Sends the next message of a client stream: viamc_call_send_bytes with the message encoded in place.
  *   method  of that call
  *   msg     copied: the struct of its request
@@ -151,21 +682,885 @@ VIAMC_API viamc_err viamc_call_reply(const viamc_event *ev, const viamc_method *
 VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, const void *out);
 #endif
 
-/* ---- messages of viam.common.v1 ---- */
+typedef int32_t grpc_health_v1_HealthCheckResponse_ServingStatus;
+enum {
+    grpc_health_v1_HealthCheckResponse_ServingStatus_UNKNOWN = 0,
+    grpc_health_v1_HealthCheckResponse_ServingStatus_SERVING = 1,
+    grpc_health_v1_HealthCheckResponse_ServingStatus_NOT_SERVING = 2,
+    grpc_health_v1_HealthCheckResponse_ServingStatus_SERVICE_UNKNOWN = 3
+};
 
-typedef struct viam_common_v1_Capsule {
-    double radius_mm;
-    double length_mm;
-} viam_common_v1_Capsule;
+typedef int32_t opentelemetry_proto_trace_v1_Span_SpanKind;
+enum {
+    opentelemetry_proto_trace_v1_Span_SpanKind_SPAN_KIND_UNSPECIFIED = 0,
+    opentelemetry_proto_trace_v1_Span_SpanKind_SPAN_KIND_INTERNAL = 1,
+    opentelemetry_proto_trace_v1_Span_SpanKind_SPAN_KIND_SERVER = 2,
+    opentelemetry_proto_trace_v1_Span_SpanKind_SPAN_KIND_CLIENT = 3,
+    opentelemetry_proto_trace_v1_Span_SpanKind_SPAN_KIND_PRODUCER = 4,
+    opentelemetry_proto_trace_v1_Span_SpanKind_SPAN_KIND_CONSUMER = 5
+};
 
-typedef struct viam_common_v1_DoCommandRequest {
+typedef int32_t opentelemetry_proto_trace_v1_Status_StatusCode;
+enum {
+    opentelemetry_proto_trace_v1_Status_StatusCode_STATUS_CODE_UNSET = 0,
+    opentelemetry_proto_trace_v1_Status_StatusCode_STATUS_CODE_OK = 1,
+    opentelemetry_proto_trace_v1_Status_StatusCode_STATUS_CODE_ERROR = 2
+};
+
+typedef int32_t proto_rpc_webrtc_v1_ConnectionSignalingPath;
+enum {
+    proto_rpc_webrtc_v1_ConnectionSignalingPath_CONNECTION_SIGNALING_PATH_UNSPECIFIED = 0,
+    proto_rpc_webrtc_v1_ConnectionSignalingPath_CONNECTION_SIGNALING_PATH_CLOUD_SIGNALED = 1,
+    proto_rpc_webrtc_v1_ConnectionSignalingPath_CONNECTION_SIGNALING_PATH_MDNS_LOCAL = 2,
+    proto_rpc_webrtc_v1_ConnectionSignalingPath_CONNECTION_SIGNALING_PATH_LOCAL = 3
+};
+
+typedef int32_t proto_rpc_webrtc_v1_DialStage;
+enum {
+    proto_rpc_webrtc_v1_DialStage_DIAL_STAGE_UNSPECIFIED = 0,
+    proto_rpc_webrtc_v1_DialStage_DIAL_STAGE_SIGNALING_CONNECTED = 1,
+    proto_rpc_webrtc_v1_DialStage_DIAL_STAGE_CONFIG_FETCHED = 2,
+    proto_rpc_webrtc_v1_DialStage_DIAL_STAGE_OFFER_SENT = 3,
+    proto_rpc_webrtc_v1_DialStage_DIAL_STAGE_ANSWER_RECEIVED = 4,
+    proto_rpc_webrtc_v1_DialStage_DIAL_STAGE_ICE_CONNECTED = 5,
+    proto_rpc_webrtc_v1_DialStage_DIAL_STAGE_DTLS_CONNECTED = 6,
+    proto_rpc_webrtc_v1_DialStage_DIAL_STAGE_READY = 7
+};
+
+typedef int32_t proto_rpc_webrtc_v1_ICECandidateType;
+enum {
+    proto_rpc_webrtc_v1_ICECandidateType_ICE_CANDIDATE_TYPE_UNSPECIFIED = 0,
+    proto_rpc_webrtc_v1_ICECandidateType_ICE_CANDIDATE_TYPE_HOST = 1,
+    proto_rpc_webrtc_v1_ICECandidateType_ICE_CANDIDATE_TYPE_STUN = 2,
+    proto_rpc_webrtc_v1_ICECandidateType_ICE_CANDIDATE_TYPE_RELAY = 3
+};
+
+typedef int32_t viam_app_datasync_v1_DataType;
+enum {
+    viam_app_datasync_v1_DataType_DATA_TYPE_UNSPECIFIED = 0,
+    viam_app_datasync_v1_DataType_DATA_TYPE_BINARY_SENSOR = 1,
+    viam_app_datasync_v1_DataType_DATA_TYPE_TABULAR_SENSOR = 2,
+    viam_app_datasync_v1_DataType_DATA_TYPE_FILE = 3
+};
+
+typedef int32_t viam_app_datasync_v1_MimeType;
+enum {
+    viam_app_datasync_v1_MimeType_MIME_TYPE_UNSPECIFIED = 0,
+    viam_app_datasync_v1_MimeType_MIME_TYPE_IMAGE_JPEG = 1,
+    viam_app_datasync_v1_MimeType_MIME_TYPE_IMAGE_PNG = 2,
+    viam_app_datasync_v1_MimeType_MIME_TYPE_APPLICATION_PCD = 3,
+    viam_app_datasync_v1_MimeType_MIME_TYPE_VIDEO_MP4 = 4
+};
+
+typedef int32_t viam_app_packages_v1_PackageType;
+enum {
+    viam_app_packages_v1_PackageType_PACKAGE_TYPE_UNSPECIFIED = 0,
+    viam_app_packages_v1_PackageType_PACKAGE_TYPE_ARCHIVE = 1,
+    viam_app_packages_v1_PackageType_PACKAGE_TYPE_ML_MODEL = 2,
+    viam_app_packages_v1_PackageType_PACKAGE_TYPE_MODULE = 3,
+    viam_app_packages_v1_PackageType_PACKAGE_TYPE_SLAM_MAP = 4,
+    viam_app_packages_v1_PackageType_PACKAGE_TYPE_ML_TRAINING = 5
+};
+
+typedef int32_t viam_common_v1_JointType;
+enum {
+    viam_common_v1_JointType_JOINT_TYPE_UNSPECIFIED = 0,
+    viam_common_v1_JointType_JOINT_TYPE_REVOLUTE = 1,
+    viam_common_v1_JointType_JOINT_TYPE_PRISMATIC = 2,
+    viam_common_v1_JointType_JOINT_TYPE_CONTINUOUS = 3
+};
+
+typedef int32_t viam_common_v1_KinematicsFileFormat;
+enum {
+    viam_common_v1_KinematicsFileFormat_KINEMATICS_FILE_FORMAT_UNSPECIFIED = 0,
+    viam_common_v1_KinematicsFileFormat_KINEMATICS_FILE_FORMAT_SVA = 1,
+    viam_common_v1_KinematicsFileFormat_KINEMATICS_FILE_FORMAT_URDF = 2
+};
+
+typedef int32_t viam_component_board_v1_PowerMode;
+enum {
+    viam_component_board_v1_PowerMode_POWER_MODE_UNSPECIFIED = 0,
+    viam_component_board_v1_PowerMode_POWER_MODE_NORMAL = 1,
+    viam_component_board_v1_PowerMode_POWER_MODE_OFFLINE_DEEP = 2
+};
+
+typedef int32_t viam_component_encoder_v1_PositionType;
+enum {
+    viam_component_encoder_v1_PositionType_POSITION_TYPE_UNSPECIFIED = 0,
+    viam_component_encoder_v1_PositionType_POSITION_TYPE_TICKS_COUNT = 1,
+    viam_component_encoder_v1_PositionType_POSITION_TYPE_ANGLE_DEGREES = 2
+};
+
+typedef int32_t viam_robot_v1_GetMachineStatusResponse_State;
+enum {
+    viam_robot_v1_GetMachineStatusResponse_State_STATE_UNSPECIFIED = 0,
+    viam_robot_v1_GetMachineStatusResponse_State_STATE_INITIALIZING = 1,
+    viam_robot_v1_GetMachineStatusResponse_State_STATE_RUNNING = 2
+};
+
+typedef int32_t viam_robot_v1_ModuleStatus_State;
+enum {
+    viam_robot_v1_ModuleStatus_State_STATE_UNSPECIFIED = 0,
+    viam_robot_v1_ModuleStatus_State_STATE_PENDING = 1,
+    viam_robot_v1_ModuleStatus_State_STATE_STARTING = 2,
+    viam_robot_v1_ModuleStatus_State_STATE_READY = 3,
+    viam_robot_v1_ModuleStatus_State_STATE_UNHEALTHY = 4,
+    viam_robot_v1_ModuleStatus_State_STATE_CLOSING = 5
+};
+
+typedef int32_t viam_robot_v1_PackageStatus_State;
+enum {
+    viam_robot_v1_PackageStatus_State_STATE_UNSPECIFIED = 0,
+    viam_robot_v1_PackageStatus_State_STATE_DOWNLOADING = 1,
+    viam_robot_v1_PackageStatus_State_STATE_LOADING = 2,
+    viam_robot_v1_PackageStatus_State_STATE_FIRST_RUN = 3,
+    viam_robot_v1_PackageStatus_State_STATE_READY = 4,
+    viam_robot_v1_PackageStatus_State_STATE_FAILED = 5
+};
+
+typedef int32_t viam_robot_v1_PeerConnectionType;
+enum {
+    viam_robot_v1_PeerConnectionType_PEER_CONNECTION_TYPE_UNSPECIFIED = 0,
+    viam_robot_v1_PeerConnectionType_PEER_CONNECTION_TYPE_GRPC = 1,
+    viam_robot_v1_PeerConnectionType_PEER_CONNECTION_TYPE_WEBRTC = 2
+};
+
+typedef int32_t viam_robot_v1_ResourceStatus_Reachability;
+enum {
+    viam_robot_v1_ResourceStatus_Reachability_REACHABILITY_UNSPECIFIED = 0,
+    viam_robot_v1_ResourceStatus_Reachability_REACHABILITY_REACHABLE = 1,
+    viam_robot_v1_ResourceStatus_Reachability_REACHABILITY_REMOTE_DISCONNECTED = 2,
+    viam_robot_v1_ResourceStatus_Reachability_REACHABILITY_SHADOWED_BY_LOCAL = 3,
+    viam_robot_v1_ResourceStatus_Reachability_REACHABILITY_AMBIGUOUS_REMOTE = 4
+};
+
+typedef int32_t viam_robot_v1_ResourceStatus_State;
+enum {
+    viam_robot_v1_ResourceStatus_State_STATE_UNSPECIFIED = 0,
+    viam_robot_v1_ResourceStatus_State_STATE_UNCONFIGURED = 1,
+    viam_robot_v1_ResourceStatus_State_STATE_CONFIGURING = 2,
+    viam_robot_v1_ResourceStatus_State_STATE_READY = 3,
+    viam_robot_v1_ResourceStatus_State_STATE_REMOVING = 4,
+    viam_robot_v1_ResourceStatus_State_STATE_UNHEALTHY = 5
+};
+
+typedef int32_t viam_service_mlmodel_v1_LabelType;
+enum {
+    viam_service_mlmodel_v1_LabelType_LABEL_TYPE_UNSPECIFIED = 0,
+    viam_service_mlmodel_v1_LabelType_LABEL_TYPE_TENSOR_VALUE = 1,
+    viam_service_mlmodel_v1_LabelType_LABEL_TYPE_TENSOR_AXIS = 2
+};
+
+typedef int32_t viam_service_motion_v1_PlanState;
+enum {
+    viam_service_motion_v1_PlanState_PLAN_STATE_UNSPECIFIED = 0,
+    viam_service_motion_v1_PlanState_PLAN_STATE_IN_PROGRESS = 1,
+    viam_service_motion_v1_PlanState_PLAN_STATE_STOPPED = 2,
+    viam_service_motion_v1_PlanState_PLAN_STATE_SUCCEEDED = 3,
+    viam_service_motion_v1_PlanState_PLAN_STATE_FAILED = 4
+};
+
+typedef int32_t viam_service_navigation_v1_GoalState;
+enum {
+    viam_service_navigation_v1_GoalState_GOAL_STATE_UNSPECIFIED = 0,
+    viam_service_navigation_v1_GoalState_GOAL_STATE_ACTIVE = 1,
+    viam_service_navigation_v1_GoalState_GOAL_STATE_SUSPENDED = 2,
+    viam_service_navigation_v1_GoalState_GOAL_STATE_SUCCEEDED = 3,
+    viam_service_navigation_v1_GoalState_GOAL_STATE_FAILED = 4,
+    viam_service_navigation_v1_GoalState_GOAL_STATE_CANCELED = 5
+};
+
+typedef int32_t viam_service_navigation_v1_MapType;
+enum {
+    viam_service_navigation_v1_MapType_MAP_TYPE_UNSPECIFIED = 0,
+    viam_service_navigation_v1_MapType_MAP_TYPE_LOCAL = 1,
+    viam_service_navigation_v1_MapType_MAP_TYPE_GPS = 2
+};
+
+typedef int32_t viam_service_navigation_v1_NavErrorCode;
+enum {
+    viam_service_navigation_v1_NavErrorCode_NAV_ERROR_CODE_UNSPECIFIED = 0,
+    viam_service_navigation_v1_NavErrorCode_NAV_ERROR_CODE_NO_PATH = 1,
+    viam_service_navigation_v1_NavErrorCode_NAV_ERROR_CODE_BLOCKED = 2,
+    viam_service_navigation_v1_NavErrorCode_NAV_ERROR_CODE_LOCALIZATION_LOST = 3,
+    viam_service_navigation_v1_NavErrorCode_NAV_ERROR_CODE_BASE_ERROR = 4,
+    viam_service_navigation_v1_NavErrorCode_NAV_ERROR_CODE_TIMEOUT = 5,
+    viam_service_navigation_v1_NavErrorCode_NAV_ERROR_CODE_OTHER = 6
+};
+
+typedef int32_t viam_service_navigation_v1_NavMode;
+enum {
+    viam_service_navigation_v1_NavMode_NAV_MODE_UNSPECIFIED = 0,
+    viam_service_navigation_v1_NavMode_NAV_MODE_PLANNED = 1,
+    viam_service_navigation_v1_NavMode_NAV_MODE_DIRECT = 2,
+    viam_service_navigation_v1_NavMode_NAV_MODE_ROUTE = 3
+};
+
+typedef int32_t viam_service_shell_v1_CopyFilesSourceType;
+enum {
+    viam_service_shell_v1_CopyFilesSourceType_COPY_FILES_SOURCE_TYPE_UNSPECIFIED = 0,
+    viam_service_shell_v1_CopyFilesSourceType_COPY_FILES_SOURCE_TYPE_SINGLE_FILE = 1,
+    viam_service_shell_v1_CopyFilesSourceType_COPY_FILES_SOURCE_TYPE_SINGLE_DIRECTORY = 2,
+    viam_service_shell_v1_CopyFilesSourceType_COPY_FILES_SOURCE_TYPE_MULTIPLE_FILES = 3
+};
+
+typedef int32_t viam_service_slam_v1_MappingMode;
+enum {
+    viam_service_slam_v1_MappingMode_MAPPING_MODE_UNSPECIFIED = 0,
+    viam_service_slam_v1_MappingMode_MAPPING_MODE_CREATE_NEW_MAP = 1,
+    viam_service_slam_v1_MappingMode_MAPPING_MODE_LOCALIZE_ONLY = 2,
+    viam_service_slam_v1_MappingMode_MAPPING_MODE_UPDATE_EXISTING_MAP = 3
+};
+
+typedef int32_t viam_service_slam_v1_SensorType;
+enum {
+    viam_service_slam_v1_SensorType_SENSOR_TYPE_UNSPECIFIED = 0,
+    viam_service_slam_v1_SensorType_SENSOR_TYPE_CAMERA = 1,
+    viam_service_slam_v1_SensorType_SENSOR_TYPE_MOVEMENT_SENSOR = 2
+};
+
+typedef int32_t viam_service_worldstatestore_v1_TransformChangeType;
+enum {
+    viam_service_worldstatestore_v1_TransformChangeType_TRANSFORM_CHANGE_TYPE_UNSPECIFIED = 0,
+    viam_service_worldstatestore_v1_TransformChangeType_TRANSFORM_CHANGE_TYPE_ADDED = 1,
+    viam_service_worldstatestore_v1_TransformChangeType_TRANSFORM_CHANGE_TYPE_REMOVED = 2,
+    viam_service_worldstatestore_v1_TransformChangeType_TRANSFORM_CHANGE_TYPE_UPDATED = 3
+};
+
+/* ---- messages of google.protobuf ---- */
+
+typedef struct google_protobuf_Any {
+    viamc_str type_url;
+    viamc_bytes value;
+} google_protobuf_Any;
+
+typedef struct google_protobuf_Duration {
+    int64_t seconds;
+    int32_t nanos;
+} google_protobuf_Duration;
+
+typedef struct google_protobuf_FieldMask {
+    viamc_list paths; /* of viamc_str */
+} google_protobuf_FieldMask;
+
+typedef struct google_protobuf_Timestamp {
+    int64_t seconds;
+    int32_t nanos;
+} google_protobuf_Timestamp;
+
+/* ---- messages of google.rpc ---- */
+
+typedef struct google_rpc_Status {
+    int32_t code;
+    viamc_str message;
+    viamc_list details; /* of google_protobuf_Any */
+} google_rpc_Status;
+
+/* ---- messages of grpc.health.v1 ---- */
+
+typedef struct grpc_health_v1_HealthCheckRequest {
+    viamc_str service;
+} grpc_health_v1_HealthCheckRequest;
+
+typedef struct grpc_health_v1_HealthCheckResponse {
+    grpc_health_v1_HealthCheckResponse_ServingStatus status;
+} grpc_health_v1_HealthCheckResponse;
+
+/* ---- messages of grpc.reflection.v1 ---- */
+
+typedef struct grpc_reflection_v1_ErrorResponse {
+    int32_t error_code;
+    viamc_str error_message;
+} grpc_reflection_v1_ErrorResponse;
+
+typedef struct grpc_reflection_v1_ExtensionNumberResponse {
+    viamc_str base_type_name;
+    viamc_list extension_number; /* of int32_t */
+} grpc_reflection_v1_ExtensionNumberResponse;
+
+typedef struct grpc_reflection_v1_ExtensionRequest {
+    viamc_str containing_type;
+    int32_t extension_number;
+} grpc_reflection_v1_ExtensionRequest;
+
+typedef struct grpc_reflection_v1_FileDescriptorResponse {
+    viamc_list file_descriptor_proto; /* of viamc_bytes */
+} grpc_reflection_v1_FileDescriptorResponse;
+
+typedef struct grpc_reflection_v1_ListServiceResponse {
+    viamc_list service; /* of grpc_reflection_v1_ServiceResponse */
+} grpc_reflection_v1_ListServiceResponse;
+
+typedef struct grpc_reflection_v1_ServerReflectionRequest {
+    viamc_str host;
+    pb_size_t which_message_request; /* grpc_reflection_v1_ServerReflectionRequest_..._tag; 0: none */
+    union {
+        viamc_str file_by_filename;
+        viamc_str file_containing_symbol;
+        grpc_reflection_v1_ExtensionRequest file_containing_extension;
+        viamc_str all_extension_numbers_of_type;
+        viamc_str list_services;
+    } message_request;
+} grpc_reflection_v1_ServerReflectionRequest;
+enum {
+    grpc_reflection_v1_ServerReflectionRequest_file_by_filename_tag = 3,
+    grpc_reflection_v1_ServerReflectionRequest_file_containing_symbol_tag = 4,
+    grpc_reflection_v1_ServerReflectionRequest_file_containing_extension_tag = 5,
+    grpc_reflection_v1_ServerReflectionRequest_all_extension_numbers_of_type_tag = 6,
+    grpc_reflection_v1_ServerReflectionRequest_list_services_tag = 7
+};
+
+typedef struct grpc_reflection_v1_ServerReflectionResponse {
+    viamc_str valid_host;
+    bool has_original_request;
+    grpc_reflection_v1_ServerReflectionRequest original_request;
+    pb_size_t which_message_response; /* grpc_reflection_v1_ServerReflectionResponse_..._tag; 0: none */
+    union {
+        grpc_reflection_v1_FileDescriptorResponse file_descriptor_response;
+        grpc_reflection_v1_ExtensionNumberResponse all_extension_numbers_response;
+        grpc_reflection_v1_ListServiceResponse list_services_response;
+        grpc_reflection_v1_ErrorResponse error_response;
+    } message_response;
+} grpc_reflection_v1_ServerReflectionResponse;
+enum {
+    grpc_reflection_v1_ServerReflectionResponse_file_descriptor_response_tag = 4,
+    grpc_reflection_v1_ServerReflectionResponse_all_extension_numbers_response_tag = 5,
+    grpc_reflection_v1_ServerReflectionResponse_list_services_response_tag = 6,
+    grpc_reflection_v1_ServerReflectionResponse_error_response_tag = 7
+};
+
+typedef struct grpc_reflection_v1_ServiceResponse {
     viamc_str name;
-    viamc_fields command;
-} viam_common_v1_DoCommandRequest;
+} grpc_reflection_v1_ServiceResponse;
 
-typedef struct viam_common_v1_DoCommandResponse {
-    viamc_fields result;
-} viam_common_v1_DoCommandResponse;
+/* ---- messages of grpc.reflection.v1alpha ---- */
+
+typedef struct grpc_reflection_v1alpha_ErrorResponse {
+    int32_t error_code;
+    viamc_str error_message;
+} grpc_reflection_v1alpha_ErrorResponse;
+
+typedef struct grpc_reflection_v1alpha_ExtensionNumberResponse {
+    viamc_str base_type_name;
+    viamc_list extension_number; /* of int32_t */
+} grpc_reflection_v1alpha_ExtensionNumberResponse;
+
+typedef struct grpc_reflection_v1alpha_ExtensionRequest {
+    viamc_str containing_type;
+    int32_t extension_number;
+} grpc_reflection_v1alpha_ExtensionRequest;
+
+typedef struct grpc_reflection_v1alpha_FileDescriptorResponse {
+    viamc_list file_descriptor_proto; /* of viamc_bytes */
+} grpc_reflection_v1alpha_FileDescriptorResponse;
+
+typedef struct grpc_reflection_v1alpha_ListServiceResponse {
+    viamc_list service; /* of grpc_reflection_v1alpha_ServiceResponse */
+} grpc_reflection_v1alpha_ListServiceResponse;
+
+typedef struct grpc_reflection_v1alpha_ServerReflectionRequest {
+    viamc_str host;
+    pb_size_t which_message_request; /* grpc_reflection_v1alpha_ServerReflectionRequest_..._tag; 0: none */
+    union {
+        viamc_str file_by_filename;
+        viamc_str file_containing_symbol;
+        grpc_reflection_v1alpha_ExtensionRequest file_containing_extension;
+        viamc_str all_extension_numbers_of_type;
+        viamc_str list_services;
+    } message_request;
+} grpc_reflection_v1alpha_ServerReflectionRequest;
+enum {
+    grpc_reflection_v1alpha_ServerReflectionRequest_file_by_filename_tag = 3,
+    grpc_reflection_v1alpha_ServerReflectionRequest_file_containing_symbol_tag = 4,
+    grpc_reflection_v1alpha_ServerReflectionRequest_file_containing_extension_tag = 5,
+    grpc_reflection_v1alpha_ServerReflectionRequest_all_extension_numbers_of_type_tag = 6,
+    grpc_reflection_v1alpha_ServerReflectionRequest_list_services_tag = 7
+};
+
+typedef struct grpc_reflection_v1alpha_ServerReflectionResponse {
+    viamc_str valid_host;
+    bool has_original_request;
+    grpc_reflection_v1alpha_ServerReflectionRequest original_request;
+    pb_size_t which_message_response; /* grpc_reflection_v1alpha_ServerReflectionResponse_..._tag; 0: none */
+    union {
+        grpc_reflection_v1alpha_FileDescriptorResponse file_descriptor_response;
+        grpc_reflection_v1alpha_ExtensionNumberResponse all_extension_numbers_response;
+        grpc_reflection_v1alpha_ListServiceResponse list_services_response;
+        grpc_reflection_v1alpha_ErrorResponse error_response;
+    } message_response;
+} grpc_reflection_v1alpha_ServerReflectionResponse;
+enum {
+    grpc_reflection_v1alpha_ServerReflectionResponse_file_descriptor_response_tag = 4,
+    grpc_reflection_v1alpha_ServerReflectionResponse_all_extension_numbers_response_tag = 5,
+    grpc_reflection_v1alpha_ServerReflectionResponse_list_services_response_tag = 6,
+    grpc_reflection_v1alpha_ServerReflectionResponse_error_response_tag = 7
+};
+
+typedef struct grpc_reflection_v1alpha_ServiceResponse {
+    viamc_str name;
+} grpc_reflection_v1alpha_ServiceResponse;
+
+/* ---- messages of opentelemetry.proto.common.v1 ---- */
+
+typedef struct opentelemetry_proto_common_v1_ArrayValue {
+    viamc_list values; /* of opentelemetry_proto_common_v1_AnyValue */
+} opentelemetry_proto_common_v1_ArrayValue;
+
+typedef struct opentelemetry_proto_common_v1_KeyValueList {
+    viamc_list values; /* of opentelemetry_proto_common_v1_KeyValue */
+} opentelemetry_proto_common_v1_KeyValueList;
+
+typedef struct opentelemetry_proto_common_v1_AnyValue {
+    pb_size_t which_value; /* opentelemetry_proto_common_v1_AnyValue_..._tag; 0: none */
+    union {
+        viamc_str string_value;
+        bool bool_value;
+        int64_t int_value;
+        double double_value;
+        opentelemetry_proto_common_v1_ArrayValue array_value;
+        opentelemetry_proto_common_v1_KeyValueList kvlist_value;
+        viamc_bytes bytes_value;
+    } value;
+} opentelemetry_proto_common_v1_AnyValue;
+enum {
+    opentelemetry_proto_common_v1_AnyValue_string_value_tag = 1,
+    opentelemetry_proto_common_v1_AnyValue_bool_value_tag = 2,
+    opentelemetry_proto_common_v1_AnyValue_int_value_tag = 3,
+    opentelemetry_proto_common_v1_AnyValue_double_value_tag = 4,
+    opentelemetry_proto_common_v1_AnyValue_array_value_tag = 5,
+    opentelemetry_proto_common_v1_AnyValue_kvlist_value_tag = 6,
+    opentelemetry_proto_common_v1_AnyValue_bytes_value_tag = 7
+};
+
+typedef struct opentelemetry_proto_common_v1_EntityRef {
+    viamc_str schema_url;
+    viamc_str type;
+    viamc_list id_keys; /* of viamc_str */
+    viamc_list description_keys; /* of viamc_str */
+} opentelemetry_proto_common_v1_EntityRef;
+
+typedef struct opentelemetry_proto_common_v1_InstrumentationScope {
+    viamc_str name;
+    viamc_str version;
+    viamc_list attributes; /* of opentelemetry_proto_common_v1_KeyValue */
+    uint32_t dropped_attributes_count;
+} opentelemetry_proto_common_v1_InstrumentationScope;
+
+typedef struct opentelemetry_proto_common_v1_KeyValue {
+    viamc_str key;
+    bool has_value;
+    opentelemetry_proto_common_v1_AnyValue value;
+} opentelemetry_proto_common_v1_KeyValue;
+
+/* ---- messages of opentelemetry.proto.resource.v1 ---- */
+
+typedef struct opentelemetry_proto_resource_v1_Resource {
+    viamc_list attributes; /* of opentelemetry_proto_common_v1_KeyValue */
+    uint32_t dropped_attributes_count;
+    viamc_list entity_refs; /* of opentelemetry_proto_common_v1_EntityRef */
+} opentelemetry_proto_resource_v1_Resource;
+
+/* ---- messages of opentelemetry.proto.trace.v1 ---- */
+
+typedef struct opentelemetry_proto_trace_v1_ResourceSpans {
+    bool has_resource;
+    opentelemetry_proto_resource_v1_Resource resource;
+    viamc_list scope_spans; /* of opentelemetry_proto_trace_v1_ScopeSpans */
+    viamc_str schema_url;
+} opentelemetry_proto_trace_v1_ResourceSpans;
+
+typedef struct opentelemetry_proto_trace_v1_ScopeSpans {
+    bool has_scope;
+    opentelemetry_proto_common_v1_InstrumentationScope scope;
+    viamc_list spans; /* of opentelemetry_proto_trace_v1_Span */
+    viamc_str schema_url;
+} opentelemetry_proto_trace_v1_ScopeSpans;
+
+typedef struct opentelemetry_proto_trace_v1_Status {
+    viamc_str message;
+    opentelemetry_proto_trace_v1_Status_StatusCode code;
+} opentelemetry_proto_trace_v1_Status;
+
+typedef struct opentelemetry_proto_trace_v1_Span {
+    viamc_bytes trace_id;
+    viamc_bytes span_id;
+    viamc_str trace_state;
+    viamc_bytes parent_span_id;
+    viamc_str name;
+    opentelemetry_proto_trace_v1_Span_SpanKind kind;
+    uint64_t start_time_unix_nano;
+    uint64_t end_time_unix_nano;
+    viamc_list attributes; /* of opentelemetry_proto_common_v1_KeyValue */
+    uint32_t dropped_attributes_count;
+    viamc_list events; /* of opentelemetry_proto_trace_v1_Span_Event */
+    uint32_t dropped_events_count;
+    viamc_list links; /* of opentelemetry_proto_trace_v1_Span_Link */
+    uint32_t dropped_links_count;
+    bool has_status;
+    opentelemetry_proto_trace_v1_Status status;
+    uint32_t flags;
+} opentelemetry_proto_trace_v1_Span;
+
+typedef struct opentelemetry_proto_trace_v1_Span_Event {
+    uint64_t time_unix_nano;
+    viamc_str name;
+    viamc_list attributes; /* of opentelemetry_proto_common_v1_KeyValue */
+    uint32_t dropped_attributes_count;
+} opentelemetry_proto_trace_v1_Span_Event;
+
+typedef struct opentelemetry_proto_trace_v1_Span_Link {
+    viamc_bytes trace_id;
+    viamc_bytes span_id;
+    viamc_str trace_state;
+    viamc_list attributes; /* of opentelemetry_proto_common_v1_KeyValue */
+    uint32_t dropped_attributes_count;
+    uint32_t flags;
+} opentelemetry_proto_trace_v1_Span_Link;
+
+/* ---- messages of proto.rpc.v1 ---- */
+
+typedef struct proto_rpc_v1_Credentials {
+    viamc_str type;
+    viamc_str payload;
+} proto_rpc_v1_Credentials;
+
+typedef struct proto_rpc_v1_AuthenticateRequest {
+    viamc_str entity;
+    bool has_credentials;
+    proto_rpc_v1_Credentials credentials;
+} proto_rpc_v1_AuthenticateRequest;
+
+typedef struct proto_rpc_v1_AuthenticateResponse {
+    viamc_str access_token;
+} proto_rpc_v1_AuthenticateResponse;
+
+typedef struct proto_rpc_v1_AuthenticateToRequest {
+    viamc_str entity;
+} proto_rpc_v1_AuthenticateToRequest;
+
+typedef struct proto_rpc_v1_AuthenticateToResponse {
+    viamc_str access_token;
+} proto_rpc_v1_AuthenticateToResponse;
+
+/* ---- messages of proto.rpc.webrtc.v1 ---- */
+
+typedef struct proto_rpc_webrtc_v1_WebRTCConfig {
+    viamc_list additional_ice_servers; /* of proto_rpc_webrtc_v1_ICEServer */
+    bool disable_trickle;
+} proto_rpc_webrtc_v1_WebRTCConfig;
+
+typedef struct proto_rpc_webrtc_v1_AnswerRequestInitStage {
+    viamc_str sdp;
+    bool has_optional_config;
+    proto_rpc_webrtc_v1_WebRTCConfig optional_config;
+    bool has_deadline;
+    google_protobuf_Timestamp deadline;
+    viamc_str caller_auth_entity;
+    viamc_list caller_auth_metadata; /* of proto_rpc_webrtc_v1_AnswerRequestInitStage_CallerAuthMetadataEntry */
+} proto_rpc_webrtc_v1_AnswerRequestInitStage;
+
+typedef struct proto_rpc_webrtc_v1_ICECandidate {
+    viamc_str candidate;
+    viamc_str sdp_mid; /* optional: ptr is NULL without it */
+    bool has_sdpm_line_index;
+    uint32_t sdpm_line_index;
+    viamc_str username_fragment; /* optional: ptr is NULL without it */
+} proto_rpc_webrtc_v1_ICECandidate;
+
+typedef struct proto_rpc_webrtc_v1_AnswerRequestUpdateStage {
+    bool has_candidate;
+    proto_rpc_webrtc_v1_ICECandidate candidate;
+} proto_rpc_webrtc_v1_AnswerRequestUpdateStage;
+
+typedef struct proto_rpc_webrtc_v1_AnswerRequestDoneStage { char dummy_field; } proto_rpc_webrtc_v1_AnswerRequestDoneStage;
+typedef struct proto_rpc_webrtc_v1_AnswerRequestErrorStage {
+    bool has_status;
+    google_rpc_Status status;
+} proto_rpc_webrtc_v1_AnswerRequestErrorStage;
+
+typedef struct proto_rpc_webrtc_v1_AnswerRequestHeartbeatStage { char dummy_field; } proto_rpc_webrtc_v1_AnswerRequestHeartbeatStage;
+typedef struct proto_rpc_webrtc_v1_AnswerRequest {
+    viamc_str uuid;
+    pb_size_t which_stage; /* proto_rpc_webrtc_v1_AnswerRequest_..._tag; 0: none */
+    union {
+        proto_rpc_webrtc_v1_AnswerRequestInitStage init;
+        proto_rpc_webrtc_v1_AnswerRequestUpdateStage update;
+        proto_rpc_webrtc_v1_AnswerRequestDoneStage done;
+        proto_rpc_webrtc_v1_AnswerRequestErrorStage error;
+        proto_rpc_webrtc_v1_AnswerRequestHeartbeatStage heartbeat;
+    } stage;
+} proto_rpc_webrtc_v1_AnswerRequest;
+enum {
+    proto_rpc_webrtc_v1_AnswerRequest_init_tag = 2,
+    proto_rpc_webrtc_v1_AnswerRequest_update_tag = 3,
+    proto_rpc_webrtc_v1_AnswerRequest_done_tag = 4,
+    proto_rpc_webrtc_v1_AnswerRequest_error_tag = 5,
+    proto_rpc_webrtc_v1_AnswerRequest_heartbeat_tag = 6
+};
+
+typedef struct proto_rpc_webrtc_v1_AnswerRequestInitStage_CallerAuthMetadataEntry {
+    viamc_str key;
+    viamc_str value;
+} proto_rpc_webrtc_v1_AnswerRequestInitStage_CallerAuthMetadataEntry;
+
+typedef struct proto_rpc_webrtc_v1_AnswerResponseInitStage {
+    viamc_str sdp;
+} proto_rpc_webrtc_v1_AnswerResponseInitStage;
+
+typedef struct proto_rpc_webrtc_v1_AnswerResponseUpdateStage {
+    bool has_candidate;
+    proto_rpc_webrtc_v1_ICECandidate candidate;
+} proto_rpc_webrtc_v1_AnswerResponseUpdateStage;
+
+typedef struct proto_rpc_webrtc_v1_AnswerResponseDoneStage { char dummy_field; } proto_rpc_webrtc_v1_AnswerResponseDoneStage;
+typedef struct proto_rpc_webrtc_v1_AnswerResponseErrorStage {
+    bool has_status;
+    google_rpc_Status status;
+} proto_rpc_webrtc_v1_AnswerResponseErrorStage;
+
+typedef struct proto_rpc_webrtc_v1_AnswerResponse {
+    viamc_str uuid;
+    pb_size_t which_stage; /* proto_rpc_webrtc_v1_AnswerResponse_..._tag; 0: none */
+    union {
+        proto_rpc_webrtc_v1_AnswerResponseInitStage init;
+        proto_rpc_webrtc_v1_AnswerResponseUpdateStage update;
+        proto_rpc_webrtc_v1_AnswerResponseDoneStage done;
+        proto_rpc_webrtc_v1_AnswerResponseErrorStage error;
+    } stage;
+} proto_rpc_webrtc_v1_AnswerResponse;
+enum {
+    proto_rpc_webrtc_v1_AnswerResponse_init_tag = 2,
+    proto_rpc_webrtc_v1_AnswerResponse_update_tag = 3,
+    proto_rpc_webrtc_v1_AnswerResponse_done_tag = 4,
+    proto_rpc_webrtc_v1_AnswerResponse_error_tag = 5
+};
+
+typedef struct proto_rpc_webrtc_v1_CallRequest {
+    viamc_str sdp;
+    bool disable_trickle;
+} proto_rpc_webrtc_v1_CallRequest;
+
+typedef struct proto_rpc_webrtc_v1_CallResponseInitStage {
+    viamc_str sdp;
+} proto_rpc_webrtc_v1_CallResponseInitStage;
+
+typedef struct proto_rpc_webrtc_v1_CallResponseUpdateStage {
+    bool has_candidate;
+    proto_rpc_webrtc_v1_ICECandidate candidate;
+} proto_rpc_webrtc_v1_CallResponseUpdateStage;
+
+typedef struct proto_rpc_webrtc_v1_CallResponse {
+    viamc_str uuid;
+    pb_size_t which_stage; /* proto_rpc_webrtc_v1_CallResponse_..._tag; 0: none */
+    union {
+        proto_rpc_webrtc_v1_CallResponseInitStage init;
+        proto_rpc_webrtc_v1_CallResponseUpdateStage update;
+    } stage;
+} proto_rpc_webrtc_v1_CallResponse;
+enum {
+    proto_rpc_webrtc_v1_CallResponse_init_tag = 2,
+    proto_rpc_webrtc_v1_CallResponse_update_tag = 3
+};
+
+typedef struct proto_rpc_webrtc_v1_CallUpdateRequest {
+    viamc_str uuid;
+    pb_size_t which_update; /* proto_rpc_webrtc_v1_CallUpdateRequest_..._tag; 0: none */
+    union {
+        proto_rpc_webrtc_v1_ICECandidate candidate;
+        bool done;
+        google_rpc_Status error;
+    } update;
+} proto_rpc_webrtc_v1_CallUpdateRequest;
+enum {
+    proto_rpc_webrtc_v1_CallUpdateRequest_candidate_tag = 2,
+    proto_rpc_webrtc_v1_CallUpdateRequest_done_tag = 3,
+    proto_rpc_webrtc_v1_CallUpdateRequest_error_tag = 4
+};
+
+typedef struct proto_rpc_webrtc_v1_CallUpdateResponse { char dummy_field; } proto_rpc_webrtc_v1_CallUpdateResponse;
+typedef struct proto_rpc_webrtc_v1_ConnectionCandidate {
+    proto_rpc_webrtc_v1_ICECandidateType type;
+    viamc_str relay_address;
+} proto_rpc_webrtc_v1_ConnectionCandidate;
+
+typedef struct proto_rpc_webrtc_v1_ICEServer {
+    viamc_list urls; /* of viamc_str */
+    viamc_str username;
+    viamc_str credential;
+} proto_rpc_webrtc_v1_ICEServer;
+
+typedef struct proto_rpc_webrtc_v1_OptionalWebRTCConfigRequest { char dummy_field; } proto_rpc_webrtc_v1_OptionalWebRTCConfigRequest;
+typedef struct proto_rpc_webrtc_v1_OptionalWebRTCConfigResponse {
+    bool has_config;
+    proto_rpc_webrtc_v1_WebRTCConfig config;
+} proto_rpc_webrtc_v1_OptionalWebRTCConfigResponse;
+
+typedef struct proto_rpc_webrtc_v1_ReportConnectionMetadataRequest {
+    bool has_local;
+    proto_rpc_webrtc_v1_ConnectionCandidate local;
+    bool has_remote;
+    proto_rpc_webrtc_v1_ConnectionCandidate remote;
+    proto_rpc_webrtc_v1_DialStage reached_stage;
+    uint32_t duration_ms;
+    proto_rpc_webrtc_v1_ConnectionSignalingPath signaling_path;
+    int32_t failure_code;
+} proto_rpc_webrtc_v1_ReportConnectionMetadataRequest;
+
+typedef struct proto_rpc_webrtc_v1_ReportConnectionMetadataResponse { char dummy_field; } proto_rpc_webrtc_v1_ReportConnectionMetadataResponse;
+
+/* ---- messages of proto.stream.v1 ---- */
+
+typedef struct proto_stream_v1_AddStreamRequest {
+    viamc_str name;
+} proto_stream_v1_AddStreamRequest;
+
+typedef struct proto_stream_v1_AddStreamResponse { char dummy_field; } proto_stream_v1_AddStreamResponse;
+typedef struct proto_stream_v1_GetStreamOptionsRequest {
+    viamc_str name;
+} proto_stream_v1_GetStreamOptionsRequest;
+
+typedef struct proto_stream_v1_GetStreamOptionsResponse {
+    viamc_list resolutions; /* of proto_stream_v1_Resolution */
+} proto_stream_v1_GetStreamOptionsResponse;
+
+typedef struct proto_stream_v1_ListStreamsRequest { char dummy_field; } proto_stream_v1_ListStreamsRequest;
+typedef struct proto_stream_v1_ListStreamsResponse {
+    viamc_list names; /* of viamc_str */
+} proto_stream_v1_ListStreamsResponse;
+
+typedef struct proto_stream_v1_RemoveStreamRequest {
+    viamc_str name;
+} proto_stream_v1_RemoveStreamRequest;
+
+typedef struct proto_stream_v1_RemoveStreamResponse { char dummy_field; } proto_stream_v1_RemoveStreamResponse;
+typedef struct proto_stream_v1_Resolution {
+    int32_t width;
+    int32_t height;
+} proto_stream_v1_Resolution;
+
+typedef struct proto_stream_v1_SetStreamOptionsRequest {
+    viamc_str name;
+    bool has_resolution;
+    proto_stream_v1_Resolution resolution;
+} proto_stream_v1_SetStreamOptionsRequest;
+
+typedef struct proto_stream_v1_SetStreamOptionsResponse { char dummy_field; } proto_stream_v1_SetStreamOptionsResponse;
+
+/* ---- messages of viam.app.data.v1 ---- */
+
+typedef struct viam_app_data_v1_Annotations {
+    viamc_list bboxes; /* of viam_app_data_v1_BoundingBox */
+    viamc_list classifications; /* of viam_app_data_v1_Classification */
+} viam_app_data_v1_Annotations;
+
+typedef struct viam_app_data_v1_BoundingBox {
+    viamc_str id;
+    viamc_str label;
+    double x_min_normalized;
+    double y_min_normalized;
+    double x_max_normalized;
+    double y_max_normalized;
+    bool has_confidence;
+    double confidence;
+} viam_app_data_v1_BoundingBox;
+
+typedef struct viam_app_data_v1_Classification {
+    viamc_str label;
+    bool has_confidence;
+    double confidence;
+    viamc_str id;
+} viam_app_data_v1_Classification;
+
+/* ---- messages of viam.app.datasync.v1 ---- */
+
+typedef struct viam_app_datasync_v1_UploadMetadata {
+    viamc_str part_id;
+    viamc_str component_type;
+    viamc_str component_name;
+    viamc_str method_name;
+    viam_app_datasync_v1_DataType type;
+    viamc_str file_name;
+    viamc_list method_parameters; /* of viam_app_datasync_v1_UploadMetadata_MethodParametersEntry */
+    viamc_str file_extension;
+    viamc_list tags; /* of viamc_str */
+    viamc_list dataset_ids; /* of viamc_str */
+    viamc_str mime_type;
+    bool has_file_create_time;
+    google_protobuf_Timestamp file_create_time;
+    bool has_file_modify_time;
+    google_protobuf_Timestamp file_modify_time;
+} viam_app_datasync_v1_UploadMetadata;
+
+typedef struct viam_app_datasync_v1_UploadMetadata_MethodParametersEntry {
+    viamc_str key;
+    bool has_value;
+    google_protobuf_Any value;
+} viam_app_datasync_v1_UploadMetadata_MethodParametersEntry;
+
+/* ---- messages of viam.app.v1 ---- */
+
+typedef struct viam_app_v1_Translation {
+    double x;
+    double y;
+    double z;
+} viam_app_v1_Translation;
+
+typedef struct viam_app_v1_Orientation_NoOrientation { char dummy_field; } viam_app_v1_Orientation_NoOrientation;
+typedef struct viam_app_v1_Orientation_OrientationVectorRadians {
+    double theta;
+    double x;
+    double y;
+    double z;
+} viam_app_v1_Orientation_OrientationVectorRadians;
+
+typedef struct viam_app_v1_Orientation_OrientationVectorDegrees {
+    double theta;
+    double x;
+    double y;
+    double z;
+} viam_app_v1_Orientation_OrientationVectorDegrees;
+
+typedef struct viam_app_v1_Orientation_EulerAngles {
+    double roll;
+    double pitch;
+    double yaw;
+} viam_app_v1_Orientation_EulerAngles;
+
+typedef struct viam_app_v1_Orientation_AxisAngles {
+    double theta;
+    double x;
+    double y;
+    double z;
+} viam_app_v1_Orientation_AxisAngles;
+
+typedef struct viam_app_v1_Orientation_Quaternion {
+    double w;
+    double x;
+    double y;
+    double z;
+} viam_app_v1_Orientation_Quaternion;
+
+typedef struct viam_app_v1_Orientation {
+    pb_size_t which_type; /* viam_app_v1_Orientation_..._tag; 0: none */
+    union {
+        viam_app_v1_Orientation_NoOrientation no_orientation;
+        viam_app_v1_Orientation_OrientationVectorRadians vector_radians;
+        viam_app_v1_Orientation_OrientationVectorDegrees vector_degrees;
+        viam_app_v1_Orientation_EulerAngles euler_angles;
+        viam_app_v1_Orientation_AxisAngles axis_angles;
+        viam_app_v1_Orientation_Quaternion quaternion;
+    } type;
+} viam_app_v1_Orientation;
+enum {
+    viam_app_v1_Orientation_no_orientation_tag = 1,
+    viam_app_v1_Orientation_vector_radians_tag = 2,
+    viam_app_v1_Orientation_vector_degrees_tag = 3,
+    viam_app_v1_Orientation_euler_angles_tag = 4,
+    viam_app_v1_Orientation_axis_angles_tag = 5,
+    viam_app_v1_Orientation_quaternion_tag = 6
+};
+
+/* ---- messages of viam.common.v1 ---- */
 
 typedef struct viam_common_v1_Pose {
     double x;
@@ -191,6 +1586,11 @@ typedef struct viam_common_v1_RectangularPrism {
     bool has_dims_mm;
     viam_common_v1_Vector3 dims_mm;
 } viam_common_v1_RectangularPrism;
+
+typedef struct viam_common_v1_Capsule {
+    double radius_mm;
+    double length_mm;
+} viam_common_v1_Capsule;
 
 typedef struct viam_common_v1_Mesh {
     viamc_str content_type;
@@ -223,6 +1623,126 @@ enum {
     viam_common_v1_Geometry_pointcloud_tag = 7
 };
 
+/* ---- messages of viam.app.v1 ---- */
+
+typedef struct viam_app_v1_Frame {
+    viamc_str parent;
+    bool has_translation;
+    viam_app_v1_Translation translation;
+    bool has_orientation;
+    viam_app_v1_Orientation orientation;
+    bool has_geometry;
+    viam_common_v1_Geometry geometry;
+} viam_app_v1_Frame;
+
+typedef struct viam_app_v1_LogConfiguration {
+    viamc_str level;
+} viam_app_v1_LogConfiguration;
+
+typedef struct viam_app_v1_ComponentConfig {
+    viamc_str name;
+    viamc_str namespace_;
+    viamc_str type;
+    viamc_str model;
+    bool has_frame;
+    viam_app_v1_Frame frame;
+    viamc_list depends_on; /* of viamc_str */
+    viamc_list service_configs; /* of viam_app_v1_ResourceLevelServiceConfig */
+    viamc_fields attributes;
+    viamc_str api;
+    bool has_log_configuration;
+    viam_app_v1_LogConfiguration log_configuration;
+} viam_app_v1_ComponentConfig;
+
+typedef struct viam_app_v1_ResourceLevelServiceConfig {
+    viamc_str type;
+    viamc_fields attributes;
+} viam_app_v1_ResourceLevelServiceConfig;
+
+/* ---- messages of viam.common.v1 ---- */
+
+typedef struct viam_common_v1_AudioInfo {
+    viamc_str codec;
+    int32_t sample_rate_hz;
+    int32_t num_channels;
+} viam_common_v1_AudioInfo;
+
+typedef struct viam_common_v1_AxisAngles {
+    double rx;
+    double ry;
+    double rz;
+    double theta;
+} viam_common_v1_AxisAngles;
+
+typedef struct viam_common_v1_DoCommandRequest {
+    viamc_str name;
+    viamc_fields command;
+} viam_common_v1_DoCommandRequest;
+
+typedef struct viam_common_v1_DoCommandResponse {
+    viamc_fields result;
+} viam_common_v1_DoCommandResponse;
+
+typedef struct viam_common_v1_EulerAngles {
+    double roll;
+    double pitch;
+    double yaw;
+} viam_common_v1_EulerAngles;
+
+typedef struct viam_common_v1_GeoPoint {
+    double latitude;
+    double longitude;
+} viam_common_v1_GeoPoint;
+
+typedef struct viam_common_v1_GeoGeometry {
+    bool has_location;
+    viam_common_v1_GeoPoint location;
+    viamc_list geometries; /* of viam_common_v1_Geometry */
+} viam_common_v1_GeoGeometry;
+
+typedef struct viam_common_v1_Orientation {
+    double o_x;
+    double o_y;
+    double o_z;
+    double theta;
+} viam_common_v1_Orientation;
+
+typedef struct viam_common_v1_GeoPose {
+    bool has_location;
+    viam_common_v1_GeoPoint location;
+    pb_size_t which_orientation; /* viam_common_v1_GeoPose_..._tag; 0: none */
+    union {
+        double heading;
+        viam_common_v1_Orientation orientation_vector;
+    } orientation;
+    bool has_altitude;
+    double altitude;
+} viam_common_v1_GeoPose;
+enum {
+    viam_common_v1_GeoPose_heading_tag = 2,
+    viam_common_v1_GeoPose_orientation_vector_tag = 4
+};
+
+typedef struct viam_common_v1_GeometriesInFrame {
+    viamc_str reference_frame;
+    viamc_list geometries; /* of viam_common_v1_Geometry */
+} viam_common_v1_GeometriesInFrame;
+
+typedef struct viam_common_v1_Get3DModelsRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_common_v1_Get3DModelsRequest;
+
+typedef struct viam_common_v1_Get3DModelsResponse {
+    viamc_list models; /* of viam_common_v1_Get3DModelsResponse_ModelsEntry */
+} viam_common_v1_Get3DModelsResponse;
+
+typedef struct viam_common_v1_Get3DModelsResponse_ModelsEntry {
+    viamc_str key;
+    bool has_value;
+    viam_common_v1_Mesh value;
+} viam_common_v1_Get3DModelsResponse_ModelsEntry;
+
 typedef struct viam_common_v1_GetGeometriesRequest {
     viamc_str name;
     viamc_fields extra;
@@ -231,6 +1751,54 @@ typedef struct viam_common_v1_GetGeometriesRequest {
 typedef struct viam_common_v1_GetGeometriesResponse {
     viamc_list geometries; /* of viam_common_v1_Geometry */
 } viam_common_v1_GetGeometriesResponse;
+
+typedef struct viam_common_v1_GetKinematicsRequest {
+    viamc_str name;
+    bool include_collision_meshes;
+    bool include_visual_meshes;
+    viamc_fields extra;
+} viam_common_v1_GetKinematicsRequest;
+
+typedef struct viam_common_v1_KinematicProperties {
+    bool has_operating_freq_hz;
+    double operating_freq_hz;
+    bool has_max_linear_tcp_speed_mm_per_sec;
+    double max_linear_tcp_speed_mm_per_sec;
+} viam_common_v1_KinematicProperties;
+
+typedef struct viam_common_v1_KinematicModel {
+    viamc_str name;
+    viamc_list links; /* of viam_common_v1_KinematicLink */
+    viamc_list joints; /* of viam_common_v1_KinematicJoint */
+    viamc_list output_frames; /* of viamc_str */
+    bool has_properties;
+    viam_common_v1_KinematicProperties properties;
+} viam_common_v1_KinematicModel;
+
+typedef struct viam_common_v1_GetKinematicsResponse {
+    viam_common_v1_KinematicsFileFormat format;
+    viamc_bytes kinematics_data;
+    viamc_list meshes_by_urdf_filepath; /* of viam_common_v1_GetKinematicsResponse_MeshesByUrdfFilepathEntry */
+    bool has_model;
+    viam_common_v1_KinematicModel model;
+} viam_common_v1_GetKinematicsResponse;
+
+typedef struct viam_common_v1_GetKinematicsResponse_MeshesByUrdfFilepathEntry {
+    viamc_str key;
+    bool has_value;
+    viam_common_v1_Mesh value;
+} viam_common_v1_GetKinematicsResponse_MeshesByUrdfFilepathEntry;
+
+typedef struct viam_common_v1_GetPropertiesRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_common_v1_GetPropertiesRequest;
+
+typedef struct viam_common_v1_GetPropertiesResponse {
+    viamc_list supported_codecs; /* of viamc_str */
+    int32_t sample_rate_hz;
+    int32_t num_channels;
+} viam_common_v1_GetPropertiesResponse;
 
 typedef struct viam_common_v1_GetReadingsRequest {
     viamc_str name;
@@ -248,6 +1816,358 @@ typedef struct viam_common_v1_GetStatusRequest {
 typedef struct viam_common_v1_GetStatusResponse {
     viamc_fields result;
 } viam_common_v1_GetStatusResponse;
+
+typedef struct viam_common_v1_JointLimits {
+    bool has_min_;
+    double min_;
+    bool has_max_;
+    double max_;
+    bool has_max_velocity;
+    double max_velocity;
+    bool has_max_acceleration;
+    double max_acceleration;
+} viam_common_v1_JointLimits;
+
+typedef struct viam_common_v1_MimicJoint {
+    viamc_str joint;
+    double multiplier;
+    double offset;
+} viam_common_v1_MimicJoint;
+
+typedef struct viam_common_v1_KinematicJoint {
+    viamc_str id;
+    viamc_str parent;
+    viam_common_v1_JointType type;
+    bool has_axis;
+    viam_common_v1_Vector3 axis;
+    bool has_limits;
+    viam_common_v1_JointLimits limits;
+    bool has_mimic;
+    viam_common_v1_MimicJoint mimic;
+    bool has_geometry;
+    viam_common_v1_Geometry geometry;
+} viam_common_v1_KinematicJoint;
+
+typedef struct viam_common_v1_Quaternion {
+    double w;
+    double x;
+    double y;
+    double z;
+} viam_common_v1_Quaternion;
+
+typedef struct viam_common_v1_LinkPose {
+    bool has_translation;
+    viam_common_v1_Vector3 translation;
+    pb_size_t which_orientation; /* viam_common_v1_LinkPose_..._tag; 0: none */
+    union {
+        viam_common_v1_Quaternion quaternion;
+        viam_common_v1_Orientation orientation_vector;
+        viam_common_v1_EulerAngles euler_angles;
+        viam_common_v1_AxisAngles axis_angles;
+    } orientation;
+} viam_common_v1_LinkPose;
+enum {
+    viam_common_v1_LinkPose_quaternion_tag = 2,
+    viam_common_v1_LinkPose_orientation_vector_tag = 3,
+    viam_common_v1_LinkPose_euler_angles_tag = 4,
+    viam_common_v1_LinkPose_axis_angles_tag = 5
+};
+
+typedef struct viam_common_v1_KinematicLink {
+    viamc_str id;
+    viamc_str parent;
+    bool has_pose;
+    viam_common_v1_LinkPose pose;
+    viamc_list collision; /* of viam_common_v1_Geometry */
+    viamc_list visual; /* of viam_common_v1_Geometry */
+} viam_common_v1_KinematicLink;
+
+typedef struct viam_common_v1_LogEntry {
+    viamc_str host;
+    viamc_str level;
+    bool has_time;
+    google_protobuf_Timestamp time;
+    viamc_str logger_name;
+    viamc_str message;
+    viamc_fields caller;
+    viamc_str stack;
+    viamc_list fields; /* of viamc_fields */
+} viam_common_v1_LogEntry;
+
+typedef struct viam_common_v1_PointCloudObject {
+    viamc_bytes point_cloud;
+    bool has_geometries;
+    viam_common_v1_GeometriesInFrame geometries;
+} viam_common_v1_PointCloudObject;
+
+typedef struct viam_common_v1_PoseCloud {
+    double x;
+    double y;
+    double z;
+    double o_x;
+    double o_y;
+    double o_z;
+    double theta;
+} viam_common_v1_PoseCloud;
+
+typedef struct viam_common_v1_PoseInFrame {
+    viamc_str reference_frame;
+    bool has_pose;
+    viam_common_v1_Pose pose;
+    bool has_goal_cloud;
+    viam_common_v1_PoseCloud goal_cloud;
+} viam_common_v1_PoseInFrame;
+
+typedef struct viam_common_v1_ResourceName {
+    viamc_str namespace_;
+    viamc_str type;
+    viamc_str subtype;
+    viamc_str name;
+} viam_common_v1_ResourceName;
+
+typedef struct viam_common_v1_ResponseMetadata {
+    bool has_captured_at;
+    google_protobuf_Timestamp captured_at;
+} viam_common_v1_ResponseMetadata;
+
+typedef struct viam_common_v1_Transform {
+    viamc_str reference_frame;
+    bool has_pose_in_observer_frame;
+    viam_common_v1_PoseInFrame pose_in_observer_frame;
+    bool has_physical_object;
+    viam_common_v1_Geometry physical_object;
+    viamc_bytes uuid;
+    viamc_fields metadata;
+} viam_common_v1_Transform;
+
+typedef struct viam_common_v1_WorldState {
+    viamc_list obstacles; /* of viam_common_v1_GeometriesInFrame */
+    viamc_list transforms; /* of viam_common_v1_Transform */
+} viam_common_v1_WorldState;
+
+/* ---- messages of viam.component.arm.v1 ---- */
+
+typedef struct viam_component_arm_v1_GetEndPositionRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_arm_v1_GetEndPositionRequest;
+
+typedef struct viam_component_arm_v1_GetEndPositionResponse {
+    bool has_pose;
+    viam_common_v1_Pose pose;
+} viam_component_arm_v1_GetEndPositionResponse;
+
+typedef struct viam_component_arm_v1_GetJointPositionsRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_arm_v1_GetJointPositionsRequest;
+
+typedef struct viam_component_arm_v1_JointPositions {
+    viamc_list values; /* of double */
+} viam_component_arm_v1_JointPositions;
+
+typedef struct viam_component_arm_v1_GetJointPositionsResponse {
+    bool has_positions;
+    viam_component_arm_v1_JointPositions positions;
+} viam_component_arm_v1_GetJointPositionsResponse;
+
+typedef struct viam_component_arm_v1_GetManualModeRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_arm_v1_GetManualModeRequest;
+
+typedef struct viam_component_arm_v1_GetManualModeResponse {
+    bool manual_mode;
+} viam_component_arm_v1_GetManualModeResponse;
+
+typedef struct viam_component_arm_v1_GetPropertiesRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_arm_v1_GetPropertiesRequest;
+
+typedef struct viam_component_arm_v1_GetPropertiesResponse {
+    bool support_manual_mode;
+    bool support_cartesian_commands;
+} viam_component_arm_v1_GetPropertiesResponse;
+
+typedef struct viam_component_arm_v1_IsMovingRequest {
+    viamc_str name;
+} viam_component_arm_v1_IsMovingRequest;
+
+typedef struct viam_component_arm_v1_IsMovingResponse {
+    bool is_moving;
+} viam_component_arm_v1_IsMovingResponse;
+
+typedef struct viam_component_arm_v1_JointAccelerations {
+    viamc_list values; /* of double */
+} viam_component_arm_v1_JointAccelerations;
+
+typedef struct viam_component_arm_v1_JointVelocities {
+    viamc_list values; /* of double */
+} viam_component_arm_v1_JointVelocities;
+
+typedef struct viam_component_arm_v1_MoveOptions {
+    bool has_max_vel_degs_per_sec;
+    double max_vel_degs_per_sec;
+    bool has_max_acc_degs_per_sec2;
+    double max_acc_degs_per_sec2;
+    viamc_list max_vel_degs_per_sec_joints; /* of double */
+    viamc_list max_acc_degs_per_sec2_joints; /* of double */
+    bool has_max_tcp_speed;
+    double max_tcp_speed;
+} viam_component_arm_v1_MoveOptions;
+
+typedef struct viam_component_arm_v1_MoveThroughJointPositionsRequest {
+    viamc_str name;
+    viamc_list positions; /* of viam_component_arm_v1_JointPositions */
+    bool has_options;
+    viam_component_arm_v1_MoveOptions options;
+    viamc_fields extra;
+} viam_component_arm_v1_MoveThroughJointPositionsRequest;
+
+typedef struct viam_component_arm_v1_MoveThroughJointPositionsResponse { char dummy_field; } viam_component_arm_v1_MoveThroughJointPositionsResponse;
+typedef struct viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_Init {
+    viamc_fields extra;
+} viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_Init;
+
+typedef struct viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_TrajectoryBatch {
+    viamc_list points; /* of viam_component_arm_v1_TrajectoryPoint */
+} viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_TrajectoryBatch;
+
+typedef struct viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest {
+    viamc_str name;
+    pb_size_t which_message; /* viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_..._tag; 0: none */
+    union {
+        viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_Init init;
+        viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_TrajectoryBatch batch;
+    } message;
+} viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest;
+enum {
+    viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_init_tag = 2,
+    viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_batch_tag = 3
+};
+
+typedef struct viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse_BatchAck {
+    viamc_fields extra;
+} viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse_BatchAck;
+
+typedef struct viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse {
+    pb_size_t which_message; /* viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse_..._tag; 0: none */
+    union {
+        viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse_BatchAck ack;
+    } message;
+} viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse;
+enum {
+    viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse_ack_tag = 1
+};
+
+typedef struct viam_component_arm_v1_MoveToJointPositionsRequest {
+    viamc_str name;
+    bool has_positions;
+    viam_component_arm_v1_JointPositions positions;
+    viamc_fields extra;
+} viam_component_arm_v1_MoveToJointPositionsRequest;
+
+typedef struct viam_component_arm_v1_MoveToJointPositionsResponse { char dummy_field; } viam_component_arm_v1_MoveToJointPositionsResponse;
+typedef struct viam_component_arm_v1_MoveToPositionRequest {
+    viamc_str name;
+    bool has_to;
+    viam_common_v1_Pose to;
+    viamc_fields extra;
+} viam_component_arm_v1_MoveToPositionRequest;
+
+typedef struct viam_component_arm_v1_MoveToPositionResponse { char dummy_field; } viam_component_arm_v1_MoveToPositionResponse;
+typedef struct viam_component_arm_v1_SetManualModeRequest {
+    viamc_str name;
+    bool manual_mode;
+    int32_t enabled_for;
+    viamc_fields extra;
+} viam_component_arm_v1_SetManualModeRequest;
+
+typedef struct viam_component_arm_v1_SetManualModeResponse { char dummy_field; } viam_component_arm_v1_SetManualModeResponse;
+typedef struct viam_component_arm_v1_StopRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_arm_v1_StopRequest;
+
+typedef struct viam_component_arm_v1_StopResponse { char dummy_field; } viam_component_arm_v1_StopResponse;
+typedef struct viam_component_arm_v1_TrajectoryPoint_KinematicConstraints {
+    bool has_velocities;
+    viam_component_arm_v1_JointVelocities velocities;
+    bool has_accelerations;
+    viam_component_arm_v1_JointAccelerations accelerations;
+} viam_component_arm_v1_TrajectoryPoint_KinematicConstraints;
+
+typedef struct viam_component_arm_v1_TrajectoryPoint {
+    bool has_time;
+    google_protobuf_Duration time;
+    bool has_positions;
+    viam_component_arm_v1_JointPositions positions;
+    bool has_constraints;
+    viam_component_arm_v1_TrajectoryPoint_KinematicConstraints constraints;
+} viam_component_arm_v1_TrajectoryPoint;
+
+/* ---- messages of viam.component.audioin.v1 ---- */
+
+typedef struct viam_component_audioin_v1_AudioChunk {
+    viamc_bytes audio_data;
+    bool has_audio_info;
+    viam_common_v1_AudioInfo audio_info;
+    int64_t start_timestamp_nanoseconds;
+    int64_t end_timestamp_nanoseconds;
+    int32_t sequence;
+} viam_component_audioin_v1_AudioChunk;
+
+typedef struct viam_component_audioin_v1_GetAudioRequest {
+    viamc_str name;
+    float duration_seconds;
+    viamc_str codec;
+    viamc_str request_id;
+    int64_t previous_timestamp_nanoseconds;
+    viamc_fields extra;
+} viam_component_audioin_v1_GetAudioRequest;
+
+typedef struct viam_component_audioin_v1_GetAudioResponse {
+    bool has_audio;
+    viam_component_audioin_v1_AudioChunk audio;
+    viamc_str request_id;
+} viam_component_audioin_v1_GetAudioResponse;
+
+/* ---- messages of viam.component.audioout.v1 ---- */
+
+typedef struct viam_component_audioout_v1_PlayRequest {
+    viamc_str name;
+    viamc_bytes audio_data;
+    bool has_audio_info;
+    viam_common_v1_AudioInfo audio_info;
+    viamc_fields extra;
+} viam_component_audioout_v1_PlayRequest;
+
+typedef struct viam_component_audioout_v1_PlayResponse { char dummy_field; } viam_component_audioout_v1_PlayResponse;
+typedef struct viam_component_audioout_v1_PlayStreamChunk {
+    viamc_bytes audio_data;
+} viam_component_audioout_v1_PlayStreamChunk;
+
+typedef struct viam_component_audioout_v1_PlayStreamInit {
+    viamc_str name;
+    bool has_audio_info;
+    viam_common_v1_AudioInfo audio_info;
+    viamc_fields extra;
+} viam_component_audioout_v1_PlayStreamInit;
+
+typedef struct viam_component_audioout_v1_PlayStreamRequest {
+    pb_size_t which_payload; /* viam_component_audioout_v1_PlayStreamRequest_..._tag; 0: none */
+    union {
+        viam_component_audioout_v1_PlayStreamInit init;
+        viam_component_audioout_v1_PlayStreamChunk audio_chunk;
+    } payload;
+} viam_component_audioout_v1_PlayStreamRequest;
+enum {
+    viam_component_audioout_v1_PlayStreamRequest_init_tag = 1,
+    viam_component_audioout_v1_PlayStreamRequest_audio_chunk_tag = 2
+};
+
+typedef struct viam_component_audioout_v1_PlayStreamResponse { char dummy_field; } viam_component_audioout_v1_PlayStreamResponse;
 
 /* ---- messages of viam.component.base.v1 ---- */
 
@@ -277,10 +2197,7 @@ typedef struct viam_component_base_v1_MoveStraightRequest {
     viamc_fields extra;
 } viam_component_base_v1_MoveStraightRequest;
 
-typedef struct viam_component_base_v1_MoveStraightResponse {
-    char dummy_field;
-} viam_component_base_v1_MoveStraightResponse;
-
+typedef struct viam_component_base_v1_MoveStraightResponse { char dummy_field; } viam_component_base_v1_MoveStraightResponse;
 typedef struct viam_component_base_v1_SetPowerRequest {
     viamc_str name;
     bool has_linear;
@@ -290,10 +2207,7 @@ typedef struct viam_component_base_v1_SetPowerRequest {
     viamc_fields extra;
 } viam_component_base_v1_SetPowerRequest;
 
-typedef struct viam_component_base_v1_SetPowerResponse {
-    char dummy_field;
-} viam_component_base_v1_SetPowerResponse;
-
+typedef struct viam_component_base_v1_SetPowerResponse { char dummy_field; } viam_component_base_v1_SetPowerResponse;
 typedef struct viam_component_base_v1_SetVelocityRequest {
     viamc_str name;
     bool has_linear;
@@ -303,10 +2217,7 @@ typedef struct viam_component_base_v1_SetVelocityRequest {
     viamc_fields extra;
 } viam_component_base_v1_SetVelocityRequest;
 
-typedef struct viam_component_base_v1_SetVelocityResponse {
-    char dummy_field;
-} viam_component_base_v1_SetVelocityResponse;
-
+typedef struct viam_component_base_v1_SetVelocityResponse { char dummy_field; } viam_component_base_v1_SetVelocityResponse;
 typedef struct viam_component_base_v1_SpinRequest {
     viamc_str name;
     double angle_deg;
@@ -314,18 +2225,399 @@ typedef struct viam_component_base_v1_SpinRequest {
     viamc_fields extra;
 } viam_component_base_v1_SpinRequest;
 
-typedef struct viam_component_base_v1_SpinResponse {
-    char dummy_field;
-} viam_component_base_v1_SpinResponse;
-
+typedef struct viam_component_base_v1_SpinResponse { char dummy_field; } viam_component_base_v1_SpinResponse;
 typedef struct viam_component_base_v1_StopRequest {
     viamc_str name;
     viamc_fields extra;
 } viam_component_base_v1_StopRequest;
 
-typedef struct viam_component_base_v1_StopResponse {
-    char dummy_field;
-} viam_component_base_v1_StopResponse;
+typedef struct viam_component_base_v1_StopResponse { char dummy_field; } viam_component_base_v1_StopResponse;
+
+/* ---- messages of viam.component.board.v1 ---- */
+
+typedef struct viam_component_board_v1_GetDigitalInterruptValueRequest {
+    viamc_str board_name;
+    viamc_str digital_interrupt_name;
+    viamc_fields extra;
+} viam_component_board_v1_GetDigitalInterruptValueRequest;
+
+typedef struct viam_component_board_v1_GetDigitalInterruptValueResponse {
+    int64_t value;
+} viam_component_board_v1_GetDigitalInterruptValueResponse;
+
+typedef struct viam_component_board_v1_GetGPIORequest {
+    viamc_str name;
+    viamc_str pin;
+    viamc_fields extra;
+} viam_component_board_v1_GetGPIORequest;
+
+typedef struct viam_component_board_v1_GetGPIOResponse {
+    bool high;
+} viam_component_board_v1_GetGPIOResponse;
+
+typedef struct viam_component_board_v1_PWMFrequencyRequest {
+    viamc_str name;
+    viamc_str pin;
+    viamc_fields extra;
+} viam_component_board_v1_PWMFrequencyRequest;
+
+typedef struct viam_component_board_v1_PWMFrequencyResponse {
+    uint64_t frequency_hz;
+} viam_component_board_v1_PWMFrequencyResponse;
+
+typedef struct viam_component_board_v1_PWMRequest {
+    viamc_str name;
+    viamc_str pin;
+    viamc_fields extra;
+} viam_component_board_v1_PWMRequest;
+
+typedef struct viam_component_board_v1_PWMResponse {
+    double duty_cycle_pct;
+} viam_component_board_v1_PWMResponse;
+
+typedef struct viam_component_board_v1_ReadAnalogReaderRequest {
+    viamc_str board_name;
+    viamc_str analog_reader_name;
+    viamc_fields extra;
+} viam_component_board_v1_ReadAnalogReaderRequest;
+
+typedef struct viam_component_board_v1_ReadAnalogReaderResponse {
+    int32_t value;
+    float min_range;
+    float max_range;
+    float step_size;
+} viam_component_board_v1_ReadAnalogReaderResponse;
+
+typedef struct viam_component_board_v1_SetGPIORequest {
+    viamc_str name;
+    viamc_str pin;
+    bool high;
+    viamc_fields extra;
+} viam_component_board_v1_SetGPIORequest;
+
+typedef struct viam_component_board_v1_SetGPIOResponse { char dummy_field; } viam_component_board_v1_SetGPIOResponse;
+typedef struct viam_component_board_v1_SetPWMFrequencyRequest {
+    viamc_str name;
+    viamc_str pin;
+    uint64_t frequency_hz;
+    viamc_fields extra;
+} viam_component_board_v1_SetPWMFrequencyRequest;
+
+typedef struct viam_component_board_v1_SetPWMFrequencyResponse { char dummy_field; } viam_component_board_v1_SetPWMFrequencyResponse;
+typedef struct viam_component_board_v1_SetPWMRequest {
+    viamc_str name;
+    viamc_str pin;
+    double duty_cycle_pct;
+    viamc_fields extra;
+} viam_component_board_v1_SetPWMRequest;
+
+typedef struct viam_component_board_v1_SetPWMResponse { char dummy_field; } viam_component_board_v1_SetPWMResponse;
+typedef struct viam_component_board_v1_SetPowerModeRequest {
+    viamc_str name;
+    viam_component_board_v1_PowerMode power_mode;
+    bool has_duration;
+    google_protobuf_Duration duration;
+    viamc_fields extra;
+} viam_component_board_v1_SetPowerModeRequest;
+
+typedef struct viam_component_board_v1_SetPowerModeResponse { char dummy_field; } viam_component_board_v1_SetPowerModeResponse;
+typedef struct viam_component_board_v1_StreamTicksRequest {
+    viamc_str name;
+    viamc_list pin_names; /* of viamc_str */
+    viamc_fields extra;
+} viam_component_board_v1_StreamTicksRequest;
+
+typedef struct viam_component_board_v1_StreamTicksResponse {
+    viamc_str pin_name;
+    uint64_t time;
+    bool high;
+} viam_component_board_v1_StreamTicksResponse;
+
+typedef struct viam_component_board_v1_WriteAnalogRequest {
+    viamc_str name;
+    viamc_str pin;
+    int32_t value;
+    viamc_fields extra;
+} viam_component_board_v1_WriteAnalogRequest;
+
+typedef struct viam_component_board_v1_WriteAnalogResponse { char dummy_field; } viam_component_board_v1_WriteAnalogResponse;
+
+/* ---- messages of viam.component.button.v1 ---- */
+
+typedef struct viam_component_button_v1_PushRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_button_v1_PushRequest;
+
+typedef struct viam_component_button_v1_PushResponse { char dummy_field; } viam_component_button_v1_PushResponse;
+
+/* ---- messages of viam.component.camera.v1 ---- */
+
+typedef struct viam_component_camera_v1_DistortionParameters {
+    viamc_str model;
+    viamc_list parameters; /* of double */
+} viam_component_camera_v1_DistortionParameters;
+
+typedef struct viam_component_camera_v1_ExtrinsicParameters {
+    bool has_translation;
+    viam_common_v1_Vector3 translation;
+    bool has_orientation;
+    viam_common_v1_Orientation orientation;
+} viam_component_camera_v1_ExtrinsicParameters;
+
+typedef struct viam_component_camera_v1_GetImagesRequest {
+    viamc_str name;
+    viamc_list filter_source_names; /* of viamc_str */
+    viamc_fields extra;
+} viam_component_camera_v1_GetImagesRequest;
+
+typedef struct viam_component_camera_v1_GetImagesResponse {
+    viamc_list images; /* of viam_component_camera_v1_Image */
+    bool has_response_metadata;
+    viam_common_v1_ResponseMetadata response_metadata;
+} viam_component_camera_v1_GetImagesResponse;
+
+typedef struct viam_component_camera_v1_GetPointCloudRequest {
+    viamc_str name;
+    viamc_str mime_type;
+    viamc_fields extra;
+} viam_component_camera_v1_GetPointCloudRequest;
+
+typedef struct viam_component_camera_v1_GetPointCloudResponse {
+    viamc_str mime_type;
+    viamc_bytes point_cloud;
+} viam_component_camera_v1_GetPointCloudResponse;
+
+typedef struct viam_component_camera_v1_GetPropertiesRequest {
+    viamc_str name;
+} viam_component_camera_v1_GetPropertiesRequest;
+
+typedef struct viam_component_camera_v1_IntrinsicParameters {
+    uint32_t width_px;
+    uint32_t height_px;
+    double focal_x_px;
+    double focal_y_px;
+    double center_x_px;
+    double center_y_px;
+} viam_component_camera_v1_IntrinsicParameters;
+
+typedef struct viam_component_camera_v1_GetPropertiesResponse {
+    bool supports_pcd;
+    bool has_intrinsic_parameters;
+    viam_component_camera_v1_IntrinsicParameters intrinsic_parameters;
+    bool has_distortion_parameters;
+    viam_component_camera_v1_DistortionParameters distortion_parameters;
+    viamc_list mime_types; /* of viamc_str */
+    bool has_frame_rate;
+    float frame_rate;
+    bool has_extrinsic_parameters;
+    viam_component_camera_v1_ExtrinsicParameters extrinsic_parameters;
+    viamc_str default_reference_frame;
+} viam_component_camera_v1_GetPropertiesResponse;
+
+typedef struct viam_component_camera_v1_Image {
+    viamc_str source_name;
+    viamc_bytes image;
+    viamc_str mime_type;
+    bool has_annotations;
+    viam_app_data_v1_Annotations annotations;
+} viam_component_camera_v1_Image;
+
+/* ---- messages of viam.component.encoder.v1 ---- */
+
+typedef struct viam_component_encoder_v1_GetPositionRequest {
+    viamc_str name;
+    bool has_position_type;
+    viam_component_encoder_v1_PositionType position_type;
+    viamc_fields extra;
+} viam_component_encoder_v1_GetPositionRequest;
+
+typedef struct viam_component_encoder_v1_GetPositionResponse {
+    float value;
+    viam_component_encoder_v1_PositionType position_type;
+} viam_component_encoder_v1_GetPositionResponse;
+
+typedef struct viam_component_encoder_v1_GetPropertiesRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_encoder_v1_GetPropertiesRequest;
+
+typedef struct viam_component_encoder_v1_GetPropertiesResponse {
+    bool ticks_count_supported;
+    bool angle_degrees_supported;
+} viam_component_encoder_v1_GetPropertiesResponse;
+
+typedef struct viam_component_encoder_v1_ResetPositionRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_encoder_v1_ResetPositionRequest;
+
+typedef struct viam_component_encoder_v1_ResetPositionResponse { char dummy_field; } viam_component_encoder_v1_ResetPositionResponse;
+
+/* ---- messages of viam.component.gantry.v1 ---- */
+
+typedef struct viam_component_gantry_v1_GetLengthsRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_gantry_v1_GetLengthsRequest;
+
+typedef struct viam_component_gantry_v1_GetLengthsResponse {
+    viamc_list lengths_mm; /* of double */
+} viam_component_gantry_v1_GetLengthsResponse;
+
+typedef struct viam_component_gantry_v1_GetPositionRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_gantry_v1_GetPositionRequest;
+
+typedef struct viam_component_gantry_v1_GetPositionResponse {
+    viamc_list positions_mm; /* of double */
+} viam_component_gantry_v1_GetPositionResponse;
+
+typedef struct viam_component_gantry_v1_HomeRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_gantry_v1_HomeRequest;
+
+typedef struct viam_component_gantry_v1_HomeResponse {
+    bool homed;
+} viam_component_gantry_v1_HomeResponse;
+
+typedef struct viam_component_gantry_v1_IsMovingRequest {
+    viamc_str name;
+} viam_component_gantry_v1_IsMovingRequest;
+
+typedef struct viam_component_gantry_v1_IsMovingResponse {
+    bool is_moving;
+} viam_component_gantry_v1_IsMovingResponse;
+
+typedef struct viam_component_gantry_v1_MoveToPositionRequest {
+    viamc_str name;
+    viamc_list positions_mm; /* of double */
+    viamc_list speeds_mm_per_sec; /* of double */
+    viamc_fields extra;
+} viam_component_gantry_v1_MoveToPositionRequest;
+
+typedef struct viam_component_gantry_v1_MoveToPositionResponse { char dummy_field; } viam_component_gantry_v1_MoveToPositionResponse;
+typedef struct viam_component_gantry_v1_StopRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_gantry_v1_StopRequest;
+
+typedef struct viam_component_gantry_v1_StopResponse { char dummy_field; } viam_component_gantry_v1_StopResponse;
+
+/* ---- messages of viam.component.gripper.v1 ---- */
+
+typedef struct viam_component_gripper_v1_GetCurrentInputsRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_gripper_v1_GetCurrentInputsRequest;
+
+typedef struct viam_component_gripper_v1_GetCurrentInputsResponse {
+    viamc_list values; /* of double */
+} viam_component_gripper_v1_GetCurrentInputsResponse;
+
+typedef struct viam_component_gripper_v1_GoToInputsRequest {
+    viamc_str name;
+    viamc_list values; /* of double */
+    viamc_fields extra;
+} viam_component_gripper_v1_GoToInputsRequest;
+
+typedef struct viam_component_gripper_v1_GoToInputsResponse { char dummy_field; } viam_component_gripper_v1_GoToInputsResponse;
+typedef struct viam_component_gripper_v1_GrabRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_gripper_v1_GrabRequest;
+
+typedef struct viam_component_gripper_v1_GrabResponse {
+    bool success;
+    viamc_fields extra;
+} viam_component_gripper_v1_GrabResponse;
+
+typedef struct viam_component_gripper_v1_IsHoldingSomethingRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_gripper_v1_IsHoldingSomethingRequest;
+
+typedef struct viam_component_gripper_v1_IsHoldingSomethingResponse {
+    bool is_holding_something;
+    viamc_fields meta;
+} viam_component_gripper_v1_IsHoldingSomethingResponse;
+
+typedef struct viam_component_gripper_v1_IsMovingRequest {
+    viamc_str name;
+} viam_component_gripper_v1_IsMovingRequest;
+
+typedef struct viam_component_gripper_v1_IsMovingResponse {
+    bool is_moving;
+} viam_component_gripper_v1_IsMovingResponse;
+
+typedef struct viam_component_gripper_v1_OpenRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_gripper_v1_OpenRequest;
+
+typedef struct viam_component_gripper_v1_OpenResponse { char dummy_field; } viam_component_gripper_v1_OpenResponse;
+typedef struct viam_component_gripper_v1_StopRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_gripper_v1_StopRequest;
+
+typedef struct viam_component_gripper_v1_StopResponse { char dummy_field; } viam_component_gripper_v1_StopResponse;
+
+/* ---- messages of viam.component.inputcontroller.v1 ---- */
+
+typedef struct viam_component_inputcontroller_v1_Event {
+    bool has_time;
+    google_protobuf_Timestamp time;
+    viamc_str event;
+    viamc_str control;
+    double value;
+} viam_component_inputcontroller_v1_Event;
+
+typedef struct viam_component_inputcontroller_v1_GetControlsRequest {
+    viamc_str controller;
+    viamc_fields extra;
+} viam_component_inputcontroller_v1_GetControlsRequest;
+
+typedef struct viam_component_inputcontroller_v1_GetControlsResponse {
+    viamc_list controls; /* of viamc_str */
+} viam_component_inputcontroller_v1_GetControlsResponse;
+
+typedef struct viam_component_inputcontroller_v1_GetEventsRequest {
+    viamc_str controller;
+    viamc_fields extra;
+} viam_component_inputcontroller_v1_GetEventsRequest;
+
+typedef struct viam_component_inputcontroller_v1_GetEventsResponse {
+    viamc_list events; /* of viam_component_inputcontroller_v1_Event */
+} viam_component_inputcontroller_v1_GetEventsResponse;
+
+typedef struct viam_component_inputcontroller_v1_StreamEventsRequest {
+    viamc_str controller;
+    viamc_list events; /* of viam_component_inputcontroller_v1_StreamEventsRequest_Events */
+    viamc_fields extra;
+} viam_component_inputcontroller_v1_StreamEventsRequest;
+
+typedef struct viam_component_inputcontroller_v1_StreamEventsRequest_Events {
+    viamc_str control;
+    viamc_list events; /* of viamc_str */
+    viamc_list cancelled_events; /* of viamc_str */
+} viam_component_inputcontroller_v1_StreamEventsRequest_Events;
+
+typedef struct viam_component_inputcontroller_v1_StreamEventsResponse {
+    bool has_event;
+    viam_component_inputcontroller_v1_Event event;
+} viam_component_inputcontroller_v1_StreamEventsResponse;
+
+typedef struct viam_component_inputcontroller_v1_TriggerEventRequest {
+    viamc_str controller;
+    bool has_event;
+    viam_component_inputcontroller_v1_Event event;
+    viamc_fields extra;
+} viam_component_inputcontroller_v1_TriggerEventRequest;
+
+typedef struct viam_component_inputcontroller_v1_TriggerEventResponse { char dummy_field; } viam_component_inputcontroller_v1_TriggerEventResponse;
 
 /* ---- messages of viam.component.motor.v1 ---- */
 
@@ -354,10 +2646,7 @@ typedef struct viam_component_motor_v1_GoForRequest {
     viamc_fields extra;
 } viam_component_motor_v1_GoForRequest;
 
-typedef struct viam_component_motor_v1_GoForResponse {
-    char dummy_field;
-} viam_component_motor_v1_GoForResponse;
-
+typedef struct viam_component_motor_v1_GoForResponse { char dummy_field; } viam_component_motor_v1_GoForResponse;
 typedef struct viam_component_motor_v1_GoToRequest {
     viamc_str name;
     double rpm;
@@ -365,10 +2654,7 @@ typedef struct viam_component_motor_v1_GoToRequest {
     viamc_fields extra;
 } viam_component_motor_v1_GoToRequest;
 
-typedef struct viam_component_motor_v1_GoToResponse {
-    char dummy_field;
-} viam_component_motor_v1_GoToResponse;
-
+typedef struct viam_component_motor_v1_GoToResponse { char dummy_field; } viam_component_motor_v1_GoToResponse;
 typedef struct viam_component_motor_v1_IsMovingRequest {
     viamc_str name;
 } viam_component_motor_v1_IsMovingRequest;
@@ -393,38 +2679,236 @@ typedef struct viam_component_motor_v1_ResetZeroPositionRequest {
     viamc_fields extra;
 } viam_component_motor_v1_ResetZeroPositionRequest;
 
-typedef struct viam_component_motor_v1_ResetZeroPositionResponse {
-    char dummy_field;
-} viam_component_motor_v1_ResetZeroPositionResponse;
-
+typedef struct viam_component_motor_v1_ResetZeroPositionResponse { char dummy_field; } viam_component_motor_v1_ResetZeroPositionResponse;
 typedef struct viam_component_motor_v1_SetPowerRequest {
     viamc_str name;
     double power_pct;
     viamc_fields extra;
 } viam_component_motor_v1_SetPowerRequest;
 
-typedef struct viam_component_motor_v1_SetPowerResponse {
-    char dummy_field;
-} viam_component_motor_v1_SetPowerResponse;
-
+typedef struct viam_component_motor_v1_SetPowerResponse { char dummy_field; } viam_component_motor_v1_SetPowerResponse;
 typedef struct viam_component_motor_v1_SetRPMRequest {
     viamc_str name;
     double rpm;
     viamc_fields extra;
 } viam_component_motor_v1_SetRPMRequest;
 
-typedef struct viam_component_motor_v1_SetRPMResponse {
-    char dummy_field;
-} viam_component_motor_v1_SetRPMResponse;
-
+typedef struct viam_component_motor_v1_SetRPMResponse { char dummy_field; } viam_component_motor_v1_SetRPMResponse;
 typedef struct viam_component_motor_v1_StopRequest {
     viamc_str name;
     viamc_fields extra;
 } viam_component_motor_v1_StopRequest;
 
-typedef struct viam_component_motor_v1_StopResponse {
-    char dummy_field;
-} viam_component_motor_v1_StopResponse;
+typedef struct viam_component_motor_v1_StopResponse { char dummy_field; } viam_component_motor_v1_StopResponse;
+
+/* ---- messages of viam.component.movementsensor.v1 ---- */
+
+typedef struct viam_component_movementsensor_v1_GetAccuracyRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_movementsensor_v1_GetAccuracyRequest;
+
+typedef struct viam_component_movementsensor_v1_GetAccuracyResponse {
+    viamc_list accuracy; /* of viam_component_movementsensor_v1_GetAccuracyResponse_AccuracyEntry */
+    bool has_position_hdop;
+    float position_hdop;
+    bool has_position_vdop;
+    float position_vdop;
+    bool has_position_nmea_gga_fix;
+    int32_t position_nmea_gga_fix;
+    bool has_compass_degrees_error;
+    float compass_degrees_error;
+} viam_component_movementsensor_v1_GetAccuracyResponse;
+
+typedef struct viam_component_movementsensor_v1_GetAccuracyResponse_AccuracyEntry {
+    viamc_str key;
+    float value;
+} viam_component_movementsensor_v1_GetAccuracyResponse_AccuracyEntry;
+
+typedef struct viam_component_movementsensor_v1_GetAngularVelocityRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_movementsensor_v1_GetAngularVelocityRequest;
+
+typedef struct viam_component_movementsensor_v1_GetAngularVelocityResponse {
+    bool has_angular_velocity;
+    viam_common_v1_Vector3 angular_velocity;
+} viam_component_movementsensor_v1_GetAngularVelocityResponse;
+
+typedef struct viam_component_movementsensor_v1_GetCompassHeadingRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_movementsensor_v1_GetCompassHeadingRequest;
+
+typedef struct viam_component_movementsensor_v1_GetCompassHeadingResponse {
+    double value;
+} viam_component_movementsensor_v1_GetCompassHeadingResponse;
+
+typedef struct viam_component_movementsensor_v1_GetLinearAccelerationRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_movementsensor_v1_GetLinearAccelerationRequest;
+
+typedef struct viam_component_movementsensor_v1_GetLinearAccelerationResponse {
+    bool has_linear_acceleration;
+    viam_common_v1_Vector3 linear_acceleration;
+} viam_component_movementsensor_v1_GetLinearAccelerationResponse;
+
+typedef struct viam_component_movementsensor_v1_GetLinearVelocityRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_movementsensor_v1_GetLinearVelocityRequest;
+
+typedef struct viam_component_movementsensor_v1_GetLinearVelocityResponse {
+    bool has_linear_velocity;
+    viam_common_v1_Vector3 linear_velocity;
+} viam_component_movementsensor_v1_GetLinearVelocityResponse;
+
+typedef struct viam_component_movementsensor_v1_GetOrientationRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_movementsensor_v1_GetOrientationRequest;
+
+typedef struct viam_component_movementsensor_v1_GetOrientationResponse {
+    bool has_orientation;
+    viam_common_v1_Orientation orientation;
+} viam_component_movementsensor_v1_GetOrientationResponse;
+
+typedef struct viam_component_movementsensor_v1_GetPositionRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_movementsensor_v1_GetPositionRequest;
+
+typedef struct viam_component_movementsensor_v1_GetPositionResponse {
+    bool has_coordinate;
+    viam_common_v1_GeoPoint coordinate;
+    float altitude_m;
+} viam_component_movementsensor_v1_GetPositionResponse;
+
+typedef struct viam_component_movementsensor_v1_GetPropertiesRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_movementsensor_v1_GetPropertiesRequest;
+
+typedef struct viam_component_movementsensor_v1_GetPropertiesResponse {
+    bool linear_velocity_supported;
+    bool angular_velocity_supported;
+    bool orientation_supported;
+    bool position_supported;
+    bool compass_heading_supported;
+    bool linear_acceleration_supported;
+} viam_component_movementsensor_v1_GetPropertiesResponse;
+
+/* ---- messages of viam.component.posetracker.v1 ---- */
+
+typedef struct viam_component_posetracker_v1_GetPosesRequest {
+    viamc_str name;
+    viamc_list body_names; /* of viamc_str */
+    viamc_fields extra;
+} viam_component_posetracker_v1_GetPosesRequest;
+
+typedef struct viam_component_posetracker_v1_GetPosesResponse {
+    viamc_list body_poses; /* of viam_component_posetracker_v1_GetPosesResponse_BodyPosesEntry */
+} viam_component_posetracker_v1_GetPosesResponse;
+
+typedef struct viam_component_posetracker_v1_GetPosesResponse_BodyPosesEntry {
+    viamc_str key;
+    bool has_value;
+    viam_common_v1_PoseInFrame value;
+} viam_component_posetracker_v1_GetPosesResponse_BodyPosesEntry;
+
+/* ---- messages of viam.component.powersensor.v1 ---- */
+
+typedef struct viam_component_powersensor_v1_GetCurrentRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_powersensor_v1_GetCurrentRequest;
+
+typedef struct viam_component_powersensor_v1_GetCurrentResponse {
+    double amperes;
+    bool is_ac;
+} viam_component_powersensor_v1_GetCurrentResponse;
+
+typedef struct viam_component_powersensor_v1_GetPowerRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_powersensor_v1_GetPowerRequest;
+
+typedef struct viam_component_powersensor_v1_GetPowerResponse {
+    double watts;
+} viam_component_powersensor_v1_GetPowerResponse;
+
+typedef struct viam_component_powersensor_v1_GetVoltageRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_powersensor_v1_GetVoltageRequest;
+
+typedef struct viam_component_powersensor_v1_GetVoltageResponse {
+    double volts;
+    bool is_ac;
+} viam_component_powersensor_v1_GetVoltageResponse;
+
+/* ---- messages of viam.component.servo.v1 ---- */
+
+typedef struct viam_component_servo_v1_GetPositionRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_servo_v1_GetPositionRequest;
+
+typedef struct viam_component_servo_v1_GetPositionResponse {
+    uint32_t position_deg;
+} viam_component_servo_v1_GetPositionResponse;
+
+typedef struct viam_component_servo_v1_IsMovingRequest {
+    viamc_str name;
+} viam_component_servo_v1_IsMovingRequest;
+
+typedef struct viam_component_servo_v1_IsMovingResponse {
+    bool is_moving;
+} viam_component_servo_v1_IsMovingResponse;
+
+typedef struct viam_component_servo_v1_MoveRequest {
+    viamc_str name;
+    uint32_t angle_deg;
+    viamc_fields extra;
+} viam_component_servo_v1_MoveRequest;
+
+typedef struct viam_component_servo_v1_MoveResponse { char dummy_field; } viam_component_servo_v1_MoveResponse;
+typedef struct viam_component_servo_v1_StopRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_servo_v1_StopRequest;
+
+typedef struct viam_component_servo_v1_StopResponse { char dummy_field; } viam_component_servo_v1_StopResponse;
+
+/* ---- messages of viam.component.switch.v1 ---- */
+
+typedef struct viam_component_switch_v1_GetNumberOfPositionsRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_switch_v1_GetNumberOfPositionsRequest;
+
+typedef struct viam_component_switch_v1_GetNumberOfPositionsResponse {
+    uint32_t number_of_positions;
+    viamc_list labels; /* of viamc_str */
+} viam_component_switch_v1_GetNumberOfPositionsResponse;
+
+typedef struct viam_component_switch_v1_GetPositionRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_component_switch_v1_GetPositionRequest;
+
+typedef struct viam_component_switch_v1_GetPositionResponse {
+    uint32_t position;
+} viam_component_switch_v1_GetPositionResponse;
+
+typedef struct viam_component_switch_v1_SetPositionRequest {
+    viamc_str name;
+    uint32_t position;
+    viamc_fields extra;
+} viam_component_switch_v1_SetPositionRequest;
+
+typedef struct viam_component_switch_v1_SetPositionResponse { char dummy_field; } viam_component_switch_v1_SetPositionResponse;
 
 /* ---- messages of viam.component.testecho.v1 ---- */
 
@@ -459,28 +2943,1812 @@ typedef struct viam_component_testecho_v1_StopRequest {
     viamc_str name;
 } viam_component_testecho_v1_StopRequest;
 
-typedef struct viam_component_testecho_v1_StopResponse {
+typedef struct viam_component_testecho_v1_StopResponse { char dummy_field; } viam_component_testecho_v1_StopResponse;
+
+/* ---- messages of viam.module.v1 ---- */
+
+typedef struct viam_module_v1_AddResourceRequest {
+    bool has_config;
+    viam_app_v1_ComponentConfig config;
+    viamc_list dependencies; /* of viamc_str */
+} viam_module_v1_AddResourceRequest;
+
+typedef struct viam_module_v1_AddResourceResponse { char dummy_field; } viam_module_v1_AddResourceResponse;
+
+/* ---- messages of viam.robot.v1 ---- */
+
+typedef struct viam_robot_v1_ResourceRPCSubtype {
+    bool has_subtype;
+    viam_common_v1_ResourceName subtype;
+    viamc_str proto_service;
+} viam_robot_v1_ResourceRPCSubtype;
+
+/* ---- messages of viam.module.v1 ---- */
+
+typedef struct viam_module_v1_HandlerDefinition {
+    bool has_subtype;
+    viam_robot_v1_ResourceRPCSubtype subtype;
+    viamc_list models; /* of viamc_str */
+} viam_module_v1_HandlerDefinition;
+
+typedef struct viam_module_v1_HandlerMap {
+    viamc_list handlers; /* of viam_module_v1_HandlerDefinition */
+} viam_module_v1_HandlerMap;
+
+typedef struct viam_module_v1_ReadyRequest {
+    viamc_str parent_address;
+    viamc_str webrtc_offer;
+    viamc_str raw_parent_address;
+} viam_module_v1_ReadyRequest;
+
+typedef struct viam_module_v1_ReadyResponse {
+    bool ready;
+    bool has_handlermap;
+    viam_module_v1_HandlerMap handlermap;
+    viamc_str webrtc_answer;
+} viam_module_v1_ReadyResponse;
+
+typedef struct viam_module_v1_ReconfigureResourceRequest {
+    bool has_config;
+    viam_app_v1_ComponentConfig config;
+    viamc_list dependencies; /* of viamc_str */
+} viam_module_v1_ReconfigureResourceRequest;
+
+typedef struct viam_module_v1_ReconfigureResourceResponse { char dummy_field; } viam_module_v1_ReconfigureResourceResponse;
+typedef struct viam_module_v1_RemoveResourceRequest {
+    viamc_str name;
+} viam_module_v1_RemoveResourceRequest;
+
+typedef struct viam_module_v1_RemoveResourceResponse { char dummy_field; } viam_module_v1_RemoveResourceResponse;
+typedef struct viam_module_v1_ValidateConfigRequest {
+    bool has_config;
+    viam_app_v1_ComponentConfig config;
+} viam_module_v1_ValidateConfigRequest;
+
+typedef struct viam_module_v1_ValidateConfigResponse {
+    viamc_list dependencies; /* of viamc_str */
+    viamc_list optional_dependencies; /* of viamc_str */
+} viam_module_v1_ValidateConfigResponse;
+
+/* ---- messages of viam.robot.v1 ---- */
+
+typedef struct viam_robot_v1_BlockForOperationRequest {
+    viamc_str id;
+} viam_robot_v1_BlockForOperationRequest;
+
+typedef struct viam_robot_v1_BlockForOperationResponse { char dummy_field; } viam_robot_v1_BlockForOperationResponse;
+typedef struct viam_robot_v1_CancelOperationRequest {
+    viamc_str id;
+} viam_robot_v1_CancelOperationRequest;
+
+typedef struct viam_robot_v1_CancelOperationResponse { char dummy_field; } viam_robot_v1_CancelOperationResponse;
+typedef struct viam_robot_v1_ConfigStatus {
+    viamc_str revision;
+    bool has_last_updated;
+    google_protobuf_Timestamp last_updated;
+} viam_robot_v1_ConfigStatus;
+
+typedef struct viam_robot_v1_FrameSystemConfig {
+    bool has_frame;
+    viam_common_v1_Transform frame;
+    viamc_fields kinematics;
+    bool has_model;
+    viam_common_v1_KinematicModel model;
+} viam_robot_v1_FrameSystemConfig;
+
+typedef struct viam_robot_v1_FrameSystemConfigRequest {
+    viamc_list supplemental_transforms; /* of viam_common_v1_Transform */
+} viam_robot_v1_FrameSystemConfigRequest;
+
+typedef struct viam_robot_v1_FrameSystemConfigResponse {
+    viamc_list frame_system_configs; /* of viam_robot_v1_FrameSystemConfig */
+} viam_robot_v1_FrameSystemConfigResponse;
+
+typedef struct viam_robot_v1_GetCloudMetadataRequest { char dummy_field; } viam_robot_v1_GetCloudMetadataRequest;
+typedef struct viam_robot_v1_GetCloudMetadataResponse {
+    viamc_str primary_org_id;
+    viamc_str location_id;
+    viamc_str machine_id;
+    viamc_str machine_part_id;
+} viam_robot_v1_GetCloudMetadataResponse;
+
+typedef struct viam_robot_v1_GetMachineStatusRequest { char dummy_field; } viam_robot_v1_GetMachineStatusRequest;
+typedef struct viam_robot_v1_GetMachineStatusResponse {
+    viamc_list resources; /* of viam_robot_v1_ResourceStatus */
+    bool has_config;
+    viam_robot_v1_ConfigStatus config;
+    viam_robot_v1_GetMachineStatusResponse_State state;
+    viamc_list job_statuses; /* of viam_robot_v1_JobStatus */
+    viamc_list modules; /* of viam_robot_v1_ModuleStatus */
+    viamc_list packages; /* of viam_robot_v1_PackageStatus */
+} viam_robot_v1_GetMachineStatusResponse;
+
+typedef struct viam_robot_v1_GetModelsFromModulesRequest { char dummy_field; } viam_robot_v1_GetModelsFromModulesRequest;
+typedef struct viam_robot_v1_GetModelsFromModulesResponse {
+    viamc_list models; /* of viam_robot_v1_ModuleModel */
+} viam_robot_v1_GetModelsFromModulesResponse;
+
+typedef struct viam_robot_v1_GetOperationsRequest { char dummy_field; } viam_robot_v1_GetOperationsRequest;
+typedef struct viam_robot_v1_GetOperationsResponse {
+    viamc_list operations; /* of viam_robot_v1_Operation */
+} viam_robot_v1_GetOperationsResponse;
+
+typedef struct viam_robot_v1_GetPoseRequest {
+    viamc_str component_name;
+    viamc_str destination_frame;
+    viamc_list supplemental_transforms; /* of viam_common_v1_Transform */
+    viamc_fields extra;
+} viam_robot_v1_GetPoseRequest;
+
+typedef struct viam_robot_v1_GetPoseResponse {
+    bool has_pose;
+    viam_common_v1_PoseInFrame pose;
+} viam_robot_v1_GetPoseResponse;
+
+typedef struct viam_robot_v1_GetSessionsRequest { char dummy_field; } viam_robot_v1_GetSessionsRequest;
+typedef struct viam_robot_v1_GetSessionsResponse {
+    viamc_list sessions; /* of viam_robot_v1_Session */
+} viam_robot_v1_GetSessionsResponse;
+
+typedef struct viam_robot_v1_GetStatusRequest {
+    viamc_list resource_names; /* of viam_common_v1_ResourceName */
+} viam_robot_v1_GetStatusRequest;
+
+typedef struct viam_robot_v1_GetStatusResponse {
+    viamc_list status; /* of viam_robot_v1_Status */
+} viam_robot_v1_GetStatusResponse;
+
+typedef struct viam_robot_v1_GetVersionRequest { char dummy_field; } viam_robot_v1_GetVersionRequest;
+typedef struct viam_robot_v1_GetVersionResponse {
+    viamc_str platform;
+    viamc_str version;
+    viamc_str api_version;
+} viam_robot_v1_GetVersionResponse;
+
+typedef struct viam_robot_v1_JobStatus {
+    viamc_str job_name;
+    viamc_list recent_successful_runs; /* of google_protobuf_Timestamp */
+    viamc_list recent_failed_runs; /* of google_protobuf_Timestamp */
+} viam_robot_v1_JobStatus;
+
+typedef struct viam_robot_v1_ListTunnelsRequest { char dummy_field; } viam_robot_v1_ListTunnelsRequest;
+typedef struct viam_robot_v1_ListTunnelsResponse {
+    viamc_list tunnels; /* of viam_robot_v1_Tunnel */
+} viam_robot_v1_ListTunnelsResponse;
+
+typedef struct viam_robot_v1_LogRequest {
+    viamc_list logs; /* of viam_common_v1_LogEntry */
+} viam_robot_v1_LogRequest;
+
+typedef struct viam_robot_v1_LogResponse { char dummy_field; } viam_robot_v1_LogResponse;
+typedef struct viam_robot_v1_ModuleModel {
+    viamc_str module_name;
+    viamc_str model;
+    viamc_str api;
+    bool from_local_module;
+} viam_robot_v1_ModuleModel;
+
+typedef struct viam_robot_v1_ModuleStatus {
+    viamc_str module_name;
+    viam_robot_v1_ModuleStatus_State state;
+    bool has_last_updated;
+    google_protobuf_Timestamp last_updated;
+    viamc_str error;
+    uint32_t consecutive_failures;
+} viam_robot_v1_ModuleStatus;
+
+typedef struct viam_robot_v1_Operation {
+    viamc_str id;
+    viamc_str method;
+    viamc_fields arguments;
+    bool has_started;
+    google_protobuf_Timestamp started;
+    viamc_str session_id; /* optional: ptr is NULL without it */
+} viam_robot_v1_Operation;
+
+typedef struct viam_robot_v1_PackageStatus {
+    viamc_str name;
+    viam_app_packages_v1_PackageType type;
+    viam_robot_v1_PackageStatus_State state;
+    viamc_str error;
+    bool has_last_updated;
+    google_protobuf_Timestamp last_updated;
+    viamc_str version;
+    uint64_t bytes_downloaded;
+    uint64_t total_bytes;
+} viam_robot_v1_PackageStatus;
+
+typedef struct viam_robot_v1_PeerConnectionInfo {
+    viam_robot_v1_PeerConnectionType type;
+    viamc_str remote_address; /* optional: ptr is NULL without it */
+    viamc_str local_address; /* optional: ptr is NULL without it */
+} viam_robot_v1_PeerConnectionInfo;
+
+typedef struct viam_robot_v1_ResourceNamesRequest { char dummy_field; } viam_robot_v1_ResourceNamesRequest;
+typedef struct viam_robot_v1_ResourceNamesResponse {
+    viamc_list resources; /* of viam_common_v1_ResourceName */
+} viam_robot_v1_ResourceNamesResponse;
+
+typedef struct viam_robot_v1_ResourceRPCSubtypesRequest { char dummy_field; } viam_robot_v1_ResourceRPCSubtypesRequest;
+typedef struct viam_robot_v1_ResourceRPCSubtypesResponse {
+    viamc_list resource_rpc_subtypes; /* of viam_robot_v1_ResourceRPCSubtype */
+} viam_robot_v1_ResourceRPCSubtypesResponse;
+
+typedef struct viam_robot_v1_ResourceStatus {
+    bool has_name;
+    viam_common_v1_ResourceName name;
+    viam_robot_v1_ResourceStatus_State state;
+    bool has_last_updated;
+    google_protobuf_Timestamp last_updated;
+    viamc_str revision;
+    viamc_str error;
+    bool has_cloud_metadata;
+    viam_robot_v1_GetCloudMetadataResponse cloud_metadata;
+    viam_robot_v1_ResourceStatus_Reachability reachability;
+    viamc_str remote; /* optional: ptr is NULL without it */
+} viam_robot_v1_ResourceStatus;
+
+typedef struct viam_robot_v1_RestartModuleRequest {
+    pb_size_t which_id_or_name; /* viam_robot_v1_RestartModuleRequest_..._tag; 0: none */
+    union {
+        viamc_str module_id;
+        viamc_str module_name;
+    } id_or_name;
+} viam_robot_v1_RestartModuleRequest;
+enum {
+    viam_robot_v1_RestartModuleRequest_module_id_tag = 1,
+    viam_robot_v1_RestartModuleRequest_module_name_tag = 2
+};
+
+typedef struct viam_robot_v1_RestartModuleResponse { char dummy_field; } viam_robot_v1_RestartModuleResponse;
+typedef struct viam_robot_v1_SendSessionHeartbeatRequest {
+    viamc_str id;
+} viam_robot_v1_SendSessionHeartbeatRequest;
+
+typedef struct viam_robot_v1_SendSessionHeartbeatResponse { char dummy_field; } viam_robot_v1_SendSessionHeartbeatResponse;
+typedef struct viam_robot_v1_SendTracesRequest {
+    viamc_list resource_spans; /* of opentelemetry_proto_trace_v1_ResourceSpans */
+} viam_robot_v1_SendTracesRequest;
+
+typedef struct viam_robot_v1_SendTracesResponse { char dummy_field; } viam_robot_v1_SendTracesResponse;
+typedef struct viam_robot_v1_Session {
+    viamc_str id;
+    bool has_peer_connection_info;
+    viam_robot_v1_PeerConnectionInfo peer_connection_info;
+} viam_robot_v1_Session;
+
+typedef struct viam_robot_v1_ShutdownRequest { char dummy_field; } viam_robot_v1_ShutdownRequest;
+typedef struct viam_robot_v1_ShutdownResponse { char dummy_field; } viam_robot_v1_ShutdownResponse;
+typedef struct viam_robot_v1_StartSessionRequest {
+    viamc_str resume;
+} viam_robot_v1_StartSessionRequest;
+
+typedef struct viam_robot_v1_StartSessionResponse {
+    viamc_str id;
+    bool has_heartbeat_window;
+    google_protobuf_Duration heartbeat_window;
+} viam_robot_v1_StartSessionResponse;
+
+typedef struct viam_robot_v1_Status {
+    bool has_name;
+    viam_common_v1_ResourceName name;
+    viamc_fields status;
+    bool has_last_reconfigured;
+    google_protobuf_Timestamp last_reconfigured;
+} viam_robot_v1_Status;
+
+typedef struct viam_robot_v1_StopAllRequest {
+    viamc_list extra; /* of viam_robot_v1_StopExtraParameters */
+} viam_robot_v1_StopAllRequest;
+
+typedef struct viam_robot_v1_StopAllResponse { char dummy_field; } viam_robot_v1_StopAllResponse;
+typedef struct viam_robot_v1_StopExtraParameters {
+    bool has_name;
+    viam_common_v1_ResourceName name;
+    viamc_fields params;
+} viam_robot_v1_StopExtraParameters;
+
+typedef struct viam_robot_v1_StreamStatusRequest {
+    viamc_list resource_names; /* of viam_common_v1_ResourceName */
+    bool has_every;
+    google_protobuf_Duration every;
+} viam_robot_v1_StreamStatusRequest;
+
+typedef struct viam_robot_v1_StreamStatusResponse {
+    viamc_list status; /* of viam_robot_v1_Status */
+} viam_robot_v1_StreamStatusResponse;
+
+typedef struct viam_robot_v1_TransformPCDRequest {
+    viamc_bytes point_cloud_pcd;
+    viamc_str source;
+    viamc_str destination;
+} viam_robot_v1_TransformPCDRequest;
+
+typedef struct viam_robot_v1_TransformPCDResponse {
+    viamc_bytes point_cloud_pcd;
+} viam_robot_v1_TransformPCDResponse;
+
+typedef struct viam_robot_v1_TransformPoseRequest {
+    bool has_source;
+    viam_common_v1_PoseInFrame source;
+    viamc_str destination;
+    viamc_list supplemental_transforms; /* of viam_common_v1_Transform */
+} viam_robot_v1_TransformPoseRequest;
+
+typedef struct viam_robot_v1_TransformPoseResponse {
+    bool has_pose;
+    viam_common_v1_PoseInFrame pose;
+} viam_robot_v1_TransformPoseResponse;
+
+typedef struct viam_robot_v1_Tunnel {
+    uint32_t port;
+    bool has_connection_timeout;
+    google_protobuf_Duration connection_timeout;
+} viam_robot_v1_Tunnel;
+
+typedef struct viam_robot_v1_TunnelRequest {
+    uint32_t destination_port;
+    viamc_bytes data;
+} viam_robot_v1_TunnelRequest;
+
+typedef struct viam_robot_v1_TunnelResponse {
+    viamc_bytes data;
+} viam_robot_v1_TunnelResponse;
+
+typedef struct viam_robot_v1_UploadDataFromPathRequest {
+    viamc_str path;
+    bool has_upload_metadata;
+    viam_app_datasync_v1_UploadMetadata upload_metadata;
+    viamc_fields extra;
+} viam_robot_v1_UploadDataFromPathRequest;
+
+typedef struct viam_robot_v1_UploadDataFromPathResponse {
+    uint64_t files_uploaded;
+    uint64_t files_failed;
+    uint64_t bytes_uploaded;
+    uint64_t bytes_total;
+    viamc_list ids; /* of viamc_str */
+} viam_robot_v1_UploadDataFromPathResponse;
+
+/* ---- messages of viam.service.datamanager.v1 ---- */
+
+typedef struct viam_service_datamanager_v1_SyncRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_datamanager_v1_SyncRequest;
+
+typedef struct viam_service_datamanager_v1_SyncResponse { char dummy_field; } viam_service_datamanager_v1_SyncResponse;
+typedef struct viam_service_datamanager_v1_UploadBinaryDataToDatasetsRequest {
+    viamc_str name;
+    viamc_bytes binary_data;
+    viamc_list tags; /* of viamc_str */
+    viamc_list dataset_ids; /* of viamc_str */
+    viam_app_datasync_v1_MimeType mime_type;
+    viamc_fields extra;
+} viam_service_datamanager_v1_UploadBinaryDataToDatasetsRequest;
+
+typedef struct viam_service_datamanager_v1_UploadBinaryDataToDatasetsResponse {
     char dummy_field;
-} viam_component_testecho_v1_StopResponse;
+} viam_service_datamanager_v1_UploadBinaryDataToDatasetsResponse;
+
+/* ---- messages of viam.service.discovery.v1 ---- */
+
+typedef struct viam_service_discovery_v1_DiscoverResourcesRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_discovery_v1_DiscoverResourcesRequest;
+
+typedef struct viam_service_discovery_v1_DiscoverResourcesResponse {
+    viamc_list discoveries; /* of viam_app_v1_ComponentConfig */
+} viam_service_discovery_v1_DiscoverResourcesResponse;
+
+/* ---- messages of viam.service.mlmodel.v1 ---- */
+
+typedef struct viam_service_mlmodel_v1_File {
+    viamc_str name;
+    viamc_str description;
+    viam_service_mlmodel_v1_LabelType label_type;
+} viam_service_mlmodel_v1_File;
+
+typedef struct viam_service_mlmodel_v1_FlatTensorDataInt8 {
+    viamc_bytes data;
+} viam_service_mlmodel_v1_FlatTensorDataInt8;
+
+typedef struct viam_service_mlmodel_v1_FlatTensorDataUInt8 {
+    viamc_bytes data;
+} viam_service_mlmodel_v1_FlatTensorDataUInt8;
+
+typedef struct viam_service_mlmodel_v1_FlatTensorDataInt16 {
+    viamc_list data; /* of uint32_t */
+} viam_service_mlmodel_v1_FlatTensorDataInt16;
+
+typedef struct viam_service_mlmodel_v1_FlatTensorDataUInt16 {
+    viamc_list data; /* of uint32_t */
+} viam_service_mlmodel_v1_FlatTensorDataUInt16;
+
+typedef struct viam_service_mlmodel_v1_FlatTensorDataInt32 {
+    viamc_list data; /* of int32_t */
+} viam_service_mlmodel_v1_FlatTensorDataInt32;
+
+typedef struct viam_service_mlmodel_v1_FlatTensorDataUInt32 {
+    viamc_list data; /* of uint32_t */
+} viam_service_mlmodel_v1_FlatTensorDataUInt32;
+
+typedef struct viam_service_mlmodel_v1_FlatTensorDataInt64 {
+    viamc_list data; /* of int64_t */
+} viam_service_mlmodel_v1_FlatTensorDataInt64;
+
+typedef struct viam_service_mlmodel_v1_FlatTensorDataUInt64 {
+    viamc_list data; /* of uint64_t */
+} viam_service_mlmodel_v1_FlatTensorDataUInt64;
+
+typedef struct viam_service_mlmodel_v1_FlatTensorDataFloat {
+    viamc_list data; /* of float */
+} viam_service_mlmodel_v1_FlatTensorDataFloat;
+
+typedef struct viam_service_mlmodel_v1_FlatTensorDataDouble {
+    viamc_list data; /* of double */
+} viam_service_mlmodel_v1_FlatTensorDataDouble;
+
+typedef struct viam_service_mlmodel_v1_FlatTensor {
+    viamc_list shape; /* of uint64_t */
+    pb_size_t which_tensor; /* viam_service_mlmodel_v1_FlatTensor_..._tag; 0: none */
+    union {
+        viam_service_mlmodel_v1_FlatTensorDataInt8 int8_tensor;
+        viam_service_mlmodel_v1_FlatTensorDataUInt8 uint8_tensor;
+        viam_service_mlmodel_v1_FlatTensorDataInt16 int16_tensor;
+        viam_service_mlmodel_v1_FlatTensorDataUInt16 uint16_tensor;
+        viam_service_mlmodel_v1_FlatTensorDataInt32 int32_tensor;
+        viam_service_mlmodel_v1_FlatTensorDataUInt32 uint32_tensor;
+        viam_service_mlmodel_v1_FlatTensorDataInt64 int64_tensor;
+        viam_service_mlmodel_v1_FlatTensorDataUInt64 uint64_tensor;
+        viam_service_mlmodel_v1_FlatTensorDataFloat float_tensor;
+        viam_service_mlmodel_v1_FlatTensorDataDouble double_tensor;
+    } tensor;
+} viam_service_mlmodel_v1_FlatTensor;
+enum {
+    viam_service_mlmodel_v1_FlatTensor_int8_tensor_tag = 2,
+    viam_service_mlmodel_v1_FlatTensor_uint8_tensor_tag = 3,
+    viam_service_mlmodel_v1_FlatTensor_int16_tensor_tag = 4,
+    viam_service_mlmodel_v1_FlatTensor_uint16_tensor_tag = 5,
+    viam_service_mlmodel_v1_FlatTensor_int32_tensor_tag = 6,
+    viam_service_mlmodel_v1_FlatTensor_uint32_tensor_tag = 7,
+    viam_service_mlmodel_v1_FlatTensor_int64_tensor_tag = 8,
+    viam_service_mlmodel_v1_FlatTensor_uint64_tensor_tag = 9,
+    viam_service_mlmodel_v1_FlatTensor_float_tensor_tag = 10,
+    viam_service_mlmodel_v1_FlatTensor_double_tensor_tag = 11
+};
+
+typedef struct viam_service_mlmodel_v1_FlatTensors {
+    viamc_list tensors; /* of viam_service_mlmodel_v1_FlatTensors_TensorsEntry */
+} viam_service_mlmodel_v1_FlatTensors;
+
+typedef struct viam_service_mlmodel_v1_FlatTensors_TensorsEntry {
+    viamc_str key;
+    bool has_value;
+    viam_service_mlmodel_v1_FlatTensor value;
+} viam_service_mlmodel_v1_FlatTensors_TensorsEntry;
+
+typedef struct viam_service_mlmodel_v1_InferRequest {
+    viamc_str name;
+    bool has_input_tensors;
+    viam_service_mlmodel_v1_FlatTensors input_tensors;
+    viamc_fields extra;
+} viam_service_mlmodel_v1_InferRequest;
+
+typedef struct viam_service_mlmodel_v1_InferResponse {
+    bool has_output_tensors;
+    viam_service_mlmodel_v1_FlatTensors output_tensors;
+} viam_service_mlmodel_v1_InferResponse;
+
+typedef struct viam_service_mlmodel_v1_Metadata {
+    viamc_str name;
+    viamc_str type;
+    viamc_str description;
+    viamc_list input_info; /* of viam_service_mlmodel_v1_TensorInfo */
+    viamc_list output_info; /* of viam_service_mlmodel_v1_TensorInfo */
+} viam_service_mlmodel_v1_Metadata;
+
+typedef struct viam_service_mlmodel_v1_MetadataRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_mlmodel_v1_MetadataRequest;
+
+typedef struct viam_service_mlmodel_v1_MetadataResponse {
+    bool has_metadata;
+    viam_service_mlmodel_v1_Metadata metadata;
+} viam_service_mlmodel_v1_MetadataResponse;
+
+typedef struct viam_service_mlmodel_v1_TensorInfo {
+    viamc_str name;
+    viamc_str description;
+    viamc_str data_type;
+    viamc_list shape; /* of int32_t */
+    viamc_list associated_files; /* of viam_service_mlmodel_v1_File */
+    viamc_fields extra;
+} viam_service_mlmodel_v1_TensorInfo;
+
+/* ---- messages of viam.service.motion.v1 ---- */
+
+typedef struct viam_service_motion_v1_CollisionSpecification {
+    viamc_list allows; /* of viam_service_motion_v1_CollisionSpecification_AllowedFrameCollisions */
+} viam_service_motion_v1_CollisionSpecification;
+
+typedef struct viam_service_motion_v1_CollisionSpecification_AllowedFrameCollisions {
+    viamc_str frame1;
+    viamc_str frame2;
+} viam_service_motion_v1_CollisionSpecification_AllowedFrameCollisions;
+
+typedef struct viam_service_motion_v1_ComponentState {
+    bool has_pose;
+    viam_common_v1_Pose pose;
+} viam_service_motion_v1_ComponentState;
+
+typedef struct viam_service_motion_v1_Constraints {
+    viamc_list linear_constraint; /* of viam_service_motion_v1_LinearConstraint */
+    viamc_list orientation_constraint; /* of viam_service_motion_v1_OrientationConstraint */
+    viamc_list collision_specification; /* of viam_service_motion_v1_CollisionSpecification */
+    viamc_list pseudolinear_constraint; /* of viam_service_motion_v1_PseudolinearConstraint */
+} viam_service_motion_v1_Constraints;
+
+typedef struct viam_service_motion_v1_GetPlanRequest {
+    viamc_str name;
+    bool has_component_name_deprecated;
+    viam_common_v1_ResourceName component_name_deprecated;
+    bool last_plan_only;
+    viamc_str execution_id; /* optional: ptr is NULL without it */
+    viamc_str component_name;
+    viamc_fields extra;
+} viam_service_motion_v1_GetPlanRequest;
+
+typedef struct viam_service_motion_v1_Plan {
+    viamc_str id;
+    bool has_component_name_deprecated;
+    viam_common_v1_ResourceName component_name_deprecated;
+    viamc_str execution_id;
+    viamc_list steps; /* of viam_service_motion_v1_PlanStep */
+    viamc_str component_name;
+} viam_service_motion_v1_Plan;
+
+typedef struct viam_service_motion_v1_PlanStatus {
+    viam_service_motion_v1_PlanState state;
+    bool has_timestamp;
+    google_protobuf_Timestamp timestamp;
+    viamc_str reason; /* optional: ptr is NULL without it */
+} viam_service_motion_v1_PlanStatus;
+
+typedef struct viam_service_motion_v1_PlanWithStatus {
+    bool has_plan;
+    viam_service_motion_v1_Plan plan;
+    bool has_status;
+    viam_service_motion_v1_PlanStatus status;
+    viamc_list status_history; /* of viam_service_motion_v1_PlanStatus */
+} viam_service_motion_v1_PlanWithStatus;
+
+typedef struct viam_service_motion_v1_GetPlanResponse {
+    bool has_current_plan_with_status;
+    viam_service_motion_v1_PlanWithStatus current_plan_with_status;
+    viamc_list replan_history; /* of viam_service_motion_v1_PlanWithStatus */
+} viam_service_motion_v1_GetPlanResponse;
+
+typedef struct viam_service_motion_v1_GetPoseRequest {
+    viamc_str name;
+    bool has_component_name_deprecated;
+    viam_common_v1_ResourceName component_name_deprecated;
+    viamc_str destination_frame;
+    viamc_list supplemental_transforms; /* of viam_common_v1_Transform */
+    viamc_str component_name;
+    viamc_fields extra;
+} viam_service_motion_v1_GetPoseRequest;
+
+typedef struct viam_service_motion_v1_GetPoseResponse {
+    bool has_pose;
+    viam_common_v1_PoseInFrame pose;
+} viam_service_motion_v1_GetPoseResponse;
+
+typedef struct viam_service_motion_v1_LinearConstraint {
+    bool has_line_tolerance_mm;
+    float line_tolerance_mm;
+    bool has_orientation_tolerance_degs;
+    float orientation_tolerance_degs;
+} viam_service_motion_v1_LinearConstraint;
+
+typedef struct viam_service_motion_v1_ListPlanStatusesRequest {
+    viamc_str name;
+    bool only_active_plans;
+    viamc_fields extra;
+} viam_service_motion_v1_ListPlanStatusesRequest;
+
+typedef struct viam_service_motion_v1_ListPlanStatusesResponse {
+    viamc_list plan_statuses_with_ids; /* of viam_service_motion_v1_PlanStatusWithID */
+} viam_service_motion_v1_ListPlanStatusesResponse;
+
+typedef struct viam_service_motion_v1_MotionConfiguration {
+    viamc_list obstacle_detectors; /* of viam_service_motion_v1_ObstacleDetector */
+    bool has_position_polling_frequency_hz;
+    double position_polling_frequency_hz;
+    bool has_obstacle_polling_frequency_hz;
+    double obstacle_polling_frequency_hz;
+    bool has_plan_deviation_m;
+    double plan_deviation_m;
+    bool has_linear_m_per_sec;
+    double linear_m_per_sec;
+    bool has_angular_degs_per_sec;
+    double angular_degs_per_sec;
+} viam_service_motion_v1_MotionConfiguration;
+
+typedef struct viam_service_motion_v1_MoveOnGlobeRequest {
+    viamc_str name;
+    bool has_destination;
+    viam_common_v1_GeoPoint destination;
+    bool has_heading;
+    double heading;
+    bool has_component_name_deprecated;
+    viam_common_v1_ResourceName component_name_deprecated;
+    bool has_movement_sensor_name_deprecated;
+    viam_common_v1_ResourceName movement_sensor_name_deprecated;
+    viamc_list obstacles; /* of viam_common_v1_GeoGeometry */
+    bool has_motion_configuration;
+    viam_service_motion_v1_MotionConfiguration motion_configuration;
+    viamc_list bounding_regions; /* of viam_common_v1_GeoGeometry */
+    viamc_str component_name;
+    viamc_str movement_sensor_name;
+    viamc_fields extra;
+} viam_service_motion_v1_MoveOnGlobeRequest;
+
+typedef struct viam_service_motion_v1_MoveOnGlobeResponse {
+    viamc_str execution_id;
+} viam_service_motion_v1_MoveOnGlobeResponse;
+
+typedef struct viam_service_motion_v1_MoveOnMapRequest {
+    viamc_str name;
+    bool has_destination;
+    viam_common_v1_Pose destination;
+    bool has_component_name_deprecated;
+    viam_common_v1_ResourceName component_name_deprecated;
+    bool has_slam_service_name_deprecated;
+    viam_common_v1_ResourceName slam_service_name_deprecated;
+    bool has_motion_configuration;
+    viam_service_motion_v1_MotionConfiguration motion_configuration;
+    viamc_list obstacles; /* of viam_common_v1_Geometry */
+    viamc_str component_name;
+    viamc_str slam_service_name;
+    viamc_fields extra;
+} viam_service_motion_v1_MoveOnMapRequest;
+
+typedef struct viam_service_motion_v1_MoveOnMapResponse {
+    viamc_str execution_id;
+} viam_service_motion_v1_MoveOnMapResponse;
+
+typedef struct viam_service_motion_v1_MoveRequest {
+    viamc_str name;
+    bool has_destination;
+    viam_common_v1_PoseInFrame destination;
+    bool has_component_name_deprecated;
+    viam_common_v1_ResourceName component_name_deprecated;
+    bool has_world_state;
+    viam_common_v1_WorldState world_state;
+    bool has_constraints;
+    viam_service_motion_v1_Constraints constraints;
+    viamc_str component_name;
+    viamc_fields extra;
+} viam_service_motion_v1_MoveRequest;
+
+typedef struct viam_service_motion_v1_MoveResponse {
+    bool success;
+} viam_service_motion_v1_MoveResponse;
+
+typedef struct viam_service_motion_v1_ObstacleDetector {
+    bool has_vision_service_deprecated;
+    viam_common_v1_ResourceName vision_service_deprecated;
+    bool has_camera_deprecated;
+    viam_common_v1_ResourceName camera_deprecated;
+    viamc_str vision_service;
+    viamc_str camera;
+} viam_service_motion_v1_ObstacleDetector;
+
+typedef struct viam_service_motion_v1_OrientationConstraint {
+    bool has_orientation_tolerance_degs;
+    float orientation_tolerance_degs;
+    bool has_ignore_theta;
+    bool ignore_theta;
+} viam_service_motion_v1_OrientationConstraint;
+
+typedef struct viam_service_motion_v1_PlanStatusWithID {
+    viamc_str plan_id;
+    bool has_component_name_deprecated;
+    viam_common_v1_ResourceName component_name_deprecated;
+    viamc_str execution_id;
+    bool has_status;
+    viam_service_motion_v1_PlanStatus status;
+    viamc_str component_name;
+} viam_service_motion_v1_PlanStatusWithID;
+
+typedef struct viam_service_motion_v1_PlanStep {
+    viamc_list step; /* of viam_service_motion_v1_PlanStep_StepEntry */
+} viam_service_motion_v1_PlanStep;
+
+typedef struct viam_service_motion_v1_PlanStep_StepEntry {
+    viamc_str key;
+    bool has_value;
+    viam_service_motion_v1_ComponentState value;
+} viam_service_motion_v1_PlanStep_StepEntry;
+
+typedef struct viam_service_motion_v1_PseudolinearConstraint {
+    bool has_line_tolerance_factor;
+    float line_tolerance_factor;
+    bool has_orientation_tolerance_factor;
+    float orientation_tolerance_factor;
+} viam_service_motion_v1_PseudolinearConstraint;
+
+typedef struct viam_service_motion_v1_StopPlanRequest {
+    viamc_str name;
+    bool has_component_name_deprecated;
+    viam_common_v1_ResourceName component_name_deprecated;
+    viamc_str component_name;
+    viamc_fields extra;
+} viam_service_motion_v1_StopPlanRequest;
+
+typedef struct viam_service_motion_v1_StopPlanResponse { char dummy_field; } viam_service_motion_v1_StopPlanResponse;
+typedef struct viam_service_motion_v1_TempStreamOptions {
+    bool has_arm_side_target_runway_ms;
+    int32_t arm_side_target_runway_ms;
+    bool has_send_to_arm_interval_ms;
+    int32_t send_to_arm_interval_ms;
+    bool has_diagnostics_window_secs;
+    int32_t diagnostics_window_secs;
+    bool has_move_options;
+    viam_component_arm_v1_MoveOptions move_options;
+} viam_service_motion_v1_TempStreamOptions;
+
+typedef struct viam_service_motion_v1_TempStreamArmJointPositionsRequest_Init {
+    viamc_str component_name;
+    bool has_options;
+    viam_service_motion_v1_TempStreamOptions options;
+    viamc_fields extra;
+} viam_service_motion_v1_TempStreamArmJointPositionsRequest_Init;
+
+typedef struct viam_service_motion_v1_TempStreamArmJointPositionsRequest_Targets {
+    viamc_list positions; /* of viam_component_arm_v1_JointPositions */
+} viam_service_motion_v1_TempStreamArmJointPositionsRequest_Targets;
+
+typedef struct viam_service_motion_v1_TempStreamArmJointPositionsRequest {
+    viamc_str name;
+    pb_size_t which_message; /* viam_service_motion_v1_TempStreamArmJointPositionsRequest_..._tag; 0: none */
+    union {
+        viam_service_motion_v1_TempStreamArmJointPositionsRequest_Init init;
+        viam_service_motion_v1_TempStreamArmJointPositionsRequest_Targets targets;
+    } message;
+} viam_service_motion_v1_TempStreamArmJointPositionsRequest;
+enum {
+    viam_service_motion_v1_TempStreamArmJointPositionsRequest_init_tag = 2,
+    viam_service_motion_v1_TempStreamArmJointPositionsRequest_targets_tag = 3
+};
+
+typedef struct viam_service_motion_v1_TempStreamArmJointPositionsResponse {
+    bool has_motion_side_current_runway_ms;
+    int32_t motion_side_current_runway_ms;
+} viam_service_motion_v1_TempStreamArmJointPositionsResponse;
+
+/* ---- messages of viam.service.navigation.v1 ---- */
+
+typedef struct viam_service_navigation_v1_Position {
+    pb_size_t which_value; /* viam_service_navigation_v1_Position_..._tag; 0: none */
+    union {
+        viam_common_v1_Pose pose;
+        viam_common_v1_GeoPose geo_pose;
+    } value;
+} viam_service_navigation_v1_Position;
+enum {
+    viam_service_navigation_v1_Position_pose_tag = 1,
+    viam_service_navigation_v1_Position_geo_pose_tag = 2
+};
+
+typedef struct viam_service_navigation_v1_AddLocationRequest {
+    viamc_str name;
+    viamc_str location_name;
+    bool has_position;
+    viam_service_navigation_v1_Position position;
+    viamc_fields extra;
+} viam_service_navigation_v1_AddLocationRequest;
+
+typedef struct viam_service_navigation_v1_Location {
+    viamc_str name;
+    bool has_position;
+    viam_service_navigation_v1_Position position;
+} viam_service_navigation_v1_Location;
+
+typedef struct viam_service_navigation_v1_AddLocationResponse {
+    bool has_location;
+    viam_service_navigation_v1_Location location;
+} viam_service_navigation_v1_AddLocationResponse;
+
+typedef struct viam_service_navigation_v1_AddRouteRequest {
+    viamc_str name;
+    viamc_str route_name;
+    viamc_list waypoints; /* of viam_service_navigation_v1_Waypoint */
+    viamc_fields extra;
+} viam_service_navigation_v1_AddRouteRequest;
+
+typedef struct viam_service_navigation_v1_Route {
+    viamc_str name;
+    viamc_list waypoints; /* of viam_service_navigation_v1_Waypoint */
+} viam_service_navigation_v1_Route;
+
+typedef struct viam_service_navigation_v1_AddRouteResponse {
+    bool has_route;
+    viam_service_navigation_v1_Route route;
+} viam_service_navigation_v1_AddRouteResponse;
+
+typedef struct viam_service_navigation_v1_AddZoneRequest {
+    viamc_str name;
+    viamc_str zone_name;
+    viamc_str type;
+    viamc_fields geometry;
+    bool has_max_speed;
+    double max_speed;
+    viamc_fields extra;
+} viam_service_navigation_v1_AddZoneRequest;
+
+typedef struct viam_service_navigation_v1_Zone {
+    viamc_str name;
+    viamc_str type;
+    viamc_fields geometry;
+    bool has_max_speed;
+    double max_speed;
+} viam_service_navigation_v1_Zone;
+
+typedef struct viam_service_navigation_v1_AddZoneResponse {
+    bool has_zone;
+    viam_service_navigation_v1_Zone zone;
+} viam_service_navigation_v1_AddZoneResponse;
+
+typedef struct viam_service_navigation_v1_CancelRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_navigation_v1_CancelRequest;
+
+typedef struct viam_service_navigation_v1_Velocity {
+    double linear_m_per_sec;
+    double angular_deg_per_sec;
+} viam_service_navigation_v1_Velocity;
+
+typedef struct viam_service_navigation_v1_Progress {
+    double distance_remaining_m;
+    viamc_list path; /* of viam_service_navigation_v1_Position */
+    double length_m;
+} viam_service_navigation_v1_Progress;
+
+typedef struct viam_service_navigation_v1_RouteProgress {
+    viamc_str name;
+    viamc_list waypoints; /* of viam_service_navigation_v1_Waypoint */
+    uint32_t index;
+    bool loop;
+    uint32_t lap;
+} viam_service_navigation_v1_RouteProgress;
+
+typedef struct viam_service_navigation_v1_NavError {
+    viam_service_navigation_v1_NavErrorCode code;
+    viamc_str message;
+} viam_service_navigation_v1_NavError;
+
+typedef struct viam_service_navigation_v1_GoalStatus {
+    viam_service_navigation_v1_GoalState state;
+    viam_service_navigation_v1_NavMode mode;
+    bool has_target;
+    viam_service_navigation_v1_Position target;
+    viamc_str location; /* optional: ptr is NULL without it */
+    bool has_progress;
+    viam_service_navigation_v1_Progress progress;
+    bool has_route;
+    viam_service_navigation_v1_RouteProgress route;
+    viamc_str suspend_reason; /* optional: ptr is NULL without it */
+    bool has_error;
+    viam_service_navigation_v1_NavError error;
+    bool has_started_at;
+    google_protobuf_Timestamp started_at;
+    bool has_finished_at;
+    google_protobuf_Timestamp finished_at;
+} viam_service_navigation_v1_GoalStatus;
+
+typedef struct viam_service_navigation_v1_Status {
+    bool has_position;
+    viam_service_navigation_v1_Position position;
+    bool localized;
+    bool has_velocity;
+    viam_service_navigation_v1_Velocity velocity;
+    bool has_goal;
+    viam_service_navigation_v1_GoalStatus goal;
+    bool has_updated_at;
+    google_protobuf_Timestamp updated_at;
+    viamc_fields extra;
+} viam_service_navigation_v1_Status;
+
+typedef struct viam_service_navigation_v1_CancelResponse {
+    bool has_status;
+    viam_service_navigation_v1_Status status;
+} viam_service_navigation_v1_CancelResponse;
+
+typedef struct viam_service_navigation_v1_DeleteLocationRequest {
+    viamc_str name;
+    viamc_str location_name;
+    viamc_fields extra;
+} viam_service_navigation_v1_DeleteLocationRequest;
+
+typedef struct viam_service_navigation_v1_DeleteLocationResponse { char dummy_field; } viam_service_navigation_v1_DeleteLocationResponse;
+typedef struct viam_service_navigation_v1_DeleteRouteRequest {
+    viamc_str name;
+    viamc_str route_name;
+    viamc_fields extra;
+} viam_service_navigation_v1_DeleteRouteRequest;
+
+typedef struct viam_service_navigation_v1_DeleteRouteResponse { char dummy_field; } viam_service_navigation_v1_DeleteRouteResponse;
+typedef struct viam_service_navigation_v1_DeleteZoneRequest {
+    viamc_str name;
+    viamc_str zone_name;
+    viamc_fields extra;
+} viam_service_navigation_v1_DeleteZoneRequest;
+
+typedef struct viam_service_navigation_v1_DeleteZoneResponse { char dummy_field; } viam_service_navigation_v1_DeleteZoneResponse;
+typedef struct viam_service_navigation_v1_Plan {
+    viamc_list path; /* of viam_service_navigation_v1_Position */
+    viamc_str location; /* optional: ptr is NULL without it */
+    double length_m;
+} viam_service_navigation_v1_Plan;
+
+typedef struct viam_service_navigation_v1_ExecutePlanRequest {
+    viamc_str name;
+    bool has_plan;
+    viam_service_navigation_v1_Plan plan;
+    viamc_fields extra;
+} viam_service_navigation_v1_ExecutePlanRequest;
+
+typedef struct viam_service_navigation_v1_ExecutePlanResponse {
+    bool has_status;
+    viam_service_navigation_v1_Status status;
+} viam_service_navigation_v1_ExecutePlanResponse;
+
+typedef struct viam_service_navigation_v1_GetCostmapRequest {
+    viamc_str name;
+    viamc_str layer;
+    uint32_t stride;
+    viamc_fields extra;
+} viam_service_navigation_v1_GetCostmapRequest;
+
+typedef struct viam_service_navigation_v1_GetCostmapResponse {
+    bool available;
+    viamc_str layer;
+    viamc_str nav_backend;
+    double origin_x;
+    double origin_y;
+    double resolution;
+    uint32_t width;
+    uint32_t height;
+    viamc_str encoding;
+    viamc_bytes data;
+} viam_service_navigation_v1_GetCostmapResponse;
+
+typedef struct viam_service_navigation_v1_GetLocationRequest {
+    viamc_str name;
+    viamc_str location_name;
+    viamc_fields extra;
+} viam_service_navigation_v1_GetLocationRequest;
+
+typedef struct viam_service_navigation_v1_GetLocationResponse {
+    bool has_location;
+    viam_service_navigation_v1_Location location;
+} viam_service_navigation_v1_GetLocationResponse;
+
+typedef struct viam_service_navigation_v1_GetNavigationStatusRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_navigation_v1_GetNavigationStatusRequest;
+
+typedef struct viam_service_navigation_v1_GetNavigationStatusResponse {
+    bool has_status;
+    viam_service_navigation_v1_Status status;
+} viam_service_navigation_v1_GetNavigationStatusResponse;
+
+typedef struct viam_service_navigation_v1_GetPositionRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_navigation_v1_GetPositionRequest;
+
+typedef struct viam_service_navigation_v1_GetPositionResponse {
+    bool has_position;
+    viam_service_navigation_v1_Position position;
+} viam_service_navigation_v1_GetPositionResponse;
+
+typedef struct viam_service_navigation_v1_GetPropertiesRequest {
+    viamc_str name;
+} viam_service_navigation_v1_GetPropertiesRequest;
+
+typedef struct viam_service_navigation_v1_Properties {
+    viam_service_navigation_v1_MapType map_type;
+    double footprint_length_m;
+    double footprint_width_m;
+    double robot_radius_m;
+    bool planning_supported;
+    bool costmap_supported;
+    bool zones_supported;
+    bool routes_supported;
+} viam_service_navigation_v1_Properties;
+
+typedef struct viam_service_navigation_v1_GetPropertiesResponse {
+    bool has_properties;
+    viam_service_navigation_v1_Properties properties;
+} viam_service_navigation_v1_GetPropertiesResponse;
+
+typedef struct viam_service_navigation_v1_GetRouteRequest {
+    viamc_str name;
+    viamc_str route_name;
+    viamc_fields extra;
+} viam_service_navigation_v1_GetRouteRequest;
+
+typedef struct viam_service_navigation_v1_GetRouteResponse {
+    bool has_route;
+    viam_service_navigation_v1_Route route;
+} viam_service_navigation_v1_GetRouteResponse;
+
+typedef struct viam_service_navigation_v1_GetZoneRequest {
+    viamc_str name;
+    viamc_str zone_name;
+    viamc_fields extra;
+} viam_service_navigation_v1_GetZoneRequest;
+
+typedef struct viam_service_navigation_v1_GetZoneResponse {
+    bool has_zone;
+    viam_service_navigation_v1_Zone zone;
+} viam_service_navigation_v1_GetZoneResponse;
+
+typedef struct viam_service_navigation_v1_GoToLocationRequest {
+    viamc_str name;
+    viamc_str location_name;
+    bool has_wait;
+    bool wait;
+    bool has_linear_m_per_sec;
+    double linear_m_per_sec;
+    viamc_fields extra;
+} viam_service_navigation_v1_GoToLocationRequest;
+
+typedef struct viam_service_navigation_v1_GoToLocationResponse {
+    bool has_status;
+    viam_service_navigation_v1_Status status;
+} viam_service_navigation_v1_GoToLocationResponse;
+
+typedef struct viam_service_navigation_v1_GoToPointRequest {
+    viamc_str name;
+    bool has_destination;
+    viam_service_navigation_v1_Position destination;
+    bool has_wait;
+    bool wait;
+    bool has_linear_m_per_sec;
+    double linear_m_per_sec;
+    viamc_fields extra;
+} viam_service_navigation_v1_GoToPointRequest;
+
+typedef struct viam_service_navigation_v1_GoToPointResponse {
+    bool has_status;
+    viam_service_navigation_v1_Status status;
+} viam_service_navigation_v1_GoToPointResponse;
+
+typedef struct viam_service_navigation_v1_ListLocationsRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_navigation_v1_ListLocationsRequest;
+
+typedef struct viam_service_navigation_v1_ListLocationsResponse {
+    viamc_list locations; /* of viam_service_navigation_v1_Location */
+} viam_service_navigation_v1_ListLocationsResponse;
+
+typedef struct viam_service_navigation_v1_ListRoutesRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_navigation_v1_ListRoutesRequest;
+
+typedef struct viam_service_navigation_v1_ListRoutesResponse {
+    viamc_list routes; /* of viam_service_navigation_v1_Route */
+} viam_service_navigation_v1_ListRoutesResponse;
+
+typedef struct viam_service_navigation_v1_ListZonesRequest {
+    viamc_str name;
+    viamc_str type;
+    viamc_fields extra;
+} viam_service_navigation_v1_ListZonesRequest;
+
+typedef struct viam_service_navigation_v1_ListZonesResponse {
+    viamc_list zones; /* of viam_service_navigation_v1_Zone */
+} viam_service_navigation_v1_ListZonesResponse;
+
+typedef struct viam_service_navigation_v1_NavigateRouteRequest {
+    viamc_str name;
+    viamc_str route_name;
+    viamc_list waypoints; /* of viam_service_navigation_v1_Waypoint */
+    uint32_t start_index;
+    bool start_nearest;
+    bool loop;
+    bool wait;
+    viamc_fields extra;
+} viam_service_navigation_v1_NavigateRouteRequest;
+
+typedef struct viam_service_navigation_v1_NavigateRouteResponse {
+    bool has_status;
+    viam_service_navigation_v1_Status status;
+} viam_service_navigation_v1_NavigateRouteResponse;
+
+typedef struct viam_service_navigation_v1_NavigateToLocationRequest {
+    viamc_str name;
+    viamc_str location_name;
+    viamc_fields extra;
+} viam_service_navigation_v1_NavigateToLocationRequest;
+
+typedef struct viam_service_navigation_v1_NavigateToLocationResponse {
+    bool has_status;
+    viam_service_navigation_v1_Status status;
+} viam_service_navigation_v1_NavigateToLocationResponse;
+
+typedef struct viam_service_navigation_v1_NavigateToPointRequest {
+    viamc_str name;
+    bool has_destination;
+    viam_service_navigation_v1_Position destination;
+    viamc_fields extra;
+} viam_service_navigation_v1_NavigateToPointRequest;
+
+typedef struct viam_service_navigation_v1_NavigateToPointResponse {
+    bool has_status;
+    viam_service_navigation_v1_Status status;
+} viam_service_navigation_v1_NavigateToPointResponse;
+
+typedef struct viam_service_navigation_v1_PlanToLocationRequest {
+    viamc_str name;
+    viamc_str location_name;
+    bool has_start;
+    viam_service_navigation_v1_Position start;
+    viamc_fields extra;
+} viam_service_navigation_v1_PlanToLocationRequest;
+
+typedef struct viam_service_navigation_v1_PlanToLocationResponse {
+    bool has_plan;
+    viam_service_navigation_v1_Plan plan;
+} viam_service_navigation_v1_PlanToLocationResponse;
+
+typedef struct viam_service_navigation_v1_PlanToPointRequest {
+    viamc_str name;
+    bool has_destination;
+    viam_service_navigation_v1_Position destination;
+    bool has_start;
+    viam_service_navigation_v1_Position start;
+    viamc_fields extra;
+} viam_service_navigation_v1_PlanToPointRequest;
+
+typedef struct viam_service_navigation_v1_PlanToPointResponse {
+    bool has_plan;
+    viam_service_navigation_v1_Plan plan;
+} viam_service_navigation_v1_PlanToPointResponse;
+
+typedef struct viam_service_navigation_v1_ResumeRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_navigation_v1_ResumeRequest;
+
+typedef struct viam_service_navigation_v1_ResumeResponse {
+    bool has_status;
+    viam_service_navigation_v1_Status status;
+} viam_service_navigation_v1_ResumeResponse;
+
+typedef struct viam_service_navigation_v1_SuspendRequest {
+    viamc_str name;
+    viamc_str reason;
+    viamc_fields extra;
+} viam_service_navigation_v1_SuspendRequest;
+
+typedef struct viam_service_navigation_v1_SuspendResponse {
+    bool has_status;
+    viam_service_navigation_v1_Status status;
+} viam_service_navigation_v1_SuspendResponse;
+
+typedef struct viam_service_navigation_v1_UpdateLocationRequest {
+    viamc_str name;
+    viamc_str location_name;
+    bool has_position;
+    viam_service_navigation_v1_Position position;
+    viamc_str new_name; /* optional: ptr is NULL without it */
+    viamc_fields extra;
+} viam_service_navigation_v1_UpdateLocationRequest;
+
+typedef struct viam_service_navigation_v1_UpdateLocationResponse {
+    bool has_location;
+    viam_service_navigation_v1_Location location;
+} viam_service_navigation_v1_UpdateLocationResponse;
+
+typedef struct viam_service_navigation_v1_WaypointList {
+    viamc_list waypoints; /* of viam_service_navigation_v1_Waypoint */
+} viam_service_navigation_v1_WaypointList;
+
+typedef struct viam_service_navigation_v1_UpdateRouteRequest {
+    viamc_str name;
+    viamc_str route_name;
+    viamc_str new_name; /* optional: ptr is NULL without it */
+    bool has_waypoints;
+    viam_service_navigation_v1_WaypointList waypoints;
+    viamc_fields extra;
+} viam_service_navigation_v1_UpdateRouteRequest;
+
+typedef struct viam_service_navigation_v1_UpdateRouteResponse {
+    bool has_route;
+    viam_service_navigation_v1_Route route;
+} viam_service_navigation_v1_UpdateRouteResponse;
+
+typedef struct viam_service_navigation_v1_UpdateZoneRequest {
+    viamc_str name;
+    viamc_str zone_name;
+    viamc_str type; /* optional: ptr is NULL without it */
+    viamc_fields geometry;
+    bool has_max_speed;
+    double max_speed;
+    viamc_str new_name; /* optional: ptr is NULL without it */
+    viamc_fields extra;
+} viam_service_navigation_v1_UpdateZoneRequest;
+
+typedef struct viam_service_navigation_v1_UpdateZoneResponse {
+    bool has_zone;
+    viam_service_navigation_v1_Zone zone;
+} viam_service_navigation_v1_UpdateZoneResponse;
+
+typedef struct viam_service_navigation_v1_Waypoint {
+    pb_size_t which_value; /* viam_service_navigation_v1_Waypoint_..._tag; 0: none */
+    union {
+        viamc_str location;
+        viam_service_navigation_v1_Position position;
+    } value;
+} viam_service_navigation_v1_Waypoint;
+enum {
+    viam_service_navigation_v1_Waypoint_location_tag = 1,
+    viam_service_navigation_v1_Waypoint_position_tag = 2
+};
+
+/* ---- messages of viam.service.sensors.v1 ---- */
+
+typedef struct viam_service_sensors_v1_GetReadingsRequest {
+    viamc_str name;
+    viamc_list sensor_names; /* of viam_common_v1_ResourceName */
+    viamc_fields extra;
+} viam_service_sensors_v1_GetReadingsRequest;
+
+typedef struct viam_service_sensors_v1_GetReadingsResponse {
+    viamc_list readings; /* of viam_service_sensors_v1_Readings */
+} viam_service_sensors_v1_GetReadingsResponse;
+
+typedef struct viam_service_sensors_v1_GetSensorsRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_sensors_v1_GetSensorsRequest;
+
+typedef struct viam_service_sensors_v1_GetSensorsResponse {
+    viamc_list sensor_names; /* of viam_common_v1_ResourceName */
+} viam_service_sensors_v1_GetSensorsResponse;
+
+typedef struct viam_service_sensors_v1_Readings {
+    bool has_name;
+    viam_common_v1_ResourceName name;
+    viamc_list readings; /* of viam_service_sensors_v1_Readings_ReadingsEntry */
+} viam_service_sensors_v1_Readings;
+
+typedef struct viam_service_sensors_v1_Readings_ReadingsEntry {
+    viamc_str key;
+    bool has_value;
+    viamc_value value;
+} viam_service_sensors_v1_Readings_ReadingsEntry;
+
+/* ---- messages of viam.service.shell.v1 ---- */
+
+typedef struct viam_service_shell_v1_CopyFilesFromMachineRequestMetadata {
+    viamc_str name;
+    viamc_list paths; /* of viamc_str */
+    bool allow_recursion;
+    bool preserve;
+    viamc_fields extra;
+} viam_service_shell_v1_CopyFilesFromMachineRequestMetadata;
+
+typedef struct viam_service_shell_v1_CopyFilesFromMachineRequest {
+    pb_size_t which_request; /* viam_service_shell_v1_CopyFilesFromMachineRequest_..._tag; 0: none */
+    union {
+        viam_service_shell_v1_CopyFilesFromMachineRequestMetadata metadata;
+        bool ack_last_file;
+    } request;
+} viam_service_shell_v1_CopyFilesFromMachineRequest;
+enum {
+    viam_service_shell_v1_CopyFilesFromMachineRequest_metadata_tag = 1,
+    viam_service_shell_v1_CopyFilesFromMachineRequest_ack_last_file_tag = 2
+};
+
+typedef struct viam_service_shell_v1_CopyFilesFromMachineResponseMetadata {
+    viam_service_shell_v1_CopyFilesSourceType source_type;
+} viam_service_shell_v1_CopyFilesFromMachineResponseMetadata;
+
+typedef struct viam_service_shell_v1_FileData {
+    viamc_str name;
+    int64_t size;
+    bool is_dir;
+    viamc_bytes data;
+    bool eof;
+    bool has_mod_time;
+    google_protobuf_Timestamp mod_time;
+    bool has_mode;
+    uint32_t mode;
+} viam_service_shell_v1_FileData;
+
+typedef struct viam_service_shell_v1_CopyFilesFromMachineResponse {
+    pb_size_t which_response; /* viam_service_shell_v1_CopyFilesFromMachineResponse_..._tag; 0: none */
+    union {
+        viam_service_shell_v1_CopyFilesFromMachineResponseMetadata metadata;
+        viam_service_shell_v1_FileData file_data;
+    } response;
+} viam_service_shell_v1_CopyFilesFromMachineResponse;
+enum {
+    viam_service_shell_v1_CopyFilesFromMachineResponse_metadata_tag = 1,
+    viam_service_shell_v1_CopyFilesFromMachineResponse_file_data_tag = 2
+};
+
+typedef struct viam_service_shell_v1_CopyFilesToMachineRequestMetadata {
+    viamc_str name;
+    viam_service_shell_v1_CopyFilesSourceType source_type;
+    viamc_str destination;
+    bool preserve;
+    viamc_fields extra;
+} viam_service_shell_v1_CopyFilesToMachineRequestMetadata;
+
+typedef struct viam_service_shell_v1_CopyFilesToMachineRequest {
+    pb_size_t which_request; /* viam_service_shell_v1_CopyFilesToMachineRequest_..._tag; 0: none */
+    union {
+        viam_service_shell_v1_CopyFilesToMachineRequestMetadata metadata;
+        viam_service_shell_v1_FileData file_data;
+    } request;
+} viam_service_shell_v1_CopyFilesToMachineRequest;
+enum {
+    viam_service_shell_v1_CopyFilesToMachineRequest_metadata_tag = 1,
+    viam_service_shell_v1_CopyFilesToMachineRequest_file_data_tag = 2
+};
+
+typedef struct viam_service_shell_v1_CopyFilesToMachineResponse {
+    bool ack_last_file;
+} viam_service_shell_v1_CopyFilesToMachineResponse;
+
+typedef struct viam_service_shell_v1_ShellRequest {
+    viamc_str name;
+    viamc_str data_in;
+    viamc_fields extra;
+} viam_service_shell_v1_ShellRequest;
+
+typedef struct viam_service_shell_v1_ShellResponse {
+    viamc_str data_out;
+    viamc_str data_err;
+    bool eof;
+} viam_service_shell_v1_ShellResponse;
+
+/* ---- messages of viam.service.slam.v1 ---- */
+
+typedef struct viam_service_slam_v1_GetInternalStateRequest {
+    viamc_str name;
+} viam_service_slam_v1_GetInternalStateRequest;
+
+typedef struct viam_service_slam_v1_GetInternalStateResponse {
+    viamc_bytes internal_state_chunk;
+} viam_service_slam_v1_GetInternalStateResponse;
+
+typedef struct viam_service_slam_v1_GetPointCloudMapRequest {
+    viamc_str name;
+    bool has_return_edited_map;
+    bool return_edited_map;
+} viam_service_slam_v1_GetPointCloudMapRequest;
+
+typedef struct viam_service_slam_v1_GetPointCloudMapResponse {
+    viamc_bytes point_cloud_pcd_chunk;
+} viam_service_slam_v1_GetPointCloudMapResponse;
+
+typedef struct viam_service_slam_v1_GetPositionRequest {
+    viamc_str name;
+} viam_service_slam_v1_GetPositionRequest;
+
+typedef struct viam_service_slam_v1_GetPositionResponse {
+    bool has_pose;
+    viam_common_v1_Pose pose;
+} viam_service_slam_v1_GetPositionResponse;
+
+typedef struct viam_service_slam_v1_GetPropertiesRequest {
+    viamc_str name;
+} viam_service_slam_v1_GetPropertiesRequest;
+
+typedef struct viam_service_slam_v1_GetPropertiesResponse {
+    bool cloud_slam;
+    viam_service_slam_v1_MappingMode mapping_mode;
+    viamc_str internal_state_file_type; /* optional: ptr is NULL without it */
+    viamc_list sensor_info; /* of viam_service_slam_v1_SensorInfo */
+} viam_service_slam_v1_GetPropertiesResponse;
+
+typedef struct viam_service_slam_v1_SensorInfo {
+    viamc_str name;
+    viam_service_slam_v1_SensorType type;
+} viam_service_slam_v1_SensorInfo;
+
+/* ---- messages of viam.service.video.v1 ---- */
+
+typedef struct viam_service_video_v1_GetVideoRequest {
+    viamc_str name;
+    bool has_start_timestamp;
+    google_protobuf_Timestamp start_timestamp;
+    bool has_end_timestamp;
+    google_protobuf_Timestamp end_timestamp;
+    viamc_str video_codec;
+    viamc_str video_container;
+    viamc_str request_id;
+    viamc_fields extra;
+} viam_service_video_v1_GetVideoRequest;
+
+typedef struct viam_service_video_v1_GetVideoResponse {
+    viamc_bytes video_data;
+    viamc_str video_container;
+    viamc_str request_id;
+} viam_service_video_v1_GetVideoResponse;
+
+/* ---- messages of viam.service.vision.v1 ---- */
+
+typedef struct viam_service_vision_v1_CaptureAllFromCameraRequest {
+    viamc_str name;
+    viamc_str camera_name;
+    bool return_image;
+    bool return_classifications;
+    bool return_detections;
+    bool return_object_point_clouds;
+    bool return_detections_3d;
+    viamc_fields extra;
+} viam_service_vision_v1_CaptureAllFromCameraRequest;
+
+typedef struct viam_service_vision_v1_CaptureAllFromCameraResponse {
+    bool has_image;
+    viam_component_camera_v1_Image image;
+    viamc_list detections; /* of viam_service_vision_v1_Detection */
+    viamc_list classifications; /* of viam_service_vision_v1_Classification */
+    viamc_list objects; /* of viam_common_v1_PointCloudObject */
+    viamc_list detections_3d; /* of viam_service_vision_v1_Detection3D */
+    viamc_fields extra;
+} viam_service_vision_v1_CaptureAllFromCameraResponse;
+
+typedef struct viam_service_vision_v1_Classification {
+    viamc_str class_name;
+    double confidence;
+} viam_service_vision_v1_Classification;
+
+typedef struct viam_service_vision_v1_Detection {
+    bool has_x_min;
+    int64_t x_min;
+    bool has_y_min;
+    int64_t y_min;
+    bool has_x_max;
+    int64_t x_max;
+    bool has_y_max;
+    int64_t y_max;
+    double confidence;
+    viamc_str class_name;
+    bool has_x_min_normalized;
+    double x_min_normalized;
+    bool has_y_min_normalized;
+    double y_min_normalized;
+    bool has_x_max_normalized;
+    double x_max_normalized;
+    bool has_y_max_normalized;
+    double y_max_normalized;
+} viam_service_vision_v1_Detection;
+
+typedef struct viam_service_vision_v1_Detection3D {
+    viamc_list transforms; /* of viam_common_v1_Transform */
+    viamc_list classifications; /* of viam_service_vision_v1_Classification */
+    viamc_fields metadata;
+} viam_service_vision_v1_Detection3D;
+
+typedef struct viam_service_vision_v1_GetClassificationsFromCameraRequest {
+    viamc_str name;
+    viamc_str camera_name;
+    int32_t n;
+    viamc_fields extra;
+} viam_service_vision_v1_GetClassificationsFromCameraRequest;
+
+typedef struct viam_service_vision_v1_GetClassificationsFromCameraResponse {
+    viamc_list classifications; /* of viam_service_vision_v1_Classification */
+} viam_service_vision_v1_GetClassificationsFromCameraResponse;
+
+typedef struct viam_service_vision_v1_GetClassificationsRequest {
+    viamc_str name;
+    viamc_bytes image;
+    int32_t width;
+    int32_t height;
+    viamc_str mime_type;
+    int32_t n;
+    viamc_fields extra;
+} viam_service_vision_v1_GetClassificationsRequest;
+
+typedef struct viam_service_vision_v1_GetClassificationsResponse {
+    viamc_list classifications; /* of viam_service_vision_v1_Classification */
+} viam_service_vision_v1_GetClassificationsResponse;
+
+typedef struct viam_service_vision_v1_GetDetections3DRequest {
+    viamc_str name;
+    viamc_str camera_name;
+    viamc_fields extra;
+} viam_service_vision_v1_GetDetections3DRequest;
+
+typedef struct viam_service_vision_v1_GetDetections3DResponse {
+    viamc_list detections_3d; /* of viam_service_vision_v1_Detection3D */
+} viam_service_vision_v1_GetDetections3DResponse;
+
+typedef struct viam_service_vision_v1_GetDetectionsFromCameraRequest {
+    viamc_str name;
+    viamc_str camera_name;
+    viamc_fields extra;
+} viam_service_vision_v1_GetDetectionsFromCameraRequest;
+
+typedef struct viam_service_vision_v1_GetDetectionsFromCameraResponse {
+    viamc_list detections; /* of viam_service_vision_v1_Detection */
+} viam_service_vision_v1_GetDetectionsFromCameraResponse;
+
+typedef struct viam_service_vision_v1_GetDetectionsRequest {
+    viamc_str name;
+    viamc_bytes image;
+    int64_t width;
+    int64_t height;
+    viamc_str mime_type;
+    viamc_fields extra;
+} viam_service_vision_v1_GetDetectionsRequest;
+
+typedef struct viam_service_vision_v1_GetDetectionsResponse {
+    viamc_list detections; /* of viam_service_vision_v1_Detection */
+} viam_service_vision_v1_GetDetectionsResponse;
+
+typedef struct viam_service_vision_v1_GetObjectPointCloudsRequest {
+    viamc_str name;
+    viamc_str camera_name;
+    viamc_str mime_type;
+    viamc_fields extra;
+} viam_service_vision_v1_GetObjectPointCloudsRequest;
+
+typedef struct viam_service_vision_v1_GetObjectPointCloudsResponse {
+    viamc_str mime_type;
+    viamc_list objects; /* of viam_common_v1_PointCloudObject */
+} viam_service_vision_v1_GetObjectPointCloudsResponse;
+
+typedef struct viam_service_vision_v1_GetPropertiesRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_vision_v1_GetPropertiesRequest;
+
+typedef struct viam_service_vision_v1_GetPropertiesResponse {
+    bool classifications_supported;
+    bool detections_supported;
+    bool object_point_clouds_supported;
+    viamc_str default_camera; /* optional: ptr is NULL without it */
+    bool detections_3d_supported;
+} viam_service_vision_v1_GetPropertiesResponse;
+
+/* ---- messages of viam.service.worldstatestore.v1 ---- */
+
+typedef struct viam_service_worldstatestore_v1_GetTransformRequest {
+    viamc_str name;
+    viamc_bytes uuid;
+    viamc_fields extra;
+} viam_service_worldstatestore_v1_GetTransformRequest;
+
+typedef struct viam_service_worldstatestore_v1_GetTransformResponse {
+    bool has_transform;
+    viam_common_v1_Transform transform;
+} viam_service_worldstatestore_v1_GetTransformResponse;
+
+typedef struct viam_service_worldstatestore_v1_ListUUIDsRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_worldstatestore_v1_ListUUIDsRequest;
+
+typedef struct viam_service_worldstatestore_v1_ListUUIDsResponse {
+    viamc_list uuids; /* of viamc_bytes */
+} viam_service_worldstatestore_v1_ListUUIDsResponse;
+
+typedef struct viam_service_worldstatestore_v1_StreamTransformChangesRequest {
+    viamc_str name;
+    viamc_fields extra;
+} viam_service_worldstatestore_v1_StreamTransformChangesRequest;
+
+typedef struct viam_service_worldstatestore_v1_StreamTransformChangesResponse {
+    viam_service_worldstatestore_v1_TransformChangeType change_type;
+    bool has_transform;
+    viam_common_v1_Transform transform;
+    bool has_updated_fields;
+    google_protobuf_FieldMask updated_fields;
+} viam_service_worldstatestore_v1_StreamTransformChangesResponse;
 
 /* Descriptors, for nanopb and for viamc_message_read and _write. */
 VMC_PROTO_OPEN
-VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Capsule_msg;
-VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_DoCommandRequest_msg;
-VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_DoCommandResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t google_protobuf_Any_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t google_protobuf_Duration_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t google_protobuf_FieldMask_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t google_protobuf_Timestamp_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t google_rpc_Status_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_health_v1_HealthCheckRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_health_v1_HealthCheckResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1_ErrorResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1_ExtensionNumberResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1_ExtensionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1_FileDescriptorResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1_ListServiceResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1_ServerReflectionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1_ServerReflectionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1_ServiceResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1alpha_ErrorResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1alpha_ExtensionNumberResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1alpha_ExtensionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1alpha_FileDescriptorResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1alpha_ListServiceResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1alpha_ServerReflectionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1alpha_ServerReflectionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t grpc_reflection_v1alpha_ServiceResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_common_v1_ArrayValue_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_common_v1_KeyValueList_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_common_v1_AnyValue_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_common_v1_EntityRef_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_common_v1_InstrumentationScope_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_common_v1_KeyValue_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_resource_v1_Resource_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_trace_v1_ResourceSpans_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_trace_v1_ScopeSpans_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_trace_v1_Status_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_trace_v1_Span_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_trace_v1_Span_Event_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t opentelemetry_proto_trace_v1_Span_Link_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_v1_Credentials_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_v1_AuthenticateRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_v1_AuthenticateResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_v1_AuthenticateToRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_v1_AuthenticateToResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_WebRTCConfig_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerRequestInitStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_ICECandidate_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerRequestUpdateStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerRequestDoneStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerRequestErrorStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerRequestHeartbeatStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerRequestInitStage_CallerAuthMetadataEntry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerResponseInitStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerResponseUpdateStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerResponseDoneStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerResponseErrorStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_AnswerResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_CallRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_CallResponseInitStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_CallResponseUpdateStage_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_CallResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_CallUpdateRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_CallUpdateResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_ConnectionCandidate_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_ICEServer_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_OptionalWebRTCConfigRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_OptionalWebRTCConfigResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_ReportConnectionMetadataRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_rpc_webrtc_v1_ReportConnectionMetadataResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_AddStreamRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_AddStreamResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_GetStreamOptionsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_GetStreamOptionsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_ListStreamsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_ListStreamsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_RemoveStreamRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_RemoveStreamResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_Resolution_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_SetStreamOptionsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t proto_stream_v1_SetStreamOptionsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_data_v1_Annotations_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_data_v1_BoundingBox_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_data_v1_Classification_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_datasync_v1_UploadMetadata_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_datasync_v1_UploadMetadata_MethodParametersEntry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_Translation_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_Orientation_NoOrientation_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_Orientation_OrientationVectorRadians_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_Orientation_OrientationVectorDegrees_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_Orientation_EulerAngles_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_Orientation_AxisAngles_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_Orientation_Quaternion_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_Orientation_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Pose_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Sphere_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Vector3_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_RectangularPrism_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Capsule_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Mesh_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_PointCloud_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Geometry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_Frame_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_LogConfiguration_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_ComponentConfig_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_app_v1_ResourceLevelServiceConfig_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_AudioInfo_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_AxisAngles_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_DoCommandRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_DoCommandResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_EulerAngles_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GeoPoint_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GeoGeometry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Orientation_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GeoPose_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GeometriesInFrame_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Get3DModelsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Get3DModelsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Get3DModelsResponse_ModelsEntry_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetGeometriesRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetGeometriesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetKinematicsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_KinematicProperties_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_KinematicModel_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetKinematicsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetKinematicsResponse_MeshesByUrdfFilepathEntry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetPropertiesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetPropertiesResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetReadingsRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetReadingsResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetStatusRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_GetStatusResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_JointLimits_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_MimicJoint_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_KinematicJoint_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Quaternion_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_LinkPose_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_KinematicLink_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_LogEntry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_PointCloudObject_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_PoseCloud_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_PoseInFrame_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_ResourceName_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_ResponseMetadata_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_Transform_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_common_v1_WorldState_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_GetEndPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_GetEndPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_GetJointPositionsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_JointPositions_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_GetJointPositionsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_GetManualModeRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_GetManualModeResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_GetPropertiesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_GetPropertiesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_IsMovingRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_IsMovingResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_JointAccelerations_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_JointVelocities_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveOptions_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveThroughJointPositionsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveThroughJointPositionsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_Init_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_TrajectoryBatch_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse_BatchAck_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveToJointPositionsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveToJointPositionsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveToPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_MoveToPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_SetManualModeRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_SetManualModeResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_StopRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_StopResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_TrajectoryPoint_KinematicConstraints_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_arm_v1_TrajectoryPoint_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_audioin_v1_AudioChunk_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_audioin_v1_GetAudioRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_audioin_v1_GetAudioResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_audioout_v1_PlayRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_audioout_v1_PlayResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_audioout_v1_PlayStreamChunk_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_audioout_v1_PlayStreamInit_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_audioout_v1_PlayStreamRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_audioout_v1_PlayStreamResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_base_v1_GetPropertiesRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_base_v1_GetPropertiesResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_base_v1_IsMovingRequest_msg;
@@ -495,6 +4763,82 @@ VMC_PROTO_DECLARE pb_msgdesc_t viam_component_base_v1_SpinRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_base_v1_SpinResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_base_v1_StopRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_base_v1_StopResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_GetDigitalInterruptValueRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_GetDigitalInterruptValueResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_GetGPIORequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_GetGPIOResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_PWMFrequencyRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_PWMFrequencyResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_PWMRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_PWMResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_ReadAnalogReaderRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_ReadAnalogReaderResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_SetGPIORequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_SetGPIOResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_SetPWMFrequencyRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_SetPWMFrequencyResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_SetPWMRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_SetPWMResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_SetPowerModeRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_SetPowerModeResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_StreamTicksRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_StreamTicksResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_WriteAnalogRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_board_v1_WriteAnalogResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_button_v1_PushRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_button_v1_PushResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_camera_v1_DistortionParameters_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_camera_v1_ExtrinsicParameters_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_camera_v1_GetImagesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_camera_v1_GetImagesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_camera_v1_GetPointCloudRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_camera_v1_GetPointCloudResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_camera_v1_GetPropertiesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_camera_v1_IntrinsicParameters_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_camera_v1_GetPropertiesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_camera_v1_Image_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_encoder_v1_GetPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_encoder_v1_GetPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_encoder_v1_GetPropertiesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_encoder_v1_GetPropertiesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_encoder_v1_ResetPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_encoder_v1_ResetPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_GetLengthsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_GetLengthsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_GetPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_GetPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_HomeRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_HomeResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_IsMovingRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_IsMovingResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_MoveToPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_MoveToPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_StopRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gantry_v1_StopResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_GetCurrentInputsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_GetCurrentInputsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_GoToInputsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_GoToInputsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_GrabRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_GrabResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_IsHoldingSomethingRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_IsHoldingSomethingResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_IsMovingRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_IsMovingResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_OpenRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_OpenResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_StopRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_gripper_v1_StopResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_inputcontroller_v1_Event_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_inputcontroller_v1_GetControlsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_inputcontroller_v1_GetControlsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_inputcontroller_v1_GetEventsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_inputcontroller_v1_GetEventsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_inputcontroller_v1_StreamEventsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_inputcontroller_v1_StreamEventsRequest_Events_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_inputcontroller_v1_StreamEventsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_inputcontroller_v1_TriggerEventRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_inputcontroller_v1_TriggerEventResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_motor_v1_GetPositionRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_motor_v1_GetPositionResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_motor_v1_GetPropertiesRequest_msg;
@@ -515,6 +4859,46 @@ VMC_PROTO_DECLARE pb_msgdesc_t viam_component_motor_v1_SetRPMRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_motor_v1_SetRPMResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_motor_v1_StopRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_motor_v1_StopResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetAccuracyRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetAccuracyResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetAccuracyResponse_AccuracyEntry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetAngularVelocityRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetAngularVelocityResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetCompassHeadingRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetCompassHeadingResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetLinearAccelerationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetLinearAccelerationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetLinearVelocityRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetLinearVelocityResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetOrientationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetOrientationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetPropertiesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_movementsensor_v1_GetPropertiesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_posetracker_v1_GetPosesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_posetracker_v1_GetPosesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_posetracker_v1_GetPosesResponse_BodyPosesEntry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_powersensor_v1_GetCurrentRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_powersensor_v1_GetCurrentResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_powersensor_v1_GetPowerRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_powersensor_v1_GetPowerResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_powersensor_v1_GetVoltageRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_powersensor_v1_GetVoltageResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_servo_v1_GetPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_servo_v1_GetPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_servo_v1_IsMovingRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_servo_v1_IsMovingResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_servo_v1_MoveRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_servo_v1_MoveResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_servo_v1_StopRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_servo_v1_StopResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_switch_v1_GetNumberOfPositionsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_switch_v1_GetNumberOfPositionsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_switch_v1_GetPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_switch_v1_GetPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_switch_v1_SetPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_component_switch_v1_SetPositionResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_testecho_v1_EchoBiDiRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_testecho_v1_EchoBiDiResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_testecho_v1_EchoMultipleRequest_msg;
@@ -523,6 +4907,270 @@ VMC_PROTO_DECLARE pb_msgdesc_t viam_component_testecho_v1_EchoRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_testecho_v1_EchoResponse_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_testecho_v1_StopRequest_msg;
 VMC_PROTO_DECLARE pb_msgdesc_t viam_component_testecho_v1_StopResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_AddResourceRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_AddResourceResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ResourceRPCSubtype_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_HandlerDefinition_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_HandlerMap_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_ReadyRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_ReadyResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_ReconfigureResourceRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_ReconfigureResourceResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_RemoveResourceRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_RemoveResourceResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_ValidateConfigRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_module_v1_ValidateConfigResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_BlockForOperationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_BlockForOperationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_CancelOperationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_CancelOperationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ConfigStatus_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_FrameSystemConfig_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_FrameSystemConfigRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_FrameSystemConfigResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetCloudMetadataRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetCloudMetadataResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetMachineStatusRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetMachineStatusResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetModelsFromModulesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetModelsFromModulesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetOperationsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetOperationsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetPoseRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetPoseResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetSessionsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetSessionsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetStatusRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetStatusResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetVersionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_GetVersionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_JobStatus_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ListTunnelsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ListTunnelsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_LogRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_LogResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ModuleModel_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ModuleStatus_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_Operation_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_PackageStatus_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_PeerConnectionInfo_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ResourceNamesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ResourceNamesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ResourceRPCSubtypesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ResourceRPCSubtypesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ResourceStatus_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_RestartModuleRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_RestartModuleResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_SendSessionHeartbeatRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_SendSessionHeartbeatResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_SendTracesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_SendTracesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_Session_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ShutdownRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_ShutdownResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_StartSessionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_StartSessionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_Status_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_StopAllRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_StopAllResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_StopExtraParameters_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_StreamStatusRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_StreamStatusResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_TransformPCDRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_TransformPCDResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_TransformPoseRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_TransformPoseResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_Tunnel_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_TunnelRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_TunnelResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_UploadDataFromPathRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_robot_v1_UploadDataFromPathResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_datamanager_v1_SyncRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_datamanager_v1_SyncResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_datamanager_v1_UploadBinaryDataToDatasetsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_datamanager_v1_UploadBinaryDataToDatasetsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_discovery_v1_DiscoverResourcesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_discovery_v1_DiscoverResourcesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_File_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensorDataInt8_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensorDataUInt8_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensorDataInt16_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensorDataUInt16_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensorDataInt32_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensorDataUInt32_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensorDataInt64_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensorDataUInt64_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensorDataFloat_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensorDataDouble_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensor_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensors_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_FlatTensors_TensorsEntry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_InferRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_InferResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_Metadata_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_MetadataRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_MetadataResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_mlmodel_v1_TensorInfo_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_CollisionSpecification_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_CollisionSpecification_AllowedFrameCollisions_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_ComponentState_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_Constraints_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_GetPlanRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_Plan_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_PlanStatus_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_PlanWithStatus_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_GetPlanResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_GetPoseRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_GetPoseResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_LinearConstraint_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_ListPlanStatusesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_ListPlanStatusesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_MotionConfiguration_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_MoveOnGlobeRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_MoveOnGlobeResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_MoveOnMapRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_MoveOnMapResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_MoveRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_MoveResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_ObstacleDetector_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_OrientationConstraint_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_PlanStatusWithID_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_PlanStep_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_PlanStep_StepEntry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_PseudolinearConstraint_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_StopPlanRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_StopPlanResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_TempStreamOptions_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_TempStreamArmJointPositionsRequest_Init_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_TempStreamArmJointPositionsRequest_Targets_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_TempStreamArmJointPositionsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_motion_v1_TempStreamArmJointPositionsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_Position_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_AddLocationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_Location_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_AddLocationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_AddRouteRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_Route_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_AddRouteResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_AddZoneRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_Zone_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_AddZoneResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_CancelRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_Velocity_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_Progress_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_RouteProgress_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_NavError_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GoalStatus_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_Status_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_CancelResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_DeleteLocationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_DeleteLocationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_DeleteRouteRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_DeleteRouteResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_DeleteZoneRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_DeleteZoneResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_Plan_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_ExecutePlanRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_ExecutePlanResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetCostmapRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetCostmapResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetLocationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetLocationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetNavigationStatusRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetNavigationStatusResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetPropertiesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_Properties_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetPropertiesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetRouteRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetRouteResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetZoneRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GetZoneResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GoToLocationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GoToLocationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GoToPointRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_GoToPointResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_ListLocationsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_ListLocationsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_ListRoutesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_ListRoutesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_ListZonesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_ListZonesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_NavigateRouteRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_NavigateRouteResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_NavigateToLocationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_NavigateToLocationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_NavigateToPointRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_NavigateToPointResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_PlanToLocationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_PlanToLocationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_PlanToPointRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_PlanToPointResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_ResumeRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_ResumeResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_SuspendRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_SuspendResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_UpdateLocationRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_UpdateLocationResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_WaypointList_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_UpdateRouteRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_UpdateRouteResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_UpdateZoneRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_UpdateZoneResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_navigation_v1_Waypoint_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_sensors_v1_GetReadingsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_sensors_v1_GetReadingsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_sensors_v1_GetSensorsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_sensors_v1_GetSensorsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_sensors_v1_Readings_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_sensors_v1_Readings_ReadingsEntry_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_shell_v1_CopyFilesFromMachineRequestMetadata_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_shell_v1_CopyFilesFromMachineRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_shell_v1_CopyFilesFromMachineResponseMetadata_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_shell_v1_FileData_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_shell_v1_CopyFilesFromMachineResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_shell_v1_CopyFilesToMachineRequestMetadata_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_shell_v1_CopyFilesToMachineRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_shell_v1_CopyFilesToMachineResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_shell_v1_ShellRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_shell_v1_ShellResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_slam_v1_GetInternalStateRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_slam_v1_GetInternalStateResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_slam_v1_GetPointCloudMapRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_slam_v1_GetPointCloudMapResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_slam_v1_GetPositionRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_slam_v1_GetPositionResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_slam_v1_GetPropertiesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_slam_v1_GetPropertiesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_slam_v1_SensorInfo_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_video_v1_GetVideoRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_video_v1_GetVideoResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_CaptureAllFromCameraRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_CaptureAllFromCameraResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_Classification_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_Detection_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_Detection3D_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetClassificationsFromCameraRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetClassificationsFromCameraResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetClassificationsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetClassificationsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetDetections3DRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetDetections3DResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetDetectionsFromCameraRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetDetectionsFromCameraResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetDetectionsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetDetectionsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetObjectPointCloudsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetObjectPointCloudsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetPropertiesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_vision_v1_GetPropertiesResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_worldstatestore_v1_GetTransformRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_worldstatestore_v1_GetTransformResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_worldstatestore_v1_ListUUIDsRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_worldstatestore_v1_ListUUIDsResponse_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_worldstatestore_v1_StreamTransformChangesRequest_msg;
+VMC_PROTO_DECLARE pb_msgdesc_t viam_service_worldstatestore_v1_StreamTransformChangesResponse_msg;
 VMC_PROTO_CLOSE
 
 /* The three numbers as a message: viamc_base_set_power(robot, "base", viamc_vec3(0, 1, 0), viamc_vec3(0, 0, 0), NULL, &call). */
@@ -535,34 +5183,286 @@ static inline viam_common_v1_Vector3 viamc_vec3(double x, double y, double z)
     return v;
 }
 
+/* A place in mm, an axis by where it points, and degrees about it. viamc_pose(x, y, z, 0, 0, 1, 0) is not turned. */
+static inline viam_common_v1_Pose viamc_pose(double x, double y, double z, double o_x, double o_y, double o_z, double theta)
+{
+    viam_common_v1_Pose pose = VIAMC_ZERO;
+    pose.x = x;
+    pose.y = y;
+    pose.z = z;
+    pose.o_x = o_x;
+    pose.o_y = o_y;
+    pose.o_z = o_z;
+    pose.theta = theta;
+    return pose;
+}
+
+/* A place on earth, in degrees. */
+static inline viam_common_v1_GeoPoint viamc_geo_point(double latitude, double longitude)
+{
+    viam_common_v1_GeoPoint point = VIAMC_ZERO;
+    point.latitude = latitude;
+    point.longitude = longitude;
+    return point;
+}
+
+/* Milliseconds as a message, and back: nanoseconds are cut off, what is beyond int64_t is the last number before it. */
+VIAMC_API google_protobuf_Duration viamc_duration(int64_t ms);
+VIAMC_API int64_t viamc_duration_ms(const google_protobuf_Duration *duration);
+
+/* Milliseconds since 1970 (UTC) as a message, and back, in the same way; they are rounded down. */
+VIAMC_API google_protobuf_Timestamp viamc_timestamp(int64_t unix_ms);
+VIAMC_API int64_t viamc_timestamp_ms(const google_protobuf_Timestamp *timestamp);
+
+/* Prints "2026-11-21T07:45:22.123Z" (RFC 3339), terminated; years from 1970 to 9999, others are "". Returns its length, 24 or 0. */
+VIAMC_API size_t viamc_timestamp_print(const google_protobuf_Timestamp *timestamp, char text[25]);
+
+/* Parses "rdk:component:motor/left". What stands before the last name, "part:other:left", belongs to the name.
+ *   text  view
+ * Returns:  OK; ARG (not of that form). */
+VIAMC_API viamc_err viamc_resource_name_parse(viamc_str text, viam_common_v1_ResourceName *name);
+
+/* Prints it in that form, terminated and cut to cap. Returns the octets that it needs, without the end. */
+VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *name, char *buf, size_t cap);
+
 /* Begins a walk over the readings that a GetReadings brought, of a sensor, movement sensor or power sensor.
  *   readings  out: walk with viamc_struct_next; views until the next poll
  * Returns:  as viamc_call_reply; with OK no walk over them can fail. */
 VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings);
 
+/* ---- typed functions: of each method, as said at the top, then those with plain arguments ---- */
+
+#define VMC_PROTO_METHOD(service, method, name, request, reply, flags) VMC_PROTO_DECLARE viamc_method viamc_method_##service##_##method;
+#define VMC_PROTO_CALL(service, method, name, request, reply, flags) \
+    static inline viamc_err viamc_##service##_##method##_req(viamc_client *c, const request *req, const viamc_opts *opts, viamc_call *call) \
+    { \
+        return viamc_call_start(c, &viamc_method_##service##_##method, req, opts, call); \
+    } \
+    static inline viamc_err viamc_##service##_##method##_reply(const viamc_event *ev, reply *out) \
+    { \
+        return viamc_call_reply(ev, &viamc_method_##service##_##method, out, sizeof *out); \
+    }
+#define VMC_PROTO_CALL_STREAM(service, method, name, request, reply, flags) \
+    VMC_PROTO_CALL(service, method, name, request, reply, flags) \
+    static inline viamc_err viamc_##service##_##method##_send(viamc_client *c, viamc_call call, const request *msg) \
+    { \
+        return viamc_call_send_message(c, call, &viamc_method_##service##_##method, msg); \
+    }
+#define VMC_PROTO_CALLS(service) \
+    VMC_PROTO_OPEN \
+    VMC_METHODS_##service(VMC_PROTO_METHOD, VMC_PROTO_METHOD) \
+    VMC_PROTO_CLOSE \
+    VMC_METHODS_##service(VMC_PROTO_CALL, VMC_PROTO_CALL_STREAM)
+
+/* ---- health: grpc.health.v1.Health ---- */
+
+VMC_PROTO_CALLS(health)
+
+/* ---- reflection: grpc.reflection.v1.ServerReflection ---- */
+
+VMC_PROTO_CALLS(reflection)
+
+/* ---- reflection_v1alpha: grpc.reflection.v1alpha.ServerReflection ---- */
+
+VMC_PROTO_CALLS(reflection_v1alpha)
+
+/* ---- auth: proto.rpc.v1.AuthService ---- */
+
+VMC_PROTO_CALLS(auth)
+
+/* ---- external_auth: proto.rpc.v1.ExternalAuthService ---- */
+
+VMC_PROTO_CALLS(external_auth)
+
+/* ---- signaling: proto.rpc.webrtc.v1.SignalingService ---- */
+
+VMC_PROTO_CALLS(signaling)
+
+/* ---- stream: proto.stream.v1.StreamService ---- */
+
+VMC_PROTO_CALLS(stream)
+
+/* ---- arm: viam.component.arm.v1.ArmService ---- */
+
+VMC_PROTO_CALLS(arm)
+
+/* GetEndPosition: extra */
+static inline viamc_err viamc_arm_get_end_position(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_arm_get_end_position, name, opts, call);
+}
+
+/* MoveToPosition: moves, with a session, extra */
+static inline viamc_err viamc_arm_move_to_position(viamc_client *c, const char *name, viam_common_v1_Pose to, const viamc_opts *opts,
+                                                   viamc_call *call)
+{
+    viam_component_arm_v1_MoveToPositionRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.has_to = true;
+    req.to = to;
+    return viamc_arm_move_to_position_req(c, &req, opts, call);
+}
+
+/* GetJointPositions: extra */
+static inline viamc_err viamc_arm_get_joint_positions(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_arm_get_joint_positions, name, opts, call);
+}
+
+/* MoveToJointPositions: moves, with a session, extra */
+static inline viamc_err viamc_arm_move_to_joint_positions(viamc_client *c, const char *name, viam_component_arm_v1_JointPositions positions,
+                                                          const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_arm_v1_MoveToJointPositionsRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.has_positions = true;
+    req.positions = positions;
+    return viamc_arm_move_to_joint_positions_req(c, &req, opts, call);
+}
+
+/* MoveThroughJointPositions: moves, with a session, extra */
+static inline viamc_err viamc_arm_move_through_joint_positions(viamc_client *c, const char *name,
+                                                               const viam_component_arm_v1_JointPositions *positions, size_t positions_count,
+                                                               const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_arm_v1_MoveThroughJointPositionsRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.positions = viamc_list_of(positions, positions_count);
+    return viamc_arm_move_through_joint_positions_req(c, &req, opts, call);
+}
+
+/* Stop: stops, extra */
+static inline viamc_err viamc_arm_stop(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_arm_stop, name, opts, call);
+}
+
+/* IsMoving */
+static inline viamc_err viamc_arm_is_moving(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_arm_is_moving, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_arm_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_arm_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_arm_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_arm_get_status, name, opts, call);
+}
+
+/* GetKinematics: extra */
+static inline viamc_err viamc_arm_get_kinematics(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_arm_get_kinematics, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_arm_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_arm_get_geometries, name, opts, call);
+}
+
+/* Get3DModels: extra */
+static inline viamc_err viamc_arm_get_3d_models(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_arm_get_3d_models, name, opts, call);
+}
+
+/* GetProperties: extra */
+static inline viamc_err viamc_arm_get_properties(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_arm_get_properties, name, opts, call);
+}
+
+/* ---- audioin: viam.component.audioin.v1.AudioInService ---- */
+
+VMC_PROTO_CALLS(audioin)
+
+/* GetProperties: extra */
+static inline viamc_err viamc_audioin_get_properties(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_audioin_get_properties, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_audioin_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_audioin_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_audioin_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_audioin_get_status, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_audioin_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_audioin_get_geometries, name, opts, call);
+}
+
+/* ---- audioout: viam.component.audioout.v1.AudioOutService ---- */
+
+VMC_PROTO_CALLS(audioout)
+
+/* Play: extra */
+static inline viamc_err viamc_audioout_play(viamc_client *c, const char *name, viamc_bytes audio_data, viam_common_v1_AudioInfo audio_info,
+                                            const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_audioout_v1_PlayRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.audio_data = audio_data;
+    req.has_audio_info = true;
+    req.audio_info = audio_info;
+    return viamc_audioout_play_req(c, &req, opts, call);
+}
+
+/* GetProperties: extra */
+static inline viamc_err viamc_audioout_get_properties(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_audioout_get_properties, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_audioout_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_audioout_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_audioout_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_audioout_get_status, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_audioout_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_audioout_get_geometries, name, opts, call);
+}
+
 /* ---- base: viam.component.base.v1.BaseService ---- */
 
-VMC_PROTO_OPEN
-VMC_PROTO_DECLARE viamc_method viamc_method_base_move_straight;
-VMC_PROTO_DECLARE viamc_method viamc_method_base_spin;
-VMC_PROTO_DECLARE viamc_method viamc_method_base_set_power;
-VMC_PROTO_DECLARE viamc_method viamc_method_base_set_velocity;
-VMC_PROTO_DECLARE viamc_method viamc_method_base_stop;
-VMC_PROTO_DECLARE viamc_method viamc_method_base_is_moving;
-VMC_PROTO_DECLARE viamc_method viamc_method_base_do_command;
-VMC_PROTO_DECLARE viamc_method viamc_method_base_get_status;
-VMC_PROTO_DECLARE viamc_method viamc_method_base_get_geometries;
-VMC_PROTO_DECLARE viamc_method viamc_method_base_get_properties;
-VMC_PROTO_CLOSE
+VMC_PROTO_CALLS(base)
 
 /* MoveStraight: moves, with a session, extra */
-static inline viamc_err viamc_base_move_straight_req(viamc_client *c, const viam_component_base_v1_MoveStraightRequest *req,
-                                                     const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_base_move_straight, req, opts, call);
-}
-static inline viamc_err viamc_base_move_straight(viamc_client *c, const char *name, int64_t distance_mm, double mm_per_sec,
-                                                 const viamc_opts *opts, viamc_call *call)
+static inline viamc_err viamc_base_move_straight(viamc_client *c, const char *name, int64_t distance_mm, double mm_per_sec, const viamc_opts *opts,
+                                                 viamc_call *call)
 {
     viam_component_base_v1_MoveStraightRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
@@ -570,19 +5470,10 @@ static inline viamc_err viamc_base_move_straight(viamc_client *c, const char *na
     req.mm_per_sec = mm_per_sec;
     return viamc_base_move_straight_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_base_move_straight_reply(const viamc_event *ev, viam_component_base_v1_MoveStraightResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_base_move_straight, out, sizeof *out);
-}
 
 /* Spin: moves, with a session, extra */
-static inline viamc_err viamc_base_spin_req(viamc_client *c, const viam_component_base_v1_SpinRequest *req,
-                                            const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_base_spin, req, opts, call);
-}
-static inline viamc_err viamc_base_spin(viamc_client *c, const char *name, double angle_deg, double degs_per_sec,
-                                        const viamc_opts *opts, viamc_call *call)
+static inline viamc_err viamc_base_spin(viamc_client *c, const char *name, double angle_deg, double degs_per_sec, const viamc_opts *opts,
+                                        viamc_call *call)
 {
     viam_component_base_v1_SpinRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
@@ -590,19 +5481,10 @@ static inline viamc_err viamc_base_spin(viamc_client *c, const char *name, doubl
     req.degs_per_sec = degs_per_sec;
     return viamc_base_spin_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_base_spin_reply(const viamc_event *ev, viam_component_base_v1_SpinResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_base_spin, out, sizeof *out);
-}
 
 /* SetPower: moves, with a session, setpoint, extra */
-static inline viamc_err viamc_base_set_power_req(viamc_client *c, const viam_component_base_v1_SetPowerRequest *req,
-                                                 const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_base_set_power, req, opts, call);
-}
-static inline viamc_err viamc_base_set_power(viamc_client *c, const char *name, viam_common_v1_Vector3 linear,
-                                             viam_common_v1_Vector3 angular, const viamc_opts *opts, viamc_call *call)
+static inline viamc_err viamc_base_set_power(viamc_client *c, const char *name, viam_common_v1_Vector3 linear, viam_common_v1_Vector3 angular,
+                                             const viamc_opts *opts, viamc_call *call)
 {
     viam_component_base_v1_SetPowerRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
@@ -612,19 +5494,10 @@ static inline viamc_err viamc_base_set_power(viamc_client *c, const char *name, 
     req.angular = angular;
     return viamc_base_set_power_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_base_set_power_reply(const viamc_event *ev, viam_component_base_v1_SetPowerResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_base_set_power, out, sizeof *out);
-}
 
 /* SetVelocity: moves, with a session, setpoint, extra */
-static inline viamc_err viamc_base_set_velocity_req(viamc_client *c, const viam_component_base_v1_SetVelocityRequest *req,
-                                                    const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_base_set_velocity, req, opts, call);
-}
-static inline viamc_err viamc_base_set_velocity(viamc_client *c, const char *name, viam_common_v1_Vector3 linear,
-                                                viam_common_v1_Vector3 angular, const viamc_opts *opts, viamc_call *call)
+static inline viamc_err viamc_base_set_velocity(viamc_client *c, const char *name, viam_common_v1_Vector3 linear, viam_common_v1_Vector3 angular,
+                                                const viamc_opts *opts, viamc_call *call)
 {
     viam_component_base_v1_SetVelocityRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
@@ -634,234 +5507,536 @@ static inline viamc_err viamc_base_set_velocity(viamc_client *c, const char *nam
     req.angular = angular;
     return viamc_base_set_velocity_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_base_set_velocity_reply(const viamc_event *ev, viam_component_base_v1_SetVelocityResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_base_set_velocity, out, sizeof *out);
-}
 
 /* Stop: stops, extra */
-static inline viamc_err viamc_base_stop_req(viamc_client *c, const viam_component_base_v1_StopRequest *req,
-                                            const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_base_stop, req, opts, call);
-}
 static inline viamc_err viamc_base_stop(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_component_base_v1_StopRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_base_stop_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_base_stop_reply(const viamc_event *ev, viam_component_base_v1_StopResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_base_stop, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_base_stop, name, opts, call);
 }
 
 /* IsMoving */
-static inline viamc_err viamc_base_is_moving_req(viamc_client *c, const viam_component_base_v1_IsMovingRequest *req,
-                                                 const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_base_is_moving, req, opts, call);
-}
 static inline viamc_err viamc_base_is_moving(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_component_base_v1_IsMovingRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_base_is_moving_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_base_is_moving_reply(const viamc_event *ev, viam_component_base_v1_IsMovingResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_base_is_moving, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_base_is_moving, name, opts, call);
 }
 
 /* DoCommand */
-static inline viamc_err viamc_base_do_command_req(viamc_client *c, const viam_common_v1_DoCommandRequest *req,
-                                                  const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_base_do_command, req, opts, call);
-}
-static inline viamc_err viamc_base_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts,
-                                              viamc_call *call)
+static inline viamc_err viamc_base_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
 {
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
     return viamc_base_do_command_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_base_do_command_reply(const viamc_event *ev, viam_common_v1_DoCommandResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_base_do_command, out, sizeof *out);
-}
 
 /* GetStatus */
-static inline viamc_err viamc_base_get_status_req(viamc_client *c, const viam_common_v1_GetStatusRequest *req,
-                                                  const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_base_get_status, req, opts, call);
-}
 static inline viamc_err viamc_base_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_common_v1_GetStatusRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_base_get_status_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_base_get_status_reply(const viamc_event *ev, viam_common_v1_GetStatusResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_base_get_status, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_base_get_status, name, opts, call);
 }
 
 /* GetGeometries: extra */
-static inline viamc_err viamc_base_get_geometries_req(viamc_client *c, const viam_common_v1_GetGeometriesRequest *req,
-                                                      const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_base_get_geometries, req, opts, call);
-}
 static inline viamc_err viamc_base_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_common_v1_GetGeometriesRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_base_get_geometries_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_base_get_geometries_reply(const viamc_event *ev, viam_common_v1_GetGeometriesResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_base_get_geometries, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_base_get_geometries, name, opts, call);
 }
 
 /* GetProperties: extra */
-static inline viamc_err viamc_base_get_properties_req(viamc_client *c, const viam_component_base_v1_GetPropertiesRequest *req,
-                                                      const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_base_get_properties, req, opts, call);
-}
 static inline viamc_err viamc_base_get_properties(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_component_base_v1_GetPropertiesRequest req = VIAMC_ZERO;
+    return viamc_call_named(c, &viamc_method_base_get_properties, name, opts, call);
+}
+
+/* ---- board: viam.component.board.v1.BoardService ---- */
+
+VMC_PROTO_CALLS(board)
+
+/* SetGPIO: extra */
+static inline viamc_err viamc_board_set_gpio(viamc_client *c, const char *name, const char *pin, bool high, const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_board_v1_SetGPIORequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
-    return viamc_base_get_properties_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_base_get_properties_reply(const viamc_event *ev, viam_component_base_v1_GetPropertiesResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_base_get_properties, out, sizeof *out);
+    req.pin = viamc_text(pin);
+    req.high = high;
+    return viamc_board_set_gpio_req(c, &req, opts, call);
 }
 
-#ifndef VIAMC_NO_SERVER
-VMC_PROTO_OPEN
-VMC_PROTO_DECLARE viamc_service viamc_service_base;
-VMC_PROTO_CLOSE
-
-static inline viamc_err viamc_base_move_straight_answer(viamc_request *rq, const viam_component_base_v1_MoveStraightResponse *out)
+/* GetGPIO: extra */
+static inline viamc_err viamc_board_get_gpio(viamc_client *c, const char *name, const char *pin, const viamc_opts *opts, viamc_call *call)
 {
-    return viamc_answer(rq, &viamc_method_base_move_straight, out);
-}
-static inline viamc_err viamc_base_spin_answer(viamc_request *rq, const viam_component_base_v1_SpinResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_spin, out);
-}
-static inline viamc_err viamc_base_set_power_answer(viamc_request *rq, const viam_component_base_v1_SetPowerResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_set_power, out);
-}
-static inline viamc_err viamc_base_set_velocity_answer(viamc_request *rq, const viam_component_base_v1_SetVelocityResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_set_velocity, out);
-}
-static inline viamc_err viamc_base_stop_answer(viamc_request *rq, const viam_component_base_v1_StopResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_stop, out);
-}
-static inline viamc_err viamc_base_is_moving_answer(viamc_request *rq, const viam_component_base_v1_IsMovingResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_is_moving, out);
-}
-static inline viamc_err viamc_base_do_command_answer(viamc_request *rq, const viam_common_v1_DoCommandResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_do_command, out);
-}
-static inline viamc_err viamc_base_get_status_answer(viamc_request *rq, const viam_common_v1_GetStatusResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_get_status, out);
-}
-static inline viamc_err viamc_base_get_geometries_answer(viamc_request *rq, const viam_common_v1_GetGeometriesResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_get_geometries, out);
-}
-static inline viamc_err viamc_base_get_properties_answer(viamc_request *rq,
-                                                         const viam_component_base_v1_GetPropertiesResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_base_get_properties, out);
+    viam_component_board_v1_GetGPIORequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.pin = viamc_text(pin);
+    return viamc_board_get_gpio_req(c, &req, opts, call);
 }
 
-/* Handlers of a resource: VIAMC_ZERO, then fill in by name. What is NULL answers UNIMPLEMENTED. stop is needed. */
-typedef struct viamc_base_ops {
-    uint32_t guard; /* leave 0: catches an uninitialised struct */
-    void *user;     /* viamc_request_user */
-    viamc_err (*move_straight)(viamc_request *rq, const viam_component_base_v1_MoveStraightRequest *q);
-    viamc_err (*spin)(viamc_request *rq, const viam_component_base_v1_SpinRequest *q);
-    viamc_err (*set_power)(viamc_request *rq, const viam_component_base_v1_SetPowerRequest *q);
-    viamc_err (*set_velocity)(viamc_request *rq, const viam_component_base_v1_SetVelocityRequest *q);
-    viamc_err (*stop)(viamc_request *rq, const viam_component_base_v1_StopRequest *q);
-    viamc_err (*is_moving)(viamc_request *rq, const viam_component_base_v1_IsMovingRequest *q);
-    viamc_err (*do_command)(viamc_request *rq, const viam_common_v1_DoCommandRequest *q);
-    viamc_err (*get_status)(viamc_request *rq, const viam_common_v1_GetStatusRequest *q);
-    viamc_err (*get_geometries)(viamc_request *rq, const viam_common_v1_GetGeometriesRequest *q);
-    viamc_err (*get_properties)(viamc_request *rq, const viam_component_base_v1_GetPropertiesRequest *q);
-    uint32_t guard_end; /* leave 0 */
-} viamc_base_ops;
-
-/* Offers it under a name: ops are kept. Returns: as viamc_server_add; ARG also without stop. */
-static inline viamc_err viamc_server_add_base(viamc_server *s, const char *name, const viamc_base_ops *ops,
-                                              viamc_resource **resource)
+/* PWM: extra */
+static inline viamc_err viamc_board_pwm(viamc_client *c, const char *name, const char *pin, const viamc_opts *opts, viamc_call *call)
 {
-    if (ops == NULL || ops->guard != 0 || ops->guard_end != 0 || ops->stop == NULL)
-        return VIAMC_ERR_ARG;
-    return viamc_server_add(s, &viamc_service_base, name, ops, ops->user, resource);
+    viam_component_board_v1_PWMRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.pin = viamc_text(pin);
+    return viamc_board_pwm_req(c, &req, opts, call);
 }
-#endif
+
+/* SetPWM: extra */
+static inline viamc_err viamc_board_set_pwm(viamc_client *c, const char *name, const char *pin, double duty_cycle_pct, const viamc_opts *opts,
+                                            viamc_call *call)
+{
+    viam_component_board_v1_SetPWMRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.pin = viamc_text(pin);
+    req.duty_cycle_pct = duty_cycle_pct;
+    return viamc_board_set_pwm_req(c, &req, opts, call);
+}
+
+/* PWMFrequency: extra */
+static inline viamc_err viamc_board_pwm_frequency(viamc_client *c, const char *name, const char *pin, const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_board_v1_PWMFrequencyRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.pin = viamc_text(pin);
+    return viamc_board_pwm_frequency_req(c, &req, opts, call);
+}
+
+/* SetPWMFrequency: extra */
+static inline viamc_err viamc_board_set_pwm_frequency(viamc_client *c, const char *name, const char *pin, uint64_t frequency_hz,
+                                                      const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_board_v1_SetPWMFrequencyRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.pin = viamc_text(pin);
+    req.frequency_hz = frequency_hz;
+    return viamc_board_set_pwm_frequency_req(c, &req, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_board_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_board_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_board_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_board_get_status, name, opts, call);
+}
+
+/* ReadAnalogReader: extra */
+static inline viamc_err viamc_board_read_analog_reader(viamc_client *c, const char *board_name, const char *analog_reader_name,
+                                                       const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_board_v1_ReadAnalogReaderRequest req = VIAMC_ZERO;
+    req.board_name = viamc_text(board_name);
+    req.analog_reader_name = viamc_text(analog_reader_name);
+    return viamc_board_read_analog_reader_req(c, &req, opts, call);
+}
+
+/* WriteAnalog: extra */
+static inline viamc_err viamc_board_write_analog(viamc_client *c, const char *name, const char *pin, int32_t value, const viamc_opts *opts,
+                                                 viamc_call *call)
+{
+    viam_component_board_v1_WriteAnalogRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.pin = viamc_text(pin);
+    req.value = value;
+    return viamc_board_write_analog_req(c, &req, opts, call);
+}
+
+/* GetDigitalInterruptValue: extra */
+static inline viamc_err viamc_board_get_digital_interrupt_value(viamc_client *c, const char *board_name, const char *digital_interrupt_name,
+                                                                const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_board_v1_GetDigitalInterruptValueRequest req = VIAMC_ZERO;
+    req.board_name = viamc_text(board_name);
+    req.digital_interrupt_name = viamc_text(digital_interrupt_name);
+    return viamc_board_get_digital_interrupt_value_req(c, &req, opts, call);
+}
+
+/* StreamTicks: server stream, extra */
+static inline viamc_err viamc_board_stream_ticks(viamc_client *c, const char *name, const viamc_str *pin_names, size_t pin_names_count,
+                                                 const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_board_v1_StreamTicksRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.pin_names = viamc_list_of(pin_names, pin_names_count);
+    return viamc_board_stream_ticks_req(c, &req, opts, call);
+}
+
+/* SetPowerMode: extra */
+static inline viamc_err viamc_board_set_power_mode(viamc_client *c, const char *name, viam_component_board_v1_PowerMode power_mode,
+                                                   const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_board_v1_SetPowerModeRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.power_mode = power_mode;
+    return viamc_board_set_power_mode_req(c, &req, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_board_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_board_get_geometries, name, opts, call);
+}
+
+/* ---- button: viam.component.button.v1.ButtonService ---- */
+
+VMC_PROTO_CALLS(button)
+
+/* Push: moves, with a session, extra */
+static inline viamc_err viamc_button_push(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_button_push, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_button_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_button_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_button_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_button_get_status, name, opts, call);
+}
+
+/* ---- camera: viam.component.camera.v1.CameraService ---- */
+
+VMC_PROTO_CALLS(camera)
+
+/* GetImages: extra */
+static inline viamc_err viamc_camera_get_images(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_camera_get_images, name, opts, call);
+}
+
+/* GetPointCloud: extra */
+static inline viamc_err viamc_camera_get_point_cloud(viamc_client *c, const char *name, const char *mime_type, const viamc_opts *opts,
+                                                     viamc_call *call)
+{
+    viam_component_camera_v1_GetPointCloudRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.mime_type = viamc_text(mime_type);
+    return viamc_camera_get_point_cloud_req(c, &req, opts, call);
+}
+
+/* GetProperties */
+static inline viamc_err viamc_camera_get_properties(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_camera_get_properties, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_camera_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_camera_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_camera_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_camera_get_status, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_camera_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_camera_get_geometries, name, opts, call);
+}
+
+/* ---- encoder: viam.component.encoder.v1.EncoderService ---- */
+
+VMC_PROTO_CALLS(encoder)
+
+/* GetPosition: extra */
+static inline viamc_err viamc_encoder_get_position(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_encoder_get_position, name, opts, call);
+}
+
+/* ResetPosition: extra */
+static inline viamc_err viamc_encoder_reset_position(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_encoder_reset_position, name, opts, call);
+}
+
+/* GetProperties: extra */
+static inline viamc_err viamc_encoder_get_properties(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_encoder_get_properties, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_encoder_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_encoder_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_encoder_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_encoder_get_status, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_encoder_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_encoder_get_geometries, name, opts, call);
+}
+
+/* ---- gantry: viam.component.gantry.v1.GantryService ---- */
+
+VMC_PROTO_CALLS(gantry)
+
+/* GetPosition: extra */
+static inline viamc_err viamc_gantry_get_position(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gantry_get_position, name, opts, call);
+}
+
+/* MoveToPosition: moves, with a session, extra */
+static inline viamc_err viamc_gantry_move_to_position(viamc_client *c, const char *name, const double *positions_mm, size_t positions_mm_count,
+                                                      const double *speeds_mm_per_sec, size_t speeds_mm_per_sec_count, const viamc_opts *opts,
+                                                      viamc_call *call)
+{
+    viam_component_gantry_v1_MoveToPositionRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.positions_mm = viamc_list_of(positions_mm, positions_mm_count);
+    req.speeds_mm_per_sec = viamc_list_of(speeds_mm_per_sec, speeds_mm_per_sec_count);
+    return viamc_gantry_move_to_position_req(c, &req, opts, call);
+}
+
+/* Home: moves, extra */
+static inline viamc_err viamc_gantry_home(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gantry_home, name, opts, call);
+}
+
+/* GetLengths: extra */
+static inline viamc_err viamc_gantry_get_lengths(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gantry_get_lengths, name, opts, call);
+}
+
+/* Stop: stops, extra */
+static inline viamc_err viamc_gantry_stop(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gantry_stop, name, opts, call);
+}
+
+/* IsMoving */
+static inline viamc_err viamc_gantry_is_moving(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gantry_is_moving, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_gantry_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_gantry_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_gantry_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gantry_get_status, name, opts, call);
+}
+
+/* GetKinematics: extra */
+static inline viamc_err viamc_gantry_get_kinematics(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gantry_get_kinematics, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_gantry_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gantry_get_geometries, name, opts, call);
+}
+
+/* ---- generic: viam.component.generic.v1.GenericService ---- */
+
+VMC_PROTO_CALLS(generic)
+
+/* DoCommand */
+static inline viamc_err viamc_generic_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_generic_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_generic_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_generic_get_status, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_generic_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_generic_get_geometries, name, opts, call);
+}
+
+/* ---- gripper: viam.component.gripper.v1.GripperService ---- */
+
+VMC_PROTO_CALLS(gripper)
+
+/* Open: moves, with a session, extra */
+static inline viamc_err viamc_gripper_open(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gripper_open, name, opts, call);
+}
+
+/* Grab: moves, with a session, extra */
+static inline viamc_err viamc_gripper_grab(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gripper_grab, name, opts, call);
+}
+
+/* Stop: stops, extra */
+static inline viamc_err viamc_gripper_stop(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gripper_stop, name, opts, call);
+}
+
+/* IsMoving */
+static inline viamc_err viamc_gripper_is_moving(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gripper_is_moving, name, opts, call);
+}
+
+/* IsHoldingSomething: extra */
+static inline viamc_err viamc_gripper_is_holding_something(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gripper_is_holding_something, name, opts, call);
+}
+
+/* GetCurrentInputs: extra */
+static inline viamc_err viamc_gripper_get_current_inputs(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gripper_get_current_inputs, name, opts, call);
+}
+
+/* GoToInputs: moves, with a session, extra */
+static inline viamc_err viamc_gripper_go_to_inputs(viamc_client *c, const char *name, const double *values, size_t values_count,
+                                                   const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_gripper_v1_GoToInputsRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.values = viamc_list_of(values, values_count);
+    return viamc_gripper_go_to_inputs_req(c, &req, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_gripper_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_gripper_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_gripper_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gripper_get_status, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_gripper_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gripper_get_geometries, name, opts, call);
+}
+
+/* GetKinematics: extra */
+static inline viamc_err viamc_gripper_get_kinematics(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_gripper_get_kinematics, name, opts, call);
+}
+
+/* ---- inputcontroller: viam.component.inputcontroller.v1.InputControllerService ---- */
+
+VMC_PROTO_CALLS(inputcontroller)
+
+/* GetControls: extra */
+static inline viamc_err viamc_inputcontroller_get_controls(viamc_client *c, const char *controller, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_inputcontroller_get_controls, controller, opts, call);
+}
+
+/* GetEvents: extra */
+static inline viamc_err viamc_inputcontroller_get_events(viamc_client *c, const char *controller, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_inputcontroller_get_events, controller, opts, call);
+}
+
+/* TriggerEvent: extra */
+static inline viamc_err viamc_inputcontroller_trigger_event(viamc_client *c, const char *controller, viam_component_inputcontroller_v1_Event event,
+                                                            const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_inputcontroller_v1_TriggerEventRequest req = VIAMC_ZERO;
+    req.controller = viamc_text(controller);
+    req.has_event = true;
+    req.event = event;
+    return viamc_inputcontroller_trigger_event_req(c, &req, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_inputcontroller_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts,
+                                                         viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_inputcontroller_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_inputcontroller_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_inputcontroller_get_status, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_inputcontroller_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_inputcontroller_get_geometries, name, opts, call);
+}
 
 /* ---- motor: viam.component.motor.v1.MotorService ---- */
 
-VMC_PROTO_OPEN
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_set_power;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_go_for;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_go_to;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_set_rpm;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_reset_zero_position;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_get_position;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_get_properties;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_stop;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_is_powered;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_is_moving;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_do_command;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_get_status;
-VMC_PROTO_DECLARE viamc_method viamc_method_motor_get_geometries;
-VMC_PROTO_CLOSE
+VMC_PROTO_CALLS(motor)
 
 /* SetPower: moves, with a session, setpoint, extra */
-static inline viamc_err viamc_motor_set_power_req(viamc_client *c, const viam_component_motor_v1_SetPowerRequest *req,
-                                                  const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_set_power, req, opts, call);
-}
-static inline viamc_err viamc_motor_set_power(viamc_client *c, const char *name, double power_pct, const viamc_opts *opts,
-                                              viamc_call *call)
+static inline viamc_err viamc_motor_set_power(viamc_client *c, const char *name, double power_pct, const viamc_opts *opts, viamc_call *call)
 {
     viam_component_motor_v1_SetPowerRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.power_pct = power_pct;
     return viamc_motor_set_power_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_motor_set_power_reply(const viamc_event *ev, viam_component_motor_v1_SetPowerResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_set_power, out, sizeof *out);
-}
 
 /* GoFor: moves, with a session, extra */
-static inline viamc_err viamc_motor_go_for_req(viamc_client *c, const viam_component_motor_v1_GoForRequest *req,
-                                               const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_go_for, req, opts, call);
-}
-static inline viamc_err viamc_motor_go_for(viamc_client *c, const char *name, double rpm, double revolutions,
-                                           const viamc_opts *opts, viamc_call *call)
+static inline viamc_err viamc_motor_go_for(viamc_client *c, const char *name, double rpm, double revolutions, const viamc_opts *opts,
+                                           viamc_call *call)
 {
     viam_component_motor_v1_GoForRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
@@ -869,19 +6044,10 @@ static inline viamc_err viamc_motor_go_for(viamc_client *c, const char *name, do
     req.revolutions = revolutions;
     return viamc_motor_go_for_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_motor_go_for_reply(const viamc_event *ev, viam_component_motor_v1_GoForResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_go_for, out, sizeof *out);
-}
 
 /* GoTo: moves, with a session, extra */
-static inline viamc_err viamc_motor_go_to_req(viamc_client *c, const viam_component_motor_v1_GoToRequest *req,
-                                              const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_go_to, req, opts, call);
-}
-static inline viamc_err viamc_motor_go_to(viamc_client *c, const char *name, double rpm, double position_revolutions,
-                                          const viamc_opts *opts, viamc_call *call)
+static inline viamc_err viamc_motor_go_to(viamc_client *c, const char *name, double rpm, double position_revolutions, const viamc_opts *opts,
+                                          viamc_call *call)
 {
     viam_component_motor_v1_GoToRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
@@ -889,527 +6055,649 @@ static inline viamc_err viamc_motor_go_to(viamc_client *c, const char *name, dou
     req.position_revolutions = position_revolutions;
     return viamc_motor_go_to_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_motor_go_to_reply(const viamc_event *ev, viam_component_motor_v1_GoToResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_go_to, out, sizeof *out);
-}
 
 /* SetRPM: moves, with a session, setpoint, extra */
-static inline viamc_err viamc_motor_set_rpm_req(viamc_client *c, const viam_component_motor_v1_SetRPMRequest *req,
-                                                const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_set_rpm, req, opts, call);
-}
-static inline viamc_err viamc_motor_set_rpm(viamc_client *c, const char *name, double rpm, const viamc_opts *opts,
-                                            viamc_call *call)
+static inline viamc_err viamc_motor_set_rpm(viamc_client *c, const char *name, double rpm, const viamc_opts *opts, viamc_call *call)
 {
     viam_component_motor_v1_SetRPMRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.rpm = rpm;
     return viamc_motor_set_rpm_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_motor_set_rpm_reply(const viamc_event *ev, viam_component_motor_v1_SetRPMResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_set_rpm, out, sizeof *out);
-}
 
 /* ResetZeroPosition: extra */
-static inline viamc_err viamc_motor_reset_zero_position_req(viamc_client *c,
-                                                            const viam_component_motor_v1_ResetZeroPositionRequest *req,
-                                                            const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_reset_zero_position, req, opts, call);
-}
-static inline viamc_err viamc_motor_reset_zero_position(viamc_client *c, const char *name, double offset, const viamc_opts *opts,
-                                                        viamc_call *call)
+static inline viamc_err viamc_motor_reset_zero_position(viamc_client *c, const char *name, double offset, const viamc_opts *opts, viamc_call *call)
 {
     viam_component_motor_v1_ResetZeroPositionRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.offset = offset;
     return viamc_motor_reset_zero_position_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_motor_reset_zero_position_reply(const viamc_event *ev,
-                                                              viam_component_motor_v1_ResetZeroPositionResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_reset_zero_position, out, sizeof *out);
-}
 
 /* GetPosition: extra */
-static inline viamc_err viamc_motor_get_position_req(viamc_client *c, const viam_component_motor_v1_GetPositionRequest *req,
-                                                     const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_get_position, req, opts, call);
-}
 static inline viamc_err viamc_motor_get_position(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_component_motor_v1_GetPositionRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_motor_get_position_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_motor_get_position_reply(const viamc_event *ev, viam_component_motor_v1_GetPositionResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_get_position, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_motor_get_position, name, opts, call);
 }
 
 /* GetProperties: extra */
-static inline viamc_err viamc_motor_get_properties_req(viamc_client *c, const viam_component_motor_v1_GetPropertiesRequest *req,
-                                                       const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_get_properties, req, opts, call);
-}
 static inline viamc_err viamc_motor_get_properties(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_component_motor_v1_GetPropertiesRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_motor_get_properties_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_motor_get_properties_reply(const viamc_event *ev,
-                                                         viam_component_motor_v1_GetPropertiesResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_get_properties, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_motor_get_properties, name, opts, call);
 }
 
 /* Stop: stops, extra */
-static inline viamc_err viamc_motor_stop_req(viamc_client *c, const viam_component_motor_v1_StopRequest *req,
-                                             const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_stop, req, opts, call);
-}
 static inline viamc_err viamc_motor_stop(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_component_motor_v1_StopRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_motor_stop_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_motor_stop_reply(const viamc_event *ev, viam_component_motor_v1_StopResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_stop, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_motor_stop, name, opts, call);
 }
 
 /* IsPowered: extra */
-static inline viamc_err viamc_motor_is_powered_req(viamc_client *c, const viam_component_motor_v1_IsPoweredRequest *req,
-                                                   const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_is_powered, req, opts, call);
-}
 static inline viamc_err viamc_motor_is_powered(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_component_motor_v1_IsPoweredRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_motor_is_powered_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_motor_is_powered_reply(const viamc_event *ev, viam_component_motor_v1_IsPoweredResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_is_powered, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_motor_is_powered, name, opts, call);
 }
 
 /* IsMoving */
-static inline viamc_err viamc_motor_is_moving_req(viamc_client *c, const viam_component_motor_v1_IsMovingRequest *req,
-                                                  const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_is_moving, req, opts, call);
-}
 static inline viamc_err viamc_motor_is_moving(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_component_motor_v1_IsMovingRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_motor_is_moving_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_motor_is_moving_reply(const viamc_event *ev, viam_component_motor_v1_IsMovingResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_is_moving, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_motor_is_moving, name, opts, call);
 }
 
 /* DoCommand */
-static inline viamc_err viamc_motor_do_command_req(viamc_client *c, const viam_common_v1_DoCommandRequest *req,
-                                                   const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_do_command, req, opts, call);
-}
-static inline viamc_err viamc_motor_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts,
-                                               viamc_call *call)
+static inline viamc_err viamc_motor_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
 {
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
     return viamc_motor_do_command_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_motor_do_command_reply(const viamc_event *ev, viam_common_v1_DoCommandResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_do_command, out, sizeof *out);
-}
 
 /* GetStatus */
-static inline viamc_err viamc_motor_get_status_req(viamc_client *c, const viam_common_v1_GetStatusRequest *req,
-                                                   const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_get_status, req, opts, call);
-}
 static inline viamc_err viamc_motor_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_common_v1_GetStatusRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_motor_get_status_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_motor_get_status_reply(const viamc_event *ev, viam_common_v1_GetStatusResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_get_status, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_motor_get_status, name, opts, call);
 }
 
 /* GetGeometries: extra */
-static inline viamc_err viamc_motor_get_geometries_req(viamc_client *c, const viam_common_v1_GetGeometriesRequest *req,
-                                                       const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_motor_get_geometries, req, opts, call);
-}
 static inline viamc_err viamc_motor_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_common_v1_GetGeometriesRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_motor_get_geometries_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_motor_get_geometries_reply(const viamc_event *ev, viam_common_v1_GetGeometriesResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_motor_get_geometries, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_motor_get_geometries, name, opts, call);
 }
 
-#ifndef VIAMC_NO_SERVER
-VMC_PROTO_OPEN
-VMC_PROTO_DECLARE viamc_service viamc_service_motor;
-VMC_PROTO_CLOSE
+/* ---- movementsensor: viam.component.movementsensor.v1.MovementSensorService ---- */
 
-static inline viamc_err viamc_motor_set_power_answer(viamc_request *rq, const viam_component_motor_v1_SetPowerResponse *out)
+VMC_PROTO_CALLS(movementsensor)
+
+/* GetLinearVelocity: extra */
+static inline viamc_err viamc_movementsensor_get_linear_velocity(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    return viamc_answer(rq, &viamc_method_motor_set_power, out);
-}
-static inline viamc_err viamc_motor_go_for_answer(viamc_request *rq, const viam_component_motor_v1_GoForResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_go_for, out);
-}
-static inline viamc_err viamc_motor_go_to_answer(viamc_request *rq, const viam_component_motor_v1_GoToResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_go_to, out);
-}
-static inline viamc_err viamc_motor_set_rpm_answer(viamc_request *rq, const viam_component_motor_v1_SetRPMResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_set_rpm, out);
-}
-static inline viamc_err viamc_motor_reset_zero_position_answer(viamc_request *rq,
-                                                               const viam_component_motor_v1_ResetZeroPositionResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_reset_zero_position, out);
-}
-static inline viamc_err viamc_motor_get_position_answer(viamc_request *rq, const viam_component_motor_v1_GetPositionResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_get_position, out);
-}
-static inline viamc_err viamc_motor_get_properties_answer(viamc_request *rq,
-                                                          const viam_component_motor_v1_GetPropertiesResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_get_properties, out);
-}
-static inline viamc_err viamc_motor_stop_answer(viamc_request *rq, const viam_component_motor_v1_StopResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_stop, out);
-}
-static inline viamc_err viamc_motor_is_powered_answer(viamc_request *rq, const viam_component_motor_v1_IsPoweredResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_is_powered, out);
-}
-static inline viamc_err viamc_motor_is_moving_answer(viamc_request *rq, const viam_component_motor_v1_IsMovingResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_is_moving, out);
-}
-static inline viamc_err viamc_motor_do_command_answer(viamc_request *rq, const viam_common_v1_DoCommandResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_do_command, out);
-}
-static inline viamc_err viamc_motor_get_status_answer(viamc_request *rq, const viam_common_v1_GetStatusResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_get_status, out);
-}
-static inline viamc_err viamc_motor_get_geometries_answer(viamc_request *rq, const viam_common_v1_GetGeometriesResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_motor_get_geometries, out);
+    return viamc_call_named(c, &viamc_method_movementsensor_get_linear_velocity, name, opts, call);
 }
 
-/* Handlers of a resource: VIAMC_ZERO, then fill in by name. What is NULL answers UNIMPLEMENTED. stop is needed. */
-typedef struct viamc_motor_ops {
-    uint32_t guard; /* leave 0: catches an uninitialised struct */
-    void *user;     /* viamc_request_user */
-    viamc_err (*set_power)(viamc_request *rq, const viam_component_motor_v1_SetPowerRequest *q);
-    viamc_err (*go_for)(viamc_request *rq, const viam_component_motor_v1_GoForRequest *q);
-    viamc_err (*go_to)(viamc_request *rq, const viam_component_motor_v1_GoToRequest *q);
-    viamc_err (*set_rpm)(viamc_request *rq, const viam_component_motor_v1_SetRPMRequest *q);
-    viamc_err (*reset_zero_position)(viamc_request *rq, const viam_component_motor_v1_ResetZeroPositionRequest *q);
-    viamc_err (*get_position)(viamc_request *rq, const viam_component_motor_v1_GetPositionRequest *q);
-    viamc_err (*get_properties)(viamc_request *rq, const viam_component_motor_v1_GetPropertiesRequest *q);
-    viamc_err (*stop)(viamc_request *rq, const viam_component_motor_v1_StopRequest *q);
-    viamc_err (*is_powered)(viamc_request *rq, const viam_component_motor_v1_IsPoweredRequest *q);
-    viamc_err (*is_moving)(viamc_request *rq, const viam_component_motor_v1_IsMovingRequest *q);
-    viamc_err (*do_command)(viamc_request *rq, const viam_common_v1_DoCommandRequest *q);
-    viamc_err (*get_status)(viamc_request *rq, const viam_common_v1_GetStatusRequest *q);
-    viamc_err (*get_geometries)(viamc_request *rq, const viam_common_v1_GetGeometriesRequest *q);
-    uint32_t guard_end; /* leave 0 */
-} viamc_motor_ops;
-
-/* Offers it under a name: ops are kept. Returns: as viamc_server_add; ARG also without stop. */
-static inline viamc_err viamc_server_add_motor(viamc_server *s, const char *name, const viamc_motor_ops *ops,
-                                               viamc_resource **resource)
+/* GetAngularVelocity: extra */
+static inline viamc_err viamc_movementsensor_get_angular_velocity(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    if (ops == NULL || ops->guard != 0 || ops->guard_end != 0 || ops->stop == NULL)
-        return VIAMC_ERR_ARG;
-    return viamc_server_add(s, &viamc_service_motor, name, ops, ops->user, resource);
+    return viamc_call_named(c, &viamc_method_movementsensor_get_angular_velocity, name, opts, call);
 }
-#endif
 
-/* ---- sensor: viam.component.sensor.v1.SensorService ---- */
-
-VMC_PROTO_OPEN
-VMC_PROTO_DECLARE viamc_method viamc_method_sensor_get_readings;
-VMC_PROTO_DECLARE viamc_method viamc_method_sensor_do_command;
-VMC_PROTO_DECLARE viamc_method viamc_method_sensor_get_status;
-VMC_PROTO_DECLARE viamc_method viamc_method_sensor_get_geometries;
-VMC_PROTO_CLOSE
-
-/* GetReadings: extra */
-static inline viamc_err viamc_sensor_get_readings_req(viamc_client *c, const viam_common_v1_GetReadingsRequest *req,
-                                                      const viamc_opts *opts, viamc_call *call)
+/* GetCompassHeading: extra */
+static inline viamc_err viamc_movementsensor_get_compass_heading(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    return viamc_call_start(c, &viamc_method_sensor_get_readings, req, opts, call);
+    return viamc_call_named(c, &viamc_method_movementsensor_get_compass_heading, name, opts, call);
 }
-static inline viamc_err viamc_sensor_get_readings(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+
+/* GetOrientation: extra */
+static inline viamc_err viamc_movementsensor_get_orientation(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_common_v1_GetReadingsRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_sensor_get_readings_req(c, &req, opts, call);
+    return viamc_call_named(c, &viamc_method_movementsensor_get_orientation, name, opts, call);
 }
-static inline viamc_err viamc_sensor_get_readings_reply(const viamc_event *ev, viam_common_v1_GetReadingsResponse *out)
+
+/* GetPosition: extra */
+static inline viamc_err viamc_movementsensor_get_position(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    return viamc_call_reply(ev, &viamc_method_sensor_get_readings, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_movementsensor_get_position, name, opts, call);
+}
+
+/* GetProperties: extra */
+static inline viamc_err viamc_movementsensor_get_properties(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_movementsensor_get_properties, name, opts, call);
+}
+
+/* GetAccuracy: extra */
+static inline viamc_err viamc_movementsensor_get_accuracy(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_movementsensor_get_accuracy, name, opts, call);
+}
+
+/* GetLinearAcceleration: extra */
+static inline viamc_err viamc_movementsensor_get_linear_acceleration(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_movementsensor_get_linear_acceleration, name, opts, call);
 }
 
 /* DoCommand */
-static inline viamc_err viamc_sensor_do_command_req(viamc_client *c, const viam_common_v1_DoCommandRequest *req,
+static inline viamc_err viamc_movementsensor_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts,
+                                                        viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_movementsensor_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_movementsensor_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_movementsensor_get_status, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_movementsensor_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_movementsensor_get_geometries, name, opts, call);
+}
+
+/* GetReadings: extra */
+static inline viamc_err viamc_movementsensor_get_readings(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_movementsensor_get_readings, name, opts, call);
+}
+
+/* ---- posetracker: viam.component.posetracker.v1.PoseTrackerService ---- */
+
+VMC_PROTO_CALLS(posetracker)
+
+/* GetPoses: extra */
+static inline viamc_err viamc_posetracker_get_poses(viamc_client *c, const char *name, const viamc_str *body_names, size_t body_names_count,
                                                     const viamc_opts *opts, viamc_call *call)
 {
-    return viamc_call_start(c, &viamc_method_sensor_do_command, req, opts, call);
+    viam_component_posetracker_v1_GetPosesRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.body_names = viamc_list_of(body_names, body_names_count);
+    return viamc_posetracker_get_poses_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_sensor_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts,
-                                                viamc_call *call)
+
+/* DoCommand */
+static inline viamc_err viamc_posetracker_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_posetracker_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_posetracker_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_posetracker_get_status, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_posetracker_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_posetracker_get_geometries, name, opts, call);
+}
+
+/* ---- powersensor: viam.component.powersensor.v1.PowerSensorService ---- */
+
+VMC_PROTO_CALLS(powersensor)
+
+/* GetVoltage: extra */
+static inline viamc_err viamc_powersensor_get_voltage(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_powersensor_get_voltage, name, opts, call);
+}
+
+/* GetCurrent: extra */
+static inline viamc_err viamc_powersensor_get_current(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_powersensor_get_current, name, opts, call);
+}
+
+/* GetPower: extra */
+static inline viamc_err viamc_powersensor_get_power(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_powersensor_get_power, name, opts, call);
+}
+
+/* GetReadings: extra */
+static inline viamc_err viamc_powersensor_get_readings(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_powersensor_get_readings, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_powersensor_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_powersensor_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_powersensor_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_powersensor_get_status, name, opts, call);
+}
+
+/* ---- sensor: viam.component.sensor.v1.SensorService ---- */
+
+VMC_PROTO_CALLS(sensor)
+
+/* GetReadings: extra */
+static inline viamc_err viamc_sensor_get_readings(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_sensor_get_readings, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_sensor_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
 {
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
     return viamc_sensor_do_command_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_sensor_do_command_reply(const viamc_event *ev, viam_common_v1_DoCommandResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_sensor_do_command, out, sizeof *out);
-}
 
 /* GetStatus */
-static inline viamc_err viamc_sensor_get_status_req(viamc_client *c, const viam_common_v1_GetStatusRequest *req,
-                                                    const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_sensor_get_status, req, opts, call);
-}
 static inline viamc_err viamc_sensor_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_common_v1_GetStatusRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_sensor_get_status_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_sensor_get_status_reply(const viamc_event *ev, viam_common_v1_GetStatusResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_sensor_get_status, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_sensor_get_status, name, opts, call);
 }
 
 /* GetGeometries: extra */
-static inline viamc_err viamc_sensor_get_geometries_req(viamc_client *c, const viam_common_v1_GetGeometriesRequest *req,
-                                                        const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_sensor_get_geometries, req, opts, call);
-}
 static inline viamc_err viamc_sensor_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_common_v1_GetGeometriesRequest req = VIAMC_ZERO;
+    return viamc_call_named(c, &viamc_method_sensor_get_geometries, name, opts, call);
+}
+
+/* ---- servo: viam.component.servo.v1.ServoService ---- */
+
+VMC_PROTO_CALLS(servo)
+
+/* Move: moves, with a session, setpoint, extra */
+static inline viamc_err viamc_servo_move(viamc_client *c, const char *name, uint32_t angle_deg, const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_servo_v1_MoveRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
-    return viamc_sensor_get_geometries_req(c, &req, opts, call);
-}
-static inline viamc_err viamc_sensor_get_geometries_reply(const viamc_event *ev, viam_common_v1_GetGeometriesResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_sensor_get_geometries, out, sizeof *out);
+    req.angle_deg = angle_deg;
+    return viamc_servo_move_req(c, &req, opts, call);
 }
 
-#ifndef VIAMC_NO_SERVER
-VMC_PROTO_OPEN
-VMC_PROTO_DECLARE viamc_service viamc_service_sensor;
-VMC_PROTO_CLOSE
-
-static inline viamc_err viamc_sensor_get_readings_answer(viamc_request *rq, const viam_common_v1_GetReadingsResponse *out)
+/* GetPosition: extra */
+static inline viamc_err viamc_servo_get_position(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    return viamc_answer(rq, &viamc_method_sensor_get_readings, out);
-}
-static inline viamc_err viamc_sensor_do_command_answer(viamc_request *rq, const viam_common_v1_DoCommandResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_sensor_do_command, out);
-}
-static inline viamc_err viamc_sensor_get_status_answer(viamc_request *rq, const viam_common_v1_GetStatusResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_sensor_get_status, out);
-}
-static inline viamc_err viamc_sensor_get_geometries_answer(viamc_request *rq, const viam_common_v1_GetGeometriesResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_sensor_get_geometries, out);
+    return viamc_call_named(c, &viamc_method_servo_get_position, name, opts, call);
 }
 
-/* Handlers of a resource: VIAMC_ZERO, then fill in by name. What is NULL answers UNIMPLEMENTED. */
-typedef struct viamc_sensor_ops {
-    uint32_t guard; /* leave 0: catches an uninitialised struct */
-    void *user;     /* viamc_request_user */
-    viamc_err (*get_readings)(viamc_request *rq, const viam_common_v1_GetReadingsRequest *q);
-    viamc_err (*do_command)(viamc_request *rq, const viam_common_v1_DoCommandRequest *q);
-    viamc_err (*get_status)(viamc_request *rq, const viam_common_v1_GetStatusRequest *q);
-    viamc_err (*get_geometries)(viamc_request *rq, const viam_common_v1_GetGeometriesRequest *q);
-    uint32_t guard_end; /* leave 0 */
-} viamc_sensor_ops;
-
-/* Offers it under a name: ops are kept. Returns: as viamc_server_add. */
-static inline viamc_err viamc_server_add_sensor(viamc_server *s, const char *name, const viamc_sensor_ops *ops,
-                                                viamc_resource **resource)
+/* Stop: stops, extra */
+static inline viamc_err viamc_servo_stop(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    if (ops == NULL || ops->guard != 0 || ops->guard_end != 0)
-        return VIAMC_ERR_ARG;
-    return viamc_server_add(s, &viamc_service_sensor, name, ops, ops->user, resource);
+    return viamc_call_named(c, &viamc_method_servo_stop, name, opts, call);
 }
-#endif
+
+/* IsMoving */
+static inline viamc_err viamc_servo_is_moving(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_servo_is_moving, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_servo_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_servo_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_servo_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_servo_get_status, name, opts, call);
+}
+
+/* GetGeometries: extra */
+static inline viamc_err viamc_servo_get_geometries(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_servo_get_geometries, name, opts, call);
+}
+
+/* ---- switch: viam.component.switch.v1.SwitchService ---- */
+
+VMC_PROTO_CALLS(switch)
+
+/* SetPosition: moves, with a session, extra */
+static inline viamc_err viamc_switch_set_position(viamc_client *c, const char *name, uint32_t position, const viamc_opts *opts, viamc_call *call)
+{
+    viam_component_switch_v1_SetPositionRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.position = position;
+    return viamc_switch_set_position_req(c, &req, opts, call);
+}
+
+/* GetPosition: extra */
+static inline viamc_err viamc_switch_get_position(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_switch_get_position, name, opts, call);
+}
+
+/* GetNumberOfPositions: extra */
+static inline viamc_err viamc_switch_get_number_of_positions(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_switch_get_number_of_positions, name, opts, call);
+}
+
+/* DoCommand */
+static inline viamc_err viamc_switch_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts, viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_switch_do_command_req(c, &req, opts, call);
+}
+
+/* GetStatus */
+static inline viamc_err viamc_switch_get_status(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_switch_get_status, name, opts, call);
+}
 
 /* ---- testecho: viam.component.testecho.v1.TestEchoService ---- */
 
-VMC_PROTO_OPEN
-VMC_PROTO_DECLARE viamc_method viamc_method_testecho_echo;
-VMC_PROTO_DECLARE viamc_method viamc_method_testecho_echo_multiple;
-VMC_PROTO_DECLARE viamc_method viamc_method_testecho_echo_bi_di;
-VMC_PROTO_DECLARE viamc_method viamc_method_testecho_stop;
-VMC_PROTO_CLOSE
+VMC_PROTO_CALLS(testecho)
 
 /* Echo */
-static inline viamc_err viamc_testecho_echo_req(viamc_client *c, const viam_component_testecho_v1_EchoRequest *req,
-                                                const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_testecho_echo, req, opts, call);
-}
-static inline viamc_err viamc_testecho_echo(viamc_client *c, const char *name, const char *message, const viamc_opts *opts,
-                                            viamc_call *call)
+static inline viamc_err viamc_testecho_echo(viamc_client *c, const char *name, const char *message, const viamc_opts *opts, viamc_call *call)
 {
     viam_component_testecho_v1_EchoRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.message = viamc_text(message);
     return viamc_testecho_echo_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_testecho_echo_reply(const viamc_event *ev, viam_component_testecho_v1_EchoResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_testecho_echo, out, sizeof *out);
-}
 
 /* EchoMultiple: server stream, moves, with a session */
-static inline viamc_err viamc_testecho_echo_multiple_req(viamc_client *c,
-                                                         const viam_component_testecho_v1_EchoMultipleRequest *req,
-                                                         const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_testecho_echo_multiple, req, opts, call);
-}
-static inline viamc_err viamc_testecho_echo_multiple(viamc_client *c, const char *name, const char *message,
-                                                     const viamc_opts *opts, viamc_call *call)
+static inline viamc_err viamc_testecho_echo_multiple(viamc_client *c, const char *name, const char *message, const viamc_opts *opts, viamc_call *call)
 {
     viam_component_testecho_v1_EchoMultipleRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.message = viamc_text(message);
     return viamc_testecho_echo_multiple_req(c, &req, opts, call);
 }
-static inline viamc_err viamc_testecho_echo_multiple_reply(const viamc_event *ev,
-                                                           viam_component_testecho_v1_EchoMultipleResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_testecho_echo_multiple, out, sizeof *out);
-}
-
-/* EchoBiDi: client stream, server stream */
-static inline viamc_err viamc_testecho_echo_bi_di_req(viamc_client *c, const viam_component_testecho_v1_EchoBiDiRequest *req,
-                                                      const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_testecho_echo_bi_di, req, opts, call);
-}
-static inline viamc_err viamc_testecho_echo_bi_di_send(viamc_client *c, viamc_call call,
-                                                       const viam_component_testecho_v1_EchoBiDiRequest *msg)
-{
-    return viamc_call_send_message(c, call, &viamc_method_testecho_echo_bi_di, msg);
-}
-static inline viamc_err viamc_testecho_echo_bi_di_reply(const viamc_event *ev, viam_component_testecho_v1_EchoBiDiResponse *out)
-{
-    return viamc_call_reply(ev, &viamc_method_testecho_echo_bi_di, out, sizeof *out);
-}
 
 /* Stop: stops */
-static inline viamc_err viamc_testecho_stop_req(viamc_client *c, const viam_component_testecho_v1_StopRequest *req,
-                                                const viamc_opts *opts, viamc_call *call)
-{
-    return viamc_call_start(c, &viamc_method_testecho_stop, req, opts, call);
-}
 static inline viamc_err viamc_testecho_stop(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    viam_component_testecho_v1_StopRequest req = VIAMC_ZERO;
-    req.name = viamc_text(name);
-    return viamc_testecho_stop_req(c, &req, opts, call);
+    return viamc_call_named(c, &viamc_method_testecho_stop, name, opts, call);
 }
-static inline viamc_err viamc_testecho_stop_reply(const viamc_event *ev, viam_component_testecho_v1_StopResponse *out)
+
+/* ---- module: viam.module.v1.ModuleService ---- */
+
+VMC_PROTO_CALLS(module)
+
+/* ---- robot: viam.robot.v1.RobotService ---- */
+
+VMC_PROTO_CALLS(robot)
+
+/* ---- datamanager: viam.service.datamanager.v1.DataManagerService ---- */
+
+VMC_PROTO_CALLS(datamanager)
+
+/* Sync: extra */
+static inline viamc_err viamc_datamanager_sync(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
 {
-    return viamc_call_reply(ev, &viamc_method_testecho_stop, out, sizeof *out);
+    return viamc_call_named(c, &viamc_method_datamanager_sync, name, opts, call);
 }
+
+/* ---- discovery: viam.service.discovery.v1.DiscoveryService ---- */
+
+VMC_PROTO_CALLS(discovery)
+
+/* DiscoverResources: extra */
+static inline viamc_err viamc_discovery_discover_resources(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_discovery_discover_resources, name, opts, call);
+}
+
+/* ---- generic_service: viam.service.generic.v1.GenericService ---- */
+
+VMC_PROTO_CALLS(generic_service)
+
+/* DoCommand */
+static inline viamc_err viamc_generic_service_do_command(viamc_client *c, const char *name, viamc_bytes command, const viamc_opts *opts,
+                                                         viamc_call *call)
+{
+    viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.command = viamc_struct_fields(command);
+    return viamc_generic_service_do_command_req(c, &req, opts, call);
+}
+
+/* ---- mlmodel: viam.service.mlmodel.v1.MLModelService ---- */
+
+VMC_PROTO_CALLS(mlmodel)
+
+/* Metadata: extra */
+static inline viamc_err viamc_mlmodel_metadata(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_mlmodel_metadata, name, opts, call);
+}
+
+/* ---- motion: viam.service.motion.v1.MotionService ---- */
+
+VMC_PROTO_CALLS(motion)
+
+/* GetPose: extra */
+static inline viamc_err viamc_motion_get_pose(viamc_client *c, const char *name, const char *component_name, const char *destination_frame,
+                                              const viamc_opts *opts, viamc_call *call)
+{
+    viam_service_motion_v1_GetPoseRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.component_name = viamc_text(component_name);
+    req.destination_frame = viamc_text(destination_frame);
+    return viamc_motion_get_pose_req(c, &req, opts, call);
+}
+
+/* StopPlan: extra */
+static inline viamc_err viamc_motion_stop_plan(viamc_client *c, const char *name, const char *component_name, const viamc_opts *opts,
+                                               viamc_call *call)
+{
+    viam_service_motion_v1_StopPlanRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.component_name = viamc_text(component_name);
+    return viamc_motion_stop_plan_req(c, &req, opts, call);
+}
+
+/* ---- navigation: viam.service.navigation.v1.NavigationService ---- */
+
+VMC_PROTO_CALLS(navigation)
+
+/* ---- sensors: viam.service.sensors.v1.SensorsService ---- */
+
+VMC_PROTO_CALLS(sensors)
+
+/* GetSensors: extra */
+static inline viamc_err viamc_sensors_get_sensors(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_sensors_get_sensors, name, opts, call);
+}
+
+/* GetReadings: extra */
+static inline viamc_err viamc_sensors_get_readings(viamc_client *c, const char *name, const viam_common_v1_ResourceName *sensor_names,
+                                                   size_t sensor_names_count, const viamc_opts *opts, viamc_call *call)
+{
+    viam_service_sensors_v1_GetReadingsRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.sensor_names = viamc_list_of(sensor_names, sensor_names_count);
+    return viamc_sensors_get_readings_req(c, &req, opts, call);
+}
+
+/* ---- shell: viam.service.shell.v1.ShellService ---- */
+
+VMC_PROTO_CALLS(shell)
+
+/* ---- slam: viam.service.slam.v1.SLAMService ---- */
+
+VMC_PROTO_CALLS(slam)
+
+/* GetPosition */
+static inline viamc_err viamc_slam_get_position(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_slam_get_position, name, opts, call);
+}
+
+/* GetPointCloudMap: server stream */
+static inline viamc_err viamc_slam_get_point_cloud_map(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_slam_get_point_cloud_map, name, opts, call);
+}
+
+/* GetInternalState: server stream */
+static inline viamc_err viamc_slam_get_internal_state(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_slam_get_internal_state, name, opts, call);
+}
+
+/* GetProperties */
+static inline viamc_err viamc_slam_get_properties(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_slam_get_properties, name, opts, call);
+}
+
+/* ---- video: viam.service.video.v1.VideoService ---- */
+
+VMC_PROTO_CALLS(video)
+
+/* ---- vision: viam.service.vision.v1.VisionService ---- */
+
+VMC_PROTO_CALLS(vision)
+
+/* GetDetectionsFromCamera: extra */
+static inline viamc_err viamc_vision_get_detections_from_camera(viamc_client *c, const char *name, const char *camera_name, const viamc_opts *opts,
+                                                                viamc_call *call)
+{
+    viam_service_vision_v1_GetDetectionsFromCameraRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.camera_name = viamc_text(camera_name);
+    return viamc_vision_get_detections_from_camera_req(c, &req, opts, call);
+}
+
+/* GetClassificationsFromCamera: extra */
+static inline viamc_err viamc_vision_get_classifications_from_camera(viamc_client *c, const char *name, const char *camera_name, int32_t n,
+                                                                     const viamc_opts *opts, viamc_call *call)
+{
+    viam_service_vision_v1_GetClassificationsFromCameraRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.camera_name = viamc_text(camera_name);
+    req.n = n;
+    return viamc_vision_get_classifications_from_camera_req(c, &req, opts, call);
+}
+
+/* GetObjectPointClouds: extra */
+static inline viamc_err viamc_vision_get_object_point_clouds(viamc_client *c, const char *name, const char *camera_name, const char *mime_type,
+                                                             const viamc_opts *opts, viamc_call *call)
+{
+    viam_service_vision_v1_GetObjectPointCloudsRequest req = VIAMC_ZERO;
+    req.name = viamc_text(name);
+    req.camera_name = viamc_text(camera_name);
+    req.mime_type = viamc_text(mime_type);
+    return viamc_vision_get_object_point_clouds_req(c, &req, opts, call);
+}
+
+/* GetProperties: extra */
+static inline viamc_err viamc_vision_get_properties(viamc_client *c, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    return viamc_call_named(c, &viamc_method_vision_get_properties, name, opts, call);
+}
+
+/* ---- worldstatestore: viam.service.worldstatestore.v1.WorldStateStoreService ---- */
+
+VMC_PROTO_CALLS(worldstatestore)
 
 #ifndef VIAMC_NO_SERVER
-VMC_PROTO_OPEN
-VMC_PROTO_DECLARE viamc_service viamc_service_testecho;
-VMC_PROTO_CLOSE
 
-static inline viamc_err viamc_testecho_echo_answer(viamc_request *rq, const viam_component_testecho_v1_EchoResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_testecho_echo, out);
-}
-static inline viamc_err viamc_testecho_echo_multiple_answer(viamc_request *rq,
-                                                            const viam_component_testecho_v1_EchoMultipleResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_testecho_echo_multiple, out);
-}
-static inline viamc_err viamc_testecho_echo_bi_di_answer(viamc_request *rq,
-                                                         const viam_component_testecho_v1_EchoBiDiResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_testecho_echo_bi_di, out);
-}
-static inline viamc_err viamc_testecho_stop_answer(viamc_request *rq, const viam_component_testecho_v1_StopResponse *out)
-{
-    return viamc_answer(rq, &viamc_method_testecho_stop, out);
-}
+/* ---- serving: _answer of each method, the table of handlers, and the function that offers them, which returns what viamc_server_add does ---- */
 
-/* Handlers of a resource: VIAMC_ZERO, then fill in by name. What is NULL answers UNIMPLEMENTED. stop is needed. */
-typedef struct viamc_testecho_ops {
-    uint32_t guard; /* leave 0: catches an uninitialised struct */
-    void *user;     /* viamc_request_user */
-    viamc_err (*echo)(viamc_request *rq, const viam_component_testecho_v1_EchoRequest *q);
-    viamc_err (*echo_multiple)(viamc_request *rq, const viam_component_testecho_v1_EchoMultipleRequest *q);
-    viamc_err (*echo_bi_di)(viamc_request *rq, const viam_component_testecho_v1_EchoBiDiRequest *q); /* q NULL: the client has ended */
-    viamc_err (*stop)(viamc_request *rq, const viam_component_testecho_v1_StopRequest *q);
-    uint32_t guard_end; /* leave 0 */
-} viamc_testecho_ops;
+#define VMC_PROTO_ANSWER(service, method, name, request, reply, flags) \
+    static inline viamc_err viamc_##service##_##method##_answer(viamc_request *rq, const reply *out) \
+    { \
+        return viamc_answer(rq, &viamc_method_##service##_##method, out); \
+    }
+#define VMC_PROTO_OP(service, method, name, request, reply, flags) viamc_err (*method)(viamc_request *rq, const request *q);
+#define VMC_PROTO_OPS(service) \
+    VMC_METHODS_##service(VMC_PROTO_ANSWER, VMC_PROTO_ANSWER) \
+    VMC_PROTO_OPEN \
+    VMC_PROTO_DECLARE viamc_service viamc_service_##service; \
+    VMC_PROTO_CLOSE \
+    typedef struct viamc_##service##_ops { \
+        uint32_t guard; /* leave 0: catches an uninitialised struct */ \
+        void *user; \
+        VMC_METHODS_##service(VMC_PROTO_OP, VMC_PROTO_OP) \
+        uint32_t guard_end; /* leave 0 */ \
+    } viamc_##service##_ops;
+/* With resources that have names, and without. */
+#define VMC_PROTO_ADD(service, lacking) \
+    VMC_PROTO_OPS(service) \
+    static inline viamc_err viamc_server_add_##service(viamc_server *s, const char *name, const viamc_##service##_ops *ops, viamc_resource **resource) \
+    { \
+        if (ops == NULL || ops->guard != 0 || ops->guard_end != 0 || (lacking)) \
+            return VIAMC_ERR_ARG; \
+        return viamc_server_add(s, &viamc_service_##service, name, ops, ops->user, resource); \
+    }
+#define VMC_PROTO_ADD_ONE(service) \
+    VMC_PROTO_OPS(service) \
+    static inline viamc_err viamc_server_add_##service(viamc_server *s, const viamc_##service##_ops *ops, viamc_resource **resource) \
+    { \
+        if (ops == NULL || ops->guard != 0 || ops->guard_end != 0) \
+            return VIAMC_ERR_ARG; \
+        return viamc_server_add(s, &viamc_service_##service, "", ops, ops->user, resource); \
+    }
 
-/* Offers it under a name: ops are kept. Returns: as viamc_server_add; ARG also without stop. */
-static inline viamc_err viamc_server_add_testecho(viamc_server *s, const char *name, const viamc_testecho_ops *ops,
-                                                  viamc_resource **resource)
-{
-    if (ops == NULL || ops->guard != 0 || ops->guard_end != 0 || ops->stop == NULL)
-        return VIAMC_ERR_ARG;
-    return viamc_server_add(s, &viamc_service_testecho, name, ops, ops->user, resource);
-}
+VMC_PROTO_ADD_ONE(health)
+VMC_PROTO_ADD_ONE(reflection)
+VMC_PROTO_ADD_ONE(reflection_v1alpha)
+VMC_PROTO_ADD_ONE(auth)
+VMC_PROTO_ADD_ONE(external_auth)
+VMC_PROTO_ADD_ONE(signaling)
+VMC_PROTO_ADD_ONE(stream)
+VMC_PROTO_ADD(arm, ops->stop == NULL)
+VMC_PROTO_ADD(audioin, false)
+VMC_PROTO_ADD(audioout, false)
+VMC_PROTO_ADD(base, ops->stop == NULL)
+VMC_PROTO_ADD(board, false)
+VMC_PROTO_ADD(button, false)
+VMC_PROTO_ADD(camera, false)
+VMC_PROTO_ADD(encoder, false)
+VMC_PROTO_ADD(gantry, ops->stop == NULL)
+VMC_PROTO_ADD(generic, false)
+VMC_PROTO_ADD(gripper, ops->stop == NULL)
+VMC_PROTO_ADD(inputcontroller, false)
+VMC_PROTO_ADD(motor, ops->stop == NULL)
+VMC_PROTO_ADD(movementsensor, false)
+VMC_PROTO_ADD(posetracker, false)
+VMC_PROTO_ADD(powersensor, false)
+VMC_PROTO_ADD(sensor, false)
+VMC_PROTO_ADD(servo, ops->stop == NULL)
+VMC_PROTO_ADD(switch, false)
+VMC_PROTO_ADD(testecho, ops->stop == NULL)
+VMC_PROTO_ADD_ONE(module)
+VMC_PROTO_ADD_ONE(robot)
+VMC_PROTO_ADD(datamanager, false)
+VMC_PROTO_ADD(discovery, false)
+VMC_PROTO_ADD(generic_service, false)
+VMC_PROTO_ADD(mlmodel, false)
+VMC_PROTO_ADD(motion, false)
+VMC_PROTO_ADD(navigation, false)
+VMC_PROTO_ADD(sensors, false)
+VMC_PROTO_ADD(shell, false)
+VMC_PROTO_ADD(slam, false)
+VMC_PROTO_ADD(video, false)
+VMC_PROTO_ADD(vision, false)
+VMC_PROTO_ADD(worldstatestore, false)
+
 #endif
 
 #ifdef __cplusplus
@@ -1425,40 +6713,10 @@ static inline viamc_err viamc_server_add_testecho(viamc_server *s, const char *n
 extern "C" {
 #endif
 
-#define VMC_PROTO_DEPTH 3u /* messages by value in one another */
+#define VMC_PROTO_DEPTH 6u /* messages by value in one another */
 
 /* Messages are written by nanopb, whose callback is vmc_proto_field. They are read here: nanopb hands its callback a copy of an element that is
  * not packed, so that no view of it can be had, and it knows no field number above 65,535. */
-
-/* ---- nanopb's descriptors: w words a field, 2 or 4 ---- */
-
-#define VMC_PB(w, s, m, tag, type, has, size) PB_FIELDINFO_##w(tag, type, offsetof(s, m), pb_membersize(s, m), has, size)
-#define VMC_PB_PLAIN(w, s, m, tag, type) VMC_PB(w, s, m, tag, PB_HTYPE_SINGULAR | PB_LTYPE_MAP_##type, 0, 1)
-#define VMC_PB_HAS(w, s, m, tag, type) VMC_PB(w, s, m, tag, PB_HTYPE_OPTIONAL | PB_LTYPE_MAP_##type, pb_delta(s, m, has_##m), 1)
-#define VMC_PB_ONE(w, s, u, m, tag, type) VMC_PB(w, s, u.m, tag, PB_HTYPE_ONEOF | PB_LTYPE_MAP_##type, pb_delta(s, u.m, which_##u), 1)
-#define VMC_PB_VIEW(w, s, m, tag, type, view) VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_SINGULAR | PB_LTYPE_MAP_##type, 0, VMC_VIEW_##view)
-#define VMC_PB_VIEW_ONE(w, s, u, m, tag, type, view) \
-    VMC_PB(w, s, u.m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_ONEOF | PB_LTYPE_MAP_##type, pb_delta(s, u.m, which_##u), VMC_VIEW_##view)
-#define VMC_PB_LIST(w, s, m, tag, type, element) VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_REPEATED | PB_LTYPE_MAP_##type, 0, sizeof(element))
-#define VMC_PB_VALUE(w, s, m, tag, type) \
-    VMC_PB(w, s, m, tag, PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_MAP_##type, pb_delta(s, m, has_##m), VMC_VIEW_VALUE)
-#define VMC_PB_FAR(s, m, number) \
-    VMC_PB(4, s, m, ((number) & 0xffff), PB_ATYPE_CALLBACK | PB_HTYPE_OPTIONAL | PB_LTYPE_SUBMESSAGE, pb_delta(s, m, has_##m), \
-           VMC_VIEW_FAR | (number) >> 16)
-
-/* What nanopb's PB_BIND makes. */
-#define VMC_PROTO_MESSAGE(name, info, held, callback, count, largest) \
-    VMC_PROTO_DEFINE pb_msgdesc_t name##_msg = {info, held, NULL, callback, count, 0, largest};
-
-/* Texts are objects of their own, because linkers keep or drop all literals of a file together. */
-#define VMC_PROTO_METHOD(name, path, request, reply, flags) \
-    static const char vmc_path_##name[] = path; \
-    VMC_PROTO_DEFINE viamc_method viamc_method_##name = {vmc_path_##name, &request##_msg, &reply##_msg, flags};
-
-#define VMC_PROTO_SERVICE(name, full_name, type, subtype, stop) \
-    static const char vmc_full_name_##name[] = full_name, vmc_subtype_##name[] = subtype; \
-    VMC_PROTO_DEFINE viamc_service viamc_service_##name = { \
-        vmc_full_name_##name, type, vmc_subtype_##name, vmc_serve_##name, sizeof vmc_serve_##name / sizeof vmc_serve_##name[0], stop};
 
 /* What a view is: array_size of its descriptor, which nanopb leaves alone where the field is a callback's. Of a list it is the size of an
  * element, and a list of Structs has the type of bytes of fixed length, which is not used otherwise. */
@@ -1972,6 +7230,3656 @@ VIAMC_API viamc_err viamc_message_write(const pb_msgdesc_t *fields, const void *
     return VIAMC_ERR_NOMEM;
 }
 
+/* ---- descriptors: what nanopb's PB_BIND makes. Of each message a list of fields, VMC_FIELDS, is gone through twice ---- */
+
+/* First: two words a field, four if its number is far. m the struct, u the oneof. */
+#define VMC_WORDS(w, m, member, number, type, has, size) PB_FIELDINFO_##w(number, type, offsetof(m, member), pb_membersize(m, member), has, size)
+#define VMC_HAS(m, member) pb_delta(m, member, has_##member)
+#define VMC_WHICH(m, u, member) pb_delta(m, u.member, which_##u)
+#define VMC_VIEW PB_ATYPE_CALLBACK
+#define VMC_INFO_ONE(m, member, number, type) VMC_WORDS(2, m, member, number, PB_HTYPE_SINGULAR | PB_LTYPE_MAP_##type, 0, 1)
+#define VMC_INFO_OPT(m, member, number, type) VMC_WORDS(2, m, member, number, PB_HTYPE_OPTIONAL | PB_LTYPE_MAP_##type, VMC_HAS(m, member), 1)
+#define VMC_INFO_OF(m, u, member, number, type) \
+    VMC_WORDS(2, m, u.member, number, PB_HTYPE_ONEOF | PB_LTYPE_MAP_##type, VMC_WHICH(m, u, member), 1)
+#define VMC_INFO_MESSAGE(m, member, number, target) VMC_INFO_OPT(m, member, number, MESSAGE)
+#define VMC_INFO_MESSAGE_OF(m, u, member, number, target) VMC_INFO_OF(m, u, member, number, MESSAGE)
+#define VMC_INFO_VIEW(m, member, number, type, view) \
+    VMC_WORDS(2, m, member, number, VMC_VIEW | PB_HTYPE_SINGULAR | PB_LTYPE_MAP_##type, 0, VMC_VIEW_##view)
+#define VMC_INFO_VIEW_OF(m, u, member, number, type, view) \
+    VMC_WORDS(2, m, u.member, number, VMC_VIEW | PB_HTYPE_ONEOF | PB_LTYPE_MAP_##type, VMC_WHICH(m, u, member), VMC_VIEW_##view)
+#define VMC_INFO_VALUE(m, member, number) \
+    VMC_WORDS(2, m, member, number, VMC_VIEW | PB_HTYPE_OPTIONAL | PB_LTYPE_BYTES, VMC_HAS(m, member), VMC_VIEW_VALUE)
+#define VMC_INFO_LIST(m, member, number, type, element) \
+    VMC_WORDS(2, m, member, number, VMC_VIEW | PB_HTYPE_REPEATED | PB_LTYPE_MAP_##type, 0, sizeof(element))
+#define VMC_INFO_MESSAGES(m, member, number, target) VMC_INFO_LIST(m, member, number, MESSAGE, target)
+#define VMC_INFO_FAR(m, member, number, target) \
+    VMC_WORDS(4, m, member, (number) & 0xffff, VMC_VIEW | PB_HTYPE_OPTIONAL | PB_LTYPE_SUBMESSAGE, VMC_HAS(m, member), VMC_VIEW_FAR | (number) >> 16)
+
+/* Then: the descriptors of messages in it. */
+#define VMC_HELD_ONE(m, member, number, type)
+#define VMC_HELD_OPT(m, member, number, type)
+#define VMC_HELD_OF(m, u, member, number, type)
+#define VMC_HELD_MESSAGE(m, member, number, target) &target##_msg,
+#define VMC_HELD_MESSAGE_OF(m, u, member, number, target) &target##_msg,
+#define VMC_HELD_VIEW(m, member, number, type, view)
+#define VMC_HELD_VIEW_OF(m, u, member, number, type, view)
+#define VMC_HELD_VALUE(m, member, number)
+#define VMC_HELD_LIST(m, member, number, type, element)
+#define VMC_HELD_MESSAGES(m, member, number, target) &target##_msg,
+#define VMC_HELD_FAR(m, member, number, target) &target##_msg,
+
+#define VMC_PROTO_MESSAGE(name, callback, count, largest) \
+    static const uint32_t vmc_info_##name[] PB_PROGMEM = {VMC_FIELDS(VMC_INFO_, name) 0}; \
+    static const pb_msgdesc_t *const vmc_held_##name[] = {VMC_FIELDS(VMC_HELD_, name) NULL}; \
+    VMC_PROTO_DEFINE pb_msgdesc_t name##_msg = {vmc_info_##name, vmc_held_##name, NULL, callback, count, 0, largest};
+#define VMC_PROTO_EMPTY(name) VMC_PROTO_DEFINE pb_msgdesc_t name##_msg = {vmc_info_none, vmc_held_none, NULL, NULL, 0, 0, 0};
+
+static const uint32_t vmc_info_none[] PB_PROGMEM = {0};
+static const pb_msgdesc_t *const vmc_held_none[] = {NULL};
+
+VMC_PROTO_OPEN
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, type_url, 1, STRING, PLAIN) \
+    X##VIEW(m, value, 2, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(google_protobuf_Any, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, seconds, 1, INT64) \
+    X##ONE(m, nanos, 2, INT32)
+VMC_PROTO_MESSAGE(google_protobuf_Duration, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, paths, 1, STRING, viamc_str)
+VMC_PROTO_MESSAGE(google_protobuf_FieldMask, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, seconds, 1, INT64) \
+    X##ONE(m, nanos, 2, INT32)
+VMC_PROTO_MESSAGE(google_protobuf_Timestamp, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, code, 1, INT32) \
+    X##VIEW(m, message, 2, STRING, PLAIN) \
+    X##MESSAGES(m, details, 3, google_protobuf_Any)
+VMC_PROTO_MESSAGE(google_rpc_Status, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, service, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(grpc_health_v1_HealthCheckRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, status, 1, ENUM)
+VMC_PROTO_MESSAGE(grpc_health_v1_HealthCheckResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, error_code, 1, INT32) \
+    X##VIEW(m, error_message, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(grpc_reflection_v1_ErrorResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, base_type_name, 1, STRING, PLAIN) \
+    X##LIST(m, extension_number, 2, INT32, int32_t)
+VMC_PROTO_MESSAGE(grpc_reflection_v1_ExtensionNumberResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, containing_type, 1, STRING, PLAIN) \
+    X##ONE(m, extension_number, 2, INT32)
+VMC_PROTO_MESSAGE(grpc_reflection_v1_ExtensionRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, file_descriptor_proto, 1, BYTES, viamc_bytes)
+VMC_PROTO_MESSAGE(grpc_reflection_v1_FileDescriptorResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, service, 1, grpc_reflection_v1_ServiceResponse)
+VMC_PROTO_MESSAGE(grpc_reflection_v1_ListServiceResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, host, 1, STRING, PLAIN) \
+    X##VIEW_OF(m, message_request, file_by_filename, 3, STRING, PLAIN) \
+    X##VIEW_OF(m, message_request, file_containing_symbol, 4, STRING, PLAIN) \
+    X##MESSAGE_OF(m, message_request, file_containing_extension, 5, grpc_reflection_v1_ExtensionRequest) \
+    X##VIEW_OF(m, message_request, all_extension_numbers_of_type, 6, STRING, PLAIN) \
+    X##VIEW_OF(m, message_request, list_services, 7, STRING, PLAIN)
+VMC_PROTO_MESSAGE(grpc_reflection_v1_ServerReflectionRequest, vmc_proto_field, 6, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, valid_host, 1, STRING, PLAIN) \
+    X##MESSAGE(m, original_request, 2, grpc_reflection_v1_ServerReflectionRequest) \
+    X##MESSAGE_OF(m, message_response, file_descriptor_response, 4, grpc_reflection_v1_FileDescriptorResponse) \
+    X##MESSAGE_OF(m, message_response, all_extension_numbers_response, 5, grpc_reflection_v1_ExtensionNumberResponse) \
+    X##MESSAGE_OF(m, message_response, list_services_response, 6, grpc_reflection_v1_ListServiceResponse) \
+    X##MESSAGE_OF(m, message_response, error_response, 7, grpc_reflection_v1_ErrorResponse)
+VMC_PROTO_MESSAGE(grpc_reflection_v1_ServerReflectionResponse, vmc_proto_field, 6, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(grpc_reflection_v1_ServiceResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, error_code, 1, INT32) \
+    X##VIEW(m, error_message, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(grpc_reflection_v1alpha_ErrorResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, base_type_name, 1, STRING, PLAIN) \
+    X##LIST(m, extension_number, 2, INT32, int32_t)
+VMC_PROTO_MESSAGE(grpc_reflection_v1alpha_ExtensionNumberResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, containing_type, 1, STRING, PLAIN) \
+    X##ONE(m, extension_number, 2, INT32)
+VMC_PROTO_MESSAGE(grpc_reflection_v1alpha_ExtensionRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, file_descriptor_proto, 1, BYTES, viamc_bytes)
+VMC_PROTO_MESSAGE(grpc_reflection_v1alpha_FileDescriptorResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, service, 1, grpc_reflection_v1alpha_ServiceResponse)
+VMC_PROTO_MESSAGE(grpc_reflection_v1alpha_ListServiceResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, host, 1, STRING, PLAIN) \
+    X##VIEW_OF(m, message_request, file_by_filename, 3, STRING, PLAIN) \
+    X##VIEW_OF(m, message_request, file_containing_symbol, 4, STRING, PLAIN) \
+    X##MESSAGE_OF(m, message_request, file_containing_extension, 5, grpc_reflection_v1alpha_ExtensionRequest) \
+    X##VIEW_OF(m, message_request, all_extension_numbers_of_type, 6, STRING, PLAIN) \
+    X##VIEW_OF(m, message_request, list_services, 7, STRING, PLAIN)
+VMC_PROTO_MESSAGE(grpc_reflection_v1alpha_ServerReflectionRequest, vmc_proto_field, 6, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, valid_host, 1, STRING, PLAIN) \
+    X##MESSAGE(m, original_request, 2, grpc_reflection_v1alpha_ServerReflectionRequest) \
+    X##MESSAGE_OF(m, message_response, file_descriptor_response, 4, grpc_reflection_v1alpha_FileDescriptorResponse) \
+    X##MESSAGE_OF(m, message_response, all_extension_numbers_response, 5, grpc_reflection_v1alpha_ExtensionNumberResponse) \
+    X##MESSAGE_OF(m, message_response, list_services_response, 6, grpc_reflection_v1alpha_ListServiceResponse) \
+    X##MESSAGE_OF(m, message_response, error_response, 7, grpc_reflection_v1alpha_ErrorResponse)
+VMC_PROTO_MESSAGE(grpc_reflection_v1alpha_ServerReflectionResponse, vmc_proto_field, 6, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(grpc_reflection_v1alpha_ServiceResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, values, 1, opentelemetry_proto_common_v1_AnyValue)
+VMC_PROTO_MESSAGE(opentelemetry_proto_common_v1_ArrayValue, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, values, 1, opentelemetry_proto_common_v1_KeyValue)
+VMC_PROTO_MESSAGE(opentelemetry_proto_common_v1_KeyValueList, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW_OF(m, value, string_value, 1, STRING, PLAIN) \
+    X##OF(m, value, bool_value, 2, BOOL) \
+    X##OF(m, value, int_value, 3, INT64) \
+    X##OF(m, value, double_value, 4, DOUBLE) \
+    X##MESSAGE_OF(m, value, array_value, 5, opentelemetry_proto_common_v1_ArrayValue) \
+    X##MESSAGE_OF(m, value, kvlist_value, 6, opentelemetry_proto_common_v1_KeyValueList) \
+    X##VIEW_OF(m, value, bytes_value, 7, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(opentelemetry_proto_common_v1_AnyValue, vmc_proto_field, 7, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, schema_url, 1, STRING, PLAIN) \
+    X##VIEW(m, type, 2, STRING, PLAIN) \
+    X##LIST(m, id_keys, 3, STRING, viamc_str) \
+    X##LIST(m, description_keys, 4, STRING, viamc_str)
+VMC_PROTO_MESSAGE(opentelemetry_proto_common_v1_EntityRef, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, version, 2, STRING, PLAIN) \
+    X##MESSAGES(m, attributes, 3, opentelemetry_proto_common_v1_KeyValue) \
+    X##ONE(m, dropped_attributes_count, 4, UINT32)
+VMC_PROTO_MESSAGE(opentelemetry_proto_common_v1_InstrumentationScope, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, key, 1, STRING, PLAIN) \
+    X##MESSAGE(m, value, 2, opentelemetry_proto_common_v1_AnyValue)
+VMC_PROTO_MESSAGE(opentelemetry_proto_common_v1_KeyValue, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, attributes, 1, opentelemetry_proto_common_v1_KeyValue) \
+    X##ONE(m, dropped_attributes_count, 2, UINT32) \
+    X##MESSAGES(m, entity_refs, 3, opentelemetry_proto_common_v1_EntityRef)
+VMC_PROTO_MESSAGE(opentelemetry_proto_resource_v1_Resource, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, resource, 1, opentelemetry_proto_resource_v1_Resource) \
+    X##MESSAGES(m, scope_spans, 2, opentelemetry_proto_trace_v1_ScopeSpans) \
+    X##VIEW(m, schema_url, 3, STRING, PLAIN)
+VMC_PROTO_MESSAGE(opentelemetry_proto_trace_v1_ResourceSpans, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, scope, 1, opentelemetry_proto_common_v1_InstrumentationScope) \
+    X##MESSAGES(m, spans, 2, opentelemetry_proto_trace_v1_Span) \
+    X##VIEW(m, schema_url, 3, STRING, PLAIN)
+VMC_PROTO_MESSAGE(opentelemetry_proto_trace_v1_ScopeSpans, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, message, 2, STRING, PLAIN) \
+    X##ONE(m, code, 3, ENUM)
+VMC_PROTO_MESSAGE(opentelemetry_proto_trace_v1_Status, vmc_proto_field, 2, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, trace_id, 1, BYTES, PLAIN) \
+    X##VIEW(m, span_id, 2, BYTES, PLAIN) \
+    X##VIEW(m, trace_state, 3, STRING, PLAIN) \
+    X##VIEW(m, parent_span_id, 4, BYTES, PLAIN) \
+    X##VIEW(m, name, 5, STRING, PLAIN) \
+    X##ONE(m, kind, 6, ENUM) \
+    X##ONE(m, start_time_unix_nano, 7, FIXED64) \
+    X##ONE(m, end_time_unix_nano, 8, FIXED64) \
+    X##MESSAGES(m, attributes, 9, opentelemetry_proto_common_v1_KeyValue) \
+    X##ONE(m, dropped_attributes_count, 10, UINT32) \
+    X##MESSAGES(m, events, 11, opentelemetry_proto_trace_v1_Span_Event) \
+    X##ONE(m, dropped_events_count, 12, UINT32) \
+    X##MESSAGES(m, links, 13, opentelemetry_proto_trace_v1_Span_Link) \
+    X##ONE(m, dropped_links_count, 14, UINT32) \
+    X##MESSAGE(m, status, 15, opentelemetry_proto_trace_v1_Status) \
+    X##ONE(m, flags, 16, FIXED32)
+VMC_PROTO_MESSAGE(opentelemetry_proto_trace_v1_Span, vmc_proto_field, 16, 16)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, time_unix_nano, 1, FIXED64) \
+    X##VIEW(m, name, 2, STRING, PLAIN) \
+    X##MESSAGES(m, attributes, 3, opentelemetry_proto_common_v1_KeyValue) \
+    X##ONE(m, dropped_attributes_count, 4, UINT32)
+VMC_PROTO_MESSAGE(opentelemetry_proto_trace_v1_Span_Event, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, trace_id, 1, BYTES, PLAIN) \
+    X##VIEW(m, span_id, 2, BYTES, PLAIN) \
+    X##VIEW(m, trace_state, 3, STRING, PLAIN) \
+    X##MESSAGES(m, attributes, 4, opentelemetry_proto_common_v1_KeyValue) \
+    X##ONE(m, dropped_attributes_count, 5, UINT32) \
+    X##ONE(m, flags, 6, FIXED32)
+VMC_PROTO_MESSAGE(opentelemetry_proto_trace_v1_Span_Link, vmc_proto_field, 6, 6)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, type, 1, STRING, PLAIN) \
+    X##VIEW(m, payload, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_rpc_v1_Credentials, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, entity, 1, STRING, PLAIN) \
+    X##MESSAGE(m, credentials, 2, proto_rpc_v1_Credentials)
+VMC_PROTO_MESSAGE(proto_rpc_v1_AuthenticateRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, access_token, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_rpc_v1_AuthenticateResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, entity, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_rpc_v1_AuthenticateToRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, access_token, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_rpc_v1_AuthenticateToResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, additional_ice_servers, 1, proto_rpc_webrtc_v1_ICEServer) \
+    X##ONE(m, disable_trickle, 2, BOOL)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_WebRTCConfig, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, sdp, 1, STRING, PLAIN) \
+    X##MESSAGE(m, optional_config, 2, proto_rpc_webrtc_v1_WebRTCConfig) \
+    X##MESSAGE(m, deadline, 3, google_protobuf_Timestamp) \
+    X##VIEW(m, caller_auth_entity, 4, STRING, PLAIN) \
+    X##MESSAGES(m, caller_auth_metadata, 5, proto_rpc_webrtc_v1_AnswerRequestInitStage_CallerAuthMetadataEntry)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_AnswerRequestInitStage, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, candidate, 1, STRING, PLAIN) \
+    X##VIEW(m, sdp_mid, 2, STRING, OPTIONAL) \
+    X##OPT(m, sdpm_line_index, 3, UINT32) \
+    X##VIEW(m, username_fragment, 4, STRING, OPTIONAL)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_ICECandidate, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, candidate, 1, proto_rpc_webrtc_v1_ICECandidate)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_AnswerRequestUpdateStage, NULL, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(proto_rpc_webrtc_v1_AnswerRequestDoneStage)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, google_rpc_Status)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_AnswerRequestErrorStage, NULL, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(proto_rpc_webrtc_v1_AnswerRequestHeartbeatStage)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, uuid, 1, STRING, PLAIN) \
+    X##MESSAGE_OF(m, stage, init, 2, proto_rpc_webrtc_v1_AnswerRequestInitStage) \
+    X##MESSAGE_OF(m, stage, update, 3, proto_rpc_webrtc_v1_AnswerRequestUpdateStage) \
+    X##MESSAGE_OF(m, stage, done, 4, proto_rpc_webrtc_v1_AnswerRequestDoneStage) \
+    X##MESSAGE_OF(m, stage, error, 5, proto_rpc_webrtc_v1_AnswerRequestErrorStage) \
+    X##MESSAGE_OF(m, stage, heartbeat, 6, proto_rpc_webrtc_v1_AnswerRequestHeartbeatStage)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_AnswerRequest, vmc_proto_field, 6, 6)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, key, 1, STRING, PLAIN) \
+    X##VIEW(m, value, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_AnswerRequestInitStage_CallerAuthMetadataEntry, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, sdp, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_AnswerResponseInitStage, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, candidate, 1, proto_rpc_webrtc_v1_ICECandidate)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_AnswerResponseUpdateStage, NULL, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(proto_rpc_webrtc_v1_AnswerResponseDoneStage)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, google_rpc_Status)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_AnswerResponseErrorStage, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, uuid, 1, STRING, PLAIN) \
+    X##MESSAGE_OF(m, stage, init, 2, proto_rpc_webrtc_v1_AnswerResponseInitStage) \
+    X##MESSAGE_OF(m, stage, update, 3, proto_rpc_webrtc_v1_AnswerResponseUpdateStage) \
+    X##MESSAGE_OF(m, stage, done, 4, proto_rpc_webrtc_v1_AnswerResponseDoneStage) \
+    X##MESSAGE_OF(m, stage, error, 5, proto_rpc_webrtc_v1_AnswerResponseErrorStage)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_AnswerResponse, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, sdp, 1, STRING, PLAIN) \
+    X##ONE(m, disable_trickle, 2, BOOL)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_CallRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, sdp, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_CallResponseInitStage, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, candidate, 1, proto_rpc_webrtc_v1_ICECandidate)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_CallResponseUpdateStage, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, uuid, 1, STRING, PLAIN) \
+    X##MESSAGE_OF(m, stage, init, 2, proto_rpc_webrtc_v1_CallResponseInitStage) \
+    X##MESSAGE_OF(m, stage, update, 3, proto_rpc_webrtc_v1_CallResponseUpdateStage)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_CallResponse, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, uuid, 1, STRING, PLAIN) \
+    X##MESSAGE_OF(m, update, candidate, 2, proto_rpc_webrtc_v1_ICECandidate) \
+    X##OF(m, update, done, 3, BOOL) \
+    X##MESSAGE_OF(m, update, error, 4, google_rpc_Status)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_CallUpdateRequest, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(proto_rpc_webrtc_v1_CallUpdateResponse)
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, type, 1, ENUM) \
+    X##VIEW(m, relay_address, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_ConnectionCandidate, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, urls, 1, STRING, viamc_str) \
+    X##VIEW(m, username, 2, STRING, PLAIN) \
+    X##VIEW(m, credential, 3, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_ICEServer, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(proto_rpc_webrtc_v1_OptionalWebRTCConfigRequest)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, config, 1, proto_rpc_webrtc_v1_WebRTCConfig)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_OptionalWebRTCConfigResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, local, 1, proto_rpc_webrtc_v1_ConnectionCandidate) \
+    X##MESSAGE(m, remote, 2, proto_rpc_webrtc_v1_ConnectionCandidate) \
+    X##ONE(m, reached_stage, 3, ENUM) \
+    X##ONE(m, duration_ms, 4, UINT32) \
+    X##ONE(m, signaling_path, 5, ENUM) \
+    X##ONE(m, failure_code, 6, INT32)
+VMC_PROTO_MESSAGE(proto_rpc_webrtc_v1_ReportConnectionMetadataRequest, NULL, 6, 6)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(proto_rpc_webrtc_v1_ReportConnectionMetadataResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_stream_v1_AddStreamRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(proto_stream_v1_AddStreamResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_stream_v1_GetStreamOptionsRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, resolutions, 1, proto_stream_v1_Resolution)
+VMC_PROTO_MESSAGE(proto_stream_v1_GetStreamOptionsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(proto_stream_v1_ListStreamsRequest)
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, names, 1, STRING, viamc_str)
+VMC_PROTO_MESSAGE(proto_stream_v1_ListStreamsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(proto_stream_v1_RemoveStreamRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(proto_stream_v1_RemoveStreamResponse)
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, width, 1, INT32) \
+    X##ONE(m, height, 2, INT32)
+VMC_PROTO_MESSAGE(proto_stream_v1_Resolution, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, resolution, 2, proto_stream_v1_Resolution)
+VMC_PROTO_MESSAGE(proto_stream_v1_SetStreamOptionsRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(proto_stream_v1_SetStreamOptionsResponse)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, bboxes, 1, viam_app_data_v1_BoundingBox) \
+    X##MESSAGES(m, classifications, 2, viam_app_data_v1_Classification)
+VMC_PROTO_MESSAGE(viam_app_data_v1_Annotations, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, id, 1, STRING, PLAIN) \
+    X##VIEW(m, label, 2, STRING, PLAIN) \
+    X##ONE(m, x_min_normalized, 3, DOUBLE) \
+    X##ONE(m, y_min_normalized, 4, DOUBLE) \
+    X##ONE(m, x_max_normalized, 5, DOUBLE) \
+    X##ONE(m, y_max_normalized, 6, DOUBLE) \
+    X##OPT(m, confidence, 7, DOUBLE)
+VMC_PROTO_MESSAGE(viam_app_data_v1_BoundingBox, vmc_proto_field, 7, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, label, 1, STRING, PLAIN) \
+    X##OPT(m, confidence, 2, DOUBLE) \
+    X##VIEW(m, id, 3, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_app_data_v1_Classification, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, part_id, 1, STRING, PLAIN) \
+    X##VIEW(m, component_type, 2, STRING, PLAIN) \
+    X##VIEW(m, component_name, 3, STRING, PLAIN) \
+    X##VIEW(m, method_name, 5, STRING, PLAIN) \
+    X##ONE(m, type, 6, ENUM) \
+    X##VIEW(m, file_name, 7, STRING, PLAIN) \
+    X##MESSAGES(m, method_parameters, 8, viam_app_datasync_v1_UploadMetadata_MethodParametersEntry) \
+    X##VIEW(m, file_extension, 9, STRING, PLAIN) \
+    X##LIST(m, tags, 10, STRING, viamc_str) \
+    X##LIST(m, dataset_ids, 12, STRING, viamc_str) \
+    X##VIEW(m, mime_type, 13, STRING, PLAIN) \
+    X##MESSAGE(m, file_create_time, 14, google_protobuf_Timestamp) \
+    X##MESSAGE(m, file_modify_time, 15, google_protobuf_Timestamp)
+VMC_PROTO_MESSAGE(viam_app_datasync_v1_UploadMetadata, vmc_proto_field, 13, 15)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, key, 1, STRING, PLAIN) \
+    X##MESSAGE(m, value, 2, google_protobuf_Any)
+VMC_PROTO_MESSAGE(viam_app_datasync_v1_UploadMetadata_MethodParametersEntry, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, x, 1, DOUBLE) \
+    X##ONE(m, y, 2, DOUBLE) \
+    X##ONE(m, z, 3, DOUBLE)
+VMC_PROTO_MESSAGE(viam_app_v1_Translation, NULL, 3, 3)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_app_v1_Orientation_NoOrientation)
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, theta, 1, DOUBLE) \
+    X##ONE(m, x, 2, DOUBLE) \
+    X##ONE(m, y, 3, DOUBLE) \
+    X##ONE(m, z, 4, DOUBLE)
+VMC_PROTO_MESSAGE(viam_app_v1_Orientation_OrientationVectorRadians, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, theta, 1, DOUBLE) \
+    X##ONE(m, x, 2, DOUBLE) \
+    X##ONE(m, y, 3, DOUBLE) \
+    X##ONE(m, z, 4, DOUBLE)
+VMC_PROTO_MESSAGE(viam_app_v1_Orientation_OrientationVectorDegrees, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, roll, 1, DOUBLE) \
+    X##ONE(m, pitch, 2, DOUBLE) \
+    X##ONE(m, yaw, 3, DOUBLE)
+VMC_PROTO_MESSAGE(viam_app_v1_Orientation_EulerAngles, NULL, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, theta, 1, DOUBLE) \
+    X##ONE(m, x, 2, DOUBLE) \
+    X##ONE(m, y, 3, DOUBLE) \
+    X##ONE(m, z, 4, DOUBLE)
+VMC_PROTO_MESSAGE(viam_app_v1_Orientation_AxisAngles, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, w, 1, DOUBLE) \
+    X##ONE(m, x, 2, DOUBLE) \
+    X##ONE(m, y, 3, DOUBLE) \
+    X##ONE(m, z, 4, DOUBLE)
+VMC_PROTO_MESSAGE(viam_app_v1_Orientation_Quaternion, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE_OF(m, type, no_orientation, 1, viam_app_v1_Orientation_NoOrientation) \
+    X##MESSAGE_OF(m, type, vector_radians, 2, viam_app_v1_Orientation_OrientationVectorRadians) \
+    X##MESSAGE_OF(m, type, vector_degrees, 3, viam_app_v1_Orientation_OrientationVectorDegrees) \
+    X##MESSAGE_OF(m, type, euler_angles, 4, viam_app_v1_Orientation_EulerAngles) \
+    X##MESSAGE_OF(m, type, axis_angles, 5, viam_app_v1_Orientation_AxisAngles) \
+    X##MESSAGE_OF(m, type, quaternion, 6, viam_app_v1_Orientation_Quaternion)
+VMC_PROTO_MESSAGE(viam_app_v1_Orientation, NULL, 6, 6)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, x, 1, DOUBLE) \
+    X##ONE(m, y, 2, DOUBLE) \
+    X##ONE(m, z, 3, DOUBLE) \
+    X##ONE(m, o_x, 4, DOUBLE) \
+    X##ONE(m, o_y, 5, DOUBLE) \
+    X##ONE(m, o_z, 6, DOUBLE) \
+    X##ONE(m, theta, 7, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_Pose, NULL, 7, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, radius_mm, 1, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_Sphere, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, x, 1, DOUBLE) \
+    X##ONE(m, y, 2, DOUBLE) \
+    X##ONE(m, z, 3, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_Vector3, NULL, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, dims_mm, 1, viam_common_v1_Vector3)
+VMC_PROTO_MESSAGE(viam_common_v1_RectangularPrism, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, radius_mm, 1, DOUBLE) \
+    X##ONE(m, length_mm, 2, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_Capsule, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, content_type, 1, STRING, PLAIN) \
+    X##VIEW(m, mesh, 2, BYTES, PLAIN) \
+    X##VIEW(m, original_file_source_path_diagnostic, 3, STRING, OPTIONAL)
+VMC_PROTO_MESSAGE(viam_common_v1_Mesh, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, point_cloud, 1, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_common_v1_PointCloud, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, center, 1, viam_common_v1_Pose) \
+    X##MESSAGE_OF(m, geometry_type, sphere, 2, viam_common_v1_Sphere) \
+    X##MESSAGE_OF(m, geometry_type, box, 3, viam_common_v1_RectangularPrism) \
+    X##VIEW(m, label, 4, STRING, PLAIN) \
+    X##MESSAGE_OF(m, geometry_type, capsule, 5, viam_common_v1_Capsule) \
+    X##MESSAGE_OF(m, geometry_type, mesh, 6, viam_common_v1_Mesh) \
+    X##MESSAGE_OF(m, geometry_type, pointcloud, 7, viam_common_v1_PointCloud)
+VMC_PROTO_MESSAGE(viam_common_v1_Geometry, vmc_proto_field, 7, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, parent, 1, STRING, PLAIN) \
+    X##MESSAGE(m, translation, 2, viam_app_v1_Translation) \
+    X##MESSAGE(m, orientation, 3, viam_app_v1_Orientation) \
+    X##MESSAGE(m, geometry, 4, viam_common_v1_Geometry)
+VMC_PROTO_MESSAGE(viam_app_v1_Frame, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, level, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_app_v1_LogConfiguration, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, namespace_, 2, STRING, PLAIN) \
+    X##VIEW(m, type, 3, STRING, PLAIN) \
+    X##VIEW(m, model, 4, STRING, PLAIN) \
+    X##MESSAGE(m, frame, 5, viam_app_v1_Frame) \
+    X##LIST(m, depends_on, 6, STRING, viamc_str) \
+    X##MESSAGES(m, service_configs, 7, viam_app_v1_ResourceLevelServiceConfig) \
+    X##VIEW(m, attributes, 8, BYTES, STRUCT) \
+    X##VIEW(m, api, 9, STRING, PLAIN) \
+    X##MESSAGE(m, log_configuration, 10, viam_app_v1_LogConfiguration)
+VMC_PROTO_MESSAGE(viam_app_v1_ComponentConfig, vmc_proto_field, 10, 10)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, type, 1, STRING, PLAIN) \
+    X##VIEW(m, attributes, 2, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_app_v1_ResourceLevelServiceConfig, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, codec, 1, STRING, PLAIN) \
+    X##ONE(m, sample_rate_hz, 2, INT32) \
+    X##ONE(m, num_channels, 3, INT32)
+VMC_PROTO_MESSAGE(viam_common_v1_AudioInfo, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, rx, 1, DOUBLE) \
+    X##ONE(m, ry, 2, DOUBLE) \
+    X##ONE(m, rz, 3, DOUBLE) \
+    X##ONE(m, theta, 4, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_AxisAngles, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, command, 2, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_common_v1_DoCommandRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, result, 1, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_common_v1_DoCommandResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, roll, 1, DOUBLE) \
+    X##ONE(m, pitch, 2, DOUBLE) \
+    X##ONE(m, yaw, 3, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_EulerAngles, NULL, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, latitude, 1, DOUBLE) \
+    X##ONE(m, longitude, 2, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_GeoPoint, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, location, 1, viam_common_v1_GeoPoint) \
+    X##MESSAGES(m, geometries, 2, viam_common_v1_Geometry)
+VMC_PROTO_MESSAGE(viam_common_v1_GeoGeometry, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, o_x, 1, DOUBLE) \
+    X##ONE(m, o_y, 2, DOUBLE) \
+    X##ONE(m, o_z, 3, DOUBLE) \
+    X##ONE(m, theta, 4, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_Orientation, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, location, 1, viam_common_v1_GeoPoint) \
+    X##OF(m, orientation, heading, 2, DOUBLE) \
+    X##OPT(m, altitude, 3, DOUBLE) \
+    X##MESSAGE_OF(m, orientation, orientation_vector, 4, viam_common_v1_Orientation)
+VMC_PROTO_MESSAGE(viam_common_v1_GeoPose, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, reference_frame, 1, STRING, PLAIN) \
+    X##MESSAGES(m, geometries, 2, viam_common_v1_Geometry)
+VMC_PROTO_MESSAGE(viam_common_v1_GeometriesInFrame, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_common_v1_Get3DModelsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, models, 1, viam_common_v1_Get3DModelsResponse_ModelsEntry)
+VMC_PROTO_MESSAGE(viam_common_v1_Get3DModelsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, key, 1, STRING, PLAIN) \
+    X##MESSAGE(m, value, 2, viam_common_v1_Mesh)
+VMC_PROTO_MESSAGE(viam_common_v1_Get3DModelsResponse_ModelsEntry, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_common_v1_GetGeometriesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, geometries, 1, viam_common_v1_Geometry)
+VMC_PROTO_MESSAGE(viam_common_v1_GetGeometriesResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, include_collision_meshes, 2, BOOL) \
+    X##ONE(m, include_visual_meshes, 3, BOOL) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_common_v1_GetKinematicsRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##OPT(m, operating_freq_hz, 1, DOUBLE) \
+    X##OPT(m, max_linear_tcp_speed_mm_per_sec, 2, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_KinematicProperties, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGES(m, links, 2, viam_common_v1_KinematicLink) \
+    X##MESSAGES(m, joints, 3, viam_common_v1_KinematicJoint) \
+    X##LIST(m, output_frames, 4, STRING, viamc_str) \
+    X##MESSAGE(m, properties, 5, viam_common_v1_KinematicProperties)
+VMC_PROTO_MESSAGE(viam_common_v1_KinematicModel, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, format, 1, ENUM) \
+    X##VIEW(m, kinematics_data, 2, BYTES, PLAIN) \
+    X##MESSAGES(m, meshes_by_urdf_filepath, 3, viam_common_v1_GetKinematicsResponse_MeshesByUrdfFilepathEntry) \
+    X##MESSAGE(m, model, 4, viam_common_v1_KinematicModel)
+VMC_PROTO_MESSAGE(viam_common_v1_GetKinematicsResponse, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, key, 1, STRING, PLAIN) \
+    X##MESSAGE(m, value, 2, viam_common_v1_Mesh)
+VMC_PROTO_MESSAGE(viam_common_v1_GetKinematicsResponse_MeshesByUrdfFilepathEntry, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_common_v1_GetPropertiesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, supported_codecs, 1, STRING, viamc_str) \
+    X##ONE(m, sample_rate_hz, 2, INT32) \
+    X##ONE(m, num_channels, 3, INT32)
+VMC_PROTO_MESSAGE(viam_common_v1_GetPropertiesResponse, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_common_v1_GetReadingsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, readings, 1, BYTES, MAP)
+VMC_PROTO_MESSAGE(viam_common_v1_GetReadingsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_common_v1_GetStatusRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, result, 1, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_common_v1_GetStatusResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##OPT(m, min_, 1, DOUBLE) \
+    X##OPT(m, max_, 2, DOUBLE) \
+    X##OPT(m, max_velocity, 3, DOUBLE) \
+    X##OPT(m, max_acceleration, 4, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_JointLimits, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, joint, 1, STRING, PLAIN) \
+    X##ONE(m, multiplier, 2, DOUBLE) \
+    X##ONE(m, offset, 3, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_MimicJoint, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, id, 1, STRING, PLAIN) \
+    X##VIEW(m, parent, 2, STRING, PLAIN) \
+    X##ONE(m, type, 3, ENUM) \
+    X##MESSAGE(m, axis, 4, viam_common_v1_Vector3) \
+    X##MESSAGE(m, limits, 5, viam_common_v1_JointLimits) \
+    X##MESSAGE(m, mimic, 6, viam_common_v1_MimicJoint) \
+    X##MESSAGE(m, geometry, 7, viam_common_v1_Geometry)
+VMC_PROTO_MESSAGE(viam_common_v1_KinematicJoint, vmc_proto_field, 7, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, w, 1, DOUBLE) \
+    X##ONE(m, x, 2, DOUBLE) \
+    X##ONE(m, y, 3, DOUBLE) \
+    X##ONE(m, z, 4, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_Quaternion, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, translation, 1, viam_common_v1_Vector3) \
+    X##MESSAGE_OF(m, orientation, quaternion, 2, viam_common_v1_Quaternion) \
+    X##MESSAGE_OF(m, orientation, orientation_vector, 3, viam_common_v1_Orientation) \
+    X##MESSAGE_OF(m, orientation, euler_angles, 4, viam_common_v1_EulerAngles) \
+    X##MESSAGE_OF(m, orientation, axis_angles, 5, viam_common_v1_AxisAngles)
+VMC_PROTO_MESSAGE(viam_common_v1_LinkPose, NULL, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, id, 1, STRING, PLAIN) \
+    X##VIEW(m, parent, 2, STRING, PLAIN) \
+    X##MESSAGE(m, pose, 3, viam_common_v1_LinkPose) \
+    X##MESSAGES(m, collision, 4, viam_common_v1_Geometry) \
+    X##MESSAGES(m, visual, 5, viam_common_v1_Geometry)
+VMC_PROTO_MESSAGE(viam_common_v1_KinematicLink, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, host, 1, STRING, PLAIN) \
+    X##VIEW(m, level, 2, STRING, PLAIN) \
+    X##MESSAGE(m, time, 3, google_protobuf_Timestamp) \
+    X##VIEW(m, logger_name, 4, STRING, PLAIN) \
+    X##VIEW(m, message, 5, STRING, PLAIN) \
+    X##VIEW(m, caller, 6, BYTES, STRUCT) \
+    X##VIEW(m, stack, 7, STRING, PLAIN) \
+    X##LIST(m, fields, 8, FIXED_LENGTH_BYTES, viamc_fields)
+VMC_PROTO_MESSAGE(viam_common_v1_LogEntry, vmc_proto_field, 8, 8)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, point_cloud, 1, BYTES, PLAIN) \
+    X##MESSAGE(m, geometries, 2, viam_common_v1_GeometriesInFrame)
+VMC_PROTO_MESSAGE(viam_common_v1_PointCloudObject, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, x, 1, DOUBLE) \
+    X##ONE(m, y, 2, DOUBLE) \
+    X##ONE(m, z, 3, DOUBLE) \
+    X##ONE(m, o_x, 4, DOUBLE) \
+    X##ONE(m, o_y, 5, DOUBLE) \
+    X##ONE(m, o_z, 6, DOUBLE) \
+    X##ONE(m, theta, 7, DOUBLE)
+VMC_PROTO_MESSAGE(viam_common_v1_PoseCloud, NULL, 7, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, reference_frame, 1, STRING, PLAIN) \
+    X##MESSAGE(m, pose, 2, viam_common_v1_Pose) \
+    X##MESSAGE(m, goal_cloud, 3, viam_common_v1_PoseCloud)
+VMC_PROTO_MESSAGE(viam_common_v1_PoseInFrame, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, namespace_, 1, STRING, PLAIN) \
+    X##VIEW(m, type, 2, STRING, PLAIN) \
+    X##VIEW(m, subtype, 3, STRING, PLAIN) \
+    X##VIEW(m, name, 4, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_common_v1_ResourceName, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, captured_at, 1, google_protobuf_Timestamp)
+VMC_PROTO_MESSAGE(viam_common_v1_ResponseMetadata, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, reference_frame, 1, STRING, PLAIN) \
+    X##MESSAGE(m, pose_in_observer_frame, 2, viam_common_v1_PoseInFrame) \
+    X##MESSAGE(m, physical_object, 3, viam_common_v1_Geometry) \
+    X##VIEW(m, uuid, 4, BYTES, PLAIN) \
+    X##VIEW(m, metadata, 5, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_common_v1_Transform, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, obstacles, 1, viam_common_v1_GeometriesInFrame) \
+    X##MESSAGES(m, transforms, 3, viam_common_v1_Transform)
+VMC_PROTO_MESSAGE(viam_common_v1_WorldState, vmc_proto_field, 2, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_GetEndPositionRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, pose, 1, viam_common_v1_Pose)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_GetEndPositionResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_GetJointPositionsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, values, 1, DOUBLE, double)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_JointPositions, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, positions, 1, viam_component_arm_v1_JointPositions)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_GetJointPositionsResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_GetManualModeRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, manual_mode, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_GetManualModeResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_GetPropertiesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, support_manual_mode, 1, BOOL) \
+    X##ONE(m, support_cartesian_commands, 2, BOOL)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_GetPropertiesResponse, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_IsMovingRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, is_moving, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_IsMovingResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, values, 1, DOUBLE, double)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_JointAccelerations, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, values, 1, DOUBLE, double)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_JointVelocities, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##OPT(m, max_vel_degs_per_sec, 1, DOUBLE) \
+    X##OPT(m, max_acc_degs_per_sec2, 2, DOUBLE) \
+    X##LIST(m, max_vel_degs_per_sec_joints, 3, DOUBLE, double) \
+    X##LIST(m, max_acc_degs_per_sec2_joints, 4, DOUBLE, double) \
+    X##OPT(m, max_tcp_speed, 5, DOUBLE)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_MoveOptions, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGES(m, positions, 2, viam_component_arm_v1_JointPositions) \
+    X##MESSAGE(m, options, 3, viam_component_arm_v1_MoveOptions) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_MoveThroughJointPositionsRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_arm_v1_MoveThroughJointPositionsResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_Init, vmc_proto_field, 1, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, points, 1, viam_component_arm_v1_TrajectoryPoint)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_TrajectoryBatch, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE_OF(m, message, init, 2, viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_Init) \
+    X##MESSAGE_OF(m, message, batch, 3, viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest_TrajectoryBatch)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse_BatchAck, vmc_proto_field, 1, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE_OF(m, message, ack, 1, viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse_BatchAck)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, positions, 2, viam_component_arm_v1_JointPositions) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_MoveToJointPositionsRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_arm_v1_MoveToJointPositionsResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, to, 2, viam_common_v1_Pose) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_MoveToPositionRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_arm_v1_MoveToPositionResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, manual_mode, 2, BOOL) \
+    X##ONE(m, enabled_for, 3, INT32) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_SetManualModeRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_arm_v1_SetManualModeResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_StopRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_arm_v1_StopResponse)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, velocities, 1, viam_component_arm_v1_JointVelocities) \
+    X##MESSAGE(m, accelerations, 2, viam_component_arm_v1_JointAccelerations)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_TrajectoryPoint_KinematicConstraints, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, time, 1, google_protobuf_Duration) \
+    X##MESSAGE(m, positions, 2, viam_component_arm_v1_JointPositions) \
+    X##MESSAGE(m, constraints, 3, viam_component_arm_v1_TrajectoryPoint_KinematicConstraints)
+VMC_PROTO_MESSAGE(viam_component_arm_v1_TrajectoryPoint, NULL, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, audio_data, 1, BYTES, PLAIN) \
+    X##MESSAGE(m, audio_info, 2, viam_common_v1_AudioInfo) \
+    X##ONE(m, start_timestamp_nanoseconds, 3, INT64) \
+    X##ONE(m, end_timestamp_nanoseconds, 4, INT64) \
+    X##ONE(m, sequence, 5, INT32)
+VMC_PROTO_MESSAGE(viam_component_audioin_v1_AudioChunk, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, duration_seconds, 2, FLOAT) \
+    X##VIEW(m, codec, 3, STRING, PLAIN) \
+    X##VIEW(m, request_id, 4, STRING, PLAIN) \
+    X##ONE(m, previous_timestamp_nanoseconds, 5, INT64) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_audioin_v1_GetAudioRequest, vmc_proto_field, 6, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, audio, 1, viam_component_audioin_v1_AudioChunk) \
+    X##VIEW(m, request_id, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_audioin_v1_GetAudioResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, audio_data, 2, BYTES, PLAIN) \
+    X##MESSAGE(m, audio_info, 3, viam_common_v1_AudioInfo) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_audioout_v1_PlayRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_audioout_v1_PlayResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, audio_data, 1, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_audioout_v1_PlayStreamChunk, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, audio_info, 2, viam_common_v1_AudioInfo) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_audioout_v1_PlayStreamInit, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE_OF(m, payload, init, 1, viam_component_audioout_v1_PlayStreamInit) \
+    X##MESSAGE_OF(m, payload, audio_chunk, 2, viam_component_audioout_v1_PlayStreamChunk)
+VMC_PROTO_MESSAGE(viam_component_audioout_v1_PlayStreamRequest, NULL, 2, 2)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_audioout_v1_PlayStreamResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_base_v1_GetPropertiesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, width_meters, 1, DOUBLE) \
+    X##ONE(m, turning_radius_meters, 2, DOUBLE) \
+    X##ONE(m, wheel_circumference_meters, 3, DOUBLE)
+VMC_PROTO_MESSAGE(viam_component_base_v1_GetPropertiesResponse, NULL, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_base_v1_IsMovingRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, is_moving, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_component_base_v1_IsMovingResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, distance_mm, 2, INT64) \
+    X##ONE(m, mm_per_sec, 3, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_base_v1_MoveStraightRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_base_v1_MoveStraightResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, linear, 2, viam_common_v1_Vector3) \
+    X##MESSAGE(m, angular, 3, viam_common_v1_Vector3) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_base_v1_SetPowerRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_base_v1_SetPowerResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, linear, 2, viam_common_v1_Vector3) \
+    X##MESSAGE(m, angular, 3, viam_common_v1_Vector3) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_base_v1_SetVelocityRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_base_v1_SetVelocityResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, angle_deg, 2, DOUBLE) \
+    X##ONE(m, degs_per_sec, 3, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_base_v1_SpinRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_base_v1_SpinResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_base_v1_StopRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_base_v1_StopResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, board_name, 1, STRING, PLAIN) \
+    X##VIEW(m, digital_interrupt_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_GetDigitalInterruptValueRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, value, 1, INT64)
+VMC_PROTO_MESSAGE(viam_component_board_v1_GetDigitalInterruptValueResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, pin, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_GetGPIORequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, high, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_component_board_v1_GetGPIOResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, pin, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_PWMFrequencyRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, frequency_hz, 1, UINT64)
+VMC_PROTO_MESSAGE(viam_component_board_v1_PWMFrequencyResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, pin, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_PWMRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, duty_cycle_pct, 1, DOUBLE)
+VMC_PROTO_MESSAGE(viam_component_board_v1_PWMResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, board_name, 1, STRING, PLAIN) \
+    X##VIEW(m, analog_reader_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_ReadAnalogReaderRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, value, 1, INT32) \
+    X##ONE(m, min_range, 2, FLOAT) \
+    X##ONE(m, max_range, 3, FLOAT) \
+    X##ONE(m, step_size, 4, FLOAT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_ReadAnalogReaderResponse, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, pin, 2, STRING, PLAIN) \
+    X##ONE(m, high, 3, BOOL) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_SetGPIORequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_board_v1_SetGPIOResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, pin, 2, STRING, PLAIN) \
+    X##ONE(m, frequency_hz, 3, UINT64) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_SetPWMFrequencyRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_board_v1_SetPWMFrequencyResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, pin, 2, STRING, PLAIN) \
+    X##ONE(m, duty_cycle_pct, 3, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_SetPWMRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_board_v1_SetPWMResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, power_mode, 2, ENUM) \
+    X##MESSAGE(m, duration, 3, google_protobuf_Duration) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_SetPowerModeRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_board_v1_SetPowerModeResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##LIST(m, pin_names, 2, STRING, viamc_str) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_StreamTicksRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, pin_name, 1, STRING, PLAIN) \
+    X##ONE(m, time, 2, UINT64) \
+    X##ONE(m, high, 3, BOOL)
+VMC_PROTO_MESSAGE(viam_component_board_v1_StreamTicksResponse, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, pin, 2, STRING, PLAIN) \
+    X##ONE(m, value, 3, INT32) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_board_v1_WriteAnalogRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_board_v1_WriteAnalogResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_button_v1_PushRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_button_v1_PushResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, model, 1, STRING, PLAIN) \
+    X##LIST(m, parameters, 2, DOUBLE, double)
+VMC_PROTO_MESSAGE(viam_component_camera_v1_DistortionParameters, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, translation, 1, viam_common_v1_Vector3) \
+    X##MESSAGE(m, orientation, 2, viam_common_v1_Orientation)
+VMC_PROTO_MESSAGE(viam_component_camera_v1_ExtrinsicParameters, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##LIST(m, filter_source_names, 2, STRING, viamc_str) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_camera_v1_GetImagesRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, images, 1, viam_component_camera_v1_Image) \
+    X##FAR(m, response_metadata, 84260, viam_common_v1_ResponseMetadata)
+VMC_PROTO_MESSAGE(viam_component_camera_v1_GetImagesResponse, vmc_proto_field, 2, 18724)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, mime_type, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_camera_v1_GetPointCloudRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, mime_type, 1, STRING, PLAIN) \
+    X##VIEW(m, point_cloud, 2, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_camera_v1_GetPointCloudResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_camera_v1_GetPropertiesRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, width_px, 1, UINT32) \
+    X##ONE(m, height_px, 2, UINT32) \
+    X##ONE(m, focal_x_px, 3, DOUBLE) \
+    X##ONE(m, focal_y_px, 4, DOUBLE) \
+    X##ONE(m, center_x_px, 5, DOUBLE) \
+    X##ONE(m, center_y_px, 6, DOUBLE)
+VMC_PROTO_MESSAGE(viam_component_camera_v1_IntrinsicParameters, NULL, 6, 6)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, supports_pcd, 1, BOOL) \
+    X##MESSAGE(m, intrinsic_parameters, 2, viam_component_camera_v1_IntrinsicParameters) \
+    X##MESSAGE(m, distortion_parameters, 3, viam_component_camera_v1_DistortionParameters) \
+    X##LIST(m, mime_types, 4, STRING, viamc_str) \
+    X##OPT(m, frame_rate, 5, FLOAT) \
+    X##MESSAGE(m, extrinsic_parameters, 6, viam_component_camera_v1_ExtrinsicParameters) \
+    X##VIEW(m, default_reference_frame, 7, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_camera_v1_GetPropertiesResponse, vmc_proto_field, 7, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, source_name, 1, STRING, PLAIN) \
+    X##VIEW(m, image, 3, BYTES, PLAIN) \
+    X##VIEW(m, mime_type, 4, STRING, PLAIN) \
+    X##MESSAGE(m, annotations, 5, viam_app_data_v1_Annotations)
+VMC_PROTO_MESSAGE(viam_component_camera_v1_Image, vmc_proto_field, 4, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##OPT(m, position_type, 2, ENUM) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_encoder_v1_GetPositionRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, value, 1, FLOAT) \
+    X##ONE(m, position_type, 2, ENUM)
+VMC_PROTO_MESSAGE(viam_component_encoder_v1_GetPositionResponse, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_encoder_v1_GetPropertiesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, ticks_count_supported, 1, BOOL) \
+    X##ONE(m, angle_degrees_supported, 2, BOOL)
+VMC_PROTO_MESSAGE(viam_component_encoder_v1_GetPropertiesResponse, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_encoder_v1_ResetPositionRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_encoder_v1_ResetPositionResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gantry_v1_GetLengthsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, lengths_mm, 1, DOUBLE, double)
+VMC_PROTO_MESSAGE(viam_component_gantry_v1_GetLengthsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gantry_v1_GetPositionRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, positions_mm, 1, DOUBLE, double)
+VMC_PROTO_MESSAGE(viam_component_gantry_v1_GetPositionResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gantry_v1_HomeRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, homed, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_component_gantry_v1_HomeResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_gantry_v1_IsMovingRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, is_moving, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_component_gantry_v1_IsMovingResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##LIST(m, positions_mm, 2, DOUBLE, double) \
+    X##LIST(m, speeds_mm_per_sec, 3, DOUBLE, double) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gantry_v1_MoveToPositionRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_gantry_v1_MoveToPositionResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gantry_v1_StopRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_gantry_v1_StopResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_GetCurrentInputsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, values, 1, DOUBLE, double)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_GetCurrentInputsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##LIST(m, values, 2, DOUBLE, double) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_GoToInputsRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_gripper_v1_GoToInputsResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_GrabRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, success, 1, BOOL) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_GrabResponse, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_IsHoldingSomethingRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, is_holding_something, 1, BOOL) \
+    X##VIEW(m, meta, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_IsHoldingSomethingResponse, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_IsMovingRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, is_moving, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_IsMovingResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_OpenRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_gripper_v1_OpenResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_gripper_v1_StopRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_gripper_v1_StopResponse)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, time, 1, google_protobuf_Timestamp) \
+    X##VIEW(m, event, 2, STRING, PLAIN) \
+    X##VIEW(m, control, 3, STRING, PLAIN) \
+    X##ONE(m, value, 4, DOUBLE)
+VMC_PROTO_MESSAGE(viam_component_inputcontroller_v1_Event, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, controller, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_inputcontroller_v1_GetControlsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, controls, 1, STRING, viamc_str)
+VMC_PROTO_MESSAGE(viam_component_inputcontroller_v1_GetControlsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, controller, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_inputcontroller_v1_GetEventsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, events, 1, viam_component_inputcontroller_v1_Event)
+VMC_PROTO_MESSAGE(viam_component_inputcontroller_v1_GetEventsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, controller, 1, STRING, PLAIN) \
+    X##MESSAGES(m, events, 2, viam_component_inputcontroller_v1_StreamEventsRequest_Events) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_inputcontroller_v1_StreamEventsRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, control, 1, STRING, PLAIN) \
+    X##LIST(m, events, 2, STRING, viamc_str) \
+    X##LIST(m, cancelled_events, 3, STRING, viamc_str)
+VMC_PROTO_MESSAGE(viam_component_inputcontroller_v1_StreamEventsRequest_Events, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, event, 1, viam_component_inputcontroller_v1_Event)
+VMC_PROTO_MESSAGE(viam_component_inputcontroller_v1_StreamEventsResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, controller, 1, STRING, PLAIN) \
+    X##MESSAGE(m, event, 2, viam_component_inputcontroller_v1_Event) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_inputcontroller_v1_TriggerEventRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_inputcontroller_v1_TriggerEventResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPositionRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, position, 1, DOUBLE)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPositionResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPropertiesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, position_reporting, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPropertiesResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, rpm, 2, DOUBLE) \
+    X##ONE(m, revolutions, 3, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GoForRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_motor_v1_GoForResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, rpm, 2, DOUBLE) \
+    X##ONE(m, position_revolutions, 3, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_GoToRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_motor_v1_GoToResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_IsMovingRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, is_moving, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_IsMovingResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_IsPoweredRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, is_on, 1, BOOL) \
+    X##ONE(m, power_pct, 2, DOUBLE)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_IsPoweredResponse, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, offset, 2, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_ResetZeroPositionRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_motor_v1_ResetZeroPositionResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, power_pct, 2, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_SetPowerRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_motor_v1_SetPowerResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, rpm, 2, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_SetRPMRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_motor_v1_SetRPMResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_motor_v1_StopRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_motor_v1_StopResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetAccuracyRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, accuracy, 1, viam_component_movementsensor_v1_GetAccuracyResponse_AccuracyEntry) \
+    X##OPT(m, position_hdop, 2, FLOAT) \
+    X##OPT(m, position_vdop, 3, FLOAT) \
+    X##OPT(m, position_nmea_gga_fix, 4, INT32) \
+    X##OPT(m, compass_degrees_error, 5, FLOAT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetAccuracyResponse, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, key, 1, STRING, PLAIN) \
+    X##ONE(m, value, 2, FLOAT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetAccuracyResponse_AccuracyEntry, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetAngularVelocityRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, angular_velocity, 1, viam_common_v1_Vector3)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetAngularVelocityResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetCompassHeadingRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, value, 1, DOUBLE)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetCompassHeadingResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetLinearAccelerationRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, linear_acceleration, 1, viam_common_v1_Vector3)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetLinearAccelerationResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetLinearVelocityRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, linear_velocity, 1, viam_common_v1_Vector3)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetLinearVelocityResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetOrientationRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, orientation, 1, viam_common_v1_Orientation)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetOrientationResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetPositionRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, coordinate, 1, viam_common_v1_GeoPoint) \
+    X##ONE(m, altitude_m, 2, FLOAT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetPositionResponse, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetPropertiesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, linear_velocity_supported, 1, BOOL) \
+    X##ONE(m, angular_velocity_supported, 2, BOOL) \
+    X##ONE(m, orientation_supported, 3, BOOL) \
+    X##ONE(m, position_supported, 4, BOOL) \
+    X##ONE(m, compass_heading_supported, 5, BOOL) \
+    X##ONE(m, linear_acceleration_supported, 6, BOOL)
+VMC_PROTO_MESSAGE(viam_component_movementsensor_v1_GetPropertiesResponse, NULL, 6, 6)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##LIST(m, body_names, 2, STRING, viamc_str) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_posetracker_v1_GetPosesRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, body_poses, 1, viam_component_posetracker_v1_GetPosesResponse_BodyPosesEntry)
+VMC_PROTO_MESSAGE(viam_component_posetracker_v1_GetPosesResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, key, 1, STRING, PLAIN) \
+    X##MESSAGE(m, value, 2, viam_common_v1_PoseInFrame)
+VMC_PROTO_MESSAGE(viam_component_posetracker_v1_GetPosesResponse_BodyPosesEntry, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_powersensor_v1_GetCurrentRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, amperes, 1, DOUBLE) \
+    X##ONE(m, is_ac, 2, BOOL)
+VMC_PROTO_MESSAGE(viam_component_powersensor_v1_GetCurrentResponse, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_powersensor_v1_GetPowerRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, watts, 1, DOUBLE)
+VMC_PROTO_MESSAGE(viam_component_powersensor_v1_GetPowerResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_powersensor_v1_GetVoltageRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, volts, 1, DOUBLE) \
+    X##ONE(m, is_ac, 2, BOOL)
+VMC_PROTO_MESSAGE(viam_component_powersensor_v1_GetVoltageResponse, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_servo_v1_GetPositionRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, position_deg, 1, UINT32)
+VMC_PROTO_MESSAGE(viam_component_servo_v1_GetPositionResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_servo_v1_IsMovingRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, is_moving, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_component_servo_v1_IsMovingResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, angle_deg, 2, UINT32) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_servo_v1_MoveRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_servo_v1_MoveResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_servo_v1_StopRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_servo_v1_StopResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_switch_v1_GetNumberOfPositionsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, number_of_positions, 1, UINT32) \
+    X##LIST(m, labels, 2, STRING, viamc_str)
+VMC_PROTO_MESSAGE(viam_component_switch_v1_GetNumberOfPositionsResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_switch_v1_GetPositionRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, position, 1, UINT32)
+VMC_PROTO_MESSAGE(viam_component_switch_v1_GetPositionResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, position, 2, UINT32) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_component_switch_v1_SetPositionRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_switch_v1_SetPositionResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, message, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoBiDiRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, message, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoBiDiResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, message, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoMultipleRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, message, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoMultipleResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, message, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, message, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_component_testecho_v1_StopRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_component_testecho_v1_StopResponse)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, config, 1, viam_app_v1_ComponentConfig) \
+    X##LIST(m, dependencies, 2, STRING, viamc_str)
+VMC_PROTO_MESSAGE(viam_module_v1_AddResourceRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_module_v1_AddResourceResponse)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, subtype, 1, viam_common_v1_ResourceName) \
+    X##VIEW(m, proto_service, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_ResourceRPCSubtype, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, subtype, 1, viam_robot_v1_ResourceRPCSubtype) \
+    X##LIST(m, models, 2, STRING, viamc_str)
+VMC_PROTO_MESSAGE(viam_module_v1_HandlerDefinition, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, handlers, 1, viam_module_v1_HandlerDefinition)
+VMC_PROTO_MESSAGE(viam_module_v1_HandlerMap, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, parent_address, 1, STRING, PLAIN) \
+    X##VIEW(m, webrtc_offer, 2, STRING, PLAIN) \
+    X##VIEW(m, raw_parent_address, 3, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_module_v1_ReadyRequest, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, ready, 1, BOOL) \
+    X##MESSAGE(m, handlermap, 2, viam_module_v1_HandlerMap) \
+    X##VIEW(m, webrtc_answer, 3, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_module_v1_ReadyResponse, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, config, 1, viam_app_v1_ComponentConfig) \
+    X##LIST(m, dependencies, 2, STRING, viamc_str)
+VMC_PROTO_MESSAGE(viam_module_v1_ReconfigureResourceRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_module_v1_ReconfigureResourceResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_module_v1_RemoveResourceRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_module_v1_RemoveResourceResponse)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, config, 1, viam_app_v1_ComponentConfig)
+VMC_PROTO_MESSAGE(viam_module_v1_ValidateConfigRequest, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, dependencies, 1, STRING, viamc_str) \
+    X##LIST(m, optional_dependencies, 2, STRING, viamc_str)
+VMC_PROTO_MESSAGE(viam_module_v1_ValidateConfigResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, id, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_BlockForOperationRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_BlockForOperationResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, id, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_CancelOperationRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_CancelOperationResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, revision, 1, STRING, PLAIN) \
+    X##MESSAGE(m, last_updated, 2, google_protobuf_Timestamp)
+VMC_PROTO_MESSAGE(viam_robot_v1_ConfigStatus, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, frame, 1, viam_common_v1_Transform) \
+    X##VIEW(m, kinematics, 2, BYTES, STRUCT) \
+    X##MESSAGE(m, model, 3, viam_common_v1_KinematicModel)
+VMC_PROTO_MESSAGE(viam_robot_v1_FrameSystemConfig, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, supplemental_transforms, 1, viam_common_v1_Transform)
+VMC_PROTO_MESSAGE(viam_robot_v1_FrameSystemConfigRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, frame_system_configs, 1, viam_robot_v1_FrameSystemConfig)
+VMC_PROTO_MESSAGE(viam_robot_v1_FrameSystemConfigResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_GetCloudMetadataRequest)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, primary_org_id, 2, STRING, PLAIN) \
+    X##VIEW(m, location_id, 3, STRING, PLAIN) \
+    X##VIEW(m, machine_id, 4, STRING, PLAIN) \
+    X##VIEW(m, machine_part_id, 5, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_GetCloudMetadataResponse, vmc_proto_field, 4, 5)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_GetMachineStatusRequest)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, resources, 1, viam_robot_v1_ResourceStatus) \
+    X##MESSAGE(m, config, 2, viam_robot_v1_ConfigStatus) \
+    X##ONE(m, state, 3, ENUM) \
+    X##MESSAGES(m, job_statuses, 4, viam_robot_v1_JobStatus) \
+    X##MESSAGES(m, modules, 5, viam_robot_v1_ModuleStatus) \
+    X##MESSAGES(m, packages, 6, viam_robot_v1_PackageStatus)
+VMC_PROTO_MESSAGE(viam_robot_v1_GetMachineStatusResponse, vmc_proto_field, 6, 6)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_GetModelsFromModulesRequest)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, models, 1, viam_robot_v1_ModuleModel)
+VMC_PROTO_MESSAGE(viam_robot_v1_GetModelsFromModulesResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_GetOperationsRequest)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, operations, 1, viam_robot_v1_Operation)
+VMC_PROTO_MESSAGE(viam_robot_v1_GetOperationsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, component_name, 1, STRING, PLAIN) \
+    X##VIEW(m, destination_frame, 2, STRING, PLAIN) \
+    X##MESSAGES(m, supplemental_transforms, 3, viam_common_v1_Transform) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_robot_v1_GetPoseRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, pose, 1, viam_common_v1_PoseInFrame)
+VMC_PROTO_MESSAGE(viam_robot_v1_GetPoseResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_GetSessionsRequest)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, sessions, 1, viam_robot_v1_Session)
+VMC_PROTO_MESSAGE(viam_robot_v1_GetSessionsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, resource_names, 1, viam_common_v1_ResourceName)
+VMC_PROTO_MESSAGE(viam_robot_v1_GetStatusRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, status, 1, viam_robot_v1_Status)
+VMC_PROTO_MESSAGE(viam_robot_v1_GetStatusResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_GetVersionRequest)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, platform, 1, STRING, PLAIN) \
+    X##VIEW(m, version, 2, STRING, PLAIN) \
+    X##VIEW(m, api_version, 3, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_GetVersionResponse, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, job_name, 1, STRING, PLAIN) \
+    X##MESSAGES(m, recent_successful_runs, 2, google_protobuf_Timestamp) \
+    X##MESSAGES(m, recent_failed_runs, 3, google_protobuf_Timestamp)
+VMC_PROTO_MESSAGE(viam_robot_v1_JobStatus, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_ListTunnelsRequest)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, tunnels, 1, viam_robot_v1_Tunnel)
+VMC_PROTO_MESSAGE(viam_robot_v1_ListTunnelsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, logs, 1, viam_common_v1_LogEntry)
+VMC_PROTO_MESSAGE(viam_robot_v1_LogRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_LogResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, module_name, 1, STRING, PLAIN) \
+    X##VIEW(m, model, 2, STRING, PLAIN) \
+    X##VIEW(m, api, 3, STRING, PLAIN) \
+    X##ONE(m, from_local_module, 4, BOOL)
+VMC_PROTO_MESSAGE(viam_robot_v1_ModuleModel, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, module_name, 1, STRING, PLAIN) \
+    X##ONE(m, state, 2, ENUM) \
+    X##MESSAGE(m, last_updated, 3, google_protobuf_Timestamp) \
+    X##VIEW(m, error, 4, STRING, PLAIN) \
+    X##ONE(m, consecutive_failures, 5, UINT32)
+VMC_PROTO_MESSAGE(viam_robot_v1_ModuleStatus, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, id, 1, STRING, PLAIN) \
+    X##VIEW(m, method, 2, STRING, PLAIN) \
+    X##VIEW(m, arguments, 3, BYTES, STRUCT) \
+    X##MESSAGE(m, started, 4, google_protobuf_Timestamp) \
+    X##VIEW(m, session_id, 5, STRING, OPTIONAL)
+VMC_PROTO_MESSAGE(viam_robot_v1_Operation, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, type, 2, ENUM) \
+    X##ONE(m, state, 3, ENUM) \
+    X##VIEW(m, error, 4, STRING, PLAIN) \
+    X##MESSAGE(m, last_updated, 5, google_protobuf_Timestamp) \
+    X##VIEW(m, version, 6, STRING, PLAIN) \
+    X##ONE(m, bytes_downloaded, 7, UINT64) \
+    X##ONE(m, total_bytes, 8, UINT64)
+VMC_PROTO_MESSAGE(viam_robot_v1_PackageStatus, vmc_proto_field, 8, 8)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, type, 1, ENUM) \
+    X##VIEW(m, remote_address, 2, STRING, OPTIONAL) \
+    X##VIEW(m, local_address, 3, STRING, OPTIONAL)
+VMC_PROTO_MESSAGE(viam_robot_v1_PeerConnectionInfo, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_ResourceNamesRequest)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, resources, 1, viam_common_v1_ResourceName)
+VMC_PROTO_MESSAGE(viam_robot_v1_ResourceNamesResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_ResourceRPCSubtypesRequest)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, resource_rpc_subtypes, 1, viam_robot_v1_ResourceRPCSubtype)
+VMC_PROTO_MESSAGE(viam_robot_v1_ResourceRPCSubtypesResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, name, 1, viam_common_v1_ResourceName) \
+    X##ONE(m, state, 2, ENUM) \
+    X##MESSAGE(m, last_updated, 3, google_protobuf_Timestamp) \
+    X##VIEW(m, revision, 4, STRING, PLAIN) \
+    X##VIEW(m, error, 5, STRING, PLAIN) \
+    X##MESSAGE(m, cloud_metadata, 6, viam_robot_v1_GetCloudMetadataResponse) \
+    X##ONE(m, reachability, 7, ENUM) \
+    X##VIEW(m, remote, 8, STRING, OPTIONAL)
+VMC_PROTO_MESSAGE(viam_robot_v1_ResourceStatus, vmc_proto_field, 8, 8)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW_OF(m, id_or_name, module_id, 1, STRING, PLAIN) \
+    X##VIEW_OF(m, id_or_name, module_name, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_RestartModuleRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_RestartModuleResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, id, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_SendSessionHeartbeatRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_SendSessionHeartbeatResponse)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, resource_spans, 1, opentelemetry_proto_trace_v1_ResourceSpans)
+VMC_PROTO_MESSAGE(viam_robot_v1_SendTracesRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_SendTracesResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, id, 1, STRING, PLAIN) \
+    X##MESSAGE(m, peer_connection_info, 2, viam_robot_v1_PeerConnectionInfo)
+VMC_PROTO_MESSAGE(viam_robot_v1_Session, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_ShutdownRequest)
+VMC_PROTO_EMPTY(viam_robot_v1_ShutdownResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, resume, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_StartSessionRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, id, 1, STRING, PLAIN) \
+    X##MESSAGE(m, heartbeat_window, 2, google_protobuf_Duration)
+VMC_PROTO_MESSAGE(viam_robot_v1_StartSessionResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, name, 1, viam_common_v1_ResourceName) \
+    X##VIEW(m, status, 2, BYTES, STRUCT) \
+    X##MESSAGE(m, last_reconfigured, 3, google_protobuf_Timestamp)
+VMC_PROTO_MESSAGE(viam_robot_v1_Status, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, extra, 99, viam_robot_v1_StopExtraParameters)
+VMC_PROTO_MESSAGE(viam_robot_v1_StopAllRequest, vmc_proto_field, 1, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_robot_v1_StopAllResponse)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, name, 1, viam_common_v1_ResourceName) \
+    X##VIEW(m, params, 2, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_robot_v1_StopExtraParameters, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, resource_names, 1, viam_common_v1_ResourceName) \
+    X##MESSAGE(m, every, 2, google_protobuf_Duration)
+VMC_PROTO_MESSAGE(viam_robot_v1_StreamStatusRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, status, 1, viam_robot_v1_Status)
+VMC_PROTO_MESSAGE(viam_robot_v1_StreamStatusResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, point_cloud_pcd, 1, BYTES, PLAIN) \
+    X##VIEW(m, source, 2, STRING, PLAIN) \
+    X##VIEW(m, destination, 3, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_TransformPCDRequest, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, point_cloud_pcd, 1, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_TransformPCDResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, source, 1, viam_common_v1_PoseInFrame) \
+    X##VIEW(m, destination, 2, STRING, PLAIN) \
+    X##MESSAGES(m, supplemental_transforms, 3, viam_common_v1_Transform)
+VMC_PROTO_MESSAGE(viam_robot_v1_TransformPoseRequest, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, pose, 1, viam_common_v1_PoseInFrame)
+VMC_PROTO_MESSAGE(viam_robot_v1_TransformPoseResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, port, 1, UINT32) \
+    X##MESSAGE(m, connection_timeout, 2, google_protobuf_Duration)
+VMC_PROTO_MESSAGE(viam_robot_v1_Tunnel, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, destination_port, 1, UINT32) \
+    X##VIEW(m, data, 2, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_TunnelRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, data, 1, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_robot_v1_TunnelResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, path, 1, STRING, PLAIN) \
+    X##MESSAGE(m, upload_metadata, 2, viam_app_datasync_v1_UploadMetadata) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_robot_v1_UploadDataFromPathRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, files_uploaded, 1, UINT64) \
+    X##ONE(m, files_failed, 2, UINT64) \
+    X##ONE(m, bytes_uploaded, 3, UINT64) \
+    X##ONE(m, bytes_total, 4, UINT64) \
+    X##LIST(m, ids, 5, STRING, viamc_str)
+VMC_PROTO_MESSAGE(viam_robot_v1_UploadDataFromPathResponse, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_datamanager_v1_SyncRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_service_datamanager_v1_SyncResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, binary_data, 2, BYTES, PLAIN) \
+    X##LIST(m, tags, 3, STRING, viamc_str) \
+    X##LIST(m, dataset_ids, 4, STRING, viamc_str) \
+    X##ONE(m, mime_type, 5, ENUM) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_datamanager_v1_UploadBinaryDataToDatasetsRequest, vmc_proto_field, 6, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_service_datamanager_v1_UploadBinaryDataToDatasetsResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_discovery_v1_DiscoverResourcesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, discoveries, 1, viam_app_v1_ComponentConfig)
+VMC_PROTO_MESSAGE(viam_service_discovery_v1_DiscoverResourcesResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, description, 2, STRING, PLAIN) \
+    X##ONE(m, label_type, 3, ENUM)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_File, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, data, 1, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensorDataInt8, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, data, 1, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensorDataUInt8, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, data, 1, FIXED32, uint32_t)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensorDataInt16, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, data, 1, FIXED32, uint32_t)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensorDataUInt16, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, data, 1, SFIXED32, int32_t)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensorDataInt32, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, data, 1, FIXED32, uint32_t)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensorDataUInt32, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, data, 1, SFIXED64, int64_t)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensorDataInt64, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, data, 1, FIXED64, uint64_t)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensorDataUInt64, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, data, 1, FLOAT, float)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensorDataFloat, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, data, 1, DOUBLE, double)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensorDataDouble, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, shape, 1, FIXED64, uint64_t) \
+    X##MESSAGE_OF(m, tensor, int8_tensor, 2, viam_service_mlmodel_v1_FlatTensorDataInt8) \
+    X##MESSAGE_OF(m, tensor, uint8_tensor, 3, viam_service_mlmodel_v1_FlatTensorDataUInt8) \
+    X##MESSAGE_OF(m, tensor, int16_tensor, 4, viam_service_mlmodel_v1_FlatTensorDataInt16) \
+    X##MESSAGE_OF(m, tensor, uint16_tensor, 5, viam_service_mlmodel_v1_FlatTensorDataUInt16) \
+    X##MESSAGE_OF(m, tensor, int32_tensor, 6, viam_service_mlmodel_v1_FlatTensorDataInt32) \
+    X##MESSAGE_OF(m, tensor, uint32_tensor, 7, viam_service_mlmodel_v1_FlatTensorDataUInt32) \
+    X##MESSAGE_OF(m, tensor, int64_tensor, 8, viam_service_mlmodel_v1_FlatTensorDataInt64) \
+    X##MESSAGE_OF(m, tensor, uint64_tensor, 9, viam_service_mlmodel_v1_FlatTensorDataUInt64) \
+    X##MESSAGE_OF(m, tensor, float_tensor, 10, viam_service_mlmodel_v1_FlatTensorDataFloat) \
+    X##MESSAGE_OF(m, tensor, double_tensor, 11, viam_service_mlmodel_v1_FlatTensorDataDouble)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensor, vmc_proto_field, 11, 11)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, tensors, 1, viam_service_mlmodel_v1_FlatTensors_TensorsEntry)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensors, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, key, 1, STRING, PLAIN) \
+    X##MESSAGE(m, value, 2, viam_service_mlmodel_v1_FlatTensor)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_FlatTensors_TensorsEntry, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, input_tensors, 3, viam_service_mlmodel_v1_FlatTensors) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_InferRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, output_tensors, 3, viam_service_mlmodel_v1_FlatTensors)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_InferResponse, NULL, 1, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, type, 2, STRING, PLAIN) \
+    X##VIEW(m, description, 3, STRING, PLAIN) \
+    X##MESSAGES(m, input_info, 4, viam_service_mlmodel_v1_TensorInfo) \
+    X##MESSAGES(m, output_info, 5, viam_service_mlmodel_v1_TensorInfo)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_Metadata, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_MetadataRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, metadata, 1, viam_service_mlmodel_v1_Metadata)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_MetadataResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, description, 2, STRING, PLAIN) \
+    X##VIEW(m, data_type, 3, STRING, PLAIN) \
+    X##LIST(m, shape, 4, INT32, int32_t) \
+    X##MESSAGES(m, associated_files, 5, viam_service_mlmodel_v1_File) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_mlmodel_v1_TensorInfo, vmc_proto_field, 6, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, allows, 1, viam_service_motion_v1_CollisionSpecification_AllowedFrameCollisions)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_CollisionSpecification, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, frame1, 1, STRING, PLAIN) \
+    X##VIEW(m, frame2, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_CollisionSpecification_AllowedFrameCollisions, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, pose, 1, viam_common_v1_Pose)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_ComponentState, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, linear_constraint, 1, viam_service_motion_v1_LinearConstraint) \
+    X##MESSAGES(m, orientation_constraint, 2, viam_service_motion_v1_OrientationConstraint) \
+    X##MESSAGES(m, collision_specification, 3, viam_service_motion_v1_CollisionSpecification) \
+    X##MESSAGES(m, pseudolinear_constraint, 4, viam_service_motion_v1_PseudolinearConstraint)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_Constraints, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, component_name_deprecated, 2, viam_common_v1_ResourceName) \
+    X##ONE(m, last_plan_only, 3, BOOL) \
+    X##VIEW(m, execution_id, 4, STRING, OPTIONAL) \
+    X##VIEW(m, component_name, 5, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_GetPlanRequest, vmc_proto_field, 6, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, id, 1, STRING, PLAIN) \
+    X##MESSAGE(m, component_name_deprecated, 2, viam_common_v1_ResourceName) \
+    X##VIEW(m, execution_id, 3, STRING, PLAIN) \
+    X##MESSAGES(m, steps, 4, viam_service_motion_v1_PlanStep) \
+    X##VIEW(m, component_name, 5, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_Plan, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, state, 1, ENUM) \
+    X##MESSAGE(m, timestamp, 2, google_protobuf_Timestamp) \
+    X##VIEW(m, reason, 3, STRING, OPTIONAL)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_PlanStatus, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, plan, 1, viam_service_motion_v1_Plan) \
+    X##MESSAGE(m, status, 2, viam_service_motion_v1_PlanStatus) \
+    X##MESSAGES(m, status_history, 3, viam_service_motion_v1_PlanStatus)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_PlanWithStatus, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, current_plan_with_status, 1, viam_service_motion_v1_PlanWithStatus) \
+    X##MESSAGES(m, replan_history, 2, viam_service_motion_v1_PlanWithStatus)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_GetPlanResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, component_name_deprecated, 2, viam_common_v1_ResourceName) \
+    X##VIEW(m, destination_frame, 3, STRING, PLAIN) \
+    X##MESSAGES(m, supplemental_transforms, 4, viam_common_v1_Transform) \
+    X##VIEW(m, component_name, 5, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_GetPoseRequest, vmc_proto_field, 6, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, pose, 1, viam_common_v1_PoseInFrame)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_GetPoseResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##OPT(m, line_tolerance_mm, 1, FLOAT) \
+    X##OPT(m, orientation_tolerance_degs, 2, FLOAT)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_LinearConstraint, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, only_active_plans, 2, BOOL) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_ListPlanStatusesRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, plan_statuses_with_ids, 1, viam_service_motion_v1_PlanStatusWithID)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_ListPlanStatusesResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, obstacle_detectors, 1, viam_service_motion_v1_ObstacleDetector) \
+    X##OPT(m, position_polling_frequency_hz, 2, DOUBLE) \
+    X##OPT(m, obstacle_polling_frequency_hz, 3, DOUBLE) \
+    X##OPT(m, plan_deviation_m, 4, DOUBLE) \
+    X##OPT(m, linear_m_per_sec, 5, DOUBLE) \
+    X##OPT(m, angular_degs_per_sec, 6, DOUBLE)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_MotionConfiguration, vmc_proto_field, 6, 6)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, destination, 2, viam_common_v1_GeoPoint) \
+    X##OPT(m, heading, 3, DOUBLE) \
+    X##MESSAGE(m, component_name_deprecated, 4, viam_common_v1_ResourceName) \
+    X##MESSAGE(m, movement_sensor_name_deprecated, 5, viam_common_v1_ResourceName) \
+    X##MESSAGES(m, obstacles, 6, viam_common_v1_GeoGeometry) \
+    X##MESSAGE(m, motion_configuration, 7, viam_service_motion_v1_MotionConfiguration) \
+    X##MESSAGES(m, bounding_regions, 8, viam_common_v1_GeoGeometry) \
+    X##VIEW(m, component_name, 9, STRING, PLAIN) \
+    X##VIEW(m, movement_sensor_name, 10, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_MoveOnGlobeRequest, vmc_proto_field, 11, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, execution_id, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_MoveOnGlobeResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, destination, 2, viam_common_v1_Pose) \
+    X##MESSAGE(m, component_name_deprecated, 3, viam_common_v1_ResourceName) \
+    X##MESSAGE(m, slam_service_name_deprecated, 4, viam_common_v1_ResourceName) \
+    X##MESSAGE(m, motion_configuration, 5, viam_service_motion_v1_MotionConfiguration) \
+    X##MESSAGES(m, obstacles, 6, viam_common_v1_Geometry) \
+    X##VIEW(m, component_name, 7, STRING, PLAIN) \
+    X##VIEW(m, slam_service_name, 8, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_MoveOnMapRequest, vmc_proto_field, 9, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, execution_id, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_MoveOnMapResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, destination, 2, viam_common_v1_PoseInFrame) \
+    X##MESSAGE(m, component_name_deprecated, 3, viam_common_v1_ResourceName) \
+    X##MESSAGE(m, world_state, 4, viam_common_v1_WorldState) \
+    X##MESSAGE(m, constraints, 5, viam_service_motion_v1_Constraints) \
+    X##VIEW(m, component_name, 6, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_MoveRequest, vmc_proto_field, 7, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, success, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_MoveResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, vision_service_deprecated, 1, viam_common_v1_ResourceName) \
+    X##MESSAGE(m, camera_deprecated, 2, viam_common_v1_ResourceName) \
+    X##VIEW(m, vision_service, 3, STRING, PLAIN) \
+    X##VIEW(m, camera, 4, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_ObstacleDetector, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##OPT(m, orientation_tolerance_degs, 1, FLOAT) \
+    X##OPT(m, ignore_theta, 2, BOOL)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_OrientationConstraint, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, plan_id, 1, STRING, PLAIN) \
+    X##MESSAGE(m, component_name_deprecated, 2, viam_common_v1_ResourceName) \
+    X##VIEW(m, execution_id, 3, STRING, PLAIN) \
+    X##MESSAGE(m, status, 4, viam_service_motion_v1_PlanStatus) \
+    X##VIEW(m, component_name, 5, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_PlanStatusWithID, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, step, 1, viam_service_motion_v1_PlanStep_StepEntry)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_PlanStep, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, key, 1, STRING, PLAIN) \
+    X##MESSAGE(m, value, 2, viam_service_motion_v1_ComponentState)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_PlanStep_StepEntry, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##OPT(m, line_tolerance_factor, 1, FLOAT) \
+    X##OPT(m, orientation_tolerance_factor, 2, FLOAT)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_PseudolinearConstraint, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, component_name_deprecated, 2, viam_common_v1_ResourceName) \
+    X##VIEW(m, component_name, 3, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_StopPlanRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_service_motion_v1_StopPlanResponse)
+#define VMC_FIELDS(X, m) \
+    X##OPT(m, arm_side_target_runway_ms, 1, INT32) \
+    X##OPT(m, send_to_arm_interval_ms, 2, INT32) \
+    X##OPT(m, diagnostics_window_secs, 3, INT32) \
+    X##MESSAGE(m, move_options, 4, viam_component_arm_v1_MoveOptions)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_TempStreamOptions, NULL, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, component_name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, options, 2, viam_service_motion_v1_TempStreamOptions) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_TempStreamArmJointPositionsRequest_Init, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, positions, 1, viam_component_arm_v1_JointPositions)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_TempStreamArmJointPositionsRequest_Targets, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE_OF(m, message, init, 2, viam_service_motion_v1_TempStreamArmJointPositionsRequest_Init) \
+    X##MESSAGE_OF(m, message, targets, 3, viam_service_motion_v1_TempStreamArmJointPositionsRequest_Targets)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_TempStreamArmJointPositionsRequest, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##OPT(m, motion_side_current_runway_ms, 1, INT32)
+VMC_PROTO_MESSAGE(viam_service_motion_v1_TempStreamArmJointPositionsResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE_OF(m, value, pose, 1, viam_common_v1_Pose) \
+    X##MESSAGE_OF(m, value, geo_pose, 2, viam_common_v1_GeoPose)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_Position, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, location_name, 2, STRING, PLAIN) \
+    X##MESSAGE(m, position, 3, viam_service_navigation_v1_Position) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_AddLocationRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, position, 2, viam_service_navigation_v1_Position)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_Location, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, location, 1, viam_service_navigation_v1_Location)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_AddLocationResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, route_name, 2, STRING, PLAIN) \
+    X##MESSAGES(m, waypoints, 3, viam_service_navigation_v1_Waypoint) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_AddRouteRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGES(m, waypoints, 2, viam_service_navigation_v1_Waypoint)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_Route, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, route, 1, viam_service_navigation_v1_Route)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_AddRouteResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, zone_name, 2, STRING, PLAIN) \
+    X##VIEW(m, type, 3, STRING, PLAIN) \
+    X##VIEW(m, geometry, 4, BYTES, STRUCT) \
+    X##OPT(m, max_speed, 5, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_AddZoneRequest, vmc_proto_field, 6, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, type, 2, STRING, PLAIN) \
+    X##VIEW(m, geometry, 3, BYTES, STRUCT) \
+    X##OPT(m, max_speed, 4, DOUBLE)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_Zone, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, zone, 1, viam_service_navigation_v1_Zone)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_AddZoneResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_CancelRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, linear_m_per_sec, 1, DOUBLE) \
+    X##ONE(m, angular_deg_per_sec, 2, DOUBLE)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_Velocity, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, distance_remaining_m, 1, DOUBLE) \
+    X##MESSAGES(m, path, 2, viam_service_navigation_v1_Position) \
+    X##ONE(m, length_m, 3, DOUBLE)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_Progress, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGES(m, waypoints, 2, viam_service_navigation_v1_Waypoint) \
+    X##ONE(m, index, 3, UINT32) \
+    X##ONE(m, loop, 4, BOOL) \
+    X##ONE(m, lap, 5, UINT32)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_RouteProgress, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, code, 1, ENUM) \
+    X##VIEW(m, message, 2, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_NavError, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, state, 1, ENUM) \
+    X##ONE(m, mode, 2, ENUM) \
+    X##MESSAGE(m, target, 3, viam_service_navigation_v1_Position) \
+    X##VIEW(m, location, 4, STRING, OPTIONAL) \
+    X##MESSAGE(m, progress, 5, viam_service_navigation_v1_Progress) \
+    X##MESSAGE(m, route, 6, viam_service_navigation_v1_RouteProgress) \
+    X##VIEW(m, suspend_reason, 7, STRING, OPTIONAL) \
+    X##MESSAGE(m, error, 8, viam_service_navigation_v1_NavError) \
+    X##MESSAGE(m, started_at, 9, google_protobuf_Timestamp) \
+    X##MESSAGE(m, finished_at, 10, google_protobuf_Timestamp)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GoalStatus, vmc_proto_field, 10, 10)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, position, 1, viam_service_navigation_v1_Position) \
+    X##ONE(m, localized, 2, BOOL) \
+    X##MESSAGE(m, velocity, 3, viam_service_navigation_v1_Velocity) \
+    X##MESSAGE(m, goal, 4, viam_service_navigation_v1_GoalStatus) \
+    X##MESSAGE(m, updated_at, 5, google_protobuf_Timestamp) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_Status, vmc_proto_field, 6, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, viam_service_navigation_v1_Status)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_CancelResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, location_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_DeleteLocationRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_service_navigation_v1_DeleteLocationResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, route_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_DeleteRouteRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_service_navigation_v1_DeleteRouteResponse)
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, zone_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_DeleteZoneRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+VMC_PROTO_EMPTY(viam_service_navigation_v1_DeleteZoneResponse)
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, path, 1, viam_service_navigation_v1_Position) \
+    X##VIEW(m, location, 2, STRING, OPTIONAL) \
+    X##ONE(m, length_m, 3, DOUBLE)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_Plan, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, plan, 2, viam_service_navigation_v1_Plan) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_ExecutePlanRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, viam_service_navigation_v1_Status)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_ExecutePlanResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, layer, 2, STRING, PLAIN) \
+    X##ONE(m, stride, 3, UINT32) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetCostmapRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, available, 1, BOOL) \
+    X##VIEW(m, layer, 2, STRING, PLAIN) \
+    X##VIEW(m, nav_backend, 3, STRING, PLAIN) \
+    X##ONE(m, origin_x, 4, DOUBLE) \
+    X##ONE(m, origin_y, 5, DOUBLE) \
+    X##ONE(m, resolution, 6, DOUBLE) \
+    X##ONE(m, width, 7, UINT32) \
+    X##ONE(m, height, 8, UINT32) \
+    X##VIEW(m, encoding, 9, STRING, PLAIN) \
+    X##VIEW(m, data, 10, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetCostmapResponse, vmc_proto_field, 10, 10)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, location_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetLocationRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, location, 1, viam_service_navigation_v1_Location)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetLocationResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetNavigationStatusRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, viam_service_navigation_v1_Status)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetNavigationStatusResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetPositionRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, position, 1, viam_service_navigation_v1_Position)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetPositionResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetPropertiesRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, map_type, 1, ENUM) \
+    X##ONE(m, footprint_length_m, 2, DOUBLE) \
+    X##ONE(m, footprint_width_m, 3, DOUBLE) \
+    X##ONE(m, robot_radius_m, 4, DOUBLE) \
+    X##ONE(m, planning_supported, 5, BOOL) \
+    X##ONE(m, costmap_supported, 6, BOOL) \
+    X##ONE(m, zones_supported, 7, BOOL) \
+    X##ONE(m, routes_supported, 8, BOOL)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_Properties, NULL, 8, 8)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, properties, 1, viam_service_navigation_v1_Properties)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetPropertiesResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, route_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetRouteRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, route, 1, viam_service_navigation_v1_Route)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetRouteResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, zone_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetZoneRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, zone, 1, viam_service_navigation_v1_Zone)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GetZoneResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, location_name, 2, STRING, PLAIN) \
+    X##OPT(m, wait, 3, BOOL) \
+    X##OPT(m, linear_m_per_sec, 4, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GoToLocationRequest, vmc_proto_field, 5, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, viam_service_navigation_v1_Status)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GoToLocationResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, destination, 2, viam_service_navigation_v1_Position) \
+    X##OPT(m, wait, 3, BOOL) \
+    X##OPT(m, linear_m_per_sec, 4, DOUBLE) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GoToPointRequest, vmc_proto_field, 5, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, viam_service_navigation_v1_Status)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_GoToPointResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_ListLocationsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, locations, 1, viam_service_navigation_v1_Location)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_ListLocationsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_ListRoutesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, routes, 1, viam_service_navigation_v1_Route)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_ListRoutesResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, type, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_ListZonesRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, zones, 1, viam_service_navigation_v1_Zone)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_ListZonesResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, route_name, 2, STRING, PLAIN) \
+    X##MESSAGES(m, waypoints, 3, viam_service_navigation_v1_Waypoint) \
+    X##ONE(m, start_index, 4, UINT32) \
+    X##ONE(m, start_nearest, 5, BOOL) \
+    X##ONE(m, loop, 6, BOOL) \
+    X##ONE(m, wait, 7, BOOL) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_NavigateRouteRequest, vmc_proto_field, 8, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, viam_service_navigation_v1_Status)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_NavigateRouteResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, location_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_NavigateToLocationRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, viam_service_navigation_v1_Status)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_NavigateToLocationResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, destination, 2, viam_service_navigation_v1_Position) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_NavigateToPointRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, viam_service_navigation_v1_Status)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_NavigateToPointResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, location_name, 2, STRING, PLAIN) \
+    X##MESSAGE(m, start, 3, viam_service_navigation_v1_Position) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_PlanToLocationRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, plan, 1, viam_service_navigation_v1_Plan)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_PlanToLocationResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, destination, 2, viam_service_navigation_v1_Position) \
+    X##MESSAGE(m, start, 3, viam_service_navigation_v1_Position) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_PlanToPointRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, plan, 1, viam_service_navigation_v1_Plan)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_PlanToPointResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_ResumeRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, viam_service_navigation_v1_Status)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_ResumeResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, reason, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_SuspendRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, status, 1, viam_service_navigation_v1_Status)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_SuspendResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, location_name, 2, STRING, PLAIN) \
+    X##MESSAGE(m, position, 3, viam_service_navigation_v1_Position) \
+    X##VIEW(m, new_name, 4, STRING, OPTIONAL) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_UpdateLocationRequest, vmc_proto_field, 5, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, location, 1, viam_service_navigation_v1_Location)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_UpdateLocationResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, waypoints, 1, viam_service_navigation_v1_Waypoint)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_WaypointList, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, route_name, 2, STRING, PLAIN) \
+    X##VIEW(m, new_name, 3, STRING, OPTIONAL) \
+    X##MESSAGE(m, waypoints, 4, viam_service_navigation_v1_WaypointList) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_UpdateRouteRequest, vmc_proto_field, 5, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, route, 1, viam_service_navigation_v1_Route)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_UpdateRouteResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, zone_name, 2, STRING, PLAIN) \
+    X##VIEW(m, type, 3, STRING, OPTIONAL) \
+    X##VIEW(m, geometry, 4, BYTES, STRUCT) \
+    X##OPT(m, max_speed, 5, DOUBLE) \
+    X##VIEW(m, new_name, 6, STRING, OPTIONAL) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_UpdateZoneRequest, vmc_proto_field, 7, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, zone, 1, viam_service_navigation_v1_Zone)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_UpdateZoneResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW_OF(m, value, location, 1, STRING, PLAIN) \
+    X##MESSAGE_OF(m, value, position, 2, viam_service_navigation_v1_Position)
+VMC_PROTO_MESSAGE(viam_service_navigation_v1_Waypoint, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGES(m, sensor_names, 2, viam_common_v1_ResourceName) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_sensors_v1_GetReadingsRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, readings, 1, viam_service_sensors_v1_Readings)
+VMC_PROTO_MESSAGE(viam_service_sensors_v1_GetReadingsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_sensors_v1_GetSensorsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, sensor_names, 1, viam_common_v1_ResourceName)
+VMC_PROTO_MESSAGE(viam_service_sensors_v1_GetSensorsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, name, 1, viam_common_v1_ResourceName) \
+    X##MESSAGES(m, readings, 2, viam_service_sensors_v1_Readings_ReadingsEntry)
+VMC_PROTO_MESSAGE(viam_service_sensors_v1_Readings, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, key, 1, STRING, PLAIN) \
+    X##VALUE(m, value, 2)
+VMC_PROTO_MESSAGE(viam_service_sensors_v1_Readings_ReadingsEntry, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##LIST(m, paths, 2, STRING, viamc_str) \
+    X##ONE(m, allow_recursion, 3, BOOL) \
+    X##ONE(m, preserve, 4, BOOL) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_shell_v1_CopyFilesFromMachineRequestMetadata, vmc_proto_field, 5, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE_OF(m, request, metadata, 1, viam_service_shell_v1_CopyFilesFromMachineRequestMetadata) \
+    X##OF(m, request, ack_last_file, 2, BOOL)
+VMC_PROTO_MESSAGE(viam_service_shell_v1_CopyFilesFromMachineRequest, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, source_type, 1, ENUM)
+VMC_PROTO_MESSAGE(viam_service_shell_v1_CopyFilesFromMachineResponseMetadata, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, size, 2, INT64) \
+    X##ONE(m, is_dir, 3, BOOL) \
+    X##VIEW(m, data, 4, BYTES, PLAIN) \
+    X##ONE(m, eof, 5, BOOL) \
+    X##MESSAGE(m, mod_time, 6, google_protobuf_Timestamp) \
+    X##OPT(m, mode, 7, UINT32)
+VMC_PROTO_MESSAGE(viam_service_shell_v1_FileData, vmc_proto_field, 7, 7)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE_OF(m, response, metadata, 1, viam_service_shell_v1_CopyFilesFromMachineResponseMetadata) \
+    X##MESSAGE_OF(m, response, file_data, 2, viam_service_shell_v1_FileData)
+VMC_PROTO_MESSAGE(viam_service_shell_v1_CopyFilesFromMachineResponse, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, source_type, 2, ENUM) \
+    X##VIEW(m, destination, 3, STRING, PLAIN) \
+    X##ONE(m, preserve, 4, BOOL) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_shell_v1_CopyFilesToMachineRequestMetadata, vmc_proto_field, 5, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE_OF(m, request, metadata, 1, viam_service_shell_v1_CopyFilesToMachineRequestMetadata) \
+    X##MESSAGE_OF(m, request, file_data, 2, viam_service_shell_v1_FileData)
+VMC_PROTO_MESSAGE(viam_service_shell_v1_CopyFilesToMachineRequest, NULL, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, ack_last_file, 1, BOOL)
+VMC_PROTO_MESSAGE(viam_service_shell_v1_CopyFilesToMachineResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, data_in, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_shell_v1_ShellRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, data_out, 1, STRING, PLAIN) \
+    X##VIEW(m, data_err, 2, STRING, PLAIN) \
+    X##ONE(m, eof, 3, BOOL)
+VMC_PROTO_MESSAGE(viam_service_shell_v1_ShellResponse, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_slam_v1_GetInternalStateRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, internal_state_chunk, 1, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_slam_v1_GetInternalStateResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##OPT(m, return_edited_map, 2, BOOL)
+VMC_PROTO_MESSAGE(viam_service_slam_v1_GetPointCloudMapRequest, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, point_cloud_pcd_chunk, 1, BYTES, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_slam_v1_GetPointCloudMapResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_slam_v1_GetPositionRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, pose, 1, viam_common_v1_Pose)
+VMC_PROTO_MESSAGE(viam_service_slam_v1_GetPositionResponse, NULL, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_slam_v1_GetPropertiesRequest, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, cloud_slam, 1, BOOL) \
+    X##ONE(m, mapping_mode, 2, ENUM) \
+    X##VIEW(m, internal_state_file_type, 3, STRING, OPTIONAL) \
+    X##MESSAGES(m, sensor_info, 4, viam_service_slam_v1_SensorInfo)
+VMC_PROTO_MESSAGE(viam_service_slam_v1_GetPropertiesResponse, vmc_proto_field, 4, 4)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##ONE(m, type, 2, ENUM)
+VMC_PROTO_MESSAGE(viam_service_slam_v1_SensorInfo, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##MESSAGE(m, start_timestamp, 2, google_protobuf_Timestamp) \
+    X##MESSAGE(m, end_timestamp, 3, google_protobuf_Timestamp) \
+    X##VIEW(m, video_codec, 4, STRING, PLAIN) \
+    X##VIEW(m, video_container, 5, STRING, PLAIN) \
+    X##VIEW(m, request_id, 6, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_video_v1_GetVideoRequest, vmc_proto_field, 7, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, video_data, 1, BYTES, PLAIN) \
+    X##VIEW(m, video_container, 2, STRING, PLAIN) \
+    X##VIEW(m, request_id, 3, STRING, PLAIN)
+VMC_PROTO_MESSAGE(viam_service_video_v1_GetVideoResponse, vmc_proto_field, 3, 3)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, camera_name, 2, STRING, PLAIN) \
+    X##ONE(m, return_image, 3, BOOL) \
+    X##ONE(m, return_classifications, 4, BOOL) \
+    X##ONE(m, return_detections, 5, BOOL) \
+    X##ONE(m, return_object_point_clouds, 6, BOOL) \
+    X##ONE(m, return_detections_3d, 7, BOOL) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_CaptureAllFromCameraRequest, vmc_proto_field, 8, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, image, 1, viam_component_camera_v1_Image) \
+    X##MESSAGES(m, detections, 2, viam_service_vision_v1_Detection) \
+    X##MESSAGES(m, classifications, 3, viam_service_vision_v1_Classification) \
+    X##MESSAGES(m, objects, 4, viam_common_v1_PointCloudObject) \
+    X##MESSAGES(m, detections_3d, 5, viam_service_vision_v1_Detection3D) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_CaptureAllFromCameraResponse, vmc_proto_field, 6, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, class_name, 1, STRING, PLAIN) \
+    X##ONE(m, confidence, 2, DOUBLE)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_Classification, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##OPT(m, x_min, 1, INT64) \
+    X##OPT(m, y_min, 2, INT64) \
+    X##OPT(m, x_max, 3, INT64) \
+    X##OPT(m, y_max, 4, INT64) \
+    X##ONE(m, confidence, 5, DOUBLE) \
+    X##VIEW(m, class_name, 6, STRING, PLAIN) \
+    X##OPT(m, x_min_normalized, 7, DOUBLE) \
+    X##OPT(m, y_min_normalized, 8, DOUBLE) \
+    X##OPT(m, x_max_normalized, 9, DOUBLE) \
+    X##OPT(m, y_max_normalized, 10, DOUBLE)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_Detection, vmc_proto_field, 10, 10)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, transforms, 1, viam_common_v1_Transform) \
+    X##MESSAGES(m, classifications, 2, viam_service_vision_v1_Classification) \
+    X##VIEW(m, metadata, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_Detection3D, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, camera_name, 2, STRING, PLAIN) \
+    X##ONE(m, n, 3, INT32) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetClassificationsFromCameraRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, classifications, 1, viam_service_vision_v1_Classification)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetClassificationsFromCameraResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, image, 2, BYTES, PLAIN) \
+    X##ONE(m, width, 3, INT32) \
+    X##ONE(m, height, 4, INT32) \
+    X##VIEW(m, mime_type, 5, STRING, PLAIN) \
+    X##ONE(m, n, 6, INT32) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetClassificationsRequest, vmc_proto_field, 7, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, classifications, 1, viam_service_vision_v1_Classification)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetClassificationsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, camera_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetDetections3DRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, detections_3d, 1, viam_service_vision_v1_Detection3D)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetDetections3DResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, camera_name, 2, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetDetectionsFromCameraRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, detections, 1, viam_service_vision_v1_Detection)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetDetectionsFromCameraResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, image, 2, BYTES, PLAIN) \
+    X##ONE(m, width, 3, INT64) \
+    X##ONE(m, height, 4, INT64) \
+    X##VIEW(m, mime_type, 5, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetDetectionsRequest, vmc_proto_field, 6, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGES(m, detections, 1, viam_service_vision_v1_Detection)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetDetectionsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, camera_name, 2, STRING, PLAIN) \
+    X##VIEW(m, mime_type, 3, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetObjectPointCloudsRequest, vmc_proto_field, 4, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, mime_type, 1, STRING, PLAIN) \
+    X##MESSAGES(m, objects, 2, viam_common_v1_PointCloudObject)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetObjectPointCloudsResponse, vmc_proto_field, 2, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetPropertiesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, classifications_supported, 1, BOOL) \
+    X##ONE(m, detections_supported, 2, BOOL) \
+    X##ONE(m, object_point_clouds_supported, 3, BOOL) \
+    X##VIEW(m, default_camera, 4, STRING, OPTIONAL) \
+    X##ONE(m, detections_3d_supported, 5, BOOL)
+VMC_PROTO_MESSAGE(viam_service_vision_v1_GetPropertiesResponse, vmc_proto_field, 5, 5)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, uuid, 2, BYTES, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_worldstatestore_v1_GetTransformRequest, vmc_proto_field, 3, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##MESSAGE(m, transform, 2, viam_common_v1_Transform)
+VMC_PROTO_MESSAGE(viam_service_worldstatestore_v1_GetTransformResponse, NULL, 1, 2)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_worldstatestore_v1_ListUUIDsRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##LIST(m, uuids, 1, BYTES, viamc_bytes)
+VMC_PROTO_MESSAGE(viam_service_worldstatestore_v1_ListUUIDsResponse, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##VIEW(m, name, 1, STRING, PLAIN) \
+    X##VIEW(m, extra, 99, BYTES, STRUCT)
+VMC_PROTO_MESSAGE(viam_service_worldstatestore_v1_StreamTransformChangesRequest, vmc_proto_field, 2, 99)
+#undef VMC_FIELDS
+
+#define VMC_FIELDS(X, m) \
+    X##ONE(m, change_type, 1, ENUM) \
+    X##MESSAGE(m, transform, 2, viam_common_v1_Transform) \
+    X##MESSAGE(m, updated_fields, 3, google_protobuf_FieldMask)
+VMC_PROTO_MESSAGE(viam_service_worldstatestore_v1_StreamTransformChangesResponse, NULL, 3, 3)
+#undef VMC_FIELDS
+
+VMC_PROTO_CLOSE
+
 /* ---- calls ---- */
 
 /* True if a request has an `extra` of its own. */
@@ -1985,30 +10893,36 @@ VMC_FN bool vmc_proto_has_extra(const viamc_method *method, const void *req)
     return ((const viamc_fields *)it.pData)->rest.ptr != NULL;
 }
 
+/* A request and its descriptor. */
+typedef struct vmc_proto_req {
+    const pb_msgdesc_t *fields;
+    const void *message; /* NULL: none */
+} vmc_proto_req;
+
 /* A Stop has room of its own, which cannot be lent out: it is encoded here first. */
-VMC_FN viamc_err vmc_proto_start_stop(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call)
+VMC_FN viamc_err vmc_proto_start_stop(viamc_client *c, const viamc_method *method, vmc_proto_req req, const viamc_opts *opts, viamc_call *call)
 {
     uint8_t buf[VMC_STOP_BYTES];
     viamc_bytes msg;
-    viamc_err err = viamc_message_write((const pb_msgdesc_t *)method->request, req, buf, sizeof buf, &msg);
+    viamc_err err = viamc_message_write(req.fields, req.message, buf, sizeof buf, &msg);
     if (err == VIAMC_ERR_NOMEM)
         return VIAMC_ERR_ARG;
     return err == VIAMC_OK ? viamc_call_method(c, method, msg, opts, call) : err;
 }
 
 /* A client stream begins without a message; the first one follows. */
-VMC_FN viamc_err vmc_proto_start_stream(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call)
+VMC_FN viamc_err vmc_proto_start_stream(viamc_client *c, const viamc_method *method, vmc_proto_req req, const viamc_opts *opts, viamc_call *call)
 {
     viamc_err err = viamc_call_method(c, method, viamc_view(NULL, 0), opts, call);
-    if (err != VIAMC_OK || req == NULL)
+    if (err != VIAMC_OK || req.message == NULL)
         return err;
-    err = viamc_call_send_message(c, *call, method, req);
+    err = viamc_call_send_message(c, *call, method, req.message);
     if (err != VIAMC_OK)
         (void)viamc_call_cancel(c, *call);
     return err;
 }
 
-VMC_FN viamc_err vmc_proto_start(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call)
+VMC_FN viamc_err vmc_proto_start(viamc_client *c, const viamc_method *method, vmc_proto_req req, const viamc_opts *opts, viamc_call *call)
 {
     size_t cap = 0;
     uint8_t *room;
@@ -2016,13 +10930,13 @@ VMC_FN viamc_err vmc_proto_start(viamc_client *c, const viamc_method *method, co
     viamc_err err;
     if ((method->flags & VIAMC_M_CLIENT_STREAM) != 0)
         return vmc_proto_start_stream(c, method, req, opts, call);
-    if (req == NULL)
+    if (req.message == NULL)
         return VIAMC_ERR_ARG;
     if ((method->flags & (VIAMC_M_STOP | VIAMC_M_STOP_ALL)) != 0)
         return vmc_proto_start_stop(c, method, req, opts, call);
     if (viamc_state(c) == VIAMC_READY) {
         room = viamc_call_room(c, &cap);
-        err = viamc_message_write((const pb_msgdesc_t *)method->request, req, room, cap, &msg);
+        err = viamc_message_write(req.fields, req.message, room, cap, &msg);
         if (err != VIAMC_OK)
             return err;
     }
@@ -2031,6 +10945,7 @@ VMC_FN viamc_err vmc_proto_start(viamc_client *c, const viamc_method *method, co
 
 VIAMC_API viamc_err viamc_call_start(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call)
 {
+    vmc_proto_req r;
     viamc_call unused;
     if (call == NULL)
         call = &unused;
@@ -2039,7 +10954,33 @@ VIAMC_API viamc_err viamc_call_start(viamc_client *c, const viamc_method *method
         return VIAMC_ERR_ARG;
     if (opts != NULL && (opts->keep || (opts->extra.len != 0 && vmc_proto_has_extra(method, req))))
         return VIAMC_ERR_ARG;
-    return vmc_proto_start(c, method, req, opts, call);
+    r.fields = (const pb_msgdesc_t *)method->request;
+    r.message = req;
+    return vmc_proto_start(c, method, r, opts, call);
+}
+
+/* What every request begins with that names a resource. */
+typedef struct vmc_proto_named {
+    viamc_str name;
+} vmc_proto_named;
+#define VMC_FIELDS(X, m) X##VIEW(m, name, 1, STRING, PLAIN)
+VMC_PROTO_MESSAGE(vmc_proto_named, vmc_proto_field, 1, 1)
+#undef VMC_FIELDS
+
+VIAMC_API viamc_err viamc_call_named(viamc_client *c, const viamc_method *method, const char *name, const viamc_opts *opts, viamc_call *call)
+{
+    vmc_proto_named named;
+    vmc_proto_req r;
+    viamc_call unused;
+    if (call == NULL)
+        call = &unused;
+    *call = 0;
+    if (c == NULL || method == NULL || name == NULL || (opts != NULL && opts->keep) || (method->flags & VIAMC_M_CLIENT_STREAM) != 0)
+        return VIAMC_ERR_ARG;
+    named.name = viamc_text(name);
+    r.fields = &vmc_proto_named_msg;
+    r.message = &named;
+    return vmc_proto_start(c, method, r, opts, call);
 }
 
 VIAMC_API viamc_err viamc_call_send_message(viamc_client *c, viamc_call call, const viamc_method *method, const void *msg)
@@ -2079,20 +11020,6 @@ VIAMC_API viamc_err viamc_call_reply(const viamc_event *ev, const viamc_method *
     return err != VIAMC_OK ? err : viamc_message_read((const pb_msgdesc_t *)method->reply, ev->msg, out, size);
 }
 
-VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings)
-{
-    viamc_err err;
-    *readings = viamc_struct_fields(viamc_view(NULL, 0));
-    if (ev->method == NULL || ev->method->reply != &viam_common_v1_GetReadingsResponse_msg)
-        return VIAMC_ERR_ARG;
-    err = vmc_proto_brought(ev, false);
-    if (err == VIAMC_OK)
-        err = viamc_struct_check(ev->msg); /* the map is field 1, as in a Struct */
-    if (err == VIAMC_OK)
-        *readings = viamc_struct_fields(ev->msg);
-    return err;
-}
-
 /* ---- serving ---- */
 
 #ifndef VIAMC_NO_SERVER
@@ -2111,650 +11038,309 @@ VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, 
     return (method->flags & VIAMC_M_SERVER_STREAM) != 0 ? viamc_request_send(rq, msg) : viamc_answer_bytes(rq, msg);
 }
 
-/* Reads the request that an op gets. NULL: there is none, and *err is what its adapter answers; of a client stream that has ended, OK. */
-VMC_FN const void *vmc_proto_request(viamc_request *rq, viamc_bytes msg, const pb_msgdesc_t *fields, size_t size, viamc_err *err)
+/* A method of a service that is served. */
+typedef struct vmc_proto_row {
+    uint16_t at;   /* of its op in the table of handlers */
+    uint16_t size; /* of its request */
+} vmc_proto_row;
+
+/* An op that is to be called. */
+typedef struct vmc_proto_op {
+    size_t row;
+    const void *ops;
+    const void *q; /* request; NULL at the end of a client stream */
+    viamc_err err; /* what to answer if the op is not to be called */
+} vmc_proto_op;
+
+/* The row of a request. The server's own Stop has no method: it has the row of the one that stops. */
+VMC_FN size_t vmc_proto_row_of(const viamc_request *rq)
 {
+    const viamc_service *service = rq->service;
+    size_t row = 0;
+    if (rq->serve != NULL)
+        return (size_t)(rq->serve - service->methods);
+    while (row + 1u < service->count && (service->methods[row].method->flags & VIAMC_M_STOP) == 0)
+        row++;
+    return row;
+}
+
+/* Reads the request of an op that is there. */
+VMC_FN viamc_err vmc_proto_request(viamc_request *rq, viamc_bytes msg, size_t size, vmc_proto_op *op)
+{
+    const viamc_method *method = rq->service->methods[op->row].method;
     void *q = viamc_request_scratch(rq, size);
-    *err = VIAMC_OK;
-    if (viamc_request_at_end(rq))
-        return NULL;
-    *err = VIAMC_ERR_NOMEM;
-    if (q != NULL)
-        *err = viamc_message_read(fields, msg, q, size);
-    return *err == VIAMC_OK ? q : NULL;
+    op->q = q;
+    if (q == NULL)
+        return VIAMC_ERR_NOMEM;
+    return viamc_message_read((const pb_msgdesc_t *)method->request, msg, q, size);
 }
 
-/* What a method answers whose op is NULL. */
-VMC_FN viamc_err vmc_proto_unserved(viamc_request *rq)
+/* Before an op is called: is it there, and what is the request? False: answer op->err. */
+VMC_FN bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, const vmc_proto_row *rows, vmc_proto_op *op)
 {
-    return viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method"));
+    void (*handler)(void) = NULL; /* all pointers to functions have one form */
+    op->row = vmc_proto_row_of(rq);
+    op->ops = viamc_request_ops(rq);
+    op->q = NULL;
+    if (op->ops != NULL) /* as viamc_server_add permits */
+        vmc_copy(&handler, (const uint8_t *)op->ops + rows[op->row].at, sizeof handler);
+    if (handler == NULL) {
+        op->err = viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method"));
+        return false;
+    }
+    op->err = VIAMC_OK;
+    if (!viamc_request_at_end(rq))
+        op->err = vmc_proto_request(rq, msg, rows[op->row].size, op);
+    return op->err == VIAMC_OK;
 }
 
-/* What stands in the table of a service for a method: it looks the op up, reads the request and calls it. */
-#define VMC_PROTO_SERVE(symbol, service, op, type) \
-    VMC_FN viamc_err vmc_serve_##symbol(viamc_request *rq, viamc_bytes msg) \
-    { \
-        const viamc_##service##_ops *ops = (const viamc_##service##_ops *)viamc_request_ops(rq); \
-        const type *q; \
-        viamc_err err; \
-        if (ops == NULL || ops->op == NULL) \
-            return vmc_proto_unserved(rq); \
-        q = (const type *)vmc_proto_request(rq, msg, &type##_msg, sizeof *q, &err); \
-        return err == VIAMC_OK ? ops->op(rq, q) : err; \
+#endif
+
+/* ---- values ---- */
+
+/* Seconds and nanoseconds as milliseconds: rounded down, within int64_t. */
+VMC_FN int64_t vmc_proto_ms(int64_t seconds, int32_t nanos)
+{
+    if (seconds >= INT64_MAX / 1000 - 3)
+        return INT64_MAX; /* nanos, if malformed, are up to 2.1 s */
+    if (seconds <= INT64_MIN / 1000 + 3)
+        return INT64_MIN;
+    return seconds * 1000 + nanos / 1000000 - (nanos % 1000000 < 0 ? 1 : 0);
+}
+
+VIAMC_API google_protobuf_Duration viamc_duration(int64_t ms)
+{
+    google_protobuf_Duration d;
+    d.seconds = ms / 1000;
+    d.nanos = (int32_t)(ms % 1000) * 1000000; /* both have one sign */
+    return d;
+}
+
+VIAMC_API int64_t viamc_duration_ms(const google_protobuf_Duration *duration)
+{
+    return vmc_proto_ms(duration->seconds, duration->nanos - duration->nanos % 1000000);
+}
+
+VIAMC_API google_protobuf_Timestamp viamc_timestamp(int64_t unix_ms)
+{
+    google_protobuf_Timestamp t;
+    int32_t ms = (int32_t)(unix_ms % 1000);
+    t.seconds = unix_ms / 1000 - (ms < 0 ? 1 : 0);
+    t.nanos = (ms < 0 ? ms + 1000 : ms) * 1000000; /* counts forward, also before 1970 */
+    return t;
+}
+
+VIAMC_API int64_t viamc_timestamp_ms(const google_protobuf_Timestamp *timestamp)
+{
+    return vmc_proto_ms(timestamp->seconds, timestamp->nanos);
+}
+
+/* Writes ":07" and the like. */
+VMC_FN void vmc_proto_put_part(vmc_wr *w, char before, uint32_t n)
+{
+    vmc_wr_u8(w, (uint8_t)before);
+    vmc_wr_dec2(w, n);
+}
+
+VIAMC_API size_t viamc_timestamp_print(const google_protobuf_Timestamp *timestamp, char text[25])
+{
+    static const int64_t last = 253402300799; /* 9999-12-31T23:59:59Z */
+    uint32_t of_day = (uint32_t)(timestamp->seconds % 86400), ms = (uint32_t)(timestamp->nanos / 1000000);
+    vmc_wr w = vmc_wr_of(text, 24);
+    if (timestamp->seconds >= 0 && timestamp->seconds <= last && timestamp->nanos >= 0 && ms <= 999u) {
+        vmc_wr_date(&w, (uint32_t)(timestamp->seconds / 86400));
+        vmc_proto_put_part(&w, 'T', of_day / 3600u);
+        vmc_proto_put_part(&w, ':', of_day / 60u % 60u);
+        vmc_proto_put_part(&w, ':', of_day % 60u);
+        vmc_wr_u8(&w, '.');
+        vmc_wr_u8(&w, '0' + ms / 100u);
+        vmc_wr_dec2(&w, ms % 100u);
+        vmc_wr_u8(&w, 'Z');
     }
+    text[w.len] = '\0';
+    return w.len;
+}
 
-#endif
+/* Takes what stands before the next separator. False: it is not there, or nothing is before it. */
+VMC_FN bool vmc_proto_take_part(viamc_str *text, char separator, viamc_str *before)
+{
+    size_t n = 0;
+    while (n < text->len && text->ptr[n] != separator)
+        n++;
+    before->ptr = text->ptr;
+    before->len = n;
+    if (n == 0 || n == text->len)
+        return false;
+    text->ptr += n + 1u;
+    text->len -= n + 1u;
+    return true;
+}
 
-/* ---- descriptors ---- */
+VIAMC_API viamc_err viamc_resource_name_parse(viamc_str text, viam_common_v1_ResourceName *name)
+{
+    VIAMC_MEMSET(name, 0, sizeof *name);
+    if (vmc_proto_take_part(&text, ':', &name->namespace_) && vmc_proto_take_part(&text, ':', &name->type)
+        && vmc_proto_take_part(&text, '/', &name->subtype) && text.len != 0) {
+        name->name = text;
+        return VIAMC_OK;
+    }
+    VIAMC_MEMSET(name, 0, sizeof *name);
+    return VIAMC_ERR_ARG;
+}
 
-static const uint32_t vmc_pb_no_info[] PB_PROGMEM = {0};
-static const pb_msgdesc_t *const vmc_pb_none_held[] = {NULL};
+VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *name, char *buf, size_t cap)
+{
+    const viamc_str parts[4] = {name->namespace_, name->type, name->subtype, name->name};
+    vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
+    size_t i, need = 3;
+    for (i = 0; i < 4u; i++) {
+        need += parts[i].len;
+        vmc_wr_cut(&w, parts[i].ptr, parts[i].len);
+        if (i != 3u)
+            vmc_wr_cut(&w, i == 2u ? "/" : ":", 1);
+    }
+    if (cap != 0)
+        buf[w.len] = '\0';
+    return need;
+}
+
+VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings)
+{
+    viamc_err err;
+    *readings = viamc_struct_fields(viamc_view(NULL, 0));
+    if (ev->method == NULL || ev->method->reply != &viam_common_v1_GetReadingsResponse_msg)
+        return VIAMC_ERR_ARG;
+    err = vmc_proto_brought(ev, false);
+    if (err == VIAMC_OK)
+        err = viamc_struct_check(ev->msg); /* the map is field 1, as in a Struct */
+    if (err == VIAMC_OK)
+        *readings = viamc_struct_fields(ev->msg);
+    return err;
+}
+
+/* ---- method objects. Texts are objects of their own, because linkers keep or drop all literals of a file together ---- */
+
+#define VMC_PROTO_OBJECT(service, method, name, request, reply, flags) \
+    static const char vmc_path_##service##_##method[] = "/" VMC_NAME_##service "/" name; \
+    VMC_PROTO_DEFINE viamc_method viamc_method_##service##_##method = {vmc_path_##service##_##method, &request##_msg, &reply##_msg, flags};
+
 VMC_PROTO_OPEN
-
-static const uint32_t vmc_pb_viam_common_v1_Capsule_info[] PB_PROGMEM = {
-    VMC_PB_PLAIN(2, viam_common_v1_Capsule, radius_mm, 1, DOUBLE)
-    VMC_PB_PLAIN(2, viam_common_v1_Capsule, length_mm, 2, DOUBLE)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_Capsule, vmc_pb_viam_common_v1_Capsule_info, vmc_pb_none_held, NULL, 2, 2)
-
-static const uint32_t vmc_pb_viam_common_v1_DoCommandRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_common_v1_DoCommandRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_common_v1_DoCommandRequest, command, 2, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_DoCommandRequest, vmc_pb_viam_common_v1_DoCommandRequest_info, vmc_pb_none_held, vmc_proto_field,
-                  2, 2)
-
-static const uint32_t vmc_pb_viam_common_v1_DoCommandResponse_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_common_v1_DoCommandResponse, result, 1, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_DoCommandResponse, vmc_pb_viam_common_v1_DoCommandResponse_info, vmc_pb_none_held,
-                  vmc_proto_field, 1, 1)
-
-static const uint32_t vmc_pb_viam_common_v1_Pose_info[] PB_PROGMEM = {
-    VMC_PB_PLAIN(2, viam_common_v1_Pose, x, 1, DOUBLE)
-    VMC_PB_PLAIN(2, viam_common_v1_Pose, y, 2, DOUBLE)
-    VMC_PB_PLAIN(2, viam_common_v1_Pose, z, 3, DOUBLE)
-    VMC_PB_PLAIN(2, viam_common_v1_Pose, o_x, 4, DOUBLE)
-    VMC_PB_PLAIN(2, viam_common_v1_Pose, o_y, 5, DOUBLE)
-    VMC_PB_PLAIN(2, viam_common_v1_Pose, o_z, 6, DOUBLE)
-    VMC_PB_PLAIN(2, viam_common_v1_Pose, theta, 7, DOUBLE)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_Pose, vmc_pb_viam_common_v1_Pose_info, vmc_pb_none_held, NULL, 7, 7)
-
-static const uint32_t vmc_pb_viam_common_v1_Sphere_info[] PB_PROGMEM = {
-    VMC_PB_PLAIN(2, viam_common_v1_Sphere, radius_mm, 1, DOUBLE)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_Sphere, vmc_pb_viam_common_v1_Sphere_info, vmc_pb_none_held, NULL, 1, 1)
-
-static const uint32_t vmc_pb_viam_common_v1_Vector3_info[] PB_PROGMEM = {
-    VMC_PB_PLAIN(2, viam_common_v1_Vector3, x, 1, DOUBLE)
-    VMC_PB_PLAIN(2, viam_common_v1_Vector3, y, 2, DOUBLE)
-    VMC_PB_PLAIN(2, viam_common_v1_Vector3, z, 3, DOUBLE)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_Vector3, vmc_pb_viam_common_v1_Vector3_info, vmc_pb_none_held, NULL, 3, 3)
-
-static const uint32_t vmc_pb_viam_common_v1_RectangularPrism_info[] PB_PROGMEM = {
-    VMC_PB_HAS(2, viam_common_v1_RectangularPrism, dims_mm, 1, MESSAGE)
-    0
-};
-static const pb_msgdesc_t *const vmc_pb_viam_common_v1_RectangularPrism_held[] = {
-    &viam_common_v1_Vector3_msg,
-    NULL
-};
-VMC_PROTO_MESSAGE(viam_common_v1_RectangularPrism, vmc_pb_viam_common_v1_RectangularPrism_info,
-                  vmc_pb_viam_common_v1_RectangularPrism_held, NULL, 1, 1)
-
-static const uint32_t vmc_pb_viam_common_v1_Mesh_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_common_v1_Mesh, content_type, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_common_v1_Mesh, mesh, 2, BYTES, PLAIN)
-    VMC_PB_VIEW(2, viam_common_v1_Mesh, original_file_source_path_diagnostic, 3, STRING, OPTIONAL)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_Mesh, vmc_pb_viam_common_v1_Mesh_info, vmc_pb_none_held, vmc_proto_field, 3, 3)
-
-static const uint32_t vmc_pb_viam_common_v1_PointCloud_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_common_v1_PointCloud, point_cloud, 1, BYTES, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_PointCloud, vmc_pb_viam_common_v1_PointCloud_info, vmc_pb_none_held, vmc_proto_field, 1, 1)
-
-static const uint32_t vmc_pb_viam_common_v1_Geometry_info[] PB_PROGMEM = {
-    VMC_PB_HAS(2, viam_common_v1_Geometry, center, 1, MESSAGE)
-    VMC_PB_ONE(2, viam_common_v1_Geometry, geometry_type, sphere, 2, MESSAGE)
-    VMC_PB_ONE(2, viam_common_v1_Geometry, geometry_type, box, 3, MESSAGE)
-    VMC_PB_VIEW(2, viam_common_v1_Geometry, label, 4, STRING, PLAIN)
-    VMC_PB_ONE(2, viam_common_v1_Geometry, geometry_type, capsule, 5, MESSAGE)
-    VMC_PB_ONE(2, viam_common_v1_Geometry, geometry_type, mesh, 6, MESSAGE)
-    VMC_PB_ONE(2, viam_common_v1_Geometry, geometry_type, pointcloud, 7, MESSAGE)
-    0
-};
-static const pb_msgdesc_t *const vmc_pb_viam_common_v1_Geometry_held[] = {
-    &viam_common_v1_Pose_msg,
-    &viam_common_v1_Sphere_msg,
-    &viam_common_v1_RectangularPrism_msg,
-    &viam_common_v1_Capsule_msg,
-    &viam_common_v1_Mesh_msg,
-    &viam_common_v1_PointCloud_msg,
-    NULL
-};
-VMC_PROTO_MESSAGE(viam_common_v1_Geometry, vmc_pb_viam_common_v1_Geometry_info, vmc_pb_viam_common_v1_Geometry_held,
-                  vmc_proto_field, 7, 7)
-
-static const uint32_t vmc_pb_viam_common_v1_GetGeometriesRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_common_v1_GetGeometriesRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_common_v1_GetGeometriesRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_GetGeometriesRequest, vmc_pb_viam_common_v1_GetGeometriesRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 2, 99)
-
-static const uint32_t vmc_pb_viam_common_v1_GetGeometriesResponse_info[] PB_PROGMEM = {
-    VMC_PB_LIST(2, viam_common_v1_GetGeometriesResponse, geometries, 1, MESSAGE, viam_common_v1_Geometry)
-    0
-};
-static const pb_msgdesc_t *const vmc_pb_viam_common_v1_GetGeometriesResponse_held[] = {
-    &viam_common_v1_Geometry_msg,
-    NULL
-};
-VMC_PROTO_MESSAGE(viam_common_v1_GetGeometriesResponse, vmc_pb_viam_common_v1_GetGeometriesResponse_info,
-                  vmc_pb_viam_common_v1_GetGeometriesResponse_held, vmc_proto_field, 1, 1)
-
-static const uint32_t vmc_pb_viam_common_v1_GetReadingsRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_common_v1_GetReadingsRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_common_v1_GetReadingsRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_GetReadingsRequest, vmc_pb_viam_common_v1_GetReadingsRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 2, 99)
-
-static const uint32_t vmc_pb_viam_common_v1_GetReadingsResponse_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_common_v1_GetReadingsResponse, readings, 1, BYTES, MAP)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_GetReadingsResponse, vmc_pb_viam_common_v1_GetReadingsResponse_info, vmc_pb_none_held,
-                  vmc_proto_field, 1, 1)
-
-static const uint32_t vmc_pb_viam_common_v1_GetStatusRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_common_v1_GetStatusRequest, name, 1, STRING, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_GetStatusRequest, vmc_pb_viam_common_v1_GetStatusRequest_info, vmc_pb_none_held, vmc_proto_field,
-                  1, 1)
-
-static const uint32_t vmc_pb_viam_common_v1_GetStatusResponse_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_common_v1_GetStatusResponse, result, 1, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_common_v1_GetStatusResponse, vmc_pb_viam_common_v1_GetStatusResponse_info, vmc_pb_none_held,
-                  vmc_proto_field, 1, 1)
-
-static const uint32_t vmc_pb_viam_component_base_v1_GetPropertiesRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_base_v1_GetPropertiesRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_component_base_v1_GetPropertiesRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_base_v1_GetPropertiesRequest, vmc_pb_viam_component_base_v1_GetPropertiesRequest_info,
-                  vmc_pb_none_held, vmc_proto_field, 2, 99)
-
-static const uint32_t vmc_pb_viam_component_base_v1_GetPropertiesResponse_info[] PB_PROGMEM = {
-    VMC_PB_PLAIN(2, viam_component_base_v1_GetPropertiesResponse, width_meters, 1, DOUBLE)
-    VMC_PB_PLAIN(2, viam_component_base_v1_GetPropertiesResponse, turning_radius_meters, 2, DOUBLE)
-    VMC_PB_PLAIN(2, viam_component_base_v1_GetPropertiesResponse, wheel_circumference_meters, 3, DOUBLE)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_base_v1_GetPropertiesResponse, vmc_pb_viam_component_base_v1_GetPropertiesResponse_info,
-                  vmc_pb_none_held, NULL, 3, 3)
-
-static const uint32_t vmc_pb_viam_component_base_v1_IsMovingRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_base_v1_IsMovingRequest, name, 1, STRING, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_base_v1_IsMovingRequest, vmc_pb_viam_component_base_v1_IsMovingRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 1, 1)
-
-static const uint32_t vmc_pb_viam_component_base_v1_IsMovingResponse_info[] PB_PROGMEM = {
-    VMC_PB_PLAIN(2, viam_component_base_v1_IsMovingResponse, is_moving, 1, BOOL)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_base_v1_IsMovingResponse, vmc_pb_viam_component_base_v1_IsMovingResponse_info, vmc_pb_none_held,
-                  NULL, 1, 1)
-
-static const uint32_t vmc_pb_viam_component_base_v1_MoveStraightRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_base_v1_MoveStraightRequest, name, 1, STRING, PLAIN)
-    VMC_PB_PLAIN(2, viam_component_base_v1_MoveStraightRequest, distance_mm, 2, INT64)
-    VMC_PB_PLAIN(2, viam_component_base_v1_MoveStraightRequest, mm_per_sec, 3, DOUBLE)
-    VMC_PB_VIEW(2, viam_component_base_v1_MoveStraightRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_base_v1_MoveStraightRequest, vmc_pb_viam_component_base_v1_MoveStraightRequest_info,
-                  vmc_pb_none_held, vmc_proto_field, 4, 99)
-
-VMC_PROTO_MESSAGE(viam_component_base_v1_MoveStraightResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_base_v1_SetPowerRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_base_v1_SetPowerRequest, name, 1, STRING, PLAIN)
-    VMC_PB_HAS(2, viam_component_base_v1_SetPowerRequest, linear, 2, MESSAGE)
-    VMC_PB_HAS(2, viam_component_base_v1_SetPowerRequest, angular, 3, MESSAGE)
-    VMC_PB_VIEW(2, viam_component_base_v1_SetPowerRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-static const pb_msgdesc_t *const vmc_pb_viam_component_base_v1_SetPowerRequest_held[] = {
-    &viam_common_v1_Vector3_msg,
-    &viam_common_v1_Vector3_msg,
-    NULL
-};
-VMC_PROTO_MESSAGE(viam_component_base_v1_SetPowerRequest, vmc_pb_viam_component_base_v1_SetPowerRequest_info,
-                  vmc_pb_viam_component_base_v1_SetPowerRequest_held, vmc_proto_field, 4, 99)
-
-VMC_PROTO_MESSAGE(viam_component_base_v1_SetPowerResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_base_v1_SetVelocityRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_base_v1_SetVelocityRequest, name, 1, STRING, PLAIN)
-    VMC_PB_HAS(2, viam_component_base_v1_SetVelocityRequest, linear, 2, MESSAGE)
-    VMC_PB_HAS(2, viam_component_base_v1_SetVelocityRequest, angular, 3, MESSAGE)
-    VMC_PB_VIEW(2, viam_component_base_v1_SetVelocityRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-static const pb_msgdesc_t *const vmc_pb_viam_component_base_v1_SetVelocityRequest_held[] = {
-    &viam_common_v1_Vector3_msg,
-    &viam_common_v1_Vector3_msg,
-    NULL
-};
-VMC_PROTO_MESSAGE(viam_component_base_v1_SetVelocityRequest, vmc_pb_viam_component_base_v1_SetVelocityRequest_info,
-                  vmc_pb_viam_component_base_v1_SetVelocityRequest_held, vmc_proto_field, 4, 99)
-
-VMC_PROTO_MESSAGE(viam_component_base_v1_SetVelocityResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_base_v1_SpinRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_base_v1_SpinRequest, name, 1, STRING, PLAIN)
-    VMC_PB_PLAIN(2, viam_component_base_v1_SpinRequest, angle_deg, 2, DOUBLE)
-    VMC_PB_PLAIN(2, viam_component_base_v1_SpinRequest, degs_per_sec, 3, DOUBLE)
-    VMC_PB_VIEW(2, viam_component_base_v1_SpinRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_base_v1_SpinRequest, vmc_pb_viam_component_base_v1_SpinRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 4, 99)
-
-VMC_PROTO_MESSAGE(viam_component_base_v1_SpinResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_base_v1_StopRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_base_v1_StopRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_component_base_v1_StopRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_base_v1_StopRequest, vmc_pb_viam_component_base_v1_StopRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 2, 99)
-
-VMC_PROTO_MESSAGE(viam_component_base_v1_StopResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_GetPositionRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_motor_v1_GetPositionRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_component_motor_v1_GetPositionRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPositionRequest, vmc_pb_viam_component_motor_v1_GetPositionRequest_info,
-                  vmc_pb_none_held, vmc_proto_field, 2, 99)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_GetPositionResponse_info[] PB_PROGMEM = {
-    VMC_PB_PLAIN(2, viam_component_motor_v1_GetPositionResponse, position, 1, DOUBLE)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPositionResponse, vmc_pb_viam_component_motor_v1_GetPositionResponse_info,
-                  vmc_pb_none_held, NULL, 1, 1)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_GetPropertiesRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_motor_v1_GetPropertiesRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_component_motor_v1_GetPropertiesRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPropertiesRequest, vmc_pb_viam_component_motor_v1_GetPropertiesRequest_info,
-                  vmc_pb_none_held, vmc_proto_field, 2, 99)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_GetPropertiesResponse_info[] PB_PROGMEM = {
-    VMC_PB_PLAIN(2, viam_component_motor_v1_GetPropertiesResponse, position_reporting, 1, BOOL)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GetPropertiesResponse, vmc_pb_viam_component_motor_v1_GetPropertiesResponse_info,
-                  vmc_pb_none_held, NULL, 1, 1)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_GoForRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_motor_v1_GoForRequest, name, 1, STRING, PLAIN)
-    VMC_PB_PLAIN(2, viam_component_motor_v1_GoForRequest, rpm, 2, DOUBLE)
-    VMC_PB_PLAIN(2, viam_component_motor_v1_GoForRequest, revolutions, 3, DOUBLE)
-    VMC_PB_VIEW(2, viam_component_motor_v1_GoForRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GoForRequest, vmc_pb_viam_component_motor_v1_GoForRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 4, 99)
-
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GoForResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_GoToRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_motor_v1_GoToRequest, name, 1, STRING, PLAIN)
-    VMC_PB_PLAIN(2, viam_component_motor_v1_GoToRequest, rpm, 2, DOUBLE)
-    VMC_PB_PLAIN(2, viam_component_motor_v1_GoToRequest, position_revolutions, 3, DOUBLE)
-    VMC_PB_VIEW(2, viam_component_motor_v1_GoToRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GoToRequest, vmc_pb_viam_component_motor_v1_GoToRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 4, 99)
-
-VMC_PROTO_MESSAGE(viam_component_motor_v1_GoToResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_IsMovingRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_motor_v1_IsMovingRequest, name, 1, STRING, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_IsMovingRequest, vmc_pb_viam_component_motor_v1_IsMovingRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 1, 1)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_IsMovingResponse_info[] PB_PROGMEM = {
-    VMC_PB_PLAIN(2, viam_component_motor_v1_IsMovingResponse, is_moving, 1, BOOL)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_IsMovingResponse, vmc_pb_viam_component_motor_v1_IsMovingResponse_info,
-                  vmc_pb_none_held, NULL, 1, 1)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_IsPoweredRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_motor_v1_IsPoweredRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_component_motor_v1_IsPoweredRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_IsPoweredRequest, vmc_pb_viam_component_motor_v1_IsPoweredRequest_info,
-                  vmc_pb_none_held, vmc_proto_field, 2, 99)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_IsPoweredResponse_info[] PB_PROGMEM = {
-    VMC_PB_PLAIN(2, viam_component_motor_v1_IsPoweredResponse, is_on, 1, BOOL)
-    VMC_PB_PLAIN(2, viam_component_motor_v1_IsPoweredResponse, power_pct, 2, DOUBLE)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_IsPoweredResponse, vmc_pb_viam_component_motor_v1_IsPoweredResponse_info,
-                  vmc_pb_none_held, NULL, 2, 2)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_ResetZeroPositionRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_motor_v1_ResetZeroPositionRequest, name, 1, STRING, PLAIN)
-    VMC_PB_PLAIN(2, viam_component_motor_v1_ResetZeroPositionRequest, offset, 2, DOUBLE)
-    VMC_PB_VIEW(2, viam_component_motor_v1_ResetZeroPositionRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_ResetZeroPositionRequest, vmc_pb_viam_component_motor_v1_ResetZeroPositionRequest_info,
-                  vmc_pb_none_held, vmc_proto_field, 3, 99)
-
-VMC_PROTO_MESSAGE(viam_component_motor_v1_ResetZeroPositionResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_SetPowerRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_motor_v1_SetPowerRequest, name, 1, STRING, PLAIN)
-    VMC_PB_PLAIN(2, viam_component_motor_v1_SetPowerRequest, power_pct, 2, DOUBLE)
-    VMC_PB_VIEW(2, viam_component_motor_v1_SetPowerRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_SetPowerRequest, vmc_pb_viam_component_motor_v1_SetPowerRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 3, 99)
-
-VMC_PROTO_MESSAGE(viam_component_motor_v1_SetPowerResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_SetRPMRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_motor_v1_SetRPMRequest, name, 1, STRING, PLAIN)
-    VMC_PB_PLAIN(2, viam_component_motor_v1_SetRPMRequest, rpm, 2, DOUBLE)
-    VMC_PB_VIEW(2, viam_component_motor_v1_SetRPMRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_SetRPMRequest, vmc_pb_viam_component_motor_v1_SetRPMRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 3, 99)
-
-VMC_PROTO_MESSAGE(viam_component_motor_v1_SetRPMResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_motor_v1_StopRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_motor_v1_StopRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_component_motor_v1_StopRequest, extra, 99, BYTES, STRUCT)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_motor_v1_StopRequest, vmc_pb_viam_component_motor_v1_StopRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 2, 99)
-
-VMC_PROTO_MESSAGE(viam_component_motor_v1_StopResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-static const uint32_t vmc_pb_viam_component_testecho_v1_EchoBiDiRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_testecho_v1_EchoBiDiRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_component_testecho_v1_EchoBiDiRequest, message, 2, STRING, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoBiDiRequest, vmc_pb_viam_component_testecho_v1_EchoBiDiRequest_info,
-                  vmc_pb_none_held, vmc_proto_field, 2, 2)
-
-static const uint32_t vmc_pb_viam_component_testecho_v1_EchoBiDiResponse_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_testecho_v1_EchoBiDiResponse, message, 1, STRING, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoBiDiResponse, vmc_pb_viam_component_testecho_v1_EchoBiDiResponse_info,
-                  vmc_pb_none_held, vmc_proto_field, 1, 1)
-
-static const uint32_t vmc_pb_viam_component_testecho_v1_EchoMultipleRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_testecho_v1_EchoMultipleRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_component_testecho_v1_EchoMultipleRequest, message, 2, STRING, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoMultipleRequest, vmc_pb_viam_component_testecho_v1_EchoMultipleRequest_info,
-                  vmc_pb_none_held, vmc_proto_field, 2, 2)
-
-static const uint32_t vmc_pb_viam_component_testecho_v1_EchoMultipleResponse_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_testecho_v1_EchoMultipleResponse, message, 1, STRING, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoMultipleResponse, vmc_pb_viam_component_testecho_v1_EchoMultipleResponse_info,
-                  vmc_pb_none_held, vmc_proto_field, 1, 1)
-
-static const uint32_t vmc_pb_viam_component_testecho_v1_EchoRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_testecho_v1_EchoRequest, name, 1, STRING, PLAIN)
-    VMC_PB_VIEW(2, viam_component_testecho_v1_EchoRequest, message, 2, STRING, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoRequest, vmc_pb_viam_component_testecho_v1_EchoRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 2, 2)
-
-static const uint32_t vmc_pb_viam_component_testecho_v1_EchoResponse_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_testecho_v1_EchoResponse, message, 1, STRING, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_EchoResponse, vmc_pb_viam_component_testecho_v1_EchoResponse_info, vmc_pb_none_held,
-                  vmc_proto_field, 1, 1)
-
-static const uint32_t vmc_pb_viam_component_testecho_v1_StopRequest_info[] PB_PROGMEM = {
-    VMC_PB_VIEW(2, viam_component_testecho_v1_StopRequest, name, 1, STRING, PLAIN)
-    0
-};
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_StopRequest, vmc_pb_viam_component_testecho_v1_StopRequest_info, vmc_pb_none_held,
-                  vmc_proto_field, 1, 1)
-
-VMC_PROTO_MESSAGE(viam_component_testecho_v1_StopResponse, vmc_pb_no_info, vmc_pb_none_held, NULL, 0, 0)
-
-/* ---- base ---- */
-
-VMC_PROTO_METHOD(base_move_straight, "/viam.component.base.v1.BaseService/MoveStraight",
-                 viam_component_base_v1_MoveStraightRequest, viam_component_base_v1_MoveStraightResponse,
-                 VIAMC_M_MONITORED | VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(base_spin, "/viam.component.base.v1.BaseService/Spin", viam_component_base_v1_SpinRequest,
-                 viam_component_base_v1_SpinResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(base_set_power, "/viam.component.base.v1.BaseService/SetPower", viam_component_base_v1_SetPowerRequest,
-                 viam_component_base_v1_SetPowerResponse, VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(base_set_velocity, "/viam.component.base.v1.BaseService/SetVelocity", viam_component_base_v1_SetVelocityRequest,
-                 viam_component_base_v1_SetVelocityResponse, VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(base_stop, "/viam.component.base.v1.BaseService/Stop", viam_component_base_v1_StopRequest,
-                 viam_component_base_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(base_is_moving, "/viam.component.base.v1.BaseService/IsMoving", viam_component_base_v1_IsMovingRequest,
-                 viam_component_base_v1_IsMovingResponse, 0)
-VMC_PROTO_METHOD(base_do_command, "/viam.component.base.v1.BaseService/DoCommand", viam_common_v1_DoCommandRequest,
-                 viam_common_v1_DoCommandResponse, 0)
-VMC_PROTO_METHOD(base_get_status, "/viam.component.base.v1.BaseService/GetStatus", viam_common_v1_GetStatusRequest,
-                 viam_common_v1_GetStatusResponse, 0)
-VMC_PROTO_METHOD(base_get_geometries, "/viam.component.base.v1.BaseService/GetGeometries", viam_common_v1_GetGeometriesRequest,
-                 viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(base_get_properties, "/viam.component.base.v1.BaseService/GetProperties",
-                 viam_component_base_v1_GetPropertiesRequest, viam_component_base_v1_GetPropertiesResponse, VIAMC_M_EXTRA)
-
-#ifndef VIAMC_NO_SERVER
-VMC_PROTO_SERVE(base_move_straight, base, move_straight, viam_component_base_v1_MoveStraightRequest)
-VMC_PROTO_SERVE(base_spin, base, spin, viam_component_base_v1_SpinRequest)
-VMC_PROTO_SERVE(base_set_power, base, set_power, viam_component_base_v1_SetPowerRequest)
-VMC_PROTO_SERVE(base_set_velocity, base, set_velocity, viam_component_base_v1_SetVelocityRequest)
-VMC_PROTO_SERVE(base_stop, base, stop, viam_component_base_v1_StopRequest)
-VMC_PROTO_SERVE(base_is_moving, base, is_moving, viam_component_base_v1_IsMovingRequest)
-VMC_PROTO_SERVE(base_do_command, base, do_command, viam_common_v1_DoCommandRequest)
-VMC_PROTO_SERVE(base_get_status, base, get_status, viam_common_v1_GetStatusRequest)
-VMC_PROTO_SERVE(base_get_geometries, base, get_geometries, viam_common_v1_GetGeometriesRequest)
-VMC_PROTO_SERVE(base_get_properties, base, get_properties, viam_component_base_v1_GetPropertiesRequest)
-static const viamc_serve vmc_serve_base[] = {
-    {&viamc_method_base_move_straight, vmc_serve_base_move_straight},
-    {&viamc_method_base_spin, vmc_serve_base_spin},
-    {&viamc_method_base_set_power, vmc_serve_base_set_power},
-    {&viamc_method_base_set_velocity, vmc_serve_base_set_velocity},
-    {&viamc_method_base_stop, vmc_serve_base_stop},
-    {&viamc_method_base_is_moving, vmc_serve_base_is_moving},
-    {&viamc_method_base_do_command, vmc_serve_base_do_command},
-    {&viamc_method_base_get_status, vmc_serve_base_get_status},
-    {&viamc_method_base_get_geometries, vmc_serve_base_get_geometries},
-    {&viamc_method_base_get_properties, vmc_serve_base_get_properties}
-};
-VMC_PROTO_SERVICE(base, "viam.component.base.v1.BaseService", "component", "base", vmc_serve_base_stop)
-#endif
-
-/* ---- motor ---- */
-
-VMC_PROTO_METHOD(motor_set_power, "/viam.component.motor.v1.MotorService/SetPower", viam_component_motor_v1_SetPowerRequest,
-                 viam_component_motor_v1_SetPowerResponse, VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(motor_go_for, "/viam.component.motor.v1.MotorService/GoFor", viam_component_motor_v1_GoForRequest,
-                 viam_component_motor_v1_GoForResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(motor_go_to, "/viam.component.motor.v1.MotorService/GoTo", viam_component_motor_v1_GoToRequest,
-                 viam_component_motor_v1_GoToResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(motor_set_rpm, "/viam.component.motor.v1.MotorService/SetRPM", viam_component_motor_v1_SetRPMRequest,
-                 viam_component_motor_v1_SetRPMResponse, VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(motor_reset_zero_position, "/viam.component.motor.v1.MotorService/ResetZeroPosition",
-                 viam_component_motor_v1_ResetZeroPositionRequest, viam_component_motor_v1_ResetZeroPositionResponse,
-                 VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(motor_get_position, "/viam.component.motor.v1.MotorService/GetPosition",
-                 viam_component_motor_v1_GetPositionRequest, viam_component_motor_v1_GetPositionResponse, VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(motor_get_properties, "/viam.component.motor.v1.MotorService/GetProperties",
-                 viam_component_motor_v1_GetPropertiesRequest, viam_component_motor_v1_GetPropertiesResponse, VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(motor_stop, "/viam.component.motor.v1.MotorService/Stop", viam_component_motor_v1_StopRequest,
-                 viam_component_motor_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(motor_is_powered, "/viam.component.motor.v1.MotorService/IsPowered", viam_component_motor_v1_IsPoweredRequest,
-                 viam_component_motor_v1_IsPoweredResponse, VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(motor_is_moving, "/viam.component.motor.v1.MotorService/IsMoving", viam_component_motor_v1_IsMovingRequest,
-                 viam_component_motor_v1_IsMovingResponse, 0)
-VMC_PROTO_METHOD(motor_do_command, "/viam.component.motor.v1.MotorService/DoCommand", viam_common_v1_DoCommandRequest,
-                 viam_common_v1_DoCommandResponse, 0)
-VMC_PROTO_METHOD(motor_get_status, "/viam.component.motor.v1.MotorService/GetStatus", viam_common_v1_GetStatusRequest,
-                 viam_common_v1_GetStatusResponse, 0)
-VMC_PROTO_METHOD(motor_get_geometries, "/viam.component.motor.v1.MotorService/GetGeometries", viam_common_v1_GetGeometriesRequest,
-                 viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
-
-#ifndef VIAMC_NO_SERVER
-VMC_PROTO_SERVE(motor_set_power, motor, set_power, viam_component_motor_v1_SetPowerRequest)
-VMC_PROTO_SERVE(motor_go_for, motor, go_for, viam_component_motor_v1_GoForRequest)
-VMC_PROTO_SERVE(motor_go_to, motor, go_to, viam_component_motor_v1_GoToRequest)
-VMC_PROTO_SERVE(motor_set_rpm, motor, set_rpm, viam_component_motor_v1_SetRPMRequest)
-VMC_PROTO_SERVE(motor_reset_zero_position, motor, reset_zero_position, viam_component_motor_v1_ResetZeroPositionRequest)
-VMC_PROTO_SERVE(motor_get_position, motor, get_position, viam_component_motor_v1_GetPositionRequest)
-VMC_PROTO_SERVE(motor_get_properties, motor, get_properties, viam_component_motor_v1_GetPropertiesRequest)
-VMC_PROTO_SERVE(motor_stop, motor, stop, viam_component_motor_v1_StopRequest)
-VMC_PROTO_SERVE(motor_is_powered, motor, is_powered, viam_component_motor_v1_IsPoweredRequest)
-VMC_PROTO_SERVE(motor_is_moving, motor, is_moving, viam_component_motor_v1_IsMovingRequest)
-VMC_PROTO_SERVE(motor_do_command, motor, do_command, viam_common_v1_DoCommandRequest)
-VMC_PROTO_SERVE(motor_get_status, motor, get_status, viam_common_v1_GetStatusRequest)
-VMC_PROTO_SERVE(motor_get_geometries, motor, get_geometries, viam_common_v1_GetGeometriesRequest)
-static const viamc_serve vmc_serve_motor[] = {
-    {&viamc_method_motor_set_power, vmc_serve_motor_set_power},
-    {&viamc_method_motor_go_for, vmc_serve_motor_go_for},
-    {&viamc_method_motor_go_to, vmc_serve_motor_go_to},
-    {&viamc_method_motor_set_rpm, vmc_serve_motor_set_rpm},
-    {&viamc_method_motor_reset_zero_position, vmc_serve_motor_reset_zero_position},
-    {&viamc_method_motor_get_position, vmc_serve_motor_get_position},
-    {&viamc_method_motor_get_properties, vmc_serve_motor_get_properties},
-    {&viamc_method_motor_stop, vmc_serve_motor_stop},
-    {&viamc_method_motor_is_powered, vmc_serve_motor_is_powered},
-    {&viamc_method_motor_is_moving, vmc_serve_motor_is_moving},
-    {&viamc_method_motor_do_command, vmc_serve_motor_do_command},
-    {&viamc_method_motor_get_status, vmc_serve_motor_get_status},
-    {&viamc_method_motor_get_geometries, vmc_serve_motor_get_geometries}
-};
-VMC_PROTO_SERVICE(motor, "viam.component.motor.v1.MotorService", "component", "motor", vmc_serve_motor_stop)
-#endif
-
-/* ---- sensor ---- */
-
-VMC_PROTO_METHOD(sensor_get_readings, "/viam.component.sensor.v1.SensorService/GetReadings", viam_common_v1_GetReadingsRequest,
-                 viam_common_v1_GetReadingsResponse, VIAMC_M_EXTRA)
-VMC_PROTO_METHOD(sensor_do_command, "/viam.component.sensor.v1.SensorService/DoCommand", viam_common_v1_DoCommandRequest,
-                 viam_common_v1_DoCommandResponse, 0)
-VMC_PROTO_METHOD(sensor_get_status, "/viam.component.sensor.v1.SensorService/GetStatus", viam_common_v1_GetStatusRequest,
-                 viam_common_v1_GetStatusResponse, 0)
-VMC_PROTO_METHOD(sensor_get_geometries, "/viam.component.sensor.v1.SensorService/GetGeometries",
-                 viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
-
-#ifndef VIAMC_NO_SERVER
-VMC_PROTO_SERVE(sensor_get_readings, sensor, get_readings, viam_common_v1_GetReadingsRequest)
-VMC_PROTO_SERVE(sensor_do_command, sensor, do_command, viam_common_v1_DoCommandRequest)
-VMC_PROTO_SERVE(sensor_get_status, sensor, get_status, viam_common_v1_GetStatusRequest)
-VMC_PROTO_SERVE(sensor_get_geometries, sensor, get_geometries, viam_common_v1_GetGeometriesRequest)
-static const viamc_serve vmc_serve_sensor[] = {
-    {&viamc_method_sensor_get_readings, vmc_serve_sensor_get_readings},
-    {&viamc_method_sensor_do_command, vmc_serve_sensor_do_command},
-    {&viamc_method_sensor_get_status, vmc_serve_sensor_get_status},
-    {&viamc_method_sensor_get_geometries, vmc_serve_sensor_get_geometries}
-};
-VMC_PROTO_SERVICE(sensor, "viam.component.sensor.v1.SensorService", "component", "sensor", NULL)
-#endif
-
-/* ---- testecho ---- */
-
-VMC_PROTO_METHOD(testecho_echo, "/viam.component.testecho.v1.TestEchoService/Echo", viam_component_testecho_v1_EchoRequest,
-                 viam_component_testecho_v1_EchoResponse, 0)
-VMC_PROTO_METHOD(testecho_echo_multiple, "/viam.component.testecho.v1.TestEchoService/EchoMultiple",
-                 viam_component_testecho_v1_EchoMultipleRequest, viam_component_testecho_v1_EchoMultipleResponse,
-                 VIAMC_M_SERVER_STREAM | VIAMC_M_MONITORED)
-VMC_PROTO_METHOD(testecho_echo_bi_di, "/viam.component.testecho.v1.TestEchoService/EchoBiDi",
-                 viam_component_testecho_v1_EchoBiDiRequest, viam_component_testecho_v1_EchoBiDiResponse,
-                 VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
-VMC_PROTO_METHOD(testecho_stop, "/viam.component.testecho.v1.TestEchoService/Stop", viam_component_testecho_v1_StopRequest,
-                 viam_component_testecho_v1_StopResponse, VIAMC_M_STOP)
-
-#ifndef VIAMC_NO_SERVER
-VMC_PROTO_SERVE(testecho_echo, testecho, echo, viam_component_testecho_v1_EchoRequest)
-VMC_PROTO_SERVE(testecho_echo_multiple, testecho, echo_multiple, viam_component_testecho_v1_EchoMultipleRequest)
-VMC_PROTO_SERVE(testecho_echo_bi_di, testecho, echo_bi_di, viam_component_testecho_v1_EchoBiDiRequest)
-VMC_PROTO_SERVE(testecho_stop, testecho, stop, viam_component_testecho_v1_StopRequest)
-static const viamc_serve vmc_serve_testecho[] = {
-    {&viamc_method_testecho_echo, vmc_serve_testecho_echo},
-    {&viamc_method_testecho_echo_multiple, vmc_serve_testecho_echo_multiple},
-    {&viamc_method_testecho_echo_bi_di, vmc_serve_testecho_echo_bi_di},
-    {&viamc_method_testecho_stop, vmc_serve_testecho_stop}
-};
-VMC_PROTO_SERVICE(testecho, "viam.component.testecho.v1.TestEchoService", "component", "testecho", vmc_serve_testecho_stop)
-#endif
-
+VMC_METHODS_health(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_reflection(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_reflection_v1alpha(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_auth(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_external_auth(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_signaling(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_stream(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_arm(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_audioin(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_audioout(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_base(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_board(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_button(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_camera(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_encoder(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_gantry(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_generic(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_gripper(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_inputcontroller(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_motor(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_movementsensor(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_posetracker(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_powersensor(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_sensor(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_servo(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_switch(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_testecho(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_module(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_robot(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_datamanager(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_discovery(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_generic_service(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_mlmodel(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_motion(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_navigation(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_sensors(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_shell(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_slam(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_video(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_vision(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
+VMC_METHODS_worldstatestore(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
 VMC_PROTO_CLOSE
 
-#undef VMC_PROTO_DEPTH
-#undef VMC_PB
-#undef VMC_PB_PLAIN
-#undef VMC_PB_HAS
-#undef VMC_PB_ONE
-#undef VMC_PB_VIEW
-#undef VMC_PB_VIEW_ONE
-#undef VMC_PB_LIST
-#undef VMC_PB_VALUE
-#undef VMC_PB_FAR
-#undef VMC_PROTO_MESSAGE
-#undef VMC_PROTO_METHOD
-#undef VMC_PROTO_SERVICE
-#undef VMC_PROTO_EXTRA
-#undef VMC_PROTO_SERVE
+#ifndef VIAMC_NO_SERVER
+
+/* ---- service objects. One function serves all methods of a service; their rows are numbered as in its table ---- */
+
+#define VMC_PROTO_NUMBER(service, method, name, request, reply, flags) vmc_row_##service##_##method,
+#define VMC_PROTO_ROW(service, method, name, request, reply, flags) {(uint16_t)offsetof(viamc_##service##_ops, method), (uint16_t)sizeof(request)},
+#define VMC_PROTO_CASE(service, method, name, request, reply, flags) \
+    case vmc_row_##service##_##method: return ((const viamc_##service##_ops *)op.ops)->method(rq, (const request *)op.q);
+#define VMC_PROTO_SERVED(service, method, name, request, reply, flags) {&viamc_method_##service##_##method, vmc_serve_##service},
+#define VMC_PROTO_SERVICE(service, type, subtype, stops) \
+    enum { VMC_METHODS_##service(VMC_PROTO_NUMBER, VMC_PROTO_NUMBER) }; \
+    static const vmc_proto_row vmc_rows_##service[] = {VMC_METHODS_##service(VMC_PROTO_ROW, VMC_PROTO_ROW)}; \
+    VMC_FN viamc_err vmc_serve_##service(viamc_request *rq, viamc_bytes msg) \
+    { \
+        vmc_proto_op op; \
+        if (vmc_proto_ready(rq, msg, vmc_rows_##service, &op)) \
+            switch (op.row) { \
+            VMC_METHODS_##service(VMC_PROTO_CASE, VMC_PROTO_CASE) \
+            default: break; \
+            } \
+        return op.err; \
+    } \
+    static const viamc_serve vmc_methods_##service[] = {VMC_METHODS_##service(VMC_PROTO_SERVED, VMC_PROTO_SERVED)}; \
+    static const char vmc_name_##service[] = VMC_NAME_##service, vmc_subtype_##service[] = subtype; \
+    VMC_PROTO_DEFINE viamc_service viamc_service_##service = { \
+        vmc_name_##service, type, vmc_subtype_##service, vmc_methods_##service, sizeof vmc_methods_##service / sizeof vmc_methods_##service[0], \
+        (stops) ? vmc_serve_##service : NULL};
+
+VMC_PROTO_OPEN
+VMC_PROTO_SERVICE(health, "", "", false)
+VMC_PROTO_SERVICE(reflection, "", "", false)
+VMC_PROTO_SERVICE(reflection_v1alpha, "", "", false)
+VMC_PROTO_SERVICE(auth, "", "", false)
+VMC_PROTO_SERVICE(external_auth, "", "", false)
+VMC_PROTO_SERVICE(signaling, "", "", false)
+VMC_PROTO_SERVICE(stream, "", "", false)
+VMC_PROTO_SERVICE(arm, "component", "arm", true)
+VMC_PROTO_SERVICE(audioin, "component", "audio_in", false)
+VMC_PROTO_SERVICE(audioout, "component", "audio_out", false)
+VMC_PROTO_SERVICE(base, "component", "base", true)
+VMC_PROTO_SERVICE(board, "component", "board", false)
+VMC_PROTO_SERVICE(button, "component", "button", false)
+VMC_PROTO_SERVICE(camera, "component", "camera", false)
+VMC_PROTO_SERVICE(encoder, "component", "encoder", false)
+VMC_PROTO_SERVICE(gantry, "component", "gantry", true)
+VMC_PROTO_SERVICE(generic, "component", "generic", false)
+VMC_PROTO_SERVICE(gripper, "component", "gripper", true)
+VMC_PROTO_SERVICE(inputcontroller, "component", "input_controller", false)
+VMC_PROTO_SERVICE(motor, "component", "motor", true)
+VMC_PROTO_SERVICE(movementsensor, "component", "movement_sensor", false)
+VMC_PROTO_SERVICE(posetracker, "component", "pose_tracker", false)
+VMC_PROTO_SERVICE(powersensor, "component", "power_sensor", false)
+VMC_PROTO_SERVICE(sensor, "component", "sensor", false)
+VMC_PROTO_SERVICE(servo, "component", "servo", true)
+VMC_PROTO_SERVICE(switch, "component", "switch", false)
+VMC_PROTO_SERVICE(testecho, "component", "testecho", true)
+VMC_PROTO_SERVICE(module, "", "", false)
+VMC_PROTO_SERVICE(robot, "", "", false)
+VMC_PROTO_SERVICE(datamanager, "service", "data_manager", false)
+VMC_PROTO_SERVICE(discovery, "service", "discovery", false)
+VMC_PROTO_SERVICE(generic_service, "service", "generic", false)
+VMC_PROTO_SERVICE(mlmodel, "service", "mlmodel", false)
+VMC_PROTO_SERVICE(motion, "service", "motion", false)
+VMC_PROTO_SERVICE(navigation, "service", "navigation", false)
+VMC_PROTO_SERVICE(sensors, "service", "sensors", false)
+VMC_PROTO_SERVICE(shell, "service", "shell", false)
+VMC_PROTO_SERVICE(slam, "service", "slam", false)
+VMC_PROTO_SERVICE(video, "service", "video", false)
+VMC_PROTO_SERVICE(vision, "service", "vision", false)
+VMC_PROTO_SERVICE(worldstatestore, "service", "world_state_store", false)
+VMC_PROTO_CLOSE
+
+#endif
 
 #ifdef __cplusplus
 }
@@ -2767,6 +11353,133 @@ VMC_PROTO_CLOSE
 #undef VMC_PROTO_CLOSE
 #undef VMC_PROTO_DECLARE
 #undef VMC_PROTO_DEFINE
+#undef VMC_NAME_health
+#undef VMC_METHODS_health
+#undef VMC_NAME_reflection
+#undef VMC_METHODS_reflection
+#undef VMC_NAME_reflection_v1alpha
+#undef VMC_METHODS_reflection_v1alpha
+#undef VMC_NAME_auth
+#undef VMC_METHODS_auth
+#undef VMC_NAME_external_auth
+#undef VMC_METHODS_external_auth
+#undef VMC_NAME_signaling
+#undef VMC_METHODS_signaling
+#undef VMC_NAME_stream
+#undef VMC_METHODS_stream
+#undef VMC_NAME_arm
+#undef VMC_METHODS_arm
+#undef VMC_NAME_audioin
+#undef VMC_METHODS_audioin
+#undef VMC_NAME_audioout
+#undef VMC_METHODS_audioout
+#undef VMC_NAME_base
+#undef VMC_METHODS_base
+#undef VMC_NAME_board
+#undef VMC_METHODS_board
+#undef VMC_NAME_button
+#undef VMC_METHODS_button
+#undef VMC_NAME_camera
+#undef VMC_METHODS_camera
+#undef VMC_NAME_encoder
+#undef VMC_METHODS_encoder
+#undef VMC_NAME_gantry
+#undef VMC_METHODS_gantry
+#undef VMC_NAME_generic
+#undef VMC_METHODS_generic
+#undef VMC_NAME_gripper
+#undef VMC_METHODS_gripper
+#undef VMC_NAME_inputcontroller
+#undef VMC_METHODS_inputcontroller
+#undef VMC_NAME_motor
+#undef VMC_METHODS_motor
+#undef VMC_NAME_movementsensor
+#undef VMC_METHODS_movementsensor
+#undef VMC_NAME_posetracker
+#undef VMC_METHODS_posetracker
+#undef VMC_NAME_powersensor
+#undef VMC_METHODS_powersensor
+#undef VMC_NAME_sensor
+#undef VMC_METHODS_sensor
+#undef VMC_NAME_servo
+#undef VMC_METHODS_servo
+#undef VMC_NAME_switch
+#undef VMC_METHODS_switch
+#undef VMC_NAME_testecho
+#undef VMC_METHODS_testecho
+#undef VMC_NAME_module
+#undef VMC_METHODS_module
+#undef VMC_NAME_robot
+#undef VMC_METHODS_robot
+#undef VMC_NAME_datamanager
+#undef VMC_METHODS_datamanager
+#undef VMC_NAME_discovery
+#undef VMC_METHODS_discovery
+#undef VMC_NAME_generic_service
+#undef VMC_METHODS_generic_service
+#undef VMC_NAME_mlmodel
+#undef VMC_METHODS_mlmodel
+#undef VMC_NAME_motion
+#undef VMC_METHODS_motion
+#undef VMC_NAME_navigation
+#undef VMC_METHODS_navigation
+#undef VMC_NAME_sensors
+#undef VMC_METHODS_sensors
+#undef VMC_NAME_shell
+#undef VMC_METHODS_shell
+#undef VMC_NAME_slam
+#undef VMC_METHODS_slam
+#undef VMC_NAME_video
+#undef VMC_METHODS_video
+#undef VMC_NAME_vision
+#undef VMC_METHODS_vision
+#undef VMC_NAME_worldstatestore
+#undef VMC_METHODS_worldstatestore
+#undef VMC_PROTO_METHOD
+#undef VMC_PROTO_CALL
+#undef VMC_PROTO_CALL_STREAM
+#undef VMC_PROTO_CALLS
+#undef VMC_PROTO_ANSWER
+#undef VMC_PROTO_OP
+#undef VMC_PROTO_OPS
+#undef VMC_PROTO_ADD
+#undef VMC_PROTO_ADD_ONE
+#undef VMC_PROTO_DEPTH
+#undef VMC_PROTO_EXTRA
+#undef VMC_WORDS
+#undef VMC_HAS
+#undef VMC_WHICH
+#undef VMC_VIEW
+#undef VMC_INFO_ONE
+#undef VMC_INFO_OPT
+#undef VMC_INFO_OF
+#undef VMC_INFO_MESSAGE
+#undef VMC_INFO_MESSAGE_OF
+#undef VMC_INFO_VIEW
+#undef VMC_INFO_VIEW_OF
+#undef VMC_INFO_VALUE
+#undef VMC_INFO_LIST
+#undef VMC_INFO_MESSAGES
+#undef VMC_INFO_FAR
+#undef VMC_HELD_ONE
+#undef VMC_HELD_OPT
+#undef VMC_HELD_OF
+#undef VMC_HELD_MESSAGE
+#undef VMC_HELD_MESSAGE_OF
+#undef VMC_HELD_VIEW
+#undef VMC_HELD_VIEW_OF
+#undef VMC_HELD_VALUE
+#undef VMC_HELD_LIST
+#undef VMC_HELD_MESSAGES
+#undef VMC_HELD_FAR
+#undef VMC_PROTO_MESSAGE
+#undef VMC_PROTO_EMPTY
+#undef VMC_PROTO_OBJECT
+#undef VMC_PROTO_NUMBER
+#undef VMC_PROTO_ROW
+#undef VMC_PROTO_CASE
+#undef VMC_PROTO_SERVED
+#undef VMC_PROTO_SERVICE
 
 /*
  * MIT License

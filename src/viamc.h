@@ -8,6 +8,7 @@
  * called next, events say what happened. No threads, no heap, nothing blocks. Typed calls: viamc_proto.h. */
 #ifdef VIAMC_IMPLEMENTATION
 #include "ports/posix_sys.h"
+#include "ports/win_sys.h"
 #endif
 
 #ifndef VIAMC_H
@@ -24,6 +25,10 @@ extern "C" {
 #include "base/log.h"
 #include "base/port.h"
 #include "codec/struct.h"
+#include "codec/reading.h"
+#include "codec/image.h"
+#include "codec/pcd.h"
+#include "ports/win.h"
 #include "ports/posix.h"
 #include "tls/trust.h"
 #include "call/call.h"
@@ -49,9 +54,13 @@ extern "C" {
 
 #include "base/core_impl.h"
 #include "base/time_impl.h"
+#include "base/date_impl.h"
 #include "base/log_impl.h"
 #include "codec/wire_impl.h"
 #include "codec/struct_impl.h"
+#include "codec/reading_impl.h"
+#include "codec/image_impl.h"
+#include "codec/pcd_impl.h"
 #include "codec/base64_impl.h"
 #include "codec/percent_impl.h"
 #include "codec/pem_impl.h"
@@ -61,6 +70,9 @@ extern "C" {
 #include "ports/posix_listen_impl.h"
 #include "ports/posix_roots_impl.h"
 #include "ports/posix_impl.h"
+#include "ports/win_roots_impl.h"
+#include "ports/win_impl.h"
+#include "ports/win_listen_impl.h"
 #include "ports/loop.h"
 #include "ports/loop_impl.h"
 #include "tls/tls.h"

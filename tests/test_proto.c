@@ -504,6 +504,9 @@ TEST(what_a_starter_refuses)
     CHECK_EQ_INT(viamc_motor_is_moving_req(script_now.client, NULL, NULL, NULL), VIAMC_ERR_ARG);
     CHECK_EQ_INT(viamc_call_start(script_now.client, &blind, &req, NULL, NULL), VIAMC_ERR_ARG);
     CHECK_EQ_INT(viamc_call_start(script_now.client, NULL, &req, NULL, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_call_named(script_now.client, &viamc_method_testecho_echo_bi_di, "e1", NULL, NULL), VIAMC_ERR_ARG); /* a client stream */
+    CHECK_EQ_INT(viamc_call_named(script_now.client, &viamc_method_motor_is_moving, NULL, NULL, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_call_named(script_now.client, NULL, "m1", NULL, NULL), VIAMC_ERR_ARG);
     opts.keep = false;
     opts.replace = true;
     CHECK_EQ_INT(viamc_motor_go_for(script_now.client, "m1", 60, 1, &opts, NULL), VIAMC_ERR_ARG); /* no setpoint */
@@ -602,6 +605,96 @@ TEST(method_objects)
     CHECK(viamc_method_motor_do_command.request == &viam_common_v1_DoCommandRequest_msg);
 }
 
+/* ---- handy forms of messages ---- */
+
+TEST(durations)
+{
+    static const struct {
+        int64_t ms, seconds;
+        int32_t nanos;
+    } rows[] = {{0, 0, 0}, {1500, 1, 500000000}, {-1500, -1, -500000000}, {-1, 0, -1000000}, {999, 0, 999000000}};
+    google_protobuf_Duration d = VIAMC_ZERO;
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        d = viamc_duration(rows[i].ms);
+        CHECK_EQ_INT(d.seconds, rows[i].seconds);
+        CHECK_EQ_INT(d.nanos, rows[i].nanos);
+        CHECK_EQ_INT(viamc_duration_ms(&d), rows[i].ms);
+    }
+    d.seconds = 1;
+    d.nanos = 1999999;
+    CHECK_EQ_INT(viamc_duration_ms(&d), 1001);
+    d.seconds = -1;
+    d.nanos = -1999999;
+    CHECK_EQ_INT(viamc_duration_ms(&d), -1001);
+    d.nanos = INT32_MIN;
+    d.seconds = INT64_MIN;
+    CHECK_EQ_INT(viamc_duration_ms(&d), INT64_MIN);
+    d.seconds = INT64_MAX;
+    CHECK_EQ_INT(viamc_duration_ms(&d), INT64_MAX);
+    for (d.seconds = INT64_MAX / 1000 - 10; d.seconds < INT64_MAX / 1000 + 10; d.seconds++)
+        CHECK(viamc_duration_ms(&d) > INT64_MAX - 20000); /* no overflow */
+    for (d.seconds = INT64_MIN / 1000 - 10; d.seconds < INT64_MIN / 1000 + 10; d.seconds++)
+        CHECK(viamc_duration_ms(&d) < INT64_MIN + 20000);
+}
+
+TEST(timestamps)
+{
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } rows[] = {{0, "1970-01-01T00:00:00.000Z"}, {1795247122123, "2026-11-21T07:45:22.123Z"}, {951782399999, "2000-02-28T23:59:59.999Z"},
+                {951868800001, "2000-03-01T00:00:00.001Z"}, {4107542399010, "2100-02-28T23:59:59.010Z"}, {253402300799999, "9999-12-31T23:59:59.999Z"},
+                {253402300800000, ""}, {-1, ""}, {-86400001, ""}};
+    google_protobuf_Timestamp t;
+    char text[25];
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        t = viamc_timestamp(rows[i].ms);
+        CHECK(t.nanos >= 0 && t.nanos < 1000000000);
+        CHECK_EQ_INT(viamc_timestamp_ms(&t), rows[i].ms);
+        CHECK_EQ_INT(viamc_timestamp_print(&t, text), strlen(rows[i].text));
+        CHECK_EQ_STR(text, rows[i].text);
+    }
+    t.seconds = 0;
+    t.nanos = 1000000000;
+    CHECK_EQ_INT(viamc_timestamp_print(&t, text), 0);
+    t.nanos = -1;
+    CHECK_EQ_INT(viamc_timestamp_print(&t, text), 0);
+    CHECK_EQ_INT(viamc_timestamp_ms(&t), -1);
+}
+
+TEST(resource_names)
+{
+    static const char *const bad[] = {"", "left", "rdk:component:motor", "rdk:component:motor/", ":component:motor/left", "rdk::motor/left",
+                                      "rdk:component:/left", "rdk:component/left", "/left"};
+    viam_common_v1_ResourceName name;
+    char text[64];
+    size_t i;
+    CHECK_EQ_INT(viamc_resource_name_parse(viamc_text("rdk:component:motor/other:left/right"), &name), VIAMC_OK);
+    CHECK_TEXT(name.namespace_, "rdk");
+    CHECK_TEXT(name.type, "component");
+    CHECK_TEXT(name.subtype, "motor");
+    CHECK_TEXT(name.name, "other:left/right");
+    CHECK_EQ_INT(viamc_resource_name_print(&name, text, sizeof text), 36);
+    CHECK_EQ_STR(text, "rdk:component:motor/other:left/right");
+    CHECK_EQ_INT(viamc_resource_name_print(&name, text, 7), 36);
+    CHECK_EQ_STR(text, "rdk:co");
+    CHECK_EQ_INT(viamc_resource_name_print(&name, NULL, 0), 36);
+    for (i = 0; i < TEST_COUNT(bad); i++) {
+        CHECK_EQ_INT(viamc_resource_name_parse(viamc_text(bad[i]), &name), VIAMC_ERR_ARG);
+        CHECK(name.namespace_.ptr == NULL);
+    }
+}
+
+TEST(places)
+{
+    viam_common_v1_Pose pose = viamc_pose(1, 2, 3, 0, 0, 1, 90);
+    viam_common_v1_GeoPoint point = viamc_geo_point(40.7, -74);
+    CHECK(pose.x == 1 && pose.y == 2 && pose.z == 3 && pose.o_x == 0 && pose.o_y == 0 && pose.o_z == 1 && pose.theta == 90);
+    CHECK(point.latitude == 40.7 && point.longitude == -74);
+}
+
 int main(int argc, char **argv)
 {
     test_begin("proto", argc, argv);
@@ -632,5 +725,9 @@ int main(int argc, char **argv)
     RUN(streams);
     RUN(vectors_of_three);
     RUN(method_objects);
+    RUN(durations);
+    RUN(timestamps);
+    RUN(resource_names);
+    RUN(places);
     return test_end();
 }

@@ -233,7 +233,8 @@ def warning_jobs(root, compilers):
     for header in ("viamc.h", "viamc_proto.h"):
         if (root / header).exists():
             sources += [(header, [], include(header)), (f"{header} implementation", ["-DVIAMC_IMPLEMENTATION"], include(header))]
-    programs = [(f"examples/{path.name}", [], path) for path in sorted((root / "examples").glob("*.c"))]
+    seen = ["-DVIAMC_IMPLEMENTED", "-DVIAMC_PROTO_IMPLEMENTED"]         # above, so that programs are looked at without it
+    programs = [(f"examples/{path.name}", seen, path) for path in sorted((root / "examples").glob("*.c"))]
     for what, options, source in sources + programs:
         for compiler in compilers:
             for standard in OLDEST if isinstance(source, pathlib.Path) else STANDARDS:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Makes ready what a make target needs; says nothing if nothing is missing.
 #
-#   tools/setup.sh core|python|peers|conformance|fuzz|analyze|figures ...
+#   tools/setup.sh core|python|peers|conformance|boards|fuzz|analyze|figures ...
 #
 #   core     Debian packages to build the examples and to run the tests
 #   python   build/venv with tools/requirements.txt
@@ -10,6 +10,7 @@
 #   conformance  those for tests/conformance
 #   fuzz     what libFuzzer needs beside clang
 #   analyze  Debian packages for tools/analyze.py
+#   boards   Debian packages for tests/boards
 #   figures  Debian packages for tools/figures.py
 #
 # As root it installs the packages that are missing; else it prints the one line to run.
@@ -21,6 +22,8 @@ peers="iproute2 util-linux procps"
 conformance="maven nginx-light haproxy nghttp2-proxy libnghttp2-14"
 fuzz="libclang-rt-dev"
 analyze="clang-tidy cppcheck"
+boards="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
+    gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user gcc-mingw-w64-x86-64 wine wine64 gcc-avr avr-libc simavr emscripten"
 figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi libnghttp2-dev"
 
 is_installed() {
@@ -76,6 +79,7 @@ for what in "$@"; do
     conformance) packages $conformance ;;
     fuzz)    packages $fuzz ;;
     analyze) packages $analyze ;;
+    boards)  packages $boards ;;
     figures) packages $figures ;;
     *)       echo "setup: unknown: $what" >&2; exit 2 ;;
     esac

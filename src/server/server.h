@@ -75,7 +75,8 @@ typedef struct viamc_server_desc {
                                     * streams (viamc_answer_room); 16,384 / 1,024 */
     uint32_t in_bytes;             /* TLS input, 2,560 to 16,709: 16,709; plaintext input: 4,096 / 256 */
     uint32_t out_bytes;            /* frames on their way out, at least 512; 16,384 / 512 */
-    uint32_t message_bytes;        /* memory for one decoded request (viamc_request_scratch); 512 / 256 */
+    uint32_t message_bytes;        /* memory for one decoded request (viamc_request_scratch); 640, which is enough for
+                                    * every service of a machine / 256, enough for every component */
     const char *platform;          /* kept: what GetVersion answers; "viamc" */
     const char *version;           /* kept; viamc_version() */
     viamc_server_event_fn on_event; /* NULL: nobody watches */
@@ -239,7 +240,7 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
 
 /* Host defaults: TLS input of 16,709 octets, slots of 4,096. */
 #define VIAMC_SERVER_MEM(peers, requests, rx) \
-    (VMC_SERVER_FIXED + 512u + (peers) * (VMC_SERVER_PEER_TLS + 16709u + 16469u + 16384u + (requests) * VMC_SERVER_REQUEST(4096u)) + (rx))
+    (VMC_SERVER_FIXED + 640u + (peers) * (VMC_SERVER_PEER_TLS + 16709u + 16469u + 16384u + (requests) * VMC_SERVER_REQUEST(4096u)) + (rx))
 /* Board defaults: TLS input of 16,709 octets, slots of 512. */
 #define VIAMC_SERVER_MEM_SMALL(peers, requests, rx) \
     (VMC_SERVER_FIXED + 256u + (peers) * (VMC_SERVER_PEER_TLS + 16709u + 640u + 1024u + (requests) * VMC_SERVER_REQUEST(512u)) + (rx))

@@ -41,7 +41,7 @@ VMC_FN void vmc_server_defaults(viamc_server_desc *d)
     vmc_server_default(&d->tx_bytes, board, 16384, 1024);
     vmc_server_default(&d->in_bytes, board, tls ? VMC_TLS_IN_MAX : 4096, tls ? VMC_TLS_IN_MAX : 256);
     vmc_server_default(&d->out_bytes, board, 16384, 512);
-    vmc_server_default(&d->message_bytes, board, 512, 256);
+    vmc_server_default(&d->message_bytes, board, 640, 256);
     if (d->platform == NULL)
         d->platform = "viamc";
     if (d->version == NULL)

@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/core.h"
 #include "base/core_impl.h"
+#include "base/date_impl.h"
 #include "tls/crypto_impl.h"
 #include "tls/key_impl.h"
 #include "tls/tls.h"

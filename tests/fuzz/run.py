@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/fuzz"
 BUILD = ROOT / "build/fuzz"
 FLAGS = ["-std=gnu99", "-g1", "-O1", "-Wall", "-Wextra", "-Werror", "-DVIAMC_STATIC", "-DVIAMC_CHECK=1", "-DFUZZ_ENGINE",
-         "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-Isrc"]
+         "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-Isrc", "-I."]
 KEPT = 24000        # octets of a corpus that is kept
 LONGEST = 1024      # octets of an input
 
@@ -36,7 +36,8 @@ def lines(path):
 def build(target):
     program = BUILD / target
     BUILD.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["clang", *FLAGS, "-o", str(program), f"tests/fuzz/fuzz_{target}.c", "-lbearssl"], cwd=ROOT, check=True)
+    subprocess.run(["clang", *FLAGS, "-o", str(program), f"tests/fuzz/fuzz_{target}.c", "-lbearssl",
+                    "-lprotobuf-nanopb"], cwd=ROOT, check=True)
     return program
 
 

@@ -20,6 +20,7 @@ class Maker:
 
     def __init__(self, seed):
         self.rand = random.Random(seed)
+        self.every = True                                       # the first message has all fields of its first levels
 
     def number(self, kind):
         """A number of a field type, often one at a limit."""
@@ -72,15 +73,22 @@ class Maker:
         for _ in range(self.rand.choice([0, 1, 2, 4])):
             self.value(message.fields[self.rand.choice(KEYS)], depth)
 
+    def message(self, kind):
+        """A message with all fields, later ones with about half of them."""
+        message = kind()
+        self.fill(message)
+        self.every = False
+        return message
+
     def fill(self, message, depth=0):
-        """Sets about half of the fields of a message."""
+        """Sets fields of a message."""
         name, rand = message.DESCRIPTOR.full_name, self.rand
         if name == STRUCT:
             return self.struct(message, 0)
         if name == VALUE:
             return self.value(message, 0)
         for field in message.DESCRIPTOR.fields:
-            if rand.random() < (0.4 if depth < 3 else 0.8):
+            if rand.random() < (0.4 if depth < 3 else 0.8) and not (self.every and depth < 3):
                 continue
             if field.is_repeated:
                 self.fill_list(message, field, depth)
@@ -96,6 +104,8 @@ class Maker:
     def fill_list(self, message, field, depth):
         """Adds elements to a list or map."""
         values, count = getattr(message, field.name), self.rand.choice([0, 1, 2, 3, 20] if depth < 2 else [0, 1])
+        if depth == 0 and field.type != TYPE_MESSAGE and self.rand.random() < 0.2:
+            count = 300
         if field.message_type and field.message_type.GetOptions().map_entry:
             key, value = field.message_type.fields_by_name["key"], field.message_type.fields_by_name["value"]
             for _ in range(count):
@@ -213,6 +223,8 @@ class Scrambler:
         if field.is_repeated and kind == BYTES and field.type not in (TYPE_STRING, TYPE_BYTES, TYPE_MESSAGE):
             return self.packed(field, payload)
         if field.type == TYPE_MESSAGE:
+            if rand.random() < 0.3 and not field.is_repeated and may_be_parted(descriptor) and may_be_parted(field.message_type):
+                return [self.field(number, kind, part) for part in self.scrambled(field.message_type, payload, 2)]
             return [self.field(number, kind, self.scramble(field.message_type, payload))]
         if not field.is_repeated and rand.random() < 0.2:       # an earlier value of the same field, which does not count
             other = {VARINT: varint(rand.randrange(2**64)), FIXED64: b"abcdefgh", FIXED32: b"abcd", BYTES: b"earlier"}[kind]
@@ -243,17 +255,35 @@ class Scrambler:
             numbers = numbers[n:]
         return out
 
+    def other_member(self, field):
+        """Another member of the same oneof, which the one that follows replaces."""
+        other = self.rand.choice(field.containing_oneof.fields)
+        kind = WIRE.get(other.type, VARINT)
+        payload = {VARINT: b"\x07", FIXED64: b"abcdefgh", FIXED32: b"abcd"}.get(kind, b"" if other.type == TYPE_MESSAGE else b"other")
+        return [] if other is field else [self.field(other.number, kind, payload)]
+
     def scramble(self, descriptor, data):
-        """An encoded message with the same meaning. Fields keep their order among those of the same number."""
+        """An encoded message with the same meaning."""
+        return self.scrambled(descriptor, data, 1)[0]
+
+    def scrambled(self, descriptor, data, parts):
+        """The same in parts that are to be merged. Fields keep their order among those of the same number, which stay in one part."""
         lanes, oneofs = {}, {}
         for number, kind, payload in tokens(data):
             field = descriptor.fields_by_number.get(number)
             lane = number
             if field is not None and field.containing_oneof:
                 lane = oneofs.setdefault(field.containing_oneof.name, number)
+                if len(field.containing_oneof.fields) > 1 and self.rand.random() < 0.5:
+                    lanes.setdefault(lane, []).extend(self.other_member(field))
             lanes.setdefault(lane, []).extend(self.pieces(descriptor, number, kind, payload))
-        out = []
         queues = list(lanes.values())
+        self.rand.shuffle(queues)
+        return [self.mixed(descriptor, queues[part::parts]) for part in range(parts)]
+
+    def mixed(self, descriptor, queues):
+        """The fields of all queues as one message, with some that nobody knows."""
+        out = []
         while queues:
             queue = self.rand.choice(queues)
             out.append(queue.pop(0))
@@ -262,6 +292,11 @@ class Scrambler:
             if self.rand.random() < 0.1 and not descriptor.GetOptions().map_entry:  # Python takes such an entry as a whole for unknown
                 out.append(self.unknown(descriptor))
         return b"".join(out)
+
+
+def may_be_parted(descriptor):
+    """True for messages that are merged where they come twice. Structs are not, nor do encoders send entries of maps so."""
+    return descriptor.full_name not in (STRUCT, VALUE, LIST_VALUE) and not descriptor.GetOptions().map_entry
 
 
 def number_of(payload):

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of viamc_proto.h that is the same for all services: lists, messages, calls and answers. tools/gen_proto.py puts it in front of what it
- * generates. Knows nanopb's structs and descriptors; knows no message by name, but for the last section. */
+/* Part of viamc_proto.h: reading and writing any message by its descriptor, and lists. Knows no message by name. */
 
 /* ---- messages ---- */
 
@@ -57,54 +56,3 @@ VIAMC_API bool viamc_list_take(viamc_list *list, void *element, size_t size);
 
 /* Elements that are left in a list. Takes time in proportion to its octets. */
 VIAMC_API size_t viamc_list_count(const viamc_list *list);
-
-/* ---- calls: what the starters and accessors of each method are made of ---- */
-
-/* Starts a call of a method: viamc_call_method with the request encoded in place.
- *   method  &viamc_method_..., or one's own with descriptors; kept until the call ends
- *   req     copied: the struct of its request. Client streams: their first message, or NULL to send it later
- *   opts    as of viamc_call_method, but opts.keep is ARG: nothing is left to be kept
- * Returns:  as viamc_call_method; ARG also if there is an `extra` both in req and in opts; NOMEM if the request does not fit into tx now;
- *           MESSAGE (as viamc_message_write). */
-VIAMC_API viamc_err viamc_call_start(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call);
-
-/* Sends the next message of a client stream: viamc_call_send_bytes with the message encoded in place.
- *   method  of that call
- *   msg     copied: the struct of its request
- * Returns:  as viamc_call_send_bytes; MESSAGE. */
-VIAMC_API viamc_err viamc_call_send_message(viamc_client *c, viamc_call call, const viamc_method *method, const void *msg);
-
-/* Reads what an event of a call brought: the reply of a unary call with DONE, a message of a stream with MESSAGE.
- *   out   the struct of the method's reply, all of it is set; its views last until the next poll
- *   size  sizeof *out
- * Returns:  OK; ARG (an event of another method, or one that brings no message); the event's own error if the call failed; MESSAGE. */
-VIAMC_API viamc_err viamc_call_reply(const viamc_event *ev, const viamc_method *method, void *out, size_t size);
-
-#ifndef VIAMC_NO_SERVER
-/* Answers a request, or sends one message of a stream of answers.
- *   method  the one that was called
- *   out     copied: the struct of its reply; NULL: an empty one
- * Returns:  as viamc_answer_bytes or, for streams, viamc_request_send; ARG (another method was called); MESSAGE. */
-VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, const void *out);
-#endif
-
-/*: messages */
-/*: needs viam.common.v1.Vector3 */
-
-/* The three numbers as a message: viamc_base_set_power(robot, "base", viamc_vec3(0, 1, 0), viamc_vec3(0, 0, 0), NULL, &call). */
-static inline viam_common_v1_Vector3 viamc_vec3(double x, double y, double z)
-{
-    viam_common_v1_Vector3 v;
-    v.x = x;
-    v.y = y;
-    v.z = z;
-    return v;
-}
-/*: end */
-/*: needs viam.common.v1.GetReadingsResponse */
-
-/* Begins a walk over the readings that a GetReadings brought, of a sensor, movement sensor or power sensor.
- *   readings  out: walk with viamc_struct_next; views until the next poll
- * Returns:  as viamc_call_reply; with OK no walk over them can fail. */
-VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings);
-/*: end */

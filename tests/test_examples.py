@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Examples against a robot made of the Python SDK (tests/sdk_robot.py): what they print, and what the robot was told."""
+import importlib.util
+import subprocess
+import sys
+import unittest
+
+import testing
+
+EXAMPLES = testing.ROOT / "build/examples"
+
+
+@unittest.skipIf(importlib.util.find_spec("viam") is None, "missing peer: viam-sdk for Python (make setup)")
+class Examples(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        command = [sys.executable, testing.ROOT / "tests/sdk_robot.py"]
+        cls.robot = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)     # pylint: disable=consider-using-with
+        cls.address = cls.robot.stdout.readline().strip()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.robot.terminate()
+        cls.robot.communicate(timeout=10)
+
+    def example(self, name, *arguments):
+        """What an example printed."""
+        if not (EXAMPLES / name).exists():
+            self.skipTest(f"missing program: build/examples/{name} (make examples)")
+        code, output = testing.run(EXAMPLES / name, self.address, *arguments)
+        self.assertEqual(code, 0, output)
+        return output
+
+    def test_arm(self):
+        output = self.example("arm", "arm1")
+        self.assertEqual(output.splitlines()[0], "hand at x 0.0, y 200.0, z 300.0 mm")
+        self.assertEqual([line for line in output.splitlines() if line.startswith("joint")],
+                         [f"joint {i} at {value:.1f} degrees" for i, value in enumerate([0, 12.5, -90, 0.25, 179, -1])])
+        self.assertEqual(output.splitlines()[-2:], ["hand at x 10.0, y 200.0, z 300.0 mm", "home again"])
+        self.assertEqual(self.robot.stdout.readline().strip(), "move to [10.0, 22.5, -80.0, 10.25, 189.0, 9.0]")
+        self.assertEqual(self.robot.stdout.readline().strip(),
+                         "move through [[5.0, 17.5, -85.0, 5.25, 184.0, 4.0], [0.0, 12.5, -90.0, 0.25, 179.0, -1.0]]")
+
+    def test_sensors(self):
+        rows = {" ".join(line.split()) for line in self.example("sensors").splitlines()}
+        words = " ".join(sorted(rows))
+        for row in ("celsius 21.5", "sky grey \u2601", "wet true", "wind", "from west", "gusts", "- 3.5", "- 7", "nothing -", "volts 11.9",
+                    "linear_velocity 1, 2, 3.5", "position 40.700000, -74.010000", "orientation axis 0, 0, 1; 90 degrees"):
+            self.assertTrue(any(line == row or line.endswith(" " + row) for line in rows), f"{row}\n{words}")
+        for name in ("sensor/weather", "movement_sensor/gps", "power_sensor/battery"):
+            self.assertIn(name, words)
+
+    def test_sensor(self):
+        """It prints once a second until it is ended."""
+        if not (EXAMPLES / "sensor").exists():
+            self.skipTest("missing program: build/examples/sensor (make examples)")
+        with subprocess.Popen(["stdbuf", "-oL", EXAMPLES / "sensor", self.address, "weather"], stdout=subprocess.PIPE, text=True) as process:
+            lines = [process.stdout.readline().strip() for _ in range(3)]
+            process.terminate()
+        self.assertEqual(sorted(lines), ["celsius = 21.5", "sky = grey \u2601", "wet = true"])
+
+
+if __name__ == "__main__":
+    testing.main("examples")

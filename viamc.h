@@ -617,7 +617,7 @@ VIAMC_API viamc_err viamc_reading_of(const viamc_value *value, viamc_reading *re
 
 /* Adds such a value to a Struct or to the readings that a sensor answers.
  *   key  copied, terminated; NULL exactly inside a list
- * Allowed:  between viamc_struct_begin and viamc_struct_end; an unknown type is ARG there. */
+ * Allowed:  between viamc_struct_begin and viamc_struct_end; an unknown type, or reading NULL, is ARG there. */
 VIAMC_API void viamc_struct_reading(viamc_struct_writer *w, const char *key, const viamc_reading *reading);
 
 #endif
@@ -2968,6 +2968,8 @@ VIAMC_API viamc_err viamc_reading_of(const viamc_value *value, viamc_reading *re
     viamc_value type;
     viamc_err err;
     size_t i;
+    if (value == NULL || reading == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(reading, 0, sizeof *reading);
     VIAMC_MEMSET(&found, 0, sizeof found);
     if (value->kind != VIAMC_STRUCT)
@@ -2990,7 +2992,9 @@ VIAMC_API void viamc_struct_reading(viamc_struct_writer *w, const char *key, con
 {
     const vmc_reading_form *form;
     size_t i;
-    if (reading->type == 0 || reading->type > VMC_READING_FORMS) {
+    if (w == NULL)
+        return;
+    if (reading == NULL || reading->type == 0 || reading->type > VMC_READING_FORMS) {
         vmc_struct_fail(w, VIAMC_ERR_ARG);
         return;
     }
@@ -3024,6 +3028,8 @@ VIAMC_API uint8_t viamc_image_form(viamc_str mime)
     static const char lazy[] = "+lazy";
     size_t n = sizeof lazy - 1u;
     uint8_t form;
+    if (!vmc_is_view(vmc_bytes_of(mime)))
+        return VIAMC_IMAGE_UNKNOWN;
     if (mime.len > n && vmc_same(mime.ptr + mime.len - n, lazy, n))
         mime.len -= n;
     for (form = VMC_IMAGE_FORMS - 1u; form != VIAMC_IMAGE_UNKNOWN; form--)
@@ -3053,6 +3059,8 @@ VMC_FN bool vmc_image_size(viamc_image *image, size_t skip, size_t size, uint32_
 VIAMC_API viamc_err viamc_image_open(viamc_image *image, viamc_bytes octets)
 {
     bool good = true;
+    if (image == NULL || !vmc_is_view(octets))
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(image, 0, sizeof *image);
     image->pixels = octets;
     if (vmc_image_begins(octets, "\xff\xd8\xff", 3)) {
@@ -3282,6 +3290,8 @@ VIAMC_API viamc_err viamc_pcd_open(viamc_pcd *pcd, viamc_bytes file)
     vmc_pcd_head head;
     viamc_str line, key;
     viamc_bytes rest = file;
+    if (pcd == NULL || !vmc_is_view(file))
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(pcd, 0, sizeof *pcd);
     VIAMC_MEMSET(&head, 0, sizeof head);
     head.fields = head.sizes = head.types = head.counts = viamc_text("");
@@ -3378,8 +3388,10 @@ VMC_FN bool vmc_pcd_next_text(viamc_pcd *pcd, viamc_point *point)
 
 VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point)
 {
+    if (point == NULL)
+        return false;
     VIAMC_MEMSET(point, 0, sizeof *point);
-    if (pcd->left == 0 || pcd->err != VIAMC_OK)
+    if (pcd == NULL || pcd->left == 0 || pcd->err != VIAMC_OK)
         return false;
     if (pcd->text ? vmc_pcd_next_text(pcd, point) : vmc_pcd_next_binary(pcd, point)) {
         pcd->left--;

@@ -1076,6 +1076,89 @@ TEST(viamc_struct_end)
     CHECK_EQ_INT(written(spoil_end), VIAMC_ERR_STATE);
 }
 
+/* ---- readings, images, point clouds ---- */
+
+#define PCD "VERSION .7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 1\nHEIGHT 1\nPOINTS 1\nDATA ascii\n1 2 3\n"
+
+TEST(viamc_reading_of)
+{
+    viamc_value value;
+    viamc_reading reading;
+    memset(&value, 0, sizeof value);
+    CHECK_EQ_INT(viamc_reading_of(NULL, &reading), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_reading_of(&value, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_reading_of(&value, &reading), VIAMC_ERR_NOT_FOUND);
+}
+
+static void spoil_reading(viamc_struct_writer *w1)
+{
+    viamc_reading reading = {VIAMC_READING_VECTOR, {1, 2, 3, 0}};
+    viamc_struct_reading(NULL, "k", &reading);
+    viamc_struct_reading(w1, "k", NULL);
+}
+
+static void spoil_reading_type(viamc_struct_writer *w1)
+{
+    viamc_reading reading = {5, {1, 2, 3, 0}};
+    viamc_struct_reading(w1, "k", &reading);
+}
+
+static void spoil_reading_key(viamc_struct_writer *w1)
+{
+    viamc_reading reading = {VIAMC_READING_VECTOR, {1, 2, 3, 0}};
+    viamc_struct_reading(w1, NULL, &reading);
+}
+
+TEST(viamc_struct_reading)
+{
+    CHECK_EQ_INT(written(spoil_reading), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(written(spoil_reading_type), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(written(spoil_reading_key), VIAMC_ERR_ARG);
+}
+
+TEST(viamc_image_mime)
+{
+    CHECK_EQ_STR(viamc_image_mime(6), "");
+    CHECK_EQ_STR(viamc_image_mime(255), "");
+}
+
+TEST(viamc_image_form)
+{
+    viamc_str nowhere = {NULL, 9};
+    CHECK_EQ_INT(viamc_image_form(nowhere), VIAMC_IMAGE_UNKNOWN);
+    CHECK_EQ_INT(viamc_image_form(viamc_text(NULL)), VIAMC_IMAGE_UNKNOWN);
+    CHECK_EQ_INT(viamc_image_form(viamc_text("+lazy")), VIAMC_IMAGE_UNKNOWN);
+}
+
+TEST(viamc_image_open)
+{
+    viamc_image image;
+    CHECK_EQ_INT(viamc_image_open(NULL, NOTHING), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_image_open(&image, NOWHERE), VIAMC_ERR_ARG);
+    CHECK(viamc_image_open(&image, NOTHING) == VIAMC_OK && image.form == VIAMC_IMAGE_UNKNOWN);
+    CHECK_EQ_INT(viamc_image_open(&image, viamc_view("RGBA", 4)), VIAMC_ERR_MESSAGE);
+}
+
+TEST(viamc_pcd_open)
+{
+    viamc_pcd pcd;
+    CHECK_EQ_INT(viamc_pcd_open(NULL, NOTHING), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_pcd_open(&pcd, NOWHERE), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_pcd_open(&pcd, NOTHING), VIAMC_WAIT);
+    CHECK_EQ_INT(viamc_pcd_open(&pcd, viamc_view("DATA ascii\n", 11)), VIAMC_ERR_MESSAGE);
+}
+
+TEST(viamc_pcd_next)
+{
+    viamc_pcd pcd;
+    viamc_point point;
+    REQUIRE(viamc_pcd_open(&pcd, viamc_view(PCD, sizeof PCD - 1)) == VIAMC_OK);
+    CHECK(!viamc_pcd_next(NULL, &point));
+    CHECK(!viamc_pcd_next(&pcd, NULL));
+    CHECK(pcd.left == 1 && viamc_pcd_next(&pcd, &point) && point.z == 3);
+    CHECK(!viamc_pcd_next(&pcd, &point) && pcd.err == VIAMC_OK);
+}
+
 /* ---- a server's memory ---- */
 
 /* Number `i` of what can be wrong with a server's desc; false: that is all. */
@@ -1656,7 +1739,8 @@ static const struct row {
     ROW(viamc_robot_next_status), ROW(viamc_robot_next_operation), ROW(viamc_struct_fields), ROW(viamc_struct_next), ROW(viamc_list_next),
     ROW(viamc_struct_find), ROW(viamc_struct_check), ROW(viamc_struct_begin), ROW(viamc_struct_number), ROW(viamc_struct_bool),
     ROW(viamc_struct_null), ROW(viamc_struct_string), ROW(viamc_struct_text), ROW(viamc_struct_open_struct), ROW(viamc_struct_open_list),
-    ROW(viamc_struct_close), ROW(viamc_struct_end), ROW(viamc_server_mem_size), ROW(viamc_server_init), ROW(viamc_server_error),
+    ROW(viamc_struct_close), ROW(viamc_struct_end), ROW(viamc_reading_of), ROW(viamc_struct_reading), ROW(viamc_image_mime),
+    ROW(viamc_image_form), ROW(viamc_image_open), ROW(viamc_pcd_open), ROW(viamc_pcd_next), ROW(viamc_server_mem_size), ROW(viamc_server_init), ROW(viamc_server_error),
     ROW(viamc_server_explain), ROW(viamc_server_poll), ROW(viamc_server_wait), ROW(viamc_server_close), ROW(viamc_server_add),
     ROW(viamc_resource_name), ROW(viamc_request_ops), ROW(viamc_request_user), ROW(viamc_request_method), ROW(viamc_request_name),
     ROW(viamc_request_message), ROW(viamc_request_at_end), ROW(viamc_request_cancelled), ROW(viamc_request_mark), ROW(viamc_request_scratch),
@@ -1696,7 +1780,7 @@ TEST(every_public_function_has_a_row)
         CHECK(has_row(name, (size_t)(end - name)));
     }
     (void)fclose(f);
-    CHECK_EQ_INT(found, 2 * TEST_COUNT(rows)); /* declared and defined */
+    CHECK(found >= 2 * TEST_COUNT(rows)); /* declared and defined, some for more than one system */
 }
 
 int main(int argc, char **argv)

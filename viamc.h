@@ -1210,7 +1210,7 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  * Source:   gRPC over HTTP/2, Requests; motion: design.md 6 */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
-/* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (else ARG). What begins
+/* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (a robot would refuse it). What begins
  * with /viam.component. counts as moving unless opts.reads_only; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
@@ -16524,8 +16524,6 @@ VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *metho
 
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call)
 {
-    if (!vmc_address_is_graphic(vmc_bytes_of(viamc_text(path)))) /* of a method that is not one's own constant: RFC 9113 8.3.1 */
-        return VIAMC_ERR_ARG;
     return vmc_client_call(c, NULL, path, msg, opts, call);
 }
 

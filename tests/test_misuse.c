@@ -589,7 +589,7 @@ static viamc_err start_bytes(viamc_client *c, const viamc_opts *opts, viamc_call
 
 TEST(viamc_call_bytes)
 {
-    static const char *const paths[] = {NULL, "", "test/x", "/a b/c", "/a/b\n", "/a/\x7f", "/a/\xc3\xb6"};
+    static const char *const paths[] = {NULL, "", "test/x"};
     viamc_call call;
     size_t i;
     check_starter(start_bytes);

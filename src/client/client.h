@@ -132,7 +132,7 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  * Source:   gRPC over HTTP/2, Requests; motion: design.md 6 */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
-/* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (else ARG). What begins
+/* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (a robot would refuse it). What begins
  * with /viam.component. counts as moving unless opts.reads_only; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 

@@ -12,7 +12,6 @@
 #include "conn/conn_impl.h"
 #include "client/state.h"
 #include "client/internal_impl.h"
-#include "client/address_impl.h"
 #include "client/dial_impl.h"
 #include "client/session_impl.h"
 #include "client/motion_impl.h"
@@ -519,8 +518,6 @@ VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *metho
 
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call)
 {
-    if (!vmc_address_is_graphic(vmc_bytes_of(viamc_text(path)))) /* of a method that is not one's own constant: RFC 9113 8.3.1 */
-        return VIAMC_ERR_ARG;
     return vmc_client_call(c, NULL, path, msg, opts, call);
 }
 

@@ -894,7 +894,7 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap);
 
 /* The system's reason (errno) for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS.
- * EBADF for any other number. After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
+ * EBADF (Windows: WSAENOTSOCK) for any other number. After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn);
 
 /* Reads one certificate of the trust store: SSL_CERT_FILE, else the folders of SSL_CERT_DIR, else the system's usual file or
@@ -6010,6 +6010,8 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 {
     viamc_win *p = (viamc_win *)user;
     PCCERT_CONTEXT cert;
+    if (p == NULL || der == NULL || len == NULL)
+        return VIAMC_ERR_ARG;
     *len = 0;
     if (index < p->next_root)
         vmc_win_roots_close(p);
@@ -6130,6 +6132,8 @@ VIAMC_API void viamc_posix_init(viamc_posix *p)
 {
     WSADATA data;
     unsigned i;
+    if (p == NULL)
+        return;
     VIAMC_MEMSET(p, 0, sizeof *p);
     p->started = WSAStartup(MAKEWORD(2, 2), &data) == 0;
     p->dial.fd = VMC_WIN_NONE;
@@ -6168,6 +6172,8 @@ VMC_FN void vmc_win_close(void *user, unsigned conn)
 VIAMC_API void viamc_posix_close(viamc_posix *p)
 {
     unsigned i;
+    if (p == NULL)
+        return;
     for (i = 0; i < VMC_WIN_CONNS; i++)
         vmc_win_close(p, i);
     vmc_win_close_fd(&p->conn[VIAMC_POSIX_LISTENER].fd);
@@ -6178,7 +6184,7 @@ VIAMC_API void viamc_posix_close(viamc_posix *p)
 
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn)
 {
-    return conn < VMC_WIN_CONNS + 2u ? p->conn[conn].error : WSAENOTSOCK;
+    return p != NULL && conn < VMC_WIN_CONNS + 2u ? p->conn[conn].error : WSAENOTSOCK;
 }
 
 /* ---- opening: the name, then its addresses one after the other ---- */
@@ -6368,10 +6374,15 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
 {
     fd_set reads, writes, fails;
     struct timeval t;
-    uintptr_t listener = p->conn[VIAMC_POSIX_LISTENER].fd;
-    viamc_ms ms = p->dial.state == VMC_WIN_NAME ? vmc_min32(wait->ms, VMC_WIN_NAME_MS) : wait->ms;
-    bool writing = (wait->want & VIAMC_WANT_WRITE) != 0, blocked = false;
+    uintptr_t listener;
+    viamc_ms ms;
+    bool writing, blocked = false;
     unsigned i;
+    if (p == NULL || wait == NULL)
+        return VIAMC_ERR_ARG;
+    listener = p->conn[VIAMC_POSIX_LISTENER].fd;
+    ms = p->dial.state == VMC_WIN_NAME ? vmc_min32(wait->ms, VMC_WIN_NAME_MS) : wait->ms;
+    writing = (wait->want & VIAMC_WANT_WRITE) != 0;
     if (p->dial.state == VMC_WIN_CONNECT)
         ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
     FD_ZERO(&reads);
@@ -6470,9 +6481,11 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
     const char *port;
     struct addrinfo hints, *found = NULL;
     viamc_err err;
+    if (p == NULL || address == NULL)
+        return VIAMC_ERR_ARG;
     if (p->conn[VIAMC_POSIX_LISTENER].fd != VMC_WIN_NONE)
         return VIAMC_ERR_STATE;
-    if (address == NULL || !vmc_win_host_port(address, host, sizeof host, &port))
+    if (!vmc_win_host_port(address, host, sizeof host, &port))
         return VIAMC_ERR_ARG;
     VIAMC_MEMSET(&hints, 0, sizeof hints);
     hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV; /* numbers: nobody is asked, so it does not block */
@@ -6489,7 +6502,10 @@ VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, 
 {
     SOCKADDR_STORAGE sa;
     int n = (int)sizeof sa;
-    uintptr_t fd = p->conn[VIAMC_POSIX_LISTENER].fd;
+    uintptr_t fd;
+    if (p == NULL || buf == NULL)
+        return VIAMC_ERR_ARG;
+    fd = p->conn[VIAMC_POSIX_LISTENER].fd;
     if (fd == VMC_WIN_NONE || getsockname((SOCKET)fd, (SOCKADDR *)&sa, &n) != 0)
         return VIAMC_ERR_STATE;
     return vmc_win_sa_text(&sa, n, buf, cap) ? (viamc_err)VIAMC_OK : (viamc_err)VIAMC_ERR_NOMEM;

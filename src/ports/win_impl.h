@@ -99,6 +99,8 @@ VIAMC_API void viamc_posix_init(viamc_posix *p)
 {
     WSADATA data;
     unsigned i;
+    if (p == NULL)
+        return;
     VIAMC_MEMSET(p, 0, sizeof *p);
     p->started = WSAStartup(MAKEWORD(2, 2), &data) == 0;
     p->dial.fd = VMC_WIN_NONE;
@@ -137,6 +139,8 @@ VMC_FN void vmc_win_close(void *user, unsigned conn)
 VIAMC_API void viamc_posix_close(viamc_posix *p)
 {
     unsigned i;
+    if (p == NULL)
+        return;
     for (i = 0; i < VMC_WIN_CONNS; i++)
         vmc_win_close(p, i);
     vmc_win_close_fd(&p->conn[VIAMC_POSIX_LISTENER].fd);
@@ -147,7 +151,7 @@ VIAMC_API void viamc_posix_close(viamc_posix *p)
 
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn)
 {
-    return conn < VMC_WIN_CONNS + 2u ? p->conn[conn].error : WSAENOTSOCK;
+    return p != NULL && conn < VMC_WIN_CONNS + 2u ? p->conn[conn].error : WSAENOTSOCK;
 }
 
 /* ---- opening: the name, then its addresses one after the other ---- */
@@ -337,10 +341,15 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
 {
     fd_set reads, writes, fails;
     struct timeval t;
-    uintptr_t listener = p->conn[VIAMC_POSIX_LISTENER].fd;
-    viamc_ms ms = p->dial.state == VMC_WIN_NAME ? vmc_min32(wait->ms, VMC_WIN_NAME_MS) : wait->ms;
-    bool writing = (wait->want & VIAMC_WANT_WRITE) != 0, blocked = false;
+    uintptr_t listener;
+    viamc_ms ms;
+    bool writing, blocked = false;
     unsigned i;
+    if (p == NULL || wait == NULL)
+        return VIAMC_ERR_ARG;
+    listener = p->conn[VIAMC_POSIX_LISTENER].fd;
+    ms = p->dial.state == VMC_WIN_NAME ? vmc_min32(wait->ms, VMC_WIN_NAME_MS) : wait->ms;
+    writing = (wait->want & VIAMC_WANT_WRITE) != 0;
     if (p->dial.state == VMC_WIN_CONNECT)
         ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
     FD_ZERO(&reads);

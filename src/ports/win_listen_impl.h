@@ -73,9 +73,11 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
     const char *port;
     struct addrinfo hints, *found = NULL;
     viamc_err err;
+    if (p == NULL || address == NULL)
+        return VIAMC_ERR_ARG;
     if (p->conn[VIAMC_POSIX_LISTENER].fd != VMC_WIN_NONE)
         return VIAMC_ERR_STATE;
-    if (address == NULL || !vmc_win_host_port(address, host, sizeof host, &port))
+    if (!vmc_win_host_port(address, host, sizeof host, &port))
         return VIAMC_ERR_ARG;
     VIAMC_MEMSET(&hints, 0, sizeof hints);
     hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV; /* numbers: nobody is asked, so it does not block */
@@ -92,7 +94,10 @@ VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, 
 {
     SOCKADDR_STORAGE sa;
     int n = (int)sizeof sa;
-    uintptr_t fd = p->conn[VIAMC_POSIX_LISTENER].fd;
+    uintptr_t fd;
+    if (p == NULL || buf == NULL)
+        return VIAMC_ERR_ARG;
+    fd = p->conn[VIAMC_POSIX_LISTENER].fd;
     if (fd == VMC_WIN_NONE || getsockname((SOCKET)fd, (SOCKADDR *)&sa, &n) != 0)
         return VIAMC_ERR_STATE;
     return vmc_win_sa_text(&sa, n, buf, cap) ? (viamc_err)VIAMC_OK : (viamc_err)VIAMC_ERR_NOMEM;

@@ -31,6 +31,8 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 {
     viamc_win *p = (viamc_win *)user;
     PCCERT_CONTEXT cert;
+    if (p == NULL || der == NULL || len == NULL)
+        return VIAMC_ERR_ARG;
     *len = 0;
     if (index < p->next_root)
         vmc_win_roots_close(p);

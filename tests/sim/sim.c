@@ -158,8 +158,8 @@ static viamc_err on_never(viamc_request *rq, viamc_bytes msg)
     return VIAMC_WAIT;
 }
 
-static const viamc_method m_echo = {ECHO "Echo", NULL, NULL, 0}, m_many = {ECHO "Many", NULL, NULL, VIAMC_M_SERVER_STREAM}, m_sum = {ECHO "Sum", NULL, NULL, VIAMC_M_CLIENT_STREAM},
-                          m_chat = {ECHO "Chat", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM}, m_large = {ECHO "Large", NULL, NULL, 0}, m_never = {ECHO "Never", NULL, NULL, 0};
+static const viamc_method m_echo = {ECHO "Echo", NULL, NULL, 0, NULL}, m_many = {ECHO "Many", NULL, NULL, VIAMC_M_SERVER_STREAM, NULL}, m_sum = {ECHO "Sum", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL},
+                          m_chat = {ECHO "Chat", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, NULL}, m_large = {ECHO "Large", NULL, NULL, 0, NULL}, m_never = {ECHO "Never", NULL, NULL, 0, NULL};
 static const viamc_serve echo_methods[] = {{&m_echo, on_echo}, {&m_many, on_many}, {&m_sum, on_sum}, {&m_chat, on_chat}, {&m_large, on_large}, {&m_never, on_never}};
 static const viamc_service echo_service = {"test.v1.EchoService", "", "", echo_methods, TEST_COUNT(echo_methods), NULL};
 

@@ -176,8 +176,9 @@ int main(int argc, char **argv)
     dial.insecure = true;
     desc.no_tls = true;
     desc.profile = VIAMC_BOARD;
-    desc.max_calls = strcmp(argv[i], "upload") == 0 ? 3 : 1;
+    desc.max_calls = strcmp(argv[i], "upload") == 0 ? 2 : 1;
     desc.slot_bytes = strcmp(argv[i], "upload") == 0 ? 64 : 2048;
+    desc.token_bytes = strcmp(argv[i], "upload") == 0 ? VIAMC_OFF : 0;
     if ((err = viamc_posix_open(&posix, memory, strcmp(argv[i], "upload") == 0 ? 4096 : sizeof memory, &desc, &dial, &robot)) != VIAMC_OK
         || (err = viamc_posix_ready(&posix, 10000)) != VIAMC_OK || (err = run(argv[i], argv[i + 1])) != VIAMC_OK) {
         printf("%s FAILED %s\n", argv[i], viamc_err_name(err));

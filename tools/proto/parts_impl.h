@@ -39,8 +39,8 @@ typedef struct vmc_split_walk {
     vmc_user_call *u;
     const struct vmc_parts *parts;
     viamc_bytes in;  /* octets that came */
-    uint8_t *kept;
-    uint32_t room;   /* octets at kept */
+    uint8_t *kept;   /* prefix, and what is kept behind it */
+    uint32_t room;   /* octets there */
     uint32_t small;  /* octets of a slot's message */
     uint32_t at;     /* octets of kept that were gone over */
     uint32_t pos;    /* the same place in the encoded message */
@@ -75,7 +75,7 @@ VMC_FN viamc_err vmc_split_keep(vmc_split_walk *s, uint32_t n)
 {
     vmc_user_call *u = s->u;
     uint32_t take;
-    if (n > vmc_min32(s->small - s->small / 4u, 0xffffu) - u->kept)
+    if (n > vmc_min32(VMC_CALL_PREFIX + s->small - s->small / 4u, 0xffffu) - u->kept)
         return vmc_split_refuse(s, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("what is beside the bytes fields does not fit into a slot"));
     take = (uint32_t)vmc_min(vmc_min(n, s->in.len), s->room - u->kept);
     vmc_move(s->kept + u->kept, s->in.ptr, take);
@@ -233,7 +233,7 @@ VMC_FN viamc_err vmc_split_field_step(vmc_split_walk *s)
         vmc_split_enter(s, part, &f);
         return VIAMC_OK;
     }
-    if (s->at + f.len <= s->small / 2u)
+    if (s->at + f.len <= VMC_CALL_PREFIX + s->small / 2u)
         return vmc_split_pass(s, (uint32_t)f.len);
     err = vmc_split_give(s, part, (uint32_t)f.len);
     vmc_split_correct(s, s->at, f.len_size, 0);
@@ -260,7 +260,8 @@ VMC_FN viamc_err vmc_split_walk_on(vmc_split_walk *s, bool last)
     all.len = s->u->msg_len;
     all.len_size = 0;
     s->last = last;
-    s->at = s->pos = s->groups = s->depth = 0;
+    s->at = VMC_CALL_PREFIX;
+    s->pos = s->groups = s->depth = 0;
     vmc_split_enter(s, VMC_SPLIT_TOP, &all);
     for (;;) { /* each field took an octet */
         err = vmc_split_leave(s);
@@ -273,7 +274,7 @@ VMC_FN viamc_err vmc_split_walk_on(vmc_split_walk *s, bool last)
 }
 
 /* vmc_parts.split */
-static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_bytes *octets)
+static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_bytes octets)
 {
     vmc_split_walk s;
     viamc_err err;
@@ -281,15 +282,14 @@ static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_bytes *octets)
     s.calls = t;
     s.u = u;
     s.parts = u->method->parts;
-    s.in = *octets;
-    s.kept = vmc_calls_slot(t, &u->call, &cap) + u->call.parsed + VMC_CALL_PREFIX;
-    s.room = cap - u->call.parsed - VMC_CALL_PREFIX;
+    s.in = octets;
+    s.kept = vmc_calls_slot(t, &u->call, &cap) + u->call.parsed;
+    s.room = cap - u->call.parsed;
     s.small = cap - VMC_CALL_PREFIX;
     err = vmc_split_walk_on(&s, false);
-    *octets = s.in;
     if (err != VIAMC_OK)
         return err;
     err = vmc_split_walk_on(&s, true);
-    vmc_put_be32(s.kept - 4, u->kept);
+    vmc_put_be32(s.kept + 1, u->kept - VMC_CALL_PREFIX);
     return err;
 }

@@ -10944,6 +10944,7 @@ struct vmc_parts {
      * With the last octet the prefix says what was kept. */
     viamc_err (*split)(vmc_calls *t, vmc_user_call *u, viamc_bytes octets);
     const struct vmc_part *fields;
+    const char *names;
     uint32_t count;
 };
 

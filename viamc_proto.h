@@ -11161,8 +11161,8 @@ VMC_FN bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, const vmc_proto_
 
 /* A bytes field of a reply, or a message that leads to some. */
 typedef struct vmc_part {
-    const char *name;
-    uint32_t number;
+    uint16_t number;
+    uint16_t name;  /* where it begins among the names */
     uint8_t parent; /* index of the message that it is in */
     uint8_t kind;
 } vmc_part;
@@ -11182,7 +11182,7 @@ typedef struct vmc_split_walk {
     viamc_bytes in;  /* octets that came */
     uint8_t *kept;   /* prefix, and what is kept behind it */
     uint32_t room;   /* octets there */
-    uint32_t small;  /* octets of a slot's message */
+    uint32_t slot;  /* octets of a slot's message */
     uint32_t at;     /* octets of kept that were gone over */
     uint32_t pos;    /* the same place in the encoded message */
     uint32_t groups; /* that are open: no field in them is known */
@@ -11216,7 +11216,7 @@ VMC_FN viamc_err vmc_split_keep(vmc_split_walk *s, uint32_t n)
 {
     vmc_user_call *u = s->u;
     uint32_t take;
-    if (n > vmc_min32(VMC_CALL_PREFIX + s->small - s->small / 4u, 0xffffu) - u->kept)
+    if (n > vmc_min32(VMC_CALL_PREFIX + s->slot - s->slot / 4u, 0xffffu) - u->kept)
         return vmc_split_refuse(s, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("what is beside the bytes fields does not fit into a slot"));
     take = (uint32_t)vmc_min(vmc_min(n, s->in.len), s->room - u->kept);
     vmc_move(s->kept + u->kept, s->in.ptr, take);
@@ -11224,7 +11224,7 @@ VMC_FN viamc_err vmc_split_keep(vmc_split_walk *s, uint32_t n)
     u->kept = (uint16_t)(u->kept + take);
     u->call.stored += take;
     u->got += take;
-    return take == n ? VIAMC_OK : VIAMC_WAIT;
+    return (viamc_err)(take == n ? VIAMC_OK : VIAMC_WAIT);
 }
 
 /* Reads as much of a header as there is: true if it is whole. */
@@ -11263,7 +11263,9 @@ VMC_FN viamc_err vmc_split_header(vmc_split_walk *s, vmc_split_field *f)
     }
     s->at += f->size;
     s->pos += f->size;
-    return f->len <= left - f->size ? VIAMC_OK : vmc_split_malformed(s);
+    if (f->len > left - f->size)
+        return vmc_split_malformed(s);
+    return VIAMC_OK;
 }
 
 /* The number of the part that a field is; count: none. */
@@ -11306,7 +11308,7 @@ VMC_FN void vmc_split_path(const vmc_split_walk *s, uint32_t part, char out[VMC_
     uint32_t i;
     for (i = 1; i <= s->depth; i++) {
         uint32_t here = i < s->depth ? s->level[i].part : part;
-        vmc_wr_text(&w, s->parts->fields[here].name);
+        vmc_wr_text(&w, s->parts->names + s->parts->fields[here].name);
         if ((s->parts->fields[here].kind & VMC_PART_LIST) != 0) {
             vmc_wr_u8(&w, '[');
             vmc_wr_dec(&w, s->count[here] - 1u);
@@ -11332,14 +11334,16 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
         piece.bytes = viamc_view(s->in.ptr, vmc_min(s->in.len, len - offset));
         piece.offset = offset;
         piece.total = len;
-        err = piece.bytes.len == 0 ? VIAMC_WAIT : u->sink(u->sink_user, &piece);
+        if (piece.bytes.len == 0)
+            return (viamc_err)VIAMC_WAIT;
+        err = u->sink(u->sink_user, &piece);
         if (err != VIAMC_OK)
             return err;
         u->got += (uint32_t)piece.bytes.len;
         s->in = viamc_view(s->in.ptr + piece.bytes.len, s->in.len - piece.bytes.len);
     }
     if (u->got - s->pos < len)
-        return VIAMC_WAIT;
+        return (viamc_err)VIAMC_WAIT;
     s->pos += len;
     return VIAMC_OK;
 }
@@ -11348,7 +11352,9 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
 VMC_FN viamc_err vmc_split_pass(vmc_split_walk *s, uint32_t len)
 {
     const uint32_t have = s->u->kept - s->at;
-    viamc_err err = have < len ? vmc_split_keep(s, len - have) : VIAMC_OK;
+    viamc_err err = VIAMC_OK;
+    if (have < len)
+        err = vmc_split_keep(s, len - have);
     s->at += len;
     s->pos += len;
     return err;
@@ -11374,7 +11380,7 @@ VMC_FN viamc_err vmc_split_field_step(vmc_split_walk *s)
         vmc_split_enter(s, part, &f);
         return VIAMC_OK;
     }
-    if (s->at + f.len <= VMC_CALL_PREFIX + s->small / 2u)
+    if (s->at + f.len <= VMC_CALL_PREFIX + s->slot / 2u)
         return vmc_split_pass(s, (uint32_t)f.len);
     err = vmc_split_give(s, part, (uint32_t)f.len);
     vmc_split_correct(s, s->at, f.len_size, 0);
@@ -11426,7 +11432,7 @@ static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_bytes octets)
     s.in = octets;
     s.kept = vmc_calls_slot(t, &u->call, &cap) + u->call.parsed;
     s.room = cap - u->call.parsed;
-    s.small = cap - VMC_CALL_PREFIX;
+    s.slot = cap - VMC_CALL_PREFIX;
     err = vmc_split_walk_on(&s, false);
     if (err != VIAMC_OK)
         return err;
@@ -11435,221 +11441,411 @@ static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_bytes octets)
     return err;
 }
 
+static const char vmc_names_grpc_reflection_v1_ServerReflectionResponse[] =
+    "file_descriptor_response\0"
+    "file_descriptor_proto";
 static const vmc_part vmc_part_grpc_reflection_v1_ServerReflectionResponse[] = {
-    {"file_descriptor_response", 4, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
-    {"file_descriptor_proto", 1, 0, VMC_PART_BYTES | VMC_PART_LIST},
+    {4, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {1, 25, 0, VMC_PART_BYTES | VMC_PART_LIST},
 };
-static const struct vmc_parts vmc_parts_grpc_reflection_v1_ServerReflectionResponse = {vmc_split, vmc_part_grpc_reflection_v1_ServerReflectionResponse, 2};
+static const struct vmc_parts vmc_parts_grpc_reflection_v1_ServerReflectionResponse = {
+    vmc_split, vmc_part_grpc_reflection_v1_ServerReflectionResponse, vmc_names_grpc_reflection_v1_ServerReflectionResponse, 2};
+static const char vmc_names_grpc_reflection_v1alpha_ServerReflectionResponse[] =
+    "file_descriptor_response\0"
+    "file_descriptor_proto";
 static const vmc_part vmc_part_grpc_reflection_v1alpha_ServerReflectionResponse[] = {
-    {"file_descriptor_response", 4, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
-    {"file_descriptor_proto", 1, 0, VMC_PART_BYTES | VMC_PART_LIST},
+    {4, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {1, 25, 0, VMC_PART_BYTES | VMC_PART_LIST},
 };
-static const struct vmc_parts vmc_parts_grpc_reflection_v1alpha_ServerReflectionResponse = {vmc_split, vmc_part_grpc_reflection_v1alpha_ServerReflectionResponse, 2};
+static const struct vmc_parts vmc_parts_grpc_reflection_v1alpha_ServerReflectionResponse = {
+    vmc_split, vmc_part_grpc_reflection_v1alpha_ServerReflectionResponse, vmc_names_grpc_reflection_v1alpha_ServerReflectionResponse, 2};
+static const char vmc_names_proto_rpc_webrtc_v1_AnswerRequest[] =
+    "error\0"
+    "status\0"
+    "details\0"
+    "value";
 static const vmc_part vmc_part_proto_rpc_webrtc_v1_AnswerRequest[] = {
-    {"error", 5, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
-    {"status", 1, 0, VMC_PART_MESSAGE},
-    {"details", 3, 1, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"value", 2, 2, VMC_PART_BYTES},
+    {5, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {1, 6, 0, VMC_PART_MESSAGE},
+    {3, 13, 1, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {2, 21, 2, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_proto_rpc_webrtc_v1_AnswerRequest = {vmc_split, vmc_part_proto_rpc_webrtc_v1_AnswerRequest, 4};
+static const struct vmc_parts vmc_parts_proto_rpc_webrtc_v1_AnswerRequest = {
+    vmc_split, vmc_part_proto_rpc_webrtc_v1_AnswerRequest, vmc_names_proto_rpc_webrtc_v1_AnswerRequest, 4};
+static const char vmc_names_viam_common_v1_Get3DModelsResponse[] =
+    "models\0"
+    "value\0"
+    "mesh";
 static const vmc_part vmc_part_viam_common_v1_Get3DModelsResponse[] = {
-    {"models", 1, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"value", 2, 0, VMC_PART_MESSAGE},
-    {"mesh", 2, 1, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {2, 7, 0, VMC_PART_MESSAGE},
+    {2, 13, 1, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_common_v1_Get3DModelsResponse = {vmc_split, vmc_part_viam_common_v1_Get3DModelsResponse, 3};
+static const struct vmc_parts vmc_parts_viam_common_v1_Get3DModelsResponse = {
+    vmc_split, vmc_part_viam_common_v1_Get3DModelsResponse, vmc_names_viam_common_v1_Get3DModelsResponse, 3};
+static const char vmc_names_viam_common_v1_GetGeometriesResponse[] =
+    "geometries\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud";
 static const vmc_part vmc_part_viam_common_v1_GetGeometriesResponse[] = {
-    {"geometries", 1, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"mesh", 6, 0, VMC_PART_MESSAGE},
-    {"mesh", 2, 1, VMC_PART_BYTES},
-    {"pointcloud", 7, 0, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 3, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 11, 0, VMC_PART_MESSAGE},
+    {2, 16, 1, VMC_PART_BYTES},
+    {7, 21, 0, VMC_PART_MESSAGE},
+    {1, 32, 3, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_common_v1_GetGeometriesResponse = {vmc_split, vmc_part_viam_common_v1_GetGeometriesResponse, 5};
+static const struct vmc_parts vmc_parts_viam_common_v1_GetGeometriesResponse = {
+    vmc_split, vmc_part_viam_common_v1_GetGeometriesResponse, vmc_names_viam_common_v1_GetGeometriesResponse, 5};
+static const char vmc_names_viam_common_v1_GetKinematicsResponse[] =
+    "kinematics_data\0"
+    "meshes_by_urdf_filepath\0"
+    "value\0"
+    "mesh\0"
+    "model\0"
+    "links\0"
+    "collision\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "visual\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "joints\0"
+    "geometry\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud";
 static const vmc_part vmc_part_viam_common_v1_GetKinematicsResponse[] = {
-    {"kinematics_data", 2, VMC_SPLIT_TOP, VMC_PART_BYTES},
-    {"meshes_by_urdf_filepath", 3, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"value", 2, 1, VMC_PART_MESSAGE},
-    {"mesh", 2, 2, VMC_PART_BYTES},
-    {"model", 4, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
-    {"links", 2, 4, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"collision", 4, 5, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"mesh", 6, 6, VMC_PART_MESSAGE},
-    {"mesh", 2, 7, VMC_PART_BYTES},
-    {"pointcloud", 7, 6, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 9, VMC_PART_BYTES},
-    {"visual", 5, 5, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"mesh", 6, 11, VMC_PART_MESSAGE},
-    {"mesh", 2, 12, VMC_PART_BYTES},
-    {"pointcloud", 7, 11, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 14, VMC_PART_BYTES},
-    {"joints", 3, 4, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"geometry", 7, 16, VMC_PART_MESSAGE},
-    {"mesh", 6, 17, VMC_PART_MESSAGE},
-    {"mesh", 2, 18, VMC_PART_BYTES},
-    {"pointcloud", 7, 17, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 20, VMC_PART_BYTES},
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
+    {3, 16, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {2, 40, 1, VMC_PART_MESSAGE},
+    {2, 46, 2, VMC_PART_BYTES},
+    {4, 51, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {2, 57, 4, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {4, 63, 5, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 73, 6, VMC_PART_MESSAGE},
+    {2, 78, 7, VMC_PART_BYTES},
+    {7, 83, 6, VMC_PART_MESSAGE},
+    {1, 94, 9, VMC_PART_BYTES},
+    {5, 106, 5, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 113, 11, VMC_PART_MESSAGE},
+    {2, 118, 12, VMC_PART_BYTES},
+    {7, 123, 11, VMC_PART_MESSAGE},
+    {1, 134, 14, VMC_PART_BYTES},
+    {3, 146, 4, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {7, 153, 16, VMC_PART_MESSAGE},
+    {6, 162, 17, VMC_PART_MESSAGE},
+    {2, 167, 18, VMC_PART_BYTES},
+    {7, 172, 17, VMC_PART_MESSAGE},
+    {1, 183, 20, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_common_v1_GetKinematicsResponse = {vmc_split, vmc_part_viam_common_v1_GetKinematicsResponse, 22};
+static const struct vmc_parts vmc_parts_viam_common_v1_GetKinematicsResponse = {
+    vmc_split, vmc_part_viam_common_v1_GetKinematicsResponse, vmc_names_viam_common_v1_GetKinematicsResponse, 22};
+static const char vmc_names_viam_component_audioin_v1_GetAudioResponse[] =
+    "audio\0"
+    "audio_data";
 static const vmc_part vmc_part_viam_component_audioin_v1_GetAudioResponse[] = {
-    {"audio", 1, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
-    {"audio_data", 1, 0, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {1, 6, 0, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_component_audioin_v1_GetAudioResponse = {vmc_split, vmc_part_viam_component_audioin_v1_GetAudioResponse, 2};
+static const struct vmc_parts vmc_parts_viam_component_audioin_v1_GetAudioResponse = {
+    vmc_split, vmc_part_viam_component_audioin_v1_GetAudioResponse, vmc_names_viam_component_audioin_v1_GetAudioResponse, 2};
+static const char vmc_names_viam_component_camera_v1_GetImagesResponse[] =
+    "images\0"
+    "image";
 static const vmc_part vmc_part_viam_component_camera_v1_GetImagesResponse[] = {
-    {"images", 1, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"image", 3, 0, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {3, 7, 0, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_component_camera_v1_GetImagesResponse = {vmc_split, vmc_part_viam_component_camera_v1_GetImagesResponse, 2};
+static const struct vmc_parts vmc_parts_viam_component_camera_v1_GetImagesResponse = {
+    vmc_split, vmc_part_viam_component_camera_v1_GetImagesResponse, vmc_names_viam_component_camera_v1_GetImagesResponse, 2};
+static const char vmc_names_viam_component_camera_v1_GetPointCloudResponse[] =
+    "point_cloud";
 static const vmc_part vmc_part_viam_component_camera_v1_GetPointCloudResponse[] = {
-    {"point_cloud", 2, VMC_SPLIT_TOP, VMC_PART_BYTES},
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_component_camera_v1_GetPointCloudResponse = {vmc_split, vmc_part_viam_component_camera_v1_GetPointCloudResponse, 1};
+static const struct vmc_parts vmc_parts_viam_component_camera_v1_GetPointCloudResponse = {
+    vmc_split, vmc_part_viam_component_camera_v1_GetPointCloudResponse, vmc_names_viam_component_camera_v1_GetPointCloudResponse, 1};
+static const char vmc_names_viam_robot_v1_FrameSystemConfigResponse[] =
+    "frame_system_configs\0"
+    "frame\0"
+    "physical_object\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "uuid\0"
+    "model\0"
+    "links\0"
+    "collision\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "visual\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "joints\0"
+    "geometry\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud";
 static const vmc_part vmc_part_viam_robot_v1_FrameSystemConfigResponse[] = {
-    {"frame_system_configs", 1, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"frame", 1, 0, VMC_PART_MESSAGE},
-    {"physical_object", 3, 1, VMC_PART_MESSAGE},
-    {"mesh", 6, 2, VMC_PART_MESSAGE},
-    {"mesh", 2, 3, VMC_PART_BYTES},
-    {"pointcloud", 7, 2, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 5, VMC_PART_BYTES},
-    {"uuid", 4, 1, VMC_PART_BYTES},
-    {"model", 3, 0, VMC_PART_MESSAGE},
-    {"links", 2, 8, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"collision", 4, 9, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"mesh", 6, 10, VMC_PART_MESSAGE},
-    {"mesh", 2, 11, VMC_PART_BYTES},
-    {"pointcloud", 7, 10, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 13, VMC_PART_BYTES},
-    {"visual", 5, 9, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"mesh", 6, 15, VMC_PART_MESSAGE},
-    {"mesh", 2, 16, VMC_PART_BYTES},
-    {"pointcloud", 7, 15, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 18, VMC_PART_BYTES},
-    {"joints", 3, 8, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"geometry", 7, 20, VMC_PART_MESSAGE},
-    {"mesh", 6, 21, VMC_PART_MESSAGE},
-    {"mesh", 2, 22, VMC_PART_BYTES},
-    {"pointcloud", 7, 21, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 24, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {1, 21, 0, VMC_PART_MESSAGE},
+    {3, 27, 1, VMC_PART_MESSAGE},
+    {6, 43, 2, VMC_PART_MESSAGE},
+    {2, 48, 3, VMC_PART_BYTES},
+    {7, 53, 2, VMC_PART_MESSAGE},
+    {1, 64, 5, VMC_PART_BYTES},
+    {4, 76, 1, VMC_PART_BYTES},
+    {3, 81, 0, VMC_PART_MESSAGE},
+    {2, 87, 8, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {4, 93, 9, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 103, 10, VMC_PART_MESSAGE},
+    {2, 108, 11, VMC_PART_BYTES},
+    {7, 113, 10, VMC_PART_MESSAGE},
+    {1, 124, 13, VMC_PART_BYTES},
+    {5, 136, 9, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 143, 15, VMC_PART_MESSAGE},
+    {2, 148, 16, VMC_PART_BYTES},
+    {7, 153, 15, VMC_PART_MESSAGE},
+    {1, 164, 18, VMC_PART_BYTES},
+    {3, 176, 8, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {7, 183, 20, VMC_PART_MESSAGE},
+    {6, 192, 21, VMC_PART_MESSAGE},
+    {2, 197, 22, VMC_PART_BYTES},
+    {7, 202, 21, VMC_PART_MESSAGE},
+    {1, 213, 24, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_robot_v1_FrameSystemConfigResponse = {vmc_split, vmc_part_viam_robot_v1_FrameSystemConfigResponse, 26};
+static const struct vmc_parts vmc_parts_viam_robot_v1_FrameSystemConfigResponse = {
+    vmc_split, vmc_part_viam_robot_v1_FrameSystemConfigResponse, vmc_names_viam_robot_v1_FrameSystemConfigResponse, 26};
+static const char vmc_names_viam_robot_v1_TransformPCDResponse[] =
+    "point_cloud_pcd";
 static const vmc_part vmc_part_viam_robot_v1_TransformPCDResponse[] = {
-    {"point_cloud_pcd", 1, VMC_SPLIT_TOP, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_robot_v1_TransformPCDResponse = {vmc_split, vmc_part_viam_robot_v1_TransformPCDResponse, 1};
+static const struct vmc_parts vmc_parts_viam_robot_v1_TransformPCDResponse = {
+    vmc_split, vmc_part_viam_robot_v1_TransformPCDResponse, vmc_names_viam_robot_v1_TransformPCDResponse, 1};
+static const char vmc_names_viam_robot_v1_TunnelResponse[] =
+    "data";
 static const vmc_part vmc_part_viam_robot_v1_TunnelResponse[] = {
-    {"data", 1, VMC_SPLIT_TOP, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_robot_v1_TunnelResponse = {vmc_split, vmc_part_viam_robot_v1_TunnelResponse, 1};
+static const struct vmc_parts vmc_parts_viam_robot_v1_TunnelResponse = {
+    vmc_split, vmc_part_viam_robot_v1_TunnelResponse, vmc_names_viam_robot_v1_TunnelResponse, 1};
+static const char vmc_names_viam_service_discovery_v1_DiscoverResourcesResponse[] =
+    "discoveries\0"
+    "frame\0"
+    "geometry\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud";
 static const vmc_part vmc_part_viam_service_discovery_v1_DiscoverResourcesResponse[] = {
-    {"discoveries", 1, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"frame", 5, 0, VMC_PART_MESSAGE},
-    {"geometry", 4, 1, VMC_PART_MESSAGE},
-    {"mesh", 6, 2, VMC_PART_MESSAGE},
-    {"mesh", 2, 3, VMC_PART_BYTES},
-    {"pointcloud", 7, 2, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 5, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {5, 12, 0, VMC_PART_MESSAGE},
+    {4, 18, 1, VMC_PART_MESSAGE},
+    {6, 27, 2, VMC_PART_MESSAGE},
+    {2, 32, 3, VMC_PART_BYTES},
+    {7, 37, 2, VMC_PART_MESSAGE},
+    {1, 48, 5, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_discovery_v1_DiscoverResourcesResponse = {vmc_split, vmc_part_viam_service_discovery_v1_DiscoverResourcesResponse, 7};
+static const struct vmc_parts vmc_parts_viam_service_discovery_v1_DiscoverResourcesResponse = {
+    vmc_split, vmc_part_viam_service_discovery_v1_DiscoverResourcesResponse, vmc_names_viam_service_discovery_v1_DiscoverResourcesResponse, 7};
+static const char vmc_names_viam_service_mlmodel_v1_InferResponse[] =
+    "output_tensors\0"
+    "tensors\0"
+    "value\0"
+    "int8_tensor\0"
+    "data\0"
+    "uint8_tensor\0"
+    "data";
 static const vmc_part vmc_part_viam_service_mlmodel_v1_InferResponse[] = {
-    {"output_tensors", 3, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
-    {"tensors", 1, 0, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"value", 2, 1, VMC_PART_MESSAGE},
-    {"int8_tensor", 2, 2, VMC_PART_MESSAGE},
-    {"data", 1, 3, VMC_PART_BYTES},
-    {"uint8_tensor", 3, 2, VMC_PART_MESSAGE},
-    {"data", 1, 5, VMC_PART_BYTES},
+    {3, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {1, 15, 0, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {2, 23, 1, VMC_PART_MESSAGE},
+    {2, 29, 2, VMC_PART_MESSAGE},
+    {1, 41, 3, VMC_PART_BYTES},
+    {3, 46, 2, VMC_PART_MESSAGE},
+    {1, 59, 5, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_mlmodel_v1_InferResponse = {vmc_split, vmc_part_viam_service_mlmodel_v1_InferResponse, 7};
+static const struct vmc_parts vmc_parts_viam_service_mlmodel_v1_InferResponse = {
+    vmc_split, vmc_part_viam_service_mlmodel_v1_InferResponse, vmc_names_viam_service_mlmodel_v1_InferResponse, 7};
+static const char vmc_names_viam_service_navigation_v1_GetCostmapResponse[] =
+    "data";
 static const vmc_part vmc_part_viam_service_navigation_v1_GetCostmapResponse[] = {
-    {"data", 10, VMC_SPLIT_TOP, VMC_PART_BYTES},
+    {10, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_navigation_v1_GetCostmapResponse = {vmc_split, vmc_part_viam_service_navigation_v1_GetCostmapResponse, 1};
+static const struct vmc_parts vmc_parts_viam_service_navigation_v1_GetCostmapResponse = {
+    vmc_split, vmc_part_viam_service_navigation_v1_GetCostmapResponse, vmc_names_viam_service_navigation_v1_GetCostmapResponse, 1};
+static const char vmc_names_viam_service_shell_v1_CopyFilesFromMachineResponse[] =
+    "file_data\0"
+    "data";
 static const vmc_part vmc_part_viam_service_shell_v1_CopyFilesFromMachineResponse[] = {
-    {"file_data", 2, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
-    {"data", 4, 0, VMC_PART_BYTES},
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {4, 10, 0, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_shell_v1_CopyFilesFromMachineResponse = {vmc_split, vmc_part_viam_service_shell_v1_CopyFilesFromMachineResponse, 2};
+static const struct vmc_parts vmc_parts_viam_service_shell_v1_CopyFilesFromMachineResponse = {
+    vmc_split, vmc_part_viam_service_shell_v1_CopyFilesFromMachineResponse, vmc_names_viam_service_shell_v1_CopyFilesFromMachineResponse, 2};
+static const char vmc_names_viam_service_slam_v1_GetInternalStateResponse[] =
+    "internal_state_chunk";
 static const vmc_part vmc_part_viam_service_slam_v1_GetInternalStateResponse[] = {
-    {"internal_state_chunk", 1, VMC_SPLIT_TOP, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_slam_v1_GetInternalStateResponse = {vmc_split, vmc_part_viam_service_slam_v1_GetInternalStateResponse, 1};
+static const struct vmc_parts vmc_parts_viam_service_slam_v1_GetInternalStateResponse = {
+    vmc_split, vmc_part_viam_service_slam_v1_GetInternalStateResponse, vmc_names_viam_service_slam_v1_GetInternalStateResponse, 1};
+static const char vmc_names_viam_service_slam_v1_GetPointCloudMapResponse[] =
+    "point_cloud_pcd_chunk";
 static const vmc_part vmc_part_viam_service_slam_v1_GetPointCloudMapResponse[] = {
-    {"point_cloud_pcd_chunk", 1, VMC_SPLIT_TOP, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_slam_v1_GetPointCloudMapResponse = {vmc_split, vmc_part_viam_service_slam_v1_GetPointCloudMapResponse, 1};
+static const struct vmc_parts vmc_parts_viam_service_slam_v1_GetPointCloudMapResponse = {
+    vmc_split, vmc_part_viam_service_slam_v1_GetPointCloudMapResponse, vmc_names_viam_service_slam_v1_GetPointCloudMapResponse, 1};
+static const char vmc_names_viam_service_video_v1_GetVideoResponse[] =
+    "video_data";
 static const vmc_part vmc_part_viam_service_video_v1_GetVideoResponse[] = {
-    {"video_data", 1, VMC_SPLIT_TOP, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_video_v1_GetVideoResponse = {vmc_split, vmc_part_viam_service_video_v1_GetVideoResponse, 1};
+static const struct vmc_parts vmc_parts_viam_service_video_v1_GetVideoResponse = {
+    vmc_split, vmc_part_viam_service_video_v1_GetVideoResponse, vmc_names_viam_service_video_v1_GetVideoResponse, 1};
+static const char vmc_names_viam_service_vision_v1_CaptureAllFromCameraResponse[] =
+    "image\0"
+    "image\0"
+    "objects\0"
+    "point_cloud\0"
+    "geometries\0"
+    "geometries\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "detections_3d\0"
+    "transforms\0"
+    "physical_object\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "uuid";
 static const vmc_part vmc_part_viam_service_vision_v1_CaptureAllFromCameraResponse[] = {
-    {"image", 1, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
-    {"image", 3, 0, VMC_PART_BYTES},
-    {"objects", 4, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"point_cloud", 1, 2, VMC_PART_BYTES},
-    {"geometries", 2, 2, VMC_PART_MESSAGE},
-    {"geometries", 2, 4, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"mesh", 6, 5, VMC_PART_MESSAGE},
-    {"mesh", 2, 6, VMC_PART_BYTES},
-    {"pointcloud", 7, 5, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 8, VMC_PART_BYTES},
-    {"detections_3d", 5, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"transforms", 1, 10, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"physical_object", 3, 11, VMC_PART_MESSAGE},
-    {"mesh", 6, 12, VMC_PART_MESSAGE},
-    {"mesh", 2, 13, VMC_PART_BYTES},
-    {"pointcloud", 7, 12, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 15, VMC_PART_BYTES},
-    {"uuid", 4, 11, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {3, 6, 0, VMC_PART_BYTES},
+    {4, 12, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {1, 20, 2, VMC_PART_BYTES},
+    {2, 32, 2, VMC_PART_MESSAGE},
+    {2, 43, 4, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 54, 5, VMC_PART_MESSAGE},
+    {2, 59, 6, VMC_PART_BYTES},
+    {7, 64, 5, VMC_PART_MESSAGE},
+    {1, 75, 8, VMC_PART_BYTES},
+    {5, 87, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {1, 101, 10, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {3, 112, 11, VMC_PART_MESSAGE},
+    {6, 128, 12, VMC_PART_MESSAGE},
+    {2, 133, 13, VMC_PART_BYTES},
+    {7, 138, 12, VMC_PART_MESSAGE},
+    {1, 149, 15, VMC_PART_BYTES},
+    {4, 161, 11, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_vision_v1_CaptureAllFromCameraResponse = {vmc_split, vmc_part_viam_service_vision_v1_CaptureAllFromCameraResponse, 18};
+static const struct vmc_parts vmc_parts_viam_service_vision_v1_CaptureAllFromCameraResponse = {
+    vmc_split, vmc_part_viam_service_vision_v1_CaptureAllFromCameraResponse, vmc_names_viam_service_vision_v1_CaptureAllFromCameraResponse, 18};
+static const char vmc_names_viam_service_vision_v1_GetDetections3DResponse[] =
+    "detections_3d\0"
+    "transforms\0"
+    "physical_object\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "uuid";
 static const vmc_part vmc_part_viam_service_vision_v1_GetDetections3DResponse[] = {
-    {"detections_3d", 1, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"transforms", 1, 0, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"physical_object", 3, 1, VMC_PART_MESSAGE},
-    {"mesh", 6, 2, VMC_PART_MESSAGE},
-    {"mesh", 2, 3, VMC_PART_BYTES},
-    {"pointcloud", 7, 2, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 5, VMC_PART_BYTES},
-    {"uuid", 4, 1, VMC_PART_BYTES},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {1, 14, 0, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {3, 25, 1, VMC_PART_MESSAGE},
+    {6, 41, 2, VMC_PART_MESSAGE},
+    {2, 46, 3, VMC_PART_BYTES},
+    {7, 51, 2, VMC_PART_MESSAGE},
+    {1, 62, 5, VMC_PART_BYTES},
+    {4, 74, 1, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_vision_v1_GetDetections3DResponse = {vmc_split, vmc_part_viam_service_vision_v1_GetDetections3DResponse, 8};
+static const struct vmc_parts vmc_parts_viam_service_vision_v1_GetDetections3DResponse = {
+    vmc_split, vmc_part_viam_service_vision_v1_GetDetections3DResponse, vmc_names_viam_service_vision_v1_GetDetections3DResponse, 8};
+static const char vmc_names_viam_service_vision_v1_GetObjectPointCloudsResponse[] =
+    "objects\0"
+    "point_cloud\0"
+    "geometries\0"
+    "geometries\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud";
 static const vmc_part vmc_part_viam_service_vision_v1_GetObjectPointCloudsResponse[] = {
-    {"objects", 2, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"point_cloud", 1, 0, VMC_PART_BYTES},
-    {"geometries", 2, 0, VMC_PART_MESSAGE},
-    {"geometries", 2, 2, VMC_PART_MESSAGE | VMC_PART_LIST},
-    {"mesh", 6, 3, VMC_PART_MESSAGE},
-    {"mesh", 2, 4, VMC_PART_BYTES},
-    {"pointcloud", 7, 3, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 6, VMC_PART_BYTES},
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {1, 8, 0, VMC_PART_BYTES},
+    {2, 20, 0, VMC_PART_MESSAGE},
+    {2, 31, 2, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 42, 3, VMC_PART_MESSAGE},
+    {2, 47, 4, VMC_PART_BYTES},
+    {7, 52, 3, VMC_PART_MESSAGE},
+    {1, 63, 6, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_vision_v1_GetObjectPointCloudsResponse = {vmc_split, vmc_part_viam_service_vision_v1_GetObjectPointCloudsResponse, 8};
+static const struct vmc_parts vmc_parts_viam_service_vision_v1_GetObjectPointCloudsResponse = {
+    vmc_split, vmc_part_viam_service_vision_v1_GetObjectPointCloudsResponse, vmc_names_viam_service_vision_v1_GetObjectPointCloudsResponse, 8};
+static const char vmc_names_viam_service_worldstatestore_v1_GetTransformResponse[] =
+    "transform\0"
+    "physical_object\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "uuid";
 static const vmc_part vmc_part_viam_service_worldstatestore_v1_GetTransformResponse[] = {
-    {"transform", 2, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
-    {"physical_object", 3, 0, VMC_PART_MESSAGE},
-    {"mesh", 6, 1, VMC_PART_MESSAGE},
-    {"mesh", 2, 2, VMC_PART_BYTES},
-    {"pointcloud", 7, 1, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 4, VMC_PART_BYTES},
-    {"uuid", 4, 0, VMC_PART_BYTES},
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {3, 10, 0, VMC_PART_MESSAGE},
+    {6, 26, 1, VMC_PART_MESSAGE},
+    {2, 31, 2, VMC_PART_BYTES},
+    {7, 36, 1, VMC_PART_MESSAGE},
+    {1, 47, 4, VMC_PART_BYTES},
+    {4, 59, 0, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_worldstatestore_v1_GetTransformResponse = {vmc_split, vmc_part_viam_service_worldstatestore_v1_GetTransformResponse, 7};
+static const struct vmc_parts vmc_parts_viam_service_worldstatestore_v1_GetTransformResponse = {
+    vmc_split, vmc_part_viam_service_worldstatestore_v1_GetTransformResponse, vmc_names_viam_service_worldstatestore_v1_GetTransformResponse, 7};
+static const char vmc_names_viam_service_worldstatestore_v1_ListUUIDsResponse[] =
+    "uuids";
 static const vmc_part vmc_part_viam_service_worldstatestore_v1_ListUUIDsResponse[] = {
-    {"uuids", 1, VMC_SPLIT_TOP, VMC_PART_BYTES | VMC_PART_LIST},
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES | VMC_PART_LIST},
 };
-static const struct vmc_parts vmc_parts_viam_service_worldstatestore_v1_ListUUIDsResponse = {vmc_split, vmc_part_viam_service_worldstatestore_v1_ListUUIDsResponse, 1};
+static const struct vmc_parts vmc_parts_viam_service_worldstatestore_v1_ListUUIDsResponse = {
+    vmc_split, vmc_part_viam_service_worldstatestore_v1_ListUUIDsResponse, vmc_names_viam_service_worldstatestore_v1_ListUUIDsResponse, 1};
+static const char vmc_names_viam_service_worldstatestore_v1_StreamTransformChangesResponse[] =
+    "transform\0"
+    "physical_object\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "uuid";
 static const vmc_part vmc_part_viam_service_worldstatestore_v1_StreamTransformChangesResponse[] = {
-    {"transform", 2, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
-    {"physical_object", 3, 0, VMC_PART_MESSAGE},
-    {"mesh", 6, 1, VMC_PART_MESSAGE},
-    {"mesh", 2, 2, VMC_PART_BYTES},
-    {"pointcloud", 7, 1, VMC_PART_MESSAGE},
-    {"point_cloud", 1, 4, VMC_PART_BYTES},
-    {"uuid", 4, 0, VMC_PART_BYTES},
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {3, 10, 0, VMC_PART_MESSAGE},
+    {6, 26, 1, VMC_PART_MESSAGE},
+    {2, 31, 2, VMC_PART_BYTES},
+    {7, 36, 1, VMC_PART_MESSAGE},
+    {1, 47, 4, VMC_PART_BYTES},
+    {4, 59, 0, VMC_PART_BYTES},
 };
-static const struct vmc_parts vmc_parts_viam_service_worldstatestore_v1_StreamTransformChangesResponse = {vmc_split, vmc_part_viam_service_worldstatestore_v1_StreamTransformChangesResponse, 7};
+static const struct vmc_parts vmc_parts_viam_service_worldstatestore_v1_StreamTransformChangesResponse = {
+    vmc_split, vmc_part_viam_service_worldstatestore_v1_StreamTransformChangesResponse, vmc_names_viam_service_worldstatestore_v1_StreamTransformChangesResponse, 7};
 
 /* ---- values ---- */
 

@@ -230,11 +230,16 @@ def parts(choice):
     for reply in sorted(replies):
         found, name = choice.parts(reply), c_name(reply)
         if found:
-            kinds = [("VMC_PART_BYTES" if part.is_bytes else "VMC_PART_MESSAGE") + (" | VMC_PART_LIST" if part.is_list else "") for part in found]
+            lines += [f"static const char vmc_names_{name}[] =", *[f'    "{part.name}\\0"' for part in found]]
+            lines[-1] = lines[-1][:-3] + '";'
             lines += [f"static const vmc_part vmc_part_{name}[] = {{"]
-            lines += [f'    {{"{part.name}", {part.number}, {"VMC_SPLIT_TOP" if part.parent is None else part.parent}, {kind}}},'
-                      for part, kind in zip(found, kinds)]
-            lines += ["};", f"static const struct vmc_parts vmc_parts_{name} = {{vmc_split, vmc_part_{name}, {len(found)}}};"]
+            at = 0
+            for part in found:
+                kind = ("VMC_PART_BYTES" if part.is_bytes else "VMC_PART_MESSAGE") + (" | VMC_PART_LIST" if part.is_list else "")
+                lines += [f'    {{{part.number}, {at}, {"VMC_SPLIT_TOP" if part.parent is None else part.parent}, {kind}}},']
+                at += len(part.name) + 1
+            lines += ["};", f"static const struct vmc_parts vmc_parts_{name} = {{",
+                      f"    vmc_split, vmc_part_{name}, vmc_names_{name}, {len(found)}}};"]
     return lines
 
 

@@ -20,8 +20,8 @@
 
 /* A bytes field of a reply, or a message that leads to some. */
 typedef struct vmc_part {
-    const char *name;
-    uint32_t number;
+    uint16_t number;
+    uint16_t name;  /* where it begins among the names */
     uint8_t parent; /* index of the message that it is in */
     uint8_t kind;
 } vmc_part;
@@ -41,7 +41,7 @@ typedef struct vmc_split_walk {
     viamc_bytes in;  /* octets that came */
     uint8_t *kept;   /* prefix, and what is kept behind it */
     uint32_t room;   /* octets there */
-    uint32_t small;  /* octets of a slot's message */
+    uint32_t slot;  /* octets of a slot's message */
     uint32_t at;     /* octets of kept that were gone over */
     uint32_t pos;    /* the same place in the encoded message */
     uint32_t groups; /* that are open: no field in them is known */
@@ -75,7 +75,7 @@ VMC_FN viamc_err vmc_split_keep(vmc_split_walk *s, uint32_t n)
 {
     vmc_user_call *u = s->u;
     uint32_t take;
-    if (n > vmc_min32(VMC_CALL_PREFIX + s->small - s->small / 4u, 0xffffu) - u->kept)
+    if (n > vmc_min32(VMC_CALL_PREFIX + s->slot - s->slot / 4u, 0xffffu) - u->kept)
         return vmc_split_refuse(s, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("what is beside the bytes fields does not fit into a slot"));
     take = (uint32_t)vmc_min(vmc_min(n, s->in.len), s->room - u->kept);
     vmc_move(s->kept + u->kept, s->in.ptr, take);
@@ -83,7 +83,7 @@ VMC_FN viamc_err vmc_split_keep(vmc_split_walk *s, uint32_t n)
     u->kept = (uint16_t)(u->kept + take);
     u->call.stored += take;
     u->got += take;
-    return take == n ? VIAMC_OK : VIAMC_WAIT;
+    return (viamc_err)(take == n ? VIAMC_OK : VIAMC_WAIT);
 }
 
 /* Reads as much of a header as there is: true if it is whole. */
@@ -122,7 +122,9 @@ VMC_FN viamc_err vmc_split_header(vmc_split_walk *s, vmc_split_field *f)
     }
     s->at += f->size;
     s->pos += f->size;
-    return f->len <= left - f->size ? VIAMC_OK : vmc_split_malformed(s);
+    if (f->len > left - f->size)
+        return vmc_split_malformed(s);
+    return VIAMC_OK;
 }
 
 /* The number of the part that a field is; count: none. */
@@ -165,7 +167,7 @@ VMC_FN void vmc_split_path(const vmc_split_walk *s, uint32_t part, char out[VMC_
     uint32_t i;
     for (i = 1; i <= s->depth; i++) {
         uint32_t here = i < s->depth ? s->level[i].part : part;
-        vmc_wr_text(&w, s->parts->fields[here].name);
+        vmc_wr_text(&w, s->parts->names + s->parts->fields[here].name);
         if ((s->parts->fields[here].kind & VMC_PART_LIST) != 0) {
             vmc_wr_u8(&w, '[');
             vmc_wr_dec(&w, s->count[here] - 1u);
@@ -191,14 +193,16 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
         piece.bytes = viamc_view(s->in.ptr, vmc_min(s->in.len, len - offset));
         piece.offset = offset;
         piece.total = len;
-        err = piece.bytes.len == 0 ? VIAMC_WAIT : u->sink(u->sink_user, &piece);
+        if (piece.bytes.len == 0)
+            return (viamc_err)VIAMC_WAIT;
+        err = u->sink(u->sink_user, &piece);
         if (err != VIAMC_OK)
             return err;
         u->got += (uint32_t)piece.bytes.len;
         s->in = viamc_view(s->in.ptr + piece.bytes.len, s->in.len - piece.bytes.len);
     }
     if (u->got - s->pos < len)
-        return VIAMC_WAIT;
+        return (viamc_err)VIAMC_WAIT;
     s->pos += len;
     return VIAMC_OK;
 }
@@ -207,7 +211,9 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
 VMC_FN viamc_err vmc_split_pass(vmc_split_walk *s, uint32_t len)
 {
     const uint32_t have = s->u->kept - s->at;
-    viamc_err err = have < len ? vmc_split_keep(s, len - have) : VIAMC_OK;
+    viamc_err err = VIAMC_OK;
+    if (have < len)
+        err = vmc_split_keep(s, len - have);
     s->at += len;
     s->pos += len;
     return err;
@@ -233,7 +239,7 @@ VMC_FN viamc_err vmc_split_field_step(vmc_split_walk *s)
         vmc_split_enter(s, part, &f);
         return VIAMC_OK;
     }
-    if (s->at + f.len <= VMC_CALL_PREFIX + s->small / 2u)
+    if (s->at + f.len <= VMC_CALL_PREFIX + s->slot / 2u)
         return vmc_split_pass(s, (uint32_t)f.len);
     err = vmc_split_give(s, part, (uint32_t)f.len);
     vmc_split_correct(s, s->at, f.len_size, 0);
@@ -285,7 +291,7 @@ static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_bytes octets)
     s.in = octets;
     s.kept = vmc_calls_slot(t, &u->call, &cap) + u->call.parsed;
     s.room = cap - u->call.parsed;
-    s.small = cap - VMC_CALL_PREFIX;
+    s.slot = cap - VMC_CALL_PREFIX;
     err = vmc_split_walk_on(&s, false);
     if (err != VIAMC_OK)
         return err;

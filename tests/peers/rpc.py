@@ -21,11 +21,12 @@ class Client:
     """A connection of its own, without session; with a key it authenticates at once."""
 
     def __init__(self, address, ca=None, key_id=None, key=None):
+        options = [("grpc.max_receive_message_length", -1)]
         if ca:
             with open(ca, "rb") as file:
-                self.channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(file.read()))
+                self.channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(file.read()), options)
         else:
-            self.channel = grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
+            self.channel = grpc.insecure_channel(address, options)
         self.metadata = []
         if key_id:
             credentials = auth_pb2.Credentials(type="api-key", payload=key)

@@ -50,6 +50,19 @@ def test_images(row):
         row.figure = f"{sum(len(image.image) for image in wanted):,} octets: {row.figure}"
 
 
+def test_example(row, certs):
+    row("viam-server", "examples/camera_image, TLS")
+    leaf = certs["ec"]
+    program = peers.need(peers.BUILD / "examples/camera_image")
+    with peers.viam_server(leaf, camera=True) as server, \
+            peers.Process(program, server.address, "cam", peers.KEY, peers.KEY_ID, env={"SSL_CERT_FILE": str(certs.ca)}) as client:
+        assert client.wait(60) == 0, client.printed()
+        with rpc.Client(server.address, certs.ca, peers.WATCH_ID, peers.WATCH_KEY) as reference:
+            compare(client, "camera-0.jpg", reference.images("cam")[0].image)
+            compare(client, "camera-1.pcd", reference.point_cloud("cam"))
+        row.figure = client.err.replace("\r", "\n").strip().split("\n")[-1]
+
+
 def test_upload(row):
     """Heartbeats go on, and a Stop in the middle is answered at once."""
     row("grpcio", "large_client upload, 4 KiB")

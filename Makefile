@@ -10,7 +10,8 @@ PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
 
 programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
 EXAMPLES := $(call programs,build/examples/,examples/*.c)
-PROGRAMS := $(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c)
+# Whoever checks a port links port_check.c.
+PROGRAMS := $(filter-out build/tests/port_check,$(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c))
 SUITES   := $(call programs,build/tests/,tests/conformance/*.c) build/tests/asan/conformance_client build/tests/hpack_lines
 PLAIN    := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c)
 ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests/fuzz/*.c)
@@ -22,6 +23,7 @@ help:
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
+	@echo "make test-boards   on emulated boards and other systems"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
 	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
@@ -78,6 +80,10 @@ fuzz:
 	@tools/setup.sh core fuzz
 	@tests/fuzz/run.py --time $(TIME) --jobs $(JOBS)
 
+test-boards:
+	@tools/setup.sh core peers boards
+	@tests/boards/run.sh
+
 figures:
 	@tools/setup.sh core figures
 	@$(PARALLEL) .examples .test-programs
@@ -86,7 +92,7 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers conformance fuzz figures clean .examples .test-programs .suites \
+.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers test-boards conformance fuzz figures clean .examples .test-programs .suites \
         .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:

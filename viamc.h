@@ -52,6 +52,7 @@
 #endif
 #endif
 
+#define VMC_POSIX_OPEN (O_RDONLY | O_CLOEXEC) /* how a file is read */
 #ifdef SOCK_CLOEXEC /* set with the socket, so that no fork of another thread comes between */
 #define VMC_POSIX_SOCK_FLAGS SOCK_CLOEXEC
 #else
@@ -71,6 +72,43 @@
 #endif
 #endif
 /* ---- end of src/ports/posix_sys.h ---- */
+/* ---- src/ports/win_sys.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win_sys: the system headers of ports/win, so that they can stand outside extern "C". Knows nothing else.
+ * A program that includes windows.h itself includes winsock2.h before it, or viamc.h first. */
+#ifndef VIAMC_PORTS_WIN_SYS_H
+#define VIAMC_PORTS_WIN_SYS_H
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#include <windows.h>
+
+#include <bcrypt.h>
+#include <fcntl.h>
+#include <io.h>
+#include <time.h>
+#include <unistd.h>
+#include <wincrypt.h>
+
+#ifdef __MINGW32__ /* whose headers lack them (Windows 8 has them) */
+#ifdef __cplusplus
+extern "C" {
+#endif
+INT WSAAPI GetAddrInfoExCancel(LPHANDLE handle);
+INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
+#ifdef __cplusplus
+}
+#endif
+#endif
+
+#define VMC_POSIX_OPEN (O_RDONLY | O_BINARY) /* how a file is read */
+
+#endif
+#endif
+/* ---- end of src/ports/win_sys.h ---- */
 #endif
 
 #ifndef VIAMC_H
@@ -159,7 +197,7 @@
 /* ---- options: 0/1 or a number ---- */
 /* VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
  * VIAMC_NO_SERVER  no server role                                  -10 KB
- * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on a POSIX system they are there
+ * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
@@ -173,7 +211,7 @@
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
 #endif
-#if !defined(VIAMC_NO_POSIX) && !defined(__unix__) && !defined(__APPLE__)
+#if !defined(VIAMC_NO_POSIX) && !defined(__unix__) && !defined(__APPLE__) && !defined(_WIN32)
 #define VIAMC_NO_POSIX
 #endif
 
@@ -196,13 +234,14 @@
 #define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
 #define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
 #define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
-#define VMC_H2_MAX_PINGS 4u              /* PINGs answered between two writes, a peer has one or two under way; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; a peer has one or two under way, more behind a late poll; more:
+                                          * ENHANCE_YOUR_CALM */
 #define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
 #define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */
 #define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PING, PRIORITY, unknown, late RST...) since the last useful one */
 #define VMC_H2_FORGIVEN 16u              /* of those, each time that everything owed was written: keepalive never adds up, a flood does */
-#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks of one stream */
+#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks in a row, per connection */
 #define VMC_HPACK_ENCODER_ENTRIES 8u     /* paths and time limits that our encoder keeps in the peer's table */
 
 /* google.protobuf.Struct */
@@ -662,9 +701,61 @@ VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point);
 
 #endif
 /* ---- end of src/codec/pcd.h ---- */
+/* ---- src/ports/win.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win: what ports/posix is on Windows: its functions over Winsock, the system's resolver and its certificate store ROOT. A program is
+ * the same on both; it is linked with -lws2_32 -lbcrypt -lcrypt32. No unix sockets. */
+#ifndef VIAMC_PORTS_WIN_H
+#define VIAMC_PORTS_WIN_H
+
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+#define VMC_WIN_CONNS 16u      /* and the listener, and the store */
+#define VMC_WIN_NAME_BYTES 256u /* a host name has at most 253 octets, terminated */
+
+typedef struct vmc_win_conn {
+    uintptr_t fd; /* SOCKET; all ones: none */
+    int error;    /* last code of Winsock's */
+    bool blocked; /* the last write did not fit */
+    bool drained; /* the last read took all there was */
+    bool skip;    /* the next read may say "nothing" unasked */
+} vmc_win_conn;
+
+/* The one connection that is being opened; others wait for it. */
+typedef struct vmc_win_dial {
+    uint8_t state;                         /* VMC_WIN_IDLE ... */
+    unsigned conn;
+    uint16_t port;
+    uint16_t name[VMC_WIN_NAME_BYTES];     /* UTF-16; kept while the resolver works */
+    uint64_t overlapped[8];                /* OVERLAPPED, the resolver's */
+    void *event, *cancel, *found, *next;   /* HANDLEs; ADDRINFOEXW of the answer, and which one has its turn */
+    uintptr_t fd;                          /* the attempt under way */
+    int error;                             /* of the attempt that failed most tellingly */
+    viamc_ms until;                        /* when the attempt has had its time */
+} vmc_win_dial;
+
+/* A port to the system, as on POSIX systems. Of fixed size, kept where it is until viamc_posix_close; belongs to one thread at a time. */
+typedef struct viamc_win {
+    void *loop;     /* of the waiting helpers (loops/posix_loop): whom they poll */
+    char text[160]; /* likewise: what the last one of them has to say */
+    /* from here on private */
+    vmc_win_conn conn[VMC_WIN_CONNS + 2u];
+    vmc_win_dial dial;
+    void *store;            /* HCERTSTORE, NULL: not open */
+    const void *root;       /* CERT_CONTEXT of the store that was read last */
+    uint32_t next_root;     /* number of the certificate that comes next */
+    uint8_t used;           /* connections from this number on were never open */
+    bool started, knocked;  /* Winsock is up; somebody waits at the listener, and the server was told */
+} viamc_win;
+
+#endif
+#endif
+/* ---- end of src/ports/win.h ---- */
 /* ---- src/ports/posix.h ---- */
 /* SPDX-License-Identifier: MIT */
-/* ports/posix: sockets, names, trust store, clock and random octets of a POSIX system, none of which blocks.
+/* ports/posix: sockets, names, trust store, clock and random octets of a POSIX system, none of which blocks. On Windows the same functions
+ * are made by ports/win.
  * Knows base/port and the codecs dns and pem; knows nothing of what is sent. */
 #ifndef VIAMC_PORTS_POSIX_H
 #define VIAMC_PORTS_POSIX_H
@@ -674,6 +765,10 @@ VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point);
 
 /* Numbers for viamc_posix_errno beside those of the connections. */
 enum { VIAMC_POSIX_CONNS = 16, VIAMC_POSIX_LISTENER = 16, VIAMC_POSIX_ROOTS = 17 };
+
+#ifdef _WIN32
+typedef viamc_win viamc_posix;
+#else
 
 #define VMC_POSIX_NAME_BYTES 256u /* a host name (at most 253 octets), a unix path or a scope id with its address, terminated */
 #define VMC_POSIX_IPS 8u          /* addresses tried for one name */
@@ -758,6 +853,8 @@ typedef struct viamc_posix {
     vmc_posix_dial dial;
     vmc_posix_roots roots;
 } viamc_posix;
+
+#endif
 
 /* Sets the defaults; no socket is opened yet.
  * Allowed:  on memory of any content, but not on a port in use: that one is closed first. */
@@ -1545,7 +1642,11 @@ extern "C" {
 
 /* ---- views ---- */
 
+#if SIZE_MAX > 0xffffffu
 #define VMC_TEXT_MAX 0xffffffu /* octets of a text that a caller hands over: certificates in PEM are the longest */
+#else
+#define VMC_TEXT_MAX 0x7fffu
+#endif
 
 VMC_FN size_t vmc_strlen(const char *s)
 {
@@ -2115,7 +2216,7 @@ enum { /* wire types, the low three bits of a tag */
     VMC_WIRE_FIXED32 = 5
 };
 
-VMC_STATIC_ASSERT(wire_double_has_64_bits, sizeof(double) == sizeof(uint64_t));
+VMC_STATIC_ASSERT(wire_double_has_64_or_32_bits, sizeof(double) == sizeof(uint64_t) || sizeof(double) == sizeof(uint32_t));
 
 typedef struct vmc_wire_field {
     uint32_t number;
@@ -2247,10 +2348,41 @@ VMC_FN viamc_str vmc_wire_text(const vmc_wire_field *f)
     return s;
 }
 
+/* IEEE 754 binary64 as binary32, for compilers whose double is that (AVR): rounded to the nearest; what is too large becomes infinity,
+ * what is too small 0. 1023 and 127 are the exponents' biases. */
+VMC_FN uint32_t vmc_wire_narrow(uint64_t bits)
+{
+    uint32_t sign = (uint32_t)(bits >> 32) & 0x80000000u, exponent = (uint32_t)(bits >> 52) & 0x7ffu;
+    uint64_t fraction = bits & 0xfffffffffffffu;
+    if (exponent == 0x7ffu)
+        return sign | 0x7f800000u | (fraction != 0 ? 0x400000u : 0u); /* no number at all, or infinity */
+    if (exponent > 1023u + 127u)
+        return sign | 0x7f800000u;
+    if (exponent < 1023u - 126u)
+        return sign;
+    return sign | (((exponent - (1023u - 127u)) << 23 | (uint32_t)(fraction >> 29)) + ((uint32_t)(fraction >> 28) & 1u));
+}
+
+/* The other way; what is below 2^-126 becomes 0. */
+VMC_FN uint64_t vmc_wire_broaden(uint32_t bits)
+{
+    uint64_t sign = (uint64_t)(bits & 0x80000000u) << 32, fraction = (uint64_t)(bits & 0x7fffffu) << 29;
+    uint32_t exponent = bits >> 23 & 0xffu;
+    if (exponent == 0)
+        return sign;
+    return sign | (uint64_t)(exponent == 0xffu ? 0x7ffu : exponent + (1023u - 127u)) << 52 | fraction;
+}
+
 VMC_FN double vmc_wire_double(uint64_t bits)
 {
-    double d;
-    VIAMC_MEMCPY(&d, &bits, sizeof d);
+    double d = 0;
+    uint32_t narrow;
+    if (sizeof d == sizeof bits) {
+        VIAMC_MEMCPY(&d, &bits, sizeof d);
+    } else {
+        narrow = vmc_wire_narrow(bits);
+        VIAMC_MEMCPY(&d, &narrow, sizeof narrow);
+    }
     return d;
 }
 
@@ -2344,9 +2476,15 @@ VMC_FN void vmc_wire_put_text(vmc_wr *w, uint32_t number, viamc_str v)
 /* Writes the 8 octets of a double, least significant first. */
 VMC_FN void vmc_wire_double_at(uint8_t *p, double v)
 {
-    uint64_t bits;
+    uint64_t bits = 0;
+    uint32_t narrow;
     size_t i;
-    VIAMC_MEMCPY(&bits, &v, sizeof bits);
+    if (sizeof v == sizeof bits) {
+        VIAMC_MEMCPY(&bits, &v, sizeof v);
+    } else {
+        VIAMC_MEMCPY(&narrow, &v, sizeof narrow);
+        bits = vmc_wire_broaden(narrow);
+    }
     for (i = 0; i < 8u; i++) {
         p[i] = (uint8_t)bits;
         bits >>= 8;
@@ -4434,7 +4572,7 @@ VMC_FN void vmc_dns_conf_feed(vmc_dns_conf *c, viamc_bytes piece)
 
 
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_RANDOM_BYTES 256u /* getrandom(2), getentropy(3): up to here a request is filled whole */
 #define VMC_POSIX_UNSENT 16384      /* octets that the kernel holds unsent: what goes first waits behind no more */
@@ -4706,7 +4844,7 @@ VMC_FN int vmc_posix_connected(int fd)
 
 
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_FILE_BYTES 16777216u /* viamc: of a hosts or resolver file, a safety net; long block lists have 5 MB */
 #define VMC_POSIX_ROUNDS 2u            /* resolv.conf(5), attempts: how often each server is asked */
@@ -5039,7 +5177,7 @@ VMC_FN viamc_err vmc_posix_lookup_start(viamc_posix *p, const char *name, viamc_
 
 
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_BACKLOG 16
 
@@ -5214,7 +5352,7 @@ VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, 
 
 
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_ROOTS_BYTES 67108864u /* viamc: of one walk through the store; Debian's has 220 KB */
 #define VMC_POSIX_PATH_BYTES 1024u      /* of one folder of SSL_CERT_DIR */
@@ -5446,7 +5584,7 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 
 
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_STAGGER_MS 250u /* RFC 8305 5: from one attempt to connect to the next */
 #define VMC_POSIX_RETRY_MS 20u    /* viamc: a unix socket whose queue is full does not say when it has room */
@@ -5778,6 +5916,552 @@ VIAMC_API const viamc_port *viamc_posix_server_port(void)
 #endif
 #endif
 /* ---- end of src/ports/posix_impl.h ---- */
+/* ---- src/ports/win_roots_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win: the system's certificate store, read certificate by certificate. */
+#ifndef VIAMC_PORTS_WIN_ROOTS_IMPL_H
+#define VIAMC_PORTS_WIN_ROOTS_IMPL_H
+
+
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+VMC_FN void vmc_win_roots_close(viamc_win *p)
+{
+    if (p->root != NULL)
+        (void)CertFreeCertificateContext((PCCERT_CONTEXT)p->root);
+    if (p->store != NULL)
+        (void)CertCloseStore((HCERTSTORE)p->store, 0);
+    p->store = NULL;
+    p->root = NULL;
+    p->next_root = 0;
+}
+
+VIAMC_API const char *viamc_posix_roots_path(void)
+{
+    return "the system's certificate store ROOT";
+}
+
+VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *der, size_t cap, size_t *len)
+{
+    viamc_win *p = (viamc_win *)user;
+    PCCERT_CONTEXT cert;
+    *len = 0;
+    if (index < p->next_root)
+        vmc_win_roots_close(p);
+    if (p->store == NULL)
+        p->store = (void *)CertOpenSystemStoreA(0, "ROOT");
+    if (p->store == NULL) {
+        p->conn[VIAMC_POSIX_ROOTS].error = (int)GetLastError();
+        return VIAMC_ERR_IO;
+    }
+    for (;;) { /* each turn reads one certificate, and frees the one before */
+        cert = CertEnumCertificatesInStore((HCERTSTORE)p->store, (PCCERT_CONTEXT)p->root);
+        p->root = cert;
+        if (cert == NULL)
+            return VIAMC_ERR_NOT_FOUND;
+        if (cert->cbCertEncoded <= cap && p->next_root++ == index)
+            break;
+    }
+    *len = cert->cbCertEncoded;
+    vmc_copy(der, cert->pbCertEncoded, *len);
+    return VIAMC_OK;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/win_roots_impl.h ---- */
+/* ---- src/ports/win_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win: connections, names, sleeping. */
+#ifndef VIAMC_PORTS_WIN_IMPL_H
+#define VIAMC_PORTS_WIN_IMPL_H
+
+
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+#define VMC_WIN_NONE ((uintptr_t)INVALID_SOCKET)
+#define VMC_WIN_CONNECT_MS 3000u /* viamc: of one address; then the next has its turn */
+#define VMC_WIN_NAME_MS 10u      /* viamc: the resolver cannot be waited for together with sockets, so it is asked this often */
+#define VMC_WIN_BACKLOG 16
+
+VMC_STATIC_ASSERT(win_conns, VMC_WIN_CONNS == VIAMC_POSIX_CONNS);
+VMC_STATIC_ASSERT(win_overlapped, sizeof(OVERLAPPED) <= sizeof ((vmc_win_dial *)0)->overlapped);
+VMC_STATIC_ASSERT(win_wide, sizeof(WCHAR) == sizeof(uint16_t));
+
+enum {
+    VMC_WIN_IDLE = 0, /* nobody dials */
+    VMC_WIN_NAME,     /* the resolver works */
+    VMC_WIN_CONNECT   /* dial.fd connects, or dial.next has its turn */
+};
+
+/* ---- clock, random octets ---- */
+
+VIAMC_API viamc_ms viamc_posix_now(void)
+{
+    return (viamc_ms)GetTickCount64();
+}
+
+VIAMC_API uint64_t viamc_posix_unix_time(void)
+{
+    time_t t = time(NULL);
+    return t < 0 ? 0 : (uint64_t)t;
+}
+
+VMC_FN viamc_err vmc_win_random(void *user, uint8_t *out, size_t len)
+{
+    (void)user;
+    if (len > 0xffffu || BCryptGenRandom(NULL, out, (ULONG)len, BCRYPT_USE_SYSTEM_PREFERRED_RNG) != 0)
+        return VIAMC_ERR_ENTROPY;
+    return VIAMC_OK;
+}
+
+/* ---- sockets ---- */
+
+VMC_FN viamc_err vmc_win_err(int error)
+{
+    switch (error) {
+    case WSAECONNREFUSED: return VIAMC_ERR_REFUSED;
+    case WSAETIMEDOUT: return VIAMC_ERR_TIMEOUT;
+    case WSAECONNRESET: return VIAMC_ERR_CLOSED;
+    case WSAECONNABORTED: return VIAMC_ERR_CLOSED;
+    default: return VIAMC_ERR_IO;
+    }
+}
+
+VMC_FN void vmc_win_close_fd(uintptr_t *fd)
+{
+    if (*fd != VMC_WIN_NONE)
+        (void)closesocket((SOCKET)*fd);
+    *fd = VMC_WIN_NONE;
+}
+
+/* Makes a socket what all of ours are: it does not block, and sends small frames at once. */
+VMC_FN bool vmc_win_prepare(uintptr_t fd)
+{
+    u_long on = 1;
+    BOOL now = TRUE;
+    (void)setsockopt((SOCKET)fd, IPPROTO_TCP, TCP_NODELAY, (const char *)&now, (int)sizeof now);
+    return ioctlsocket((SOCKET)fd, (long)FIONBIO, &on) == 0;
+}
+
+VMC_FN void vmc_win_set_conn(viamc_win *p, unsigned conn, uintptr_t fd)
+{
+    p->conn[conn].fd = fd;
+    p->conn[conn].blocked = p->conn[conn].drained = p->conn[conn].skip = false;
+    if (p->used <= conn)
+        p->used = (uint8_t)(conn + 1u);
+}
+
+VMC_FN vmc_win_conn *vmc_win_at(void *user, unsigned conn)
+{
+    viamc_win *p = (viamc_win *)user;
+    return conn < VMC_WIN_CONNS && p->conn[conn].fd != VMC_WIN_NONE ? &p->conn[conn] : NULL;
+}
+
+/* ---- life ---- */
+
+VIAMC_API void viamc_posix_init(viamc_posix *p)
+{
+    WSADATA data;
+    unsigned i;
+    VIAMC_MEMSET(p, 0, sizeof *p);
+    p->started = WSAStartup(MAKEWORD(2, 2), &data) == 0;
+    p->dial.fd = VMC_WIN_NONE;
+    for (i = 0; i < VMC_WIN_CONNS + 2u; i++)
+        p->conn[i].fd = VMC_WIN_NONE;
+}
+
+/* Ends the opening under way. The resolver writes into *dial until its event comes, which a cancelled one sets at once. */
+VMC_FN void vmc_win_dial_end(vmc_win_dial *d)
+{
+    if (d->state == VMC_WIN_NAME) {
+        (void)GetAddrInfoExCancel(&d->cancel);
+        (void)WaitForSingleObject((HANDLE)d->event, INFINITE);
+    }
+    if (d->event != NULL)
+        (void)CloseHandle((HANDLE)d->event);
+    if (d->found != NULL)
+        FreeAddrInfoExW((PADDRINFOEXW)d->found);
+    vmc_win_close_fd(&d->fd);
+    d->event = d->found = d->next = NULL;
+    d->state = VMC_WIN_IDLE;
+}
+
+VMC_FN void vmc_win_close(void *user, unsigned conn)
+{
+    viamc_win *p = (viamc_win *)user;
+    if (conn >= VMC_WIN_CONNS)
+        return;
+    if (p->dial.state != VMC_WIN_IDLE && p->dial.conn == conn)
+        vmc_win_dial_end(&p->dial);
+    vmc_win_close_fd(&p->conn[conn].fd);
+    vmc_win_roots_close(p);
+    p->knocked = false; /* there is room again */
+}
+
+VIAMC_API void viamc_posix_close(viamc_posix *p)
+{
+    unsigned i;
+    for (i = 0; i < VMC_WIN_CONNS; i++)
+        vmc_win_close(p, i);
+    vmc_win_close_fd(&p->conn[VIAMC_POSIX_LISTENER].fd);
+    if (p->started)
+        (void)WSACleanup();
+    p->started = false;
+}
+
+VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn)
+{
+    return conn < VMC_WIN_CONNS + 2u ? p->conn[conn].error : WSAENOTSOCK;
+}
+
+/* ---- opening: the name, then its addresses one after the other ---- */
+
+VMC_FN viamc_err vmc_win_found(vmc_win_dial *d, int error)
+{
+    d->cancel = NULL;
+    d->state = VMC_WIN_CONNECT;
+    d->next = d->found;
+    d->error = error;
+    return d->found != NULL && error == 0 ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_DNS;
+}
+
+VMC_FN viamc_err vmc_win_on_idle(vmc_win_dial *d, unsigned conn, const char *host, uint16_t port)
+{
+    static const char tens[] = "0123456789";
+    ADDRINFOEXW hints;
+    WCHAR service[6];
+    int error;
+    unsigned i;
+    for (i = 5; i-- > 0; port = (uint16_t)(port / 10u))
+        service[i] = (WCHAR)tens[port % 10u];
+    service[5] = 0;
+    VIAMC_MEMSET(d, 0, sizeof *d);
+    VIAMC_MEMSET(&hints, 0, sizeof hints);
+    d->fd = VMC_WIN_NONE;
+    d->conn = conn;
+    hints.ai_socktype = SOCK_STREAM;
+    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, host, -1, (WCHAR *)d->name, (int)VMC_WIN_NAME_BYTES) == 0)
+        return VIAMC_ERR_DNS;
+    d->event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (d->event == NULL)
+        return VIAMC_ERR_IO;
+    ((OVERLAPPED *)(void *)d->overlapped)->hEvent = (HANDLE)d->event;
+    error = GetAddrInfoExW((PCWSTR)d->name, service, NS_ALL, NULL, &hints, (PADDRINFOEXW *)&d->found, NULL,
+                           (OVERLAPPED *)(void *)d->overlapped, NULL, (LPHANDLE)&d->cancel);
+    if (error != WSA_IO_PENDING)
+        return vmc_win_found(d, error);
+    d->state = VMC_WIN_NAME;
+    return VIAMC_WAIT;
+}
+
+VMC_FN viamc_err vmc_win_on_name(vmc_win_dial *d)
+{
+    if (WaitForSingleObject((HANDLE)d->event, 0) != WAIT_OBJECT_0)
+        return VIAMC_WAIT;
+    return vmc_win_found(d, GetAddrInfoExOverlappedResult((OVERLAPPED *)(void *)d->overlapped));
+}
+
+/* What became of a connect: 0 done, WSAEWOULDBLOCK, or why it failed. select(2) says so in all versions of Windows, WSAPoll does not. */
+VMC_FN int vmc_win_connected(uintptr_t fd)
+{
+    struct timeval none = {0, 0};
+    fd_set writes, fails;
+    int error = 0, n = (int)sizeof error;
+    FD_ZERO(&writes);
+    FD_ZERO(&fails);
+    FD_SET((SOCKET)fd, &writes);
+    FD_SET((SOCKET)fd, &fails);
+    if (select(0, NULL, &writes, &fails, &none) == 0)
+        return WSAEWOULDBLOCK;
+    if (getsockopt((SOCKET)fd, SOL_SOCKET, SO_ERROR, (char *)&error, &n) != 0)
+        return WSAGetLastError();
+    return error == 0 && !FD_ISSET((SOCKET)fd, &writes) ? WSAECONNREFUSED : error;
+}
+
+VMC_FN int vmc_win_try(vmc_win_dial *d, viamc_ms now)
+{
+    const ADDRINFOEXW *a = (const ADDRINFOEXW *)d->next;
+    d->next = a->ai_next;
+    d->until = now + VMC_WIN_CONNECT_MS;
+    d->fd = (uintptr_t)socket(a->ai_family, SOCK_STREAM, IPPROTO_TCP);
+    if (d->fd == VMC_WIN_NONE || !vmc_win_prepare(d->fd))
+        return WSAGetLastError();
+    return connect((SOCKET)d->fd, a->ai_addr, (int)a->ai_addrlen) == 0 ? 0 : WSAGetLastError();
+}
+
+VMC_FN viamc_err vmc_win_on_connect(viamc_win *p, viamc_ms now)
+{
+    vmc_win_dial *d = &p->dial;
+    for (;;) { /* each turn ends, or uses up an address */
+        int error = d->fd == VMC_WIN_NONE ? vmc_win_try(d, now) : vmc_win_connected(d->fd);
+        if (error == WSAEWOULDBLOCK && !vmc_time_reached(now, d->until))
+            return VIAMC_WAIT;
+        if (error == 0) {
+            vmc_win_set_conn(p, d->conn, d->fd);
+            d->fd = VMC_WIN_NONE;
+            vmc_win_dial_end(d);
+            return VIAMC_OK;
+        }
+        if (d->error == 0 || error == WSAECONNREFUSED)
+            d->error = error == WSAEWOULDBLOCK ? WSAETIMEDOUT : error;
+        vmc_win_close_fd(&d->fd);
+        if (d->next == NULL)
+            return vmc_win_err(d->error);
+    }
+}
+
+VMC_FN viamc_err vmc_win_step(viamc_win *p, unsigned conn, const char *host, uint16_t port)
+{
+    switch (p->dial.state) {
+    case VMC_WIN_IDLE: return vmc_win_on_idle(&p->dial, conn, host, port);
+    case VMC_WIN_NAME: return vmc_win_on_name(&p->dial);
+    default: return vmc_win_on_connect(p, viamc_posix_now());
+    }
+}
+
+VMC_FN viamc_err vmc_win_open(void *user, unsigned conn, const char *host, uint16_t port)
+{
+    viamc_win *p = (viamc_win *)user;
+    viamc_err err;
+    if (conn >= VMC_WIN_CONNS)
+        return VIAMC_ERR_ARG;
+    if (p->conn[conn].fd != VMC_WIN_NONE)
+        return VIAMC_OK;
+    if (p->dial.state != VMC_WIN_IDLE && p->dial.conn != conn)
+        return VIAMC_WAIT;
+    err = vmc_win_step(p, conn, host, port);
+    if (err == VIAMC_OK || err == VIAMC_WAIT)
+        return err;
+    p->conn[conn].error = p->dial.error;
+    vmc_win_dial_end(&p->dial);
+    return err;
+}
+
+/* ---- reading, writing ---- */
+
+/* After a call that failed: OK if it is only too early. */
+VMC_FN viamc_err vmc_win_failed(vmc_win_conn *c)
+{
+    int error = WSAGetLastError();
+    if (error == WSAEWOULDBLOCK)
+        return VIAMC_OK;
+    c->error = error;
+    return vmc_win_err(error);
+}
+
+VMC_FN viamc_err vmc_win_read(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
+{
+    vmc_win_conn *c = vmc_win_at(user, conn);
+    int n;
+    *len = 0;
+    if (c == NULL)
+        return VIAMC_ERR_STATE;
+    if (c->skip) {
+        c->skip = false;
+        return VIAMC_OK;
+    }
+    n = recv((SOCKET)c->fd, (char *)buf, (int)vmc_min(cap, 1u << 20), 0);
+    c->drained = n < 0 || (size_t)n < cap;
+    if (n < 0)
+        return vmc_win_failed(c);
+    *len = (size_t)n;
+    return n == 0 ? VIAMC_ERR_CLOSED : VIAMC_OK;
+}
+
+VMC_FN viamc_err vmc_win_write(void *user, unsigned conn, const uint8_t *buf, size_t len, size_t *done)
+{
+    vmc_win_conn *c = vmc_win_at(user, conn);
+    int n;
+    *done = 0;
+    if (c == NULL)
+        return VIAMC_ERR_STATE;
+    n = len == 0 ? 0 : send((SOCKET)c->fd, (const char *)buf, (int)vmc_min(len, 1u << 20), 0);
+    c->blocked = n < 0 || (size_t)n < len;
+    if (n < 0)
+        return vmc_win_failed(c);
+    *done = (size_t)n;
+    return VIAMC_OK;
+}
+
+VIAMC_API const viamc_port *viamc_posix_port(void)
+{
+    static const viamc_port port = {vmc_win_open, vmc_win_read, vmc_win_write, vmc_win_close, vmc_win_random, NULL};
+    return &port;
+}
+
+/* ---- sleeping ---- */
+
+VMC_FN void vmc_win_watch(fd_set *set, uintptr_t fd, bool wanted)
+{
+    if (fd != VMC_WIN_NONE && wanted)
+        FD_SET((SOCKET)fd, set);
+}
+
+VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wait)
+{
+    fd_set reads, writes, fails;
+    struct timeval t;
+    uintptr_t listener = p->conn[VIAMC_POSIX_LISTENER].fd;
+    viamc_ms ms = p->dial.state == VMC_WIN_NAME ? vmc_min32(wait->ms, VMC_WIN_NAME_MS) : wait->ms;
+    bool writing = (wait->want & VIAMC_WANT_WRITE) != 0, blocked = false;
+    unsigned i;
+    if (p->dial.state == VMC_WIN_CONNECT)
+        ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
+    FD_ZERO(&reads);
+    FD_ZERO(&writes);
+    FD_ZERO(&fails);
+    for (i = 0; i < p->used; i++)
+        blocked = blocked || (p->conn[i].fd != VMC_WIN_NONE && p->conn[i].blocked);
+    for (i = 0; i < p->used; i++) {
+        vmc_win_watch(&reads, p->conn[i].fd, (wait->want & VIAMC_WANT_READ) != 0);
+        vmc_win_watch(&writes, p->conn[i].fd, writing && (p->conn[i].blocked || !blocked));
+    }
+    vmc_win_watch(&reads, listener, !p->knocked);
+    vmc_win_watch(&writes, p->dial.fd, true);
+    vmc_win_watch(&fails, p->dial.fd, true);
+    t.tv_sec = (long)(ms / 1000u);
+    t.tv_usec = (long)(ms % 1000u) * 1000;
+    if (reads.fd_count + writes.fd_count + fails.fd_count == 0)
+        Sleep(ms); /* select(2) refuses to wait for nothing but time; FOREVER is INFINITE */
+    else if (select(0, &reads, &writes, &fails, ms == VIAMC_FOREVER ? NULL : &t) == SOCKET_ERROR)
+        return VIAMC_ERR_IO;
+    else if (listener != VMC_WIN_NONE && FD_ISSET((SOCKET)listener, &reads))
+        p->knocked = true;
+    return VIAMC_OK;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/win_impl.h ---- */
+/* ---- src/ports/win_listen_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win: listening and accepting. */
+#ifndef VIAMC_PORTS_WIN_LISTEN_IMPL_H
+#define VIAMC_PORTS_WIN_LISTEN_IMPL_H
+
+
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+/* "10.0.0.9:51544", "[::1]:80", terminated; false: no room. */
+VMC_FN bool vmc_win_sa_text(const SOCKADDR_STORAGE *sa, int n, char *buf, size_t cap)
+{
+    char host[NI_MAXHOST], service[NI_MAXSERV];
+    vmc_wr w = vmc_wr_of(buf, cap);
+    bool v6 = sa->ss_family == AF_INET6;
+    if (getnameinfo((const SOCKADDR *)sa, n, host, (DWORD)sizeof host, service, (DWORD)sizeof service, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return false;
+    vmc_wr_text(&w, v6 ? "[" : "");
+    vmc_wr_text(&w, host);
+    vmc_wr_text(&w, v6 ? "]:" : ":");
+    vmc_wr_text(&w, service);
+    vmc_wr_u8(&w, 0);
+    return !w.full;
+}
+
+/* Splits "HOST:PORT"; without brackets. */
+VMC_FN bool vmc_win_host_port(const char *address, char *host, size_t cap, const char **port)
+{
+    size_t n = vmc_strlen(address), from = 0;
+    while (n > 0 && address[n - 1u] != ':')
+        n--;
+    if (n == 0)
+        return false;
+    *port = address + n--;
+    if (n >= 2u && address[0] == '[' && address[n - 1u] == ']') {
+        from = 1;
+        n--;
+    }
+    if (n - from >= cap)
+        return false;
+    vmc_copy(host, address + from, n - from);
+    host[n - from] = '\0';
+    return true;
+}
+
+VMC_FN viamc_err vmc_win_bind(viamc_win *p, const struct addrinfo *a)
+{
+    vmc_win_conn *c = &p->conn[VIAMC_POSIX_LISTENER];
+    BOOL on = TRUE;
+    DWORD both = 0;
+    c->fd = (uintptr_t)socket(a->ai_family, SOCK_STREAM, IPPROTO_TCP);
+    if (c->fd != VMC_WIN_NONE) {
+        (void)setsockopt((SOCKET)c->fd, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, (int)sizeof on);
+        (void)setsockopt((SOCKET)c->fd, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&both, (int)sizeof both);
+    }
+    if (c->fd != VMC_WIN_NONE && vmc_win_prepare(c->fd) && bind((SOCKET)c->fd, a->ai_addr, (int)a->ai_addrlen) == 0
+        && listen((SOCKET)c->fd, VMC_WIN_BACKLOG) == 0)
+        return VIAMC_OK;
+    c->error = WSAGetLastError();
+    vmc_win_close_fd(&c->fd);
+    return VIAMC_ERR_IO;
+}
+
+VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
+{
+    char host[VMC_WIN_NAME_BYTES];
+    const char *port;
+    struct addrinfo hints, *found = NULL;
+    viamc_err err;
+    if (p->conn[VIAMC_POSIX_LISTENER].fd != VMC_WIN_NONE)
+        return VIAMC_ERR_STATE;
+    if (address == NULL || !vmc_win_host_port(address, host, sizeof host, &port))
+        return VIAMC_ERR_ARG;
+    VIAMC_MEMSET(&hints, 0, sizeof hints);
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV; /* numbers: nobody is asked, so it does not block */
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_family = host[0] == '\0' ? AF_INET6 : AF_UNSPEC;
+    if (getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found) != 0)
+        return VIAMC_ERR_DNS;
+    err = vmc_win_bind(p, found);
+    freeaddrinfo(found);
+    return err;
+}
+
+VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap)
+{
+    SOCKADDR_STORAGE sa;
+    int n = (int)sizeof sa;
+    uintptr_t fd = p->conn[VIAMC_POSIX_LISTENER].fd;
+    if (fd == VMC_WIN_NONE || getsockname((SOCKET)fd, (SOCKADDR *)&sa, &n) != 0)
+        return VIAMC_ERR_STATE;
+    return vmc_win_sa_text(&sa, n, buf, cap) ? (viamc_err)VIAMC_OK : (viamc_err)VIAMC_ERR_NOMEM;
+}
+
+VMC_FN viamc_err vmc_win_accept(void *user, unsigned conn, viamc_addr *peer)
+{
+    viamc_win *p = (viamc_win *)user;
+    SOCKADDR_STORAGE sa;
+    int n = (int)sizeof sa;
+    uintptr_t fd;
+    if (conn >= VMC_WIN_CONNS || p->conn[conn].fd != VMC_WIN_NONE || p->conn[VIAMC_POSIX_LISTENER].fd == VMC_WIN_NONE)
+        return VIAMC_ERR_STATE;
+    p->knocked = false;
+    fd = (uintptr_t)accept((SOCKET)p->conn[VIAMC_POSIX_LISTENER].fd, (SOCKADDR *)&sa, &n);
+    if (fd == VMC_WIN_NONE)
+        return vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) == VIAMC_OK ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_IO;
+    if (!vmc_win_prepare(fd)) {
+        vmc_win_close_fd(&fd);
+        return VIAMC_WAIT;
+    }
+    if (!vmc_win_sa_text(&sa, n, peer->text, sizeof peer->text))
+        peer->text[0] = '\0';
+    vmc_win_set_conn(p, conn, fd);
+    return VIAMC_OK;
+}
+
+VIAMC_API const viamc_port *viamc_posix_server_port(void)
+{
+    static const viamc_port port = {NULL, vmc_win_read, vmc_win_write, vmc_win_close, vmc_win_random, vmc_win_accept};
+    return &port;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/win_listen_impl.h ---- */
 /* ---- src/ports/loop.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* ports/loop: a network in memory, with a clock that the test moves and faults on request.
@@ -5793,8 +6477,8 @@ VIAMC_API const viamc_port *viamc_posix_server_port(void)
 #ifndef VMC_LOOP_LINKS
 #define VMC_LOOP_LINKS 4u /* connections at once; more opens wait */
 #endif
-#ifndef VMC_LOOP_PIPE_BYTES
-#define VMC_LOOP_PIPE_BYTES 16384u /* octets under way in one direction of one connection */
+#ifndef VMC_LOOP_PIPE_BYTES /* octets under way in one direction of one connection; an object has at most SIZE_MAX / 2 octets */
+#define VMC_LOOP_PIPE_BYTES (SIZE_MAX > 0xffffu ? 16384u : 512u)
 #endif
 #define VMC_LOOP_SEGMENTS 32u /* different times of arrival in one direction; more: the last ones arrive together */
 
@@ -8705,13 +9389,6 @@ typedef enum vmc_hpack_state {
     VMC_HPACK_AT_ERROR      /* the connection's compression is lost */
 } vmc_hpack_state;
 
-/* A function that stays one of its own, so that its caller stays small and fast. */
-#if defined(__GNUC__)
-#define VMC_HPACK_APART VMC_FN __attribute__((noinline))
-#else
-#define VMC_HPACK_APART VMC_FN
-#endif
-
 /* ---- dynamic table ---- */
 
 /* Stands before the octets of an entry. */
@@ -9091,7 +9768,7 @@ VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_p
 }
 
 /* Everything but fields of one octet. */
-VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+VMC_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     vmc_hpack_result r = VMC_HPACK_MORE;
     while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d))) /* a step takes an octet at least, or ends a string */
@@ -9823,8 +10500,9 @@ VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
-        vmc_h2_bury(h, (uint32_t)s->credit);
+    const int32_t expected = vmc_h2_expected(h, slot);
+    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
+        vmc_h2_bury(h, (uint32_t)expected);
     s->id = 0;
     s->due = 0;
     s->flags = 0;
@@ -10043,6 +10721,15 @@ VMC_FN uint32_t vmc_h2_on_settings_ack(vmc_h2 *h)
     return h->left != 0 ? VMC_H2_FAIL(SETTINGS_LEN) : VMC_H2_NOISE;
 }
 
+/* 6.5.3: a SETTINGS frame has been applied as a whole. */
+VMC_FN uint32_t vmc_h2_end_settings(vmc_h2 *h)
+{
+    h->got_settings = true;
+    h->settings_due++;
+    h->owed |= VMC_H2_OWES_ACKS;
+    return VMC_H2_NOISE;
+}
+
 VMC_FN uint32_t vmc_h2_begin_settings(vmc_h2 *h)
 {
     if ((h->flags & VMC_H2_ACK) != 0) /* it is owed nothing */
@@ -10051,10 +10738,7 @@ VMC_FN uint32_t vmc_h2_begin_settings(vmc_h2 *h)
         return VMC_H2_FAIL(SETTINGS_LEN);
     if (h->left > 6u * VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
         return VMC_H2_FAIL(SETTINGS);
-    h->got_settings = true;
-    h->settings_due++;
-    h->owed |= VMC_H2_OWES_ACKS;
-    return h->left != 0 ? vmc_h2_fix(h, 6, VMC_H2_GO) : VMC_H2_NOISE;
+    return h->left != 0 ? vmc_h2_fix(h, 6, VMC_H2_GO) : vmc_h2_end_settings(h);
 }
 
 /* What holds for a type of frame: on stream 0, on others, on those that were opened only, and how many fixed octets it has. */
@@ -10384,7 +11068,7 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
     if (h->left != 0)
         return VMC_H2_GO;
     h->state = VMC_H2_AT_HEAD;
-    return VMC_H2_NOISE;
+    return vmc_h2_end_settings(h);
 }
 
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
@@ -10538,15 +11222,16 @@ VMC_FN bool vmc_h2_is_repeat(const vmc_h2 *h, const uint8_t *p, uint8_t k, uint8
 VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r)
 {
     const size_t least = h->memo_len[0] + h->memo_len[1] + 3u * VMC_H2_FRAME_HEAD;
-    const uint8_t *p = in->ptr, *data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
+    const uint8_t *p = in->ptr, *data;
     const vmc_h2_stream *s;
     uint32_t id, len;
     if ((h->state | h->small_len) != VMC_H2_AT_HEAD || h->block.open || h->memo_len[0] == 0 || h->memo_len[1] == 0 || in->left < least)
         return false;
+    data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
     id = vmc_be32(p + 5);
     len = vmc_be24(data);
     r->slot = vmc_h2_find(h, id);
-    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > in->left - least)
+    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > VMC_H2_FRAME_MAX || len > in->left - least)
         return false;
     s = &h->streams[r->slot];
     r->data = viamc_view(data + VMC_H2_FRAME_HEAD, len);
@@ -10565,6 +11250,7 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
     vmc_h2_watch_credit(h);
     s->credit -= (int32_t)r->data.len;
     s->flags |= VMC_H2_GOT_FINAL | VMC_H2_REMOTE_END;
+    h->informational = 0;
     h->noise = 0;
     h->empty = 0;
 }
@@ -11761,6 +12447,9 @@ typedef struct vmc_grpc {
 
 
 #define VMC_GRPC_NO_STATUS 0xffu
+/* Ends a call of ours whose reply has no room; vmc_auth_on_end knows it again. */
+static const char vmc_grpc_no_room[] = VMC_TEXT("reply larger than any of its kind");
+
 #define VMC_GRPC_TIMEOUT_LEN 10u /* "99999999m" and one more */
 
 /* The owner sets https, scratch and what every request carries. */
@@ -12176,7 +12865,7 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
     viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
         vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
-                      VMC_TEXT("reply larger than any of its kind"));
+                      vmc_grpc_no_room);
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
         vmc_grpc_refuse(g, c);
@@ -12933,7 +13622,7 @@ typedef enum vmc_conn_state {
     VMC_CONN_SECURING, /* TLS handshake */
     VMC_CONN_UP,       /* HTTP/2 */
     VMC_CONN_BROKEN,   /* error says why; GOAWAY or an alert may still be on its way out */
-    VMC_CONN_GONE      /* the same, and the port said so: it is only closed */
+    VMC_CONN_GONE      /* the same, and the port failed or was never open: it is only closed */
 } vmc_conn_state;
 
 /* What vmc_conn_next found. */
@@ -13211,6 +13900,7 @@ VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
     c->blocked = done < n;
     if (err != VIAMC_OK && err != VIAMC_WAIT) {
         vmc_conn_port_failed(c, err, VMC_TEXT("writing failed"));
+        c->blocked = true; /* whatever it says that it took */
         return 0;
     }
     return done;
@@ -13307,12 +13997,12 @@ VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
     uint32_t part;
     while (vmc_conn_write_records(c))
         ;
-    for (part = 0; part < 2u && more && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
+    for (part = 0; part < 2u && more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
         if (vmc_conn_read_record(c, &more) != VIAMC_OK)
             return VMC_CONN_LOST;
-    while (c->state != VMC_CONN_BROKEN && vmc_conn_write_records(c))
+    while (!vmc_conn_is_lost(c) && vmc_conn_write_records(c))
         ;
-    if (c->state == VMC_CONN_BROKEN)
+    if (vmc_conn_is_lost(c))
         return VMC_CONN_LOST;
     switch (vmc_tls_state_of(c->tls)) {
     case VMC_TLS_HANDSHAKE: return VMC_CONN_IDLE;
@@ -13331,7 +14021,7 @@ VMC_FN vmc_conn_event vmc_conn_on_up(vmc_conn *c)
     bool more = true;
     vmc_conn_event ev = VMC_CONN_IDLE;
     while (more && ev == VMC_CONN_IDLE && c->steps < VMC_POLL_STEPS) {
-        if (c->state == VMC_CONN_BROKEN)
+        if (vmc_conn_is_lost(c))
             return VMC_CONN_LOST;
 #ifndef VIAMC_NO_TLS
         if (c->secure) {
@@ -13827,7 +14517,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
         }
         detail = VIAMC_INTERNAL;
         what = VMC_TEXT("the robot answered without a token");
-    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->ran == VIAMC_MAYBE && call->body == NULL) { /* ours: its reply had no room */
+    } else if (call->body == (const uint8_t *)vmc_grpc_no_room) {
         err = VIAMC_ERR_NOMEM;
         detail = c->token_cap;
         what = VMC_TEXT("the robot's token is longer than token_bytes");
@@ -14185,6 +14875,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
     if (c->desc.allow_downgrade) {
         c->dial.plain = true;
         vmc_dial_begin(c);
+        c->dirty = true; /* the port is opened by the next poll: nothing of it can wake anybody before */
         return true;
     }
     vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
@@ -15892,6 +16583,15 @@ VMC_FN bool vmc_client_may_redial(const viamc_client *c)
     return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.due, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
 }
 
+/* Writes. What waited for the end of a header block that was half sent goes on with the next poll: the end of a call, StartSession,
+ * Authenticate. */
+VMC_FN void vmc_client_write(viamc_client *c)
+{
+    const uint8_t half = c->conn.grpc.h2.out_slot;
+    vmc_conn_flush(&c->conn, c->now);
+    c->dirty = c->dirty || (half != VMC_H2_NO_SLOT && c->conn.grpc.h2.out_slot != half);
+}
+
 /* A poll's work on the connection: read, think, write. */
 VMC_FN void vmc_client_turn(viamc_client *c)
 {
@@ -15905,9 +16605,7 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     vmc_motion_step(c);
     vmc_client_ends(c);
     c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && vmc_client_rec(c, VMC_REC_AUX)->stored != 0;
-    if (vmc_conn_is_lost(&c->conn))
-        c->calls.stirred = false; /* control frames only: no call leaves on a connection that is lost */
-    vmc_conn_flush(&c->conn, c->now);
+    vmc_client_write(c);
     if (vmc_conn_is_lost(&c->conn))
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)
@@ -18712,7 +19410,7 @@ VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, ui
     vmc_pem pem;
     viamc_err err = VIAMC_OK;
     ssize_t n = 1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, VMC_POSIX_OPEN);
     *count = 0;
     if (fd < 0)
         return VIAMC_ERR_IO;
@@ -18730,7 +19428,7 @@ VMC_FN void vmc_loop_print(const char *s)
 {
     size_t n = vmc_strlen(s);
     while (n != 0) {
-        ssize_t done = write(STDERR_FILENO, s, n);
+        ssize_t done = write(STDERR_FILENO, s, (unsigned)n);
         if (done <= 0)
             return;
         s += done;

@@ -8,6 +8,7 @@
  * called next, events say what happened. No threads, no heap, nothing blocks. Typed calls: viamc_proto.h. */
 #ifdef VIAMC_IMPLEMENTATION
 #include "ports/posix_sys.h"
+#include "ports/win_sys.h"
 #endif
 
 #ifndef VIAMC_H
@@ -27,6 +28,7 @@ extern "C" {
 #include "codec/reading.h"
 #include "codec/image.h"
 #include "codec/pcd.h"
+#include "ports/win.h"
 #include "ports/posix.h"
 #include "tls/trust.h"
 #include "call/call.h"
@@ -68,6 +70,9 @@ extern "C" {
 #include "ports/posix_listen_impl.h"
 #include "ports/posix_roots_impl.h"
 #include "ports/posix_impl.h"
+#include "ports/win_roots_impl.h"
+#include "ports/win_impl.h"
+#include "ports/win_listen_impl.h"
 #include "ports/loop.h"
 #include "ports/loop_impl.h"
 #include "tls/tls.h"

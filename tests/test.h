@@ -47,7 +47,7 @@
 #define SKIP(reason)                             do { test_skip(reason); return; } while (0)
 #define TEST_COUNT(array)                        (sizeof(array) / sizeof((array)[0]))
 
-enum { TEST_SHOWN_MAX = 10, TEST_HEX_MAX = 65536 };      /* failed checks printed per test; octets in one hex text */
+enum { TEST_SHOWN_MAX = 10, TEST_HEX_MAX = SIZE_MAX > 0xffffu ? 65536 : 2048 };     /* failed checks printed per test; octets in one hex text */
 
 typedef struct test_state {
     const char *name;           /* of the program */

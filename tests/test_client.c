@@ -122,6 +122,109 @@ TEST(authenticate_unavailable_is_tried_again)
     script_close();
 }
 
+/* A token that its place does not take is a matter of configuration: trying again cannot help. */
+TEST(token_longer_than_its_place)
+{
+    char text[160], reply[400];
+    script_new();
+    script_now.dial.api_key = "k";
+    script_now.dial.api_key_id = "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d";
+    script_now.desc.token_bytes = 200;
+    script_open();
+    script_run(1);
+    script_send("000000040000000000");
+    memset(reply, 'x', sizeof reply);
+    memcpy(reply, "\x0a\xad\x02", 3);
+    script_reply(1, reply, 304);
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_ERR_NOMEM);
+    (void)viamc_explain(script_now.client, text, sizeof text);
+    CHECK(strstr(text, "the robot's token is longer than token_bytes") != NULL);
+    script_close();
+}
+
+/* A call that ends while its header block is half sent is told once the other half has left, and that is asked for. */
+TEST(end_of_a_call_whose_block_is_half_sent)
+{
+    static char long_value[2000];
+    static const viamc_metadata field = {{"note", 4}, {(const uint8_t *)long_value, sizeof long_value}};
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_wait_hint hint;
+    viamc_call call;
+    unsigned turn;
+    memset(long_value, 'v', sizeof long_value);
+    opts.metadata = &field;
+    opts.metadata_count = 1;
+    script_new();
+    script_now.loop.line[VMC_LOOP_TO_SERVER].capacity = 600;
+    script_ready();
+    call = echo(viamc_view("x", 1), &opts);
+    (void)viamc_poll(script_now.client, script_now.loop.now); /* nobody reads: the line is full */
+    CHECK(script_now.client->conn.grpc.h2.out_slot != VMC_H2_NO_SLOT);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_OK);
+    for (turn = 0; turn < 20; turn++) {
+        script_poll();
+        viamc_wait(script_now.client, script_now.loop.now, &hint);
+        if (hint.ms != 0 && (hint.want & VIAMC_WANT_WRITE) == 0)
+            break;
+    }
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+    script_close();
+}
+
+/* A port that said that it is over is only closed, also if octets came with its last word. */
+static viamc_port last_word_port;
+static unsigned last_word_calls;
+
+static viamc_err last_word_read(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
+{
+    (void)user;
+    (void)conn;
+    memset(buf, 0, cap);
+    vmc_put_be32(buf, (uint32_t)(cap - VMC_H2_FRAME_HEAD) << 8 | 0xffu); /* a frame of an unknown type */
+    *len = cap;
+    last_word_calls++;
+    return VIAMC_ERR_CLOSED;
+}
+
+TEST(last_octets_of_a_port)
+{
+    script_new();
+    script_ready();
+    last_word_port = *script_now.desc.port;
+    last_word_port.read = last_word_read;
+    script_now.client->conn.port = &last_word_port;
+    last_word_calls = 0;
+    script_poll();
+    CHECK_EQ_INT(last_word_calls, 1);
+    script_poll();
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    script_close();
+}
+
+/* RFC 9113 6.5.3: SETTINGS are acknowledged when all of them are known, however they come, and a robot is ready then. */
+TEST(settings_in_pieces)
+{
+    script_frame f;
+    script_new();
+    script_open();
+    script_run(1);
+    while (script_next(&f))
+        ;
+    script_send("00000c040000000000 000300000001");
+    script_run(1);
+    CHECK(!script_next(&f));
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_send("000100000000");
+    script_run(1);
+    REQUIRE(script_next(&f));
+    CHECK_EQ_INT(f.type, 4);
+    CHECK_EQ_INT(f.flags, 1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_close();
+}
+
 TEST(x2_acknowledges)
 {
     script_frame f;
@@ -1372,6 +1475,75 @@ TEST(whole_replies_and_the_same_in_pieces)
     }
 }
 
+/* Fills the robot's table: from then on "88bf" is the headers and "be" the trailers of a reply. */
+static void usual_replies(void)
+{
+    unsigned k;
+    for (k = 0; k < 3; k++) {
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(2 * k + 1, k == 0 ? "885f106170706c69636174696f6e2f67727063" : "88bf", false);
+        script_send_message(2 * k + 1, "y", 1);
+        script_send_block(2 * k + 1, k == 0 ? "400b677270632d7374617475730130" : "be", true);
+        script_run(1);
+        CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+        script_forget();
+    }
+}
+
+/* Informational blocks are counted in a row: a reply that comes whole ends the row too. */
+TEST(informational_blocks_before_whole_replies)
+{
+    uint32_t k;
+    script_new();
+    script_ready();
+    usual_replies();
+    for (k = 0; k < VMC_H2_MAX_INFORMATIONAL + 2u; k++) {
+        uint32_t id = 7 + 2 * k;
+        const viamc_event *ev;
+        uint8_t octets[64];
+        vmc_wr w = vmc_wr_of(octets, sizeof octets);
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_send_block(id, "0803313033", false);
+        script_poll();
+        script_put_frame(&w, 2, 1, 4, id, "\x88\xbf");
+        script_put_frame(&w, 6, 0, 0, id, "\0\0\0\0\1y");
+        script_put_frame(&w, 1, 1, 5, id, "\xbe");
+        send_octets(octets, w.len, false);
+        REQUIRE((ev = script_event(VIAMC_EV_DONE, 0)) != NULL);
+        CHECK_EQ_INT(ev->status, VIAMC_OK);
+        script_forget();
+    }
+    script_close();
+}
+
+/* RFC 9113 4.2: a frame larger than announced ends the connection, also in a reply that is as usual otherwise. */
+TEST(whole_reply_in_too_large_a_frame)
+{
+    static const uint32_t len[] = {VMC_H2_FRAME_MAX, VMC_H2_FRAME_MAX + 1u};
+    static uint8_t data[VMC_H2_FRAME_MAX + 1u], octets[VMC_H2_FRAME_MAX + 64u];
+    size_t i;
+    for (i = 0; i < TEST_COUNT(len); i++) {
+        vmc_wr w = vmc_wr_of(octets, sizeof octets);
+        vmc_h2_reply r;
+        vmc_rd in;
+        script_new();
+        script_now.desc.slot_bytes = 20000;
+        script_now.desc.max_calls = 1;
+        script_ready();
+        usual_replies();
+        (void)echo(viamc_view("x", 1), NULL);
+        script_run(1);
+        script_put_frame(&w, 2, 1, 4, 7, "\x88\xbf");
+        script_put_frame(&w, len[i], 0, 0, 7, data);
+        script_put_frame(&w, 1, 1, 5, 7, "\xbe");
+        in = vmc_rd_of(viamc_view(octets, w.len));
+        CHECK_EQ_INT(vmc_h2_peek_reply(&script_now.client->conn.grpc.h2, &in, &r), VIAMC_SHORTCUTS && len[i] <= VMC_H2_FRAME_MAX);
+        script_close();
+    }
+}
+
 TEST(long_status_text_is_cut)
 {
     static uint8_t block[600];
@@ -2330,6 +2502,10 @@ int main(int argc, char **argv)
     RUN(x1_authenticate);
     RUN(wrong_key_is_final);
     RUN(authenticate_unavailable_is_tried_again);
+    RUN(token_longer_than_its_place);
+    RUN(end_of_a_call_whose_block_is_half_sent);
+    RUN(last_octets_of_a_port);
+    RUN(settings_in_pieces);
     RUN(x2_acknowledges);
     RUN(x3_message_in_pieces);
     RUN(x4_two_messages_in_a_frame);
@@ -2377,6 +2553,8 @@ int main(int argc, char **argv)
     RUN(metadata_both_ways);
     RUN(header_blocks_that_repeat);
     RUN(whole_replies_and_the_same_in_pieces);
+    RUN(informational_blocks_before_whole_replies);
+    RUN(whole_reply_in_too_large_a_frame);
     RUN(long_status_text_is_cut);
     RUN(status_text_behind_messages);
     RUN(liveness);

@@ -106,6 +106,35 @@ TEST(descs_that_cannot_work)
     check_refused("dial: whom to trust? set dial.anchors, dial.next_root, dial.pin_sha256 or dial.insecure");
 }
 
+/* A robot that does not speak TLS is dialled again at once in plaintext: nothing else would wake the program. */
+TEST(downgrade_goes_on_at_once)
+{
+    static const uint8_t pin[32] = {1};
+    viamc_wait_hint hint;
+    unsigned turn;
+    script_new();
+    script_now.desc.no_tls = false;
+    script_now.desc.out_bytes = 0;
+    script_now.dial.insecure = false;
+    script_now.dial.allow_insecure_downgrade = true;
+    script_now.dial.pin_sha256 = viamc_view(pin, sizeof pin);
+    script_open();
+    script_poll();
+    script_poll();
+    script_send("000000040000000000");
+    for (turn = 0; turn < 4 && !script_now.client->dial.plain; turn++)
+        script_poll();
+    REQUIRE(script_now.client->dial.plain);
+    viamc_wait(script_now.client, script_now.loop.now, &hint);
+    CHECK_EQ_INT(hint.ms, 0);
+    script_poll();
+    script_poll();
+    script_send("000000040000000000");
+    script_poll();
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_close();
+}
+
 TEST(session_lost_by_late_polls)
 {
     static const char reply[] = "\x0a\x24" "11111111-2222-4333-8444-000000000001\x12\x02\x08\x02";
@@ -191,6 +220,29 @@ TEST(pings_behind_resets)
     script_close();
 }
 
+/* What is left of a DATA frame whose stream was reset may come as well: it counts until then. */
+TEST(rest_of_a_frame_behind_a_reset)
+{
+    const vmc_h2 *h;
+    viamc_call call = 0;
+    script_new();
+    script_now.dial.disable_sessions = true;
+    script_ready();
+    script_now.client->conn.grpc.h2.credit_limit = 100000;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &call), VIAMC_OK);
+    script_run(1);
+    script_send_block(1, SCRIPT_R1, false);
+    script_send("000064000000000001 000000012c 00000000000000000000"); /* 15 octets of 100 */
+    script_run(1);
+    h = &script_now.client->conn.grpc.h2;
+    CHECK_EQ_INT(vmc_h2_outstanding(h), 517 - 15);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(h->open, 0);
+    CHECK_EQ_INT(vmc_h2_outstanding(h), 517 - 15);
+    script_close();
+}
+
 /* The macros bound the exact size, and waste little. */
 TEST(memory_macros)
 {
@@ -222,9 +274,11 @@ int main(int argc, char **argv)
     RUN(long_host);
     RUN(key_ids);
     RUN(descs_that_cannot_work);
+    RUN(downgrade_goes_on_at_once);
     RUN(session_lost_by_late_polls);
     RUN(memory_too_small);
     RUN(pings_behind_resets);
+    RUN(rest_of_a_frame_behind_a_reset);
     RUN(memory_macros);
     return test_end();
 }

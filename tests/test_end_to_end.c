@@ -347,6 +347,72 @@ TEST(wrong_key)
     close_world();
 }
 
+/* ---- ports that fail ---- */
+
+static struct {
+    const viamc_port *real;
+    viamc_port port;
+    unsigned left; /* reads and writes until one fails; 0: none does */
+    bool failed;   /* and it was not closed since */
+    unsigned wrong; /* calls that are not allowed then */
+} f;
+
+/* Another read or write. True: it fails. */
+static bool fails(void)
+{
+    f.wrong += f.failed;
+    if (f.left == 1)
+        f.failed = true;
+    f.left -= f.left != 0;
+    return f.failed;
+}
+
+static viamc_err failing_read(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
+{
+    return fails() ? VIAMC_ERR_IO : f.real->read(user, conn, buf, cap, len);
+}
+
+static viamc_err failing_write(void *user, unsigned conn, const uint8_t *buf, size_t len, size_t *done)
+{
+    *done = len; /* what a port says that it took counts only with OK */
+    return fails() ? VIAMC_ERR_IO : f.real->write(user, conn, buf, len, done);
+}
+
+static void failing_close(void *user, unsigned conn)
+{
+    f.failed = false;
+    f.real->close(user, conn);
+}
+
+/* After an error a port is only closed (base/port.h), whichever read or write of handshake, Authenticate and what follows it was. */
+TEST(ports_that_fail_are_only_closed)
+{
+    unsigned server, k, turn;
+    for (server = 0; server < 2; server++)
+        for (k = 1; k < 40; k++) {
+            vmc_conn *conn;
+            open_robot(true);
+            dial(DRIVER, true, KEY);
+            f.real = server ? vmc_loop_server_port() : vmc_loop_port();
+            f.port = *f.real;
+            f.port.read = failing_read;
+            f.port.write = failing_write;
+            f.port.close = failing_close;
+            f.left = k;
+            f.failed = false;
+            f.wrong = 0;
+            conn = server ? &w.server->peers[0].conn : &w.client[DRIVER]->conn;
+            conn->port = &f.port;
+            for (turn = 0; turn < 60; turn++)
+                (void)tick(0);
+            CHECK_EQ_INT(f.wrong, 0);
+            CHECK_EQ_INT(f.left, 0);
+            if (f.wrong != 0)
+                printf("  %s, read or write number %u\n", server ? "server" : "client", k);
+            close_world();
+        }
+}
+
 int main(int argc, char **argv)
 {
     test_begin("end_to_end", argc, argv);
@@ -354,5 +420,6 @@ int main(int argc, char **argv)
     RUN(day_over_tls);
     RUN(death_of_the_driver);
     RUN(wrong_key);
+    RUN(ports_that_fail_are_only_closed);
     return test_end();
 }

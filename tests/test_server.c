@@ -845,15 +845,15 @@ TEST(credentials_are_judged)
 TEST(tokens_are_asked_for)
 {
     static const char *const wrong[] = {"authorization: Basic abc\n", "authorization: \n", "authorization: Bearer\n"};
-    char line[80], other[80], shorter[80], far[4200];
+    char line[80], other[80], shorter[80], longest[4200];
     uint32_t i;
     open_keyed();
     (void)snprintf(line, sizeof line, "authorization: Bearer %s\n", raw.client[0].token);
     (void)snprintf(other, sizeof other, "authorization: Bearer %sx\n", raw.client[0].token);
     (void)snprintf(shorter, sizeof shorter, "authorization: Bearer %.31s\n", raw.client[0].token);
-    (void)snprintf(far, sizeof far, "authorization: Bearer ");
-    memset(far + 22, 'j', 4000); /* as long as a cloud's token: an old one, not a broken request */
-    memcpy(far + 4022, "\n", 2);
+    (void)snprintf(longest, sizeof longest, "authorization: Bearer ");
+    memset(longest + 22, 'j', 4000); /* as long as a cloud's token: an old one, not a broken request */
+    memcpy(longest + 4022, "\n", 2);
     raw.client[0].token[0] = '\0';
     raw_ask(0, 3, ROBOT "GetVersion", "", NULL);
     raw_ask(0, 5, ROBOT "GetVersion", "", "authorization: bearer x\n");
@@ -865,11 +865,11 @@ TEST(tokens_are_asked_for)
     raw_ask(0, 13, ROBOT "GetVersion", "", "authorization: Bearer .\n");
     raw_settle();
     raw_ask(0, 15, ROBOT "GetVersion", "", line);
-    raw_ask(0, 17, ROBOT "GetVersion", "", far);
+    raw_ask(0, 17, ROBOT "GetVersion", "", longest);
     raw_settle();
-    memcpy(far, line, strlen(line));
-    memcpy(far + strlen(line), line, strlen(line) + 1);
-    raw_ask(0, 19, ROBOT "GetVersion", "", far);
+    memcpy(longest, line, strlen(line));
+    memcpy(longest + strlen(line), line, strlen(line) + 1);
+    raw_ask(0, 19, ROBOT "GetVersion", "", longest);
     raw_settle();
     CHECK_REPLY(0, 3, VIAMC_UNAUTHENTICATED, "authentication required");
     CHECK_REPLY(0, 5, VIAMC_UNAUTHENTICATED, "expected authorization header with prefix: Bearer ");

@@ -473,6 +473,36 @@ TEST(durations_both_ways)
     }
 }
 
+/* A double of 32 bits: the same numbers, with fewer digits. */
+TEST(doubles_of_32_bits)
+{
+    static const struct {
+        uint64_t wide, back; /* back: what is left of it */
+        uint32_t narrow;
+    } cases[] = {
+        {0, 0, 0},
+        {0x8000000000000000u, 0x8000000000000000u, 0x80000000u},
+        {0xbff8000000000000u, 0xbff8000000000000u, 0xbfc00000u}, /* -1.5 */
+        {0x4066800000000000u, 0x4066800000000000u, 0x43340000u}, /* 180 */
+        {0x3fb999999999999au, 0x3fb99999a0000000u, 0x3dcccccdu}, /* 0.1: rounded up */
+        {0x3fefffffffffffffu, 0x3ff0000000000000u, 0x3f800000u}, /* the last below 1: rounding carries into the exponent */
+        {0x47efffffe0000000u, 0x47efffffe0000000u, 0x7f7fffffu}, /* the largest */
+        {0x47efffffffffffffu, 0x7ff0000000000000u, 0x7f800000u}, /* rounded beyond it */
+        {0x47f0000000000000u, 0x7ff0000000000000u, 0x7f800000u}, /* 2^128 */
+        {0xfff0000000000000u, 0xfff0000000000000u, 0xff800000u}, /* -infinity */
+        {0x7ff8000000000000u, 0x7ff8000000000000u, 0x7fc00000u}, /* no number */
+        {0x3810000000000000u, 0x3810000000000000u, 0x00800000u}, /* 2^-126, the smallest */
+        {0x380fffffffffffffu, 0, 0},
+        {0x8000000000000001u, 0x8000000000000000u, 0x80000000u},
+    };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(cases); i++) {
+        CHECK_EQ_INT(vmc_wire_narrow(cases[i].wide), cases[i].narrow);
+        CHECK_EQ_INT(vmc_wire_broaden(cases[i].narrow), cases[i].back);
+    }
+    CHECK_EQ_INT(vmc_wire_broaden(0x807fffffu), 0x8000000000000000u); /* below 2^-126 */
+}
+
 TEST(doubles)
 {
     uint8_t buf[16];
@@ -544,6 +574,7 @@ int main(int argc, char **argv)
     RUN(submessages_widen);
     RUN(durations);
     RUN(durations_both_ways);
+    RUN(doubles_of_32_bits);
     RUN(doubles);
     RUN(random_bytes);
     RUN(damaged_messages);

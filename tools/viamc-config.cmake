@@ -35,6 +35,9 @@ else()
   viamc_link(bearssl bearssl.h libbearssl-dev)
 endif()
 viamc_link(protobuf-nanopb pb.h libnanopb-dev)
+if(WIN32)
+  target_link_libraries(viamc::viamc INTERFACE ws2_32 bcrypt crypt32)
+endif()
 
 # What is not used costs nothing, if the linker may drop it.
 if(APPLE)

@@ -80,7 +80,7 @@
 /* ---- options: 0/1 or a number ---- */
 /* VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
  * VIAMC_NO_SERVER  no server role                                  -10 KB
- * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on a POSIX system they are there
+ * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
@@ -94,7 +94,7 @@
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
 #endif
-#if !defined(VIAMC_NO_POSIX) && !defined(__unix__) && !defined(__APPLE__)
+#if !defined(VIAMC_NO_POSIX) && !defined(__unix__) && !defined(__APPLE__) && !defined(_WIN32)
 #define VIAMC_NO_POSIX
 #endif
 
@@ -117,13 +117,14 @@
 #define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
 #define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
 #define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
-#define VMC_H2_MAX_PINGS 4u              /* PINGs answered between two writes, a peer has one or two under way; more: ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; a peer has one or two under way, more behind a late poll; more:
+                                          * ENHANCE_YOUR_CALM */
 #define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
 #define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */
 #define VMC_H2_MAX_NOISE 10000u          /* frames that move nothing (PING, PRIORITY, unknown, late RST...) since the last useful one */
 #define VMC_H2_FORGIVEN 16u              /* of those, each time that everything owed was written: keepalive never adds up, a flood does */
-#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks of one stream */
+#define VMC_H2_MAX_INFORMATIONAL 16u     /* 1xx header blocks in a row, per connection */
 #define VMC_HPACK_ENCODER_ENTRIES 8u     /* paths and time limits that our encoder keeps in the peer's table */
 
 /* google.protobuf.Struct */

@@ -7,7 +7,11 @@
 
 /* ---- views ---- */
 
+#if SIZE_MAX > 0xffffffu
 #define VMC_TEXT_MAX 0xffffffu /* octets of a text that a caller hands over: certificates in PEM are the longest */
+#else
+#define VMC_TEXT_MAX 0x7fffu
+#endif
 
 VMC_FN size_t vmc_strlen(const char *s)
 {

@@ -8,6 +8,9 @@
 #include "call/grpc.h"
 
 #define VMC_GRPC_NO_STATUS 0xffu
+/* Ends a call of ours whose reply has no room; vmc_auth_on_end knows it again. */
+static const char vmc_grpc_no_room[] = VMC_TEXT("reply larger than any of its kind");
+
 #define VMC_GRPC_TIMEOUT_LEN 10u /* "99999999m" and one more */
 
 /* The owner sets https, scratch and what every request carries. */
@@ -423,7 +426,7 @@ VMC_FN void vmc_grpc_on_data(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
     viamc_err err = vmc_calls_data(g->calls, c, ev->data);
     if (err == VIAMC_ERR_NOMEM) { /* early DATA beyond our window, or a reply where none has room */
         vmc_calls_end(g->calls, c, VIAMC_RESOURCE_EXHAUSTED, VMC_H2_IS_SERVER(&g->h2) ? VIAMC_NOT_RUN : VIAMC_MAYBE,
-                      VMC_TEXT("reply larger than any of its kind"));
+                      vmc_grpc_no_room);
         vmc_h2_reset(&g->h2, vmc_call_index(c), VMC_H2_REFUSED_STREAM);
     } else if (err != VIAMC_OK) {
         vmc_grpc_refuse(g, c);

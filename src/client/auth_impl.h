@@ -72,7 +72,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
         }
         detail = VIAMC_INTERNAL;
         what = VMC_TEXT("the robot answered without a token");
-    } else if (call->status == VIAMC_RESOURCE_EXHAUSTED && call->ran == VIAMC_MAYBE && call->body == NULL) { /* ours: its reply had no room */
+    } else if (call->body == (const uint8_t *)vmc_grpc_no_room) {
         err = VIAMC_ERR_NOMEM;
         detail = c->token_cap;
         what = VMC_TEXT("the robot's token is longer than token_bytes");

@@ -666,6 +666,15 @@ VMC_FN bool vmc_client_may_redial(const viamc_client *c)
     return c->conn.state == VMC_CONN_CLOSED && vmc_timer_due(&c->dial.due, c->now) && (c->events & VMC_EV_LOST) == 0 && c->calls.first == VMC_CALL_NONE;
 }
 
+/* Writes. What waited for the end of a header block that was half sent goes on with the next poll: the end of a call, StartSession,
+ * Authenticate. */
+VMC_FN void vmc_client_write(viamc_client *c)
+{
+    const uint8_t half = c->conn.grpc.h2.out_slot;
+    vmc_conn_flush(&c->conn, c->now);
+    c->dirty = c->dirty || (half != VMC_H2_NO_SLOT && c->conn.grpc.h2.out_slot != half);
+}
+
 /* A poll's work on the connection: read, think, write. */
 VMC_FN void vmc_client_turn(viamc_client *c)
 {
@@ -679,9 +688,7 @@ VMC_FN void vmc_client_turn(viamc_client *c)
     vmc_motion_step(c);
     vmc_client_ends(c);
     c->conn.grpc.token_comes = c->aux == VMC_AUX_AUTH && vmc_client_rec(c, VMC_REC_AUX)->stored != 0;
-    if (vmc_conn_is_lost(&c->conn))
-        c->calls.stirred = false; /* control frames only: no call leaves on a connection that is lost */
-    vmc_conn_flush(&c->conn, c->now);
+    vmc_client_write(c);
     if (vmc_conn_is_lost(&c->conn))
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)

@@ -354,6 +354,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
     if (c->desc.allow_downgrade) {
         c->dial.plain = true;
         vmc_dial_begin(c);
+        c->dirty = true; /* the port is opened by the next poll: nothing of it can wake anybody before */
         return true;
     }
     vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));

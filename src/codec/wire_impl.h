@@ -20,7 +20,7 @@ enum { /* wire types, the low three bits of a tag */
     VMC_WIRE_FIXED32 = 5
 };
 
-VMC_STATIC_ASSERT(wire_double_has_64_bits, sizeof(double) == sizeof(uint64_t));
+VMC_STATIC_ASSERT(wire_double_has_64_or_32_bits, sizeof(double) == sizeof(uint64_t) || sizeof(double) == sizeof(uint32_t));
 
 typedef struct vmc_wire_field {
     uint32_t number;
@@ -152,10 +152,41 @@ VMC_FN viamc_str vmc_wire_text(const vmc_wire_field *f)
     return s;
 }
 
+/* IEEE 754 binary64 as binary32, for compilers whose double is that (AVR): rounded to the nearest; what is too large becomes infinity,
+ * what is too small 0. 1023 and 127 are the exponents' biases. */
+VMC_FN uint32_t vmc_wire_narrow(uint64_t bits)
+{
+    uint32_t sign = (uint32_t)(bits >> 32) & 0x80000000u, exponent = (uint32_t)(bits >> 52) & 0x7ffu;
+    uint64_t fraction = bits & 0xfffffffffffffu;
+    if (exponent == 0x7ffu)
+        return sign | 0x7f800000u | (fraction != 0 ? 0x400000u : 0u); /* no number at all, or infinity */
+    if (exponent > 1023u + 127u)
+        return sign | 0x7f800000u;
+    if (exponent < 1023u - 126u)
+        return sign;
+    return sign | (((exponent - (1023u - 127u)) << 23 | (uint32_t)(fraction >> 29)) + ((uint32_t)(fraction >> 28) & 1u));
+}
+
+/* The other way; what is below 2^-126 becomes 0. */
+VMC_FN uint64_t vmc_wire_broaden(uint32_t bits)
+{
+    uint64_t sign = (uint64_t)(bits & 0x80000000u) << 32, fraction = (uint64_t)(bits & 0x7fffffu) << 29;
+    uint32_t exponent = bits >> 23 & 0xffu;
+    if (exponent == 0)
+        return sign;
+    return sign | (uint64_t)(exponent == 0xffu ? 0x7ffu : exponent + (1023u - 127u)) << 52 | fraction;
+}
+
 VMC_FN double vmc_wire_double(uint64_t bits)
 {
-    double d;
-    VIAMC_MEMCPY(&d, &bits, sizeof d);
+    double d = 0;
+    uint32_t narrow;
+    if (sizeof d == sizeof bits) {
+        VIAMC_MEMCPY(&d, &bits, sizeof d);
+    } else {
+        narrow = vmc_wire_narrow(bits);
+        VIAMC_MEMCPY(&d, &narrow, sizeof narrow);
+    }
     return d;
 }
 
@@ -249,9 +280,15 @@ VMC_FN void vmc_wire_put_text(vmc_wr *w, uint32_t number, viamc_str v)
 /* Writes the 8 octets of a double, least significant first. */
 VMC_FN void vmc_wire_double_at(uint8_t *p, double v)
 {
-    uint64_t bits;
+    uint64_t bits = 0;
+    uint32_t narrow;
     size_t i;
-    VIAMC_MEMCPY(&bits, &v, sizeof bits);
+    if (sizeof v == sizeof bits) {
+        VIAMC_MEMCPY(&bits, &v, sizeof v);
+    } else {
+        VIAMC_MEMCPY(&narrow, &v, sizeof narrow);
+        bits = vmc_wire_broaden(narrow);
+    }
     for (i = 0; i < 8u; i++) {
         p[i] = (uint8_t)bits;
         bits >>= 8;

@@ -14,7 +14,7 @@ typedef enum vmc_conn_state {
     VMC_CONN_SECURING, /* TLS handshake */
     VMC_CONN_UP,       /* HTTP/2 */
     VMC_CONN_BROKEN,   /* error says why; GOAWAY or an alert may still be on its way out */
-    VMC_CONN_GONE      /* the same, and the port said so: it is only closed */
+    VMC_CONN_GONE      /* the same, and the port failed or was never open: it is only closed */
 } vmc_conn_state;
 
 /* What vmc_conn_next found. */

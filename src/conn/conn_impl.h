@@ -238,6 +238,7 @@ VMC_FN size_t vmc_conn_port_write(vmc_conn *c, const uint8_t *p, size_t n)
     c->blocked = done < n;
     if (err != VIAMC_OK && err != VIAMC_WAIT) {
         vmc_conn_port_failed(c, err, VMC_TEXT("writing failed"));
+        c->blocked = true; /* whatever it says that it took */
         return 0;
     }
     return done;
@@ -334,12 +335,12 @@ VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
     uint32_t part;
     while (vmc_conn_write_records(c))
         ;
-    for (part = 0; part < 2u && more && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
+    for (part = 0; part < 2u && more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
         if (vmc_conn_read_record(c, &more) != VIAMC_OK)
             return VMC_CONN_LOST;
-    while (c->state != VMC_CONN_BROKEN && vmc_conn_write_records(c))
+    while (!vmc_conn_is_lost(c) && vmc_conn_write_records(c))
         ;
-    if (c->state == VMC_CONN_BROKEN)
+    if (vmc_conn_is_lost(c))
         return VMC_CONN_LOST;
     switch (vmc_tls_state_of(c->tls)) {
     case VMC_TLS_HANDSHAKE: return VMC_CONN_IDLE;
@@ -358,7 +359,7 @@ VMC_FN vmc_conn_event vmc_conn_on_up(vmc_conn *c)
     bool more = true;
     vmc_conn_event ev = VMC_CONN_IDLE;
     while (more && ev == VMC_CONN_IDLE && c->steps < VMC_POLL_STEPS) {
-        if (c->state == VMC_CONN_BROKEN)
+        if (vmc_conn_is_lost(c))
             return VMC_CONN_LOST;
 #ifndef VIAMC_NO_TLS
         if (c->secure) {

@@ -270,8 +270,9 @@ VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
-    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && s->credit > 0)
-        vmc_h2_bury(h, (uint32_t)s->credit);
+    const int32_t expected = vmc_h2_expected(h, slot);
+    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
+        vmc_h2_bury(h, (uint32_t)expected);
     s->id = 0;
     s->due = 0;
     s->flags = 0;
@@ -490,6 +491,15 @@ VMC_FN uint32_t vmc_h2_on_settings_ack(vmc_h2 *h)
     return h->left != 0 ? VMC_H2_FAIL(SETTINGS_LEN) : VMC_H2_NOISE;
 }
 
+/* 6.5.3: a SETTINGS frame has been applied as a whole. */
+VMC_FN uint32_t vmc_h2_end_settings(vmc_h2 *h)
+{
+    h->got_settings = true;
+    h->settings_due++;
+    h->owed |= VMC_H2_OWES_ACKS;
+    return VMC_H2_NOISE;
+}
+
 VMC_FN uint32_t vmc_h2_begin_settings(vmc_h2 *h)
 {
     if ((h->flags & VMC_H2_ACK) != 0) /* it is owed nothing */
@@ -498,10 +508,7 @@ VMC_FN uint32_t vmc_h2_begin_settings(vmc_h2 *h)
         return VMC_H2_FAIL(SETTINGS_LEN);
     if (h->left > 6u * VMC_H2_MAX_SETTINGS_ENTRIES || h->settings_due >= VMC_H2_MAX_SETTINGS)
         return VMC_H2_FAIL(SETTINGS);
-    h->got_settings = true;
-    h->settings_due++;
-    h->owed |= VMC_H2_OWES_ACKS;
-    return h->left != 0 ? vmc_h2_fix(h, 6, VMC_H2_GO) : VMC_H2_NOISE;
+    return h->left != 0 ? vmc_h2_fix(h, 6, VMC_H2_GO) : vmc_h2_end_settings(h);
 }
 
 /* What holds for a type of frame: on stream 0, on others, on those that were opened only, and how many fixed octets it has. */
@@ -831,7 +838,7 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
     if (h->left != 0)
         return VMC_H2_GO;
     h->state = VMC_H2_AT_HEAD;
-    return VMC_H2_NOISE;
+    return vmc_h2_end_settings(h);
 }
 
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
@@ -985,15 +992,16 @@ VMC_FN bool vmc_h2_is_repeat(const vmc_h2 *h, const uint8_t *p, uint8_t k, uint8
 VMC_FN bool vmc_h2_peek_reply(const vmc_h2 *h, const vmc_rd *in, vmc_h2_reply *r)
 {
     const size_t least = h->memo_len[0] + h->memo_len[1] + 3u * VMC_H2_FRAME_HEAD;
-    const uint8_t *p = in->ptr, *data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
+    const uint8_t *p = in->ptr, *data;
     const vmc_h2_stream *s;
     uint32_t id, len;
     if ((h->state | h->small_len) != VMC_H2_AT_HEAD || h->block.open || h->memo_len[0] == 0 || h->memo_len[1] == 0 || in->left < least)
         return false;
+    data = p + VMC_H2_FRAME_HEAD + h->memo_len[0];
     id = vmc_be32(p + 5);
     len = vmc_be24(data);
     r->slot = vmc_h2_find(h, id);
-    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > in->left - least)
+    if (id == 0 || r->slot == VMC_H2_NO_SLOT || len == 0 || len > VMC_H2_FRAME_MAX || len > in->left - least)
         return false;
     s = &h->streams[r->slot];
     r->data = viamc_view(data + VMC_H2_FRAME_HEAD, len);
@@ -1012,6 +1020,7 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
     vmc_h2_watch_credit(h);
     s->credit -= (int32_t)r->data.len;
     s->flags |= VMC_H2_GOT_FINAL | VMC_H2_REMOTE_END;
+    h->informational = 0;
     h->noise = 0;
     h->empty = 0;
 }

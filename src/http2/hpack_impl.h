@@ -29,13 +29,6 @@ typedef enum vmc_hpack_state {
     VMC_HPACK_AT_ERROR      /* the connection's compression is lost */
 } vmc_hpack_state;
 
-/* A function that stays one of its own, so that its caller stays small and fast. */
-#if defined(__GNUC__)
-#define VMC_HPACK_APART VMC_FN __attribute__((noinline))
-#else
-#define VMC_HPACK_APART VMC_FN
-#endif
-
 /* ---- dynamic table ---- */
 
 /* Stands before the octets of an entry. */
@@ -415,7 +408,7 @@ VMC_FN vmc_hpack_result vmc_hpack_step(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_p
 }
 
 /* Everything but fields of one octet. */
-VMC_HPACK_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
+VMC_APART vmc_hpack_result vmc_hpack_run(vmc_hpack_dec *d, vmc_rd *in, vmc_hpack_piece *p)
 {
     vmc_hpack_result r = VMC_HPACK_MORE;
     while (r == VMC_HPACK_MORE && (in->left != 0 || vmc_hpack_in_hand(d))) /* a step takes an octet at least, or ends a string */

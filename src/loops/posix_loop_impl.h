@@ -9,6 +9,8 @@
 #include "base/time_impl.h"
 #include "codec/pem_impl.h"
 #include "ports/posix_impl.h"
+#include "ports/posix_sys.h"
+#include "ports/win_sys.h"
 #include "call/call_impl.h"
 #include "client/explain_impl.h"
 
@@ -211,7 +213,7 @@ VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, ui
     vmc_pem pem;
     viamc_err err = VIAMC_OK;
     ssize_t n = 1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, VMC_POSIX_OPEN);
     *count = 0;
     if (fd < 0)
         return VIAMC_ERR_IO;
@@ -229,7 +231,7 @@ VMC_FN void vmc_loop_print(const char *s)
 {
     size_t n = vmc_strlen(s);
     while (n != 0) {
-        ssize_t done = write(STDERR_FILENO, s, n);
+        ssize_t done = write(STDERR_FILENO, s, (unsigned)n);
         if (done <= 0)
             return;
         s += done;

@@ -14,8 +14,8 @@
 #ifndef VMC_LOOP_LINKS
 #define VMC_LOOP_LINKS 4u /* connections at once; more opens wait */
 #endif
-#ifndef VMC_LOOP_PIPE_BYTES
-#define VMC_LOOP_PIPE_BYTES 16384u /* octets under way in one direction of one connection */
+#ifndef VMC_LOOP_PIPE_BYTES /* octets under way in one direction of one connection; an object has at most SIZE_MAX / 2 octets */
+#define VMC_LOOP_PIPE_BYTES (SIZE_MAX > 0xffffu ? 16384u : 512u)
 #endif
 #define VMC_LOOP_SEGMENTS 32u /* different times of arrival in one direction; more: the last ones arrive together */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ports/posix: sockets, names, trust store, clock and random octets of a POSIX system, none of which blocks.
+/* ports/posix: sockets, names, trust store, clock and random octets of a POSIX system, none of which blocks. On Windows the same functions
+ * are made by ports/win.
  * Knows base/port and the codecs dns and pem; knows nothing of what is sent. */
 #ifndef VIAMC_PORTS_POSIX_H
 #define VIAMC_PORTS_POSIX_H
@@ -7,11 +8,16 @@
 #include "base/core.h"
 #include "base/port.h"
 #include "base/time.h"
+#include "ports/win.h"
 
 #ifndef VIAMC_NO_POSIX
 
 /* Numbers for viamc_posix_errno beside those of the connections. */
 enum { VIAMC_POSIX_CONNS = 16, VIAMC_POSIX_LISTENER = 16, VIAMC_POSIX_ROOTS = 17 };
+
+#ifdef _WIN32
+typedef viamc_win viamc_posix;
+#else
 
 #define VMC_POSIX_NAME_BYTES 256u /* a host name (at most 253 octets), a unix path or a scope id with its address, terminated */
 #define VMC_POSIX_IPS 8u          /* addresses tried for one name */
@@ -96,6 +102,8 @@ typedef struct viamc_posix {
     vmc_posix_dial dial;
     vmc_posix_roots roots;
 } viamc_posix;
+
+#endif
 
 /* Sets the defaults; no socket is opened yet.
  * Allowed:  on memory of any content, but not on a port in use: that one is closed first. */

@@ -14,7 +14,7 @@
 #include "ports/posix_roots_impl.h"
 #include "ports/posix_sys.h"
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_STAGGER_MS 250u /* RFC 8305 5: from one attempt to connect to the next */
 #define VMC_POSIX_RETRY_MS 20u    /* viamc: a unix socket whose queue is full does not say when it has room */

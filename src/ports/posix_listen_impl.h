@@ -11,7 +11,7 @@
 #include "ports/posix.h"
 #include "ports/posix_names_impl.h"
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_BACKLOG 16
 

@@ -12,7 +12,7 @@
 #include "ports/posix.h"
 #include "ports/posix_sys.h"
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_FILE_BYTES 16777216u /* viamc: of a hosts or resolver file, a safety net; long block lists have 5 MB */
 #define VMC_POSIX_ROUNDS 2u            /* resolv.conf(5), attempts: how often each server is asked */

@@ -11,7 +11,7 @@
 #include "codec/pem_impl.h"
 #include "ports/posix.h"
 
-#ifndef VIAMC_NO_POSIX
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_ROOTS_BYTES 67108864u /* viamc: of one walk through the store; Debian's has 220 KB */
 #define VMC_POSIX_PATH_BYTES 1024u      /* of one folder of SSL_CERT_DIR */

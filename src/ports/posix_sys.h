@@ -41,6 +41,7 @@
 #endif
 #endif
 
+#define VMC_POSIX_OPEN (O_RDONLY | O_CLOEXEC) /* how a file is read */
 #ifdef SOCK_CLOEXEC /* set with the socket, so that no fork of another thread comes between */
 #define VMC_POSIX_SOCK_FLAGS SOCK_CLOEXEC
 #else

@@ -41,6 +41,7 @@ class Relay:
         self.delay = delay                      # seconds, each way
         self.passed = {UP: [], DOWN: []}        # (time, octets) of what was passed on
         self.swallowed = {UP: 0, DOWN: 0}       # octets
+        self.began = b""                        # the first octets from the server
         self.connections = 0
         self._swallowing = set()
         self._refusing = False
@@ -77,6 +78,12 @@ class Relay:
             self._refusing = True
             self._abort_all()
         Loop.run(cut())
+
+    def hang_up(self):
+        """Closes all connections; later ones go through."""
+        async def hang_up():
+            self._abort_all()
+        Loop.run(hang_up())
 
     async def _listen(self):
         return await asyncio.start_server(self._serve, "127.0.0.1", 0, **self._server_options())
@@ -153,6 +160,8 @@ class Relay:
             except OSError:
                 continue
             self.passed[direction].append((now, len(data)))
+            if direction == DOWN and len(self.began) < 8192:
+                self.began += data
             tap(direction, data, now)
 
 
@@ -167,6 +176,7 @@ class Call:
     ended: float = 0.0                          # the server's, or a reset
     status: str = ""                            # of grpc-status; "reset" if either side reset the stream
     message: str = ""
+    reply: bytes = b""                          # the server's DATA so far: messages with their prefixes
 
     @property
     def name(self):
@@ -239,6 +249,7 @@ class Spy(Relay):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._leaf.chain, self._leaf.key)
         context.set_alpn_protocols(["h2"])
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE     # the client's order counts, as on servers in Go
         return {"ssl": context}
 
     def _client_options(self):
@@ -270,6 +281,8 @@ class Spy(Relay):
         call = open_calls.get(stream)
         if call is None or call.ended:
             return
+        if direction == DOWN and isinstance(frame, h2frame.DataFrame):
+            call.reply += frame.data
         if isinstance(frame, h2frame.RstStreamFrame):
             call.ended, call.status = now, "reset"
         elif direction == UP and "END_STREAM" in frame.flags:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Builds the real peers where they are missing, then runs the tests against them in a private network namespace that has only lo,
 # so that nothing leaves the machine. Words are pytest's: tests/peers/run.sh test_stop.py -k killed -x
-# With "conformance" as the first word the tests are those of tests/conformance.
+# With "conformance" or "boards" as the first word the tests are those of tests/conformance or tests/boards.
 # A missing peer is a skip, with CI=true a failure. The last line is "N passed, N failed, N skipped".
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -19,6 +19,9 @@ give_up() {
 suite=peers needed="venv viam grpc"
 if [ "${1:-}" = conformance ]; then
     suite=conformance needed="venv grpc suite node java"
+    shift
+elif [ "${1:-}" = boards ]; then
+    suite=boards needed="venv viam"
     shift
 fi
 # shellcheck disable=SC2086

@@ -29,20 +29,20 @@ def compare(client, name, wanted):
 
 def test_point_cloud(row):
     row("viam-server", "large_client cloud, 8 KiB")
-    with peers.viam_server(None, camera=True) as server, large_client(server.address, "cloud", "cam") as client:
+    with peers.viam_server(None, picture=(1280, 720)) as server, large_client(server.address, "cloud", "camera") as client:
         check(row, client, "cloud")
         with rpc.Client(server.address, key_id=peers.WATCH_ID, key=peers.WATCH_KEY) as reference:
-            wanted = reference.point_cloud("cam")
+            wanted = reference.point_cloud("camera")
         compare(client, "point_cloud", wanted)
         row.figure = f"{len(wanted):,} octets: {row.figure}"
 
 
 def test_images(row):
     row("viam-server", "large_client images, 8 KiB")
-    with peers.viam_server(None, camera=True) as server, large_client(server.address, "images", "cam") as client:
+    with peers.viam_server(None, picture=(1280, 720)) as server, large_client(server.address, "images", "camera") as client:
         check(row, client, "images")
         with rpc.Client(server.address, key_id=peers.WATCH_ID, key=peers.WATCH_KEY) as reference:
-            wanted = reference.images("cam")
+            wanted = reference.images("camera")
         assert len(wanted) >= 1
         for number, image in enumerate(wanted):
             assert f" {image.source_name} {image.mime_type};" in client.out
@@ -54,12 +54,12 @@ def test_example(row, certs):
     row("viam-server", "examples/camera_image, TLS")
     leaf = certs["ec"]
     program = peers.need(peers.BUILD / "examples/camera_image")
-    with peers.viam_server(leaf, camera=True) as server, \
-            peers.Process(program, server.address, "cam", peers.KEY, peers.KEY_ID, env={"SSL_CERT_FILE": str(certs.ca)}) as client:
+    with peers.viam_server(leaf, picture=(1280, 720)) as server, \
+            peers.Process(program, server.address, "camera", peers.KEY, peers.KEY_ID, env={"SSL_CERT_FILE": str(certs.ca)}) as client:
         assert client.wait(60) == 0, client.printed()
         with rpc.Client(server.address, certs.ca, peers.WATCH_ID, peers.WATCH_KEY) as reference:
-            compare(client, "camera-0.jpg", reference.images("cam")[0].image)
-            compare(client, "camera-1.pcd", reference.point_cloud("cam"))
+            compare(client, "camera-0.jpg", reference.images("camera")[0].image)
+            compare(client, "camera-1.pcd", reference.point_cloud("camera"))
         row.figure = client.err.replace("\r", "\n").strip().split("\n")[-1]
 
 

@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Sources that boards' programs are built of, into build/boards/src: Debian 12's source packages, with a state of apt's of their own,
+# so the system's is not touched.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+packages="bearssl=0.6+dfsg.1-3 nanopb=0.4.7-2 lwip=2.1.3+dfsg1-2"
+out=$PWD/build/boards/src
+
+mkdir -p "$out"
+exec 9>"$out/lock"
+flock 9
+[ "$(cat "$out/stamp" 2>/dev/null)" = "$packages" ] && exit 0
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+mkdir -p lists/partial cache/archives/partial etc
+echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main" >list
+cat >apt.conf <<EOT
+Dir::Etc::SourceList "$work/list"; Dir::Etc::SourceParts "$work/etc"; Dir::State::Lists "$work/lists"; Dir::Cache "$work/cache";
+APT::Sandbox::User "root";
+EOT
+export APT_CONFIG=$work/apt.conf
+echo "boards: fetching $packages"
+# shellcheck disable=SC2086
+{ apt-get -q update && apt-get -q source --download-only $packages; } >log 2>&1 || { cat log; exit 1; }
+for package in $packages; do
+    name=${package%%=*}
+    rm -rf "${out:?}/$name"
+    mkdir "$out/$name"
+    tar -xf "$name"_*.orig.tar.* -C "$out/$name" --strip-components 1
+done
+echo "$packages" >"$out/stamp"

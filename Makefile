@@ -21,8 +21,9 @@ help:
 	@echo "make test          every test that needs no other robot"
 	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
-	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders"
+	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders; TLS of six makes"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
+	@echo "make analyze       gcc -fanalyzer, clang-tidy and cppcheck over both headers"
 	@echo "make test-boards   on emulated boards and other systems"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
@@ -80,6 +81,10 @@ fuzz:
 	@tools/setup.sh core fuzz
 	@tests/fuzz/run.py --time $(TIME) --jobs $(JOBS)
 
+analyze:
+	@tools/setup.sh core analyze
+	@tools/analyze.py -j $(JOBS)
+
 test-boards:
 	@tools/setup.sh core peers boards
 	@tests/boards/run.sh
@@ -92,7 +97,7 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers test-boards conformance fuzz figures clean .examples .test-programs .suites \
+.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers test-boards conformance fuzz analyze figures clean .examples .test-programs .suites \
         .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:

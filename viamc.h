@@ -265,13 +265,17 @@ extern "C" {
 #define VIAMC_BASE_CORE_H
 
 
+/* Pointers, in every function below: one that is NULL, where its docstring does not say what that means, is a mistake of the caller that
+ * changes nothing. What answers viamc_err answers ARG; the rest answers false, 0, NULL, "" or an empty view, or does nothing. The same goes
+ * for a message (viamc_bytes) with a length at NULL. Octets of length 0 may be at NULL. */
+
 /* What a function answers. VIAMC_OK is 0; the range of a code says which reaction fits, `detail` of the error record what exactly. */
 typedef int16_t viamc_err;
 
 enum {
     VIAMC_OK = 0,
     /* 1-15: the caller. Fix the call. */
-    VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit */
+    VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit, where there is one */
     VIAMC_ERR_STATE = 2,     /* not now (not connected, from inside a callback, after the end) */
     VIAMC_ERR_NOMEM = 3,     /* the memory given is too small; detail: the bytes needed */
     VIAMC_ERR_BUSY = 4,      /* all calls in use, or a Stop of this resource is under way; try again after an event */
@@ -560,7 +564,7 @@ VIAMC_API void viamc_struct_null(viamc_struct_writer *w, const char *key);
 
 /* Adds a text: terminated, or a view.
  *   key           copied, terminated; NULL exactly inside a list
- *   string, text  copied; UTF-8, peers refuse anything else
+ *   string, text  copied; UTF-8, peers refuse anything else; string NULL: an empty text
  * Allowed:  between begin and end. */
 VIAMC_API void viamc_struct_string(viamc_struct_writer *w, const char *key, const char *string);
 VIAMC_API void viamc_struct_text(viamc_struct_writer *w, const char *key, viamc_str text);
@@ -613,7 +617,7 @@ VIAMC_API viamc_err viamc_reading_of(const viamc_value *value, viamc_reading *re
 
 /* Adds such a value to a Struct or to the readings that a sensor answers.
  *   key  copied, terminated; NULL exactly inside a list
- * Allowed:  between viamc_struct_begin and viamc_struct_end; an unknown type is ARG there. */
+ * Allowed:  between viamc_struct_begin and viamc_struct_end; an unknown type, or reading NULL, is ARG there. */
 VIAMC_API void viamc_struct_reading(viamc_struct_writer *w, const char *key, const viamc_reading *reading);
 
 #endif
@@ -890,7 +894,7 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap);
 
 /* The system's reason (errno) for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS.
- * After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
+ * EBADF for any other number. After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn);
 
 /* Reads one certificate of the trust store: SSL_CERT_FILE, else the folders of SSL_CERT_DIR, else the system's usual file or
@@ -1096,7 +1100,7 @@ typedef struct viamc_client viamc_client;
 /* How a client's memory is divided. Zero means default; copied by viamc_client_init. Defaults: host / board. */
 typedef struct viamc_client_desc {
     uint32_t guard;          /* leave 0: catches an uninitialised struct */
-    const viamc_port *port;  /* kept: moves the bytes; required */
+    const viamc_port *port;  /* kept: moves the bytes; required, with all functions but accept */
     void *port_user;         /* kept: handed to the port */
     uint8_t profile;         /* VIAMC_HOST or VIAMC_BOARD */
     uint8_t max_calls;       /* calls at once; 4 / 4 */
@@ -1116,10 +1120,10 @@ typedef struct viamc_client_desc {
 /* Where a robot is and how to become its client. Copied by viamc_dial; what it points to is kept until viamc_client_close. */
 typedef struct viamc_dial_desc {
     uint32_t guard;
-    const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; required */
+    const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; ASCII, no blanks; required */
     const char *api_key;     /* with api_key_id: API key and its id (a UUID) */
     const char *api_key_id;
-    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token */
+    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks) */
     const char *credential_payload;
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
@@ -1167,20 +1171,22 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 /* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first, its calls end
  * with CANCELLED, and the new one begins when their events were taken; LOST does not come.
  *   desc  copied; what it points to is kept until viamc_client_close
- * Returns:  OK; ARG (bad address, key id not a UUID, api_key without api_key_id, NULL address ...: viamc_explain says what);
- *           STATE (from inside a sink). */
+ * Returns:  OK; ARG (bad address, key id not a UUID, api_key without api_key_id, NULL address ...); STATE (from inside a sink). After ARG a
+ *           client that was connected, or was to be, goes on as if nothing had been asked, and desc.log has what is wrong; another one is
+ *           FAILED, and viamc_explain says it. */
 VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc);
 
 /* Does all the work there is, and never blocks: reads, writes, heartbeats, redialling. Bounded (VMC_POLL_STEPS).
  * Events and views of the last poll end here.
  *   now  milliseconds of a monotonic clock, may wrap
- * Returns:  OK, also while the connection is lost; the client's error when it will not try again (state FAILED). */
+ * Returns:  OK, also before viamc_dial and while the connection is lost; STATE (from inside a sink); the client's error when it will not
+ *           try again (state FAILED). */
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now);
 
-/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. */
+/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. Without a client: for ever. */
 VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *hint);
 
-/* Takes the next event. False: none. What it shows lasts until the next poll; what is not taken waits. */
+/* Takes the next event. False: none (always from inside a sink). What it shows lasts until the next poll; what is not taken waits. */
 VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev);
 
 /* VIAMC_IDLE to VIAMC_FAILED */
@@ -1194,7 +1200,8 @@ VIAMC_API viamc_error viamc_client_error(const viamc_client *c);
 VIAMC_API size_t viamc_explain(const viamc_client *c, char *buf, size_t cap);
 
 /* Ends everything at once: calls, connection, secrets (wiped). The session is left to expire on the robot, which then stops what it
- * moved: stop it yourself first if you want to know. Allowed: any time but from inside poll. */
+ * moved: stop it yourself first if you want to know. The handle ends here, and the memory is the caller's again.
+ * Allowed: any time but from inside a sink, where it does nothing. */
 VIAMC_API void viamc_client_close(viamc_client *c);
 
 /* Starts a call of a method and returns at once.
@@ -1208,22 +1215,24 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  * Source:   gRPC over HTTP/2, Requests; motion: design.md 6 */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
-/* The same without a method object: path "/package.Service/Method", kept until the call ends. What begins with /viam.component. counts as
- * moving unless opts.reads_only; opts.stream makes it a stream. */
+/* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (else ARG). What begins
+ * with /viam.component. counts as moving unless opts.reads_only; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* Where the next request can be encoded in place: *cap octets, until the next poll or call. Handing exactly that view to
- * viamc_call_method spares a copy. */
+ * viamc_call_method spares a copy. NULL without a client. */
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
 
 /* Sends the next message of a client stream; WRITABLE comes when it is on its way.
- * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE); NOMEM; NOT_FOUND (the call is over); STATE (after viamc_call_end). */
+ * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; or a Stop of the resource that it names is under way); NOMEM (more than
+ *           half of tx); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg);
 
-/* Says that no more messages follow. OK, NOT_FOUND, STATE. */
+/* Says that no more messages follow. OK; NOT_FOUND (the call is over); STATE (said before, no client stream, from inside a sink). */
 VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call);
 
-/* Gives a call up: its DONE comes with CANCELLED. What the robot has begun may go on: only Stop stops. OK, NOT_FOUND. */
+/* Gives a call up: its DONE comes with CANCELLED. What the robot has begun may go on: only Stop stops. OK; NOT_FOUND (it is over);
+ * STATE (from inside a sink). */
 VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call call);
 
 /* What a client has done and how close to its limits it is. */
@@ -1287,14 +1296,14 @@ VIAMC_API viamc_err viamc_robot_get_operations(viamc_client *c, const viamc_opts
  * the header block of the Stop that is there is half written, or its end was not taken from viamc_next_event. */
 VIAMC_API viamc_err viamc_robot_stop_all(viamc_client *c, const viamc_opts *opts, viamc_call *call);
 
-/* Cancels an operation by its id, at most 64 octets (ARG). */
+/* Cancels an operation by its id, 1 to 64 octets (else ARG). */
 VIAMC_API viamc_err viamc_robot_cancel_operation(viamc_client *c, viamc_str id, const viamc_opts *opts, viamc_call *call);
 
 /* Walks the resources of a DONE of viamc_robot_resource_names: *at starts at 0. False at the end (or what is malformed). */
 VIAMC_API bool viamc_robot_next_resource(const viamc_event *ev, size_t *at, viamc_robot_resource *name);
 
 /* Looks a resource up in a DONE of viamc_robot_resource_names: type and subtype may be NULL for any.
- * Returns:  OK; NOT_FOUND; ARG (not such an event). */
+ * Returns:  OK; NOT_FOUND (also where the reply is malformed); ARG (not such an event). */
 VIAMC_API viamc_err viamc_robot_find_resource(const viamc_event *ev, const char *type, const char *subtype, const char *name, viamc_robot_resource *found);
 
 /* Platform ("rdk", "viamc"), version and API version of a DONE of viamc_robot_get_version. Views. OK; ARG; MESSAGE (malformed). */
@@ -1367,7 +1376,7 @@ typedef void (*viamc_server_event_fn)(void *user, const viamc_server_event *even
 /* What a server needs. Zero means default; copied by viamc_server_init. Defaults: host / board. */
 typedef struct viamc_server_desc {
     uint32_t guard;                /* leave 0: catches an uninitialised struct */
-    const viamc_port *port;        /* kept: moves the bytes and accepts peers; required */
+    const viamc_port *port;        /* kept: moves the bytes and accepts peers; required, with all functions but open */
     void *port_user;               /* kept: handed to the port */
     uint8_t profile;               /* VIAMC_HOST or VIAMC_BOARD: which defaults, which ciphers first */
     uint8_t max_peers;             /* connections at once, at most 250; 2. More wait in the port's queue */
@@ -1422,10 +1431,11 @@ VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t c
  * Returns:  OK; STATE (from a handler, or after an error of viamc_server_init). A lost peer is no error. */
 VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now);
 
-/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. */
+/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. Without a server: for ever. */
 VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait_hint *hint);
 
-/* Ends everything: stops once what is bound to a session, says goodbye to the peers, closes, wipes the block. Not from a handler. */
+/* Ends everything: stops once what is bound to a session, says goodbye to the peers, closes, wipes the block. From a handler it
+ * does nothing. */
 VIAMC_API void viamc_server_close(viamc_server *s);
 
 #endif
@@ -1466,10 +1476,11 @@ typedef struct viamc_service {
 
 /* Offers a service under a name.
  *   service   kept
- *   name      kept: the resource's name, 1 to 128 octets; "" for a service without resource names
+ *   name      kept: the resource's name, 1 to 128 octets of UTF-8 without control characters; "" or NULL for a service without names
  *   ops, user kept: what viamc_request_ops and viamc_request_user answer
  *   resource  out, may be NULL
- * Returns:  OK; ARG (the name is too long, the same service has it already, or type and name do not fit); NOMEM (max_resources). */
+ * Returns:  OK; ARG (no such name, the same service has it already, type and name do not fit, or something of the service is NULL that
+ *           may not be); NOMEM (max_resources); STATE (after an error of viamc_server_init). */
 VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *service, const char *name, const void *ops, void *user,
                                      viamc_resource **resource);
 
@@ -1524,7 +1535,7 @@ VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg);
 VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *text);
 
 /* Keeps the request for an answer from a later loop. It occupies one of its peer's max_requests until then, and its
- * handler is not called again: what its client still sends waits. OK; STATE (answered already). */
+ * handler is not called again: what its client still sends waits. OK; STATE (answered already, or kept by a handler that has returned). */
 VIAMC_API viamc_err viamc_request_keep(viamc_request *rq);
 
 /* Sends one message of a stream of answers.
@@ -1577,6 +1588,8 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
+/* ---- of a port without a client of viamc_posix_open, each answers STATE ---- */
+
 /* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
  * error. Other events are dropped. */
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
@@ -1600,7 +1613,8 @@ VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
  * Returns:  OK; NOT_FOUND (none in the file); NOMEM (buf or der too small); MESSAGE (not PEM inside); IO (cannot be read). */
 VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count);
 
-/* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. */
+/* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. posix NULL, or without a client: only the
+ * error's name. */
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
 
 #endif
@@ -1674,6 +1688,12 @@ VIAMC_API viamc_str viamc_text(const char *s)
     v.ptr = s;
     v.len = vmc_strlen(s);
     return v;
+}
+
+/* False for octets that are nowhere. */
+VMC_FN bool vmc_is_view(viamc_bytes v)
+{
+    return v.ptr != NULL || v.len == 0;
 }
 
 VMC_FN bool vmc_same(const void *a, const void *b, size_t n)
@@ -2651,6 +2671,8 @@ VIAMC_API viamc_fields viamc_struct_fields(viamc_bytes encoded)
 
 VIAMC_API bool viamc_struct_next(viamc_fields *fields, viamc_str *key, viamc_value *value)
 {
+    if (fields == NULL || key == NULL || value == NULL)
+        return false;
     *key = viamc_text("");
     if (vmc_struct_step(&fields->rest, fields->depth, &fields->err, key, value))
         return true;
@@ -2660,15 +2682,18 @@ VIAMC_API bool viamc_struct_next(viamc_fields *fields, viamc_str *key, viamc_val
 
 VIAMC_API bool viamc_list_next(viamc_values *list, viamc_value *value)
 {
-    return vmc_struct_step(&list->rest, list->depth, &list->err, NULL, value);
+    return list != NULL && value != NULL && vmc_struct_step(&list->rest, list->depth, &list->err, NULL, value);
 }
 
 VIAMC_API viamc_err viamc_struct_find(const viamc_fields *fields, const char *key, viamc_value *value)
 {
-    viamc_fields walk = *fields;
+    viamc_fields walk;
     viamc_str k, wanted = viamc_text(key);
     viamc_value v;
     viamc_err err = VIAMC_ERR_NOT_FOUND;
+    if (fields == NULL || key == NULL || value == NULL)
+        return VIAMC_ERR_ARG;
+    walk = *fields;
     vmc_struct_no_value(value);
     while (viamc_struct_next(&walk, &k, &v)) {
         if (viamc_str_eq(k, wanted)) {
@@ -2784,8 +2809,11 @@ VMC_FN void vmc_struct_done(viamc_struct_writer *w, size_t entry, size_t value)
 /* Adds a value whose n octets are encoded already, its tag first. */
 VMC_FN void vmc_struct_scalar(viamc_struct_writer *w, const char *key, const uint8_t *p, size_t n)
 {
-    size_t entry = vmc_struct_entry(w, key);
-    size_t value = vmc_struct_value(w, entry);
+    size_t entry, value;
+    if (w == NULL)
+        return;
+    entry = vmc_struct_entry(w, key);
+    value = vmc_struct_value(w, entry);
     vmc_struct_put(w, p, n);
     vmc_struct_done(w, entry, value);
 }
@@ -2797,6 +2825,8 @@ VMC_FN uint8_t vmc_struct_tag(uint8_t kind)
 
 VIAMC_API void viamc_struct_begin(viamc_struct_writer *w, void *buf, size_t cap)
 {
+    if (w == NULL)
+        return;
     VIAMC_MEMSET(w, 0, sizeof *w);
     w->ptr = (uint8_t *)buf;
     w->cap = buf != NULL ? cap : 0;
@@ -2828,9 +2858,16 @@ VIAMC_API void viamc_struct_null(viamc_struct_writer *w, const char *key)
 
 VIAMC_API void viamc_struct_text(viamc_struct_writer *w, const char *key, viamc_str text)
 {
-    size_t entry = vmc_struct_entry(w, key);
-    size_t value = vmc_struct_value(w, entry);
-    size_t start = vmc_struct_open(w, VIAMC_STRING + 1u);
+    size_t entry, value, start;
+    if (w == NULL)
+        return;
+    if (!vmc_is_view(vmc_bytes_of(text))) {
+        vmc_struct_fail(w, VIAMC_ERR_ARG);
+        return;
+    }
+    entry = vmc_struct_entry(w, key);
+    value = vmc_struct_value(w, entry);
+    start = vmc_struct_open(w, VIAMC_STRING + 1u);
     vmc_struct_put(w, text.ptr, text.len);
     vmc_struct_patch(w, start);
     vmc_struct_done(w, entry, value);
@@ -2845,6 +2882,8 @@ VIAMC_API void viamc_struct_string(viamc_struct_writer *w, const char *key, cons
 VMC_FN void vmc_struct_push(viamc_struct_writer *w, const char *key, uint8_t kind)
 {
     size_t entry;
+    if (w == NULL)
+        return;
     if (w->depth + 1u >= VMC_STRUCT_MAX_DEPTH) {
         vmc_struct_fail(w, VIAMC_ERR_ARG);
         return;
@@ -2872,6 +2911,8 @@ VIAMC_API void viamc_struct_open_list(viamc_struct_writer *w, const char *key)
 VIAMC_API void viamc_struct_close(viamc_struct_writer *w)
 {
     size_t start;
+    if (w == NULL)
+        return;
     if (w->depth == 0) {
         vmc_struct_fail(w, VIAMC_ERR_STATE);
         return;
@@ -2884,6 +2925,8 @@ VIAMC_API void viamc_struct_close(viamc_struct_writer *w)
 
 VIAMC_API viamc_err viamc_struct_end(viamc_struct_writer *w, viamc_bytes *encoded)
 {
+    if (w == NULL || encoded == NULL)
+        return VIAMC_ERR_ARG;
     if (w->depth != 0)
         vmc_struct_fail(w, VIAMC_ERR_STATE);
     *encoded = viamc_view(w->ptr, w->err == VIAMC_OK ? w->len : 0);
@@ -2930,6 +2973,8 @@ VIAMC_API viamc_err viamc_reading_of(const viamc_value *value, viamc_reading *re
     viamc_value type;
     viamc_err err;
     size_t i;
+    if (value == NULL || reading == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(reading, 0, sizeof *reading);
     VIAMC_MEMSET(&found, 0, sizeof found);
     if (value->kind != VIAMC_STRUCT)
@@ -2952,7 +2997,9 @@ VIAMC_API void viamc_struct_reading(viamc_struct_writer *w, const char *key, con
 {
     const vmc_reading_form *form;
     size_t i;
-    if (reading->type == 0 || reading->type > VMC_READING_FORMS) {
+    if (w == NULL)
+        return;
+    if (reading == NULL || reading->type == 0 || reading->type > VMC_READING_FORMS) {
         vmc_struct_fail(w, VIAMC_ERR_ARG);
         return;
     }
@@ -2986,6 +3033,8 @@ VIAMC_API uint8_t viamc_image_form(viamc_str mime)
     static const char lazy[] = "+lazy";
     size_t n = sizeof lazy - 1u;
     uint8_t form;
+    if (!vmc_is_view(vmc_bytes_of(mime)))
+        return VIAMC_IMAGE_UNKNOWN;
     if (mime.len > n && vmc_same(mime.ptr + mime.len - n, lazy, n))
         mime.len -= n;
     for (form = VMC_IMAGE_FORMS - 1u; form != VIAMC_IMAGE_UNKNOWN; form--)
@@ -3015,6 +3064,8 @@ VMC_FN bool vmc_image_size(viamc_image *image, size_t skip, size_t size, uint32_
 VIAMC_API viamc_err viamc_image_open(viamc_image *image, viamc_bytes octets)
 {
     bool good = true;
+    if (image == NULL || !vmc_is_view(octets))
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(image, 0, sizeof *image);
     image->pixels = octets;
     if (vmc_image_begins(octets, "\xff\xd8\xff", 3)) {
@@ -3244,6 +3295,8 @@ VIAMC_API viamc_err viamc_pcd_open(viamc_pcd *pcd, viamc_bytes file)
     vmc_pcd_head head;
     viamc_str line, key;
     viamc_bytes rest = file;
+    if (pcd == NULL || !vmc_is_view(file))
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(pcd, 0, sizeof *pcd);
     VIAMC_MEMSET(&head, 0, sizeof head);
     head.fields = head.sizes = head.types = head.counts = viamc_text("");
@@ -3340,8 +3393,10 @@ VMC_FN bool vmc_pcd_next_text(viamc_pcd *pcd, viamc_point *point)
 
 VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point)
 {
+    if (point == NULL)
+        return false;
     VIAMC_MEMSET(point, 0, sizeof *point);
-    if (pcd->left == 0 || pcd->err != VIAMC_OK)
+    if (pcd == NULL || pcd->left == 0 || pcd->err != VIAMC_OK)
         return false;
     if (pcd->text ? vmc_pcd_next_text(pcd, point) : vmc_pcd_next_binary(pcd, point)) {
         pcd->left--;
@@ -5248,7 +5303,9 @@ VMC_FN bool vmc_posix_host_port(const char *address, char *host, size_t cap, uin
     vmc_copy(host, address, n - 1u);
     host[n - 1u] = '\0';
     *port = (uint16_t)number;
-    return host[0] == '[' || vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
+    if (host[0] == '[')
+        return host[n - 2u] == ']';
+    return vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
 }
 
 /* Removes a socket that nobody listens on any more. Anything else at that path stays. */
@@ -5312,10 +5369,10 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
     vmc_posix_sa sa;
     socklen_t n;
     uint16_t port = 0;
+    if (p == NULL || address == NULL)
+        return VIAMC_ERR_ARG;
     if (p->conn[VIAMC_POSIX_LISTENER].fd >= 0)
         return VIAMC_ERR_STATE;
-    if (address == NULL)
-        return VIAMC_ERR_ARG;
     if (vmc_posix_is_unix(address))
         return vmc_posix_listen_unix(p, address);
     if (!vmc_posix_host_port(address, host, sizeof host, &port))
@@ -5333,6 +5390,8 @@ VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, 
 {
     vmc_posix_sa sa;
     vmc_wr w = vmc_wr_of(buf, cap);
+    if (p == NULL || buf == NULL)
+        return VIAMC_ERR_ARG;
     if (vmc_posix_listener(p, &sa) == 0)
         return VIAMC_ERR_STATE;
     vmc_posix_sa_text(&w, &sa);
@@ -5561,6 +5620,8 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 {
     viamc_posix *p = (viamc_posix *)user;
     viamc_err err = VIAMC_OK;
+    if (p == NULL || der == NULL || len == NULL)
+        return VIAMC_ERR_ARG;
     *len = 0;
     if (index == 0 || index < p->roots.next || (p->conn[VIAMC_POSIX_ROOTS].fd < 0 && p->roots.folder_next == 0))
         err = vmc_posix_roots_open(p);
@@ -5600,6 +5661,8 @@ enum {
 VIAMC_API void viamc_posix_init(viamc_posix *p)
 {
     unsigned i;
+    if (p == NULL)
+        return;
     VIAMC_MEMSET(p, 0, sizeof *p);
     p->hosts_file = "/etc/hosts";
     p->resolv_file = "/etc/resolv.conf";
@@ -5638,6 +5701,8 @@ VIAMC_API void viamc_posix_close(viamc_posix *p)
 {
     vmc_posix_sa sa;
     unsigned i;
+    if (p == NULL)
+        return;
     for (i = 0; i < VIAMC_POSIX_CONNS; i++)
         vmc_posix_close(p, i);
     if (vmc_posix_listener(p, &sa) != 0 && sa.any.sa_family == AF_UNIX)
@@ -5647,7 +5712,7 @@ VIAMC_API void viamc_posix_close(viamc_posix *p)
 
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn)
 {
-    return conn < VIAMC_POSIX_CONNS + 2u ? p->conn[conn].error : EBADF;
+    return p != NULL && conn < VIAMC_POSIX_CONNS + 2u ? p->conn[conn].error : EBADF;
 }
 
 /* ---- opening ---- */
@@ -5887,8 +5952,12 @@ VMC_FN void vmc_posix_wait(const viamc_posix *p, viamc_ms now, viamc_ms *ms)
 VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wait)
 {
     struct pollfd fds[VMC_POSIX_FDS];
-    unsigned i, n = vmc_posix_fds(p, wait->want, fds);
-    viamc_ms ms = wait->ms;
+    unsigned i, n;
+    viamc_ms ms;
+    if (p == NULL || wait == NULL)
+        return VIAMC_ERR_ARG;
+    n = vmc_posix_fds(p, wait->want, fds);
+    ms = wait->ms;
     if (p->dial.state != VMC_POSIX_IDLE)
         vmc_posix_wait(p, viamc_posix_now(), &ms);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
@@ -7256,7 +7325,8 @@ VMC_FN unsigned char *vmc_crypto_octets(viamc_bytes v)
 #define VMC_X509_NAMES 0x0080u        /* there is a nameConstraints */
 #define VMC_X509_USAGE 0x0100u        /* there is a keyUsage */
 #define VMC_X509_USAGE_SIGN 0x0200u   /* it has keyCertSign */
-#define VMC_X509_CRITICAL 0x0400u     /* there is a critical extension that is none of these */
+#define VMC_X509_CRITICAL 0x0400u     /* there is an extension that is none of these, and is critical or ought to be */
+#define VMC_X509_RSA_ODD 0x0800u      /* RSA: the modulus does not fill its octets */
 
 /* Where an element lies in the certificate. */
 typedef struct vmc_x509_part {
@@ -7341,7 +7411,10 @@ typedef struct vmc_x509 {
     vmc_x509_open open[VMC_X509_DEPTH];
 } vmc_x509;
 
-enum { VMC_EXT_USAGE = 15, VMC_EXT_ALT_NAME = 17, VMC_EXT_BASIC = 19, VMC_EXT_NAMES = 30, VMC_EXT_POLICIES = 32, VMC_EXT_EKU = 37 };
+enum {
+    VMC_EXT_USAGE = 15, VMC_EXT_ALT_NAME = 17, VMC_EXT_BASIC = 19, VMC_EXT_NAMES = 30, VMC_EXT_POLICIES = 32,
+    VMC_EXT_POLICY_LIMITS = 36, VMC_EXT_EKU = 37, VMC_EXT_ANY_POLICY = 54
+};
 
 /* Begins a certificate of len octets.
  * ip: view until the last octet. */
@@ -7596,6 +7669,10 @@ VMC_FN void vmc_x509_value(vmc_x509 *x)
     case VMC_X509_ALG_CURVE: x->curve = vmc_x509_curve_of(vmc_x509_kept(x)); break;
     case VMC_X509_BITS_PAD:
     case VMC_X509_POINT: x->bad = x->keep[0] != 0; break; /* unused bits */
+    case VMC_X509_RSA_N:
+        if (x->keep[0] != 0 || x->keep[1] < 0x80u) /* DER: a number that fills its octets has one more, 0, before it */
+            x->flags |= VMC_X509_RSA_ODD;
+        break;
     case VMC_X509_EXT_ID: vmc_x509_ext_id(x); break;
     case VMC_X509_EXT_CRITICAL: x->critical = vmc_x509_true(x); break;
     case VMC_X509_ALT_IP:
@@ -7643,6 +7720,15 @@ VMC_FN void vmc_x509_enter(vmc_x509 *x)
     }
 }
 
+/* Whether a certificate may not be used by those who do not know this extension, of which nothing is evaluated: marked so, or one
+ * that its authority has to mark (RFC 5280 4.2.1.11, 4.2.1.14). */
+VMC_FN bool vmc_x509_must_be_known(const vmc_x509 *x)
+{
+    if (x->ext == VMC_EXT_POLICY_LIMITS || x->ext == VMC_EXT_ANY_POLICY)
+        return true;
+    return x->critical && x->ext != VMC_EXT_NAMES && x->ext != VMC_EXT_POLICIES;
+}
+
 /* A head is complete: notes places, enters elements that hold others. */
 VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
 {
@@ -7655,7 +7741,7 @@ VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
     case VMC_X509_SUBJECT: x->subject = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
     case VMC_X509_SPKI: x->spki = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
     case VMC_X509_EXT_VALUE:
-        if (x->critical && x->ext != VMC_EXT_NAMES && x->ext != VMC_EXT_POLICIES)
+        if (vmc_x509_must_be_known(x))
             x->flags |= VMC_X509_CRITICAL;
         break;
     case VMC_X509_RSA_N: x->n = vmc_x509_place(x->at, x->len); break;
@@ -8140,7 +8226,7 @@ VMC_FN bool vmc_trust_key(const viamc_anchor *a, br_x509_pkey *pk)
         pk->key.rsa.nlen = a->n.len;
         pk->key.rsa.e = vmc_crypto_octets(a->e);
         pk->key.rsa.elen = a->e.len;
-        return vmc_x509_bits(a->n) >= VMC_TRUST_RSA_BITS && a->e.len != 0;
+        return vmc_x509_bits(a->n) >= VMC_TRUST_RSA_BITS && vmc_x509_bits(a->n) % 8u == 0 && a->e.len != 0;
     }
     pk->key_type = BR_KEYTYPE_EC;
     pk->key.ec.curve = a->curve;
@@ -8363,6 +8449,8 @@ VMC_FN void vmc_trust_check(vmc_trust *tr)
         vmc_trust_fail(tr, BR_ERR_X509_CRITICAL_EXTENSION, VMC_TEXT("certificate has name constraints, which are not supported"));
     else if ((tr->cert.flags & VMC_X509_CRITICAL) != 0) /* the engine lets pass some that nobody acts upon */
         vmc_trust_fail(tr, BR_ERR_X509_CRITICAL_EXTENSION, VMC_TEXT("certificate has a critical extension that is not supported"));
+    else if ((tr->cert.flags & VMC_X509_RSA_ODD) != 0)
+        vmc_trust_fail(tr, BR_ERR_X509_UNSUPPORTED, VMC_TEXT("RSA key's size is not a multiple of 8 bits"));
     else if (!vmc_trust_for_servers(tr->cert.flags, enough))
         vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE, VMC_TEXT("certificate is not for servers (extended key usage)"));
     else if (tr->certs == 0)
@@ -12353,8 +12441,11 @@ VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, vmc_call *c)
 
 VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str *name, viamc_bytes *value)
 {
-    vmc_rd r = vmc_rd_of(ev->metadata);
+    vmc_rd r;
     viamc_bytes head, n;
+    if (ev == NULL || at == NULL || name == NULL || value == NULL)
+        return false;
+    r = vmc_rd_of(ev->metadata);
     (void)vmc_rd_take(&r, *at);
     head = vmc_rd_take(&r, 4);
     if (!vmc_rd_ok(&r) || head.len != 4u)
@@ -13053,9 +13144,15 @@ VMC_FN bool vmc_grpc_is_value(viamc_bytes v)
 /* True if all of it may be sent: a peer would refuse the request, or take a field for ours. */
 VMC_FN bool vmc_grpc_metadata_ok(const viamc_metadata *m, size_t count)
 {
-    for (; count != 0; m++, count--)
-        if (!vmc_grpc_is_free_name(vmc_bytes_of(m->name)) || !(vmc_grpc_is_binary(vmc_bytes_of(m->name)) || vmc_grpc_is_value(m->value)))
+    if (m == NULL)
+        return count == 0;
+    for (; count != 0; m++, count--) {
+        viamc_bytes name = vmc_bytes_of(m->name);
+        if (!vmc_is_view(name) || !vmc_is_view(m->value))
             return false;
+        if (!vmc_grpc_is_free_name(name) || !(vmc_grpc_is_binary(name) || vmc_grpc_is_value(m->value)))
+            return false;
+    }
     return true;
 }
 
@@ -14373,6 +14470,16 @@ VMC_FN viamc_bytes vmc_address_core(viamc_bytes text)
     return text;
 }
 
+/* No blank, control character or octet beyond ASCII: the host goes into :authority (RFC 3986 3.2.2; other scripts are written in punycode). */
+VMC_FN bool vmc_address_is_graphic(viamc_bytes text)
+{
+    size_t i;
+    for (i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
+            return false;
+    return true;
+}
+
 /* Decimal port at the end of the text, digits only, 1 to 65535. */
 VMC_FN bool vmc_address_port(viamc_bytes text, uint16_t *port)
 {
@@ -14419,7 +14526,7 @@ VMC_FN const char *vmc_address_parse(const char *text, uint16_t default_port, vm
         a->authority[0] = viamc_view("localhost", 9); /* a path is no authority */
         return NULL;
     }
-    if (host == 0 || host > VMC_ADDRESS_HOST_MAX)
+    if (host == 0 || host > VMC_ADDRESS_HOST_MAX || !vmc_address_is_graphic(viamc_view(core.ptr, host)))
         return VMC_TEXT("address without a host: write host, host:port, [v6]:port or unix:/path");
     a->authority[0] = a->host = viamc_view(core.ptr, host);
     if (core.ptr[0] == '[')
@@ -14459,9 +14566,15 @@ VMC_APART bool vmc_address_is_uuid(const char *s)
 static const char vmc_auth_path[] = "/proto.rpc.v1.AuthService/Authenticate";
 
 /* Credentials that already are a token need no Authenticate. */
-VMC_FN bool vmc_auth_is_token(const viamc_client *c)
+VMC_FN bool vmc_auth_is_token(const char *type)
 {
-    return viamc_str_eq(viamc_text(c->desc.type), viamc_text("access-token"));
+    return viamc_str_eq(viamc_text(type), viamc_text("access-token"));
+}
+
+/* It goes into a header field as it is. */
+VMC_FN bool vmc_auth_token_ok(const viamc_client *c, viamc_str token)
+{
+    return token.len != 0 && token.len <= c->token_cap && vmc_address_is_graphic(vmc_bytes_of(token));
 }
 
 VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)
@@ -14613,20 +14726,24 @@ VMC_FN const char *vmc_dial_check_credentials(const viamc_client *c, const viamc
         return VMC_TEXT("api_key_id is not a UUID");
     if ((d->api_key != NULL || d->credential_type != NULL) && c->token_cap == 0)
         return VMC_TEXT("credentials need token_bytes in the client's desc");
+    if (vmc_auth_is_token(d->credential_type) && !vmc_auth_token_ok(c, viamc_text(d->credential_payload)))
+        return VMC_TEXT("an access-token of no octets, of more than token_bytes, or with a blank or control character");
     return NULL;
 }
 
 /* What is wrong with how the robot is to be trusted, or NULL. */
-VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d)
+VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d, bool is_unix)
 {
-    if (d->insecure || c->dial.is_unix)
+    if (d->insecure || is_unix)
         return NULL;
 #ifndef VIAMC_NO_TLS
     if (c->conn.tls == NULL)
         return VMC_TEXT("TLS needs memory: leave no_tls out of the client's desc, or set dial.insecure");
-    if (d->next_root == NULL && d->anchor_count == 0 && d->pin_sha256.len == 0)
+    if (d->next_root == NULL && (d->anchors == NULL || d->anchor_count == 0) && d->pin_sha256.len == 0)
         return VMC_TEXT("whom to trust? set dial.anchors, dial.next_root, dial.pin_sha256 or dial.insecure");
-    if (d->pin_sha256.len != 0 && d->pin_sha256.len != 32u)
+    if (d->anchors == NULL && d->anchor_count != 0)
+        return VMC_TEXT("anchor_count without anchors");
+    if (!vmc_is_view(d->pin_sha256) || (d->pin_sha256.len != 0 && d->pin_sha256.len != 32u))
         return VMC_TEXT("pin_sha256 must have 32 octets");
     return NULL;
 #else
@@ -14641,7 +14758,7 @@ VMC_FN const char *vmc_dial_parse(const char *address, bool insecure, vmc_addres
 }
 
 /* What is wrong with a desc, or NULL. */
-VMC_FN const char *vmc_dial_check_desc(viamc_client *c, const viamc_dial_desc *d)
+VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_desc *d)
 {
     const char *what;
     vmc_address a;
@@ -14652,22 +14769,24 @@ VMC_FN const char *vmc_dial_check_desc(viamc_client *c, const viamc_dial_desc *d
     what = vmc_dial_parse(d->address, d->insecure, &a);
     if (what != NULL)
         return what;
-    c->dial.is_unix = a.is_unix;
     what = vmc_dial_check_credentials(c, d);
-    return what != NULL ? what : vmc_dial_check_trust(c, d);
+    return what != NULL ? what : vmc_dial_check_trust(c, d, a.is_unix);
 }
 
-/* Checks a desc and takes it over. */
-VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
+/* Takes a desc over that was checked. */
+VMC_FN void vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 {
-    const char *what = vmc_dial_check_desc(c, d);
-    if (what != NULL)
-        return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
+    c->dial.is_unix = vmc_address_is_unix(d->address);
     vmc_dial_keep(&c->desc, d);
 #ifndef VIAMC_NO_TLS
     vmc_dial_keep_tls(&c->desc, d);
 #endif
-    return VIAMC_OK;
+}
+
+/* There is a connection, or there will be one. */
+VMC_FN bool vmc_dial_lives(const viamc_client *c)
+{
+    return c->dial.state != VIAMC_IDLE && c->dial.state != VIAMC_FAILED;
 }
 
 /* ---- an attempt ---- */
@@ -14916,7 +15035,7 @@ VMC_APART void vmc_dial_on_up(viamc_client *c)
 {
     bool credentials = c->desc.type != NULL && !c->dial.is_unix;
     c->dial.step = VMC_DIAL_GREETING;
-    if (credentials && vmc_auth_is_token(c))
+    if (credentials && vmc_auth_is_token(c->desc.type))
         c->conn.grpc.token = viamc_view(c->desc.payload, vmc_strlen(c->desc.payload)); /* kept by the caller */
     else if (credentials)
         c->dial.step = VMC_DIAL_AUTH;
@@ -16023,16 +16142,26 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
 /* A copy of a desc with its defaults; what is wrong with it, or NULL. */
 VMC_FN const char *vmc_client_take_desc(const viamc_client_desc *desc, viamc_client_desc *d)
 {
+    if (desc == NULL)
+        return VMC_TEXT("no desc");
     *d = *desc;
     vmc_client_defaults(d);
     return vmc_client_check_desc(d);
+}
+
+/* What is wrong with a port, or NULL. */
+VMC_FN const char *vmc_client_check_port(const viamc_port *p)
+{
+    if (p == NULL || p->open == NULL || p->read == NULL || p->write == NULL || p->close == NULL || p->random == NULL)
+        return VMC_TEXT("no port, or one without open, read, write, close or random");
+    return NULL;
 }
 
 VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
 {
     viamc_client_desc d;
     const char *what = vmc_client_take_desc(desc, &d);
-    return d.port == NULL ? VMC_TEXT("no port") : what;
+    return what != NULL ? what : vmc_client_check_port(d.port);
 }
 
 /* The pieces of the block. */
@@ -16146,8 +16275,10 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
     viamc_client_desc d;
     size_t skip = vmc_misaligned(memory);
     vmc_client_layout l;
+    if (client == NULL)
+        return VIAMC_ERR_ARG;
     *client = NULL;
-    if (memory == NULL || desc == NULL || desc->port == NULL || vmc_client_take_desc(desc, &d) != NULL)
+    if (memory == NULL || vmc_client_take_desc(desc, &d) != NULL || vmc_client_check_port(d.port) != NULL)
         return VIAMC_ERR_ARG;
     vmc_client_carve(&d, NULL, &l);
     if (size < skip || size - skip < l.size)
@@ -16227,6 +16358,8 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
     if (o->replace && (s->flags & VIAMC_M_SETPOINT) == 0)
         return VIAMC_ERR_ARG;
     if (o->metadata_count > 200u || !vmc_grpc_metadata_ok(o->metadata, o->metadata_count) || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
+        return VIAMC_ERR_ARG;
+    if (!vmc_is_view(s->msg) || !vmc_is_view(o->extra))
         return VIAMC_ERR_ARG;
     s->added[0] = viamc_view(NULL, 0);
     s->added[1] = o->extra;
@@ -16421,24 +16554,45 @@ VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *metho
 
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call)
 {
+    if (!vmc_address_is_graphic(vmc_bytes_of(viamc_text(path)))) /* of a method that is not one's own constant: RFC 9113 8.3.1 */
+        return VIAMC_ERR_ARG;
     return vmc_client_call(c, NULL, path, msg, opts, call);
 }
 
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap)
 {
+    if (cap == NULL)
+        return NULL;
+    *cap = 0;
+    if (c == NULL)
+        return NULL;
     *cap = vmc_calls_tx_room(&c->calls, VMC_STOP_RESERVE);
     return vmc_calls_tx_next(&c->calls);
 }
 
 /* ---- calls that run ---- */
 
+/* The call of a handle, for a function that may not come from inside a poll: ARG, NOT_FOUND, STATE. */
+VMC_APART viamc_err vmc_client_handle(viamc_client *c, viamc_call handle, vmc_call **call)
+{
+    if (c == NULL)
+        return VIAMC_ERR_ARG;
+    *call = vmc_calls_find(&c->calls, handle);
+    if (*call == NULL)
+        return VIAMC_ERR_NOT_FOUND;
+    return c->in_poll ? VIAMC_ERR_STATE : VIAMC_OK;
+}
+
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, viamc_bytes msg)
 {
-    vmc_call *call = vmc_calls_find(&c->calls, handle);
+    vmc_call *call;
+    viamc_err err = vmc_client_handle(c, handle, &call);
     uint32_t resource;
-    if (call == NULL)
-        return VIAMC_ERR_NOT_FOUND;
-    if (c->in_poll || !vmc_call_is_client_stream(call) || (call->flags & VMC_CALL_F_FINISH) != 0)
+    if (err != VIAMC_OK)
+        return err;
+    if (!vmc_is_view(msg))
+        return VIAMC_ERR_ARG;
+    if ((call->flags & VMC_CALL_F_FINISH) != 0)
         return VIAMC_ERR_STATE;
     if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
@@ -16455,10 +16609,13 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
 
 VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call handle)
 {
-    vmc_call *call = vmc_calls_find(&c->calls, handle);
-    if (call == NULL || !vmc_call_is_running(call))
+    vmc_call *call;
+    viamc_err err = vmc_client_handle(c, handle, &call);
+    if (err != VIAMC_OK)
+        return err;
+    if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    if (c->in_poll || !vmc_call_is_client_stream(call))
+    if ((call->flags & VMC_CALL_F_FINISH) != 0) /* as every call has that is no client stream */
         return VIAMC_ERR_STATE;
     call->flags |= VMC_CALL_F_FINISH;
     c->calls.stirred = true;
@@ -16468,11 +16625,10 @@ VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call handle)
 
 VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call handle)
 {
-    vmc_call *call = vmc_calls_find(&c->calls, handle);
-    if (call == NULL)
-        return VIAMC_ERR_NOT_FOUND;
-    if (c->in_poll)
-        return VIAMC_ERR_STATE;
+    vmc_call *call;
+    viamc_err err = vmc_client_handle(c, handle, &call);
+    if (err != VIAMC_OK)
+        return err;
     vmc_grpc_cancel(&c->conn.grpc, call, VIAMC_CANCELLED, VMC_TEXT("cancelled by the caller"));
     vmc_motion_give_up(call, VIAMC_CANCELLED);
     c->dirty = true;
@@ -16628,6 +16784,8 @@ VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
 
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 {
+    if (c == NULL)
+        return VIAMC_ERR_ARG;
     if (c->in_poll || c->calls.in_sink)
         return VIAMC_ERR_STATE;
     if (c->dirty)
@@ -16665,8 +16823,12 @@ VMC_FN bool vmc_client_has_events(const viamc_client *c)
 
 VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *hint)
 {
+    if (hint == NULL)
+        return;
     hint->ms = VIAMC_FOREVER;
     hint->want = 0;
+    if (c == NULL)
+        return;
     vmc_grpc_wait(&c->conn.grpc, now, &hint->ms);
     vmc_dial_wait(c, now, &hint->ms);
     vmc_session_wait(c, now, &hint->ms);
@@ -16786,8 +16948,10 @@ VMC_APART bool vmc_client_next_event(viamc_client *c, viamc_event *ev)
 
 VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 {
+    if (ev == NULL)
+        return false;
     ev->kind = 0;
-    return !c->in_poll && vmc_client_has_events(c) && vmc_client_next_event(c, ev);
+    return c != NULL && !c->in_poll && vmc_client_has_events(c) && vmc_client_next_event(c, ev);
 }
 
 /* ---- dial, state, close ---- */
@@ -16805,16 +16969,23 @@ VMC_FN void vmc_client_reset(viamc_client *c)
 
 VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc)
 {
+    const char *what;
     if (c == NULL || desc == NULL)
         return VIAMC_ERR_ARG;
     if (c->in_poll || c->calls.in_sink)
         return VIAMC_ERR_STATE;
+    what = vmc_dial_check_desc(c, desc);
+    if (what != NULL && vmc_dial_lives(c)) {
+        vmc_log(&c->log, VIAMC_LOG_ERROR, "dial", what, VIAMC_ERR_ARG, 0);
+        return VIAMC_ERR_ARG;
+    }
     vmc_client_reset(c);
     vmc_error_clear(&c->conn.error);
     VIAMC_MEMSET(&c->dial, 0, sizeof c->dial);
     c->dial.state = VIAMC_FAILED;
-    if (vmc_dial_set(c, desc) != VIAMC_OK)
-        return c->conn.error.code;
+    if (what != NULL)
+        return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
+    vmc_dial_set(c, desc);
     c->dial.state = VIAMC_DIALING;
     c->dial.fresh = true;
     return VIAMC_OK;
@@ -16822,16 +16993,26 @@ VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc)
 
 VIAMC_API uint8_t viamc_state(const viamc_client *c)
 {
-    return c->dial.state;
+    return c == NULL ? (uint8_t)VIAMC_IDLE : c->dial.state;
 }
 
 VIAMC_API viamc_error viamc_client_error(const viamc_client *c)
 {
-    return c->conn.error;
+    viamc_error none;
+    if (c != NULL)
+        return c->conn.error;
+    vmc_error_clear(&none);
+    (void)vmc_fail(&none, VIAMC_ERR_ARG, 0, "client", VMC_TEXT("there is none"));
+    return none;
 }
 
 VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats)
 {
+    if (stats == NULL)
+        return;
+    VIAMC_MEMSET(stats, 0, sizeof *stats);
+    if (c == NULL)
+        return;
     stats->polls = c->polls;
     stats->steps_max = c->steps_max;
     stats->connects = c->connects;
@@ -16842,7 +17023,7 @@ VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_sta
 
 VIAMC_API const char *viamc_client_suite(const viamc_client *c)
 {
-    if (c->conn.state != VMC_CONN_UP)
+    if (c == NULL || c->conn.state != VMC_CONN_UP)
         return "";
 #ifndef VIAMC_NO_TLS
     if (c->conn.secure)
@@ -16980,12 +17161,12 @@ VMC_FN void vmc_explain_error(const viamc_client *c, const viamc_error *e, vmc_w
 
 VIAMC_API size_t viamc_explain(const viamc_client *c, char *buf, size_t cap)
 {
-    vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
+    vmc_wr w = vmc_wr_of(buf, buf == NULL || cap == 0 ? 0 : cap - 1u);
     viamc_error e = viamc_client_error(c);
     if (e.code == VIAMC_OK)
         vmc_session_error(c, &e);
     vmc_explain_error(c, &e, &w);
-    if (cap != 0)
+    if (buf != NULL && cap != 0)
         buf[w.len] = '\0';
     return w.len;
 }
@@ -17041,6 +17222,8 @@ VIAMC_API viamc_err viamc_robot_cancel_operation(viamc_client *c, viamc_str id, 
 {
     uint8_t buf[VMC_ROBOT_ID_MAX + 2u];
     vmc_wr w = vmc_wr_of(buf, sizeof buf);
+    if (id.ptr == NULL || id.len == 0)
+        return VIAMC_ERR_ARG;
     vmc_wire_put_text(&w, 1, id);
     if (w.full)
         return VIAMC_ERR_ARG;
@@ -17051,7 +17234,7 @@ VIAMC_API viamc_err viamc_robot_cancel_operation(viamc_client *c, viamc_str id, 
 
 VMC_FN bool vmc_robot_is(const viamc_event *ev, const viamc_method *method)
 {
-    return ev->kind == VIAMC_EV_DONE && ev->method == method && ev->status == VIAMC_OK;
+    return ev != NULL && ev->kind == VIAMC_EV_DONE && ev->method == method && ev->status == VIAMC_OK;
 }
 
 /* The next submessage `number` of a reply, from octet *at on. */
@@ -17114,13 +17297,13 @@ VMC_FN viamc_err vmc_robot_read_text(viamc_bytes msg, uint32_t number, viamc_str
 VIAMC_API bool viamc_robot_next_resource(const viamc_event *ev, size_t *at, viamc_robot_resource *name)
 {
     viamc_bytes sub;
-    return vmc_robot_is(ev, &vmc_robot_names) && vmc_robot_next(ev->msg, 1, at, &sub) && vmc_robot_read_name(sub, name);
+    return vmc_robot_is(ev, &vmc_robot_names) && at != NULL && name != NULL && vmc_robot_next(ev->msg, 1, at, &sub) && vmc_robot_read_name(sub, name);
 }
 
 VIAMC_API viamc_err viamc_robot_find_resource(const viamc_event *ev, const char *type, const char *subtype, const char *name, viamc_robot_resource *found)
 {
     size_t at = 0;
-    if (!vmc_robot_is(ev, &vmc_robot_names))
+    if (!vmc_robot_is(ev, &vmc_robot_names) || name == NULL || found == NULL)
         return VIAMC_ERR_ARG;
     while (viamc_robot_next_resource(ev, &at, found))
         if ((type == NULL || viamc_str_eq(found->type, viamc_text(type))) && (subtype == NULL || viamc_str_eq(found->subtype, viamc_text(subtype)))
@@ -17132,7 +17315,7 @@ VIAMC_API viamc_err viamc_robot_find_resource(const viamc_event *ev, const char 
 VIAMC_API viamc_err viamc_robot_version(const viamc_event *ev, viamc_str *platform, viamc_str *version, viamc_str *api_version)
 {
     viamc_err err;
-    if (!vmc_robot_is(ev, &vmc_robot_version))
+    if (!vmc_robot_is(ev, &vmc_robot_version) || platform == NULL || version == NULL || api_version == NULL)
         return VIAMC_ERR_ARG;
     if ((err = vmc_robot_read_text(ev->msg, 1, platform)) != VIAMC_OK || (err = vmc_robot_read_text(ev->msg, 2, version)) != VIAMC_OK)
         return err;
@@ -17141,7 +17324,7 @@ VIAMC_API viamc_err viamc_robot_version(const viamc_event *ev, viamc_str *platfo
 
 VIAMC_API viamc_err viamc_robot_machine_state(const viamc_event *ev, uint32_t *state)
 {
-    if (!vmc_robot_is(ev, &vmc_robot_status))
+    if (!vmc_robot_is(ev, &vmc_robot_status) || state == NULL)
         return VIAMC_ERR_ARG;
     return vmc_robot_read_uint(ev->msg, 3, state) ? VIAMC_OK : VIAMC_ERR_MESSAGE;
 }
@@ -17149,7 +17332,9 @@ VIAMC_API viamc_err viamc_robot_machine_state(const viamc_event *ev, uint32_t *s
 VIAMC_API bool viamc_robot_next_status(const viamc_event *ev, size_t *at, viamc_robot_resource *name, uint32_t *state)
 {
     viamc_bytes sub, n;
-    if (!vmc_robot_is(ev, &vmc_robot_status) || !vmc_robot_next(ev->msg, 1, at, &sub) || vmc_wire_find(sub, 1, &n) != VIAMC_OK)
+    if (!vmc_robot_is(ev, &vmc_robot_status) || at == NULL || name == NULL || state == NULL)
+        return false;
+    if (!vmc_robot_next(ev->msg, 1, at, &sub) || vmc_wire_find(sub, 1, &n) != VIAMC_OK)
         return false;
     return vmc_robot_read_name(n, name) && vmc_robot_read_uint(sub, 2, state);
 }
@@ -17157,7 +17342,7 @@ VIAMC_API bool viamc_robot_next_status(const viamc_event *ev, size_t *at, viamc_
 VIAMC_API bool viamc_robot_next_operation(const viamc_event *ev, size_t *at, viamc_str *id, viamc_str *method)
 {
     viamc_bytes sub;
-    return vmc_robot_is(ev, &vmc_robot_operations) && vmc_robot_next(ev->msg, 1, at, &sub) && vmc_robot_read_text(sub, 1, id) == VIAMC_OK
+    return vmc_robot_is(ev, &vmc_robot_operations) && at != NULL && id != NULL && method != NULL && vmc_robot_next(ev->msg, 1, at, &sub) && vmc_robot_read_text(sub, 1, id) == VIAMC_OK
            && vmc_robot_read_text(sub, 2, method) == VIAMC_OK;
 }
 
@@ -17391,6 +17576,41 @@ VMC_FN void vmc_registry_put_name(vmc_wr *w, uint32_t number, const viamc_resour
     vmc_wire_close(w, sub);
 }
 
+/* What a service is made of is there. */
+VMC_FN bool vmc_registry_is_whole(const viamc_service *service)
+{
+    uint8_t i;
+    if (service->name == NULL || (service->methods == NULL && service->count != 0))
+        return false;
+    for (i = 0; i < service->count; i++)
+        if (service->methods[i].method == NULL || service->methods[i].method->path == NULL)
+            return false;
+    return true;
+}
+
+/* A name goes into texts of protobuf, which everybody refuses that are not UTF-8 (RFC 3629 4), and to people: no control characters. */
+VMC_FN bool vmc_registry_name_ok(viamc_str name)
+{
+    static const uint32_t least[4] = {' ', 0x80u, 0x800u, 0x10000u}; /* that needs so many octets */
+    size_t i = 0;
+    while (i < name.len) {
+        const uint8_t *p = (const uint8_t *)name.ptr + i;
+        size_t k, n = vmc_percent_utf8_size(*p);
+        uint32_t code = n == 1u ? *p : *p & (0x7fu >> n); /* U+... */
+        if (n > name.len - i || (n == 1u && *p > '~'))
+            return false;
+        for (k = 1; k < n; k++) {
+            if ((p[k] & 0xc0u) != 0x80u)
+                return false;
+            code = code << 6 | (p[k] & 0x3fu);
+        }
+        if (code < least[n - 1u] || code > 0x10ffffu || code >> 11 == 0xd800u >> 11) /* too long, too high, half a pair of UTF-16 */
+            return false;
+        i += n;
+    }
+    return name.len <= VMC_SERVER_NAME;
+}
+
 /* ---- public ---- */
 
 VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *service, const char *name, const void *ops, void *user,
@@ -17398,9 +17618,13 @@ VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *servi
 {
     viamc_resource *r;
     viamc_str text = viamc_text(name);
+    if (s == NULL || service == NULL)
+        return VIAMC_ERR_ARG;
     if (s->error.code != VIAMC_OK)
         return VIAMC_ERR_STATE;
-    if (text.len > VMC_SERVER_NAME || (text.len != 0) != vmc_registry_is_named(service) || vmc_registry_find(s, service, text) != NULL)
+    if (!vmc_registry_is_whole(service) || !vmc_registry_name_ok(text))
+        return VIAMC_ERR_ARG;
+    if ((text.len != 0) != vmc_registry_is_named(service) || vmc_registry_find(s, service, text) != NULL)
         return VIAMC_ERR_ARG;
     if (s->resource_count == s->desc.max_resources)
         return VIAMC_ERR_NOMEM;
@@ -17418,7 +17642,7 @@ VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *servi
 
 VIAMC_API viamc_str viamc_resource_name(const viamc_resource *resource)
 {
-    return resource->name;
+    return resource == NULL ? viamc_text("") : resource->name;
 }
 
 #endif
@@ -17543,6 +17767,8 @@ VMC_FN void vmc_request_expire(viamc_request *rq)
 /* Whether the handler may answer now. CLOSED: nobody is there any more, and `last` lets the request go. */
 VMC_FN viamc_err vmc_request_check(viamc_request *rq, bool last)
 {
+    if (rq == NULL)
+        return VIAMC_ERR_ARG;
     if (rq->state != VMC_REQUEST_OPEN && rq->state != VMC_REQUEST_KEPT)
         return VIAMC_ERR_STATE;
     if (vmc_request_is_wanted(rq))
@@ -17568,53 +17794,59 @@ VMC_FN viamc_err vmc_request_put(viamc_request *rq, viamc_bytes msg)
 
 VIAMC_API const void *viamc_request_ops(const viamc_request *rq)
 {
-    return rq->resource == NULL ? NULL : rq->resource->ops;
+    return rq == NULL || rq->resource == NULL ? NULL : rq->resource->ops;
 }
 
 VIAMC_API void *viamc_request_user(const viamc_request *rq)
 {
-    return rq->resource == NULL ? NULL : rq->resource->user;
+    return rq == NULL || rq->resource == NULL ? NULL : rq->resource->user;
 }
 
 VIAMC_API const viamc_method *viamc_request_method(const viamc_request *rq)
 {
-    return rq->serve == NULL ? NULL : rq->serve->method;
+    return rq == NULL || rq->serve == NULL ? NULL : rq->serve->method;
 }
 
 VIAMC_API viamc_str viamc_request_name(const viamc_request *rq)
 {
-    return rq->resource == NULL ? viamc_text("") : rq->resource->name;
+    return rq == NULL || rq->resource == NULL ? viamc_text("") : rq->resource->name;
 }
 
 VIAMC_API viamc_bytes viamc_request_message(const viamc_request *rq)
 {
-    return rq->msg;
+    return rq == NULL ? viamc_view(NULL, 0) : rq->msg;
 }
 
 VIAMC_API bool viamc_request_at_end(const viamc_request *rq)
 {
-    return rq->at_end;
+    return rq != NULL && rq->at_end;
 }
 
 VIAMC_API bool viamc_request_cancelled(const viamc_request *rq)
 {
-    return !vmc_request_is_wanted(rq);
+    return rq != NULL && !vmc_request_is_wanted(rq);
 }
 
 VIAMC_API uint32_t *viamc_request_mark(viamc_request *rq)
 {
-    return &rq->mark;
+    return rq == NULL ? NULL : &rq->mark;
 }
 
 VIAMC_API void *viamc_request_scratch(viamc_request *rq, size_t size)
 {
-    return size > rq->server->desc.message_bytes ? NULL : rq->server->message;
+    return rq == NULL || size > rq->server->desc.message_bytes ? NULL : rq->server->message;
 }
 
 VIAMC_API uint8_t *viamc_answer_room(viamc_request *rq, size_t *cap)
 {
-    viamc_server *s = rq->server;
+    viamc_server *s;
     const vmc_calls *t;
+    if (cap == NULL)
+        return NULL;
+    *cap = 0;
+    if (rq == NULL)
+        return NULL;
+    s = rq->server;
     if (rq->peer == NULL) {
         *cap = VMC_SERVER_STOP_BYTES - s->stop_len;
         return s->stop + s->stop_len;
@@ -17626,7 +17858,7 @@ VIAMC_API uint8_t *viamc_answer_room(viamc_request *rq, size_t *cap)
 
 VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg)
 {
-    viamc_err err = vmc_request_check(rq, true);
+    viamc_err err = vmc_is_view(msg) ? vmc_request_check(rq, true) : (viamc_err)VIAMC_ERR_ARG;
     if (err == VIAMC_OK && rq->peer != NULL)
         err = vmc_request_put(rq, msg);
     if (err == VIAMC_OK)
@@ -17637,7 +17869,7 @@ VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg)
 VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *text)
 {
     viamc_err err;
-    if (status < VIAMC_CANCELLED || status > VIAMC_UNAUTHENTICATED)
+    if (rq == NULL || status < VIAMC_CANCELLED || status > VIAMC_UNAUTHENTICATED)
         return VIAMC_ERR_ARG;
     err = vmc_request_check(rq, true);
     if (err == VIAMC_OK)
@@ -17647,6 +17879,8 @@ VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *t
 
 VIAMC_API viamc_err viamc_request_keep(viamc_request *rq)
 {
+    if (rq == NULL)
+        return VIAMC_ERR_ARG;
     if (rq->state != VMC_REQUEST_OPEN)
         return VIAMC_ERR_STATE;
     rq->kept = true;
@@ -17655,7 +17889,7 @@ VIAMC_API viamc_err viamc_request_keep(viamc_request *rq)
 
 VIAMC_API viamc_err viamc_request_send(viamc_request *rq, viamc_bytes msg)
 {
-    viamc_err err = vmc_request_check(rq, false);
+    viamc_err err = vmc_is_view(msg) ? vmc_request_check(rq, false) : (viamc_err)VIAMC_ERR_ARG;
     if (err == VIAMC_OK && !vmc_request_streams_out(rq))
         err = VIAMC_ERR_STATE;
     return err == VIAMC_OK ? vmc_request_put(rq, msg) : err;
@@ -17663,7 +17897,7 @@ VIAMC_API viamc_err viamc_request_send(viamc_request *rq, viamc_bytes msg)
 
 VIAMC_API viamc_err viamc_request_end(viamc_request *rq)
 {
-    viamc_err err = vmc_request_check(rq, vmc_request_streams_out(rq));
+    viamc_err err = vmc_request_check(rq, rq != NULL && vmc_request_streams_out(rq));
     if (err == VIAMC_OK && !vmc_request_streams_out(rq))
         err = VIAMC_ERR_STATE;
     if (err == VIAMC_OK)
@@ -18890,6 +19124,26 @@ VMC_FN bool vmc_server_keys_ok(const viamc_server_desc *d)
     return true;
 }
 
+/* Certificates and their key are somewhere. */
+VMC_FN bool vmc_server_certs_ok(const viamc_server_desc *d)
+{
+    size_t i;
+    if (d->cert_chain == NULL || d->key.ptr == NULL || d->key.len == 0)
+        return false;
+    for (i = 0; i < d->cert_count; i++)
+        if (!vmc_is_view(d->cert_chain[i]))
+            return false;
+    return true;
+}
+
+/* What is wrong with a port, or NULL. */
+VMC_FN const char *vmc_server_check_port(const viamc_port *p)
+{
+    if (p == NULL || p->accept == NULL || p->read == NULL || p->write == NULL || p->close == NULL || p->random == NULL)
+        return VMC_TEXT("no port, or one without accept, read, write, close or random");
+    return NULL;
+}
+
 /* What is wrong with a desc that has its defaults, or NULL. */
 VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
 {
@@ -18898,8 +19152,8 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("desc not initialised: begin with viamc_server_desc d = VIAMC_ZERO");
     if (d->profile > VIAMC_BOARD)
         return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
-    if (d->port == NULL || d->port->accept == NULL || d->port->random == NULL)
-        return VMC_TEXT("no port, or one that cannot accept or has no random bytes");
+    if (vmc_server_check_port(d->port) != NULL)
+        return vmc_server_check_port(d->port);
     if (d->max_peers > 250u || d->max_requests > 250u || d->api_key_count > VMC_SERVER_KEYS)
         return VMC_TEXT("more than 250 peers, requests or keys");
     if (!vmc_server_keys_ok(d))
@@ -18914,7 +19168,7 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
         return VMC_TEXT("in_bytes out of range");
-    if (tls && (d->cert_chain == NULL || d->key.len == 0))
+    if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
     if (tls)
@@ -19032,7 +19286,10 @@ VMC_FN size_t vmc_server_carve(const viamc_server_desc *d, uint8_t *base)
 
 VIAMC_API size_t viamc_server_mem_size(const viamc_server_desc *desc)
 {
-    viamc_server_desc d = *desc;
+    viamc_server_desc d;
+    if (desc == NULL)
+        return 0;
+    d = *desc;
     vmc_server_defaults(&d);
     return vmc_server_check_desc(&d) != NULL ? 0 : vmc_server_carve(&d, NULL) + VMC_ALIGN - 1u;
 }
@@ -19069,6 +19326,8 @@ VIAMC_API viamc_err viamc_server_init(void *memory, size_t size, const viamc_ser
     viamc_server_desc d;
     const char *wrong;
     size_t need, skip = vmc_misaligned(memory);
+    if (server == NULL)
+        return VIAMC_ERR_ARG;
     *server = NULL;
     if (memory == NULL || desc == NULL)
         return VIAMC_ERR_ARG;
@@ -19099,7 +19358,7 @@ VIAMC_API viamc_error viamc_server_error(const viamc_server *s)
 
 VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t cap)
 {
-    vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
+    vmc_wr w = vmc_wr_of(buf, buf == NULL || cap == 0 ? 0 : cap - 1u);
     viamc_error e = viamc_server_error(s);
     if (e.code == VIAMC_ERR_NOMEM && e.detail != 0) {
         vmc_wr_text(&w, VMC_TEXT("NOMEM: server needs "));
@@ -19114,7 +19373,7 @@ VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t c
             vmc_wr_text(&w, e.what);
         }
     }
-    if (cap != 0)
+    if (buf != NULL && cap != 0)
         buf[w.len] = '\0';
     return w.len;
 }
@@ -19138,6 +19397,8 @@ VMC_FN uint8_t vmc_server_next_handshake(viamc_server *s)
 VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
 {
     uint8_t k, n, handshake;
+    if (s == NULL)
+        return VIAMC_ERR_ARG;
     if (s->in_poll || s->error.code != VIAMC_OK)
         return VIAMC_ERR_STATE;
     n = s->desc.max_peers;
@@ -19170,9 +19431,11 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
 VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait_hint *hint)
 {
     uint8_t i;
+    if (hint == NULL)
+        return;
     hint->ms = VIAMC_FOREVER;
     hint->want = VIAMC_WANT_READ;
-    if (s->error.code != VIAMC_OK)
+    if (s == NULL || s->error.code != VIAMC_OK)
         return;
     vmc_sessions_wait(s, now, &hint->ms);
     for (i = 0; i < s->desc.max_peers; i++)
@@ -19260,8 +19523,11 @@ VMC_FN void vmc_loop_fill_dial(viamc_posix *p, viamc_dial_desc *d)
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client)
 {
     viamc_client_desc d = VIAMC_ZERO;
-    viamc_dial_desc dd = *dial;
+    viamc_dial_desc dd;
     viamc_err err;
+    if (posix == NULL || dial == NULL || client == NULL)
+        return VIAMC_ERR_ARG;
+    dd = *dial;
     viamc_posix_init(posix);
     if (desc != NULL)
         d = *desc;
@@ -19293,9 +19559,20 @@ VMC_FN viamc_ms vmc_loop_sleep(viamc_posix *p, viamc_ms now, viamc_ms until)
     return viamc_posix_now(); /* it goes on whatever viamc_wait says */
 }
 
+/* Whether there is a client to wait for. */
+VMC_FN viamc_err vmc_loop_check(const viamc_posix *p)
+{
+    if (p == NULL)
+        return VIAMC_ERR_ARG;
+    return p->loop == NULL ? VIAMC_ERR_STATE : VIAMC_OK;
+}
+
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
 {
     viamc_ms now = viamc_posix_now();
+    viamc_err err = vmc_loop_check(posix);
+    if (err != VIAMC_OK)
+        return err;
     return viamc_poll((viamc_client *)posix->loop, vmc_loop_sleep(posix, now, now + vmc_min32(ms, VMC_TIME_MAX)));
 }
 
@@ -19320,11 +19597,14 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
 
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
 {
-    const viamc_client *c = (const viamc_client *)posix->loop;
+    const viamc_client *c;
     char why[sizeof posix->text];
     viamc_str text;
     viamc_event ev;
-    viamc_err err;
+    viamc_err err = vmc_loop_check(posix);
+    if (err != VIAMC_OK)
+        return err;
+    c = (const viamc_client *)posix->loop;
     if (viamc_state(c) == VIAMC_READY)
         return VIAMC_OK;
     err = vmc_loop_until(posix, VIAMC_EV_READY, 0, ms, &ev);
@@ -19348,12 +19628,15 @@ VMC_FN const char *vmc_loop_method(const char *path)
 
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev)
 {
-    const viamc_client *c = (const viamc_client *)posix->loop;
+    const viamc_client *c;
     viamc_event own;
     viamc_event *e = ev == NULL ? &own : ev;
     char head[64];
     vmc_wr w = vmc_wr_of(head, sizeof head - 1u);
-    viamc_err err;
+    viamc_err err = vmc_loop_check(posix);
+    if (err != VIAMC_OK)
+        return err;
+    c = (const viamc_client *)posix->loop;
     posix->text[0] = '\0';
     if (call == 0)
         return VIAMC_ERR_ARG;
@@ -19374,7 +19657,9 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
 {
     viamc_event ev;
-    viamc_err err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
+    viamc_err err = vmc_loop_check(posix);
+    if (err == VIAMC_OK)
+        err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
     return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
 }
 
@@ -19410,8 +19695,11 @@ VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, ui
     vmc_pem pem;
     viamc_err err = VIAMC_OK;
     ssize_t n = 1;
-    int fd = open(path, VMC_POSIX_OPEN);
+    int fd;
+    if (path == NULL || label == NULL || buf == NULL || der == NULL || count == NULL)
+        return VIAMC_ERR_ARG;
     *count = 0;
+    fd = open(path, VMC_POSIX_OPEN);
     if (fd < 0)
         return VIAMC_ERR_IO;
     vmc_pem_begin(&pem, buf, cap);
@@ -19439,10 +19727,10 @@ VMC_FN void vmc_loop_print(const char *s)
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
 {
     char buf[VMC_LOOP_TEXT];
-    const viamc_client *c = (const viamc_client *)posix->loop;
+    const viamc_client *c = posix == NULL ? NULL : (const viamc_client *)posix->loop;
     vmc_loop_print(program);
     vmc_loop_print(": ");
-    if (posix->text[0] != '\0' && (c == NULL || viamc_state(c) != VIAMC_FAILED)) {
+    if (posix != NULL && posix->text[0] != '\0' && (c == NULL || viamc_state(c) != VIAMC_FAILED)) {
         vmc_loop_print(posix->text);
     } else if (c != NULL && viamc_client_error(c).code != VIAMC_OK) {
         (void)viamc_explain(c, buf, sizeof buf);

@@ -7238,7 +7238,7 @@ VMC_FN bool vmc_proto_put_value(pb_ostream_t *out, uint32_t number, const viamc_
 VMC_FN bool vmc_proto_put_view(pb_ostream_t *out, const pb_field_iter_t *field)
 {
     bool member = PB_HTYPE(field->type) == PB_HTYPE_ONEOF; /* is written even if empty: it is the one that is set */
-    viamc_bytes v = viamc_view(NULL, 0);
+    viamc_bytes v;
     if (vmc_proto_is_far(field))
         return pb_encode_tag(out, PB_WT_STRING, vmc_proto_number(field)) && pb_encode_submessage(out, field->submsg_desc, field->pData);
     switch (field->array_size) {
@@ -11125,11 +11125,12 @@ VMC_FN viamc_err vmc_proto_request(viamc_request *rq, viamc_bytes msg, size_t si
 /* Before an op is called: is it there, and what is the request? False: answer op->err. */
 VMC_FN bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, const vmc_proto_row *rows, vmc_proto_op *op)
 {
-    void (*handler)(void); /* all pointers to functions have one form */
+    void (*handler)(void) = NULL; /* all pointers to functions have one form */
     op->row = vmc_proto_row_of(rq);
     op->ops = viamc_request_ops(rq);
     op->q = NULL;
-    vmc_copy(&handler, (const uint8_t *)op->ops + rows[op->row].at, sizeof handler);
+    if (op->ops != NULL) /* as viamc_server_add permits */
+        vmc_copy(&handler, (const uint8_t *)op->ops + rows[op->row].at, sizeof handler);
     if (handler == NULL) {
         op->err = viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method"));
         return false;

@@ -285,6 +285,9 @@ TEST(what_is_not_in_the_table)
     CHECK_EQ_STR(now.text, "this resource does not serve this method");
     CHECK_EQ_INT(viamc_motor_set_power(now.client, "right", 1, NULL, &call), VIAMC_OK);
     CHECK_EQ_INT(finish(call)->status, VIAMC_NOT_FOUND);
+    CHECK_EQ_INT(viamc_server_add(now.server, &viamc_service_motor, "bare", NULL, NULL, NULL), VIAMC_OK); /* without its table */
+    CHECK_EQ_INT(viamc_motor_set_power(now.client, "bare", 1, NULL, &call), VIAMC_OK);
+    CHECK_EQ_INT(finish(call)->status, VIAMC_UNIMPLEMENTED);
     world_end();
 }
 

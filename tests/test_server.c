@@ -445,9 +445,9 @@ TEST(wrong_descs_are_refused)
     raw.desc.cert_count = 1;
     refused("ARG: a certificate without its key");
     raw.desc.port = NULL;
-    refused("ARG: no port, or one that cannot accept or has no random bytes");
+    refused("ARG: no port, or one without accept, read, write, close or random");
     raw.desc.port = &deaf;
-    refused("ARG: no port, or one that cannot accept or has no random bytes");
+    refused("ARG: no port, or one without accept, read, write, close or random");
     raw.desc.window_ms = 29;
     refused("ARG: window_ms out of range: 30 to 60,000");
     raw.desc.window_ms = 60001;

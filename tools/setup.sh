@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 # Makes ready what a make target needs; says nothing if nothing is missing.
 #
-#   tools/setup.sh core|python|peers|conformance|boards|fuzz|figures ...
+#   tools/setup.sh core|python|peers|conformance|boards|fuzz|analyze|figures ...
 #
 #   core     Debian packages to build the examples and to run the tests
 #   python   build/venv with tools/requirements.txt
 #   peers    Debian packages for tests/peers
 #   conformance  those for tests/conformance
 #   fuzz     what libFuzzer needs beside clang
+#   analyze  Debian packages for tools/analyze.py
 #   boards   Debian packages for tests/boards
 #   figures  Debian packages for tools/figures.py
 #
@@ -18,8 +19,9 @@ cd "$(dirname "$0")/.."
 
 core="build-essential ca-certificates libbearssl-dev libnanopb-dev clang cmake python3 python3-venv universal-ctags openssl"
 peers="iproute2 util-linux procps"
-conformance="maven nginx-light haproxy nghttp2-proxy libnghttp2-14"
+conformance="maven default-jdk-headless gnutls-bin nginx-light haproxy nghttp2-proxy libnghttp2-14"
 fuzz="libclang-rt-dev"
+analyze="clang-tidy cppcheck"
 boards="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
     gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user gcc-mingw-w64-x86-64 wine wine64 gcc-avr avr-libc simavr emscripten"
 figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi libnghttp2-dev"
@@ -76,6 +78,7 @@ for what in "$@"; do
     peers)   packages $peers ;;
     conformance) packages $conformance ;;
     fuzz)    packages $fuzz ;;
+    analyze) packages $analyze ;;
     boards)  packages $boards ;;
     figures) packages $figures ;;
     *)       echo "setup: unknown: $what" >&2; exit 2 ;;

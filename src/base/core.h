@@ -6,13 +6,17 @@
 
 #include "base/config.h"
 
+/* Pointers, in every function below: one that is NULL, where its docstring does not say what that means, is a mistake of the caller that
+ * changes nothing. What answers viamc_err answers ARG; the rest answers false, 0, NULL, "" or an empty view, or does nothing. The same goes
+ * for a message (viamc_bytes) with a length at NULL. Octets of length 0 may be at NULL. */
+
 /* What a function answers. VIAMC_OK is 0; the range of a code says which reaction fits, `detail` of the error record what exactly. */
 typedef int16_t viamc_err;
 
 enum {
     VIAMC_OK = 0,
     /* 1-15: the caller. Fix the call. */
-    VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit */
+    VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit, where there is one */
     VIAMC_ERR_STATE = 2,     /* not now (not connected, from inside a callback, after the end) */
     VIAMC_ERR_NOMEM = 3,     /* the memory given is too small; detail: the bytes needed */
     VIAMC_ERR_BUSY = 4,      /* all calls in use, or a Stop of this resource is under way; try again after an event */

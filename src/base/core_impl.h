@@ -41,6 +41,12 @@ VIAMC_API viamc_str viamc_text(const char *s)
     return v;
 }
 
+/* False for octets that are nowhere. */
+VMC_FN bool vmc_is_view(viamc_bytes v)
+{
+    return v.ptr != NULL || v.len == 0;
+}
+
 VMC_FN bool vmc_same(const void *a, const void *b, size_t n)
 {
     return n == 0 || VIAMC_MEMCMP(a, b, n) == 0;

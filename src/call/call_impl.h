@@ -861,8 +861,11 @@ VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, vmc_call *c)
 
 VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str *name, viamc_bytes *value)
 {
-    vmc_rd r = vmc_rd_of(ev->metadata);
+    vmc_rd r;
     viamc_bytes head, n;
+    if (ev == NULL || at == NULL || name == NULL || value == NULL)
+        return false;
+    r = vmc_rd_of(ev->metadata);
     (void)vmc_rd_take(&r, *at);
     head = vmc_rd_take(&r, 4);
     if (!vmc_rd_ok(&r) || head.len != 4u)

@@ -614,9 +614,15 @@ VMC_FN bool vmc_grpc_is_value(viamc_bytes v)
 /* True if all of it may be sent: a peer would refuse the request, or take a field for ours. */
 VMC_FN bool vmc_grpc_metadata_ok(const viamc_metadata *m, size_t count)
 {
-    for (; count != 0; m++, count--)
-        if (!vmc_grpc_is_free_name(vmc_bytes_of(m->name)) || !(vmc_grpc_is_binary(vmc_bytes_of(m->name)) || vmc_grpc_is_value(m->value)))
+    if (m == NULL)
+        return count == 0;
+    for (; count != 0; m++, count--) {
+        viamc_bytes name = vmc_bytes_of(m->name);
+        if (!vmc_is_view(name) || !vmc_is_view(m->value))
             return false;
+        if (!vmc_grpc_is_free_name(name) || !(vmc_grpc_is_binary(name) || vmc_grpc_is_value(m->value)))
+            return false;
+    }
     return true;
 }
 

@@ -24,6 +24,16 @@ VMC_FN viamc_bytes vmc_address_core(viamc_bytes text)
     return text;
 }
 
+/* No blank, control character or octet beyond ASCII: the host goes into :authority (RFC 3986 3.2.2; other scripts are written in punycode). */
+VMC_FN bool vmc_address_is_graphic(viamc_bytes text)
+{
+    size_t i;
+    for (i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
+            return false;
+    return true;
+}
+
 /* Decimal port at the end of the text, digits only, 1 to 65535. */
 VMC_FN bool vmc_address_port(viamc_bytes text, uint16_t *port)
 {
@@ -70,7 +80,7 @@ VMC_FN const char *vmc_address_parse(const char *text, uint16_t default_port, vm
         a->authority[0] = viamc_view("localhost", 9); /* a path is no authority */
         return NULL;
     }
-    if (host == 0 || host > VMC_ADDRESS_HOST_MAX)
+    if (host == 0 || host > VMC_ADDRESS_HOST_MAX || !vmc_address_is_graphic(viamc_view(core.ptr, host)))
         return VMC_TEXT("address without a host: write host, host:port, [v6]:port or unix:/path");
     a->authority[0] = a->host = viamc_view(core.ptr, host);
     if (core.ptr[0] == '[')

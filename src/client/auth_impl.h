@@ -10,13 +10,20 @@
 #include "conn/conn_impl.h"
 #include "client/state.h"
 #include "client/internal_impl.h"
+#include "client/address_impl.h"
 
 static const char vmc_auth_path[] = "/proto.rpc.v1.AuthService/Authenticate";
 
 /* Credentials that already are a token need no Authenticate. */
-VMC_FN bool vmc_auth_is_token(const viamc_client *c)
+VMC_FN bool vmc_auth_is_token(const char *type)
 {
-    return viamc_str_eq(viamc_text(c->desc.type), viamc_text("access-token"));
+    return viamc_str_eq(viamc_text(type), viamc_text("access-token"));
+}
+
+/* It goes into a header field as it is. */
+VMC_FN bool vmc_auth_token_ok(const viamc_client *c, viamc_str token)
+{
+    return token.len != 0 && token.len <= c->token_cap && vmc_address_is_graphic(vmc_bytes_of(token));
 }
 
 VMC_FN void vmc_auth_set_token(viamc_client *c, viamc_bytes token)

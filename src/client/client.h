@@ -17,7 +17,7 @@ typedef struct viamc_client viamc_client;
 /* How a client's memory is divided. Zero means default; copied by viamc_client_init. Defaults: host / board. */
 typedef struct viamc_client_desc {
     uint32_t guard;          /* leave 0: catches an uninitialised struct */
-    const viamc_port *port;  /* kept: moves the bytes; required */
+    const viamc_port *port;  /* kept: moves the bytes; required, with all functions but accept */
     void *port_user;         /* kept: handed to the port */
     uint8_t profile;         /* VIAMC_HOST or VIAMC_BOARD */
     uint8_t max_calls;       /* calls at once; 4 / 4 */
@@ -37,10 +37,10 @@ typedef struct viamc_client_desc {
 /* Where a robot is and how to become its client. Copied by viamc_dial; what it points to is kept until viamc_client_close. */
 typedef struct viamc_dial_desc {
     uint32_t guard;
-    const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; required */
+    const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; ASCII, no blanks; required */
     const char *api_key;     /* with api_key_id: API key and its id (a UUID) */
     const char *api_key_id;
-    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token */
+    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks) */
     const char *credential_payload;
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
@@ -88,20 +88,22 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
 /* Starts to connect; the polls do the work. Also after FAILED or with a new address: the old connection is closed first, its calls end
  * with CANCELLED, and the new one begins when their events were taken; LOST does not come.
  *   desc  copied; what it points to is kept until viamc_client_close
- * Returns:  OK; ARG (bad address, key id not a UUID, api_key without api_key_id, NULL address ...: viamc_explain says what);
- *           STATE (from inside a sink). */
+ * Returns:  OK; ARG (bad address, key id not a UUID, api_key without api_key_id, NULL address ...); STATE (from inside a sink). After ARG a
+ *           client that was connected, or was to be, goes on as if nothing had been asked, and desc.log has what is wrong; another one is
+ *           FAILED, and viamc_explain says it. */
 VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc);
 
 /* Does all the work there is, and never blocks: reads, writes, heartbeats, redialling. Bounded (VMC_POLL_STEPS).
  * Events and views of the last poll end here.
  *   now  milliseconds of a monotonic clock, may wrap
- * Returns:  OK, also while the connection is lost; the client's error when it will not try again (state FAILED). */
+ * Returns:  OK, also before viamc_dial and while the connection is lost; STATE (from inside a sink); the client's error when it will not
+ *           try again (state FAILED). */
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now);
 
-/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. */
+/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. Without a client: for ever. */
 VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *hint);
 
-/* Takes the next event. False: none. What it shows lasts until the next poll; what is not taken waits. */
+/* Takes the next event. False: none (always from inside a sink). What it shows lasts until the next poll; what is not taken waits. */
 VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev);
 
 /* VIAMC_IDLE to VIAMC_FAILED */
@@ -115,7 +117,8 @@ VIAMC_API viamc_error viamc_client_error(const viamc_client *c);
 VIAMC_API size_t viamc_explain(const viamc_client *c, char *buf, size_t cap);
 
 /* Ends everything at once: calls, connection, secrets (wiped). The session is left to expire on the robot, which then stops what it
- * moved: stop it yourself first if you want to know. Allowed: any time but from inside poll. */
+ * moved: stop it yourself first if you want to know. The handle ends here, and the memory is the caller's again.
+ * Allowed: any time but from inside a sink, where it does nothing. */
 VIAMC_API void viamc_client_close(viamc_client *c);
 
 /* Starts a call of a method and returns at once.
@@ -129,22 +132,24 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  * Source:   gRPC over HTTP/2, Requests; motion: design.md 6 */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
-/* The same without a method object: path "/package.Service/Method", kept until the call ends. What begins with /viam.component. counts as
- * moving unless opts.reads_only; opts.stream makes it a stream. */
+/* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (else ARG). What begins
+ * with /viam.component. counts as moving unless opts.reads_only; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* Where the next request can be encoded in place: *cap octets, until the next poll or call. Handing exactly that view to
- * viamc_call_method spares a copy. */
+ * viamc_call_method spares a copy. NULL without a client. */
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
 
 /* Sends the next message of a client stream; WRITABLE comes when it is on its way.
- * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE); NOMEM; NOT_FOUND (the call is over); STATE (after viamc_call_end). */
+ * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; or a Stop of the resource that it names is under way); NOMEM (more than
+ *           half of tx); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg);
 
-/* Says that no more messages follow. OK, NOT_FOUND, STATE. */
+/* Says that no more messages follow. OK; NOT_FOUND (the call is over); STATE (said before, no client stream, from inside a sink). */
 VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call call);
 
-/* Gives a call up: its DONE comes with CANCELLED. What the robot has begun may go on: only Stop stops. OK, NOT_FOUND. */
+/* Gives a call up: its DONE comes with CANCELLED. What the robot has begun may go on: only Stop stops. OK; NOT_FOUND (it is over);
+ * STATE (from inside a sink). */
 VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call call);
 
 /* What a client has done and how close to its limits it is. */

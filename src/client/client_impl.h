@@ -12,6 +12,7 @@
 #include "conn/conn_impl.h"
 #include "client/state.h"
 #include "client/internal_impl.h"
+#include "client/address_impl.h"
 #include "client/dial_impl.h"
 #include "client/session_impl.h"
 #include "client/motion_impl.h"
@@ -106,16 +107,26 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
 /* A copy of a desc with its defaults; what is wrong with it, or NULL. */
 VMC_FN const char *vmc_client_take_desc(const viamc_client_desc *desc, viamc_client_desc *d)
 {
+    if (desc == NULL)
+        return VMC_TEXT("no desc");
     *d = *desc;
     vmc_client_defaults(d);
     return vmc_client_check_desc(d);
+}
+
+/* What is wrong with a port, or NULL. */
+VMC_FN const char *vmc_client_check_port(const viamc_port *p)
+{
+    if (p == NULL || p->open == NULL || p->read == NULL || p->write == NULL || p->close == NULL || p->random == NULL)
+        return VMC_TEXT("no port, or one without open, read, write, close or random");
+    return NULL;
 }
 
 VIAMC_API const char *viamc_client_desc_error(const viamc_client_desc *desc)
 {
     viamc_client_desc d;
     const char *what = vmc_client_take_desc(desc, &d);
-    return d.port == NULL ? VMC_TEXT("no port") : what;
+    return what != NULL ? what : vmc_client_check_port(d.port);
 }
 
 /* The pieces of the block. */
@@ -229,8 +240,10 @@ VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_cli
     viamc_client_desc d;
     size_t skip = vmc_misaligned(memory);
     vmc_client_layout l;
+    if (client == NULL)
+        return VIAMC_ERR_ARG;
     *client = NULL;
-    if (memory == NULL || desc == NULL || desc->port == NULL || vmc_client_take_desc(desc, &d) != NULL)
+    if (memory == NULL || vmc_client_take_desc(desc, &d) != NULL || vmc_client_check_port(d.port) != NULL)
         return VIAMC_ERR_ARG;
     vmc_client_carve(&d, NULL, &l);
     if (size < skip || size - skip < l.size)
@@ -310,6 +323,8 @@ VMC_FN viamc_err vmc_client_check_start(viamc_client *c, vmc_start *s)
     if (o->replace && (s->flags & VIAMC_M_SETPOINT) == 0)
         return VIAMC_ERR_ARG;
     if (o->metadata_count > 200u || !vmc_grpc_metadata_ok(o->metadata, o->metadata_count) || s->msg.len > VMC_CALL_MAX_MESSAGE || o->extra.len > VMC_CALL_MAX_MESSAGE)
+        return VIAMC_ERR_ARG;
+    if (!vmc_is_view(s->msg) || !vmc_is_view(o->extra))
         return VIAMC_ERR_ARG;
     s->added[0] = viamc_view(NULL, 0);
     s->added[1] = o->extra;
@@ -504,24 +519,45 @@ VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *metho
 
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call)
 {
+    if (!vmc_address_is_graphic(vmc_bytes_of(viamc_text(path)))) /* of a method that is not one's own constant: RFC 9113 8.3.1 */
+        return VIAMC_ERR_ARG;
     return vmc_client_call(c, NULL, path, msg, opts, call);
 }
 
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap)
 {
+    if (cap == NULL)
+        return NULL;
+    *cap = 0;
+    if (c == NULL)
+        return NULL;
     *cap = vmc_calls_tx_room(&c->calls, VMC_STOP_RESERVE);
     return vmc_calls_tx_next(&c->calls);
 }
 
 /* ---- calls that run ---- */
 
+/* The call of a handle, for a function that may not come from inside a poll: ARG, NOT_FOUND, STATE. */
+VMC_APART viamc_err vmc_client_handle(viamc_client *c, viamc_call handle, vmc_call **call)
+{
+    if (c == NULL)
+        return VIAMC_ERR_ARG;
+    *call = vmc_calls_find(&c->calls, handle);
+    if (*call == NULL)
+        return VIAMC_ERR_NOT_FOUND;
+    return c->in_poll ? VIAMC_ERR_STATE : VIAMC_OK;
+}
+
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, viamc_bytes msg)
 {
-    vmc_call *call = vmc_calls_find(&c->calls, handle);
+    vmc_call *call;
+    viamc_err err = vmc_client_handle(c, handle, &call);
     uint32_t resource;
-    if (call == NULL)
-        return VIAMC_ERR_NOT_FOUND;
-    if (c->in_poll || !vmc_call_is_client_stream(call) || (call->flags & VMC_CALL_F_FINISH) != 0)
+    if (err != VIAMC_OK)
+        return err;
+    if (!vmc_is_view(msg))
+        return VIAMC_ERR_ARG;
+    if ((call->flags & VMC_CALL_F_FINISH) != 0)
         return VIAMC_ERR_STATE;
     if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
@@ -538,10 +574,13 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
 
 VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call handle)
 {
-    vmc_call *call = vmc_calls_find(&c->calls, handle);
-    if (call == NULL || !vmc_call_is_running(call))
+    vmc_call *call;
+    viamc_err err = vmc_client_handle(c, handle, &call);
+    if (err != VIAMC_OK)
+        return err;
+    if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    if (c->in_poll || !vmc_call_is_client_stream(call))
+    if ((call->flags & VMC_CALL_F_FINISH) != 0) /* as every call has that is no client stream */
         return VIAMC_ERR_STATE;
     call->flags |= VMC_CALL_F_FINISH;
     c->calls.stirred = true;
@@ -551,11 +590,10 @@ VIAMC_API viamc_err viamc_call_send_end(viamc_client *c, viamc_call handle)
 
 VIAMC_API viamc_err viamc_call_cancel(viamc_client *c, viamc_call handle)
 {
-    vmc_call *call = vmc_calls_find(&c->calls, handle);
-    if (call == NULL)
-        return VIAMC_ERR_NOT_FOUND;
-    if (c->in_poll)
-        return VIAMC_ERR_STATE;
+    vmc_call *call;
+    viamc_err err = vmc_client_handle(c, handle, &call);
+    if (err != VIAMC_OK)
+        return err;
     vmc_grpc_cancel(&c->conn.grpc, call, VIAMC_CANCELLED, VMC_TEXT("cancelled by the caller"));
     vmc_motion_give_up(call, VIAMC_CANCELLED);
     c->dirty = true;
@@ -711,6 +749,8 @@ VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
 
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 {
+    if (c == NULL)
+        return VIAMC_ERR_ARG;
     if (c->in_poll || c->calls.in_sink)
         return VIAMC_ERR_STATE;
     if (c->dirty)
@@ -748,8 +788,12 @@ VMC_FN bool vmc_client_has_events(const viamc_client *c)
 
 VIAMC_API void viamc_wait(const viamc_client *c, viamc_ms now, viamc_wait_hint *hint)
 {
+    if (hint == NULL)
+        return;
     hint->ms = VIAMC_FOREVER;
     hint->want = 0;
+    if (c == NULL)
+        return;
     vmc_grpc_wait(&c->conn.grpc, now, &hint->ms);
     vmc_dial_wait(c, now, &hint->ms);
     vmc_session_wait(c, now, &hint->ms);
@@ -869,8 +913,10 @@ VMC_APART bool vmc_client_next_event(viamc_client *c, viamc_event *ev)
 
 VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 {
+    if (ev == NULL)
+        return false;
     ev->kind = 0;
-    return !c->in_poll && vmc_client_has_events(c) && vmc_client_next_event(c, ev);
+    return c != NULL && !c->in_poll && vmc_client_has_events(c) && vmc_client_next_event(c, ev);
 }
 
 /* ---- dial, state, close ---- */
@@ -888,16 +934,23 @@ VMC_FN void vmc_client_reset(viamc_client *c)
 
 VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc)
 {
+    const char *what;
     if (c == NULL || desc == NULL)
         return VIAMC_ERR_ARG;
     if (c->in_poll || c->calls.in_sink)
         return VIAMC_ERR_STATE;
+    what = vmc_dial_check_desc(c, desc);
+    if (what != NULL && vmc_dial_lives(c)) {
+        vmc_log(&c->log, VIAMC_LOG_ERROR, "dial", what, VIAMC_ERR_ARG, 0);
+        return VIAMC_ERR_ARG;
+    }
     vmc_client_reset(c);
     vmc_error_clear(&c->conn.error);
     VIAMC_MEMSET(&c->dial, 0, sizeof c->dial);
     c->dial.state = VIAMC_FAILED;
-    if (vmc_dial_set(c, desc) != VIAMC_OK)
-        return c->conn.error.code;
+    if (what != NULL)
+        return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
+    vmc_dial_set(c, desc);
     c->dial.state = VIAMC_DIALING;
     c->dial.fresh = true;
     return VIAMC_OK;
@@ -905,16 +958,26 @@ VIAMC_API viamc_err viamc_dial(viamc_client *c, const viamc_dial_desc *desc)
 
 VIAMC_API uint8_t viamc_state(const viamc_client *c)
 {
-    return c->dial.state;
+    return c == NULL ? (uint8_t)VIAMC_IDLE : c->dial.state;
 }
 
 VIAMC_API viamc_error viamc_client_error(const viamc_client *c)
 {
-    return c->conn.error;
+    viamc_error none;
+    if (c != NULL)
+        return c->conn.error;
+    vmc_error_clear(&none);
+    (void)vmc_fail(&none, VIAMC_ERR_ARG, 0, "client", VMC_TEXT("there is none"));
+    return none;
 }
 
 VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats)
 {
+    if (stats == NULL)
+        return;
+    VIAMC_MEMSET(stats, 0, sizeof *stats);
+    if (c == NULL)
+        return;
     stats->polls = c->polls;
     stats->steps_max = c->steps_max;
     stats->connects = c->connects;
@@ -925,7 +988,7 @@ VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_sta
 
 VIAMC_API const char *viamc_client_suite(const viamc_client *c)
 {
-    if (c->conn.state != VMC_CONN_UP)
+    if (c == NULL || c->conn.state != VMC_CONN_UP)
         return "";
 #ifndef VIAMC_NO_TLS
     if (c->conn.secure)

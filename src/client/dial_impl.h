@@ -92,20 +92,24 @@ VMC_FN const char *vmc_dial_check_credentials(const viamc_client *c, const viamc
         return VMC_TEXT("api_key_id is not a UUID");
     if ((d->api_key != NULL || d->credential_type != NULL) && c->token_cap == 0)
         return VMC_TEXT("credentials need token_bytes in the client's desc");
+    if (vmc_auth_is_token(d->credential_type) && !vmc_auth_token_ok(c, viamc_text(d->credential_payload)))
+        return VMC_TEXT("an access-token of no octets, of more than token_bytes, or with a blank or control character");
     return NULL;
 }
 
 /* What is wrong with how the robot is to be trusted, or NULL. */
-VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d)
+VMC_FN const char *vmc_dial_check_trust(const viamc_client *c, const viamc_dial_desc *d, bool is_unix)
 {
-    if (d->insecure || c->dial.is_unix)
+    if (d->insecure || is_unix)
         return NULL;
 #ifndef VIAMC_NO_TLS
     if (c->conn.tls == NULL)
         return VMC_TEXT("TLS needs memory: leave no_tls out of the client's desc, or set dial.insecure");
-    if (d->next_root == NULL && d->anchor_count == 0 && d->pin_sha256.len == 0)
+    if (d->next_root == NULL && (d->anchors == NULL || d->anchor_count == 0) && d->pin_sha256.len == 0)
         return VMC_TEXT("whom to trust? set dial.anchors, dial.next_root, dial.pin_sha256 or dial.insecure");
-    if (d->pin_sha256.len != 0 && d->pin_sha256.len != 32u)
+    if (d->anchors == NULL && d->anchor_count != 0)
+        return VMC_TEXT("anchor_count without anchors");
+    if (!vmc_is_view(d->pin_sha256) || (d->pin_sha256.len != 0 && d->pin_sha256.len != 32u))
         return VMC_TEXT("pin_sha256 must have 32 octets");
     return NULL;
 #else
@@ -120,7 +124,7 @@ VMC_FN const char *vmc_dial_parse(const char *address, bool insecure, vmc_addres
 }
 
 /* What is wrong with a desc, or NULL. */
-VMC_FN const char *vmc_dial_check_desc(viamc_client *c, const viamc_dial_desc *d)
+VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_desc *d)
 {
     const char *what;
     vmc_address a;
@@ -131,22 +135,24 @@ VMC_FN const char *vmc_dial_check_desc(viamc_client *c, const viamc_dial_desc *d
     what = vmc_dial_parse(d->address, d->insecure, &a);
     if (what != NULL)
         return what;
-    c->dial.is_unix = a.is_unix;
     what = vmc_dial_check_credentials(c, d);
-    return what != NULL ? what : vmc_dial_check_trust(c, d);
+    return what != NULL ? what : vmc_dial_check_trust(c, d, a.is_unix);
 }
 
-/* Checks a desc and takes it over. */
-VMC_FN viamc_err vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
+/* Takes a desc over that was checked. */
+VMC_FN void vmc_dial_set(viamc_client *c, const viamc_dial_desc *d)
 {
-    const char *what = vmc_dial_check_desc(c, d);
-    if (what != NULL)
-        return vmc_fail(&c->conn.error, VIAMC_ERR_ARG, 0, "dial", what);
+    c->dial.is_unix = vmc_address_is_unix(d->address);
     vmc_dial_keep(&c->desc, d);
 #ifndef VIAMC_NO_TLS
     vmc_dial_keep_tls(&c->desc, d);
 #endif
-    return VIAMC_OK;
+}
+
+/* There is a connection, or there will be one. */
+VMC_FN bool vmc_dial_lives(const viamc_client *c)
+{
+    return c->dial.state != VIAMC_IDLE && c->dial.state != VIAMC_FAILED;
 }
 
 /* ---- an attempt ---- */
@@ -395,7 +401,7 @@ VMC_APART void vmc_dial_on_up(viamc_client *c)
 {
     bool credentials = c->desc.type != NULL && !c->dial.is_unix;
     c->dial.step = VMC_DIAL_GREETING;
-    if (credentials && vmc_auth_is_token(c))
+    if (credentials && vmc_auth_is_token(c->desc.type))
         c->conn.grpc.token = viamc_view(c->desc.payload, vmc_strlen(c->desc.payload)); /* kept by the caller */
     else if (credentials)
         c->dial.step = VMC_DIAL_AUTH;

@@ -124,12 +124,12 @@ VMC_FN void vmc_explain_error(const viamc_client *c, const viamc_error *e, vmc_w
 
 VIAMC_API size_t viamc_explain(const viamc_client *c, char *buf, size_t cap)
 {
-    vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
+    vmc_wr w = vmc_wr_of(buf, buf == NULL || cap == 0 ? 0 : cap - 1u);
     viamc_error e = viamc_client_error(c);
     if (e.code == VIAMC_OK)
         vmc_session_error(c, &e);
     vmc_explain_error(c, &e, &w);
-    if (cap != 0)
+    if (buf != NULL && cap != 0)
         buf[w.len] = '\0';
     return w.len;
 }

@@ -22,14 +22,14 @@ VIAMC_API viamc_err viamc_robot_get_operations(viamc_client *c, const viamc_opts
  * the header block of the Stop that is there is half written, or its end was not taken from viamc_next_event. */
 VIAMC_API viamc_err viamc_robot_stop_all(viamc_client *c, const viamc_opts *opts, viamc_call *call);
 
-/* Cancels an operation by its id, at most 64 octets (ARG). */
+/* Cancels an operation by its id, 1 to 64 octets (else ARG). */
 VIAMC_API viamc_err viamc_robot_cancel_operation(viamc_client *c, viamc_str id, const viamc_opts *opts, viamc_call *call);
 
 /* Walks the resources of a DONE of viamc_robot_resource_names: *at starts at 0. False at the end (or what is malformed). */
 VIAMC_API bool viamc_robot_next_resource(const viamc_event *ev, size_t *at, viamc_robot_resource *name);
 
 /* Looks a resource up in a DONE of viamc_robot_resource_names: type and subtype may be NULL for any.
- * Returns:  OK; NOT_FOUND; ARG (not such an event). */
+ * Returns:  OK; NOT_FOUND (also where the reply is malformed); ARG (not such an event). */
 VIAMC_API viamc_err viamc_robot_find_resource(const viamc_event *ev, const char *type, const char *subtype, const char *name, viamc_robot_resource *found);
 
 /* Platform ("rdk", "viamc"), version and API version of a DONE of viamc_robot_get_version. Views. OK; ARG; MESSAGE (malformed). */

@@ -50,6 +50,8 @@ VIAMC_API viamc_err viamc_robot_cancel_operation(viamc_client *c, viamc_str id, 
 {
     uint8_t buf[VMC_ROBOT_ID_MAX + 2u];
     vmc_wr w = vmc_wr_of(buf, sizeof buf);
+    if (id.ptr == NULL || id.len == 0)
+        return VIAMC_ERR_ARG;
     vmc_wire_put_text(&w, 1, id);
     if (w.full)
         return VIAMC_ERR_ARG;
@@ -60,7 +62,7 @@ VIAMC_API viamc_err viamc_robot_cancel_operation(viamc_client *c, viamc_str id, 
 
 VMC_FN bool vmc_robot_is(const viamc_event *ev, const viamc_method *method)
 {
-    return ev->kind == VIAMC_EV_DONE && ev->method == method && ev->status == VIAMC_OK;
+    return ev != NULL && ev->kind == VIAMC_EV_DONE && ev->method == method && ev->status == VIAMC_OK;
 }
 
 /* The next submessage `number` of a reply, from octet *at on. */
@@ -123,13 +125,13 @@ VMC_FN viamc_err vmc_robot_read_text(viamc_bytes msg, uint32_t number, viamc_str
 VIAMC_API bool viamc_robot_next_resource(const viamc_event *ev, size_t *at, viamc_robot_resource *name)
 {
     viamc_bytes sub;
-    return vmc_robot_is(ev, &vmc_robot_names) && vmc_robot_next(ev->msg, 1, at, &sub) && vmc_robot_read_name(sub, name);
+    return vmc_robot_is(ev, &vmc_robot_names) && at != NULL && name != NULL && vmc_robot_next(ev->msg, 1, at, &sub) && vmc_robot_read_name(sub, name);
 }
 
 VIAMC_API viamc_err viamc_robot_find_resource(const viamc_event *ev, const char *type, const char *subtype, const char *name, viamc_robot_resource *found)
 {
     size_t at = 0;
-    if (!vmc_robot_is(ev, &vmc_robot_names))
+    if (!vmc_robot_is(ev, &vmc_robot_names) || name == NULL || found == NULL)
         return VIAMC_ERR_ARG;
     while (viamc_robot_next_resource(ev, &at, found))
         if ((type == NULL || viamc_str_eq(found->type, viamc_text(type))) && (subtype == NULL || viamc_str_eq(found->subtype, viamc_text(subtype)))
@@ -141,7 +143,7 @@ VIAMC_API viamc_err viamc_robot_find_resource(const viamc_event *ev, const char 
 VIAMC_API viamc_err viamc_robot_version(const viamc_event *ev, viamc_str *platform, viamc_str *version, viamc_str *api_version)
 {
     viamc_err err;
-    if (!vmc_robot_is(ev, &vmc_robot_version))
+    if (!vmc_robot_is(ev, &vmc_robot_version) || platform == NULL || version == NULL || api_version == NULL)
         return VIAMC_ERR_ARG;
     if ((err = vmc_robot_read_text(ev->msg, 1, platform)) != VIAMC_OK || (err = vmc_robot_read_text(ev->msg, 2, version)) != VIAMC_OK)
         return err;
@@ -150,7 +152,7 @@ VIAMC_API viamc_err viamc_robot_version(const viamc_event *ev, viamc_str *platfo
 
 VIAMC_API viamc_err viamc_robot_machine_state(const viamc_event *ev, uint32_t *state)
 {
-    if (!vmc_robot_is(ev, &vmc_robot_status))
+    if (!vmc_robot_is(ev, &vmc_robot_status) || state == NULL)
         return VIAMC_ERR_ARG;
     return vmc_robot_read_uint(ev->msg, 3, state) ? VIAMC_OK : VIAMC_ERR_MESSAGE;
 }
@@ -158,7 +160,9 @@ VIAMC_API viamc_err viamc_robot_machine_state(const viamc_event *ev, uint32_t *s
 VIAMC_API bool viamc_robot_next_status(const viamc_event *ev, size_t *at, viamc_robot_resource *name, uint32_t *state)
 {
     viamc_bytes sub, n;
-    if (!vmc_robot_is(ev, &vmc_robot_status) || !vmc_robot_next(ev->msg, 1, at, &sub) || vmc_wire_find(sub, 1, &n) != VIAMC_OK)
+    if (!vmc_robot_is(ev, &vmc_robot_status) || at == NULL || name == NULL || state == NULL)
+        return false;
+    if (!vmc_robot_next(ev->msg, 1, at, &sub) || vmc_wire_find(sub, 1, &n) != VIAMC_OK)
         return false;
     return vmc_robot_read_name(n, name) && vmc_robot_read_uint(sub, 2, state);
 }
@@ -166,7 +170,7 @@ VIAMC_API bool viamc_robot_next_status(const viamc_event *ev, size_t *at, viamc_
 VIAMC_API bool viamc_robot_next_operation(const viamc_event *ev, size_t *at, viamc_str *id, viamc_str *method)
 {
     viamc_bytes sub;
-    return vmc_robot_is(ev, &vmc_robot_operations) && vmc_robot_next(ev->msg, 1, at, &sub) && vmc_robot_read_text(sub, 1, id) == VIAMC_OK
+    return vmc_robot_is(ev, &vmc_robot_operations) && at != NULL && id != NULL && method != NULL && vmc_robot_next(ev->msg, 1, at, &sub) && vmc_robot_read_text(sub, 1, id) == VIAMC_OK
            && vmc_robot_read_text(sub, 2, method) == VIAMC_OK;
 }
 

@@ -19,6 +19,8 @@ VIAMC_API uint8_t viamc_image_form(viamc_str mime)
     static const char lazy[] = "+lazy";
     size_t n = sizeof lazy - 1u;
     uint8_t form;
+    if (!vmc_is_view(vmc_bytes_of(mime)))
+        return VIAMC_IMAGE_UNKNOWN;
     if (mime.len > n && vmc_same(mime.ptr + mime.len - n, lazy, n))
         mime.len -= n;
     for (form = VMC_IMAGE_FORMS - 1u; form != VIAMC_IMAGE_UNKNOWN; form--)
@@ -48,6 +50,8 @@ VMC_FN bool vmc_image_size(viamc_image *image, size_t skip, size_t size, uint32_
 VIAMC_API viamc_err viamc_image_open(viamc_image *image, viamc_bytes octets)
 {
     bool good = true;
+    if (image == NULL || !vmc_is_view(octets))
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(image, 0, sizeof *image);
     image->pixels = octets;
     if (vmc_image_begins(octets, "\xff\xd8\xff", 3)) {

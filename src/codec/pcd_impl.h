@@ -211,6 +211,8 @@ VIAMC_API viamc_err viamc_pcd_open(viamc_pcd *pcd, viamc_bytes file)
     vmc_pcd_head head;
     viamc_str line, key;
     viamc_bytes rest = file;
+    if (pcd == NULL || !vmc_is_view(file))
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(pcd, 0, sizeof *pcd);
     VIAMC_MEMSET(&head, 0, sizeof head);
     head.fields = head.sizes = head.types = head.counts = viamc_text("");
@@ -307,8 +309,10 @@ VMC_FN bool vmc_pcd_next_text(viamc_pcd *pcd, viamc_point *point)
 
 VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point)
 {
+    if (point == NULL)
+        return false;
     VIAMC_MEMSET(point, 0, sizeof *point);
-    if (pcd->left == 0 || pcd->err != VIAMC_OK)
+    if (pcd == NULL || pcd->left == 0 || pcd->err != VIAMC_OK)
         return false;
     if (pcd->text ? vmc_pcd_next_text(pcd, point) : vmc_pcd_next_binary(pcd, point)) {
         pcd->left--;

@@ -29,7 +29,7 @@ VIAMC_API viamc_err viamc_reading_of(const viamc_value *value, viamc_reading *re
 
 /* Adds such a value to a Struct or to the readings that a sensor answers.
  *   key  copied, terminated; NULL exactly inside a list
- * Allowed:  between viamc_struct_begin and viamc_struct_end; an unknown type is ARG there. */
+ * Allowed:  between viamc_struct_begin and viamc_struct_end; an unknown type, or reading NULL, is ARG there. */
 VIAMC_API void viamc_struct_reading(viamc_struct_writer *w, const char *key, const viamc_reading *reading);
 
 #endif

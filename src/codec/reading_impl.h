@@ -37,6 +37,8 @@ VIAMC_API viamc_err viamc_reading_of(const viamc_value *value, viamc_reading *re
     viamc_value type;
     viamc_err err;
     size_t i;
+    if (value == NULL || reading == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(reading, 0, sizeof *reading);
     VIAMC_MEMSET(&found, 0, sizeof found);
     if (value->kind != VIAMC_STRUCT)
@@ -59,7 +61,9 @@ VIAMC_API void viamc_struct_reading(viamc_struct_writer *w, const char *key, con
 {
     const vmc_reading_form *form;
     size_t i;
-    if (reading->type == 0 || reading->type > VMC_READING_FORMS) {
+    if (w == NULL)
+        return;
+    if (reading == NULL || reading->type == 0 || reading->type > VMC_READING_FORMS) {
         vmc_struct_fail(w, VIAMC_ERR_ARG);
         return;
     }

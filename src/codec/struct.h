@@ -105,7 +105,7 @@ VIAMC_API void viamc_struct_null(viamc_struct_writer *w, const char *key);
 
 /* Adds a text: terminated, or a view.
  *   key           copied, terminated; NULL exactly inside a list
- *   string, text  copied; UTF-8, peers refuse anything else
+ *   string, text  copied; UTF-8, peers refuse anything else; string NULL: an empty text
  * Allowed:  between begin and end. */
 VIAMC_API void viamc_struct_string(viamc_struct_writer *w, const char *key, const char *string);
 VIAMC_API void viamc_struct_text(viamc_struct_writer *w, const char *key, viamc_str text);

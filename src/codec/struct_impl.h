@@ -115,6 +115,8 @@ VIAMC_API viamc_fields viamc_struct_fields(viamc_bytes encoded)
 
 VIAMC_API bool viamc_struct_next(viamc_fields *fields, viamc_str *key, viamc_value *value)
 {
+    if (fields == NULL || key == NULL || value == NULL)
+        return false;
     *key = viamc_text("");
     if (vmc_struct_step(&fields->rest, fields->depth, &fields->err, key, value))
         return true;
@@ -124,15 +126,18 @@ VIAMC_API bool viamc_struct_next(viamc_fields *fields, viamc_str *key, viamc_val
 
 VIAMC_API bool viamc_list_next(viamc_values *list, viamc_value *value)
 {
-    return vmc_struct_step(&list->rest, list->depth, &list->err, NULL, value);
+    return list != NULL && value != NULL && vmc_struct_step(&list->rest, list->depth, &list->err, NULL, value);
 }
 
 VIAMC_API viamc_err viamc_struct_find(const viamc_fields *fields, const char *key, viamc_value *value)
 {
-    viamc_fields walk = *fields;
+    viamc_fields walk;
     viamc_str k, wanted = viamc_text(key);
     viamc_value v;
     viamc_err err = VIAMC_ERR_NOT_FOUND;
+    if (fields == NULL || key == NULL || value == NULL)
+        return VIAMC_ERR_ARG;
+    walk = *fields;
     vmc_struct_no_value(value);
     while (viamc_struct_next(&walk, &k, &v)) {
         if (viamc_str_eq(k, wanted)) {
@@ -248,8 +253,11 @@ VMC_FN void vmc_struct_done(viamc_struct_writer *w, size_t entry, size_t value)
 /* Adds a value whose n octets are encoded already, its tag first. */
 VMC_FN void vmc_struct_scalar(viamc_struct_writer *w, const char *key, const uint8_t *p, size_t n)
 {
-    size_t entry = vmc_struct_entry(w, key);
-    size_t value = vmc_struct_value(w, entry);
+    size_t entry, value;
+    if (w == NULL)
+        return;
+    entry = vmc_struct_entry(w, key);
+    value = vmc_struct_value(w, entry);
     vmc_struct_put(w, p, n);
     vmc_struct_done(w, entry, value);
 }
@@ -261,6 +269,8 @@ VMC_FN uint8_t vmc_struct_tag(uint8_t kind)
 
 VIAMC_API void viamc_struct_begin(viamc_struct_writer *w, void *buf, size_t cap)
 {
+    if (w == NULL)
+        return;
     VIAMC_MEMSET(w, 0, sizeof *w);
     w->ptr = (uint8_t *)buf;
     w->cap = buf != NULL ? cap : 0;
@@ -292,9 +302,16 @@ VIAMC_API void viamc_struct_null(viamc_struct_writer *w, const char *key)
 
 VIAMC_API void viamc_struct_text(viamc_struct_writer *w, const char *key, viamc_str text)
 {
-    size_t entry = vmc_struct_entry(w, key);
-    size_t value = vmc_struct_value(w, entry);
-    size_t start = vmc_struct_open(w, VIAMC_STRING + 1u);
+    size_t entry, value, start;
+    if (w == NULL)
+        return;
+    if (!vmc_is_view(vmc_bytes_of(text))) {
+        vmc_struct_fail(w, VIAMC_ERR_ARG);
+        return;
+    }
+    entry = vmc_struct_entry(w, key);
+    value = vmc_struct_value(w, entry);
+    start = vmc_struct_open(w, VIAMC_STRING + 1u);
     vmc_struct_put(w, text.ptr, text.len);
     vmc_struct_patch(w, start);
     vmc_struct_done(w, entry, value);
@@ -309,6 +326,8 @@ VIAMC_API void viamc_struct_string(viamc_struct_writer *w, const char *key, cons
 VMC_FN void vmc_struct_push(viamc_struct_writer *w, const char *key, uint8_t kind)
 {
     size_t entry;
+    if (w == NULL)
+        return;
     if (w->depth + 1u >= VMC_STRUCT_MAX_DEPTH) {
         vmc_struct_fail(w, VIAMC_ERR_ARG);
         return;
@@ -336,6 +355,8 @@ VIAMC_API void viamc_struct_open_list(viamc_struct_writer *w, const char *key)
 VIAMC_API void viamc_struct_close(viamc_struct_writer *w)
 {
     size_t start;
+    if (w == NULL)
+        return;
     if (w->depth == 0) {
         vmc_struct_fail(w, VIAMC_ERR_STATE);
         return;
@@ -348,6 +369,8 @@ VIAMC_API void viamc_struct_close(viamc_struct_writer *w)
 
 VIAMC_API viamc_err viamc_struct_end(viamc_struct_writer *w, viamc_bytes *encoded)
 {
+    if (w == NULL || encoded == NULL)
+        return VIAMC_ERR_ARG;
     if (w->depth != 0)
         vmc_struct_fail(w, VIAMC_ERR_STATE);
     *encoded = viamc_view(w->ptr, w->err == VIAMC_OK ? w->len : 0);

@@ -19,6 +19,8 @@
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
+/* ---- of a port without a client of viamc_posix_open, each answers STATE ---- */
+
 /* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
  * error. Other events are dropped. */
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
@@ -42,7 +44,8 @@ VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
  * Returns:  OK; NOT_FOUND (none in the file); NOMEM (buf or der too small); MESSAGE (not PEM inside); IO (cannot be read). */
 VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count);
 
-/* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. */
+/* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. posix NULL, or without a client: only the
+ * error's name. */
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
 
 #endif

@@ -63,8 +63,11 @@ VMC_FN void vmc_loop_fill_dial(viamc_posix *p, viamc_dial_desc *d)
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client)
 {
     viamc_client_desc d = VIAMC_ZERO;
-    viamc_dial_desc dd = *dial;
+    viamc_dial_desc dd;
     viamc_err err;
+    if (posix == NULL || dial == NULL || client == NULL)
+        return VIAMC_ERR_ARG;
+    dd = *dial;
     viamc_posix_init(posix);
     if (desc != NULL)
         d = *desc;
@@ -96,9 +99,20 @@ VMC_FN viamc_ms vmc_loop_sleep(viamc_posix *p, viamc_ms now, viamc_ms until)
     return viamc_posix_now(); /* it goes on whatever viamc_wait says */
 }
 
+/* Whether there is a client to wait for. */
+VMC_FN viamc_err vmc_loop_check(const viamc_posix *p)
+{
+    if (p == NULL)
+        return VIAMC_ERR_ARG;
+    return p->loop == NULL ? VIAMC_ERR_STATE : VIAMC_OK;
+}
+
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms)
 {
     viamc_ms now = viamc_posix_now();
+    viamc_err err = vmc_loop_check(posix);
+    if (err != VIAMC_OK)
+        return err;
     return viamc_poll((viamc_client *)posix->loop, vmc_loop_sleep(posix, now, now + vmc_min32(ms, VMC_TIME_MAX)));
 }
 
@@ -123,11 +137,14 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
 
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
 {
-    const viamc_client *c = (const viamc_client *)posix->loop;
+    const viamc_client *c;
     char why[sizeof posix->text];
     viamc_str text;
     viamc_event ev;
-    viamc_err err;
+    viamc_err err = vmc_loop_check(posix);
+    if (err != VIAMC_OK)
+        return err;
+    c = (const viamc_client *)posix->loop;
     if (viamc_state(c) == VIAMC_READY)
         return VIAMC_OK;
     err = vmc_loop_until(posix, VIAMC_EV_READY, 0, ms, &ev);
@@ -151,12 +168,15 @@ VMC_FN const char *vmc_loop_method(const char *path)
 
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev)
 {
-    const viamc_client *c = (const viamc_client *)posix->loop;
+    const viamc_client *c;
     viamc_event own;
     viamc_event *e = ev == NULL ? &own : ev;
     char head[64];
     vmc_wr w = vmc_wr_of(head, sizeof head - 1u);
-    viamc_err err;
+    viamc_err err = vmc_loop_check(posix);
+    if (err != VIAMC_OK)
+        return err;
+    c = (const viamc_client *)posix->loop;
     posix->text[0] = '\0';
     if (call == 0)
         return VIAMC_ERR_ARG;
@@ -177,7 +197,9 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
 {
     viamc_event ev;
-    viamc_err err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
+    viamc_err err = vmc_loop_check(posix);
+    if (err == VIAMC_OK)
+        err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
     return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
 }
 
@@ -213,8 +235,11 @@ VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, ui
     vmc_pem pem;
     viamc_err err = VIAMC_OK;
     ssize_t n = 1;
-    int fd = open(path, VMC_POSIX_OPEN);
+    int fd;
+    if (path == NULL || label == NULL || buf == NULL || der == NULL || count == NULL)
+        return VIAMC_ERR_ARG;
     *count = 0;
+    fd = open(path, VMC_POSIX_OPEN);
     if (fd < 0)
         return VIAMC_ERR_IO;
     vmc_pem_begin(&pem, buf, cap);
@@ -242,10 +267,10 @@ VMC_FN void vmc_loop_print(const char *s)
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
 {
     char buf[VMC_LOOP_TEXT];
-    const viamc_client *c = (const viamc_client *)posix->loop;
+    const viamc_client *c = posix == NULL ? NULL : (const viamc_client *)posix->loop;
     vmc_loop_print(program);
     vmc_loop_print(": ");
-    if (posix->text[0] != '\0' && (c == NULL || viamc_state(c) != VIAMC_FAILED)) {
+    if (posix != NULL && posix->text[0] != '\0' && (c == NULL || viamc_state(c) != VIAMC_FAILED)) {
         vmc_loop_print(posix->text);
     } else if (c != NULL && viamc_client_error(c).code != VIAMC_OK) {
         (void)viamc_explain(c, buf, sizeof buf);

@@ -30,6 +30,8 @@ enum {
 VIAMC_API void viamc_posix_init(viamc_posix *p)
 {
     unsigned i;
+    if (p == NULL)
+        return;
     VIAMC_MEMSET(p, 0, sizeof *p);
     p->hosts_file = "/etc/hosts";
     p->resolv_file = "/etc/resolv.conf";
@@ -68,6 +70,8 @@ VIAMC_API void viamc_posix_close(viamc_posix *p)
 {
     vmc_posix_sa sa;
     unsigned i;
+    if (p == NULL)
+        return;
     for (i = 0; i < VIAMC_POSIX_CONNS; i++)
         vmc_posix_close(p, i);
     if (vmc_posix_listener(p, &sa) != 0 && sa.any.sa_family == AF_UNIX)
@@ -77,7 +81,7 @@ VIAMC_API void viamc_posix_close(viamc_posix *p)
 
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn)
 {
-    return conn < VIAMC_POSIX_CONNS + 2u ? p->conn[conn].error : EBADF;
+    return p != NULL && conn < VIAMC_POSIX_CONNS + 2u ? p->conn[conn].error : EBADF;
 }
 
 /* ---- opening ---- */
@@ -317,8 +321,12 @@ VMC_FN void vmc_posix_wait(const viamc_posix *p, viamc_ms now, viamc_ms *ms)
 VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wait)
 {
     struct pollfd fds[VMC_POSIX_FDS];
-    unsigned i, n = vmc_posix_fds(p, wait->want, fds);
-    viamc_ms ms = wait->ms;
+    unsigned i, n;
+    viamc_ms ms;
+    if (p == NULL || wait == NULL)
+        return VIAMC_ERR_ARG;
+    n = vmc_posix_fds(p, wait->want, fds);
+    ms = wait->ms;
     if (p->dial.state != VMC_POSIX_IDLE)
         vmc_posix_wait(p, viamc_posix_now(), &ms);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)

@@ -82,7 +82,9 @@ VMC_FN bool vmc_posix_host_port(const char *address, char *host, size_t cap, uin
     vmc_copy(host, address, n - 1u);
     host[n - 1u] = '\0';
     *port = (uint16_t)number;
-    return host[0] == '[' || vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
+    if (host[0] == '[')
+        return host[n - 2u] == ']';
+    return vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
 }
 
 /* Removes a socket that nobody listens on any more. Anything else at that path stays. */
@@ -146,10 +148,10 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
     vmc_posix_sa sa;
     socklen_t n;
     uint16_t port = 0;
+    if (p == NULL || address == NULL)
+        return VIAMC_ERR_ARG;
     if (p->conn[VIAMC_POSIX_LISTENER].fd >= 0)
         return VIAMC_ERR_STATE;
-    if (address == NULL)
-        return VIAMC_ERR_ARG;
     if (vmc_posix_is_unix(address))
         return vmc_posix_listen_unix(p, address);
     if (!vmc_posix_host_port(address, host, sizeof host, &port))
@@ -167,6 +169,8 @@ VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, 
 {
     vmc_posix_sa sa;
     vmc_wr w = vmc_wr_of(buf, cap);
+    if (p == NULL || buf == NULL)
+        return VIAMC_ERR_ARG;
     if (vmc_posix_listener(p, &sa) == 0)
         return VIAMC_ERR_STATE;
     vmc_posix_sa_text(&w, &sa);

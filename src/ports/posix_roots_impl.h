@@ -220,6 +220,8 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 {
     viamc_posix *p = (viamc_posix *)user;
     viamc_err err = VIAMC_OK;
+    if (p == NULL || der == NULL || len == NULL)
+        return VIAMC_ERR_ARG;
     *len = 0;
     if (index == 0 || index < p->roots.next || (p->conn[VIAMC_POSIX_ROOTS].fd < 0 && p->roots.folder_next == 0))
         err = vmc_posix_roots_open(p);

@@ -5,6 +5,7 @@
 
 #include "server/server.h"
 #include "base/core_impl.h"
+#include "codec/percent_impl.h"
 #include "codec/wire_impl.h"
 #include "call/call_impl.h"
 #include "server/state.h"
@@ -76,6 +77,41 @@ VMC_FN void vmc_registry_put_name(vmc_wr *w, uint32_t number, const viamc_resour
     vmc_wire_close(w, sub);
 }
 
+/* What a service is made of is there. */
+VMC_FN bool vmc_registry_is_whole(const viamc_service *service)
+{
+    uint8_t i;
+    if (service->name == NULL || (service->methods == NULL && service->count != 0))
+        return false;
+    for (i = 0; i < service->count; i++)
+        if (service->methods[i].method == NULL || service->methods[i].method->path == NULL)
+            return false;
+    return true;
+}
+
+/* A name goes into texts of protobuf, which everybody refuses that are not UTF-8 (RFC 3629 4), and to people: no control characters. */
+VMC_FN bool vmc_registry_name_ok(viamc_str name)
+{
+    static const uint32_t least[4] = {' ', 0x80u, 0x800u, 0x10000u}; /* that needs so many octets */
+    size_t i = 0;
+    while (i < name.len) {
+        const uint8_t *p = (const uint8_t *)name.ptr + i;
+        size_t k, n = vmc_percent_utf8_size(*p);
+        uint32_t code = n == 1u ? *p : *p & (0x7fu >> n); /* U+... */
+        if (n > name.len - i || (n == 1u && *p > '~'))
+            return false;
+        for (k = 1; k < n; k++) {
+            if ((p[k] & 0xc0u) != 0x80u)
+                return false;
+            code = code << 6 | (p[k] & 0x3fu);
+        }
+        if (code < least[n - 1u] || code > 0x10ffffu || code >> 11 == 0xd800u >> 11) /* too long, too high, half a pair of UTF-16 */
+            return false;
+        i += n;
+    }
+    return name.len <= VMC_SERVER_NAME;
+}
+
 /* ---- public ---- */
 
 VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *service, const char *name, const void *ops, void *user,
@@ -83,9 +119,13 @@ VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *servi
 {
     viamc_resource *r;
     viamc_str text = viamc_text(name);
+    if (s == NULL || service == NULL)
+        return VIAMC_ERR_ARG;
     if (s->error.code != VIAMC_OK)
         return VIAMC_ERR_STATE;
-    if (text.len > VMC_SERVER_NAME || (text.len != 0) != vmc_registry_is_named(service) || vmc_registry_find(s, service, text) != NULL)
+    if (!vmc_registry_is_whole(service) || !vmc_registry_name_ok(text))
+        return VIAMC_ERR_ARG;
+    if ((text.len != 0) != vmc_registry_is_named(service) || vmc_registry_find(s, service, text) != NULL)
         return VIAMC_ERR_ARG;
     if (s->resource_count == s->desc.max_resources)
         return VIAMC_ERR_NOMEM;
@@ -103,7 +143,7 @@ VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *servi
 
 VIAMC_API viamc_str viamc_resource_name(const viamc_resource *resource)
 {
-    return resource->name;
+    return resource == NULL ? viamc_text("") : resource->name;
 }
 
 #endif

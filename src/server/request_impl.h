@@ -120,6 +120,8 @@ VMC_FN void vmc_request_expire(viamc_request *rq)
 /* Whether the handler may answer now. CLOSED: nobody is there any more, and `last` lets the request go. */
 VMC_FN viamc_err vmc_request_check(viamc_request *rq, bool last)
 {
+    if (rq == NULL)
+        return VIAMC_ERR_ARG;
     if (rq->state != VMC_REQUEST_OPEN && rq->state != VMC_REQUEST_KEPT)
         return VIAMC_ERR_STATE;
     if (vmc_request_is_wanted(rq))
@@ -145,53 +147,59 @@ VMC_FN viamc_err vmc_request_put(viamc_request *rq, viamc_bytes msg)
 
 VIAMC_API const void *viamc_request_ops(const viamc_request *rq)
 {
-    return rq->resource == NULL ? NULL : rq->resource->ops;
+    return rq == NULL || rq->resource == NULL ? NULL : rq->resource->ops;
 }
 
 VIAMC_API void *viamc_request_user(const viamc_request *rq)
 {
-    return rq->resource == NULL ? NULL : rq->resource->user;
+    return rq == NULL || rq->resource == NULL ? NULL : rq->resource->user;
 }
 
 VIAMC_API const viamc_method *viamc_request_method(const viamc_request *rq)
 {
-    return rq->serve == NULL ? NULL : rq->serve->method;
+    return rq == NULL || rq->serve == NULL ? NULL : rq->serve->method;
 }
 
 VIAMC_API viamc_str viamc_request_name(const viamc_request *rq)
 {
-    return rq->resource == NULL ? viamc_text("") : rq->resource->name;
+    return rq == NULL || rq->resource == NULL ? viamc_text("") : rq->resource->name;
 }
 
 VIAMC_API viamc_bytes viamc_request_message(const viamc_request *rq)
 {
-    return rq->msg;
+    return rq == NULL ? viamc_view(NULL, 0) : rq->msg;
 }
 
 VIAMC_API bool viamc_request_at_end(const viamc_request *rq)
 {
-    return rq->at_end;
+    return rq != NULL && rq->at_end;
 }
 
 VIAMC_API bool viamc_request_cancelled(const viamc_request *rq)
 {
-    return !vmc_request_is_wanted(rq);
+    return rq != NULL && !vmc_request_is_wanted(rq);
 }
 
 VIAMC_API uint32_t *viamc_request_mark(viamc_request *rq)
 {
-    return &rq->mark;
+    return rq == NULL ? NULL : &rq->mark;
 }
 
 VIAMC_API void *viamc_request_scratch(viamc_request *rq, size_t size)
 {
-    return size > rq->server->desc.message_bytes ? NULL : rq->server->message;
+    return rq == NULL || size > rq->server->desc.message_bytes ? NULL : rq->server->message;
 }
 
 VIAMC_API uint8_t *viamc_answer_room(viamc_request *rq, size_t *cap)
 {
-    viamc_server *s = rq->server;
+    viamc_server *s;
     const vmc_calls *t;
+    if (cap == NULL)
+        return NULL;
+    *cap = 0;
+    if (rq == NULL)
+        return NULL;
+    s = rq->server;
     if (rq->peer == NULL) {
         *cap = VMC_SERVER_STOP_BYTES - s->stop_len;
         return s->stop + s->stop_len;
@@ -203,7 +211,7 @@ VIAMC_API uint8_t *viamc_answer_room(viamc_request *rq, size_t *cap)
 
 VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg)
 {
-    viamc_err err = vmc_request_check(rq, true);
+    viamc_err err = vmc_is_view(msg) ? vmc_request_check(rq, true) : (viamc_err)VIAMC_ERR_ARG;
     if (err == VIAMC_OK && rq->peer != NULL)
         err = vmc_request_put(rq, msg);
     if (err == VIAMC_OK)
@@ -214,7 +222,7 @@ VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg)
 VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *text)
 {
     viamc_err err;
-    if (status < VIAMC_CANCELLED || status > VIAMC_UNAUTHENTICATED)
+    if (rq == NULL || status < VIAMC_CANCELLED || status > VIAMC_UNAUTHENTICATED)
         return VIAMC_ERR_ARG;
     err = vmc_request_check(rq, true);
     if (err == VIAMC_OK)
@@ -224,6 +232,8 @@ VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *t
 
 VIAMC_API viamc_err viamc_request_keep(viamc_request *rq)
 {
+    if (rq == NULL)
+        return VIAMC_ERR_ARG;
     if (rq->state != VMC_REQUEST_OPEN)
         return VIAMC_ERR_STATE;
     rq->kept = true;
@@ -232,7 +242,7 @@ VIAMC_API viamc_err viamc_request_keep(viamc_request *rq)
 
 VIAMC_API viamc_err viamc_request_send(viamc_request *rq, viamc_bytes msg)
 {
-    viamc_err err = vmc_request_check(rq, false);
+    viamc_err err = vmc_is_view(msg) ? vmc_request_check(rq, false) : (viamc_err)VIAMC_ERR_ARG;
     if (err == VIAMC_OK && !vmc_request_streams_out(rq))
         err = VIAMC_ERR_STATE;
     return err == VIAMC_OK ? vmc_request_put(rq, msg) : err;
@@ -240,7 +250,7 @@ VIAMC_API viamc_err viamc_request_send(viamc_request *rq, viamc_bytes msg)
 
 VIAMC_API viamc_err viamc_request_end(viamc_request *rq)
 {
-    viamc_err err = vmc_request_check(rq, vmc_request_streams_out(rq));
+    viamc_err err = vmc_request_check(rq, rq != NULL && vmc_request_streams_out(rq));
     if (err == VIAMC_OK && !vmc_request_streams_out(rq))
         err = VIAMC_ERR_STATE;
     if (err == VIAMC_OK)

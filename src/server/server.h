@@ -56,7 +56,7 @@ typedef void (*viamc_server_event_fn)(void *user, const viamc_server_event *even
 /* What a server needs. Zero means default; copied by viamc_server_init. Defaults: host / board. */
 typedef struct viamc_server_desc {
     uint32_t guard;                /* leave 0: catches an uninitialised struct */
-    const viamc_port *port;        /* kept: moves the bytes and accepts peers; required */
+    const viamc_port *port;        /* kept: moves the bytes and accepts peers; required, with all functions but open */
     void *port_user;               /* kept: handed to the port */
     uint8_t profile;               /* VIAMC_HOST or VIAMC_BOARD: which defaults, which ciphers first */
     uint8_t max_peers;             /* connections at once, at most 250; 2. More wait in the port's queue */
@@ -111,10 +111,11 @@ VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t c
  * Returns:  OK; STATE (from a handler, or after an error of viamc_server_init). A lost peer is no error. */
 VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now);
 
-/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. */
+/* How long the caller may sleep, and for what. A pure question, to be asked just before sleeping. Without a server: for ever. */
 VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait_hint *hint);
 
-/* Ends everything: stops once what is bound to a session, says goodbye to the peers, closes, wipes the block. Not from a handler. */
+/* Ends everything: stops once what is bound to a session, says goodbye to the peers, closes, wipes the block. From a handler it
+ * does nothing. */
 VIAMC_API void viamc_server_close(viamc_server *s);
 
 #endif
@@ -155,10 +156,11 @@ typedef struct viamc_service {
 
 /* Offers a service under a name.
  *   service   kept
- *   name      kept: the resource's name, 1 to 128 octets; "" for a service without resource names
+ *   name      kept: the resource's name, 1 to 128 octets of UTF-8 without control characters; "" or NULL for a service without names
  *   ops, user kept: what viamc_request_ops and viamc_request_user answer
  *   resource  out, may be NULL
- * Returns:  OK; ARG (the name is too long, the same service has it already, or type and name do not fit); NOMEM (max_resources). */
+ * Returns:  OK; ARG (no such name, the same service has it already, type and name do not fit, or something of the service is NULL that
+ *           may not be); NOMEM (max_resources); STATE (after an error of viamc_server_init). */
 VIAMC_API viamc_err viamc_server_add(viamc_server *s, const viamc_service *service, const char *name, const void *ops, void *user,
                                      viamc_resource **resource);
 
@@ -213,7 +215,7 @@ VIAMC_API viamc_err viamc_answer_bytes(viamc_request *rq, viamc_bytes msg);
 VIAMC_API viamc_err viamc_fail(viamc_request *rq, uint32_t status, const char *text);
 
 /* Keeps the request for an answer from a later loop. It occupies one of its peer's max_requests until then, and its
- * handler is not called again: what its client still sends waits. OK; STATE (answered already). */
+ * handler is not called again: what its client still sends waits. OK; STATE (answered already, or kept by a handler that has returned). */
 VIAMC_API viamc_err viamc_request_keep(viamc_request *rq);
 
 /* Sends one message of a stream of answers.

@@ -60,6 +60,26 @@ VMC_FN bool vmc_server_keys_ok(const viamc_server_desc *d)
     return true;
 }
 
+/* Certificates and their key are somewhere. */
+VMC_FN bool vmc_server_certs_ok(const viamc_server_desc *d)
+{
+    size_t i;
+    if (d->cert_chain == NULL || d->key.ptr == NULL || d->key.len == 0)
+        return false;
+    for (i = 0; i < d->cert_count; i++)
+        if (!vmc_is_view(d->cert_chain[i]))
+            return false;
+    return true;
+}
+
+/* What is wrong with a port, or NULL. */
+VMC_FN const char *vmc_server_check_port(const viamc_port *p)
+{
+    if (p == NULL || p->accept == NULL || p->read == NULL || p->write == NULL || p->close == NULL || p->random == NULL)
+        return VMC_TEXT("no port, or one without accept, read, write, close or random");
+    return NULL;
+}
+
 /* What is wrong with a desc that has its defaults, or NULL. */
 VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
 {
@@ -68,8 +88,8 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("desc not initialised: begin with viamc_server_desc d = VIAMC_ZERO");
     if (d->profile > VIAMC_BOARD)
         return VMC_TEXT("profile is neither VIAMC_HOST nor VIAMC_BOARD");
-    if (d->port == NULL || d->port->accept == NULL || d->port->random == NULL)
-        return VMC_TEXT("no port, or one that cannot accept or has no random bytes");
+    if (vmc_server_check_port(d->port) != NULL)
+        return vmc_server_check_port(d->port);
     if (d->max_peers > 250u || d->max_requests > 250u || d->api_key_count > VMC_SERVER_KEYS)
         return VMC_TEXT("more than 250 peers, requests or keys");
     if (!vmc_server_keys_ok(d))
@@ -84,7 +104,7 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
         return VMC_TEXT("in_bytes out of range");
-    if (tls && (d->cert_chain == NULL || d->key.len == 0))
+    if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
     if (tls)
@@ -202,7 +222,10 @@ VMC_FN size_t vmc_server_carve(const viamc_server_desc *d, uint8_t *base)
 
 VIAMC_API size_t viamc_server_mem_size(const viamc_server_desc *desc)
 {
-    viamc_server_desc d = *desc;
+    viamc_server_desc d;
+    if (desc == NULL)
+        return 0;
+    d = *desc;
     vmc_server_defaults(&d);
     return vmc_server_check_desc(&d) != NULL ? 0 : vmc_server_carve(&d, NULL) + VMC_ALIGN - 1u;
 }
@@ -239,6 +262,8 @@ VIAMC_API viamc_err viamc_server_init(void *memory, size_t size, const viamc_ser
     viamc_server_desc d;
     const char *wrong;
     size_t need, skip = vmc_misaligned(memory);
+    if (server == NULL)
+        return VIAMC_ERR_ARG;
     *server = NULL;
     if (memory == NULL || desc == NULL)
         return VIAMC_ERR_ARG;
@@ -269,7 +294,7 @@ VIAMC_API viamc_error viamc_server_error(const viamc_server *s)
 
 VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t cap)
 {
-    vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
+    vmc_wr w = vmc_wr_of(buf, buf == NULL || cap == 0 ? 0 : cap - 1u);
     viamc_error e = viamc_server_error(s);
     if (e.code == VIAMC_ERR_NOMEM && e.detail != 0) {
         vmc_wr_text(&w, VMC_TEXT("NOMEM: server needs "));
@@ -284,7 +309,7 @@ VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t c
             vmc_wr_text(&w, e.what);
         }
     }
-    if (cap != 0)
+    if (buf != NULL && cap != 0)
         buf[w.len] = '\0';
     return w.len;
 }
@@ -308,6 +333,8 @@ VMC_FN uint8_t vmc_server_next_handshake(viamc_server *s)
 VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
 {
     uint8_t k, n, handshake;
+    if (s == NULL)
+        return VIAMC_ERR_ARG;
     if (s->in_poll || s->error.code != VIAMC_OK)
         return VIAMC_ERR_STATE;
     n = s->desc.max_peers;
@@ -340,9 +367,11 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
 VIAMC_API void viamc_server_wait(const viamc_server *s, viamc_ms now, viamc_wait_hint *hint)
 {
     uint8_t i;
+    if (hint == NULL)
+        return;
     hint->ms = VIAMC_FOREVER;
     hint->want = VIAMC_WANT_READ;
-    if (s->error.code != VIAMC_OK)
+    if (s == NULL || s->error.code != VIAMC_OK)
         return;
     vmc_sessions_wait(s, now, &hint->ms);
     for (i = 0; i < s->desc.max_peers; i++)

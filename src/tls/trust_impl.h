@@ -202,7 +202,7 @@ VMC_FN bool vmc_trust_key(const viamc_anchor *a, br_x509_pkey *pk)
         pk->key.rsa.nlen = a->n.len;
         pk->key.rsa.e = vmc_crypto_octets(a->e);
         pk->key.rsa.elen = a->e.len;
-        return vmc_x509_bits(a->n) >= VMC_TRUST_RSA_BITS && a->e.len != 0;
+        return vmc_x509_bits(a->n) >= VMC_TRUST_RSA_BITS && vmc_x509_bits(a->n) % 8u == 0 && a->e.len != 0;
     }
     pk->key_type = BR_KEYTYPE_EC;
     pk->key.ec.curve = a->curve;
@@ -425,6 +425,8 @@ VMC_FN void vmc_trust_check(vmc_trust *tr)
         vmc_trust_fail(tr, BR_ERR_X509_CRITICAL_EXTENSION, VMC_TEXT("certificate has name constraints, which are not supported"));
     else if ((tr->cert.flags & VMC_X509_CRITICAL) != 0) /* the engine lets pass some that nobody acts upon */
         vmc_trust_fail(tr, BR_ERR_X509_CRITICAL_EXTENSION, VMC_TEXT("certificate has a critical extension that is not supported"));
+    else if ((tr->cert.flags & VMC_X509_RSA_ODD) != 0)
+        vmc_trust_fail(tr, BR_ERR_X509_UNSUPPORTED, VMC_TEXT("RSA key's size is not a multiple of 8 bits"));
     else if (!vmc_trust_for_servers(tr->cert.flags, enough))
         vmc_trust_fail(tr, BR_ERR_X509_FORBIDDEN_KEY_USAGE, VMC_TEXT("certificate is not for servers (extended key usage)"));
     else if (tr->certs == 0)

@@ -30,7 +30,8 @@
 #define VMC_X509_NAMES 0x0080u        /* there is a nameConstraints */
 #define VMC_X509_USAGE 0x0100u        /* there is a keyUsage */
 #define VMC_X509_USAGE_SIGN 0x0200u   /* it has keyCertSign */
-#define VMC_X509_CRITICAL 0x0400u     /* there is a critical extension that is none of these */
+#define VMC_X509_CRITICAL 0x0400u     /* there is an extension that is none of these, and is critical or ought to be */
+#define VMC_X509_RSA_ODD 0x0800u      /* RSA: the modulus does not fill its octets */
 
 /* Where an element lies in the certificate. */
 typedef struct vmc_x509_part {
@@ -115,7 +116,10 @@ typedef struct vmc_x509 {
     vmc_x509_open open[VMC_X509_DEPTH];
 } vmc_x509;
 
-enum { VMC_EXT_USAGE = 15, VMC_EXT_ALT_NAME = 17, VMC_EXT_BASIC = 19, VMC_EXT_NAMES = 30, VMC_EXT_POLICIES = 32, VMC_EXT_EKU = 37 };
+enum {
+    VMC_EXT_USAGE = 15, VMC_EXT_ALT_NAME = 17, VMC_EXT_BASIC = 19, VMC_EXT_NAMES = 30, VMC_EXT_POLICIES = 32,
+    VMC_EXT_POLICY_LIMITS = 36, VMC_EXT_EKU = 37, VMC_EXT_ANY_POLICY = 54
+};
 
 /* Begins a certificate of len octets.
  * ip: view until the last octet. */
@@ -370,6 +374,10 @@ VMC_FN void vmc_x509_value(vmc_x509 *x)
     case VMC_X509_ALG_CURVE: x->curve = vmc_x509_curve_of(vmc_x509_kept(x)); break;
     case VMC_X509_BITS_PAD:
     case VMC_X509_POINT: x->bad = x->keep[0] != 0; break; /* unused bits */
+    case VMC_X509_RSA_N:
+        if (x->keep[0] != 0 || x->keep[1] < 0x80u) /* DER: a number that fills its octets has one more, 0, before it */
+            x->flags |= VMC_X509_RSA_ODD;
+        break;
     case VMC_X509_EXT_ID: vmc_x509_ext_id(x); break;
     case VMC_X509_EXT_CRITICAL: x->critical = vmc_x509_true(x); break;
     case VMC_X509_ALT_IP:
@@ -417,6 +425,15 @@ VMC_FN void vmc_x509_enter(vmc_x509 *x)
     }
 }
 
+/* Whether a certificate may not be used by those who do not know this extension, of which nothing is evaluated: marked so, or one
+ * that its authority has to mark (RFC 5280 4.2.1.11, 4.2.1.14). */
+VMC_FN bool vmc_x509_must_be_known(const vmc_x509 *x)
+{
+    if (x->ext == VMC_EXT_POLICY_LIMITS || x->ext == VMC_EXT_ANY_POLICY)
+        return true;
+    return x->critical && x->ext != VMC_EXT_NAMES && x->ext != VMC_EXT_POLICIES;
+}
+
 /* A head is complete: notes places, enters elements that hold others. */
 VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
 {
@@ -429,7 +446,7 @@ VMC_FN void vmc_x509_begin_content(vmc_x509 *x)
     case VMC_X509_SUBJECT: x->subject = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
     case VMC_X509_SPKI: x->spki = vmc_x509_place(x->start, (uint16_t)(head + x->len)); break;
     case VMC_X509_EXT_VALUE:
-        if (x->critical && x->ext != VMC_EXT_NAMES && x->ext != VMC_EXT_POLICIES)
+        if (vmc_x509_must_be_known(x))
             x->flags |= VMC_X509_CRITICAL;
         break;
     case VMC_X509_RSA_N: x->n = vmc_x509_place(x->at, x->len); break;

@@ -7,7 +7,8 @@
 #   venv    Python packages of requirements.txt: viam-sdk, grpcio, pytest ...; and viam.binpb, the descriptors for grpcurl
 #   viam    viam-server and the echo server of go.viam.com/utils     (go/viam)
 #   grpc    grpc-go's interop server and client, and grpcurl         (go/grpc); and interop.binpb, the descriptors of grpc.testing
-#   suite   connectrpc's conformance runner, Go's HPACK decoder      (go/suite)
+#   suite   connectrpc's conformance runner, Go's HPACK decoder and TLS (go/suite)
+#   rust    rustls                                                   (rust)
 #   node    @grpc/grpc-js                                            (node)
 #   java    grpc-java's interop server                               (java)
 #
@@ -104,7 +105,17 @@ make_grpc() {
         (go_build grpc ./interop-descriptors) && "$out/bin/interop-descriptors" >"$out/interop.binpb"
 }
 
-make_suite() { (go_build suite tool -ldflags "-s -w") && (go_build suite ./hpack-read); }
+make_suite() { (go_build suite tool -ldflags "-s -w") && (go_build suite ./hpack-read) && (go_build suite ./tls-server-go); }
+
+# rustup's cargo, or that of a Debian newer than 12; the registry's copy of the sources goes where cargo keeps it.
+make_rust() {
+    rm -rf "$out/rust"
+    cargo build -q --release --locked --manifest-path "$here/rust/Cargo.toml" --target-dir "$out/rust" &&
+        mv "$out/rust/release/tls-server-rust" "$out/bin/"
+    local code=$?
+    rm -rf "$out/rust"
+    return $code
+}
 
 make_node() {
     local node
@@ -125,7 +136,7 @@ make_java() {
 exec 9>"$out/lock"
 flock 9
 
-[ $# -gt 0 ] || set -- venv viam grpc suite node java
+[ $# -gt 0 ] || set -- venv viam grpc suite node java rust
 failed=0 jobs=()
 for peer in "$@"; do
     inputs=()
@@ -136,7 +147,8 @@ for peer in "$@"; do
         ;;
     viam)  proof=$out/bin/viam-server ;;
     grpc)  proof=$out/interop.binpb ;;
-    suite) proof=$out/bin/hpack-read ;;
+    suite) proof=$out/bin/tls-server-go ;;
+    rust)  proof=$out/bin/tls-server-rust ;;
     node)  proof=$out/node/node_modules/@grpc/grpc-js/package.json ;;
     java)  proof=$out/java/grpc-interop-testing-1.79.0.jar ;;
     *)
@@ -152,7 +164,7 @@ for peer in "$@"; do
             goproxy=$("$go" env GOPROXY)
         fi
         ;;
-    node | java) mapfile -t inputs < <(find "$here/$peer" -type f | sort) ;;
+    node | java | rust) mapfile -t inputs < <(find "$here/$peer" -type f | sort) ;;
     esac
     once "$peer" "$proof" "${inputs[@]}" &
     jobs+=($!)

@@ -199,11 +199,12 @@ VMC_FN viamc_err vmc_proto_request(viamc_request *rq, viamc_bytes msg, size_t si
 /* Before an op is called: is it there, and what is the request? False: answer op->err. */
 VMC_FN bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, const vmc_proto_row *rows, vmc_proto_op *op)
 {
-    void (*handler)(void); /* all pointers to functions have one form */
+    void (*handler)(void) = NULL; /* all pointers to functions have one form */
     op->row = vmc_proto_row_of(rq);
     op->ops = viamc_request_ops(rq);
     op->q = NULL;
-    vmc_copy(&handler, (const uint8_t *)op->ops + rows[op->row].at, sizeof handler);
+    if (op->ops != NULL) /* as viamc_server_add permits */
+        vmc_copy(&handler, (const uint8_t *)op->ops + rows[op->row].at, sizeof handler);
     if (handler == NULL) {
         op->err = viamc_fail(rq, VIAMC_UNIMPLEMENTED, VMC_TEXT("this resource does not serve this method"));
         return false;

@@ -988,12 +988,15 @@ typedef uint32_t viamc_call;
 #define VIAMC_M_STOP_ALL 0x40u      /* ends motion of every resource */
 #define VIAMC_M_EXTRA 0x80u         /* field 99 is `extra`, a Struct: opts.extra is allowed */
 
+struct vmc_parts;
+
 /* A method of a service: constants of viamc_proto.h, or one's own. Kept as long as a call of it runs. */
 typedef struct viamc_method {
     const char *path;    /* "/package.Service/Method" */
     const void *request; /* nanopb descriptors, for viamc_proto.h; the core does not look at them */
     const void *reply;
     uint8_t flags;       /* VIAMC_M_* */
+    const struct vmc_parts *parts; /* of viamc_proto.h: the bytes fields of a reply. NULL: sinks get raw octets */
 } viamc_method;
 
 /* One field of metadata to be sent. The name: a-z, 0-9, '_', '-' and '.', none that viamc sends itself or that begins with "grpc-". The
@@ -1003,12 +1006,14 @@ typedef struct viamc_metadata {
     viamc_bytes value;
 } viamc_metadata;
 
-/* A piece of a large message on its way to a sink. */
+/* A piece of a large message on its way to a sink. Methods of viamc_proto.h: a piece of a bytes field. Every such field that is larger than a slot
+ * comes in pieces, a smaller one once those before it fill half the slot; the message that the event brings has all the other fields, which
+ * may take three quarters of a slot, and those as empty ones. */
 typedef struct viamc_piece {
-    const char *path;  /* field that the octets belong to; NULL: octets of the encoded message */
+    const char *path;  /* the field: "point_cloud", "images[2].image"; view during the call of the sink. NULL: octets of the encoded message */
     viamc_bytes bytes; /* view during the call of the sink */
-    uint32_t offset;   /* of the first octet */
-    uint32_t total;    /* octets in all */
+    uint32_t offset;   /* of the first octet, in its field */
+    uint32_t total;    /* octets of the field in all */
 } viamc_piece;
 
 /* Takes a piece. Called from poll; may not call viamc on that client (STATE).
@@ -11597,7 +11602,8 @@ VMC_FN void vmc_h2_goaway(vmc_h2 *h, uint32_t code)
  *
  * The memory rule (design.md 2): a call's slot holds the octets of its stream as they came, prefixes included.
  *     [taken by the owner | whole messages | the message under way | room = what the peer may send]
- * A message larger than a slot leaves only its 5-octet prefix there; its body goes to one of: lent buffer, sink, big.
+ * A message larger than a slot leaves only its 5-octet prefix there; its body goes to one of: lent buffer, sink, big. If the sink gets fields
+ * (vmc_parts), what is no such field is kept behind the prefix.
  * Both roles use it: a server's requests are calls too. */
 #ifndef VIAMC_CALL_CALL_IMPL_H
 #define VIAMC_CALL_CALL_IMPL_H
@@ -11690,6 +11696,7 @@ typedef struct vmc_user_call {
     uint8_t *meta;
     uint16_t meta_cap, meta_len;
     uint16_t meta_at;       /* start of the field that is being added */
+    uint16_t kept;          /* octets of it that are kept in the slot: its prefix; if the sink gets fields the rest of the message too */
 } vmc_user_call;
 
 typedef struct vmc_calls {
@@ -11720,6 +11727,16 @@ typedef struct vmc_calls {
     uint32_t big_cap;
     uint32_t tx_cap, tx_used;
 } vmc_calls;
+
+/* How the sink of a method gets fields: viamc_proto.h makes it, so what no program calls is not linked. */
+struct vmc_parts {
+    /* Goes on with a message: octets go to the sink or are kept, `got` says how many. WAIT: not all. Else the sink refused, or the call has ended.
+     * With the last octet the prefix says what was kept. */
+    viamc_err (*split)(vmc_calls *t, vmc_user_call *u, viamc_bytes octets);
+    const struct vmc_part *fields;
+    const char *names;
+    uint32_t count;
+};
 
 #ifdef VIAMC_NO_SERVER
 #define VMC_CALLS_TEXT_BYTES(t) 0u
@@ -12184,51 +12201,63 @@ VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
     return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
 
-/* Hands octets to the sink. OK: taken. WAIT: not. Else the call has ended. */
-VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_call *c, viamc_bytes octets)
+/* Hands octets to the sink as they are: it takes all or none. */
+VMC_FN viamc_err vmc_calls_give_raw(vmc_user_call *u, viamc_bytes octets)
 {
-    vmc_user_call *u = vmc_call_user(c);
     viamc_piece piece;
     viamc_err err;
     piece.path = NULL;
     piece.bytes = octets;
     piece.offset = u->got;
     piece.total = u->msg_len;
-    t->in_sink = true;
     err = u->sink(u->sink_user, &piece);
-    t->in_sink = false;
     if (err == VIAMC_OK)
         u->got += (uint32_t)octets.len;
-    else if (err != VIAMC_WAIT)
-        vmc_calls_end(t, c, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
     return err;
+}
+
+/* Hands octets to the sink, which may end the call. */
+VMC_FN void vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_bytes octets)
+{
+    viamc_err err;
+    t->in_sink = true;
+    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, octets) : vmc_calls_give_raw(u, octets);
+    t->in_sink = false;
+    if (err != VIAMC_OK && err != VIAMC_WAIT)
+        vmc_calls_end(t, &u->call, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
 }
 
 /* Takes body octets to where the large message goes; how many were taken. */
 VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
     vmc_user_call *u = vmc_call_user(c);
-    uint8_t *to = c->large == VMC_CALL_BIG ? t->big : u->into;
+    const uint32_t before = u->got;
     if (octets.len > vmc_call_left(c))
         octets.len = vmc_call_left(c);
-    if (c->large == VMC_CALL_SINK)
-        return octets.len != 0 && vmc_calls_to_sink(t, c, octets) == VIAMC_OK ? (uint32_t)octets.len : 0;
-    vmc_copy(to + u->got, octets.ptr, octets.len);
-    u->got += (uint32_t)octets.len;
-    return (uint32_t)octets.len;
+    if (octets.len == 0)
+        return 0;
+    if (c->large == VMC_CALL_SINK) {
+        vmc_calls_to_sink(t, u, octets);
+    } else {
+        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->into) + before, octets.ptr, octets.len);
+        u->got += (uint32_t)octets.len;
+    }
+    return u->got - before;
 }
 
 /* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */
 VMC_FN void vmc_calls_drain(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
-    uint32_t body = c->parsed + VMC_CALL_PREFIX;
-    uint32_t n = vmc_calls_take_large(t, c, viamc_view(slot + body, c->stored - body));
+    const uint16_t *kept = &vmc_call_user(c)->kept;
+    uint8_t *from = slot + c->parsed + *kept, *end = slot + c->stored;
+    uint32_t n = vmc_calls_take_large(t, c, viamc_view(from, (size_t)(end - from)));
     if (c->state != VMC_CALL_OPEN)
         return; /* its sink refused: the status text lies there now */
-    vmc_move(slot + body, slot + body + n, c->stored - body - n);
+    from += n;
+    vmc_move(slot + c->parsed + *kept, from, (size_t)(end - from)); /* behind what was kept of them, which `stored` counts twice */
     c->stored -= n;
     if (vmc_call_left(c) == 0)
-        vmc_calls_complete(t, c, VMC_CALL_PREFIX);
+        vmc_calls_complete(t, c, *kept);
 }
 
 /* A message larger than a slot: finds its place. Ours take none. */
@@ -12240,6 +12269,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
         return VIAMC_ERR_NOMEM; /* nobody could lend it more */
     vmc_call_user(c)->msg_len = len;
     vmc_call_user(c)->got = 0;
+    vmc_call_user(c)->kept = VMC_CALL_PREFIX;
     c->large = (uint8_t)vmc_calls_place(t, c);
     t->unsettled = true;
     if (c->large == VMC_CALL_SMALL) {
@@ -12286,14 +12316,14 @@ VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
     uint8_t *slot = vmc_calls_slot(t, c, &cap);
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
-    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + VMC_CALL_PREFIX) {
+    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
         uint32_t n = vmc_calls_take_large(t, c, octets);
         octets.ptr += n;
         octets.len -= n;
         if (c->state != VMC_CALL_OPEN)
             return VIAMC_ERR_SINK;
         if (vmc_call_left(c) == 0)
-            vmc_calls_complete(t, c, VMC_CALL_PREFIX);
+            vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
     }
     if (octets.len > cap - c->stored)
         return VIAMC_ERR_NOMEM;
@@ -12330,7 +12360,7 @@ VMC_FN bool vmc_call_is_whole(const vmc_call *c)
 /* The rest of the large message is there, in the slot: its sink said WAIT. */
 VMC_FN bool vmc_call_is_parked(const vmc_call *c)
 {
-    return c->large == VMC_CALL_SINK && c->stored - c->parsed - VMC_CALL_PREFIX >= vmc_call_left(c);
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - vmc_call_user_const(c)->kept >= vmc_call_left(c);
 }
 
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
@@ -13683,7 +13713,7 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
             vmc_wait_timer(wait, &c->deadline, now);
         if (!g->calls->unsettled)
             continue;
-        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
+        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > vmc_call_user_const(c)->kept)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
         if (vmc_calls_can_settle(g->calls, c))
             *wait = 0; /* room that the peer does not know of yet */
@@ -17167,12 +17197,12 @@ VIAMC_API size_t viamc_explain(const viamc_client *c, char *buf, size_t cap)
 #define VMC_ROBOT(name) "/viam.robot.v1.RobotService/" name
 #define VMC_ROBOT_ID_MAX 64u /* octets of an operation's id: a UUID has 36 */
 
-static const viamc_method vmc_robot_names = {VMC_ROBOT("ResourceNames"), NULL, NULL, 0};
-static const viamc_method vmc_robot_version = {VMC_ROBOT("GetVersion"), NULL, NULL, 0};
-static const viamc_method vmc_robot_status = {VMC_ROBOT("GetMachineStatus"), NULL, NULL, 0};
-static const viamc_method vmc_robot_operations = {VMC_ROBOT("GetOperations"), NULL, NULL, 0};
-static const viamc_method vmc_robot_cancel = {VMC_ROBOT("CancelOperation"), NULL, NULL, 0};
-static const viamc_method vmc_robot_stop_all = {VMC_ROBOT("StopAll"), NULL, NULL, VIAMC_M_STOP_ALL};
+static const viamc_method vmc_robot_names = {VMC_ROBOT("ResourceNames"), NULL, NULL, 0, NULL};
+static const viamc_method vmc_robot_version = {VMC_ROBOT("GetVersion"), NULL, NULL, 0, NULL};
+static const viamc_method vmc_robot_status = {VMC_ROBOT("GetMachineStatus"), NULL, NULL, 0, NULL};
+static const viamc_method vmc_robot_operations = {VMC_ROBOT("GetOperations"), NULL, NULL, 0, NULL};
+static const viamc_method vmc_robot_cancel = {VMC_ROBOT("CancelOperation"), NULL, NULL, 0, NULL};
+static const viamc_method vmc_robot_stop_all = {VMC_ROBOT("StopAll"), NULL, NULL, VIAMC_M_STOP_ALL, NULL};
 #undef VMC_ROBOT
 
 /* ---- calls ---- */
@@ -18445,7 +18475,7 @@ VMC_FN viamc_err vmc_rs_heartbeat(viamc_request *rq, viamc_bytes msg)
 
 /* ---- the services; a heartbeat is as urgent as a Stop ---- */
 
-#define VMC_RS_METHOD(name, path, flags) static const viamc_method vmc_rs_m_##name = {path, NULL, NULL, flags}
+#define VMC_RS_METHOD(name, path, flags) static const viamc_method vmc_rs_m_##name = {path, NULL, NULL, flags, NULL}
 
 VMC_RS_METHOD(authenticate, "/proto.rpc.v1.AuthService/Authenticate", 0);
 VMC_RS_METHOD(resource_names, "/viam.robot.v1.RobotService/ResourceNames", 0);

@@ -59,520 +59,567 @@
 #define VMC_PROTO_DEFINE const
 #endif
 
-/* ---- services: X(service, method, name, request, reply, flags) for each method, S(...) where the client streams ---- */
+/* ---- services: X(service, method, name, request, reply, flags, parts) for each method, S(...) where the client streams ---- */
 
 #if !defined(VIAMC_PROTO_H) || (defined(VIAMC_IMPLEMENTATION) && !defined(VIAMC_PROTO_IMPLEMENTED))
 #define VMC_NAME_health "grpc.health.v1.Health"
 #define VMC_METHODS_health(X, S) \
-    X(health, check, "Check", grpc_health_v1_HealthCheckRequest, grpc_health_v1_HealthCheckResponse, 0) \
-    X(health, watch, "Watch", grpc_health_v1_HealthCheckRequest, grpc_health_v1_HealthCheckResponse, VIAMC_M_SERVER_STREAM)
+    X(health, check, "Check", grpc_health_v1_HealthCheckRequest, grpc_health_v1_HealthCheckResponse, 0, NULL) \
+    X(health, watch, "Watch", grpc_health_v1_HealthCheckRequest, grpc_health_v1_HealthCheckResponse, VIAMC_M_SERVER_STREAM, NULL)
 
 #define VMC_NAME_reflection "grpc.reflection.v1.ServerReflection"
 #define VMC_METHODS_reflection(X, S) \
     S(reflection, server_reflection_info, "ServerReflectionInfo", grpc_reflection_v1_ServerReflectionRequest, \
-      grpc_reflection_v1_ServerReflectionResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
+      grpc_reflection_v1_ServerReflectionResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, \
+      &vmc_parts_grpc_reflection_v1_ServerReflectionResponse)
 
 #define VMC_NAME_reflection_v1alpha "grpc.reflection.v1alpha.ServerReflection"
 #define VMC_METHODS_reflection_v1alpha(X, S) \
     S(reflection_v1alpha, server_reflection_info, "ServerReflectionInfo", grpc_reflection_v1alpha_ServerReflectionRequest, \
-      grpc_reflection_v1alpha_ServerReflectionResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
+      grpc_reflection_v1alpha_ServerReflectionResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, \
+      &vmc_parts_grpc_reflection_v1alpha_ServerReflectionResponse)
 
 #define VMC_NAME_auth "proto.rpc.v1.AuthService"
 #define VMC_METHODS_auth(X, S) \
-    X(auth, authenticate, "Authenticate", proto_rpc_v1_AuthenticateRequest, proto_rpc_v1_AuthenticateResponse, 0)
+    X(auth, authenticate, "Authenticate", proto_rpc_v1_AuthenticateRequest, proto_rpc_v1_AuthenticateResponse, 0, NULL)
 
 #define VMC_NAME_external_auth "proto.rpc.v1.ExternalAuthService"
 #define VMC_METHODS_external_auth(X, S) \
-    X(external_auth, authenticate_to, "AuthenticateTo", proto_rpc_v1_AuthenticateToRequest, proto_rpc_v1_AuthenticateToResponse, 0)
+    X(external_auth, authenticate_to, "AuthenticateTo", proto_rpc_v1_AuthenticateToRequest, proto_rpc_v1_AuthenticateToResponse, 0, NULL)
 
 #define VMC_NAME_signaling "proto.rpc.webrtc.v1.SignalingService"
 #define VMC_METHODS_signaling(X, S) \
-    X(signaling, call, "Call", proto_rpc_webrtc_v1_CallRequest, proto_rpc_webrtc_v1_CallResponse, VIAMC_M_SERVER_STREAM) \
-    X(signaling, call_update, "CallUpdate", proto_rpc_webrtc_v1_CallUpdateRequest, proto_rpc_webrtc_v1_CallUpdateResponse, 0) \
+    X(signaling, call, "Call", proto_rpc_webrtc_v1_CallRequest, proto_rpc_webrtc_v1_CallResponse, VIAMC_M_SERVER_STREAM, NULL) \
+    X(signaling, call_update, "CallUpdate", proto_rpc_webrtc_v1_CallUpdateRequest, proto_rpc_webrtc_v1_CallUpdateResponse, 0, NULL) \
     S(signaling, answer, "Answer", proto_rpc_webrtc_v1_AnswerResponse, proto_rpc_webrtc_v1_AnswerRequest, \
-      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
+      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, &vmc_parts_proto_rpc_webrtc_v1_AnswerRequest) \
     X(signaling, optional_web_rtc_config, "OptionalWebRTCConfig", proto_rpc_webrtc_v1_OptionalWebRTCConfigRequest, \
-      proto_rpc_webrtc_v1_OptionalWebRTCConfigResponse, 0) \
+      proto_rpc_webrtc_v1_OptionalWebRTCConfigResponse, 0, NULL) \
     X(signaling, report_connection_metadata, "ReportConnectionMetadata", proto_rpc_webrtc_v1_ReportConnectionMetadataRequest, \
-      proto_rpc_webrtc_v1_ReportConnectionMetadataResponse, 0)
+      proto_rpc_webrtc_v1_ReportConnectionMetadataResponse, 0, NULL)
 
 #define VMC_NAME_stream "proto.stream.v1.StreamService"
 #define VMC_METHODS_stream(X, S) \
-    X(stream, list_streams, "ListStreams", proto_stream_v1_ListStreamsRequest, proto_stream_v1_ListStreamsResponse, 0) \
-    X(stream, add_stream, "AddStream", proto_stream_v1_AddStreamRequest, proto_stream_v1_AddStreamResponse, 0) \
-    X(stream, get_stream_options, "GetStreamOptions", proto_stream_v1_GetStreamOptionsRequest, proto_stream_v1_GetStreamOptionsResponse, 0) \
-    X(stream, set_stream_options, "SetStreamOptions", proto_stream_v1_SetStreamOptionsRequest, proto_stream_v1_SetStreamOptionsResponse, 0) \
-    X(stream, remove_stream, "RemoveStream", proto_stream_v1_RemoveStreamRequest, proto_stream_v1_RemoveStreamResponse, 0)
+    X(stream, list_streams, "ListStreams", proto_stream_v1_ListStreamsRequest, proto_stream_v1_ListStreamsResponse, 0, NULL) \
+    X(stream, add_stream, "AddStream", proto_stream_v1_AddStreamRequest, proto_stream_v1_AddStreamResponse, 0, NULL) \
+    X(stream, get_stream_options, "GetStreamOptions", proto_stream_v1_GetStreamOptionsRequest, proto_stream_v1_GetStreamOptionsResponse, 0, NULL) \
+    X(stream, set_stream_options, "SetStreamOptions", proto_stream_v1_SetStreamOptionsRequest, proto_stream_v1_SetStreamOptionsResponse, 0, NULL) \
+    X(stream, remove_stream, "RemoveStream", proto_stream_v1_RemoveStreamRequest, proto_stream_v1_RemoveStreamResponse, 0, NULL)
 
 #define VMC_NAME_arm "viam.component.arm.v1.ArmService"
 #define VMC_METHODS_arm(X, S) \
     X(arm, get_end_position, "GetEndPosition", viam_component_arm_v1_GetEndPositionRequest, viam_component_arm_v1_GetEndPositionResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(arm, move_to_position, "MoveToPosition", viam_component_arm_v1_MoveToPositionRequest, viam_component_arm_v1_MoveToPositionResponse, \
-      VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+      VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
     X(arm, get_joint_positions, "GetJointPositions", viam_component_arm_v1_GetJointPositionsRequest, \
-      viam_component_arm_v1_GetJointPositionsResponse, VIAMC_M_EXTRA) \
+      viam_component_arm_v1_GetJointPositionsResponse, VIAMC_M_EXTRA, NULL) \
     X(arm, move_to_joint_positions, "MoveToJointPositions", viam_component_arm_v1_MoveToJointPositionsRequest, \
-      viam_component_arm_v1_MoveToJointPositionsResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+      viam_component_arm_v1_MoveToJointPositionsResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
     X(arm, move_through_joint_positions, "MoveThroughJointPositions", viam_component_arm_v1_MoveThroughJointPositionsRequest, \
-      viam_component_arm_v1_MoveThroughJointPositionsResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+      viam_component_arm_v1_MoveThroughJointPositionsResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
     S(arm, move_through_joint_positions_streamed, "MoveThroughJointPositionsStreamed", \
       viam_component_arm_v1_MoveThroughJointPositionsStreamedRequest, viam_component_arm_v1_MoveThroughJointPositionsStreamedResponse, \
-      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM | VIAMC_M_MONITORED) \
-    X(arm, stop, "Stop", viam_component_arm_v1_StopRequest, viam_component_arm_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
-    X(arm, is_moving, "IsMoving", viam_component_arm_v1_IsMovingRequest, viam_component_arm_v1_IsMovingResponse, 0) \
-    X(arm, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(arm, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(arm, get_kinematics, "GetKinematics", viam_common_v1_GetKinematicsRequest, viam_common_v1_GetKinematicsResponse, VIAMC_M_EXTRA) \
-    X(arm, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA) \
-    X(arm, get_3d_models, "Get3DModels", viam_common_v1_Get3DModelsRequest, viam_common_v1_Get3DModelsResponse, VIAMC_M_EXTRA) \
-    X(arm, set_manual_mode, "SetManualMode", viam_component_arm_v1_SetManualModeRequest, viam_component_arm_v1_SetManualModeResponse, VIAMC_M_EXTRA) \
-    X(arm, get_manual_mode, "GetManualMode", viam_component_arm_v1_GetManualModeRequest, viam_component_arm_v1_GetManualModeResponse, VIAMC_M_EXTRA) \
-    X(arm, get_properties, "GetProperties", viam_component_arm_v1_GetPropertiesRequest, viam_component_arm_v1_GetPropertiesResponse, VIAMC_M_EXTRA)
+      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM | VIAMC_M_MONITORED, NULL) \
+    X(arm, stop, "Stop", viam_component_arm_v1_StopRequest, viam_component_arm_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA, NULL) \
+    X(arm, is_moving, "IsMoving", viam_component_arm_v1_IsMovingRequest, viam_component_arm_v1_IsMovingResponse, 0, NULL) \
+    X(arm, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(arm, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(arm, get_kinematics, "GetKinematics", viam_common_v1_GetKinematicsRequest, viam_common_v1_GetKinematicsResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetKinematicsResponse) \
+    X(arm, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse) \
+    X(arm, get_3d_models, "Get3DModels", viam_common_v1_Get3DModelsRequest, viam_common_v1_Get3DModelsResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_Get3DModelsResponse) \
+    X(arm, set_manual_mode, "SetManualMode", viam_component_arm_v1_SetManualModeRequest, viam_component_arm_v1_SetManualModeResponse, VIAMC_M_EXTRA, \
+      NULL) \
+    X(arm, get_manual_mode, "GetManualMode", viam_component_arm_v1_GetManualModeRequest, viam_component_arm_v1_GetManualModeResponse, VIAMC_M_EXTRA, \
+      NULL) \
+    X(arm, get_properties, "GetProperties", viam_component_arm_v1_GetPropertiesRequest, viam_component_arm_v1_GetPropertiesResponse, VIAMC_M_EXTRA, \
+      NULL)
 
 #define VMC_NAME_audioin "viam.component.audioin.v1.AudioInService"
 #define VMC_METHODS_audioin(X, S) \
     X(audioin, get_audio, "GetAudio", viam_component_audioin_v1_GetAudioRequest, viam_component_audioin_v1_GetAudioResponse, \
-      VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
-    X(audioin, get_properties, "GetProperties", viam_common_v1_GetPropertiesRequest, viam_common_v1_GetPropertiesResponse, VIAMC_M_EXTRA) \
-    X(audioin, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(audioin, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(audioin, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+      VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA, &vmc_parts_viam_component_audioin_v1_GetAudioResponse) \
+    X(audioin, get_properties, "GetProperties", viam_common_v1_GetPropertiesRequest, viam_common_v1_GetPropertiesResponse, VIAMC_M_EXTRA, NULL) \
+    X(audioin, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(audioin, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(audioin, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_audioout "viam.component.audioout.v1.AudioOutService"
 #define VMC_METHODS_audioout(X, S) \
-    X(audioout, play, "Play", viam_component_audioout_v1_PlayRequest, viam_component_audioout_v1_PlayResponse, VIAMC_M_EXTRA) \
+    X(audioout, play, "Play", viam_component_audioout_v1_PlayRequest, viam_component_audioout_v1_PlayResponse, VIAMC_M_EXTRA, NULL) \
     S(audioout, play_stream, "PlayStream", viam_component_audioout_v1_PlayStreamRequest, viam_component_audioout_v1_PlayStreamResponse, \
-      VIAMC_M_CLIENT_STREAM) \
-    X(audioout, get_properties, "GetProperties", viam_common_v1_GetPropertiesRequest, viam_common_v1_GetPropertiesResponse, VIAMC_M_EXTRA) \
-    X(audioout, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(audioout, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(audioout, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+      VIAMC_M_CLIENT_STREAM, NULL) \
+    X(audioout, get_properties, "GetProperties", viam_common_v1_GetPropertiesRequest, viam_common_v1_GetPropertiesResponse, VIAMC_M_EXTRA, NULL) \
+    X(audioout, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(audioout, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(audioout, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_base "viam.component.base.v1.BaseService"
 #define VMC_METHODS_base(X, S) \
     X(base, move_straight, "MoveStraight", viam_component_base_v1_MoveStraightRequest, viam_component_base_v1_MoveStraightResponse, \
-      VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
-    X(base, spin, "Spin", viam_component_base_v1_SpinRequest, viam_component_base_v1_SpinResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+      VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
+    X(base, spin, "Spin", viam_component_base_v1_SpinRequest, viam_component_base_v1_SpinResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
     X(base, set_power, "SetPower", viam_component_base_v1_SetPowerRequest, viam_component_base_v1_SetPowerResponse, \
-      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA) \
+      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA, NULL) \
     X(base, set_velocity, "SetVelocity", viam_component_base_v1_SetVelocityRequest, viam_component_base_v1_SetVelocityResponse, \
-      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA) \
-    X(base, stop, "Stop", viam_component_base_v1_StopRequest, viam_component_base_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
-    X(base, is_moving, "IsMoving", viam_component_base_v1_IsMovingRequest, viam_component_base_v1_IsMovingResponse, 0) \
-    X(base, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(base, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(base, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA) \
+      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA, NULL) \
+    X(base, stop, "Stop", viam_component_base_v1_StopRequest, viam_component_base_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA, NULL) \
+    X(base, is_moving, "IsMoving", viam_component_base_v1_IsMovingRequest, viam_component_base_v1_IsMovingResponse, 0, NULL) \
+    X(base, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(base, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(base, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse) \
     X(base, get_properties, "GetProperties", viam_component_base_v1_GetPropertiesRequest, viam_component_base_v1_GetPropertiesResponse, \
-      VIAMC_M_EXTRA)
+      VIAMC_M_EXTRA, NULL)
 
 #define VMC_NAME_board "viam.component.board.v1.BoardService"
 #define VMC_METHODS_board(X, S) \
-    X(board, set_gpio, "SetGPIO", viam_component_board_v1_SetGPIORequest, viam_component_board_v1_SetGPIOResponse, VIAMC_M_EXTRA) \
-    X(board, get_gpio, "GetGPIO", viam_component_board_v1_GetGPIORequest, viam_component_board_v1_GetGPIOResponse, VIAMC_M_EXTRA) \
-    X(board, pwm, "PWM", viam_component_board_v1_PWMRequest, viam_component_board_v1_PWMResponse, VIAMC_M_EXTRA) \
-    X(board, set_pwm, "SetPWM", viam_component_board_v1_SetPWMRequest, viam_component_board_v1_SetPWMResponse, VIAMC_M_EXTRA) \
+    X(board, set_gpio, "SetGPIO", viam_component_board_v1_SetGPIORequest, viam_component_board_v1_SetGPIOResponse, VIAMC_M_EXTRA, NULL) \
+    X(board, get_gpio, "GetGPIO", viam_component_board_v1_GetGPIORequest, viam_component_board_v1_GetGPIOResponse, VIAMC_M_EXTRA, NULL) \
+    X(board, pwm, "PWM", viam_component_board_v1_PWMRequest, viam_component_board_v1_PWMResponse, VIAMC_M_EXTRA, NULL) \
+    X(board, set_pwm, "SetPWM", viam_component_board_v1_SetPWMRequest, viam_component_board_v1_SetPWMResponse, VIAMC_M_EXTRA, NULL) \
     X(board, pwm_frequency, "PWMFrequency", viam_component_board_v1_PWMFrequencyRequest, viam_component_board_v1_PWMFrequencyResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(board, set_pwm_frequency, "SetPWMFrequency", viam_component_board_v1_SetPWMFrequencyRequest, viam_component_board_v1_SetPWMFrequencyResponse, \
-      VIAMC_M_EXTRA) \
-    X(board, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(board, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+      VIAMC_M_EXTRA, NULL) \
+    X(board, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(board, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
     X(board, read_analog_reader, "ReadAnalogReader", viam_component_board_v1_ReadAnalogReaderRequest, \
-      viam_component_board_v1_ReadAnalogReaderResponse, VIAMC_M_EXTRA) \
-    X(board, write_analog, "WriteAnalog", viam_component_board_v1_WriteAnalogRequest, viam_component_board_v1_WriteAnalogResponse, VIAMC_M_EXTRA) \
+      viam_component_board_v1_ReadAnalogReaderResponse, VIAMC_M_EXTRA, NULL) \
+    X(board, write_analog, "WriteAnalog", viam_component_board_v1_WriteAnalogRequest, viam_component_board_v1_WriteAnalogResponse, VIAMC_M_EXTRA, \
+      NULL) \
     X(board, get_digital_interrupt_value, "GetDigitalInterruptValue", viam_component_board_v1_GetDigitalInterruptValueRequest, \
-      viam_component_board_v1_GetDigitalInterruptValueResponse, VIAMC_M_EXTRA) \
+      viam_component_board_v1_GetDigitalInterruptValueResponse, VIAMC_M_EXTRA, NULL) \
     X(board, stream_ticks, "StreamTicks", viam_component_board_v1_StreamTicksRequest, viam_component_board_v1_StreamTicksResponse, \
-      VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
+      VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA, NULL) \
     X(board, set_power_mode, "SetPowerMode", viam_component_board_v1_SetPowerModeRequest, viam_component_board_v1_SetPowerModeResponse, \
-      VIAMC_M_EXTRA) \
-    X(board, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+      VIAMC_M_EXTRA, NULL) \
+    X(board, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_button "viam.component.button.v1.ButtonService"
 #define VMC_METHODS_button(X, S) \
-    X(button, push, "Push", viam_component_button_v1_PushRequest, viam_component_button_v1_PushResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
-    X(button, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(button, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+    X(button, push, "Push", viam_component_button_v1_PushRequest, viam_component_button_v1_PushResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
+    X(button, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(button, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_camera "viam.component.camera.v1.CameraService"
 #define VMC_METHODS_camera(X, S) \
-    X(camera, get_images, "GetImages", viam_component_camera_v1_GetImagesRequest, viam_component_camera_v1_GetImagesResponse, VIAMC_M_EXTRA) \
+    X(camera, get_images, "GetImages", viam_component_camera_v1_GetImagesRequest, viam_component_camera_v1_GetImagesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_component_camera_v1_GetImagesResponse) \
     X(camera, get_point_cloud, "GetPointCloud", viam_component_camera_v1_GetPointCloudRequest, viam_component_camera_v1_GetPointCloudResponse, \
-      VIAMC_M_EXTRA) \
-    X(camera, get_properties, "GetProperties", viam_component_camera_v1_GetPropertiesRequest, viam_component_camera_v1_GetPropertiesResponse, 0) \
-    X(camera, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(camera, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(camera, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+      VIAMC_M_EXTRA, &vmc_parts_viam_component_camera_v1_GetPointCloudResponse) \
+    X(camera, get_properties, "GetProperties", viam_component_camera_v1_GetPropertiesRequest, viam_component_camera_v1_GetPropertiesResponse, 0, \
+      NULL) \
+    X(camera, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(camera, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(camera, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_encoder "viam.component.encoder.v1.EncoderService"
 #define VMC_METHODS_encoder(X, S) \
     X(encoder, get_position, "GetPosition", viam_component_encoder_v1_GetPositionRequest, viam_component_encoder_v1_GetPositionResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(encoder, reset_position, "ResetPosition", viam_component_encoder_v1_ResetPositionRequest, viam_component_encoder_v1_ResetPositionResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(encoder, get_properties, "GetProperties", viam_component_encoder_v1_GetPropertiesRequest, viam_component_encoder_v1_GetPropertiesResponse, \
-      VIAMC_M_EXTRA) \
-    X(encoder, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(encoder, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(encoder, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+      VIAMC_M_EXTRA, NULL) \
+    X(encoder, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(encoder, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(encoder, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_gantry "viam.component.gantry.v1.GantryService"
 #define VMC_METHODS_gantry(X, S) \
-    X(gantry, get_position, "GetPosition", viam_component_gantry_v1_GetPositionRequest, viam_component_gantry_v1_GetPositionResponse, VIAMC_M_EXTRA) \
+    X(gantry, get_position, "GetPosition", viam_component_gantry_v1_GetPositionRequest, viam_component_gantry_v1_GetPositionResponse, VIAMC_M_EXTRA, \
+      NULL) \
     X(gantry, move_to_position, "MoveToPosition", viam_component_gantry_v1_MoveToPositionRequest, viam_component_gantry_v1_MoveToPositionResponse, \
-      VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
-    X(gantry, home, "Home", viam_component_gantry_v1_HomeRequest, viam_component_gantry_v1_HomeResponse, VIAMC_M_MOVES | VIAMC_M_EXTRA) \
-    X(gantry, get_lengths, "GetLengths", viam_component_gantry_v1_GetLengthsRequest, viam_component_gantry_v1_GetLengthsResponse, VIAMC_M_EXTRA) \
-    X(gantry, stop, "Stop", viam_component_gantry_v1_StopRequest, viam_component_gantry_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
-    X(gantry, is_moving, "IsMoving", viam_component_gantry_v1_IsMovingRequest, viam_component_gantry_v1_IsMovingResponse, 0) \
-    X(gantry, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(gantry, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(gantry, get_kinematics, "GetKinematics", viam_common_v1_GetKinematicsRequest, viam_common_v1_GetKinematicsResponse, VIAMC_M_EXTRA) \
-    X(gantry, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+      VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
+    X(gantry, home, "Home", viam_component_gantry_v1_HomeRequest, viam_component_gantry_v1_HomeResponse, VIAMC_M_MOVES | VIAMC_M_EXTRA, NULL) \
+    X(gantry, get_lengths, "GetLengths", viam_component_gantry_v1_GetLengthsRequest, viam_component_gantry_v1_GetLengthsResponse, VIAMC_M_EXTRA, \
+      NULL) \
+    X(gantry, stop, "Stop", viam_component_gantry_v1_StopRequest, viam_component_gantry_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA, NULL) \
+    X(gantry, is_moving, "IsMoving", viam_component_gantry_v1_IsMovingRequest, viam_component_gantry_v1_IsMovingResponse, 0, NULL) \
+    X(gantry, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(gantry, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(gantry, get_kinematics, "GetKinematics", viam_common_v1_GetKinematicsRequest, viam_common_v1_GetKinematicsResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetKinematicsResponse) \
+    X(gantry, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_generic "viam.component.generic.v1.GenericService"
 #define VMC_METHODS_generic(X, S) \
-    X(generic, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(generic, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(generic, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+    X(generic, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(generic, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(generic, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_gripper "viam.component.gripper.v1.GripperService"
 #define VMC_METHODS_gripper(X, S) \
-    X(gripper, open, "Open", viam_component_gripper_v1_OpenRequest, viam_component_gripper_v1_OpenResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
-    X(gripper, grab, "Grab", viam_component_gripper_v1_GrabRequest, viam_component_gripper_v1_GrabResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
-    X(gripper, stop, "Stop", viam_component_gripper_v1_StopRequest, viam_component_gripper_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
-    X(gripper, is_moving, "IsMoving", viam_component_gripper_v1_IsMovingRequest, viam_component_gripper_v1_IsMovingResponse, 0) \
+    X(gripper, open, "Open", viam_component_gripper_v1_OpenRequest, viam_component_gripper_v1_OpenResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
+    X(gripper, grab, "Grab", viam_component_gripper_v1_GrabRequest, viam_component_gripper_v1_GrabResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
+    X(gripper, stop, "Stop", viam_component_gripper_v1_StopRequest, viam_component_gripper_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA, NULL) \
+    X(gripper, is_moving, "IsMoving", viam_component_gripper_v1_IsMovingRequest, viam_component_gripper_v1_IsMovingResponse, 0, NULL) \
     X(gripper, is_holding_something, "IsHoldingSomething", viam_component_gripper_v1_IsHoldingSomethingRequest, \
-      viam_component_gripper_v1_IsHoldingSomethingResponse, VIAMC_M_EXTRA) \
+      viam_component_gripper_v1_IsHoldingSomethingResponse, VIAMC_M_EXTRA, NULL) \
     X(gripper, get_current_inputs, "GetCurrentInputs", viam_component_gripper_v1_GetCurrentInputsRequest, \
-      viam_component_gripper_v1_GetCurrentInputsResponse, VIAMC_M_EXTRA) \
+      viam_component_gripper_v1_GetCurrentInputsResponse, VIAMC_M_EXTRA, NULL) \
     X(gripper, go_to_inputs, "GoToInputs", viam_component_gripper_v1_GoToInputsRequest, viam_component_gripper_v1_GoToInputsResponse, \
-      VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
-    X(gripper, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(gripper, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(gripper, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA) \
-    X(gripper, get_kinematics, "GetKinematics", viam_common_v1_GetKinematicsRequest, viam_common_v1_GetKinematicsResponse, VIAMC_M_EXTRA)
+      VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
+    X(gripper, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(gripper, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(gripper, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse) \
+    X(gripper, get_kinematics, "GetKinematics", viam_common_v1_GetKinematicsRequest, viam_common_v1_GetKinematicsResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetKinematicsResponse)
 
 #define VMC_NAME_inputcontroller "viam.component.inputcontroller.v1.InputControllerService"
 #define VMC_METHODS_inputcontroller(X, S) \
     X(inputcontroller, get_controls, "GetControls", viam_component_inputcontroller_v1_GetControlsRequest, \
-      viam_component_inputcontroller_v1_GetControlsResponse, VIAMC_M_EXTRA) \
+      viam_component_inputcontroller_v1_GetControlsResponse, VIAMC_M_EXTRA, NULL) \
     X(inputcontroller, get_events, "GetEvents", viam_component_inputcontroller_v1_GetEventsRequest, \
-      viam_component_inputcontroller_v1_GetEventsResponse, VIAMC_M_EXTRA) \
+      viam_component_inputcontroller_v1_GetEventsResponse, VIAMC_M_EXTRA, NULL) \
     X(inputcontroller, stream_events, "StreamEvents", viam_component_inputcontroller_v1_StreamEventsRequest, \
-      viam_component_inputcontroller_v1_StreamEventsResponse, VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
+      viam_component_inputcontroller_v1_StreamEventsResponse, VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA, NULL) \
     X(inputcontroller, trigger_event, "TriggerEvent", viam_component_inputcontroller_v1_TriggerEventRequest, \
-      viam_component_inputcontroller_v1_TriggerEventResponse, VIAMC_M_EXTRA) \
-    X(inputcontroller, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(inputcontroller, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(inputcontroller, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+      viam_component_inputcontroller_v1_TriggerEventResponse, VIAMC_M_EXTRA, NULL) \
+    X(inputcontroller, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(inputcontroller, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(inputcontroller, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_motor "viam.component.motor.v1.MotorService"
 #define VMC_METHODS_motor(X, S) \
     X(motor, set_power, "SetPower", viam_component_motor_v1_SetPowerRequest, viam_component_motor_v1_SetPowerResponse, \
-      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA) \
-    X(motor, go_for, "GoFor", viam_component_motor_v1_GoForRequest, viam_component_motor_v1_GoForResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
-    X(motor, go_to, "GoTo", viam_component_motor_v1_GoToRequest, viam_component_motor_v1_GoToResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
+      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA, NULL) \
+    X(motor, go_for, "GoFor", viam_component_motor_v1_GoForRequest, viam_component_motor_v1_GoForResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
+    X(motor, go_to, "GoTo", viam_component_motor_v1_GoToRequest, viam_component_motor_v1_GoToResponse, VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
     X(motor, set_rpm, "SetRPM", viam_component_motor_v1_SetRPMRequest, viam_component_motor_v1_SetRPMResponse, \
-      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA) \
+      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA, NULL) \
     X(motor, reset_zero_position, "ResetZeroPosition", viam_component_motor_v1_ResetZeroPositionRequest, \
-      viam_component_motor_v1_ResetZeroPositionResponse, VIAMC_M_EXTRA) \
-    X(motor, get_position, "GetPosition", viam_component_motor_v1_GetPositionRequest, viam_component_motor_v1_GetPositionResponse, VIAMC_M_EXTRA) \
+      viam_component_motor_v1_ResetZeroPositionResponse, VIAMC_M_EXTRA, NULL) \
+    X(motor, get_position, "GetPosition", viam_component_motor_v1_GetPositionRequest, viam_component_motor_v1_GetPositionResponse, VIAMC_M_EXTRA, \
+      NULL) \
     X(motor, get_properties, "GetProperties", viam_component_motor_v1_GetPropertiesRequest, viam_component_motor_v1_GetPropertiesResponse, \
-      VIAMC_M_EXTRA) \
-    X(motor, stop, "Stop", viam_component_motor_v1_StopRequest, viam_component_motor_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
-    X(motor, is_powered, "IsPowered", viam_component_motor_v1_IsPoweredRequest, viam_component_motor_v1_IsPoweredResponse, VIAMC_M_EXTRA) \
-    X(motor, is_moving, "IsMoving", viam_component_motor_v1_IsMovingRequest, viam_component_motor_v1_IsMovingResponse, 0) \
-    X(motor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(motor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(motor, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+      VIAMC_M_EXTRA, NULL) \
+    X(motor, stop, "Stop", viam_component_motor_v1_StopRequest, viam_component_motor_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA, NULL) \
+    X(motor, is_powered, "IsPowered", viam_component_motor_v1_IsPoweredRequest, viam_component_motor_v1_IsPoweredResponse, VIAMC_M_EXTRA, NULL) \
+    X(motor, is_moving, "IsMoving", viam_component_motor_v1_IsMovingRequest, viam_component_motor_v1_IsMovingResponse, 0, NULL) \
+    X(motor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(motor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(motor, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_movementsensor "viam.component.movementsensor.v1.MovementSensorService"
 #define VMC_METHODS_movementsensor(X, S) \
     X(movementsensor, get_linear_velocity, "GetLinearVelocity", viam_component_movementsensor_v1_GetLinearVelocityRequest, \
-      viam_component_movementsensor_v1_GetLinearVelocityResponse, VIAMC_M_EXTRA) \
+      viam_component_movementsensor_v1_GetLinearVelocityResponse, VIAMC_M_EXTRA, NULL) \
     X(movementsensor, get_angular_velocity, "GetAngularVelocity", viam_component_movementsensor_v1_GetAngularVelocityRequest, \
-      viam_component_movementsensor_v1_GetAngularVelocityResponse, VIAMC_M_EXTRA) \
+      viam_component_movementsensor_v1_GetAngularVelocityResponse, VIAMC_M_EXTRA, NULL) \
     X(movementsensor, get_compass_heading, "GetCompassHeading", viam_component_movementsensor_v1_GetCompassHeadingRequest, \
-      viam_component_movementsensor_v1_GetCompassHeadingResponse, VIAMC_M_EXTRA) \
+      viam_component_movementsensor_v1_GetCompassHeadingResponse, VIAMC_M_EXTRA, NULL) \
     X(movementsensor, get_orientation, "GetOrientation", viam_component_movementsensor_v1_GetOrientationRequest, \
-      viam_component_movementsensor_v1_GetOrientationResponse, VIAMC_M_EXTRA) \
+      viam_component_movementsensor_v1_GetOrientationResponse, VIAMC_M_EXTRA, NULL) \
     X(movementsensor, get_position, "GetPosition", viam_component_movementsensor_v1_GetPositionRequest, \
-      viam_component_movementsensor_v1_GetPositionResponse, VIAMC_M_EXTRA) \
+      viam_component_movementsensor_v1_GetPositionResponse, VIAMC_M_EXTRA, NULL) \
     X(movementsensor, get_properties, "GetProperties", viam_component_movementsensor_v1_GetPropertiesRequest, \
-      viam_component_movementsensor_v1_GetPropertiesResponse, VIAMC_M_EXTRA) \
+      viam_component_movementsensor_v1_GetPropertiesResponse, VIAMC_M_EXTRA, NULL) \
     X(movementsensor, get_accuracy, "GetAccuracy", viam_component_movementsensor_v1_GetAccuracyRequest, \
-      viam_component_movementsensor_v1_GetAccuracyResponse, VIAMC_M_EXTRA) \
+      viam_component_movementsensor_v1_GetAccuracyResponse, VIAMC_M_EXTRA, NULL) \
     X(movementsensor, get_linear_acceleration, "GetLinearAcceleration", viam_component_movementsensor_v1_GetLinearAccelerationRequest, \
-      viam_component_movementsensor_v1_GetLinearAccelerationResponse, VIAMC_M_EXTRA) \
-    X(movementsensor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(movementsensor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(movementsensor, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA) \
-    X(movementsensor, get_readings, "GetReadings", viam_common_v1_GetReadingsRequest, viam_common_v1_GetReadingsResponse, VIAMC_M_EXTRA)
+      viam_component_movementsensor_v1_GetLinearAccelerationResponse, VIAMC_M_EXTRA, NULL) \
+    X(movementsensor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(movementsensor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(movementsensor, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse) \
+    X(movementsensor, get_readings, "GetReadings", viam_common_v1_GetReadingsRequest, viam_common_v1_GetReadingsResponse, VIAMC_M_EXTRA, NULL)
 
 #define VMC_NAME_posetracker "viam.component.posetracker.v1.PoseTrackerService"
 #define VMC_METHODS_posetracker(X, S) \
     X(posetracker, get_poses, "GetPoses", viam_component_posetracker_v1_GetPosesRequest, viam_component_posetracker_v1_GetPosesResponse, \
-      VIAMC_M_EXTRA) \
-    X(posetracker, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(posetracker, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(posetracker, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+      VIAMC_M_EXTRA, NULL) \
+    X(posetracker, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(posetracker, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(posetracker, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_powersensor "viam.component.powersensor.v1.PowerSensorService"
 #define VMC_METHODS_powersensor(X, S) \
     X(powersensor, get_voltage, "GetVoltage", viam_component_powersensor_v1_GetVoltageRequest, viam_component_powersensor_v1_GetVoltageResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(powersensor, get_current, "GetCurrent", viam_component_powersensor_v1_GetCurrentRequest, viam_component_powersensor_v1_GetCurrentResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(powersensor, get_power, "GetPower", viam_component_powersensor_v1_GetPowerRequest, viam_component_powersensor_v1_GetPowerResponse, \
-      VIAMC_M_EXTRA) \
-    X(powersensor, get_readings, "GetReadings", viam_common_v1_GetReadingsRequest, viam_common_v1_GetReadingsResponse, VIAMC_M_EXTRA) \
-    X(powersensor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(powersensor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+      VIAMC_M_EXTRA, NULL) \
+    X(powersensor, get_readings, "GetReadings", viam_common_v1_GetReadingsRequest, viam_common_v1_GetReadingsResponse, VIAMC_M_EXTRA, NULL) \
+    X(powersensor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(powersensor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_sensor "viam.component.sensor.v1.SensorService"
 #define VMC_METHODS_sensor(X, S) \
-    X(sensor, get_readings, "GetReadings", viam_common_v1_GetReadingsRequest, viam_common_v1_GetReadingsResponse, VIAMC_M_EXTRA) \
-    X(sensor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(sensor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(sensor, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+    X(sensor, get_readings, "GetReadings", viam_common_v1_GetReadingsRequest, viam_common_v1_GetReadingsResponse, VIAMC_M_EXTRA, NULL) \
+    X(sensor, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(sensor, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(sensor, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_servo "viam.component.servo.v1.ServoService"
 #define VMC_METHODS_servo(X, S) \
     X(servo, move, "Move", viam_component_servo_v1_MoveRequest, viam_component_servo_v1_MoveResponse, \
-      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA) \
-    X(servo, get_position, "GetPosition", viam_component_servo_v1_GetPositionRequest, viam_component_servo_v1_GetPositionResponse, VIAMC_M_EXTRA) \
-    X(servo, stop, "Stop", viam_component_servo_v1_StopRequest, viam_component_servo_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA) \
-    X(servo, is_moving, "IsMoving", viam_component_servo_v1_IsMovingRequest, viam_component_servo_v1_IsMovingResponse, 0) \
-    X(servo, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(servo, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
-    X(servo, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA)
+      VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA, NULL) \
+    X(servo, get_position, "GetPosition", viam_component_servo_v1_GetPositionRequest, viam_component_servo_v1_GetPositionResponse, VIAMC_M_EXTRA, \
+      NULL) \
+    X(servo, stop, "Stop", viam_component_servo_v1_StopRequest, viam_component_servo_v1_StopResponse, VIAMC_M_STOP | VIAMC_M_EXTRA, NULL) \
+    X(servo, is_moving, "IsMoving", viam_component_servo_v1_IsMovingRequest, viam_component_servo_v1_IsMovingResponse, 0, NULL) \
+    X(servo, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(servo, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
+    X(servo, get_geometries, "GetGeometries", viam_common_v1_GetGeometriesRequest, viam_common_v1_GetGeometriesResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_common_v1_GetGeometriesResponse)
 
 #define VMC_NAME_switch "viam.component.switch.v1.SwitchService"
 #define VMC_METHODS_switch(X, S) \
     X(switch, set_position, "SetPosition", viam_component_switch_v1_SetPositionRequest, viam_component_switch_v1_SetPositionResponse, \
-      VIAMC_M_MONITORED | VIAMC_M_EXTRA) \
-    X(switch, get_position, "GetPosition", viam_component_switch_v1_GetPositionRequest, viam_component_switch_v1_GetPositionResponse, VIAMC_M_EXTRA) \
+      VIAMC_M_MONITORED | VIAMC_M_EXTRA, NULL) \
+    X(switch, get_position, "GetPosition", viam_component_switch_v1_GetPositionRequest, viam_component_switch_v1_GetPositionResponse, VIAMC_M_EXTRA, \
+      NULL) \
     X(switch, get_number_of_positions, "GetNumberOfPositions", viam_component_switch_v1_GetNumberOfPositionsRequest, \
-      viam_component_switch_v1_GetNumberOfPositionsResponse, VIAMC_M_EXTRA) \
-    X(switch, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(switch, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+      viam_component_switch_v1_GetNumberOfPositionsResponse, VIAMC_M_EXTRA, NULL) \
+    X(switch, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(switch, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_testecho "viam.component.testecho.v1.TestEchoService"
 #define VMC_METHODS_testecho(X, S) \
-    X(testecho, echo, "Echo", viam_component_testecho_v1_EchoRequest, viam_component_testecho_v1_EchoResponse, 0) \
+    X(testecho, echo, "Echo", viam_component_testecho_v1_EchoRequest, viam_component_testecho_v1_EchoResponse, 0, NULL) \
     X(testecho, echo_multiple, "EchoMultiple", viam_component_testecho_v1_EchoMultipleRequest, viam_component_testecho_v1_EchoMultipleResponse, \
-      VIAMC_M_SERVER_STREAM | VIAMC_M_MONITORED) \
+      VIAMC_M_SERVER_STREAM | VIAMC_M_MONITORED, NULL) \
     S(testecho, echo_bi_di, "EchoBiDi", viam_component_testecho_v1_EchoBiDiRequest, viam_component_testecho_v1_EchoBiDiResponse, \
-      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
-    X(testecho, stop, "Stop", viam_component_testecho_v1_StopRequest, viam_component_testecho_v1_StopResponse, VIAMC_M_STOP)
+      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, NULL) \
+    X(testecho, stop, "Stop", viam_component_testecho_v1_StopRequest, viam_component_testecho_v1_StopResponse, VIAMC_M_STOP, NULL)
 
 #define VMC_NAME_module "viam.module.v1.ModuleService"
 #define VMC_METHODS_module(X, S) \
-    X(module, add_resource, "AddResource", viam_module_v1_AddResourceRequest, viam_module_v1_AddResourceResponse, 0) \
-    X(module, reconfigure_resource, "ReconfigureResource", viam_module_v1_ReconfigureResourceRequest, viam_module_v1_ReconfigureResourceResponse, 0) \
-    X(module, remove_resource, "RemoveResource", viam_module_v1_RemoveResourceRequest, viam_module_v1_RemoveResourceResponse, 0) \
-    X(module, ready, "Ready", viam_module_v1_ReadyRequest, viam_module_v1_ReadyResponse, 0) \
-    X(module, validate_config, "ValidateConfig", viam_module_v1_ValidateConfigRequest, viam_module_v1_ValidateConfigResponse, 0)
+    X(module, add_resource, "AddResource", viam_module_v1_AddResourceRequest, viam_module_v1_AddResourceResponse, 0, NULL) \
+    X(module, reconfigure_resource, "ReconfigureResource", viam_module_v1_ReconfigureResourceRequest, viam_module_v1_ReconfigureResourceResponse, 0, \
+      NULL) \
+    X(module, remove_resource, "RemoveResource", viam_module_v1_RemoveResourceRequest, viam_module_v1_RemoveResourceResponse, 0, NULL) \
+    X(module, ready, "Ready", viam_module_v1_ReadyRequest, viam_module_v1_ReadyResponse, 0, NULL) \
+    X(module, validate_config, "ValidateConfig", viam_module_v1_ValidateConfigRequest, viam_module_v1_ValidateConfigResponse, 0, NULL)
 
 #define VMC_NAME_robot "viam.robot.v1.RobotService"
 #define VMC_METHODS_robot(X, S) \
-    X(robot, get_operations, "GetOperations", viam_robot_v1_GetOperationsRequest, viam_robot_v1_GetOperationsResponse, 0) \
-    X(robot, get_sessions, "GetSessions", viam_robot_v1_GetSessionsRequest, viam_robot_v1_GetSessionsResponse, 0) \
-    X(robot, resource_names, "ResourceNames", viam_robot_v1_ResourceNamesRequest, viam_robot_v1_ResourceNamesResponse, 0) \
-    X(robot, resource_rpc_subtypes, "ResourceRPCSubtypes", viam_robot_v1_ResourceRPCSubtypesRequest, viam_robot_v1_ResourceRPCSubtypesResponse, 0) \
-    X(robot, cancel_operation, "CancelOperation", viam_robot_v1_CancelOperationRequest, viam_robot_v1_CancelOperationResponse, 0) \
-    X(robot, block_for_operation, "BlockForOperation", viam_robot_v1_BlockForOperationRequest, viam_robot_v1_BlockForOperationResponse, 0) \
+    X(robot, get_operations, "GetOperations", viam_robot_v1_GetOperationsRequest, viam_robot_v1_GetOperationsResponse, 0, NULL) \
+    X(robot, get_sessions, "GetSessions", viam_robot_v1_GetSessionsRequest, viam_robot_v1_GetSessionsResponse, 0, NULL) \
+    X(robot, resource_names, "ResourceNames", viam_robot_v1_ResourceNamesRequest, viam_robot_v1_ResourceNamesResponse, 0, NULL) \
+    X(robot, resource_rpc_subtypes, "ResourceRPCSubtypes", viam_robot_v1_ResourceRPCSubtypesRequest, viam_robot_v1_ResourceRPCSubtypesResponse, 0, \
+      NULL) \
+    X(robot, cancel_operation, "CancelOperation", viam_robot_v1_CancelOperationRequest, viam_robot_v1_CancelOperationResponse, 0, NULL) \
+    X(robot, block_for_operation, "BlockForOperation", viam_robot_v1_BlockForOperationRequest, viam_robot_v1_BlockForOperationResponse, 0, NULL) \
     X(robot, get_models_from_modules, "GetModelsFromModules", viam_robot_v1_GetModelsFromModulesRequest, viam_robot_v1_GetModelsFromModulesResponse, \
-      0) \
-    X(robot, get_status, "GetStatus", viam_robot_v1_GetStatusRequest, viam_robot_v1_GetStatusResponse, 0) \
-    X(robot, stream_status, "StreamStatus", viam_robot_v1_StreamStatusRequest, viam_robot_v1_StreamStatusResponse, VIAMC_M_SERVER_STREAM) \
-    X(robot, stop_all, "StopAll", viam_robot_v1_StopAllRequest, viam_robot_v1_StopAllResponse, VIAMC_M_STOP_ALL) \
-    X(robot, start_session, "StartSession", viam_robot_v1_StartSessionRequest, viam_robot_v1_StartSessionResponse, 0) \
+      0, NULL) \
+    X(robot, get_status, "GetStatus", viam_robot_v1_GetStatusRequest, viam_robot_v1_GetStatusResponse, 0, NULL) \
+    X(robot, stream_status, "StreamStatus", viam_robot_v1_StreamStatusRequest, viam_robot_v1_StreamStatusResponse, VIAMC_M_SERVER_STREAM, NULL) \
+    X(robot, stop_all, "StopAll", viam_robot_v1_StopAllRequest, viam_robot_v1_StopAllResponse, VIAMC_M_STOP_ALL, NULL) \
+    X(robot, start_session, "StartSession", viam_robot_v1_StartSessionRequest, viam_robot_v1_StartSessionResponse, 0, NULL) \
     X(robot, send_session_heartbeat, "SendSessionHeartbeat", viam_robot_v1_SendSessionHeartbeatRequest, viam_robot_v1_SendSessionHeartbeatResponse, \
-      0) \
-    X(robot, log, "Log", viam_robot_v1_LogRequest, viam_robot_v1_LogResponse, 0) \
-    X(robot, get_cloud_metadata, "GetCloudMetadata", viam_robot_v1_GetCloudMetadataRequest, viam_robot_v1_GetCloudMetadataResponse, 0) \
-    X(robot, restart_module, "RestartModule", viam_robot_v1_RestartModuleRequest, viam_robot_v1_RestartModuleResponse, 0) \
-    X(robot, shutdown, "Shutdown", viam_robot_v1_ShutdownRequest, viam_robot_v1_ShutdownResponse, 0) \
-    X(robot, get_machine_status, "GetMachineStatus", viam_robot_v1_GetMachineStatusRequest, viam_robot_v1_GetMachineStatusResponse, 0) \
-    X(robot, get_version, "GetVersion", viam_robot_v1_GetVersionRequest, viam_robot_v1_GetVersionResponse, 0) \
-    S(robot, tunnel, "Tunnel", viam_robot_v1_TunnelRequest, viam_robot_v1_TunnelResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
-    X(robot, list_tunnels, "ListTunnels", viam_robot_v1_ListTunnelsRequest, viam_robot_v1_ListTunnelsResponse, 0) \
-    X(robot, frame_system_config, "FrameSystemConfig", viam_robot_v1_FrameSystemConfigRequest, viam_robot_v1_FrameSystemConfigResponse, 0) \
-    X(robot, get_pose, "GetPose", viam_robot_v1_GetPoseRequest, viam_robot_v1_GetPoseResponse, VIAMC_M_EXTRA) \
-    X(robot, transform_pose, "TransformPose", viam_robot_v1_TransformPoseRequest, viam_robot_v1_TransformPoseResponse, 0) \
-    X(robot, transform_pcd, "TransformPCD", viam_robot_v1_TransformPCDRequest, viam_robot_v1_TransformPCDResponse, 0) \
-    X(robot, send_traces, "SendTraces", viam_robot_v1_SendTracesRequest, viam_robot_v1_SendTracesResponse, 0) \
+      0, NULL) \
+    X(robot, log, "Log", viam_robot_v1_LogRequest, viam_robot_v1_LogResponse, 0, NULL) \
+    X(robot, get_cloud_metadata, "GetCloudMetadata", viam_robot_v1_GetCloudMetadataRequest, viam_robot_v1_GetCloudMetadataResponse, 0, NULL) \
+    X(robot, restart_module, "RestartModule", viam_robot_v1_RestartModuleRequest, viam_robot_v1_RestartModuleResponse, 0, NULL) \
+    X(robot, shutdown, "Shutdown", viam_robot_v1_ShutdownRequest, viam_robot_v1_ShutdownResponse, 0, NULL) \
+    X(robot, get_machine_status, "GetMachineStatus", viam_robot_v1_GetMachineStatusRequest, viam_robot_v1_GetMachineStatusResponse, 0, NULL) \
+    X(robot, get_version, "GetVersion", viam_robot_v1_GetVersionRequest, viam_robot_v1_GetVersionResponse, 0, NULL) \
+    S(robot, tunnel, "Tunnel", viam_robot_v1_TunnelRequest, viam_robot_v1_TunnelResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, \
+      &vmc_parts_viam_robot_v1_TunnelResponse) \
+    X(robot, list_tunnels, "ListTunnels", viam_robot_v1_ListTunnelsRequest, viam_robot_v1_ListTunnelsResponse, 0, NULL) \
+    X(robot, frame_system_config, "FrameSystemConfig", viam_robot_v1_FrameSystemConfigRequest, viam_robot_v1_FrameSystemConfigResponse, 0, \
+      &vmc_parts_viam_robot_v1_FrameSystemConfigResponse) \
+    X(robot, get_pose, "GetPose", viam_robot_v1_GetPoseRequest, viam_robot_v1_GetPoseResponse, VIAMC_M_EXTRA, NULL) \
+    X(robot, transform_pose, "TransformPose", viam_robot_v1_TransformPoseRequest, viam_robot_v1_TransformPoseResponse, 0, NULL) \
+    X(robot, transform_pcd, "TransformPCD", viam_robot_v1_TransformPCDRequest, viam_robot_v1_TransformPCDResponse, 0, \
+      &vmc_parts_viam_robot_v1_TransformPCDResponse) \
+    X(robot, send_traces, "SendTraces", viam_robot_v1_SendTracesRequest, viam_robot_v1_SendTracesResponse, 0, NULL) \
     X(robot, upload_data_from_path, "UploadDataFromPath", viam_robot_v1_UploadDataFromPathRequest, viam_robot_v1_UploadDataFromPathResponse, \
-      VIAMC_M_EXTRA)
+      VIAMC_M_EXTRA, NULL)
 
 #define VMC_NAME_datamanager "viam.service.datamanager.v1.DataManagerService"
 #define VMC_METHODS_datamanager(X, S) \
-    X(datamanager, sync, "Sync", viam_service_datamanager_v1_SyncRequest, viam_service_datamanager_v1_SyncResponse, VIAMC_M_EXTRA) \
-    X(datamanager, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(datamanager, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0) \
+    X(datamanager, sync, "Sync", viam_service_datamanager_v1_SyncRequest, viam_service_datamanager_v1_SyncResponse, VIAMC_M_EXTRA, NULL) \
+    X(datamanager, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(datamanager, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL) \
     X(datamanager, upload_binary_data_to_datasets, "UploadBinaryDataToDatasets", viam_service_datamanager_v1_UploadBinaryDataToDatasetsRequest, \
-      viam_service_datamanager_v1_UploadBinaryDataToDatasetsResponse, VIAMC_M_EXTRA)
+      viam_service_datamanager_v1_UploadBinaryDataToDatasetsResponse, VIAMC_M_EXTRA, NULL)
 
 #define VMC_NAME_discovery "viam.service.discovery.v1.DiscoveryService"
 #define VMC_METHODS_discovery(X, S) \
     X(discovery, discover_resources, "DiscoverResources", viam_service_discovery_v1_DiscoverResourcesRequest, \
-      viam_service_discovery_v1_DiscoverResourcesResponse, VIAMC_M_EXTRA) \
-    X(discovery, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(discovery, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+      viam_service_discovery_v1_DiscoverResourcesResponse, VIAMC_M_EXTRA, &vmc_parts_viam_service_discovery_v1_DiscoverResourcesResponse) \
+    X(discovery, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(discovery, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_generic_service "viam.service.generic.v1.GenericService"
 #define VMC_METHODS_generic_service(X, S) \
-    X(generic_service, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(generic_service, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+    X(generic_service, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(generic_service, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_mlmodel "viam.service.mlmodel.v1.MLModelService"
 #define VMC_METHODS_mlmodel(X, S) \
-    X(mlmodel, infer, "Infer", viam_service_mlmodel_v1_InferRequest, viam_service_mlmodel_v1_InferResponse, VIAMC_M_EXTRA) \
-    X(mlmodel, metadata, "Metadata", viam_service_mlmodel_v1_MetadataRequest, viam_service_mlmodel_v1_MetadataResponse, VIAMC_M_EXTRA) \
-    X(mlmodel, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+    X(mlmodel, infer, "Infer", viam_service_mlmodel_v1_InferRequest, viam_service_mlmodel_v1_InferResponse, VIAMC_M_EXTRA, \
+      &vmc_parts_viam_service_mlmodel_v1_InferResponse) \
+    X(mlmodel, metadata, "Metadata", viam_service_mlmodel_v1_MetadataRequest, viam_service_mlmodel_v1_MetadataResponse, VIAMC_M_EXTRA, NULL) \
+    X(mlmodel, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_motion "viam.service.motion.v1.MotionService"
 #define VMC_METHODS_motion(X, S) \
-    X(motion, move, "Move", viam_service_motion_v1_MoveRequest, viam_service_motion_v1_MoveResponse, VIAMC_M_EXTRA) \
-    X(motion, move_on_map, "MoveOnMap", viam_service_motion_v1_MoveOnMapRequest, viam_service_motion_v1_MoveOnMapResponse, VIAMC_M_EXTRA) \
-    X(motion, move_on_globe, "MoveOnGlobe", viam_service_motion_v1_MoveOnGlobeRequest, viam_service_motion_v1_MoveOnGlobeResponse, VIAMC_M_EXTRA) \
-    X(motion, get_pose, "GetPose", viam_service_motion_v1_GetPoseRequest, viam_service_motion_v1_GetPoseResponse, VIAMC_M_EXTRA) \
-    X(motion, stop_plan, "StopPlan", viam_service_motion_v1_StopPlanRequest, viam_service_motion_v1_StopPlanResponse, VIAMC_M_EXTRA) \
+    X(motion, move, "Move", viam_service_motion_v1_MoveRequest, viam_service_motion_v1_MoveResponse, VIAMC_M_EXTRA, NULL) \
+    X(motion, move_on_map, "MoveOnMap", viam_service_motion_v1_MoveOnMapRequest, viam_service_motion_v1_MoveOnMapResponse, VIAMC_M_EXTRA, NULL) \
+    X(motion, move_on_globe, "MoveOnGlobe", viam_service_motion_v1_MoveOnGlobeRequest, viam_service_motion_v1_MoveOnGlobeResponse, VIAMC_M_EXTRA, \
+      NULL) \
+    X(motion, get_pose, "GetPose", viam_service_motion_v1_GetPoseRequest, viam_service_motion_v1_GetPoseResponse, VIAMC_M_EXTRA, NULL) \
+    X(motion, stop_plan, "StopPlan", viam_service_motion_v1_StopPlanRequest, viam_service_motion_v1_StopPlanResponse, VIAMC_M_EXTRA, NULL) \
     X(motion, list_plan_statuses, "ListPlanStatuses", viam_service_motion_v1_ListPlanStatusesRequest, \
-      viam_service_motion_v1_ListPlanStatusesResponse, VIAMC_M_EXTRA) \
-    X(motion, get_plan, "GetPlan", viam_service_motion_v1_GetPlanRequest, viam_service_motion_v1_GetPlanResponse, VIAMC_M_EXTRA) \
+      viam_service_motion_v1_ListPlanStatusesResponse, VIAMC_M_EXTRA, NULL) \
+    X(motion, get_plan, "GetPlan", viam_service_motion_v1_GetPlanRequest, viam_service_motion_v1_GetPlanResponse, VIAMC_M_EXTRA, NULL) \
     S(motion, temp_stream_arm_joint_positions, "TempStreamArmJointPositions", viam_service_motion_v1_TempStreamArmJointPositionsRequest, \
-      viam_service_motion_v1_TempStreamArmJointPositionsResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
-    X(motion, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(motion, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+      viam_service_motion_v1_TempStreamArmJointPositionsResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, NULL) \
+    X(motion, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(motion, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_navigation "viam.service.navigation.v1.NavigationService"
 #define VMC_METHODS_navigation(X, S) \
     X(navigation, add_location, "AddLocation", viam_service_navigation_v1_AddLocationRequest, viam_service_navigation_v1_AddLocationResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(navigation, get_location, "GetLocation", viam_service_navigation_v1_GetLocationRequest, viam_service_navigation_v1_GetLocationResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(navigation, list_locations, "ListLocations", viam_service_navigation_v1_ListLocationsRequest, \
-      viam_service_navigation_v1_ListLocationsResponse, VIAMC_M_EXTRA) \
+      viam_service_navigation_v1_ListLocationsResponse, VIAMC_M_EXTRA, NULL) \
     X(navigation, update_location, "UpdateLocation", viam_service_navigation_v1_UpdateLocationRequest, \
-      viam_service_navigation_v1_UpdateLocationResponse, VIAMC_M_EXTRA) \
+      viam_service_navigation_v1_UpdateLocationResponse, VIAMC_M_EXTRA, NULL) \
     X(navigation, delete_location, "DeleteLocation", viam_service_navigation_v1_DeleteLocationRequest, \
-      viam_service_navigation_v1_DeleteLocationResponse, VIAMC_M_EXTRA) \
-    X(navigation, add_route, "AddRoute", viam_service_navigation_v1_AddRouteRequest, viam_service_navigation_v1_AddRouteResponse, VIAMC_M_EXTRA) \
-    X(navigation, get_route, "GetRoute", viam_service_navigation_v1_GetRouteRequest, viam_service_navigation_v1_GetRouteResponse, VIAMC_M_EXTRA) \
+      viam_service_navigation_v1_DeleteLocationResponse, VIAMC_M_EXTRA, NULL) \
+    X(navigation, add_route, "AddRoute", viam_service_navigation_v1_AddRouteRequest, viam_service_navigation_v1_AddRouteResponse, VIAMC_M_EXTRA, \
+      NULL) \
+    X(navigation, get_route, "GetRoute", viam_service_navigation_v1_GetRouteRequest, viam_service_navigation_v1_GetRouteResponse, VIAMC_M_EXTRA, \
+      NULL) \
     X(navigation, list_routes, "ListRoutes", viam_service_navigation_v1_ListRoutesRequest, viam_service_navigation_v1_ListRoutesResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(navigation, update_route, "UpdateRoute", viam_service_navigation_v1_UpdateRouteRequest, viam_service_navigation_v1_UpdateRouteResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(navigation, delete_route, "DeleteRoute", viam_service_navigation_v1_DeleteRouteRequest, viam_service_navigation_v1_DeleteRouteResponse, \
-      VIAMC_M_EXTRA) \
-    X(navigation, add_zone, "AddZone", viam_service_navigation_v1_AddZoneRequest, viam_service_navigation_v1_AddZoneResponse, VIAMC_M_EXTRA) \
-    X(navigation, get_zone, "GetZone", viam_service_navigation_v1_GetZoneRequest, viam_service_navigation_v1_GetZoneResponse, VIAMC_M_EXTRA) \
-    X(navigation, list_zones, "ListZones", viam_service_navigation_v1_ListZonesRequest, viam_service_navigation_v1_ListZonesResponse, VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
+    X(navigation, add_zone, "AddZone", viam_service_navigation_v1_AddZoneRequest, viam_service_navigation_v1_AddZoneResponse, VIAMC_M_EXTRA, NULL) \
+    X(navigation, get_zone, "GetZone", viam_service_navigation_v1_GetZoneRequest, viam_service_navigation_v1_GetZoneResponse, VIAMC_M_EXTRA, NULL) \
+    X(navigation, list_zones, "ListZones", viam_service_navigation_v1_ListZonesRequest, viam_service_navigation_v1_ListZonesResponse, VIAMC_M_EXTRA, \
+      NULL) \
     X(navigation, update_zone, "UpdateZone", viam_service_navigation_v1_UpdateZoneRequest, viam_service_navigation_v1_UpdateZoneResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(navigation, delete_zone, "DeleteZone", viam_service_navigation_v1_DeleteZoneRequest, viam_service_navigation_v1_DeleteZoneResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(navigation, navigate_to_location, "NavigateToLocation", viam_service_navigation_v1_NavigateToLocationRequest, \
-      viam_service_navigation_v1_NavigateToLocationResponse, VIAMC_M_EXTRA) \
+      viam_service_navigation_v1_NavigateToLocationResponse, VIAMC_M_EXTRA, NULL) \
     X(navigation, navigate_to_point, "NavigateToPoint", viam_service_navigation_v1_NavigateToPointRequest, \
-      viam_service_navigation_v1_NavigateToPointResponse, VIAMC_M_EXTRA) \
+      viam_service_navigation_v1_NavigateToPointResponse, VIAMC_M_EXTRA, NULL) \
     X(navigation, navigate_route, "NavigateRoute", viam_service_navigation_v1_NavigateRouteRequest, \
-      viam_service_navigation_v1_NavigateRouteResponse, VIAMC_M_EXTRA) \
+      viam_service_navigation_v1_NavigateRouteResponse, VIAMC_M_EXTRA, NULL) \
     X(navigation, plan_to_point, "PlanToPoint", viam_service_navigation_v1_PlanToPointRequest, viam_service_navigation_v1_PlanToPointResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(navigation, plan_to_location, "PlanToLocation", viam_service_navigation_v1_PlanToLocationRequest, \
-      viam_service_navigation_v1_PlanToLocationResponse, VIAMC_M_EXTRA) \
+      viam_service_navigation_v1_PlanToLocationResponse, VIAMC_M_EXTRA, NULL) \
     X(navigation, execute_plan, "ExecutePlan", viam_service_navigation_v1_ExecutePlanRequest, viam_service_navigation_v1_ExecutePlanResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(navigation, go_to_location, "GoToLocation", viam_service_navigation_v1_GoToLocationRequest, viam_service_navigation_v1_GoToLocationResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(navigation, go_to_point, "GoToPoint", viam_service_navigation_v1_GoToPointRequest, viam_service_navigation_v1_GoToPointResponse, \
-      VIAMC_M_EXTRA) \
-    X(navigation, suspend, "Suspend", viam_service_navigation_v1_SuspendRequest, viam_service_navigation_v1_SuspendResponse, VIAMC_M_EXTRA) \
-    X(navigation, resume, "Resume", viam_service_navigation_v1_ResumeRequest, viam_service_navigation_v1_ResumeResponse, VIAMC_M_EXTRA) \
-    X(navigation, cancel, "Cancel", viam_service_navigation_v1_CancelRequest, viam_service_navigation_v1_CancelResponse, VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
+    X(navigation, suspend, "Suspend", viam_service_navigation_v1_SuspendRequest, viam_service_navigation_v1_SuspendResponse, VIAMC_M_EXTRA, NULL) \
+    X(navigation, resume, "Resume", viam_service_navigation_v1_ResumeRequest, viam_service_navigation_v1_ResumeResponse, VIAMC_M_EXTRA, NULL) \
+    X(navigation, cancel, "Cancel", viam_service_navigation_v1_CancelRequest, viam_service_navigation_v1_CancelResponse, VIAMC_M_EXTRA, NULL) \
     X(navigation, get_position, "GetPosition", viam_service_navigation_v1_GetPositionRequest, viam_service_navigation_v1_GetPositionResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(navigation, get_navigation_status, "GetNavigationStatus", viam_service_navigation_v1_GetNavigationStatusRequest, \
-      viam_service_navigation_v1_GetNavigationStatusResponse, VIAMC_M_EXTRA) \
+      viam_service_navigation_v1_GetNavigationStatusResponse, VIAMC_M_EXTRA, NULL) \
     X(navigation, get_properties, "GetProperties", viam_service_navigation_v1_GetPropertiesRequest, \
-      viam_service_navigation_v1_GetPropertiesResponse, 0) \
+      viam_service_navigation_v1_GetPropertiesResponse, 0, NULL) \
     X(navigation, get_costmap, "GetCostmap", viam_service_navigation_v1_GetCostmapRequest, viam_service_navigation_v1_GetCostmapResponse, \
-      VIAMC_M_EXTRA) \
-    X(navigation, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(navigation, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+      VIAMC_M_EXTRA, &vmc_parts_viam_service_navigation_v1_GetCostmapResponse) \
+    X(navigation, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(navigation, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_sensors "viam.service.sensors.v1.SensorsService"
 #define VMC_METHODS_sensors(X, S) \
-    X(sensors, get_sensors, "GetSensors", viam_service_sensors_v1_GetSensorsRequest, viam_service_sensors_v1_GetSensorsResponse, VIAMC_M_EXTRA) \
-    X(sensors, get_readings, "GetReadings", viam_service_sensors_v1_GetReadingsRequest, viam_service_sensors_v1_GetReadingsResponse, VIAMC_M_EXTRA) \
-    X(sensors, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(sensors, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+    X(sensors, get_sensors, "GetSensors", viam_service_sensors_v1_GetSensorsRequest, viam_service_sensors_v1_GetSensorsResponse, VIAMC_M_EXTRA, \
+      NULL) \
+    X(sensors, get_readings, "GetReadings", viam_service_sensors_v1_GetReadingsRequest, viam_service_sensors_v1_GetReadingsResponse, VIAMC_M_EXTRA, \
+      NULL) \
+    X(sensors, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(sensors, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_shell "viam.service.shell.v1.ShellService"
 #define VMC_METHODS_shell(X, S) \
     S(shell, shell, "Shell", viam_service_shell_v1_ShellRequest, viam_service_shell_v1_ShellResponse, \
-      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
+      VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA, NULL) \
     S(shell, copy_files_to_machine, "CopyFilesToMachine", viam_service_shell_v1_CopyFilesToMachineRequest, \
-      viam_service_shell_v1_CopyFilesToMachineResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
+      viam_service_shell_v1_CopyFilesToMachineResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, NULL) \
     S(shell, copy_files_from_machine, "CopyFilesFromMachine", viam_service_shell_v1_CopyFilesFromMachineRequest, \
-      viam_service_shell_v1_CopyFilesFromMachineResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM) \
-    X(shell, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(shell, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+      viam_service_shell_v1_CopyFilesFromMachineResponse, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, \
+      &vmc_parts_viam_service_shell_v1_CopyFilesFromMachineResponse) \
+    X(shell, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(shell, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_slam "viam.service.slam.v1.SLAMService"
 #define VMC_METHODS_slam(X, S) \
-    X(slam, get_position, "GetPosition", viam_service_slam_v1_GetPositionRequest, viam_service_slam_v1_GetPositionResponse, 0) \
+    X(slam, get_position, "GetPosition", viam_service_slam_v1_GetPositionRequest, viam_service_slam_v1_GetPositionResponse, 0, NULL) \
     X(slam, get_point_cloud_map, "GetPointCloudMap", viam_service_slam_v1_GetPointCloudMapRequest, viam_service_slam_v1_GetPointCloudMapResponse, \
-      VIAMC_M_SERVER_STREAM) \
+      VIAMC_M_SERVER_STREAM, &vmc_parts_viam_service_slam_v1_GetPointCloudMapResponse) \
     X(slam, get_internal_state, "GetInternalState", viam_service_slam_v1_GetInternalStateRequest, viam_service_slam_v1_GetInternalStateResponse, \
-      VIAMC_M_SERVER_STREAM) \
-    X(slam, get_properties, "GetProperties", viam_service_slam_v1_GetPropertiesRequest, viam_service_slam_v1_GetPropertiesResponse, 0) \
-    X(slam, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(slam, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+      VIAMC_M_SERVER_STREAM, &vmc_parts_viam_service_slam_v1_GetInternalStateResponse) \
+    X(slam, get_properties, "GetProperties", viam_service_slam_v1_GetPropertiesRequest, viam_service_slam_v1_GetPropertiesResponse, 0, NULL) \
+    X(slam, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(slam, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_video "viam.service.video.v1.VideoService"
 #define VMC_METHODS_video(X, S) \
     X(video, get_video, "GetVideo", viam_service_video_v1_GetVideoRequest, viam_service_video_v1_GetVideoResponse, \
-      VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
-    X(video, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(video, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+      VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA, &vmc_parts_viam_service_video_v1_GetVideoResponse) \
+    X(video, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(video, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_vision "viam.service.vision.v1.VisionService"
 #define VMC_METHODS_vision(X, S) \
     X(vision, get_detections_from_camera, "GetDetectionsFromCamera", viam_service_vision_v1_GetDetectionsFromCameraRequest, \
-      viam_service_vision_v1_GetDetectionsFromCameraResponse, VIAMC_M_EXTRA) \
+      viam_service_vision_v1_GetDetectionsFromCameraResponse, VIAMC_M_EXTRA, NULL) \
     X(vision, get_detections, "GetDetections", viam_service_vision_v1_GetDetectionsRequest, viam_service_vision_v1_GetDetectionsResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(vision, get_classifications_from_camera, "GetClassificationsFromCamera", viam_service_vision_v1_GetClassificationsFromCameraRequest, \
-      viam_service_vision_v1_GetClassificationsFromCameraResponse, VIAMC_M_EXTRA) \
+      viam_service_vision_v1_GetClassificationsFromCameraResponse, VIAMC_M_EXTRA, NULL) \
     X(vision, get_classifications, "GetClassifications", viam_service_vision_v1_GetClassificationsRequest, \
-      viam_service_vision_v1_GetClassificationsResponse, VIAMC_M_EXTRA) \
+      viam_service_vision_v1_GetClassificationsResponse, VIAMC_M_EXTRA, NULL) \
     X(vision, get_detections_3d, "GetDetections3D", viam_service_vision_v1_GetDetections3DRequest, viam_service_vision_v1_GetDetections3DResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, &vmc_parts_viam_service_vision_v1_GetDetections3DResponse) \
     X(vision, get_object_point_clouds, "GetObjectPointClouds", viam_service_vision_v1_GetObjectPointCloudsRequest, \
-      viam_service_vision_v1_GetObjectPointCloudsResponse, VIAMC_M_EXTRA) \
+      viam_service_vision_v1_GetObjectPointCloudsResponse, VIAMC_M_EXTRA, &vmc_parts_viam_service_vision_v1_GetObjectPointCloudsResponse) \
     X(vision, get_properties, "GetProperties", viam_service_vision_v1_GetPropertiesRequest, viam_service_vision_v1_GetPropertiesResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, NULL) \
     X(vision, capture_all_from_camera, "CaptureAllFromCamera", viam_service_vision_v1_CaptureAllFromCameraRequest, \
-      viam_service_vision_v1_CaptureAllFromCameraResponse, VIAMC_M_EXTRA) \
-    X(vision, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(vision, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+      viam_service_vision_v1_CaptureAllFromCameraResponse, VIAMC_M_EXTRA, &vmc_parts_viam_service_vision_v1_CaptureAllFromCameraResponse) \
+    X(vision, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(vision, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 
 #define VMC_NAME_worldstatestore "viam.service.worldstatestore.v1.WorldStateStoreService"
 #define VMC_METHODS_worldstatestore(X, S) \
     X(worldstatestore, list_uuids, "ListUUIDs", viam_service_worldstatestore_v1_ListUUIDsRequest, viam_service_worldstatestore_v1_ListUUIDsResponse, \
-      VIAMC_M_EXTRA) \
+      VIAMC_M_EXTRA, &vmc_parts_viam_service_worldstatestore_v1_ListUUIDsResponse) \
     X(worldstatestore, get_transform, "GetTransform", viam_service_worldstatestore_v1_GetTransformRequest, \
-      viam_service_worldstatestore_v1_GetTransformResponse, VIAMC_M_EXTRA) \
+      viam_service_worldstatestore_v1_GetTransformResponse, VIAMC_M_EXTRA, &vmc_parts_viam_service_worldstatestore_v1_GetTransformResponse) \
     X(worldstatestore, stream_transform_changes, "StreamTransformChanges", viam_service_worldstatestore_v1_StreamTransformChangesRequest, \
-      viam_service_worldstatestore_v1_StreamTransformChangesResponse, VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA) \
-    X(worldstatestore, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0) \
-    X(worldstatestore, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0)
+      viam_service_worldstatestore_v1_StreamTransformChangesResponse, VIAMC_M_SERVER_STREAM | VIAMC_M_EXTRA, \
+      &vmc_parts_viam_service_worldstatestore_v1_StreamTransformChangesResponse) \
+    X(worldstatestore, do_command, "DoCommand", viam_common_v1_DoCommandRequest, viam_common_v1_DoCommandResponse, 0, NULL) \
+    X(worldstatestore, get_status, "GetStatus", viam_common_v1_GetStatusRequest, viam_common_v1_GetStatusResponse, 0, NULL)
 #endif
 
 #ifndef VIAMC_PROTO_H
@@ -5232,8 +5279,8 @@ VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings
 
 /* ---- typed functions: of each method, as said at the top, then those with plain arguments ---- */
 
-#define VMC_PROTO_METHOD(service, method, name, request, reply, flags) VMC_PROTO_DECLARE viamc_method viamc_method_##service##_##method;
-#define VMC_PROTO_CALL(service, method, name, request, reply, flags) \
+#define VMC_PROTO_METHOD(service, method, name, request, reply, flags, parts) VMC_PROTO_DECLARE viamc_method viamc_method_##service##_##method;
+#define VMC_PROTO_CALL(service, method, name, request, reply, flags, parts) \
     static inline viamc_err viamc_##service##_##method##_req(viamc_client *c, const request *req, const viamc_opts *opts, viamc_call *call) \
     { \
         return viamc_call_start(c, &viamc_method_##service##_##method, req, opts, call); \
@@ -5242,8 +5289,8 @@ VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings
     { \
         return viamc_call_reply(ev, &viamc_method_##service##_##method, out, sizeof *out); \
     }
-#define VMC_PROTO_CALL_STREAM(service, method, name, request, reply, flags) \
-    VMC_PROTO_CALL(service, method, name, request, reply, flags) \
+#define VMC_PROTO_CALL_STREAM(service, method, name, request, reply, flags, parts) \
+    VMC_PROTO_CALL(service, method, name, request, reply, flags, parts) \
     static inline viamc_err viamc_##service##_##method##_send(viamc_client *c, viamc_call call, const request *msg) \
     { \
         return viamc_call_send_message(c, call, &viamc_method_##service##_##method, msg); \
@@ -6621,12 +6668,12 @@ VMC_PROTO_CALLS(worldstatestore)
 
 /* ---- serving: _answer of each method, the table of handlers, and the function that offers them, which returns what viamc_server_add does ---- */
 
-#define VMC_PROTO_ANSWER(service, method, name, request, reply, flags) \
+#define VMC_PROTO_ANSWER(service, method, name, request, reply, flags, parts) \
     static inline viamc_err viamc_##service##_##method##_answer(viamc_request *rq, const reply *out) \
     { \
         return viamc_answer(rq, &viamc_method_##service##_##method, out); \
     }
-#define VMC_PROTO_OP(service, method, name, request, reply, flags) viamc_err (*method)(viamc_request *rq, const request *q);
+#define VMC_PROTO_OP(service, method, name, request, reply, flags, parts) viamc_err (*method)(viamc_request *rq, const request *q);
 #define VMC_PROTO_OPS(service) \
     VMC_METHODS_##service(VMC_PROTO_ANSWER, VMC_PROTO_ANSWER) \
     VMC_PROTO_OPEN \
@@ -11096,6 +11143,711 @@ VMC_FN bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, const vmc_proto_
 
 #endif
 
+/* ---- sinks: bytes fields go to the sink as they come, the rest of the message is kept in the slot ----
+ *
+ * What is kept is the message as it came without the octets that the sink got: its headers say the lengths that came. So the place in the
+ * message follows from what is kept and from the number of octets that came (vmc_user_call.got), and nothing else is stored: each call of
+ * vmc_split goes over what is kept, at most a slot. When all came, a second walk puts the lengths of what is there, in varints of the same size. */
+
+#define VMC_SPLIT_FIELDS 48u  /* of a reply; the generator counted */
+#define VMC_SPLIT_DEPTH 8u    /* messages in one another, likewise */
+#define VMC_SPLIT_PATH 128u   /* octets of a path, likewise */
+#define VMC_SPLIT_HEADER 20u  /* octets before the content of a field: tag and length, or a number */
+#define VMC_SPLIT_TOP 0xffu   /* parent of a field of the reply itself */
+
+/* vmc_part.kind */
+#define VMC_PART_MESSAGE 0x00u
+#define VMC_PART_BYTES 0x01u
+#define VMC_PART_LIST 0x02u /* and repeated */
+
+/* A bytes field of a reply, or a message that leads to some. */
+typedef struct vmc_part {
+    uint16_t number;
+    uint16_t name;  /* where it begins among the names */
+    uint8_t parent; /* index of the message that it is in */
+    uint8_t kind;
+} vmc_part;
+
+/* A message that is gone through. */
+typedef struct vmc_split_level {
+    uint32_t end;  /* where in the encoded message it ends */
+    uint32_t body; /* where in what is kept it begins ... */
+    uint32_t size; /* ... and the octets of the varint before it, its length */
+    uint32_t part; /* what it is */
+} vmc_split_level;
+
+typedef struct vmc_split_walk {
+    vmc_calls *calls;
+    vmc_user_call *u;
+    const struct vmc_parts *parts;
+    viamc_bytes in;  /* octets that came */
+    uint8_t *kept;   /* prefix, and what is kept behind it */
+    uint32_t room;   /* octets there */
+    uint32_t slot;  /* octets of a slot's message */
+    uint32_t at;     /* octets of kept that were gone over */
+    uint32_t pos;    /* the same place in the encoded message */
+    uint32_t groups; /* that are open: no field in them is known */
+    uint32_t depth;
+    bool last;       /* walk: all came, lengths are corrected */
+    vmc_split_level level[VMC_SPLIT_DEPTH];
+    uint32_t count[VMC_SPLIT_FIELDS]; /* of each that came */
+} vmc_split_walk;
+
+/* The header of a field. */
+typedef struct vmc_split_field {
+    vmc_wire_field wire;
+    uint32_t size;     /* octets of it */
+    uint32_t len_size; /* of its last varint, the length */
+    uint64_t len;      /* of the content behind it */
+} vmc_split_field;
+
+/* Refuses the message. */
+VMC_FN viamc_err vmc_split_refuse(vmc_split_walk *s, uint32_t status, const char *text)
+{
+    return vmc_calls_refuse(s->calls, &s->u->call, status, text);
+}
+
+VMC_FN viamc_err vmc_split_malformed(vmc_split_walk *s)
+{
+    return vmc_split_refuse(s, VIAMC_INTERNAL, VMC_TEXT("malformed message"));
+}
+
+/* Keeps n octets more. WAIT: they have not all come. A quarter of the slot stays free, or nothing more could come. */
+VMC_FN viamc_err vmc_split_keep(vmc_split_walk *s, uint32_t n)
+{
+    vmc_user_call *u = s->u;
+    uint32_t take;
+    if (n > vmc_min32(VMC_CALL_PREFIX + s->slot - s->slot / 4u, 0xffffu) - u->kept)
+        return vmc_split_refuse(s, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("what is beside the bytes fields does not fit into a slot"));
+    take = (uint32_t)vmc_min(vmc_min(n, s->in.len), s->room - u->kept);
+    vmc_move(s->kept + u->kept, s->in.ptr, take);
+    s->in = viamc_view(s->in.ptr + take, s->in.len - take);
+    u->kept = (uint16_t)(u->kept + take);
+    u->call.stored += take;
+    u->got += take;
+    return (viamc_err)(take == n ? VIAMC_OK : VIAMC_WAIT);
+}
+
+/* Reads as much of a header as there is: true if it is whole. */
+VMC_FN bool vmc_split_parse(viamc_bytes have, vmc_split_field *f)
+{
+    vmc_rd r = vmc_rd_of(have);
+    f->len = 0;
+    f->len_size = 0;
+    if (!vmc_wire_tag(&r, &f->wire))
+        return false;
+    if (f->wire.type == VMC_WIRE_BYTES) {
+        f->len_size = (uint32_t)r.left;
+        f->len = vmc_wire_varint(&r);
+        f->len_size -= (uint32_t)r.left;
+    } else if (f->wire.type != VMC_WIRE_GROUP && f->wire.type != VMC_WIRE_GROUP_END) {
+        vmc_wire_payload(&r, &f->wire);
+    }
+    f->size = (uint32_t)(have.len - r.left);
+    return vmc_rd_ok(&r);
+}
+
+/* The header of the next field, kept octet by octet until it is whole. */
+VMC_FN viamc_err vmc_split_header(vmc_split_walk *s, vmc_split_field *f)
+{
+    const uint32_t left = s->level[s->depth - 1u].end - s->pos;
+    for (;;) {
+        uint32_t have = vmc_min32(vmc_min32(s->u->kept - s->at, VMC_SPLIT_HEADER), left);
+        viamc_err err;
+        if (vmc_split_parse(viamc_view(s->kept + s->at, have), f))
+            break;
+        if (have == VMC_SPLIT_HEADER || have == left)
+            return vmc_split_malformed(s);
+        err = vmc_split_keep(s, 1);
+        if (err != VIAMC_OK)
+            return err;
+    }
+    s->at += f->size;
+    s->pos += f->size;
+    if (f->len > left - f->size)
+        return vmc_split_malformed(s);
+    return VIAMC_OK;
+}
+
+/* The number of the part that a field is; count: none. */
+VMC_FN uint32_t vmc_split_find(const vmc_split_walk *s, const vmc_split_field *f)
+{
+    const struct vmc_parts *parts = s->parts;
+    uint32_t i = 0;
+    if (s->groups != 0 || f->wire.type != VMC_WIRE_BYTES)
+        return parts->count;
+    while (i < parts->count && (parts->fields[i].number != f->wire.number || parts->fields[i].parent != s->level[s->depth - 1u].part))
+        i++;
+    return i;
+}
+
+/* Puts the length of what is there into the varint of `size` octets before `body`: it is no longer than the one that came. */
+VMC_FN void vmc_split_correct(vmc_split_walk *s, uint32_t body, uint32_t size, uint32_t len)
+{
+    uint8_t *p = s->kept + body - size;
+    for (; s->last && size != 0; size--, len >>= 7)
+        *p++ = (uint8_t)((len & 0x7fu) | (size > 1u ? 0x80u : 0u));
+}
+
+VMC_FN void vmc_split_enter(vmc_split_walk *s, uint32_t part, const vmc_split_field *f)
+{
+    vmc_split_level *l = &s->level[s->depth++];
+    uint32_t i;
+    l->end = s->pos + (uint32_t)f->len;
+    l->body = s->at;
+    l->size = f->len_size;
+    l->part = part;
+    for (i = 0; i < s->parts->count; i++)
+        if (s->parts->fields[i].parent == part)
+            s->count[i] = 0;
+}
+
+/* Writes "images[2].image". */
+VMC_FN void vmc_split_path(const vmc_split_walk *s, uint32_t part, char out[VMC_SPLIT_PATH])
+{
+    vmc_wr w = vmc_wr_of(out, VMC_SPLIT_PATH - 1u);
+    uint32_t i;
+    for (i = 1; i <= s->depth; i++) {
+        uint32_t here = i < s->depth ? s->level[i].part : part;
+        vmc_wr_text(&w, s->parts->names + s->parts->fields[here].name);
+        if ((s->parts->fields[here].kind & VMC_PART_LIST) != 0) {
+            vmc_wr_u8(&w, '[');
+            vmc_wr_dec(&w, s->count[here] - 1u);
+            vmc_wr_u8(&w, ']');
+        }
+        if (i < s->depth)
+            vmc_wr_u8(&w, '.');
+    }
+    out[w.len] = '\0';
+}
+
+/* Goes over a field whose octets are the sink's. */
+VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
+{
+    char path[VMC_SPLIT_PATH];
+    viamc_piece piece;
+    viamc_err err;
+    vmc_user_call *u = s->u;
+    const uint32_t offset = vmc_min32(u->got - s->pos, len);
+    if (offset < len) {
+        vmc_split_path(s, part, path);
+        piece.path = path;
+        piece.bytes = viamc_view(s->in.ptr, vmc_min(s->in.len, len - offset));
+        piece.offset = offset;
+        piece.total = len;
+        if (piece.bytes.len == 0)
+            return (viamc_err)VIAMC_WAIT;
+        err = u->sink(u->sink_user, &piece);
+        if (err != VIAMC_OK)
+            return err;
+        u->got += (uint32_t)piece.bytes.len;
+        s->in = viamc_view(s->in.ptr + piece.bytes.len, s->in.len - piece.bytes.len);
+    }
+    if (u->got - s->pos < len)
+        return (viamc_err)VIAMC_WAIT;
+    s->pos += len;
+    return VIAMC_OK;
+}
+
+/* Goes over a field that is kept. */
+VMC_FN viamc_err vmc_split_pass(vmc_split_walk *s, uint32_t len)
+{
+    const uint32_t have = s->u->kept - s->at;
+    viamc_err err = VIAMC_OK;
+    if (have < len)
+        err = vmc_split_keep(s, len - have);
+    s->at += len;
+    s->pos += len;
+    return err;
+}
+
+/* Goes over a field, or into a message. WAIT: it has not all come, or the sink waits. */
+VMC_FN viamc_err vmc_split_field_step(vmc_split_walk *s)
+{
+    vmc_split_field f;
+    uint32_t part;
+    viamc_err err = vmc_split_header(s, &f);
+    if (err != VIAMC_OK)
+        return err;
+    if (f.wire.type == VMC_WIRE_GROUP)
+        s->groups++; /* each took an octet */
+    if (f.wire.type == VMC_WIRE_GROUP_END && s->groups-- == 0)
+        return vmc_split_malformed(s);
+    part = vmc_split_find(s, &f);
+    if (part == s->parts->count)
+        return vmc_split_pass(s, (uint32_t)f.len);
+    s->count[part]++;
+    if ((s->parts->fields[part].kind & VMC_PART_BYTES) == 0) {
+        vmc_split_enter(s, part, &f);
+        return VIAMC_OK;
+    }
+    if (s->at + f.len <= VMC_CALL_PREFIX + s->slot / 2u)
+        return vmc_split_pass(s, (uint32_t)f.len);
+    err = vmc_split_give(s, part, (uint32_t)f.len);
+    vmc_split_correct(s, s->at, f.len_size, 0);
+    return err;
+}
+
+/* Leaves the messages that end here. */
+VMC_FN viamc_err vmc_split_leave(vmc_split_walk *s)
+{
+    while (s->depth != 0 && s->pos == s->level[s->depth - 1u].end) {
+        const vmc_split_level *l = &s->level[--s->depth];
+        if (s->groups != 0)
+            return vmc_split_malformed(s);
+        vmc_split_correct(s, l->body, l->size, s->at - l->body);
+    }
+    return VIAMC_OK;
+}
+
+/* Goes over the message from its first octet, as far as it came. */
+VMC_FN viamc_err vmc_split_walk_on(vmc_split_walk *s, bool last)
+{
+    vmc_split_field all;
+    viamc_err err;
+    all.len = s->u->msg_len;
+    all.len_size = 0;
+    s->last = last;
+    s->at = VMC_CALL_PREFIX;
+    s->pos = s->groups = s->depth = 0;
+    vmc_split_enter(s, VMC_SPLIT_TOP, &all);
+    for (;;) { /* each field took an octet */
+        err = vmc_split_leave(s);
+        if (err != VIAMC_OK || s->depth == 0)
+            return err;
+        err = vmc_split_field_step(s);
+        if (err != VIAMC_OK)
+            return err;
+    }
+}
+
+/* vmc_parts.split */
+static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_bytes octets)
+{
+    vmc_split_walk s;
+    viamc_err err;
+    uint32_t cap;
+    s.calls = t;
+    s.u = u;
+    s.parts = u->method->parts;
+    s.in = octets;
+    s.kept = vmc_calls_slot(t, &u->call, &cap) + u->call.parsed;
+    s.room = cap - u->call.parsed;
+    s.slot = cap - VMC_CALL_PREFIX;
+    err = vmc_split_walk_on(&s, false);
+    if (err != VIAMC_OK)
+        return err;
+    err = vmc_split_walk_on(&s, true);
+    vmc_put_be32(s.kept + 1, u->kept - VMC_CALL_PREFIX);
+    return err;
+}
+
+static const char vmc_names_grpc_reflection_v1_ServerReflectionResponse[] =
+    "file_descriptor_response\0"
+    "file_descriptor_proto";
+static const vmc_part vmc_part_grpc_reflection_v1_ServerReflectionResponse[] = {
+    {4, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {1, 25, 0, VMC_PART_BYTES | VMC_PART_LIST},
+};
+static const struct vmc_parts vmc_parts_grpc_reflection_v1_ServerReflectionResponse = {
+    vmc_split, vmc_part_grpc_reflection_v1_ServerReflectionResponse, vmc_names_grpc_reflection_v1_ServerReflectionResponse, 2};
+static const char vmc_names_grpc_reflection_v1alpha_ServerReflectionResponse[] =
+    "file_descriptor_response\0"
+    "file_descriptor_proto";
+static const vmc_part vmc_part_grpc_reflection_v1alpha_ServerReflectionResponse[] = {
+    {4, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {1, 25, 0, VMC_PART_BYTES | VMC_PART_LIST},
+};
+static const struct vmc_parts vmc_parts_grpc_reflection_v1alpha_ServerReflectionResponse = {
+    vmc_split, vmc_part_grpc_reflection_v1alpha_ServerReflectionResponse, vmc_names_grpc_reflection_v1alpha_ServerReflectionResponse, 2};
+static const char vmc_names_proto_rpc_webrtc_v1_AnswerRequest[] =
+    "error\0"
+    "status\0"
+    "details\0"
+    "value";
+static const vmc_part vmc_part_proto_rpc_webrtc_v1_AnswerRequest[] = {
+    {5, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {1, 6, 0, VMC_PART_MESSAGE},
+    {3, 13, 1, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {2, 21, 2, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_proto_rpc_webrtc_v1_AnswerRequest = {
+    vmc_split, vmc_part_proto_rpc_webrtc_v1_AnswerRequest, vmc_names_proto_rpc_webrtc_v1_AnswerRequest, 4};
+static const char vmc_names_viam_common_v1_Get3DModelsResponse[] =
+    "models\0"
+    "value\0"
+    "mesh";
+static const vmc_part vmc_part_viam_common_v1_Get3DModelsResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {2, 7, 0, VMC_PART_MESSAGE},
+    {2, 13, 1, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_common_v1_Get3DModelsResponse = {
+    vmc_split, vmc_part_viam_common_v1_Get3DModelsResponse, vmc_names_viam_common_v1_Get3DModelsResponse, 3};
+static const char vmc_names_viam_common_v1_GetGeometriesResponse[] =
+    "geometries\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud";
+static const vmc_part vmc_part_viam_common_v1_GetGeometriesResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 11, 0, VMC_PART_MESSAGE},
+    {2, 16, 1, VMC_PART_BYTES},
+    {7, 21, 0, VMC_PART_MESSAGE},
+    {1, 32, 3, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_common_v1_GetGeometriesResponse = {
+    vmc_split, vmc_part_viam_common_v1_GetGeometriesResponse, vmc_names_viam_common_v1_GetGeometriesResponse, 5};
+static const char vmc_names_viam_common_v1_GetKinematicsResponse[] =
+    "kinematics_data\0"
+    "meshes_by_urdf_filepath\0"
+    "value\0"
+    "mesh\0"
+    "model\0"
+    "links\0"
+    "collision\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "visual\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "joints\0"
+    "geometry\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud";
+static const vmc_part vmc_part_viam_common_v1_GetKinematicsResponse[] = {
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
+    {3, 16, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {2, 40, 1, VMC_PART_MESSAGE},
+    {2, 46, 2, VMC_PART_BYTES},
+    {4, 51, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {2, 57, 4, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {4, 63, 5, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 73, 6, VMC_PART_MESSAGE},
+    {2, 78, 7, VMC_PART_BYTES},
+    {7, 83, 6, VMC_PART_MESSAGE},
+    {1, 94, 9, VMC_PART_BYTES},
+    {5, 106, 5, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 113, 11, VMC_PART_MESSAGE},
+    {2, 118, 12, VMC_PART_BYTES},
+    {7, 123, 11, VMC_PART_MESSAGE},
+    {1, 134, 14, VMC_PART_BYTES},
+    {3, 146, 4, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {7, 153, 16, VMC_PART_MESSAGE},
+    {6, 162, 17, VMC_PART_MESSAGE},
+    {2, 167, 18, VMC_PART_BYTES},
+    {7, 172, 17, VMC_PART_MESSAGE},
+    {1, 183, 20, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_common_v1_GetKinematicsResponse = {
+    vmc_split, vmc_part_viam_common_v1_GetKinematicsResponse, vmc_names_viam_common_v1_GetKinematicsResponse, 22};
+static const char vmc_names_viam_component_audioin_v1_GetAudioResponse[] =
+    "audio\0"
+    "audio_data";
+static const vmc_part vmc_part_viam_component_audioin_v1_GetAudioResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {1, 6, 0, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_component_audioin_v1_GetAudioResponse = {
+    vmc_split, vmc_part_viam_component_audioin_v1_GetAudioResponse, vmc_names_viam_component_audioin_v1_GetAudioResponse, 2};
+static const char vmc_names_viam_component_camera_v1_GetImagesResponse[] =
+    "images\0"
+    "image";
+static const vmc_part vmc_part_viam_component_camera_v1_GetImagesResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {3, 7, 0, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_component_camera_v1_GetImagesResponse = {
+    vmc_split, vmc_part_viam_component_camera_v1_GetImagesResponse, vmc_names_viam_component_camera_v1_GetImagesResponse, 2};
+static const char vmc_names_viam_component_camera_v1_GetPointCloudResponse[] =
+    "point_cloud";
+static const vmc_part vmc_part_viam_component_camera_v1_GetPointCloudResponse[] = {
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_component_camera_v1_GetPointCloudResponse = {
+    vmc_split, vmc_part_viam_component_camera_v1_GetPointCloudResponse, vmc_names_viam_component_camera_v1_GetPointCloudResponse, 1};
+static const char vmc_names_viam_robot_v1_FrameSystemConfigResponse[] =
+    "frame_system_configs\0"
+    "frame\0"
+    "physical_object\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "uuid\0"
+    "model\0"
+    "links\0"
+    "collision\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "visual\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "joints\0"
+    "geometry\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud";
+static const vmc_part vmc_part_viam_robot_v1_FrameSystemConfigResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {1, 21, 0, VMC_PART_MESSAGE},
+    {3, 27, 1, VMC_PART_MESSAGE},
+    {6, 43, 2, VMC_PART_MESSAGE},
+    {2, 48, 3, VMC_PART_BYTES},
+    {7, 53, 2, VMC_PART_MESSAGE},
+    {1, 64, 5, VMC_PART_BYTES},
+    {4, 76, 1, VMC_PART_BYTES},
+    {3, 81, 0, VMC_PART_MESSAGE},
+    {2, 87, 8, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {4, 93, 9, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 103, 10, VMC_PART_MESSAGE},
+    {2, 108, 11, VMC_PART_BYTES},
+    {7, 113, 10, VMC_PART_MESSAGE},
+    {1, 124, 13, VMC_PART_BYTES},
+    {5, 136, 9, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 143, 15, VMC_PART_MESSAGE},
+    {2, 148, 16, VMC_PART_BYTES},
+    {7, 153, 15, VMC_PART_MESSAGE},
+    {1, 164, 18, VMC_PART_BYTES},
+    {3, 176, 8, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {7, 183, 20, VMC_PART_MESSAGE},
+    {6, 192, 21, VMC_PART_MESSAGE},
+    {2, 197, 22, VMC_PART_BYTES},
+    {7, 202, 21, VMC_PART_MESSAGE},
+    {1, 213, 24, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_robot_v1_FrameSystemConfigResponse = {
+    vmc_split, vmc_part_viam_robot_v1_FrameSystemConfigResponse, vmc_names_viam_robot_v1_FrameSystemConfigResponse, 26};
+static const char vmc_names_viam_robot_v1_TransformPCDResponse[] =
+    "point_cloud_pcd";
+static const vmc_part vmc_part_viam_robot_v1_TransformPCDResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_robot_v1_TransformPCDResponse = {
+    vmc_split, vmc_part_viam_robot_v1_TransformPCDResponse, vmc_names_viam_robot_v1_TransformPCDResponse, 1};
+static const char vmc_names_viam_robot_v1_TunnelResponse[] =
+    "data";
+static const vmc_part vmc_part_viam_robot_v1_TunnelResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_robot_v1_TunnelResponse = {
+    vmc_split, vmc_part_viam_robot_v1_TunnelResponse, vmc_names_viam_robot_v1_TunnelResponse, 1};
+static const char vmc_names_viam_service_discovery_v1_DiscoverResourcesResponse[] =
+    "discoveries\0"
+    "frame\0"
+    "geometry\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud";
+static const vmc_part vmc_part_viam_service_discovery_v1_DiscoverResourcesResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {5, 12, 0, VMC_PART_MESSAGE},
+    {4, 18, 1, VMC_PART_MESSAGE},
+    {6, 27, 2, VMC_PART_MESSAGE},
+    {2, 32, 3, VMC_PART_BYTES},
+    {7, 37, 2, VMC_PART_MESSAGE},
+    {1, 48, 5, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_discovery_v1_DiscoverResourcesResponse = {
+    vmc_split, vmc_part_viam_service_discovery_v1_DiscoverResourcesResponse, vmc_names_viam_service_discovery_v1_DiscoverResourcesResponse, 7};
+static const char vmc_names_viam_service_mlmodel_v1_InferResponse[] =
+    "output_tensors\0"
+    "tensors\0"
+    "value\0"
+    "int8_tensor\0"
+    "data\0"
+    "uint8_tensor\0"
+    "data";
+static const vmc_part vmc_part_viam_service_mlmodel_v1_InferResponse[] = {
+    {3, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {1, 15, 0, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {2, 23, 1, VMC_PART_MESSAGE},
+    {2, 29, 2, VMC_PART_MESSAGE},
+    {1, 41, 3, VMC_PART_BYTES},
+    {3, 46, 2, VMC_PART_MESSAGE},
+    {1, 59, 5, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_mlmodel_v1_InferResponse = {
+    vmc_split, vmc_part_viam_service_mlmodel_v1_InferResponse, vmc_names_viam_service_mlmodel_v1_InferResponse, 7};
+static const char vmc_names_viam_service_navigation_v1_GetCostmapResponse[] =
+    "data";
+static const vmc_part vmc_part_viam_service_navigation_v1_GetCostmapResponse[] = {
+    {10, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_navigation_v1_GetCostmapResponse = {
+    vmc_split, vmc_part_viam_service_navigation_v1_GetCostmapResponse, vmc_names_viam_service_navigation_v1_GetCostmapResponse, 1};
+static const char vmc_names_viam_service_shell_v1_CopyFilesFromMachineResponse[] =
+    "file_data\0"
+    "data";
+static const vmc_part vmc_part_viam_service_shell_v1_CopyFilesFromMachineResponse[] = {
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {4, 10, 0, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_shell_v1_CopyFilesFromMachineResponse = {
+    vmc_split, vmc_part_viam_service_shell_v1_CopyFilesFromMachineResponse, vmc_names_viam_service_shell_v1_CopyFilesFromMachineResponse, 2};
+static const char vmc_names_viam_service_slam_v1_GetInternalStateResponse[] =
+    "internal_state_chunk";
+static const vmc_part vmc_part_viam_service_slam_v1_GetInternalStateResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_slam_v1_GetInternalStateResponse = {
+    vmc_split, vmc_part_viam_service_slam_v1_GetInternalStateResponse, vmc_names_viam_service_slam_v1_GetInternalStateResponse, 1};
+static const char vmc_names_viam_service_slam_v1_GetPointCloudMapResponse[] =
+    "point_cloud_pcd_chunk";
+static const vmc_part vmc_part_viam_service_slam_v1_GetPointCloudMapResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_slam_v1_GetPointCloudMapResponse = {
+    vmc_split, vmc_part_viam_service_slam_v1_GetPointCloudMapResponse, vmc_names_viam_service_slam_v1_GetPointCloudMapResponse, 1};
+static const char vmc_names_viam_service_video_v1_GetVideoResponse[] =
+    "video_data";
+static const vmc_part vmc_part_viam_service_video_v1_GetVideoResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_video_v1_GetVideoResponse = {
+    vmc_split, vmc_part_viam_service_video_v1_GetVideoResponse, vmc_names_viam_service_video_v1_GetVideoResponse, 1};
+static const char vmc_names_viam_service_vision_v1_CaptureAllFromCameraResponse[] =
+    "image\0"
+    "image\0"
+    "objects\0"
+    "point_cloud\0"
+    "geometries\0"
+    "geometries\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "detections_3d\0"
+    "transforms\0"
+    "physical_object\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "uuid";
+static const vmc_part vmc_part_viam_service_vision_v1_CaptureAllFromCameraResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {3, 6, 0, VMC_PART_BYTES},
+    {4, 12, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {1, 20, 2, VMC_PART_BYTES},
+    {2, 32, 2, VMC_PART_MESSAGE},
+    {2, 43, 4, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 54, 5, VMC_PART_MESSAGE},
+    {2, 59, 6, VMC_PART_BYTES},
+    {7, 64, 5, VMC_PART_MESSAGE},
+    {1, 75, 8, VMC_PART_BYTES},
+    {5, 87, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {1, 101, 10, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {3, 112, 11, VMC_PART_MESSAGE},
+    {6, 128, 12, VMC_PART_MESSAGE},
+    {2, 133, 13, VMC_PART_BYTES},
+    {7, 138, 12, VMC_PART_MESSAGE},
+    {1, 149, 15, VMC_PART_BYTES},
+    {4, 161, 11, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_vision_v1_CaptureAllFromCameraResponse = {
+    vmc_split, vmc_part_viam_service_vision_v1_CaptureAllFromCameraResponse, vmc_names_viam_service_vision_v1_CaptureAllFromCameraResponse, 18};
+static const char vmc_names_viam_service_vision_v1_GetDetections3DResponse[] =
+    "detections_3d\0"
+    "transforms\0"
+    "physical_object\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "uuid";
+static const vmc_part vmc_part_viam_service_vision_v1_GetDetections3DResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {1, 14, 0, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {3, 25, 1, VMC_PART_MESSAGE},
+    {6, 41, 2, VMC_PART_MESSAGE},
+    {2, 46, 3, VMC_PART_BYTES},
+    {7, 51, 2, VMC_PART_MESSAGE},
+    {1, 62, 5, VMC_PART_BYTES},
+    {4, 74, 1, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_vision_v1_GetDetections3DResponse = {
+    vmc_split, vmc_part_viam_service_vision_v1_GetDetections3DResponse, vmc_names_viam_service_vision_v1_GetDetections3DResponse, 8};
+static const char vmc_names_viam_service_vision_v1_GetObjectPointCloudsResponse[] =
+    "objects\0"
+    "point_cloud\0"
+    "geometries\0"
+    "geometries\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud";
+static const vmc_part vmc_part_viam_service_vision_v1_GetObjectPointCloudsResponse[] = {
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {1, 8, 0, VMC_PART_BYTES},
+    {2, 20, 0, VMC_PART_MESSAGE},
+    {2, 31, 2, VMC_PART_MESSAGE | VMC_PART_LIST},
+    {6, 42, 3, VMC_PART_MESSAGE},
+    {2, 47, 4, VMC_PART_BYTES},
+    {7, 52, 3, VMC_PART_MESSAGE},
+    {1, 63, 6, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_vision_v1_GetObjectPointCloudsResponse = {
+    vmc_split, vmc_part_viam_service_vision_v1_GetObjectPointCloudsResponse, vmc_names_viam_service_vision_v1_GetObjectPointCloudsResponse, 8};
+static const char vmc_names_viam_service_worldstatestore_v1_GetTransformResponse[] =
+    "transform\0"
+    "physical_object\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "uuid";
+static const vmc_part vmc_part_viam_service_worldstatestore_v1_GetTransformResponse[] = {
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {3, 10, 0, VMC_PART_MESSAGE},
+    {6, 26, 1, VMC_PART_MESSAGE},
+    {2, 31, 2, VMC_PART_BYTES},
+    {7, 36, 1, VMC_PART_MESSAGE},
+    {1, 47, 4, VMC_PART_BYTES},
+    {4, 59, 0, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_worldstatestore_v1_GetTransformResponse = {
+    vmc_split, vmc_part_viam_service_worldstatestore_v1_GetTransformResponse, vmc_names_viam_service_worldstatestore_v1_GetTransformResponse, 7};
+static const char vmc_names_viam_service_worldstatestore_v1_ListUUIDsResponse[] =
+    "uuids";
+static const vmc_part vmc_part_viam_service_worldstatestore_v1_ListUUIDsResponse[] = {
+    {1, 0, VMC_SPLIT_TOP, VMC_PART_BYTES | VMC_PART_LIST},
+};
+static const struct vmc_parts vmc_parts_viam_service_worldstatestore_v1_ListUUIDsResponse = {
+    vmc_split, vmc_part_viam_service_worldstatestore_v1_ListUUIDsResponse, vmc_names_viam_service_worldstatestore_v1_ListUUIDsResponse, 1};
+static const char vmc_names_viam_service_worldstatestore_v1_StreamTransformChangesResponse[] =
+    "transform\0"
+    "physical_object\0"
+    "mesh\0"
+    "mesh\0"
+    "pointcloud\0"
+    "point_cloud\0"
+    "uuid";
+static const vmc_part vmc_part_viam_service_worldstatestore_v1_StreamTransformChangesResponse[] = {
+    {2, 0, VMC_SPLIT_TOP, VMC_PART_MESSAGE},
+    {3, 10, 0, VMC_PART_MESSAGE},
+    {6, 26, 1, VMC_PART_MESSAGE},
+    {2, 31, 2, VMC_PART_BYTES},
+    {7, 36, 1, VMC_PART_MESSAGE},
+    {1, 47, 4, VMC_PART_BYTES},
+    {4, 59, 0, VMC_PART_BYTES},
+};
+static const struct vmc_parts vmc_parts_viam_service_worldstatestore_v1_StreamTransformChangesResponse = {
+    vmc_split, vmc_part_viam_service_worldstatestore_v1_StreamTransformChangesResponse, vmc_names_viam_service_worldstatestore_v1_StreamTransformChangesResponse, 7};
+
 /* ---- values ---- */
 
 /* Seconds and nanoseconds as milliseconds: rounded down, within int64_t. */
@@ -11220,9 +11972,9 @@ VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings
 
 /* ---- method objects. Texts are objects of their own, because linkers keep or drop all literals of a file together ---- */
 
-#define VMC_PROTO_OBJECT(service, method, name, request, reply, flags) \
+#define VMC_PROTO_OBJECT(service, method, name, request, reply, flags, parts) \
     static const char vmc_path_##service##_##method[] = "/" VMC_NAME_##service "/" name; \
-    VMC_PROTO_DEFINE viamc_method viamc_method_##service##_##method = {vmc_path_##service##_##method, &request##_msg, &reply##_msg, flags};
+    VMC_PROTO_DEFINE viamc_method viamc_method_##service##_##method = {vmc_path_##service##_##method, &request##_msg, &reply##_msg, flags, parts};
 
 VMC_PROTO_OPEN
 VMC_METHODS_health(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)
@@ -11272,11 +12024,11 @@ VMC_PROTO_CLOSE
 
 /* ---- service objects. One function serves all methods of a service; their rows are numbered as in its table ---- */
 
-#define VMC_PROTO_NUMBER(service, method, name, request, reply, flags) vmc_row_##service##_##method,
-#define VMC_PROTO_ROW(service, method, name, request, reply, flags) {(uint16_t)offsetof(viamc_##service##_ops, method), (uint16_t)sizeof(request)},
-#define VMC_PROTO_CASE(service, method, name, request, reply, flags) \
+#define VMC_PROTO_NUMBER(service, method, name, request, reply, flags, parts) vmc_row_##service##_##method,
+#define VMC_PROTO_ROW(service, method, name, request, reply, flags, parts) {(uint16_t)offsetof(viamc_##service##_ops, method), (uint16_t)sizeof(request)},
+#define VMC_PROTO_CASE(service, method, name, request, reply, flags, parts) \
     case vmc_row_##service##_##method: return ((const viamc_##service##_ops *)op.ops)->method(rq, (const request *)op.q);
-#define VMC_PROTO_SERVED(service, method, name, request, reply, flags) {&viamc_method_##service##_##method, vmc_serve_##service},
+#define VMC_PROTO_SERVED(service, method, name, request, reply, flags, parts) {&viamc_method_##service##_##method, vmc_serve_##service},
 #define VMC_PROTO_SERVICE(service, type, subtype, stops) \
     enum { VMC_METHODS_##service(VMC_PROTO_NUMBER, VMC_PROTO_NUMBER) }; \
     static const vmc_proto_row vmc_rows_##service[] = {VMC_METHODS_##service(VMC_PROTO_ROW, VMC_PROTO_ROW)}; \
@@ -11474,6 +12226,14 @@ VMC_PROTO_CLOSE
 #undef VMC_HELD_FAR
 #undef VMC_PROTO_MESSAGE
 #undef VMC_PROTO_EMPTY
+#undef VMC_SPLIT_FIELDS
+#undef VMC_SPLIT_DEPTH
+#undef VMC_SPLIT_PATH
+#undef VMC_SPLIT_HEADER
+#undef VMC_SPLIT_TOP
+#undef VMC_PART_MESSAGE
+#undef VMC_PART_BYTES
+#undef VMC_PART_LIST
 #undef VMC_PROTO_OBJECT
 #undef VMC_PROTO_NUMBER
 #undef VMC_PROTO_ROW

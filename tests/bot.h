@@ -6,9 +6,9 @@
 
 #define WINDOW 500u
 
-static const viamc_method set_power = {"/viam.component.motor.v1.MotorService/SetPower", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_SETPOINT};
-static const viamc_method stream_power = {"/viam.component.motor.v1.MotorService/Stream", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_CLIENT_STREAM};
-static const viamc_method stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP};
+static const viamc_method set_power = {"/viam.component.motor.v1.MotorService/SetPower", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_SETPOINT, NULL};
+static const viamc_method stream_power = {"/viam.component.motor.v1.MotorService/Stream", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_CLIENT_STREAM, NULL};
+static const viamc_method stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP, NULL};
 
 /* ---- the robot ---- */
 

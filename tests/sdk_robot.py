@@ -9,10 +9,12 @@ from grpclib.events import RecvRequest, listen
 from grpclib.utils import graceful_exit
 from viam import logging
 from viam.components.arm import Arm
+from viam.components.camera import Camera
 from viam.components.movement_sensor import MovementSensor
 from viam.components.power_sensor import PowerSensor
 from viam.components.sensor import Sensor
-from viam.proto.common import GeoPoint, Orientation, Pose, Vector3
+from viam.media.video import CameraMimeType, NamedImage
+from viam.proto.common import GeoPoint, Orientation, Pose, ResponseMetadata, Vector3
 from viam.proto.component.arm import JointPositions
 from viam.rpc.server import Server
 
@@ -33,6 +35,17 @@ class SixJoints:
     async def move_through_joint_positions(self, positions, *_, **__):
         self.joints = list(positions[-1].values)
         print("move through", [list(one.values) for one in positions], flush=True)
+
+
+class Seeing:
+    """A large picture, one that is smaller than a slot, and a point cloud."""
+
+    async def get_images(self, **_):
+        return [NamedImage("left", b"\xff\xd8\xff" + bytes(range(250)) * 200, CameraMimeType.JPEG),
+                NamedImage("right", b"\x89PNG\r\n\x1a\n" + bytes(90), CameraMimeType.PNG)], ResponseMetadata()
+
+    async def get_point_cloud(self, **_):
+        return b"# .PCD v.7\n" + bytes(range(250)) * 1000, "pointcloud/pcd"
 
 
 class Measuring:
@@ -58,7 +71,7 @@ async def main():
               "orientation": Orientation(o_x=0, o_y=0, o_z=1, theta=90)}
     server = Server([component("arm1", Arm, SixJoints), component("weather", Sensor, Measuring, readings=weather),
                      component("gps", MovementSensor, Measuring, readings=moving),
-                     component("battery", PowerSensor, Measuring, readings={"volts": 11.9})])
+                     component("battery", PowerSensor, Measuring, readings={"volts": 11.9}), component("front", Camera, Seeing)])
     grpc = server._server                               # pylint: disable=protected-access
     listen(grpc, RecvRequest, server._grpc_recvrequest_handler)     # pylint: disable=protected-access
     with graceful_exit([grpc]):

@@ -2467,7 +2467,7 @@ TEST(wrong_use_is_told)
     viamc_client *c;
     viamc_client_desc d = VIAMC_ZERO;
     size_t need;
-    static const viamc_method plain = {"/a/b", NULL, NULL, 0};
+    static const viamc_method plain = {"/a/b", NULL, NULL, 0, NULL};
     script_new();
     CHECK_EQ_INT(viamc_client_init(script_now.memory, sizeof script_now.memory, &d, &c), VIAMC_ERR_ARG); /* no port */
     d = script_now.desc;

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Examples against a robot made of the Python SDK (tests/sdk_robot.py): what they print, and what the robot was told."""
 import importlib.util
+import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import testing
@@ -24,11 +26,11 @@ class Examples(unittest.TestCase):
         cls.robot.terminate()
         cls.robot.communicate(timeout=10)
 
-    def example(self, name, *arguments):
+    def example(self, name, *arguments, **options):
         """What an example printed."""
         if not (EXAMPLES / name).exists():
             self.skipTest(f"missing program: build/examples/{name} (make examples)")
-        code, output = testing.run(EXAMPLES / name, self.address, *arguments)
+        code, output = testing.run(EXAMPLES / name, self.address, *arguments, **options)
         self.assertEqual(code, 0, output)
         return output
 
@@ -41,6 +43,17 @@ class Examples(unittest.TestCase):
         self.assertEqual(self.robot.stdout.readline().strip(), "move to [10.0, 22.5, -80.0, 10.25, 189.0, 9.0]")
         self.assertEqual(self.robot.stdout.readline().strip(),
                          "move through [[5.0, 17.5, -85.0, 5.25, 184.0, 4.0], [0.0, 12.5, -90.0, 0.25, 179.0, -1.0]]")
+
+    def test_camera_image(self):
+        """What is larger than a slot comes in pieces, what is not with the reply."""
+        with tempfile.TemporaryDirectory() as folder:
+            output = self.example("camera_image", "front", cwd=folder)
+            files = {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
+        self.assertEqual(files, {"camera-0.jpg": b"\xff\xd8\xff" + bytes(range(250)) * 200, "camera-1.png": b"\x89PNG\r\n\x1a\n" + bytes(90),
+                                 "camera-2.pcd": b"# .PCD v.7\n" + bytes(range(250)) * 1000})
+        for words in ("camera-0.jpg: images[0].image 100 %", "left: image/jpeg", "right: image/png", "camera-2.pcd: point_cloud 100 %",
+                      "point cloud: pointcloud/pcd"):
+            self.assertIn(words, output)
 
     def test_sensors(self):
         rows = {" ".join(line.split()) for line in self.example("sensors").splitlines()}

@@ -139,13 +139,13 @@ static viamc_err on_large(viamc_request *rq, viamc_bytes msg)
     return viamc_answer_bytes(rq, viamc_view(body, sizeof body));
 }
 
-static const viamc_method m_move = {"/viam.component.motor.v1.MotorService/SetPower", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_SETPOINT};
-static const viamc_method m_stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP | VIAMC_M_EXTRA};
-static const viamc_method m_stop_all = {"/viam.robot.v1.RobotService/StopAll", NULL, NULL, VIAMC_M_STOP_ALL};
-static const viamc_method m_read = {"/t.E/Read", NULL, NULL, 0};
-static const viamc_method m_many = {"/t.E/Many", NULL, NULL, VIAMC_M_SERVER_STREAM};
-static const viamc_method m_chat = {"/t.E/Chat", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM};
-static const viamc_method m_large = {"/t.E/Large", NULL, NULL, 0};
+static const viamc_method m_move = {"/viam.component.motor.v1.MotorService/SetPower", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_SETPOINT, NULL};
+static const viamc_method m_stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP | VIAMC_M_EXTRA, NULL};
+static const viamc_method m_stop_all = {"/viam.robot.v1.RobotService/StopAll", NULL, NULL, VIAMC_M_STOP_ALL, NULL};
+static const viamc_method m_read = {"/t.E/Read", NULL, NULL, 0, NULL};
+static const viamc_method m_many = {"/t.E/Many", NULL, NULL, VIAMC_M_SERVER_STREAM, NULL};
+static const viamc_method m_chat = {"/t.E/Chat", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, NULL};
+static const viamc_method m_large = {"/t.E/Large", NULL, NULL, 0, NULL};
 static const viamc_serve motor_methods[] = {{&m_move, on_move}, {&m_stop, on_stop}};
 static const viamc_serve echo_methods[] = {{&m_read, on_read}, {&m_many, on_many}, {&m_chat, on_chat}, {&m_large, on_large}};
 static const viamc_service motor = {"viam.component.motor.v1.MotorService", "component", "motor", motor_methods, 2, on_stop};

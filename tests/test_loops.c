@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 
 static const viamc_method methods[] = {
-    {"/test.Echo/Echo", NULL, NULL, 0},
-    {"/test.Echo/Fail", NULL, NULL, 0},
-    {"/test.Echo/Hang", NULL, NULL, 0}
+    {"/test.Echo/Echo", NULL, NULL, 0, NULL},
+    {"/test.Echo/Fail", NULL, NULL, 0, NULL},
+    {"/test.Echo/Hang", NULL, NULL, 0, NULL}
 };
 static char folder[] = "/tmp/viamc_loops_XXXXXX", address[64];
 static pid_t robot;

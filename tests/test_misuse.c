@@ -67,11 +67,11 @@ static viamc_err on_collect(viamc_request *rq, viamc_bytes msg)
     return viamc_request_at_end(rq) ? viamc_answer_bytes(rq, NOTHING) : msg.ptr == NULL ? VIAMC_ERR_ARG : VIAMC_OK;
 }
 
-static const viamc_method unary = {ECHO "Unary", NULL, NULL, 0};
-static const viamc_method large = {ECHO "Large", NULL, NULL, 0};
-static const viamc_method stream = {ECHO "Stream", NULL, NULL, VIAMC_M_SERVER_STREAM};
-static const viamc_method collect = {ECHO "Collect", NULL, NULL, VIAMC_M_CLIENT_STREAM};
-static const viamc_method stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP};
+static const viamc_method unary = {ECHO "Unary", NULL, NULL, 0, NULL};
+static const viamc_method large = {ECHO "Large", NULL, NULL, 0, NULL};
+static const viamc_method stream = {ECHO "Stream", NULL, NULL, VIAMC_M_SERVER_STREAM, NULL};
+static const viamc_method collect = {ECHO "Collect", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL};
+static const viamc_method stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP, NULL};
 static const viamc_serve echo_methods[] = {{&unary, on_unary}, {&large, on_large}, {&stream, on_stream}, {&collect, on_collect}};
 static const viamc_service echo = {"test.v1.EchoService", "", "", echo_methods, TEST_COUNT(echo_methods), NULL};
 static const viamc_serve motor_methods[] = {{&stop, on_unary}};

@@ -328,8 +328,8 @@ TEST(stop_right_after_a_cancel)
 /* ---- streams that move ---- */
 
 static const viamc_method streamed = {"/viam.component.arm.v1.ArmService/MoveThroughJointPositionsStreamed", NULL, NULL,
-                                      VIAMC_M_MONITORED | VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM};
-static const viamc_method arm_stop = {"/viam.component.arm.v1.ArmService/Stop", NULL, NULL, VIAMC_M_STOP};
+                                      VIAMC_M_MONITORED | VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, NULL};
+static const viamc_method arm_stop = {"/viam.component.arm.v1.ArmService/Stop", NULL, NULL, VIAMC_M_STOP, NULL};
 #define ARM viamc_view("\x0a\x02" "a1", 4)
 
 /* An arm that moves: its stream is open, its first message has left. */
@@ -680,7 +680,7 @@ TEST(tx_keeps_room_for_stops)
 /* A message of a stream that would not fit is refused whole, also an empty one. */
 TEST(tx_has_no_half_prefixes)
 {
-    static const viamc_method up = {"/test.Echo/Up", NULL, NULL, VIAMC_M_CLIENT_STREAM};
+    static const viamc_method up = {"/test.Echo/Up", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL};
     viamc_call m;
     full_open();
     CHECK_EQ_INT(viamc_call_method(script_now.client, &up, viamc_view("", 0), NULL, &m), VIAMC_OK);

@@ -495,7 +495,7 @@ TEST(extra)
 TEST(what_a_starter_refuses)
 {
     viamc_opts opts = VIAMC_ZERO;
-    viamc_method blind = {MOTOR "IsMoving", NULL, NULL, 0};
+    viamc_method blind = {MOTOR "IsMoving", NULL, NULL, 0, NULL};
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     robot_new();
     opts.keep = true;

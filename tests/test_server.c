@@ -82,11 +82,11 @@ static viamc_err position(viamc_request *rq, viamc_bytes msg)
     return viamc_answer_bytes(rq, msg);
 }
 
-static const viamc_method m_set_power = {MOTOR "SetPower", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA};
-static const viamc_method m_stop = {MOTOR "Stop", NULL, NULL, VIAMC_M_STOP | VIAMC_M_EXTRA};
-static const viamc_method m_position = {MOTOR "GetPosition", NULL, NULL, 0};
-static const viamc_method m_rpm = {MOTOR "SetRPM", NULL, NULL, VIAMC_M_MONITORED};
-static const viamc_method m_feed = {MOTOR "Feed", NULL, NULL, VIAMC_M_CLIENT_STREAM};
+static const viamc_method m_set_power = {MOTOR "SetPower", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_SETPOINT | VIAMC_M_EXTRA, NULL};
+static const viamc_method m_stop = {MOTOR "Stop", NULL, NULL, VIAMC_M_STOP | VIAMC_M_EXTRA, NULL};
+static const viamc_method m_position = {MOTOR "GetPosition", NULL, NULL, 0, NULL};
+static const viamc_method m_rpm = {MOTOR "SetRPM", NULL, NULL, VIAMC_M_MONITORED, NULL};
+static const viamc_method m_feed = {MOTOR "Feed", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL};
 static const viamc_serve motor_methods[] = {{&m_set_power, set_power}, {&m_stop, stop}, {&m_position, position}, {&m_rpm, NULL}, {&m_feed, position}};
 static const viamc_service motor = {"viam.component.motor.v1.MotorService", "component", "motor", motor_methods, TEST_COUNT(motor_methods), stop};
 static const viamc_service sensor = {"viam.component.sensor.v1.SensorService", "component", "sensor", NULL, 0, NULL};
@@ -197,14 +197,14 @@ static viamc_err echo_room(viamc_request *rq, viamc_bytes msg)
     return msg.len != 0 ? (viamc_err)VIAMC_ERR_NOMEM : viamc_answer_bytes(rq, viamc_view(p, cap));
 }
 
-static const viamc_method m_unary = {ECHO "Unary", NULL, NULL, 0};
-static const viamc_method m_many = {ECHO "Many", NULL, NULL, VIAMC_M_SERVER_STREAM};
-static const viamc_method m_collect = {ECHO "Collect", NULL, NULL, VIAMC_M_CLIENT_STREAM};
-static const viamc_method m_both = {ECHO "Both", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM};
-static const viamc_method m_r3 = {ECHO "R3", NULL, NULL, 0};
-static const viamc_method m_room = {ECHO "Room", NULL, NULL, 0};
-static const viamc_method m_third = {ECHO "Third", NULL, NULL, VIAMC_M_CLIENT_STREAM};
-static const viamc_method m_later = {ECHO "Later", NULL, NULL, VIAMC_M_SERVER_STREAM};
+static const viamc_method m_unary = {ECHO "Unary", NULL, NULL, 0, NULL};
+static const viamc_method m_many = {ECHO "Many", NULL, NULL, VIAMC_M_SERVER_STREAM, NULL};
+static const viamc_method m_collect = {ECHO "Collect", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL};
+static const viamc_method m_both = {ECHO "Both", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, NULL};
+static const viamc_method m_r3 = {ECHO "R3", NULL, NULL, 0, NULL};
+static const viamc_method m_room = {ECHO "Room", NULL, NULL, 0, NULL};
+static const viamc_method m_third = {ECHO "Third", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL};
+static const viamc_method m_later = {ECHO "Later", NULL, NULL, VIAMC_M_SERVER_STREAM, NULL};
 static const viamc_serve echo_methods[] = {{&m_unary, echo_unary}, {&m_many, echo_many}, {&m_collect, echo_collect},
                                            {&m_both, echo_both},   {&m_r3, echo_r3},     {&m_room, echo_room},
                                            {&m_third, echo_third}, {&m_later, echo_later}};

@@ -153,13 +153,14 @@ def described(method):
     return method.descriptor.name + (": " + said if said else "")
 
 
-def table(service):
+def table(choice, service):
     """The methods of a service, as a macro that is gone through for all that is made of them."""
     rows = []
     for method in service.methods:
         flags = " | ".join(f"VIAMC_M_{flag}" for flag in method.flags()) or "0"
+        parts = f"&vmc_parts_{method.reply}" if choice.parts(method.descriptor.output_type.full_name) else "NULL"
         rows += wrap(f"    {'S' if method.proto.client_streaming else 'X'}(",
-                     [service.name, method.name, f'"{method.descriptor.name}"', method.request, method.reply, flags], ")", end=" \\")
+                     [service.name, method.name, f'"{method.descriptor.name}"', method.request, method.reply, flags, parts], ")", end=" \\")
         rows[-1] += " \\"
     rows[-1] = rows[-1][:-2]
     return [f'#define VMC_NAME_{service.name} "{service.full_name}"', f"#define VMC_METHODS_{service.name}(X, S) \\", *rows, ""]
@@ -169,7 +170,7 @@ def tables(choice):
     """Tables of all services, where the rest of the file needs them."""
     lines = ["#if !defined(VIAMC_PROTO_H) || (defined(VIAMC_IMPLEMENTATION) && !defined(VIAMC_PROTO_IMPLEMENTED))"]
     for service in choice.services:
-        lines += table(service)
+        lines += table(choice, service)
     return lines[:-1] + ["#endif"]
 
 
@@ -222,6 +223,26 @@ def serving(choice):
     return lines
 
 
+def parts(choice):
+    """What guides sinks through the replies of methods."""
+    replies = {method.descriptor.output_type.full_name for service in choice.services for method in service.methods}
+    lines = []
+    for reply in sorted(replies):
+        found, name = choice.parts(reply), c_name(reply)
+        if found:
+            lines += [f"static const char vmc_names_{name}[] =", *[f'    "{part.name}\\0"' for part in found]]
+            lines[-1] = lines[-1][:-3] + '";'
+            lines += [f"static const vmc_part vmc_part_{name}[] = {{"]
+            at = 0
+            for part in found:
+                kind = ("VMC_PART_BYTES" if part.is_bytes else "VMC_PART_MESSAGE") + (" | VMC_PART_LIST" if part.is_list else "")
+                lines += [f'    {{{part.number}, {at}, {"VMC_SPLIT_TOP" if part.parent is None else part.parent}, {kind}}},']
+                at += len(part.name) + 1
+            lines += ["};", f"static const struct vmc_parts vmc_parts_{name} = {{",
+                      f"    vmc_split, vmc_part_{name}, vmc_names_{name}, {len(found)}}};"]
+    return lines
+
+
 def objects(choice):
     """Method objects."""
     return [f"VMC_METHODS_{service.name}(VMC_PROTO_OBJECT, VMC_PROTO_OBJECT)" for service in choice.services]
@@ -264,8 +285,8 @@ def filled(choice):
         elif mark.group(2) == "undefine":
             yield line
         else:
-            yield from {"tables": tables, "structs": structs, "calls": calls, "serving": serving, "descriptors": descriptors, "objects": objects,
-                        "services": services, "license": lambda _: license_lines()}[mark.group(2)](choice)
+            yield from {"tables": tables, "structs": structs, "calls": calls, "serving": serving, "descriptors": descriptors, "parts": parts,
+                        "objects": objects, "services": services, "license": lambda _: license_lines()}[mark.group(2)](choice)
 
 
 def descriptors(choice):

@@ -45,6 +45,7 @@ VIEW_SIZES = {"viamc_str": 16, "viamc_bytes": 16, "viamc_fields": 24, "viamc_val
 FAR = 65535                                             # nanopb's highest field number
 NARROW, LARGEST = 1023, 4095                            # highest number, and size, that a descriptor of two words a field has room for
 EXTRA = 99
+PARTS_COUNT, PARTS_DEPTH, PARTS_PATH = 48, 8, 127       # of a reply with bytes in it: VMC_SPLIT_FIELDS, VMC_SPLIT_DEPTH, VMC_SPLIT_PATH
 
 
 class Problem(Exception):
@@ -174,6 +175,19 @@ class Message:
         for field in self.fields:
             groups.setdefault(field.oneof or field, []).append(field)
         return [(key if isinstance(key, str) else None, fields) for key, fields in groups.items()]
+
+
+class Part:
+    """A bytes field of a reply, or a message that leads to some: parent is its index, None on top."""
+
+    def __init__(self, field, parent):
+        self.name, self.number, self.parent = field.descriptor.name, field.number, parent
+        self.is_bytes, self.is_list = field.descriptor.type == BYTES, field.descriptor.is_repeated
+
+    def path(self, parts):
+        """Octets of its path at most."""
+        own = len(self.name) + (len("[4294967295]") if self.is_list else 0)
+        return own + (0 if self.parent is None else 1 + parts[self.parent].path(parts))
 
 
 class Method:
@@ -388,6 +402,31 @@ class Choice:
                     if field.oneof:
                         raise Problem(f"{field.descriptor.full_name}: a oneof cannot hold a list")
                     field.kind = "list"
+
+    def parts(self, full_name):
+        """What guides a sink through a message: its Parts, those that lead to others before them."""
+        messages = {message.full_name: message for message in self.messages}
+        found = []
+
+        def add(message, parent, above):
+            if len(above) > PARTS_DEPTH:
+                raise Problem(f"{full_name}: messages more than {PARTS_DEPTH} deep")
+            for field in message.fields:
+                known = len(found)
+                found.append(Part(field, parent))
+                if field.target in messages and field.target not in above:
+                    add(messages[field.target], known, [*above, field.target])
+                if len(found) == known + 1 and not found[known].is_bytes:
+                    found.pop()
+
+        add(messages[full_name], None, [full_name])
+        if len(found) > PARTS_COUNT:
+            raise Problem(f"{full_name}: more than {PARTS_COUNT} fields that lead to bytes")
+        if any(part.number > FAR for part in found):
+            raise Problem(f"{full_name}: bytes behind a number above {FAR}")
+        if any(part.path(found) > PARTS_PATH for part in found):
+            raise Problem(f"{full_name}: a path of more than {PARTS_PATH} octets")
+        return found
 
     def place(self, reached, message):
         """Puts a message behind those that it holds by value."""

@@ -19,12 +19,15 @@ typedef uint32_t viamc_call;
 #define VIAMC_M_STOP_ALL 0x40u      /* ends motion of every resource */
 #define VIAMC_M_EXTRA 0x80u         /* field 99 is `extra`, a Struct: opts.extra is allowed */
 
+struct vmc_parts;
+
 /* A method of a service: constants of viamc_proto.h, or one's own. Kept as long as a call of it runs. */
 typedef struct viamc_method {
     const char *path;    /* "/package.Service/Method" */
     const void *request; /* nanopb descriptors, for viamc_proto.h; the core does not look at them */
     const void *reply;
     uint8_t flags;       /* VIAMC_M_* */
+    const struct vmc_parts *parts; /* of viamc_proto.h: the bytes fields of a reply. NULL: sinks get raw octets */
 } viamc_method;
 
 /* One field of metadata to be sent. The name: a-z, 0-9, '_', '-' and '.', none that viamc sends itself or that begins with "grpc-". The
@@ -34,12 +37,14 @@ typedef struct viamc_metadata {
     viamc_bytes value;
 } viamc_metadata;
 
-/* A piece of a large message on its way to a sink. */
+/* A piece of a large message on its way to a sink. Methods of viamc_proto.h: a piece of a bytes field. Every such field that is larger than a slot
+ * comes in pieces, a smaller one once those before it fill half the slot; the message that the event brings has all the other fields, which
+ * may take three quarters of a slot, and those as empty ones. */
 typedef struct viamc_piece {
-    const char *path;  /* field that the octets belong to; NULL: octets of the encoded message */
+    const char *path;  /* the field: "point_cloud", "images[2].image"; view during the call of the sink. NULL: octets of the encoded message */
     viamc_bytes bytes; /* view during the call of the sink */
-    uint32_t offset;   /* of the first octet */
-    uint32_t total;    /* octets in all */
+    uint32_t offset;   /* of the first octet, in its field */
+    uint32_t total;    /* octets of the field in all */
 } viamc_piece;
 
 /* Takes a piece. Called from poll; may not call viamc on that client (STATE).

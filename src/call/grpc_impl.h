@@ -1167,7 +1167,7 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
             vmc_wait_timer(wait, &c->deadline, now);
         if (!g->calls->unsettled)
             continue;
-        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > VMC_CALL_PREFIX)
+        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > vmc_call_user_const(c)->kept)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
         if (vmc_calls_can_settle(g->calls, c))
             *wait = 0; /* room that the peer does not know of yet */

@@ -11,12 +11,12 @@
 #define VMC_ROBOT(name) "/viam.robot.v1.RobotService/" name
 #define VMC_ROBOT_ID_MAX 64u /* octets of an operation's id: a UUID has 36 */
 
-static const viamc_method vmc_robot_names = {VMC_ROBOT("ResourceNames"), NULL, NULL, 0};
-static const viamc_method vmc_robot_version = {VMC_ROBOT("GetVersion"), NULL, NULL, 0};
-static const viamc_method vmc_robot_status = {VMC_ROBOT("GetMachineStatus"), NULL, NULL, 0};
-static const viamc_method vmc_robot_operations = {VMC_ROBOT("GetOperations"), NULL, NULL, 0};
-static const viamc_method vmc_robot_cancel = {VMC_ROBOT("CancelOperation"), NULL, NULL, 0};
-static const viamc_method vmc_robot_stop_all = {VMC_ROBOT("StopAll"), NULL, NULL, VIAMC_M_STOP_ALL};
+static const viamc_method vmc_robot_names = {VMC_ROBOT("ResourceNames"), NULL, NULL, 0, NULL};
+static const viamc_method vmc_robot_version = {VMC_ROBOT("GetVersion"), NULL, NULL, 0, NULL};
+static const viamc_method vmc_robot_status = {VMC_ROBOT("GetMachineStatus"), NULL, NULL, 0, NULL};
+static const viamc_method vmc_robot_operations = {VMC_ROBOT("GetOperations"), NULL, NULL, 0, NULL};
+static const viamc_method vmc_robot_cancel = {VMC_ROBOT("CancelOperation"), NULL, NULL, 0, NULL};
+static const viamc_method vmc_robot_stop_all = {VMC_ROBOT("StopAll"), NULL, NULL, VIAMC_M_STOP_ALL, NULL};
 #undef VMC_ROBOT
 
 /* ---- calls ---- */

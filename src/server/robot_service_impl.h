@@ -304,7 +304,7 @@ VMC_FN viamc_err vmc_rs_heartbeat(viamc_request *rq, viamc_bytes msg)
 
 /* ---- the services; a heartbeat is as urgent as a Stop ---- */
 
-#define VMC_RS_METHOD(name, path, flags) static const viamc_method vmc_rs_m_##name = {path, NULL, NULL, flags}
+#define VMC_RS_METHOD(name, path, flags) static const viamc_method vmc_rs_m_##name = {path, NULL, NULL, flags, NULL}
 
 VMC_RS_METHOD(authenticate, "/proto.rpc.v1.AuthService/Authenticate", 0);
 VMC_RS_METHOD(resource_names, "/viam.robot.v1.RobotService/ResourceNames", 0);

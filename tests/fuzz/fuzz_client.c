@@ -117,12 +117,12 @@ typedef struct play {
 
 static fuzz_trace told[2][CALLS]; /* of both runs */
 
-static const viamc_method set_power = {"/viam.component.motor.v1.MotorService/SetPower", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_SETPOINT};
-static const viamc_method stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP | VIAMC_M_EXTRA};
-static const viamc_method stop_all = {"/viam.robot.v1.RobotService/StopAll", NULL, NULL, VIAMC_M_STOP_ALL};
-static const viamc_method both_ways = {"/test.v1.EchoService/Both", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM};
-static const viamc_method many = {"/test.v1.EchoService/Many", NULL, NULL, VIAMC_M_SERVER_STREAM};
-static const viamc_method plain = {"/test.v1.EchoService/One", NULL, NULL, 0};
+static const viamc_method set_power = {"/viam.component.motor.v1.MotorService/SetPower", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_SETPOINT, NULL};
+static const viamc_method stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP | VIAMC_M_EXTRA, NULL};
+static const viamc_method stop_all = {"/viam.robot.v1.RobotService/StopAll", NULL, NULL, VIAMC_M_STOP_ALL, NULL};
+static const viamc_method both_ways = {"/test.v1.EchoService/Both", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, NULL};
+static const viamc_method many = {"/test.v1.EchoService/Many", NULL, NULL, VIAMC_M_SERVER_STREAM, NULL};
+static const viamc_method plain = {"/test.v1.EchoService/One", NULL, NULL, 0, NULL};
 static const viamc_method *const methods[] = {&plain, &set_power, &stop, &stop_all, &both_ways, &many, &plain, &set_power};
 
 static viamc_err take_piece(void *user, const viamc_piece *p)

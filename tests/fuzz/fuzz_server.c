@@ -167,12 +167,12 @@ static viamc_err on_many(viamc_request *rq, viamc_bytes msg)
     return VIAMC_OK;
 }
 
-static const viamc_method m_power = {"/viam.component.motor.v1.MotorService/SetPower", NULL, NULL, VIAMC_M_MONITORED};
-static const viamc_method m_stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP};
-static const viamc_method m_unary = {"/t.E/U", NULL, NULL, 0};
-static const viamc_method m_feed = {"/t.E/F", NULL, NULL, VIAMC_M_CLIENT_STREAM};
-static const viamc_method m_chat = {"/t.E/C", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM};
-static const viamc_method m_many = {"/t.E/M", NULL, NULL, VIAMC_M_SERVER_STREAM};
+static const viamc_method m_power = {"/viam.component.motor.v1.MotorService/SetPower", NULL, NULL, VIAMC_M_MONITORED, NULL};
+static const viamc_method m_stop = {"/viam.component.motor.v1.MotorService/Stop", NULL, NULL, VIAMC_M_STOP, NULL};
+static const viamc_method m_unary = {"/t.E/U", NULL, NULL, 0, NULL};
+static const viamc_method m_feed = {"/t.E/F", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL};
+static const viamc_method m_chat = {"/t.E/C", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, NULL};
+static const viamc_method m_many = {"/t.E/M", NULL, NULL, VIAMC_M_SERVER_STREAM, NULL};
 static const viamc_serve motor_methods[] = {{&m_power, on_power}, {&m_stop, on_stop}};
 static const viamc_serve echo_methods[] = {{&m_unary, on_unary}, {&m_feed, on_feed}, {&m_chat, on_chat}, {&m_many, on_many}};
 static const viamc_service motor = {"viam.component.motor.v1.MotorService", "component", "motor", motor_methods, 2, on_stop};

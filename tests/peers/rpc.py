@@ -5,6 +5,7 @@ import time
 
 import grpc
 from viam.gen.common.v1 import common_pb2
+from viam.gen.component.camera.v1 import camera_pb2
 from viam.gen.component.motor.v1 import motor_pb2
 from viam.gen.component.sensor.v1 import sensor_pb2  # noqa: F401  (registers the service)
 from viam.gen.proto.rpc.v1 import auth_pb2
@@ -12,6 +13,7 @@ from viam.gen.robot.v1 import robot_pb2
 
 ROBOT = "/viam.robot.v1.RobotService/"
 MOTOR = "/viam.component.motor.v1.MotorService/"
+CAMERA = "/viam.component.camera.v1.CameraService/"
 SENSOR = "/viam.component.sensor.v1.SensorService/"
 
 
@@ -19,11 +21,12 @@ class Client:
     """A connection of its own, without session; with a key it authenticates at once."""
 
     def __init__(self, address, ca=None, key_id=None, key=None):
+        options = [("grpc.max_receive_message_length", -1)]
         if ca:
             with open(ca, "rb") as file:
-                self.channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(file.read()))
+                self.channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(file.read()), options)
         else:
-            self.channel = grpc.insecure_channel(address)
+            self.channel = grpc.insecure_channel(address, options)
         self.metadata = []
         if key_id:
             credentials = auth_pb2.Credentials(type="api-key", payload=key)
@@ -61,6 +64,13 @@ class Client:
     def readings(self, sensor):
         request = common_pb2.GetReadingsRequest(name=sensor)
         return self.call(SENSOR + "GetReadings", request, common_pb2.GetReadingsResponse).readings
+
+    def point_cloud(self, camera):
+        request = camera_pb2.GetPointCloudRequest(name=camera, mime_type="pointcloud/pcd")
+        return self.call(CAMERA + "GetPointCloud", request, camera_pb2.GetPointCloudResponse, timeout=60).point_cloud
+
+    def images(self, camera):
+        return list(self.call(CAMERA + "GetImages", camera_pb2.GetImagesRequest(name=camera), camera_pb2.GetImagesResponse, timeout=60).images)
 
 
 class Watch:

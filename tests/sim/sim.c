@@ -29,6 +29,7 @@ typedef struct sim {
     viamc_bytes chain[KIT_CHAIN];
     viamc_anchor anchors[KIT_CHAIN];
     viamc_motor_ops ops;
+    viamc_camera_ops camera;
     viamc_client *client;
     viamc_server *server;
     bool frozen;         /* nobody polls the client */
@@ -151,6 +152,27 @@ static viamc_err on_large(viamc_request *rq, viamc_bytes msg)
     return viamc_answer_bytes(rq, viamc_view(body, n));
 }
 
+/* Two large images and a small one between them. */
+static viamc_err on_get_images(viamc_request *rq, const viam_component_camera_v1_GetImagesRequest *q)
+{
+    static const size_t sizes[] = {7000, 12, 6000};
+    static uint8_t octets[7000];
+    viam_component_camera_v1_Image images[3];
+    viam_component_camera_v1_GetImagesResponse reply = VIAMC_ZERO;
+    size_t i;
+    (void)q;
+    memset(images, 0, sizeof images);
+    for (i = 0; i < sizeof octets; i++)
+        octets[i] = (uint8_t)(i * 5 + i / 256);
+    for (i = 0; i < 3; i++) {
+        images[i].source_name = viamc_text("eye");
+        images[i].image = viamc_view(octets + i, sizes[i] - i);
+        images[i].mime_type = viamc_text("image/jpeg");
+    }
+    reply.images = viamc_list_of(images, 3);
+    return viamc_camera_get_images_answer(rq, &reply);
+}
+
 static viamc_err on_never(viamc_request *rq, viamc_bytes msg)
 {
     (void)rq;
@@ -158,8 +180,8 @@ static viamc_err on_never(viamc_request *rq, viamc_bytes msg)
     return VIAMC_WAIT;
 }
 
-static const viamc_method m_echo = {ECHO "Echo", NULL, NULL, 0}, m_many = {ECHO "Many", NULL, NULL, VIAMC_M_SERVER_STREAM}, m_sum = {ECHO "Sum", NULL, NULL, VIAMC_M_CLIENT_STREAM},
-                          m_chat = {ECHO "Chat", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM}, m_large = {ECHO "Large", NULL, NULL, 0}, m_never = {ECHO "Never", NULL, NULL, 0};
+static const viamc_method m_echo = {ECHO "Echo", NULL, NULL, 0, NULL}, m_many = {ECHO "Many", NULL, NULL, VIAMC_M_SERVER_STREAM, NULL}, m_sum = {ECHO "Sum", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL},
+                          m_chat = {ECHO "Chat", NULL, NULL, VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM, NULL}, m_large = {ECHO "Large", NULL, NULL, 0, NULL}, m_never = {ECHO "Never", NULL, NULL, 0, NULL};
 static const viamc_serve echo_methods[] = {{&m_echo, on_echo}, {&m_many, on_many}, {&m_sum, on_sum}, {&m_chat, on_chat}, {&m_large, on_large}, {&m_never, on_never}};
 static const viamc_service echo_service = {"test.v1.EchoService", "", "", echo_methods, TEST_COUNT(echo_methods), NULL};
 
@@ -211,6 +233,8 @@ static void sim_open(void)
     w.ops.is_powered = on_is_powered;
     CHECK_EQ_INT(viamc_server_init(w.server_memory, sizeof w.server_memory, &w.server_desc, &w.server), VIAMC_OK);
     CHECK_EQ_INT(viamc_server_add_motor(w.server, "left", &w.ops, NULL), VIAMC_OK);
+    w.camera.get_images = on_get_images;
+    CHECK_EQ_INT(viamc_server_add_camera(w.server, "eye", &w.camera, NULL), VIAMC_OK);
     CHECK_EQ_INT(viamc_server_add(w.server, &echo_service, "", NULL, NULL, NULL), VIAMC_OK);
     CHECK_EQ_INT(viamc_client_init(w.client_memory, sizeof w.client_memory, &w.desc, &w.client), VIAMC_OK);
     CHECK_EQ_INT(viamc_dial(w.client, &w.dial), VIAMC_OK);
@@ -461,6 +485,52 @@ static viamc_err on_piece(void *user, const viamc_piece *piece)
     return VIAMC_OK;
 }
 
+static viamc_err on_field(void *user, const viamc_piece *piece)
+{
+    uint32_t *next = (uint32_t *)user;
+    size_t i;
+    if (test_rand() % 4u == 0)
+        return VIAMC_WAIT;
+    w.pieces++;
+    CHECK_EQ_INT(piece->offset, *next);
+    CHECK_EQ_INT(piece->total, strcmp(piece->path, "images[0].image") == 0 ? 7000 : 5998);
+    CHECK(piece->total == 7000 || strcmp(piece->path, "images[2].image") == 0);
+    for (i = 0; i < piece->bytes.len; i++) {
+        size_t at = piece->offset + i + (piece->total == 7000 ? 0u : 2u);
+        if (piece->bytes.ptr[i] != (uint8_t)(at * 5 + at / 256))
+            return VIAMC_ERR_SINK;
+    }
+    *next = piece->offset + (uint32_t)piece->bytes.len;
+    w.got_len += piece->bytes.len;
+    if (*next == piece->total)
+        *next = 0;
+    return VIAMC_OK;
+}
+
+/* Large images go to the sink, the rest is in the reply. */
+static void images(void)
+{
+    viam_component_camera_v1_GetImagesResponse reply;
+    viam_component_camera_v1_Image image;
+    viamc_opts opts = VIAMC_ZERO;
+    uint32_t next = 0;
+    size_t n = 0;
+    sim_forget();
+    opts.sink = on_field;
+    opts.sink_user = &next;
+    opts.timeout_ms = 60000;
+    CHECK_EQ_INT(viamc_camera_get_images(w.client, "eye", &opts, NULL), VIAMC_OK);
+    sim_done("images");
+    CHECK(w.pieces > 2);
+    CHECK_EQ_INT(w.got_len, 7000 + 5998 + w.done.msg.len);
+    CHECK_EQ_INT(viamc_camera_get_images_reply(&w.done, &reply), VIAMC_OK);
+    for (; viamc_list_read(&reply.images, &image); n++) {
+        CHECK_EQ_INT(image.image.len, n == 1 ? 11 : 0);
+        CHECK_EQ_MEM(image.mime_type.ptr, image.mime_type.len, "image/jpeg", 10);
+    }
+    CHECK_EQ_INT(n, 3);
+}
+
 static void large(void)
 {
     static uint8_t into[15000], msg[3000];
@@ -616,6 +686,7 @@ static void day(void)
     unary();
     streams();
     large();
+    images();
     motion();
     hang();
     reconnect();

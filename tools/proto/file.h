@@ -59,7 +59,7 @@
 #define VMC_PROTO_DEFINE const
 #endif
 
-/* ---- services: X(service, method, name, request, reply, flags) for each method, S(...) where the client streams ---- */
+/* ---- services: X(service, method, name, request, reply, flags, parts) for each method, S(...) where the client streams ---- */
 
 /*: tables */
 
@@ -89,8 +89,8 @@ extern "C" {
 
 /* ---- typed functions: of each method, as said at the top, then those with plain arguments ---- */
 
-#define VMC_PROTO_METHOD(service, method, name, request, reply, flags) VMC_PROTO_DECLARE viamc_method viamc_method_##service##_##method;
-#define VMC_PROTO_CALL(service, method, name, request, reply, flags) \
+#define VMC_PROTO_METHOD(service, method, name, request, reply, flags, parts) VMC_PROTO_DECLARE viamc_method viamc_method_##service##_##method;
+#define VMC_PROTO_CALL(service, method, name, request, reply, flags, parts) \
     static inline viamc_err viamc_##service##_##method##_req(viamc_client *c, const request *req, const viamc_opts *opts, viamc_call *call) \
     { \
         return viamc_call_start(c, &viamc_method_##service##_##method, req, opts, call); \
@@ -99,8 +99,8 @@ extern "C" {
     { \
         return viamc_call_reply(ev, &viamc_method_##service##_##method, out, sizeof *out); \
     }
-#define VMC_PROTO_CALL_STREAM(service, method, name, request, reply, flags) \
-    VMC_PROTO_CALL(service, method, name, request, reply, flags) \
+#define VMC_PROTO_CALL_STREAM(service, method, name, request, reply, flags, parts) \
+    VMC_PROTO_CALL(service, method, name, request, reply, flags, parts) \
     static inline viamc_err viamc_##service##_##method##_send(viamc_client *c, viamc_call call, const request *msg) \
     { \
         return viamc_call_send_message(c, call, &viamc_method_##service##_##method, msg); \
@@ -117,12 +117,12 @@ extern "C" {
 
 /* ---- serving: _answer of each method, the table of handlers, and the function that offers them, which returns what viamc_server_add does ---- */
 
-#define VMC_PROTO_ANSWER(service, method, name, request, reply, flags) \
+#define VMC_PROTO_ANSWER(service, method, name, request, reply, flags, parts) \
     static inline viamc_err viamc_##service##_##method##_answer(viamc_request *rq, const reply *out) \
     { \
         return viamc_answer(rq, &viamc_method_##service##_##method, out); \
     }
-#define VMC_PROTO_OP(service, method, name, request, reply, flags) viamc_err (*method)(viamc_request *rq, const request *q);
+#define VMC_PROTO_OP(service, method, name, request, reply, flags, parts) viamc_err (*method)(viamc_request *rq, const request *q);
 #define VMC_PROTO_OPS(service) \
     VMC_METHODS_##service(VMC_PROTO_ANSWER, VMC_PROTO_ANSWER) \
     VMC_PROTO_OPEN \
@@ -228,13 +228,17 @@ VMC_PROTO_CLOSE
 
 /*: file calls_impl.h */
 
+/*: file parts_impl.h */
+
+/*: parts */
+
 /*: file values_impl.h */
 
 /* ---- method objects. Texts are objects of their own, because linkers keep or drop all literals of a file together ---- */
 
-#define VMC_PROTO_OBJECT(service, method, name, request, reply, flags) \
+#define VMC_PROTO_OBJECT(service, method, name, request, reply, flags, parts) \
     static const char vmc_path_##service##_##method[] = "/" VMC_NAME_##service "/" name; \
-    VMC_PROTO_DEFINE viamc_method viamc_method_##service##_##method = {vmc_path_##service##_##method, &request##_msg, &reply##_msg, flags};
+    VMC_PROTO_DEFINE viamc_method viamc_method_##service##_##method = {vmc_path_##service##_##method, &request##_msg, &reply##_msg, flags, parts};
 
 VMC_PROTO_OPEN
 /*: objects */
@@ -244,11 +248,11 @@ VMC_PROTO_CLOSE
 
 /* ---- service objects. One function serves all methods of a service; their rows are numbered as in its table ---- */
 
-#define VMC_PROTO_NUMBER(service, method, name, request, reply, flags) vmc_row_##service##_##method,
-#define VMC_PROTO_ROW(service, method, name, request, reply, flags) {(uint16_t)offsetof(viamc_##service##_ops, method), (uint16_t)sizeof(request)},
-#define VMC_PROTO_CASE(service, method, name, request, reply, flags) \
+#define VMC_PROTO_NUMBER(service, method, name, request, reply, flags, parts) vmc_row_##service##_##method,
+#define VMC_PROTO_ROW(service, method, name, request, reply, flags, parts) {(uint16_t)offsetof(viamc_##service##_ops, method), (uint16_t)sizeof(request)},
+#define VMC_PROTO_CASE(service, method, name, request, reply, flags, parts) \
     case vmc_row_##service##_##method: return ((const viamc_##service##_ops *)op.ops)->method(rq, (const request *)op.q);
-#define VMC_PROTO_SERVED(service, method, name, request, reply, flags) {&viamc_method_##service##_##method, vmc_serve_##service},
+#define VMC_PROTO_SERVED(service, method, name, request, reply, flags, parts) {&viamc_method_##service##_##method, vmc_serve_##service},
 #define VMC_PROTO_SERVICE(service, type, subtype, stops) \
     enum { VMC_METHODS_##service(VMC_PROTO_NUMBER, VMC_PROTO_NUMBER) }; \
     static const vmc_proto_row vmc_rows_##service[] = {VMC_METHODS_##service(VMC_PROTO_ROW, VMC_PROTO_ROW)}; \

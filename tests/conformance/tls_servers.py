@@ -82,7 +82,7 @@ def java(certs, lines):
         for curve, groups in (("P-256", "secp256r1"), ("X25519", "x25519,secp256r1")):
             some = [line for line in lines if line.endswith(curve)]
             if some:
-                found.update(stack.enter_context(ours(certs, some, "java", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+                found.update(stack.enter_context(ours(certs, some, "java", "-XX:TieredStopAtLevel=1",
                                                       f"-Djdk.tls.namedGroups={groups}", "-cp", folder, "TlsServer")))
         yield found
 
@@ -116,8 +116,8 @@ def openssl(certs, lines):
 
 
 def gnutls_serv(leaf, port, priority):
-    return (peers.need(pathlib.Path("/usr/bin/gnutls-serv")), "--quiet", "--echo", f"--port={port}", f"--x509certfile={leaf.chain}", f"--x509keyfile={leaf.key}",
-            "--alpn=h2", f"--priority={priority}")
+    return (peers.need(pathlib.Path("/usr/bin/gnutls-serv")), "--quiet", "--echo", f"--port={port}",
+            f"--x509certfile={leaf.chain}", f"--x509keyfile={leaf.key}", "--alpn=h2", f"--priority={priority}")
 
 
 def gnutls(certs, lines):

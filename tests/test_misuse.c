@@ -570,7 +570,7 @@ static viamc_err start_method(viamc_client *c, const viamc_opts *opts, viamc_cal
 
 TEST(viamc_call_method)
 {
-    viamc_method m = {NULL, NULL, NULL, 0};
+    viamc_method m = {NULL, NULL, NULL, 0, NULL};
     viamc_call call;
     check_starter(start_method);
     REFUSED(viamc_call_method(w.client, NULL, NOTHING, NULL, &call), VIAMC_ERR_ARG);
@@ -1318,7 +1318,7 @@ static const char *const bad_names[] = {NULL, "", "left", "a\n", "\x01", "a\x7f"
 
 TEST(viamc_server_add)
 {
-    static const viamc_method no_path = {NULL, NULL, NULL, 0};
+    static const viamc_method no_path = {NULL, NULL, NULL, 0, NULL};
     static const viamc_serve no_method[] = {{NULL, on_unary}}, pathless[] = {{&no_path, on_unary}};
     viamc_service bad = motor;
     viamc_resource *r;

@@ -134,9 +134,9 @@ typedef struct vmc_calls {
 
 /* How the sink of a method gets fields: viamc_proto.h makes it, so what no program calls is not linked. */
 struct vmc_parts {
-    /* Goes on with a message: octets go to the sink or are kept, `got` says how many. WAIT: not all. Else the sink refused, or the call has ended.
-     * With the last octet the prefix says what was kept. */
-    viamc_err (*split)(vmc_calls *t, vmc_user_call *u, viamc_bytes octets);
+    /* Goes on with a message: octets go to the sink or are kept, and are counted in `got`: none are left in the piece. WAIT: not all. Else the sink
+     * refused, or the call has ended. With the last octet the prefix says what was kept. */
+    viamc_err (*split)(vmc_calls *t, vmc_user_call *u, viamc_piece *piece);
     const struct vmc_part *fields;
     const char *names;
     uint32_t count;
@@ -605,48 +605,32 @@ VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
     return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
 
-/* Hands octets to the sink as they are: it takes all or none. */
-VMC_FN viamc_err vmc_calls_give_raw(vmc_user_call *u, viamc_bytes octets)
-{
-    viamc_piece piece;
-    viamc_err err;
-    piece.path = NULL;
-    piece.bytes = octets;
-    piece.offset = u->got;
-    piece.total = u->msg_len;
-    err = u->sink(u->sink_user, &piece);
-    if (err == VIAMC_OK)
-        u->got += (uint32_t)octets.len;
-    return err;
-}
-
-/* Hands octets to the sink, which may end the call. */
-VMC_FN void vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_bytes octets)
+/* Hands octets to the sink, as they are or field by field. */
+VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_piece *piece)
 {
     viamc_err err;
     t->in_sink = true;
-    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, octets) : vmc_calls_give_raw(u, octets);
+    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, piece) : u->sink(u->sink_user, piece);
     t->in_sink = false;
     if (err != VIAMC_OK && err != VIAMC_WAIT)
         vmc_calls_end(t, &u->call, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
+    return err;
 }
 
 /* Takes body octets to where the large message goes; how many were taken. */
 VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
     vmc_user_call *u = vmc_call_user(c);
-    const uint32_t before = u->got;
-    if (octets.len > vmc_call_left(c))
-        octets.len = vmc_call_left(c);
-    if (octets.len == 0)
-        return 0;
-    if (c->large == VMC_CALL_SINK) {
-        vmc_calls_to_sink(t, u, octets);
-    } else {
-        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->into) + before, octets.ptr, octets.len);
-        u->got += (uint32_t)octets.len;
-    }
-    return u->got - before;
+    viamc_piece piece;
+    piece.path = NULL;
+    piece.bytes = viamc_view(octets.ptr, vmc_min(octets.len, vmc_call_left(c)));
+    piece.offset = u->got;
+    piece.total = u->msg_len;
+    if (c->large != VMC_CALL_SINK)
+        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->into) + u->got, piece.bytes.ptr, piece.bytes.len);
+    if (c->large != VMC_CALL_SINK || (piece.bytes.len != 0 && vmc_calls_to_sink(t, u, &piece) == VIAMC_OK))
+        u->got += (uint32_t)piece.bytes.len;
+    return u->got - piece.offset;
 }
 
 /* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */

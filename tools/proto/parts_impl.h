@@ -280,7 +280,7 @@ VMC_FN viamc_err vmc_split_walk_on(vmc_split_walk *s, bool last)
 }
 
 /* vmc_parts.split */
-static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_bytes octets)
+static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_piece *piece)
 {
     vmc_split_walk s;
     viamc_err err;
@@ -288,7 +288,8 @@ static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_bytes octets)
     s.calls = t;
     s.u = u;
     s.parts = u->method->parts;
-    s.in = octets;
+    s.in = piece->bytes;
+    piece->bytes.len = 0;
     s.kept = vmc_calls_slot(t, &u->call, &cap) + u->call.parsed;
     s.room = cap - u->call.parsed;
     s.slot = cap - VMC_CALL_PREFIX;

@@ -426,7 +426,7 @@ int %s(void)
 
     def size(self, text):
         """Octets of a motor program with this header."""
-        sections = ["-O0", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"]
+        sections = ["-Os", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"]
         code, output = testing.run("gcc", "-std=gnu99", *sections, *SMALL, *self.take(text), "-o", self.folder / "program", "-x", "c", "-", "-x", "none",
                                    "-lprotobuf-nanopb", input=IMPLEMENT + self.USER % ("main", "main"), cwd="/")
         self.assertEqual(code, 0, output)

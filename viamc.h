@@ -1123,7 +1123,8 @@ typedef struct viamc_dial_desc {
     const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; ASCII, no blanks; required */
     const char *api_key;     /* with api_key_id: API key and its id (a UUID) */
     const char *api_key_id;
-    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks) */
+    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks),
+                                  * such as AuthenticateTo of whoever gives tokens for this robot answers */
     const char *credential_payload;
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
@@ -14691,11 +14692,13 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
 
 #ifndef VIAMC_NO_TLS
 
-/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. */
+/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. The entity of an API key is the key's id, no name. */
 VMC_FN const char *vmc_dial_name(const viamc_dial_desc *d)
 {
     bool entity = d->credential_type != NULL && d->auth_entity != NULL && d->auth_entity[0] != '\0';
-    return d->server_name == NULL && entity ? d->auth_entity : d->server_name;
+    if (d->server_name != NULL || !entity || viamc_str_eq(viamc_text(d->credential_type), viamc_text("api-key")))
+        return d->server_name;
+    return d->auth_entity;
 }
 
 /* The same for what concerns TLS. */

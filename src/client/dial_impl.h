@@ -57,11 +57,13 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
 
 #ifndef VIAMC_NO_TLS
 
-/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. */
+/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. The entity of an API key is the key's id, no name. */
 VMC_FN const char *vmc_dial_name(const viamc_dial_desc *d)
 {
     bool entity = d->credential_type != NULL && d->auth_entity != NULL && d->auth_entity[0] != '\0';
-    return d->server_name == NULL && entity ? d->auth_entity : d->server_name;
+    if (d->server_name != NULL || !entity || viamc_str_eq(viamc_text(d->credential_type), viamc_text("api-key")))
+        return d->server_name;
+    return d->auth_entity;
 }
 
 /* The same for what concerns TLS. */

@@ -548,6 +548,114 @@ TEST(refused_after_ready_waits_longest)
     script_close();
 }
 
+/* ---- 2.12: keepalive ---- */
+
+/* What the client sent: PINGs of its own, and calls. */
+static void count_asked(unsigned *pings, unsigned *calls)
+{
+    script_frame f;
+    *pings = *calls = 0;
+    while (script_next(&f)) {
+        *pings += f.type == 6 && f.flags == 0;
+        *calls += f.type == 1;
+    }
+}
+
+static void check_asked(viamc_ms ms, unsigned want)
+{
+    unsigned pings, calls;
+    script_run(ms);
+    count_asked(&pings, &calls);
+    CHECK_EQ_INT(pings, want);
+    CHECK_EQ_INT(calls, 0);
+}
+
+static void keepalive_ready(viamc_ms ms)
+{
+    unsigned pings, calls;
+    script_new();
+    script_now.dial.check_interval_ms = 0;
+    script_now.dial.keepalive_ms = ms;
+    script_ready();
+    count_asked(&pings, &calls);
+}
+
+/* Off by default; a PING in place of a call after so much silence, at least 20 s; any octet is an answer. */
+TEST(keepalive_asks_by_ping)
+{
+    static const struct {
+        viamc_ms asked, made;
+    } rows[] = {{1, 20000}, {20000, 20000}, {45000, 45000}};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        keepalive_ready(rows[i].asked);
+        check_asked(rows[i].made - 10, 0);
+        check_asked(20, 1);
+        script_send_frame(6, 1, 0, "llllllll", 8);
+        check_asked(rows[i].made - 10, 0);
+        check_asked(20, 1);
+        script_send("000000040100000000");
+        check_asked(rows[i].made + 9900, 1);
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+        script_run(200);
+        REQUIRE(script_count(VIAMC_EV_LOST) == 1);
+        CHECK_EQ_INT(script_event(VIAMC_EV_LOST, 0)->error.code, VIAMC_ERR_TIMEOUT);
+        check_explained("the robot gives no sign of life of 10,000 ms (robot:8080)");
+        script_close();
+    }
+}
+
+/* too_many_pings: half as many on later connections, and again half; a goodbye in peace changes nothing. */
+TEST(too_many_pings_doubles_the_interval)
+{
+    static const struct {
+        uint8_t code;
+        viamc_ms interval;
+    } rows[] = {{0, 20000}, {11, 40000}, {0, 40000}, {11, 80000}, {11, 160000}};
+    size_t i;
+    unsigned keepalive;
+    for (keepalive = 0; keepalive < 2; keepalive++) {
+        keepalive_ready(keepalive ? 20000 : 0);
+        for (i = 0; i < TEST_COUNT(rows); i++) {
+            uint8_t goaway[8 + 14] = {0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0};
+            goaway[7] = rows[i].code;
+            memcpy(goaway + 8, "too_many_pings", 14);
+            script_send_frame(7, 0, 0, goaway, sizeof goaway);
+            hang_up();
+            script_run(2000);
+            script_send("000000040000000000");
+            script_run(1);
+            CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+            CHECK_EQ_INT(script_now.client->desc.check_interval_ms, keepalive ? rows[i].interval : 10000);
+        }
+        if (keepalive) {
+            check_asked(159000, 0);
+            check_asked(1100, 1);
+        }
+        script_close();
+    }
+}
+
+/* Calls that drain after GOAWAY are not hurried by it (limits.md 1, row 37). */
+TEST(keepalive_rests_while_draining)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    unsigned pings, calls;
+    viamc_call call;
+    opts.timeout_ms = VIAMC_FOREVER;
+    keepalive_ready(20000);
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), &opts, &call), VIAMC_OK);
+    script_run(19990);
+    count_asked(&pings, &calls);
+    script_send("0000080700000000007fffffff00000000");
+    check_asked(4000, 0);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_reply(1, "", 0);
+    script_run(1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+    script_close();
+}
+
 int main(int argc, char **argv)
 {
     test_begin("dial_rows", argc, argv);
@@ -569,5 +677,8 @@ int main(int argc, char **argv)
     RUN(restarted_robot_is_authenticated_anew);
     RUN(refused_token_is_renewed);
     RUN(refused_after_ready_waits_longest);
+    RUN(keepalive_asks_by_ping);
+    RUN(too_many_pings_doubles_the_interval);
+    RUN(keepalive_rests_while_draining);
     return test_end();
 }

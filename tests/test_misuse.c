@@ -1700,6 +1700,34 @@ TEST(viamc_posix_turn)
     CHECK_EQ_INT(viamc_posix_turn(&p, VIAMC_FOREVER), VIAMC_ERR_STATE);
 }
 
+TEST(viamc_posix_find)
+{
+#ifndef _WIN32
+    viamc_found robots[1];
+    size_t count = 7;
+    CHECK_EQ_INT(viamc_posix_find(NULL, 1, 0, &count), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_posix_find(robots, 1, 0, NULL), VIAMC_ERR_ARG);
+    (void)viamc_posix_find(robots, 0, 0, &count); /* without time nothing is asked */
+    CHECK_EQ_INT(count, 0);
+#endif
+}
+
+TEST(viamc_find_query)
+{
+    uint8_t buf[32];
+    CHECK_EQ_INT(viamc_find_query(NULL, 100), 0);
+    CHECK_EQ_INT(viamc_find_query(buf, sizeof buf), 0);
+}
+
+TEST(viamc_find_add)
+{
+    viamc_found robots[1];
+    CHECK_EQ_INT(viamc_find_add(NOTHING, robots, 1, 0), 0);
+    CHECK_EQ_INT(viamc_find_add(NOWHERE, robots, 1, 0), 0);
+    CHECK_EQ_INT(viamc_find_add(viamc_view("x", 1), NULL, 1, 0), 0);
+    CHECK_EQ_INT(viamc_find_add(viamc_view("x", 1), robots, 0, 0), 0);
+}
+
 TEST(viamc_posix_read_pem)
 {
     uint8_t buf[64];
@@ -1748,7 +1776,8 @@ static const struct row {
     ROW(viamc_posix_init), ROW(viamc_posix_close), ROW(viamc_posix_port), ROW(viamc_posix_server_port), ROW(viamc_posix_now),
     ROW(viamc_posix_unix_time), ROW(viamc_posix_listen), ROW(viamc_posix_listen_address), ROW(viamc_posix_errno), ROW(viamc_posix_next_root),
     ROW(viamc_posix_roots_path), ROW(viamc_posix_sleep), ROW(viamc_posix_open), ROW(viamc_posix_ready), ROW(viamc_posix_finish),
-    ROW(viamc_posix_run), ROW(viamc_posix_turn), ROW(viamc_posix_read_pem), ROW(viamc_posix_explain)
+    ROW(viamc_posix_run), ROW(viamc_posix_turn), ROW(viamc_posix_read_pem), ROW(viamc_posix_explain),
+    ROW(viamc_posix_find), ROW(viamc_find_query), ROW(viamc_find_add)
 #undef ROW
 };
 

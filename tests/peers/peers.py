@@ -180,26 +180,26 @@ def accepts(address):
     return True
 
 
-def _rdk_config(leaf, window, host, picture):
+def _rdk_config(leaf, window, bind, picture, fqdn):
     def component(kind, name, **attributes):
         return {"name": name, "api": f"rdk:component:{kind}", "model": "rdk:builtin:fake", "attributes": attributes}
 
     camera = [component("camera", "camera", width=picture[0], height=picture[1])] if picture else []
     tls = {"tls_cert_file": leaf.chain, "tls_key_file": leaf.key} if leaf else {}
     return {
-        "network": {"fqdn": "viam-server-peer", "bind_address": f"{host}:0", "sessions": {"heartbeat_window": window}, **tls},
+        "network": {"fqdn": fqdn or "viam-server-peer", "bind_address": bind, "sessions": {"heartbeat_window": window}, **tls},
         "auth": {"handlers": [{"type": "api-key", "config": {KEY_ID: KEY, WATCH_ID: WATCH_KEY, "keys": [KEY_ID, WATCH_ID]}}]},
         "components": [component("motor", "left"), component("base", "base"), component("sensor", "imu"), *camera],
     }
 
 
 @contextlib.contextmanager
-def viam_server(leaf, window="2s", host="127.0.0.1", picture=None):
+def viam_server(leaf, window="2s", host="127.0.0.1", picture=None, fqdn=None, port=0):
     """A viam-server with motor left, base base and sensor imu, over TLS with the leaf (None: plaintext). Has .address.
-    picture: width and height of what its camera takes; None: no camera."""
-    program = need(BIN / "viam-server")
-    process = Process(program, "-config", "config.json", "--disable-mdns", "--ftdc=false", env={"VIAM_HOME": "viam"})
-    (process.folder / "config.json").write_text(json.dumps(_rdk_config(leaf, window, host, picture), indent=1))
+    picture: width and height of what its camera takes; None: no camera. fqdn: the name that it announces by mDNS; None: it does not."""
+    words = [] if fqdn else ["--disable-mdns"]
+    process = Process(need(BIN / "viam-server"), "-config", "config.json", "--ftdc=false", *words, env={"VIAM_HOME": "viam"})
+    (process.folder / "config.json").write_text(json.dumps(_rdk_config(leaf, window, f"{host}:{port}", picture, fqdn), indent=1))
     with process:
         process.address = process.expect(r'serving.*"url":\s*"https?://([^"/]+:\d+)"').group(1)
         until(lambda: greets(process.address, leaf is not None), 10, "handshake of viam-server's")

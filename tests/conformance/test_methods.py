@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Every method of the machine API by its typed functions, against servers of three makes; the table build/methods.txt says which against which."""
+import contextlib
+
 import calling
+import fakes
 import grpc
+import peers
 import pytest
 from calling import BY_KEY, METHODS, Caller, Result, python_call
+from rpc import Client
 
 ODD_TEXT = "no way: 100 % \u00e4\u6f22"
 
@@ -52,3 +57,67 @@ def test_descriptors(row, client, proofs):
             proofs.add(method, "descriptors")
     row.cases = len(METHODS), 0
     row.figure = f"{len(METHODS)} methods, {sum(one.streams_in or one.streams_out for one in METHODS)} of them streams"
+
+
+# ---- viam-server ----
+
+@contextlib.contextmanager
+def secure_channel(server, certs):
+    """A channel of grpcio's, and the metadata with which it is let in."""
+    with Client(server.address, certs.ca, peers.KEY_ID, peers.KEY) as client, open(certs.ca, "rb") as ca:
+        channel = grpc.secure_channel(server.address, grpc.ssl_channel_credentials(ca.read()), options=calling.UNLIMITED)
+        with channel:
+            yield channel, client.metadata
+
+
+def check_equal(method, ours, before, after):
+    """Our result is the one that Python had before and after it, but for what is another each time."""
+    assert ours.code == before.code == after.code, (method.path, ours, before, after)
+    if ours.code not in (grpc.StatusCode.CANCELLED.value[0], grpc.StatusCode.DEADLINE_EXCEEDED.value[0]):
+        assert calling.same_text(ours.text, before.text) or before.text != after.text, (method.path, ours.text, before.text)
+    assert len(ours.replies) == len(before.replies) == len(after.replies), method.path
+    for one, *twice in zip(ours.replies, before.replies, after.replies):
+        ordered = method.key not in fakes.UNORDERED
+        differ = calling.differences(one, twice[0], method.reply, ordered) - calling.differences(*twice, method.reply, ordered)
+        differ = [path for path in differ if not path.startswith(fakes.RANDOM.get(method.key, ()))]
+        assert not differ, (method.path, differ, method.reply.FromString(one), method.reply.FromString(twice[0]))
+
+
+def check_status(method, result):
+    """OK, cancelled by us, or what is written down for the method."""
+    code, text = fakes.FAILS.get(method.key, (0, ""))
+    if method.key in fakes.ENDLESS:
+        code = grpc.StatusCode.CANCELLED.value[0]
+    assert result.code == code and result.text.startswith(text), (method.path, result.code, result.text)
+
+
+def test_viam_server(row, certs, client, proofs):
+    """Every method of every resource that it serves with its fakes: the same answers that Python gets."""
+    row("viam-server", "every method of 25 fakes, typed, TLS P-256 + API key")
+    served = [one for one in METHODS if one.service.name in fakes.SERVED + fakes.ROBOT and one.key not in fakes.ENDS_IT]
+    with peers.viam_server(certs["ec"], resources=fakes.RESOURCES) as server, secure_channel(server, certs) as (channel, metadata), \
+            Caller(client, server.address, "--ca", certs.ca, "--key-id", peers.KEY_ID, "--key", peers.KEY) as caller:
+        for method in served:
+            sent, patience, results = fakes.asked(method), fakes.PATIENCE.get(method.key, 20), []
+            take = fakes.TAKE if method.key in fakes.ENDLESS else 0
+            host = ("rpc-host", server.address)
+            for who in ("python", "ours", "python"):
+                if method.key in fakes.FIRST:
+                    first = BY_KEY[fakes.FIRST[method.key]]
+                    python_call(channel, first, fakes.asked(first), 0, metadata)
+                results.append(caller.call(method, sent, take, "=".join(host), patience) if who == "ours"
+                               else python_call(channel, method, sent, take, [*metadata, host], patience))
+            check_equal(method, results[1], results[0], results[2])
+            check_status(method, results[1])
+            proofs.add(method, "viam-server", "ok" if results[1].code in (0, 1) else grpc_name(results[1].code))
+        end = BY_KEY["robot.Shutdown"]
+        assert caller.call(end, fakes.asked(end)).code == 0
+        assert server.wait(10) == 0
+        proofs.add(end, "viam-server")
+    failed = sum(one.key in fakes.FAILS for one in served)
+    row.cases = len(served) + 1, 0
+    row.figure = f"{len(served) + 1} methods, {failed} of them with the status that it has for them"
+
+
+def grpc_name(code):
+    return next(one.name for one in grpc.StatusCode if one.value[0] == code)

@@ -2,8 +2,8 @@
 /* Calls any method by its typed functions: client ADDRESS [--key KEY --key-id ID] [--ca PEM] [--no-session]. Plaintext without --ca.
  *
  * Compiled with METHODS, a file with U(service, method, path, request, reply) for each method, C(...) where the client streams. Reads lines
- * "NUMBER TAKE METADATA REQUEST...": the method's, how many messages to read before the call is cancelled (0: all), metadata NAME=VALUE or "-",
- * and what to send. Prints "reply MESSAGE" for each message and "done STATUS TEXT" at the end. Messages and texts are hexadecimal. */
+ * "NUMBER TAKE TIMEOUT METADATA REQUEST...": the method's, how many messages to read before the call is cancelled (0: all), milliseconds, metadata
+ * NAME=VALUE or "-", and what to send. Prints "reply MESSAGE" for each message and "done STATUS TEXT" at the end. Messages and texts are hexadecimal. */
 #define VIAMC_IMPLEMENTATION
 #include "viamc_proto.h"
 #include "hex.h"
@@ -130,19 +130,20 @@ static int listen_to(const entry *e, viamc_call call, unsigned long take)
     return 0;
 }
 
-static int run_call(const entry *e, unsigned long take, const char *metadata, char **words)
+/* `words`: of a line, the method's number excepted. */
+static int run_call(const entry *e, char **words)
 {
     viamc_opts opts = VIAMC_ZERO;
     viamc_metadata field;
     viamc_call call;
     viamc_bytes octets;
     viamc_err err;
-    void *req = hex_struct(e->request, e->request_size, words[0], &octets);
-    const char *value = strchr(metadata, '=');
-    opts.timeout_ms = 20000;
+    void *req = hex_struct(e->request, e->request_size, words[3], &octets);
+    const char *value = strchr(words[2], '=');
+    opts.timeout_ms = (viamc_ms)strtoul(words[1], NULL, 10);
     if (value != NULL) {
-        field.name = viamc_text(metadata);
-        field.name.len = (size_t)(value - metadata);
+        field.name = viamc_text(words[2]);
+        field.name.len = (size_t)(value - words[2]);
         field.value = viamc_view(value + 1, strlen(value + 1));
         opts.metadata = &field;
         opts.metadata_count = 1;
@@ -151,8 +152,8 @@ static int run_call(const entry *e, unsigned long take, const char *metadata, ch
     free(req);
     free((void *)(uintptr_t)octets.ptr);
     if (err == VIAMC_OK && e->send != NULL)
-        err = send_rest(e, call, words + 1);
-    return err != VIAMC_OK && err != VIAMC_ERR_NOT_FOUND ? failed("start of", e, err) : listen_to(e, call, take);
+        err = send_rest(e, call, words + 4);
+    return err != VIAMC_OK && err != VIAMC_ERR_NOT_FOUND ? failed("start of", e, err) : listen_to(e, call, strtoul(words[0], NULL, 10));
 }
 
 /* ---- the program ---- */
@@ -175,10 +176,10 @@ static int run_line(char *line)
     size_t n = 0, number;
     for (words[n] = strtok(line, " \n"); words[n] != NULL && n < MAX_WORDS;)
         words[++n] = strtok(NULL, " \n");
-    number = n < 4 ? sizeof table : (size_t)strtoul(words[0], NULL, 10);
+    number = n < 5 ? sizeof table : (size_t)strtoul(words[0], NULL, 10);
     if (number >= sizeof table / sizeof table[0] || strcmp(table[number].method->path, table[number].path) != 0)
         return fprintf(stderr, "client: not a call: %s\n", words[0]), 1;
-    return run_call(&table[number], strtoul(words[1], NULL, 10), words[2], words + 3);
+    return run_call(&table[number], words + 1);
 }
 
 int main(int argc, char **argv)

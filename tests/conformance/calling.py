@@ -198,29 +198,7 @@ class Scripted(grpc.GenericRpcHandler):
         return answer
 
 
-# ---- what was proven ----
-
-class Proofs:
-    """Which method was proven against which peer, and how: a line for each method in a file of build/."""
-
-    FILE = peers.ROOT / "build/methods.txt"
-    COLUMNS = ["descriptors", "viam-server", "Python SDK Server", "our server", "SDK client"]
-
-    def __init__(self):
-        self.rows = {method.path: {} for method in METHODS if method.of_viam()}
-
-    def add(self, method, peer, how="ok"):
-        if method.of_viam():
-            self.rows[method.path][peer] = how
-
-    def write(self):
-        """The table, as text."""
-        lines = []
-        for path, row in sorted(self.rows.items()):
-            lines.append(f"{path[1:]:80} " + " | ".join(f"{peer}: {row[peer]}" for peer in self.COLUMNS if peer in row))
-        self.FILE.write_text("\n".join(lines) + "\n")
-        return lines
-
+# ---- comparing ----
 
 def content(message, field, ordered):
     """What a field holds, to be compared: maps, and lists in no order, are sorted."""

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Every method of the machine API by its typed functions, against servers of three makes; the table build/methods.txt says which against which."""
+import collections
 import contextlib
+import functools
+import re
+import sys
 
 import calling
 import fakes
@@ -8,6 +12,7 @@ import grpc
 import peers
 import pytest
 from calling import BY_KEY, METHODS, Caller, Result, python_call
+from google.protobuf import json_format
 from rpc import Client
 
 ODD_TEXT = "no way: 100 % \u00e4\u6f22"
@@ -16,11 +21,6 @@ ODD_TEXT = "no way: 100 % \u00e4\u6f22"
 @pytest.fixture(scope="session")
 def client():
     return calling.build("client")
-
-
-@pytest.fixture(scope="session")
-def proofs():
-    return calling.Proofs()
 
 
 def plain_all(kind, messages):
@@ -121,3 +121,66 @@ def test_viam_server(row, certs, client, proofs):
 
 def grpc_name(code):
     return next(one.name for one in grpc.StatusCode if one.value[0] == code)
+
+
+# ---- the Python SDK's Server ----
+
+# Replies that the SDK's client understands, where not every one will do.
+EVENT = {"time": "2026-01-02T03:04:05Z", "event": "PositionChangeAbs", "control": "AbsoluteX", "value": 0.5}
+UNDERSTOOD = {"inputcontroller.GetControls": {"controls": ["AbsoluteX", "ButtonStart"]}, "inputcontroller.GetEvents": {"events": [EVENT]},
+              "inputcontroller.StreamEvents": {"event": EVENT}}
+UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")        # which the SDK's client gives its requests
+# Readings of sensors that raise the SDK's errors (viam-wire.md 5.5): status and the beginning of its text.
+RAISED = {"grpc": (15, "lost: 100 % \u00e4"), "no-text": (10, ""), "viam": (13, "of Viam's"), "not-supported": (12, "not here"),
+          "not-implemented": (12, "Method get_readings not implemented."), "validation": (3, "not so"), "any": (2, "ValueError - boom - file_name="),
+          "nope": (5, 'No sensor with name "nope" found in the registry'), "late": (4, "")}
+
+
+@contextlib.contextmanager
+def sdk_server(backend):
+    """The SDK's Server with everything, and a channel to it."""
+    with peers.Process(sys.executable, peers.ROOT / "tests/conformance/sdk_all.py", backend) as server:
+        server.address = server.expect(r"^listening on (\S+)$").group(1)
+        with grpc.insecure_channel(server.address, options=calling.UNLIMITED) as channel:
+            yield server, channel
+
+
+def test_sdk_server(row, client, proofs):
+    """Every method that it serves, of every component and service; behind it a server made from the descriptors sees what comes through."""
+    row("Python SDK Server", "every method of all its resources, typed")
+    count = collections.Counter()
+    with calling.Scripted() as backend, sdk_server(backend.address) as (server, channel), Caller(client, server.address) as caller:
+        for method in METHODS:
+            replies = method.random(method.reply, "reply", 2)
+            if method.key in UNDERSTOOD:
+                replies = [json_format.ParseDict(UNDERSTOOD[method.key], method.reply())] * 2
+            backend.replies[method.path] = [one.SerializeToString() for one in replies[:2 if method.streams_out else 1]]
+            sent, take, results, seen = fakes.asked(method), method.key in fakes.ENDLESS, [], []
+            for who in ("python", "ours", "python"):
+                results.append((caller.call if who == "ours" else functools.partial(python_call, channel))(method, sent, int(take)))
+                seen.append([UUID.sub(b"", calling.plain(method.request, one)) for one in backend.seen.pop(method.path, [])])
+            assert seen[0] == seen[1], method.path
+            check_equal(method, results[1], results[0], results[2])
+            status = "ok" if results[1].code in (0, 1) else grpc_name(results[1].code)
+            count[status] += 1
+            if seen[1]:
+                assert status == "ok", (method.path, results[1])
+                count["through"] += 1
+            proofs.add(method, "Python SDK Server", status)
+    row.cases = count["ok"] + count["UNIMPLEMENTED"], 0
+    row.figure = f"{count['ok']} methods answer, {count['through']} of them from behind it; {count['UNIMPLEMENTED']} are not implemented there"
+    assert count["ok"] > 190 and set(count) == {"ok", "through", "UNIMPLEMENTED"}, count
+
+
+def test_sdk_errors(row, client):
+    row("Python SDK Server", "its errors, and Values without a kind")
+    method = BY_KEY["sensor.GetReadings"]
+    with calling.Scripted() as backend, sdk_server(backend.address) as (server, channel), Caller(client, server.address) as caller:
+        for name, (code, text) in RAISED.items():
+            result = caller.call(method, [method.request(name=name).SerializeToString()], timeout=0.3)
+            assert result.code == code and result.text.startswith(text) and (text or not result.text or name == "late"), (name, result)
+        sent = [method.request(name="nulls").SerializeToString()]
+        result, python = caller.call(method, sent), python_call(channel, method, sent)
+        assert result.code == 0 and result.replies == python.replies and b"\x12\x00" in result.replies[0], result
+    row.cases = len(RAISED) + 1, 0
+    row.figure = f"{len(RAISED)} errors"

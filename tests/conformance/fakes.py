@@ -123,3 +123,14 @@ UNORDERED = ["robot.ResourceNames", "robot.ResourceRPCSubtypes", "robot.GetMachi
 # Fields that are random, though they may be the same twice, with all that is in them.
 RANDOM = {"board.StreamTicks": ("/high", "/time"), "inputcontroller.GetEvents": ("/events",), "inputcontroller.StreamEvents": ("/event",),
           "worldstatestore.StreamTransformChanges": ("/transform", "/change_type", "/updated_fields")}
+
+# ---- replies that the Python SDK's client understands, where not every one will do ----
+
+EVENT = {"time": "2026-01-02T03:04:05Z", "event": "PositionChangeAbs", "control": "AbsoluteX", "value": 0.5}
+UNDERSTOOD = {"inputcontroller.GetControls": {"controls": ["AbsoluteX", "ButtonStart"]}, "inputcontroller.GetEvents": {"events": [EVENT]},
+              "inputcontroller.StreamEvents": {"event": EVENT}}
+
+
+def understood(method):
+    """A reply of it, or None if any will do."""
+    return json_format.ParseDict(UNDERSTOOD[method.key], method.reply()) if method.key in UNDERSTOOD else None

@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import functools
-import re
 import sys
 
 import calling
@@ -12,7 +11,6 @@ import grpc
 import peers
 import pytest
 from calling import BY_KEY, METHODS, Caller, Result, python_call
-from google.protobuf import json_format
 from rpc import Client
 
 ODD_TEXT = "no way: 100 % \u00e4\u6f22"
@@ -125,11 +123,6 @@ def grpc_name(code):
 
 # ---- the Python SDK's Server ----
 
-# Replies that the SDK's client understands, where not every one will do.
-EVENT = {"time": "2026-01-02T03:04:05Z", "event": "PositionChangeAbs", "control": "AbsoluteX", "value": 0.5}
-UNDERSTOOD = {"inputcontroller.GetControls": {"controls": ["AbsoluteX", "ButtonStart"]}, "inputcontroller.GetEvents": {"events": [EVENT]},
-              "inputcontroller.StreamEvents": {"event": EVENT}}
-UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")        # which the SDK's client gives its requests
 # Readings of sensors that raise the SDK's errors (viam-wire.md 5.5): status and the beginning of its text.
 RAISED = {"grpc": (15, "lost: 100 % \u00e4"), "no-text": (10, ""), "viam": (13, "of Viam's"), "not-supported": (12, "not here"),
           "not-implemented": (12, "Method get_readings not implemented."), "validation": (3, "not so"), "any": (2, "ValueError - boom - file_name="),
@@ -152,13 +145,13 @@ def test_sdk_server(row, client, proofs):
     with calling.Scripted() as backend, sdk_server(backend.address) as (server, channel), Caller(client, server.address) as caller:
         for method in METHODS:
             replies = method.random(method.reply, "reply", 2)
-            if method.key in UNDERSTOOD:
-                replies = [json_format.ParseDict(UNDERSTOOD[method.key], method.reply())] * 2
+            if method.key in fakes.UNDERSTOOD:
+                replies = [fakes.understood(method)] * 2
             backend.replies[method.path] = [one.SerializeToString() for one in replies[:2 if method.streams_out else 1]]
             sent, take, results, seen = fakes.asked(method), method.key in fakes.ENDLESS, [], []
             for who in ("python", "ours", "python"):
                 results.append((caller.call if who == "ours" else functools.partial(python_call, channel))(method, sent, int(take)))
-                seen.append([UUID.sub(b"", calling.plain(method.request, one)) for one in backend.seen.pop(method.path, [])])
+                seen.append([calling.anonymous(method.request, one) for one in backend.seen.pop(method.path, [])])
             assert seen[0] == seen[1], method.path
             check_equal(method, results[1], results[0], results[2])
             status = "ok" if results[1].code in (0, 1) else grpc_name(results[1].code)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import grpc
 import peers
@@ -159,10 +160,11 @@ def python_call(channel, method, requests, take=0, metadata=(), timeout=20):
 
 
 class Scripted(grpc.GenericRpcHandler):
-    """A server that knows every method: replies[path] are its replies, or fails[path] = (status, text); seen[path] what the last call sent."""
+    """A server that knows every method: replies[path] are its replies, or fails[path] = (status, text); seen[path] what the last call sent.
+    The streams of the paths in endless stay open."""
 
     def __init__(self):
-        self.replies, self.fails, self.seen = {}, {}, {}
+        self.replies, self.fails, self.seen, self.endless = {}, {}, {}, set()
         self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(8), options=UNLIMITED)
         self._server.add_generic_rpc_handlers([self])
         self.address = "127.0.0.1:%d" % self._server.add_insecure_port("127.0.0.1:0")
@@ -196,6 +198,8 @@ class Scripted(grpc.GenericRpcHandler):
         def answer(sent, context):
             self._take(method, sent, context)
             yield from self.replies[method.path]
+            while method.path in self.endless and context.is_active():
+                time.sleep(0.002)
         return answer
 
 

@@ -48,6 +48,7 @@ def test_descriptors(row, client, proofs):
                 assert result == Result(result.replies, 0, ""), method.path
                 assert plain_all(method.reply, result.replies) == plain_all(method.reply, back), method.path
             if method.streams_out:
+                server.endless.add(method.path)
                 result = caller.call(method, sent, take=1)
                 assert (len(result.replies), result.code) == (1, grpc.StatusCode.CANCELLED.value[0]), method.path
             server.fails[method.path] = (grpc.StatusCode.DATA_LOSS, ODD_TEXT)
@@ -109,7 +110,7 @@ def test_viam_server(row, certs, client, proofs):
             check_status(method, results[1])
             proofs.add(method, "viam-server", "ok" if results[1].code in (0, 1) else grpc_name(results[1].code))
         end = BY_KEY["robot.Shutdown"]
-        assert caller.call(end, fakes.asked(end)).code == 0
+        assert caller.call(end, fakes.asked(end)).code in (0, 2, 14)         # it may end before it has answered
         assert server.wait(10) == 0
         proofs.add(end, "viam-server")
     failed = sum(one.key in fakes.FAILS for one in served)
@@ -148,7 +149,7 @@ def test_sdk_server(row, client, proofs):
             if method.key in fakes.UNDERSTOOD:
                 replies = [fakes.understood(method)] * 2
             backend.replies[method.path] = [one.SerializeToString() for one in replies[:2 if method.streams_out else 1]]
-            sent, take, results, seen = fakes.asked(method), method.key in fakes.ENDLESS, [], []
+            sent, take, results, seen = fakes.asked(method), method.key == "inputcontroller.StreamEvents", [], []      # that one does not end
             for who in ("python", "ours", "python"):
                 results.append((caller.call if who == "ours" else functools.partial(python_call, channel))(method, sent, int(take)))
                 seen.append([calling.anonymous(method.request, one) for one in backend.seen.pop(method.path, [])])

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What protobuf's conformance_test_runner tests: reads a message of the tests into its struct, with every list in it, and writes it again. Length (4 octets, little-endian)
- * and a ConformanceRequest on stdin, the same with its ConformanceResponse on stdout. JSON, text and proto2 are skipped. */
+/* What protobuf's conformance_test_runner tests: reads a message of the tests into its struct, with every list in it, and writes it again. Length
+ * (4 octets, little-endian) and a ConformanceRequest on stdin, the same with its ConformanceResponse on stdout. JSON, text and proto2 are skipped. */
 #define VIAMC_IMPLEMENTATION
 #include "viamc_proto.h"
 #include "../../proto/rebuild.h"

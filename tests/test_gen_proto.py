@@ -343,6 +343,9 @@ int main(void)
             with self.subTest(standard=standard):
                 self.compiles(self.all_text, language, [f"-std={standard}", *SMALL])
 
+    def test_messages_alone(self):
+        self.compiles(gen_proto.generate(["google.rpc.Status"]), "c", ["-std=c99", *SMALL])
+
     def test_foreign_macros(self):
         for language, standard in (("c", "gnu99"), ("c++", "gnu++11")):
             includes = "#include <viamc.h>\n#include <pb_encode.h>\n#include <pb_decode.h>\n#include <pb_common.h>\n"

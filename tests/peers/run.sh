@@ -26,6 +26,7 @@ elif [ "${1:-}" = boards ]; then
 fi
 # shellcheck disable=SC2086
 tests/peers/build.sh $needed || echo "peers: some are missing"
+[ "$suite" = peers ] || tests/conformance/protobuf/build.sh || echo "peers: protobuf's runner is missing (build/peers/protobuf/log)"
 python=$PWD/build/peers/venv/bin/python
 [ -x "$python" ] || give_up "build/peers/venv"
 

@@ -18,7 +18,7 @@ give_up() {
 
 suite=peers needed="venv viam grpc"
 if [ "${1:-}" = conformance ]; then
-    suite=conformance needed="venv grpc suite node java rust"
+    suite=conformance needed="venv viam grpc suite node java rust"
     shift
 elif [ "${1:-}" = boards ]; then
     suite=boards needed="venv viam"

@@ -1123,7 +1123,8 @@ typedef struct viamc_dial_desc {
     const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; ASCII, no blanks; required */
     const char *api_key;     /* with api_key_id: API key and its id (a UUID) */
     const char *api_key_id;
-    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks) */
+    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks),
+                                  * such as AuthenticateTo of whoever gives tokens for this robot answers */
     const char *credential_payload;
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
@@ -1144,6 +1145,8 @@ typedef struct viamc_dial_desc {
     viamc_ms backoff_ms;         /* after a loss, and behind three attempts without READY, doubles; 1,000 */
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
+    viamc_ms keepalive_ms;       /* the same by HTTP/2's PING in place of a call: of silence, at least 20,000; doubles each time that the robot
+                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0: no PING */
     uint32_t guard_end;
 } viamc_dial_desc;
 
@@ -10235,6 +10238,10 @@ typedef enum vmc_h2_state {
 #define VMC_H2_OWES_CHORES 0x20u   /* a stream has RESET_DUE, or credit due */
 #define VMC_H2_OWES_PING 0x40u     /* the peer is asked for a sign of life, or whether resets have reached it */
 
+/* What our PINGs carry, eight times: their answers are told apart by it. */
+#define VMC_H2_PING_LIFE 'l'
+#define VMC_H2_PING_RESETS 'r'
+
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
     uint8_t slot;
@@ -11178,8 +11185,10 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
-        h->zombies_ping = 0; /* ours: whatever was on its way before it has come */
-        vmc_h2_bury(h, 0);
+        if (p[0] == VMC_H2_PING_RESETS) { /* whatever was on its way before it has come */
+            h->zombies_ping = 0;
+            vmc_h2_bury(h, 0);
+        }
         return VMC_H2_NOISE;
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
@@ -11477,9 +11486,12 @@ VMC_FN bool vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
         return false;
-    VIAMC_MEMSET(p, 'v', 8);
-    h->zombies_ping = h->zombies;
-    h->zombies = 0;
+    VIAMC_MEMSET(p, VMC_H2_PING_LIFE, 8);
+    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0) { /* one of them at a time */
+        VIAMC_MEMSET(p, VMC_H2_PING_RESETS, 8);
+        h->zombies_ping = h->zombies;
+        h->zombies = 0;
+    }
     return true;
 }
 
@@ -11495,7 +11507,7 @@ VMC_FN bool vmc_h2_write_one(vmc_h2 *h, uint32_t bit, vmc_wr *w)
     case VMC_H2_OWES_REFUSALS: return vmc_h2_write_refusals(h, w);
 #endif
     case VMC_H2_OWES_CHORES: return vmc_h2_write_chores(h, w);
-    default: return (!VMC_H2_IS_SERVER(h) && VMC_H2_LIMIT(h) == 0) || vmc_h2_write_ping(h, w); /* only those ask */
+    default: return vmc_h2_write_ping(h, w);
     }
 }
 
@@ -14228,6 +14240,7 @@ typedef struct vmc_dial_plan {
     bool insecure;
     bool require_session;
     bool disable_sessions;
+    bool pings;                 /* a sign of life is asked for by PING */
 #ifndef VIAMC_NO_TLS
     bool allow_downgrade;       /* with these credentials, or without */
     const char *server_name;    /* NULL: the host's */
@@ -14659,6 +14672,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
 #define VMC_DIAL_CHECK 10000u        /* of silence */
 #define VMC_DIAL_CHECK_TIMEOUT 5000u
 #define VMC_DIAL_CHECKS 2u           /* unanswered ones that end a connection */
+#define VMC_DIAL_KEEPALIVE 20000u    /* viam-wire.md 2.12: no PING after less silence */
 #define VMC_DIAL_DRAIN 5000u         /* for running calls after GOAWAY, ms; less under a session */
 
 static const char vmc_dial_check_path[] = "/viam.robot.v1.RobotService/GetVersion";
@@ -14687,15 +14701,20 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
     p->backoff_ms = vmc_dial_or(d->backoff_ms, VMC_DIAL_BACKOFF);
     p->max_backoff_ms = vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
     p->check_interval_ms = vmc_dial_or(d->check_interval_ms, VMC_DIAL_CHECK);
+    p->pings = d->keepalive_ms != 0;
+    if (p->pings)
+        p->check_interval_ms = d->keepalive_ms < VMC_DIAL_KEEPALIVE ? VMC_DIAL_KEEPALIVE : d->keepalive_ms;
 }
 
 #ifndef VIAMC_NO_TLS
 
-/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. */
+/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. The entity of an API key is the key's id, no name. */
 VMC_FN const char *vmc_dial_name(const viamc_dial_desc *d)
 {
     bool entity = d->credential_type != NULL && d->auth_entity != NULL && d->auth_entity[0] != '\0';
-    return d->server_name == NULL && entity ? d->auth_entity : d->server_name;
+    if (d->server_name != NULL || !entity || viamc_str_eq(viamc_text(d->credential_type), viamc_text("api-key")))
+        return d->server_name;
+    return d->auth_entity;
 }
 
 /* The same for what concerns TLS. */
@@ -14967,6 +14986,14 @@ VMC_FN void vmc_dial_note_goaway(viamc_client *c)
                                                          : VMC_TEXT("the robot closed the connection (GOAWAY)"));
 }
 
+/* Whatever the robot is tired of, it gets fewer PINGs (gRPC, A8: on later connections the time is doubled). */
+VMC_FN void vmc_dial_calm_down(viamc_client *c)
+{
+    bool asked = c->conn.grpc.h2.goaway_got && c->conn.grpc.code == VMC_H2_ENHANCE_YOUR_CALM;
+    if (asked && c->desc.pings && c->desc.check_interval_ms <= VMC_TIME_MAX / 2u)
+        c->desc.check_interval_ms *= 2u;
+}
+
 /* The attempt, or the connection, failed with c->conn.error: what now? */
 VMC_FN void vmc_dial_after_loss(viamc_client *c)
 {
@@ -14974,6 +15001,7 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     uint32_t more = d->was_ready ? c->desc.max_reconnect_attempts : c->desc.attempts - 1u; /* VIAMC_FOREVER is out of reach */
     bool patient;
     vmc_dial_note_goaway(c);
+    vmc_dial_calm_down(c);
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->due);
@@ -15069,8 +15097,28 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
+VMC_FN void vmc_dial_dead(viamc_client *c)
+{
+    (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
+}
+
+/* Asks for one by a PING; whatever comes is the answer (vmc_dial_heard). */
+VMC_FN void vmc_dial_ping(viamc_client *c)
+{
+    if (c->dial.silent++ != 0) {
+        vmc_dial_dead(c);
+        return;
+    }
+    (void)vmc_h2_ask(&c->conn.grpc.h2);
+    vmc_timer_set(&c->dial.due, c->now, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT);
+}
+
 VMC_FN void vmc_dial_check(viamc_client *c)
 {
+    if (c->desc.pings) {
+        vmc_dial_ping(c);
+        return;
+    }
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, vmc_empty_message, sizeof vmc_empty_message, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
@@ -15082,7 +15130,7 @@ VMC_FN void vmc_dial_on_check_end(viamc_client *c)
     if (call->ran == VIAMC_ANSWERED || c->conn.heard)
         c->dial.silent = 0;
     else if (++c->dial.silent >= VMC_DIAL_CHECKS)
-        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
+        vmc_dial_dead(c);
 }
 
 /* ---- time ---- */

@@ -210,13 +210,40 @@ TEST(pings_behind_resets)
     CHECK_EQ_INT(viamc_call_cancel(script_now.client, b), VIAMC_OK);
     script_run(1);
     CHECK_EQ_INT(pings(), 0);
-    script_send_frame(6, 1, 0, "vvvvvvvv", 8);
+    script_send_frame(6, 1, 0, "rrrrrrrr", 8);
     script_run(1);
     CHECK_EQ_INT(pings(), 1);
-    script_send_frame(6, 1, 0, "vvvvvvvv", 8);
+    script_send_frame(6, 1, 0, "rrrrrrrr", 8);
     script_run(1);
     CHECK_EQ_INT(pings(), 0);
     CHECK_EQ_INT(script_now.client->conn.grpc.h2.zombies + script_now.client->conn.grpc.h2.zombies_ping, 0);
+    script_close();
+}
+
+/* The answer to a keepalive PING says nothing of the resets behind it. */
+TEST(keepalive_behind_a_reset)
+{
+    const vmc_h2 *h;
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_call call = 0;
+    opts.timeout_ms = VIAMC_FOREVER;
+    script_new();
+    script_now.dial.keepalive_ms = 20000;
+    script_ready();
+    h = &script_now.client->conn.grpc.h2;
+    script_now.client->conn.grpc.h2.credit_limit = 100000;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), &opts, &call), VIAMC_OK);
+    script_run(20001);
+    CHECK_EQ_INT(pings(), 1);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(pings(), 1);
+    script_send_frame(6, 1, 0, "llllllll", 8);
+    script_run(1);
+    CHECK_EQ_INT(vmc_h2_outstanding(h), 517);
+    script_send_frame(6, 1, 0, "rrrrrrrr", 8);
+    script_run(1);
+    CHECK_EQ_INT(vmc_h2_outstanding(h), 0);
     script_close();
 }
 
@@ -278,6 +305,7 @@ int main(int argc, char **argv)
     RUN(session_lost_by_late_polls);
     RUN(memory_too_small);
     RUN(pings_behind_resets);
+    RUN(keepalive_behind_a_reset);
     RUN(rest_of_a_frame_behind_a_reset);
     RUN(memory_macros);
     return test_end();

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 CC        = cc
-CFLAGS    = -std=gnu99 -O1 -Wall -Wextra
+CFLAGS    = -std=gnu99 -Og -Wall -Wextra
 # VIAMC_STATIC: a test program compiles only what it calls, in a fifth of the time.
 TESTFLAGS = -std=gnu99 -Wall -Wextra -Werror -DVIAMC_STATIC
 SANITIZE  = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
@@ -122,7 +122,7 @@ build/tests/asan/%: %.c Makefile build/include/viamc_proto.h
 build/tests/%: %.c Makefile
 	@mkdir -p $(@D)
 	@echo $@
-	@$(CC) $(TESTFLAGS) -O1 -fstrict-aliasing -DVIAMC_SHORTCUTS=0 -I. -Itests -MMD -MP -o $@ $< $(LIBS)
+	@$(CC) $(TESTFLAGS) -Og -fstrict-aliasing -DVIAMC_SHORTCUTS=0 -I. -Itests -MMD -MP -o $@ $< $(LIBS)
 
 # A copy away from viamc.h, so that its include of viamc.h finds src/viamc.h.
 build/include/viamc_proto.h: $(wildcard viamc_proto.h)

@@ -29,6 +29,7 @@ help:
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
 	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
+	@echo "make size          flash by part, RAM and stack on a Cortex-M: writes README's tables; size-check compares"
 	@echo "make figures       sizes and costs, each with its goal"
 	@echo "make setup         packages and build/venv; the targets above do it by themselves"
 	@echo "make clean         removes build/"
@@ -95,16 +96,29 @@ test-boards:
 	@tools/setup.sh core peers boards
 	@tests/boards/run.sh
 
+size:
+	@tools/setup.sh core size plot
+	@tests/boards/sources.sh
+	@tools/size.py
+	@/usr/bin/python3 tools/plot_size.py
+
+size-check:
+	@tools/setup.sh core size
+	@tests/boards/sources.sh
+	@tools/size.py --check
+
 figures:
-	@tools/setup.sh core figures
+	@tools/setup.sh core figures size
+	@tests/boards/sources.sh
 	@$(PARALLEL) .examples .test-programs
 	@tools/figures.py
+	@tools/board.py
 
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test check test-messages test-peers test-boards conformance fuzz analyze figures \
-        clean .examples .test-programs .suites .plain .asan
+.PHONY: help setup amalgamate examples test-programs demo test check test-messages test-peers test-boards conformance fuzz analyze size \
+        size-check figures clean .examples .test-programs .suites .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
 .suites: $(SUITES) ; @:

@@ -127,7 +127,7 @@ clean:
 	@$(CC) $(TESTFLAGS) -fsyntax-only -I. -Itests tests/programs/*.c tests/conformance/*.c
 .asan: $(ASAN) ; @:
 
-vpath %.c tests tests/sim tests/fuzz tests/programs tests/conformance
+vpath %.c tests tests/hostile tests/sim tests/fuzz tests/programs tests/conformance
 
 build/examples/%: examples/%.c Makefile
 	@mkdir -p $(@D)

@@ -357,7 +357,7 @@ TEST(viamc_client_init)
 static bool wrong_dial_desc(viamc_dial_desc *d, unsigned i)
 {
     static const char *const addresses[] = {"", ":8080", "unix:", "robot:", "robot:0", "robot:65536", "robot:1x", "[::1", "[]:1", "[::1]1", "::1",
-                                            "http://", "ro bot:80", "robot\r\n:80", "robot\x01", "robot\x7f:80", "r\xc3\xb6" "bot:80", "\xff:80"};
+                                            "http://", "ro bot:80", "robot\r\n:80", "robot\x01", "robot\x7f:80", "r\xc3\xb6t:80", "\xff:80"};
     static const char id[] = "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d";
     memset(d, 0, sizeof *d);
     d->address = "robot:8080";
@@ -1574,7 +1574,12 @@ TEST(viamc_posix_unix_time)
 
 TEST(viamc_posix_listen)
 {
-    static const char *const addresses[] = {NULL, "", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "unix:", "[::1:80", "[::1]80"};
+    static const char *const addresses[] = {NULL, "", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:080", "127.0.0.1:65536",
+                                            "127.0.0.1:http", "unix:", "[::1:80", "[::1]80", "::1",
+#ifdef _WIN32
+                                            "unix:/robot",
+#endif
+    };
     viamc_posix p;
     size_t i;
     CHECK_EQ_INT(viamc_posix_listen(NULL, "127.0.0.1:0"), VIAMC_ERR_ARG);
@@ -1585,6 +1590,7 @@ TEST(viamc_posix_listen)
     CHECK_EQ_INT(viamc_posix_listen(&p, long_text("")), VIAMC_ERR_ARG);
     CHECK_EQ_INT(viamc_posix_listen(&p, "127.0.0.1:0"), VIAMC_OK);
     CHECK_EQ_INT(viamc_posix_listen(&p, "127.0.0.1:0"), VIAMC_ERR_STATE);
+    CHECK_EQ_INT(viamc_posix_listen(&p, "127.0.0.1"), VIAMC_ERR_ARG);
     viamc_posix_close(&p);
 }
 
@@ -1605,11 +1611,16 @@ TEST(viamc_posix_listen_address)
 
 TEST(viamc_posix_errno)
 {
+#ifdef _WIN32
+    enum { NO_SUCH = WSAENOTSOCK };
+#else
+    enum { NO_SUCH = EBADF };
+#endif
     viamc_posix p;
     viamc_posix_init(&p);
-    CHECK_EQ_INT(viamc_posix_errno(NULL, 0), EBADF);
-    CHECK_EQ_INT(viamc_posix_errno(&p, VIAMC_POSIX_ROOTS + 1), EBADF);
-    CHECK_EQ_INT(viamc_posix_errno(&p, 0xffffffffu), EBADF);
+    CHECK_EQ_INT(viamc_posix_errno(NULL, 0), NO_SUCH);
+    CHECK_EQ_INT(viamc_posix_errno(&p, VIAMC_POSIX_ROOTS + 1), NO_SUCH);
+    CHECK_EQ_INT(viamc_posix_errno(&p, 0xffffffffu), NO_SUCH);
     CHECK_EQ_INT(viamc_posix_errno(&p, 0), 0);
 }
 

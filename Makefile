@@ -59,7 +59,7 @@ test:
 	@tools/amalgamate.py --check
 	@$(PARALLEL) .examples .plain .asan
 	@tests/run.py -j $$(($(JOBS) + 1)) tests/stranger/run.py tests/compile/run.py \
-	    $(foreach check,warnings symbols layers uses merged ascii,"tools/check.py $(check)") \
+	    $(foreach check,warnings symbols layers uses merged misuse ascii,"tools/check.py $(check)") \
 	    $(foreach test,$(wildcard tests/test_*.py),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
 
 test-messages:

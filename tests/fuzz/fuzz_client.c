@@ -262,7 +262,7 @@ static void step(play *p, viamc_bytes *in)
     switch (what) {
     case DO_FRAME:
         flags = fuzz_u8(in);
-        feed_frame(&p->wire.in, flags % 11u, fuzz_u8(in), stream(k), fuzz_take(in, fuzz_u8(in)));
+        feed_any_frame(&p->wire.in, flags % 11u, stream(k), in);
         break;
     case DO_RAW: {
         viamc_bytes raw = fuzz_take(in, k);

@@ -297,7 +297,7 @@ static void step(play *p, viamc_bytes *in)
         raw = fuzz_take(in, k);
         feed_octets(&l->in, raw.ptr, raw.len);
         break;
-    case DO_FRAME: feed_frame(&l->in, flags % 11u, fuzz_u8(in), id, fuzz_take(in, fuzz_u8(in))); break;
+    case DO_FRAME: feed_any_frame(&l->in, flags % 11u, id, in); break;
     case DO_REQUEST: send_request(p->server, l, id, flags); break;
     case DO_MESSAGE: feed_message(&l->in, id, fuzz_take(in, flags), 0); break;
     case DO_LAST: feed_message(&l->in, id, fuzz_take(in, flags), 1); break;

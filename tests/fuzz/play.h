@@ -48,6 +48,13 @@ static void feed_frame(feed *f, uint8_t type, uint8_t flags, uint32_t id, viamc_
     feed_octets(f, payload.ptr, payload.len);
 }
 
+/* A frame whose flags, length and payload are the input's. Not in one call: compilers differ in which argument is read first. */
+static void feed_any_frame(feed *f, uint8_t type, uint32_t id, viamc_bytes *in)
+{
+    uint8_t flags = fuzz_u8(in), n = fuzz_u8(in);
+    feed_frame(f, type, flags, id, fuzz_take(in, n));
+}
+
 /* A gRPC message of up to 255 octets in a DATA frame. */
 static void feed_message(feed *f, uint32_t id, viamc_bytes msg, uint8_t flags)
 {

@@ -10,8 +10,7 @@ PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
 
 programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
 EXAMPLES := $(call programs,build/examples/,examples/*.c)
-# Whoever checks a port links port_check.c.
-PROGRAMS := $(filter-out build/tests/port_check,$(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c))
+PROGRAMS := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c tests/programs/*.c)
 SUITES   := $(call programs,build/tests/,tests/conformance/*.c) build/tests/asan/conformance_client build/tests/hpack_lines
 PLAIN    := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c)
 ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests/fuzz/*.c)
@@ -102,7 +101,7 @@ clean:
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
 .suites: $(SUITES) ; @:
-# What `make test` runs; the programs for the peers are only looked at.
+# What `make test` runs; the programs of other tests are only looked at.
 .plain: $(PLAIN)
 	@$(CC) $(TESTFLAGS) -fsyntax-only -I. -Itests tests/programs/*.c tests/conformance/*.c
 .asan: $(ASAN) ; @:

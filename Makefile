@@ -10,8 +10,7 @@ PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
 
 programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
 EXAMPLES := $(call programs,build/examples/,examples/*.c)
-# Whoever checks a port links port_check.c.
-PROGRAMS := $(filter-out build/tests/port_check,$(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c))
+PROGRAMS := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c tests/programs/*.c)
 SUITES   := $(call programs,build/tests/,tests/conformance/*.c) build/tests/asan/conformance_client build/tests/hpack_lines
 PLAIN    := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c)
 ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests/fuzz/*.c)
@@ -67,7 +66,7 @@ test:
 check:
 	@tools/setup.sh core
 	@tools/amalgamate.py --check
-	@tests/run.py tests/compile/run.py $(foreach check,warnings symbols layers uses merged ascii,"tools/check.py $(check)") "python3 tests/test_check.py"
+	@tests/run.py tests/compile/run.py $(foreach check,warnings symbols layers uses merged misuse ascii,"tools/check.py $(check)") "python3 tests/test_check.py"
 
 test-messages:
 	@tools/setup.sh core python
@@ -122,7 +121,7 @@ clean:
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
 .suites: $(SUITES) ; @:
-# What `make test` runs; the programs for the peers are only looked at.
+# What `make test` runs; the programs of other tests are only looked at.
 .plain: $(PLAIN)
 	@$(CC) $(TESTFLAGS) -fsyntax-only -I. -Itests tests/programs/*.c tests/conformance/*.c
 .asan: $(ASAN) ; @:

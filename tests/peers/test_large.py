@@ -6,6 +6,7 @@ import re
 import sys
 
 import peers
+import pytest
 import rpc
 
 UPLOAD = 20_000_000
@@ -68,14 +69,15 @@ def test_example(row, certs):
         row.figure = client.err.replace("\r", "\n").strip().split("\n")[-1]
 
 
-def test_upload(row):
-    """Heartbeats go on, and a Stop in the middle is answered at once."""
-    row("grpcio", "large_client upload, 4 KiB")
+@pytest.mark.parametrize("case", ["upload", "keep"])
+def test_upload(row, case):
+    """As a stream of small messages, and as one message that stays where it is: heartbeats go on, and a Stop in the middle is answered at once."""
+    row("grpcio", f"large_client {case}, 4 KiB")
     want = hashlib.sha256(bytes((i * 2654435761 & 0xffffffff) >> 24 for i in range(UPLOAD))).hexdigest()
     with peers.Process(sys.executable, peers.HERE / "audio_server.py") as server:
         address = server.expect(r"^listening on (\S+)$").group(1)
-        with large_client(address, "upload", "speaker", auth=False) as client:
-            check(row, client, "upload", 120)
+        with large_client(address, case, "speaker", auth=False) as client:
+            check(row, client, case, 120)
         played = server.expect(r"^play (\d+) (\w+) (\S+) (\d+)$")
         assert (int(played.group(1)), played.group(2)) == (UPLOAD, want)
         assert float(played.group(3)) < 1, f"heartbeats {played.group(3)} s apart"

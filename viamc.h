@@ -27,6 +27,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -734,6 +735,31 @@ VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point);
 
 #endif
 /* ---- end of src/codec/pcd.h ---- */
+/* ---- src/codec/mdns.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/mdns: robots that announce themselves on the local network (mDNS and DNS-SD, RFC 6762 and 6763): the question, and who answers it. */
+#ifndef VIAMC_CODEC_MDNS_H
+#define VIAMC_CODEC_MDNS_H
+
+
+/* A robot, as the local network says; nobody has verified it. */
+typedef struct viamc_found {
+    char name[254];   /* "rover-main.abc.viam.cloud"; of some robots with '-' for each '.': terminated */
+    char address[22]; /* "192.168.1.50:8080", for dial.address, with dial.server_name for the name: terminated */
+} viamc_found;
+
+/* Writes the question that robots answer: a datagram for 224.0.0.251, port 5353, sent from that port; again after a quarter of a second,
+ * since some get lost. Returns its octets (33), 0 if cap is less. */
+VIAMC_API size_t viamc_find_query(uint8_t *buf, size_t cap);
+
+/* Adds the robots of a datagram that came from port 5353 to a list, each address of each once.
+ *   packet  any octets: what is no answer adds nothing
+ *   robots  count of them are there, at most max
+ * Returns:  how many there are now */
+VIAMC_API size_t viamc_find_add(viamc_bytes packet, viamc_found *robots, size_t max, size_t count);
+
+#endif
+/* ---- end of src/codec/mdns.h ---- */
 /* ---- src/ports/win.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* ports/win: what ports/posix is on Windows: its functions over Winsock, the system's resolver and its certificate store ROOT. A program is
@@ -833,10 +859,10 @@ typedef struct vmc_posix_lookup {
     uint8_t heard;   /* bits of the questions (A, AAAA) that are answered for good */
     uint8_t refused; /* bits of those that the present server cannot answer */
     bool asked;      /* the addresses came from a server: worth keeping */
-    int fd;          /* UDP socket to the present server, -1: none */
+    int fd;          /* UDP socket to the present server, or to the local network; -1: none */
     int error;       /* 0: the servers know no such name */
     uint16_t id[2];
-    viamc_ms again;  /* when the next server has its turn */
+    viamc_ms again;  /* when the next server has its turn, or the next question to the local network */
 } vmc_posix_lookup;
 
 /* The one connection that is being opened; others wait for it. */
@@ -848,7 +874,7 @@ typedef struct vmc_posix_dial {
     unsigned conn;
     int fd[VMC_POSIX_IPS]; /* attempts under way, -1: none */
     int error;             /* of the attempt that failed most tellingly */
-    viamc_ms next;         /* when the next address has its turn */
+    viamc_ms next;         /* when the next address has its turn; while the local network is asked, the end of that */
 } vmc_posix_dial;
 
 typedef struct vmc_posix_known {
@@ -874,6 +900,8 @@ typedef struct viamc_posix {
     const char *nameserver;   /* kept; numeric address of the only server to ask; default NULL: those of resolv_file */
     uint16_t nameserver_port; /* default: 53 */
     viamc_ms dns_timeout_ms;  /* wait for each server's answer; default: 1000 */
+    bool mdns;                /* names that end in .viam.cloud, dialled at port 443, are looked for on the local network first, for 1.5 s: only for
+                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does */
     void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
     char text[160];           /* likewise: what the last one of them has to say */
     /* from here on private */
@@ -1616,7 +1644,8 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
  *   posix   kept until viamc_posix_close
  *   memory  kept until viamc_client_close, size octets: VIAMC_CLIENT_MEM
  *   desc    copied; NULL: 4 calls, and all memory that is left for large replies; port and port_user are filled in
- *   dial    copied, what it points to is kept; the system's trust store and clock are filled in where it names none
+ *   dial    copied, what it points to is kept; the system's trust store and clock are filled in where it names none. A name of viam's cloud
+ *           without a port is looked for on the local network first, unless the robot may be insecure (posix.mdns)
  *   client  out
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
@@ -1638,6 +1667,16 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
+
+#ifndef _WIN32
+
+/* Asks the local network who is there, for ms milliseconds; 1,500 are enough.
+ *   robots  out: at most max of them; what they say is not verified
+ *   count   out: how many there are
+ * Returns:  OK, also without robots; ARG; IO (no socket for mDNS) */
+VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t ms, size_t *count);
+
+#endif
 
 /* Reads the objects of a PEM file whose label ends in `label` ("CERTIFICATE", "PRIVATE KEY"), as a server's desc wants them.
  *   buf, cap  lent: the DER octets go there, one object behind the other; the views point into it
@@ -4670,6 +4709,242 @@ VMC_FN void vmc_dns_conf_feed(vmc_dns_conf *c, viamc_bytes piece)
 
 #endif
 /* ---- end of src/codec/dns_impl.h ---- */
+/* ---- src/codec/mdns_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/mdns: one datagram tells all about a robot, as RFC 6763 12 asks for: SRV (where), TXT (what), A (addresses).
+ * Knows codec/dns; knows nothing of sockets and time. Everything in a datagram may be a lie: TLS decides. */
+#ifndef VIAMC_CODEC_MDNS_IMPL_H
+#define VIAMC_CODEC_MDNS_IMPL_H
+
+
+#define VMC_MDNS_SERVICE "_rpc._tcp.local" /* viam-wire.md 7.1 */
+#define VMC_MDNS_CLOUD ".viam.cloud"
+#define VMC_MDNS_MAX_PACKET 1500u /* viamc: a robot's announcement has some 300 octets */
+#define VMC_MDNS_MAX_RECORDS 48u  /* viamc: looked at in one datagram: each SRV is compared with each TXT and A */
+
+/* The records of a datagram that count, and which pair of SRV and A has its turn. */
+typedef struct vmc_mdns {
+    viamc_bytes packet;
+    vmc_dns_record rec[VMC_MDNS_MAX_RECORDS];
+    uint8_t count, srv, a;
+} vmc_mdns;
+
+/* An address at which somebody says that he is a robot. */
+typedef struct vmc_mdns_hit {
+    char text[VMC_DNS_MAX_NAME]; /* of the instance: the name that it has */
+    size_t len;
+    const uint8_t *ip; /* 4 octets */
+    uint16_t port;
+} vmc_mdns_hit;
+
+/* ---- names ---- */
+
+/* The announced form of a name has '-' for each '.', and letters of any case are the same. */
+VMC_FN uint8_t vmc_mdns_fold(char c)
+{
+    return c == '.' ? (uint8_t)'-' : vmc_dns_lower((uint8_t)c);
+}
+
+VMC_FN bool vmc_mdns_ends(viamc_str name, const char *end)
+{
+    size_t n = vmc_strlen(end), i;
+    for (i = 0; i < n; i++)
+        if (name.len < n || vmc_mdns_fold(name.ptr[name.len - n + i]) != vmc_mdns_fold(end[i]))
+            return false;
+    return true;
+}
+
+/* A name that is looked for on the local network: a robot's in viam's cloud. */
+VMC_FN bool vmc_mdns_is_cloud(viamc_str name)
+{
+    return name.len > sizeof VMC_MDNS_CLOUD - 1u && vmc_mdns_ends(name, VMC_MDNS_CLOUD);
+}
+
+/* What is the same in all announcements of a robot: "rover-main.abc" of "rover-main.abc.viam.cloud" and of "rover-main-abc-local-viam-cloud". */
+VMC_FN viamc_str vmc_mdns_stem(viamc_str name)
+{
+    if (vmc_mdns_is_cloud(name))
+        name.len -= sizeof VMC_MDNS_CLOUD - 1u;
+    else
+        return name;
+    if (vmc_mdns_ends(name, ".local"))
+        name.len -= sizeof ".local" - 1u;
+    return name;
+}
+
+/* Both are the name of one robot. */
+VMC_FN bool vmc_mdns_same(viamc_str a, viamc_str b)
+{
+    bool cloud = vmc_mdns_is_cloud(a);
+    size_t i;
+    if (cloud != vmc_mdns_is_cloud(b))
+        return false;
+    a = vmc_mdns_stem(a);
+    b = vmc_mdns_stem(b);
+    for (i = 0; i < a.len && i < b.len; i++)
+        if (vmc_mdns_fold(a.ptr[i]) != vmc_mdns_fold(b.ptr[i]))
+            return false;
+    return a.len == b.len;
+}
+
+/* ---- a datagram ---- */
+
+VMC_FN bool vmc_mdns_counts(const vmc_dns_record *rec)
+{
+    bool told = rec->section == VMC_DNS_ANSWER || rec->section == VMC_DNS_ADDITIONAL; /* the others are questions, and plans (RFC 6762 8.2) */
+    bool wanted = rec->type == VMC_DNS_SRV || rec->type == VMC_DNS_TXT || (rec->type == VMC_DNS_A && rec->data.len == 4u);
+    return told && wanted && rec->cls == VMC_DNS_IN && rec->ttl != 0; /* 0: it says goodbye (10.1) */
+}
+
+/* Reads a datagram. False: it is no answer, or damaged anywhere. */
+VMC_FN bool vmc_mdns_open(vmc_mdns *m, viamc_bytes packet)
+{
+    vmc_dns_packet p;
+    vmc_dns_record rec;
+    m->packet = packet;
+    m->count = m->srv = m->a = 0;
+    if (packet.len > VMC_MDNS_MAX_PACKET || !vmc_dns_open(packet, &p))
+        return false;
+    if ((p.flags & (VMC_DNS_RESPONSE | VMC_DNS_OPCODE | VMC_DNS_RCODE)) != VMC_DNS_RESPONSE) /* RFC 6762 18.3, 18.11 */
+        return false;
+    while (vmc_dns_next_record(&p, &rec)) /* a record has at least 11 octets of the packet */
+        if (vmc_mdns_counts(&rec) && m->count < VMC_MDNS_MAX_RECORDS)
+            m->rec[m->count++] = rec;
+    return !p.bad;
+}
+
+/* TXT of the same name says that it speaks gRPC: "grpc" or "grpc=". */
+VMC_FN bool vmc_mdns_speaks_grpc(const vmc_mdns *m, const vmc_dns_record *srv)
+{
+    viamc_bytes data, string;
+    uint8_t i;
+    for (i = 0; i < m->count; i++) {
+        if (m->rec[i].type != VMC_DNS_TXT || !vmc_dns_same_name(m->packet, m->rec[i].name, srv->name))
+            continue;
+        data = m->rec[i].data;
+        while (vmc_dns_next_string(&data, &string))
+            if (string.len >= 4u && vmc_same(string.ptr, "grpc", 4) && (string.len == 4u || string.ptr[4] == '='))
+                return true;
+    }
+    return false;
+}
+
+/* The instance that an SRV record is of: what stands before "._rpc._tcp.local". The joined text counts, not the labels: viam-server
+ * cuts the dots of a name into labels (viam-wire.md 7.1). */
+VMC_FN bool vmc_mdns_instance(const vmc_mdns *m, const vmc_dns_record *srv, vmc_mdns_hit *hit)
+{
+    vmc_wr w = vmc_wr_of(hit->text, sizeof hit->text);
+    viamc_str name;
+    if (!vmc_dns_name_text(m->packet, srv->name, &w))
+        return false;
+    name.ptr = hit->text;
+    name.len = w.len;
+    hit->len = w.len - vmc_min(w.len, sizeof VMC_MDNS_SERVICE); /* its end and a dot */
+    return hit->len != 0 && vmc_dns_same_text(vmc_bytes_of(vmc_dns_part(name, hit->len, w.len - hit->len)), viamc_view("." VMC_MDNS_SERVICE, sizeof VMC_MDNS_SERVICE));
+}
+
+/* An SRV record of a robot, with a port. */
+VMC_FN bool vmc_mdns_robot(const vmc_mdns *m, const vmc_dns_record *rec, vmc_mdns_hit *hit, vmc_dns_srv *srv)
+{
+    return rec->type == VMC_DNS_SRV && vmc_dns_read_srv(m->packet, rec, srv) && srv->port != 0 && vmc_mdns_instance(m, rec, hit) && vmc_mdns_speaks_grpc(m, rec);
+}
+
+/* An address that one can connect to: not 0.x, not multicast and above. */
+VMC_FN bool vmc_mdns_is_address(const vmc_dns_record *rec)
+{
+    return rec->type == VMC_DNS_A && rec->data.ptr[0] != 0 && rec->data.ptr[0] < 224u;
+}
+
+/* The next robot, once for each of its addresses. False: no more. */
+VMC_FN bool vmc_mdns_next(vmc_mdns *m, vmc_mdns_hit *hit)
+{
+    vmc_dns_srv srv;
+    for (; m->srv < m->count; m->srv++, m->a = 0) {
+        if (!vmc_mdns_robot(m, &m->rec[m->srv], hit, &srv))
+            continue;
+        while (m->a < m->count) {
+            const vmc_dns_record *rec = &m->rec[m->a++];
+            if (!vmc_mdns_is_address(rec) || !vmc_dns_same_name(m->packet, rec->name, srv.target))
+                continue;
+            hit->ip = rec->data.ptr;
+            hit->port = srv.port;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the list ---- */
+
+VIAMC_API size_t viamc_find_query(uint8_t *buf, size_t cap)
+{
+    vmc_wr w = vmc_wr_of(buf, buf == NULL ? 0 : cap);
+    vmc_dns_put_header(&w, 0, 0, 1);
+    return vmc_dns_put_question(&w, viamc_text(VMC_MDNS_SERVICE), VMC_DNS_PTR, VMC_DNS_IN) == VIAMC_OK ? w.len : 0;
+}
+
+/* "192.168.1.50:8080" */
+VMC_FN void vmc_mdns_put_address(const vmc_mdns_hit *hit, char *text, size_t cap)
+{
+    vmc_wr w = vmc_wr_of(text, cap - 1u);
+    unsigned i;
+    for (i = 0; i < 4u; i++) {
+        vmc_wr_dec(&w, hit->ip[i]);
+        vmc_wr_u8(&w, i < 3u ? '.' : ':');
+    }
+    vmc_wr_dec(&w, hit->port);
+    text[w.len] = '\0';
+}
+
+/* How good a form of a name is: with dots before one without, a short one before a long one. Less is better. */
+VMC_FN size_t vmc_mdns_rank(viamc_str name)
+{
+    return name.len + (vmc_dns_until(name, '.') == name.len ? sizeof ((viamc_found *)0)->name : 0);
+}
+
+VMC_FN void vmc_mdns_put_name(viamc_found *f, viamc_str name)
+{
+    vmc_copy(f->name, name.ptr, name.len);
+    f->name[name.len] = '\0';
+}
+
+/* Adds one robot at one address, or gives the one that is there a better form of its name. */
+VMC_FN size_t vmc_mdns_add(const vmc_mdns_hit *hit, viamc_found *robots, size_t max, size_t count)
+{
+    char address[sizeof robots->address];
+    viamc_str name;
+    size_t i;
+    name.ptr = hit->text;
+    name.len = hit->len;
+    vmc_mdns_put_address(hit, address, sizeof address);
+    for (i = 0; i < count; i++) {
+        viamc_str old = viamc_text(robots[i].name);
+        if (!viamc_str_eq(viamc_text(robots[i].address), viamc_text(address)) || !vmc_mdns_same(old, name))
+            continue;
+        if (vmc_mdns_rank(name) < vmc_mdns_rank(old))
+            vmc_mdns_put_name(&robots[i], name);
+        return count;
+    }
+    if (count >= max)
+        return count;
+    vmc_mdns_put_name(&robots[count], name);
+    vmc_copy(robots[count].address, address, sizeof address);
+    return count + 1u;
+}
+
+VIAMC_API size_t viamc_find_add(viamc_bytes packet, viamc_found *robots, size_t max, size_t count)
+{
+    vmc_mdns m;
+    vmc_mdns_hit hit;
+    if (robots == NULL || !vmc_is_view(packet) || !vmc_mdns_open(&m, packet))
+        return count;
+    while (vmc_mdns_next(&m, &hit)) /* at most VMC_MDNS_MAX_RECORDS squared */
+        count = vmc_mdns_add(&hit, robots, max, count);
+    return count;
+}
+
+#endif
+/* ---- end of src/codec/mdns_impl.h ---- */
 /* ---- src/ports/posix_os_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* ports/posix, lowest part: clock, random octets, addresses, sockets that do not block. */
@@ -5275,6 +5550,169 @@ VMC_FN viamc_err vmc_posix_lookup_start(viamc_posix *p, const char *name, viamc_
 #endif
 #endif
 /* ---- end of src/ports/posix_names_impl.h ---- */
+/* ---- src/ports/posix_mdns_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/posix: robots of the local network: a socket in the group of mDNS, on every interface with an IPv4 address.
+ * Knows codec/mdns and datagrams; knows nothing of connections. */
+#ifndef VIAMC_PORTS_POSIX_MDNS_IMPL_H
+#define VIAMC_PORTS_POSIX_MDNS_IMPL_H
+
+
+
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
+
+#define VMC_POSIX_MDNS_PORT 5353u
+#define VMC_POSIX_MDNS_MS 1500u     /* viam-wire.md 7.2: for a name */
+#define VMC_POSIX_MDNS_AGAIN 250u   /* likewise: from one question to the next */
+#define VMC_POSIX_INTERFACES 16u    /* addresses of this machine from which is asked */
+
+/* struct ip_mreq, which strict modes hide. */
+typedef struct vmc_posix_group {
+    struct in_addr group, from;
+} vmc_posix_group;
+
+VMC_FN struct in_addr vmc_posix_mdns_group(void)
+{
+    struct in_addr a;
+    a.s_addr = htonl(0xe00000fbu); /* 224.0.0.251, RFC 6762 3 */
+    return a;
+}
+
+/* A socket on mDNS' port, beside those of other programs: answers come to the group (6.7: to another port not all would answer). -1: none. */
+VMC_FN int vmc_posix_mdns_open(void)
+{
+    vmc_posix_sa sa;
+    int on = 1, ttl = 255; /* 11: it does not leave the link */
+    int fd = vmc_posix_socket(AF_INET, SOCK_DGRAM);
+    if (fd < 0)
+        return -1;
+    VIAMC_MEMSET(&sa, 0, sizeof sa);
+    sa.v4.sin_family = AF_INET;
+    sa.v4.sin_port = htons(VMC_POSIX_MDNS_PORT);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, (socklen_t)sizeof on);
+#ifdef SO_REUSEPORT
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, (socklen_t)sizeof on);
+#endif
+    (void)setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, (socklen_t)sizeof ttl);
+    if (bind(fd, &sa.any, (socklen_t)sizeof sa.v4) != 0)
+        vmc_posix_close_fd(&fd);
+    return fd;
+}
+
+/* Joins the group on the interface that has this address, if it has not, and asks there. What fails there may go elsewhere. */
+VMC_FN void vmc_posix_mdns_ask_from(int fd, struct in_addr from, const uint8_t *query, size_t n)
+{
+    vmc_posix_group g;
+    vmc_posix_sa to;
+    g.group = vmc_posix_mdns_group();
+    g.from = from;
+    VIAMC_MEMSET(&to, 0, sizeof to);
+    to.v4.sin_family = AF_INET;
+    to.v4.sin_port = htons(VMC_POSIX_MDNS_PORT);
+    to.v4.sin_addr = g.group;
+    (void)setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &g, (socklen_t)sizeof g);
+    if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from, (socklen_t)sizeof from) == 0)
+        (void)sendto(fd, query, n, VMC_POSIX_SEND_FLAGS, &to.any, (socklen_t)sizeof to.v4);
+}
+
+/* Asks who is there, on every interface. */
+VMC_FN void vmc_posix_mdns_ask(int fd)
+{
+    uint8_t query[40];
+    size_t n = viamc_find_query(query, sizeof query);
+    struct ifaddrs *all = NULL, *i;
+    unsigned asked = 0;
+    vmc_posix_sa sa;
+    if (getifaddrs(&all) != 0)
+        return;
+    for (i = all; i != NULL && asked < VMC_POSIX_INTERFACES; i = i->ifa_next) {
+        if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET)
+            continue;
+        vmc_copy(&sa.v4, i->ifa_addr, sizeof sa.v4);
+        vmc_posix_mdns_ask_from(fd, sa.v4.sin_addr, query, n);
+        asked++;
+    }
+    freeifaddrs(all);
+}
+
+/* The next datagram of a responder. False: none is there. What comes from another port is none (6), and empty. */
+VMC_FN bool vmc_posix_mdns_hear(int fd, uint8_t buf[VMC_MDNS_MAX_PACKET + 1u], viamc_bytes *packet)
+{
+    vmc_posix_sa from;
+    socklen_t len = (socklen_t)sizeof from;
+    ssize_t n = recvfrom(fd, buf, VMC_MDNS_MAX_PACKET + 1u, 0, &from.any, &len); /* one octet more: what is too long shows */
+    *packet = viamc_view(buf, n <= 0 || from.any.sa_family != AF_INET || ntohs(from.v4.sin_port) != VMC_POSIX_MDNS_PORT ? 0 : (size_t)n);
+    return n >= 0;
+}
+
+/* ---- a name that is dialled ---- */
+
+/* A name of viam's cloud at the port that it has where none is written, which no file of ours knows. */
+VMC_FN bool vmc_posix_mdns_wants(viamc_posix *p)
+{
+    if (!p->mdns || p->dial.port != 443u || !vmc_mdns_is_cloud(viamc_text(p->dial.name)))
+        return false;
+    vmc_posix_lookup_here(p, p->dial.name);
+    return p->lookup.count == 0;
+}
+
+/* Begins to look for the name that is dialled. False: that cannot be. */
+VMC_FN bool vmc_posix_mdns_start(viamc_posix *p, viamc_ms now)
+{
+    if (!vmc_posix_mdns_wants(p))
+        return false;
+    p->lookup.fd = vmc_posix_mdns_open();
+    p->lookup.again = now;
+    p->dial.next = now + VMC_POSIX_MDNS_MS;
+    return p->lookup.fd >= 0;
+}
+
+/* Takes the addresses of the name out of a datagram; the first one tells the port. */
+VMC_FN void vmc_posix_mdns_take(viamc_posix *p, viamc_bytes packet)
+{
+    vmc_mdns m;
+    vmc_mdns_hit hit;
+    vmc_posix_ip ip;
+    viamc_str name;
+    if (!vmc_mdns_open(&m, packet))
+        return;
+    while (vmc_mdns_next(&m, &hit)) {
+        name.ptr = hit.text;
+        name.len = hit.len;
+        if (!vmc_mdns_same(name, viamc_text(p->dial.name)) || (p->lookup.count != 0 && hit.port != p->dial.port))
+            continue;
+        p->dial.port = hit.port;
+        VIAMC_MEMSET(&ip, 0, sizeof ip);
+        ip.len = 4;
+        vmc_copy(ip.octets, hit.ip, 4);
+        vmc_posix_add(&p->lookup, &ip);
+    }
+}
+
+/* Goes on looking. OK: addresses are there; WAIT; NOT_FOUND: nobody says that he has this name. */
+VMC_FN viamc_err vmc_posix_mdns_step(viamc_posix *p, viamc_ms now)
+{
+    vmc_posix_lookup *l = &p->lookup;
+    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
+    viamc_bytes packet;
+    unsigned i;
+    bool late = vmc_time_reached(now, p->dial.next);
+    for (i = 0; i < VMC_POSIX_DATAGRAMS && l->count == 0 && vmc_posix_mdns_hear(l->fd, buf, &packet); i++)
+        vmc_posix_mdns_take(p, packet);
+    if (l->count != 0 || late) {
+        vmc_posix_close_fd(&l->fd);
+        return l->count != 0 ? VIAMC_OK : VIAMC_ERR_NOT_FOUND;
+    }
+    if (vmc_time_reached(now, l->again)) {
+        vmc_posix_mdns_ask(l->fd);
+        l->again = now + VMC_POSIX_MDNS_AGAIN;
+    }
+    return VIAMC_WAIT;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/posix_mdns_impl.h ---- */
 /* ---- src/ports/posix_listen_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* ports/posix: listening and taking connections. Knows sockets; knows nothing of what the server does with its peers. */
@@ -5684,6 +6122,7 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 
 enum {
     VMC_POSIX_IDLE = 0, /* nobody dials */
+    VMC_POSIX_LOCAL,    /* waits for robots of the local network; lookup.again, next */
     VMC_POSIX_NAME,     /* waits for nameservers; lookup.again */
     VMC_POSIX_CONNECT   /* waits for one of fd[0..started); next */
 };
@@ -5827,13 +6266,22 @@ VMC_FN viamc_err vmc_posix_on_connect(viamc_posix *p, viamc_ms now)
     return vmc_posix_err(d->error);
 }
 
-VMC_FN viamc_err vmc_posix_on_name(viamc_posix *p, viamc_ms now)
+/* What asking for the name gave: go on with its addresses, wait, or give up. */
+VMC_FN viamc_err vmc_posix_named(viamc_posix *p, viamc_err err)
 {
-    viamc_err err = vmc_posix_lookup_step(p, p->dial.name, now);
     p->dial.error = err == VIAMC_ERR_DNS ? p->lookup.error : 0;
-    if (err == VIAMC_OK)
-        p->dial.state = VMC_POSIX_CONNECT;
+    p->dial.state = err == VIAMC_OK ? VMC_POSIX_CONNECT : err == VIAMC_WAIT ? VMC_POSIX_NAME : VMC_POSIX_IDLE;
     return err;
+}
+
+/* Goes on with the local network; after it come the servers. */
+VMC_FN viamc_err vmc_posix_on_local(viamc_posix *p, viamc_ms now)
+{
+    viamc_err err = vmc_posix_mdns_step(p, now);
+    p->dial.state = VMC_POSIX_LOCAL;
+    if (err == VIAMC_WAIT)
+        return err;
+    return vmc_posix_named(p, err == VIAMC_OK ? err : vmc_posix_lookup_start(p, p->dial.name, now));
 }
 
 /* Begins to open a connection: from here on the addresses are known, or servers are asked. */
@@ -5841,7 +6289,6 @@ VMC_FN viamc_err vmc_posix_dial_start(viamc_posix *p, unsigned conn, const char 
 {
     vmc_posix_dial *d = &p->dial;
     size_t n = vmc_strlen(host);
-    viamc_err err = VIAMC_OK;
     d->error = 0;
     if (n == 0 || n >= sizeof d->name)
         return VIAMC_ERR_ARG;
@@ -5853,12 +6300,11 @@ VMC_FN viamc_err vmc_posix_dial_start(viamc_posix *p, unsigned conn, const char 
     if (vmc_posix_is_unix(host)) {
         vmc_posix_lookup_reset(&p->lookup);
         p->lookup.count = 1; /* an address without octets */
-    } else {
-        err = vmc_posix_lookup_start(p, d->name, now);
-        d->error = err == VIAMC_ERR_DNS ? p->lookup.error : 0;
+        return vmc_posix_named(p, VIAMC_OK);
     }
-    d->state = err == VIAMC_OK ? VMC_POSIX_CONNECT : err == VIAMC_WAIT ? VMC_POSIX_NAME : VMC_POSIX_IDLE;
-    return err;
+    if (vmc_posix_mdns_start(p, now))
+        return vmc_posix_on_local(p, now);
+    return vmc_posix_named(p, vmc_posix_lookup_start(p, d->name, now));
 }
 
 VMC_FN viamc_err vmc_posix_open(void *user, unsigned conn, const char *host, uint16_t port)
@@ -5874,8 +6320,10 @@ VMC_FN viamc_err vmc_posix_open(void *user, unsigned conn, const char *host, uin
         err = vmc_posix_dial_start(p, conn, host, port, now);
     else if (p->dial.conn != conn)
         return VIAMC_WAIT;
+    else if (p->dial.state == VMC_POSIX_LOCAL)
+        err = vmc_posix_on_local(p, now);
     else if (p->dial.state == VMC_POSIX_NAME)
-        err = vmc_posix_on_name(p, now);
+        err = vmc_posix_named(p, vmc_posix_lookup_step(p, p->dial.name, now));
     if (err == VIAMC_OK)
         err = vmc_posix_on_connect(p, now);
     p->conn[conn].error = p->dial.error;
@@ -5940,7 +6388,7 @@ VMC_FN viamc_err vmc_posix_write(void *user, unsigned conn, const uint8_t *buf, 
 
 /* ---- sleeping ---- */
 
-#define VMC_POSIX_FDS (VIAMC_POSIX_CONNS + 1u + VMC_POSIX_IPS + 1u) /* connections, listener, attempts, nameserver */
+#define VMC_POSIX_FDS (VIAMC_POSIX_CONNS + 1u + VMC_POSIX_IPS + 1u) /* connections, listener, attempts, nameserver or local network */
 
 VMC_FN unsigned vmc_posix_watch(struct pollfd *out, unsigned count, int fd, int events)
 {
@@ -5974,7 +6422,7 @@ VMC_FN void vmc_posix_wait(const viamc_posix *p, viamc_ms now, viamc_ms *ms)
 {
     vmc_timer t;
     vmc_timer_off(&t);
-    if (p->dial.state == VMC_POSIX_NAME)
+    if (p->dial.state == VMC_POSIX_NAME || p->dial.state == VMC_POSIX_LOCAL)
         vmc_timer_at(&t, p->lookup.again);
     else if (p->dial.state == VMC_POSIX_CONNECT && p->dial.started < p->lookup.count)
         vmc_timer_at(&t, p->dial.next);
@@ -17201,6 +17649,17 @@ VMC_FN void vmc_explain_session(const viamc_client *c, const viamc_error *e, vmc
     vmc_explain_cut(w, " ms");
 }
 
+/* A name of viam's cloud that was dialled as an address, without a port: nobody is there, unless a port knows to look nearby. */
+VMC_FN bool vmc_explain_is_elsewhere(const viamc_client *c, const viamc_error *e)
+{
+    static const char cloud[] = ".viam.cloud";
+    vmc_address a;
+    bool nobody = e->code == VIAMC_ERR_DNS || e->code == VIAMC_ERR_REFUSED || e->code == VIAMC_ERR_TIMEOUT;
+    if (!nobody || vmc_address_parse(c->desc.address, 0, &a) != NULL || a.port != 0 || a.host.len < sizeof cloud)
+        return false;
+    return vmc_same(a.host.ptr + a.host.len - (sizeof cloud - 1u), cloud, sizeof cloud - 1u);
+}
+
 /* where: what (address) */
 VMC_FN void vmc_explain_plain(const viamc_client *c, const viamc_error *e, vmc_wr *w)
 {
@@ -17221,6 +17680,8 @@ VMC_FN void vmc_explain_plain(const viamc_client *c, const viamc_error *e, vmc_w
     }
     if (e->code != VIAMC_ERR_ARG)
         vmc_explain_in_brackets(c, w);
+    if (vmc_explain_is_elsewhere(c, e))
+        vmc_explain_cut(w, VMC_TEXT(": not found on the local network, or this port does not look there; write the robot's own address, as 10.0.0.7:8080"));
 }
 
 VMC_FN void vmc_explain_error(const viamc_client *c, const viamc_error *e, vmc_wr *w)
@@ -19611,6 +20072,18 @@ VMC_FN void vmc_loop_fill_dial(viamc_posix *p, viamc_dial_desc *d)
         d->unix_time = viamc_posix_unix_time();
 }
 
+/* A name may be looked for on the local network, where anybody can answer: the certificate is verified, and no port was written. */
+VMC_FN bool vmc_loop_may_look(const viamc_client *c)
+{
+#ifndef VIAMC_NO_TLS
+    vmc_address a;
+    return vmc_address_parse(c->desc.address, 0, &a) == NULL && a.port == 0 && !c->desc.insecure && !c->desc.allow_downgrade;
+#else
+    (void)c;
+    return false;
+#endif
+}
+
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client)
 {
     viamc_client_desc d = VIAMC_ZERO;
@@ -19633,7 +20106,11 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
         return err;
     posix->loop = *client;
     vmc_loop_fill_dial(posix, &dd);
-    return viamc_dial(*client, &dd);
+    err = viamc_dial(*client, &dd);
+#ifndef _WIN32
+    posix->mdns = err == VIAMC_OK && vmc_loop_may_look(*client);
+#endif
+    return err;
 }
 
 /* Sleeps as long as there is nothing to do, until `until` at the latest. Returns the time after it. */
@@ -19753,6 +20230,49 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
         err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
     return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
 }
+
+/* ---- robots of the local network ---- */
+
+#ifndef _WIN32
+
+/* Sleeps until a datagram or `until`, and takes what came. */
+VMC_FN size_t vmc_loop_hear(int fd, viamc_ms now, viamc_ms until, viamc_found *robots, size_t max, size_t count)
+{
+    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
+    viamc_bytes packet;
+    struct pollfd f;
+    unsigned i;
+    f.fd = fd;
+    f.events = POLLIN;
+    f.revents = 0;
+    (void)poll(&f, 1, vmc_time_reached(now, until) ? 0 : (int)(until - now));
+    for (i = 0; i < VMC_POSIX_DATAGRAMS && vmc_posix_mdns_hear(fd, buf, &packet); i++)
+        count = viamc_find_add(packet, robots, max, count);
+    return count;
+}
+
+VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t ms, size_t *count)
+{
+    viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX), again = now;
+    int fd;
+    if (robots == NULL || count == NULL)
+        return VIAMC_ERR_ARG;
+    *count = 0;
+    fd = vmc_posix_mdns_open();
+    if (fd < 0)
+        return VIAMC_ERR_IO;
+    for (; !vmc_time_reached(now, until); now = viamc_posix_now()) {
+        if (vmc_time_reached(now, again)) {
+            vmc_posix_mdns_ask(fd);
+            again = now + VMC_POSIX_MDNS_AGAIN;
+        }
+        *count = vmc_loop_hear(fd, now, vmc_time_reached(until, again) ? again : until, robots, max, *count);
+    }
+    vmc_posix_close_fd(&fd);
+    return VIAMC_OK;
+}
+
+#endif
 
 /* ---- files ---- */
 

@@ -189,6 +189,18 @@ TEST(viamc_posix_turn)
     CHECK_EQ_INT(viamc_posix_turn(&p, VIAMC_FOREVER), VIAMC_ERR_STATE);
 }
 
+TEST(viamc_posix_find)
+{
+#ifndef _WIN32
+    viamc_found robots[1];
+    size_t count = 7;
+    CHECK_EQ_INT(viamc_posix_find(NULL, 1, 0, &count), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_posix_find(robots, 1, 0, NULL), VIAMC_ERR_ARG);
+    (void)viamc_posix_find(robots, 0, 0, &count); /* without time nothing is asked */
+    CHECK_EQ_INT(count, 0);
+#endif
+}
+
 TEST(viamc_posix_read_pem)
 {
     uint8_t buf[64];
@@ -233,5 +245,6 @@ int main(int argc, char **argv)
     RUN(viamc_posix_turn);
     RUN(viamc_posix_read_pem);
     RUN(viamc_posix_explain);
+    RUN(viamc_posix_find);
     return test_end();
 }

@@ -347,6 +347,24 @@ TEST(viamc_pcd_next)
     CHECK(!viamc_pcd_next(&pcd, &point) && pcd.err == VIAMC_OK);
 }
 
+/* ---- finding robots on the local network ---- */
+
+TEST(viamc_find_query)
+{
+    uint8_t buf[32];
+    CHECK_EQ_INT(viamc_find_query(NULL, 100), 0);
+    CHECK_EQ_INT(viamc_find_query(buf, sizeof buf), 0);
+}
+
+TEST(viamc_find_add)
+{
+    viamc_found robots[1];
+    CHECK_EQ_INT(viamc_find_add(NOTHING, robots, 1, 0), 0);
+    CHECK_EQ_INT(viamc_find_add(NOWHERE, robots, 1, 0), 0);
+    CHECK_EQ_INT(viamc_find_add(viamc_view("x", 1), NULL, 1, 0), 0);
+    CHECK_EQ_INT(viamc_find_add(viamc_view("x", 1), robots, 0, 0), 0);
+}
+
 int main(int argc, char **argv)
 {
     test_begin("misuse_values", argc, argv);
@@ -379,5 +397,7 @@ int main(int argc, char **argv)
     RUN(viamc_image_open);
     RUN(viamc_pcd_open);
     RUN(viamc_pcd_next);
+    RUN(viamc_find_query);
+    RUN(viamc_find_add);
     return test_end();
 }

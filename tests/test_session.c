@@ -372,6 +372,34 @@ TEST(slow_answers_are_not_starvation)
     script_close();
 }
 
+/* The same polled only when viamc_wait asks for it, or when something comes: with two in flight it asks for nothing. */
+TEST(sleeping_for_answers_is_not_starvation)
+{
+    viamc_ms sent[64], next;
+    uint32_t ids[64];
+    size_t n = 0, answered = 0, i;
+    bot_open();
+    bot_warm();
+    while (answered < 10) {
+        viamc_wait_hint hint;
+        script_poll();
+        bot_listen();
+        for (i = 0; i < bot.count && n < TEST_COUNT(ids); i++) {
+            ids[n] = bot.pending[i].id;
+            sent[n++] = script_now.loop.now;
+        }
+        bot.count = 0;
+        viamc_wait(script_now.client, script_now.loop.now, &hint);
+        next = answered < n ? sent[answered] + 450u - script_now.loop.now : VIAMC_FOREVER;
+        script_now.loop.now += hint.ms < next ? hint.ms : next;
+        if (answered < n && script_now.loop.now == sent[answered] + 450u)
+            script_reply(ids[answered++], "", 0);
+    }
+    CHECK_EQ_INT(script_count(VIAMC_EV_STARVED), 0);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    script_close();
+}
+
 int main(int argc, char **argv)
 {
     test_begin("session", argc, argv);
@@ -391,5 +419,6 @@ int main(int argc, char **argv)
     RUN(window_that_cannot_be_kept);
     RUN(starved_polls_are_told);
     RUN(slow_answers_are_not_starvation);
+    RUN(sleeping_for_answers_is_not_starvation);
     return test_end();
 }

@@ -271,6 +271,9 @@ static const row rows[] = {
     /* 42 to 47: gRPC */
     {42, CLIENT, CALLS, "a content-length that is wrong", "HEADERS+EH V @ok content-length=1; DATA V msg:abc; HEADERS+EH+ES V grpc-status=0", ENDED_(OK, ANSWERED)},
     {42, CLIENT, CALLS, "a web page", "HEADERS+EH V :status=200 content-type=text/html; DATA+ES V '<html>'", ENDED_(UNKNOWN, MAYBE)},
+    {42, CLIENT, CALLS, "JSON", "HEADERS+EH V :status=200 content-type=application/json; DATA+ES V '{}'", ENDED_(UNKNOWN, MAYBE)},
+    {42, CLIENT, CALLS, "gRPC of another form", "HEADERS+EH V :status=200 content-type=application/grpc+json; DATA V msg:", ENDED_(UNKNOWN, MAYBE)},
+    {42, CLIENT, CALLS, "gRPC of the web", "HEADERS+EH V :status=200 content-type=application/grpc-web; DATA V msg:", ENDED_(UNKNOWN, MAYBE)},
     {42, CLIENT, CALLS, "502 with a page and no trailers", "HEADERS+EH V :status=502 content-type=text/html; DATA V '<html>'", ENDED_(UNAVAILABLE, MAYBE)},
     {42, CLIENT, CALLS, "401", "HEADERS+EH+ES V :status=401", ENDED_(UNAUTHENTICATED, MAYBE)},
     {42, CLIENT, CALLS, "a captive portal", "HEADERS+EH V :status=302 location='http://login.test/'; DATA+ES V", ENDED_(UNKNOWN, MAYBE)},

@@ -28,7 +28,7 @@ help:
 	@echo "make test-boards   on emulated boards and other systems"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
-	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
+	@echo "make amalgamate    viamc.h from src/, and the tables of README.md and tests/README.md"
 	@echo "make figures       sizes and costs, each with its goal"
 	@echo "make setup         packages and build/venv; the targets above do it by themselves"
 	@echo "make clean         removes build/"
@@ -39,6 +39,7 @@ setup:
 amalgamate:
 	@tools/amalgamate.py
 	@tools/memory_table.py
+	@tools/test_table.py
 
 examples:
 	@tools/setup.sh core

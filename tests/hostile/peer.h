@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A peer made of octets, of either role, in plaintext or TLS: it sends what it is given, keeps book of what comes, and looks at each octet of it:
- * frames whole and in order, header blocks that can be decoded, no window overdrawn, nothing behind a GOAWAY's end. What it answers, it answers when it is asked to.
+/* A peer made of octets, of either role, in plaintext or TLS: it sends what it is given, keeps book of what comes, and looks at each octet of
+ * it: frames whole and in order, header blocks that can be decoded, no window overdrawn. What it answers, it answers when it is asked to.
  * Include after viamc.h (with its implementation), test.h and tls_kit.h. */
 #ifndef VIAMC_HOSTILE_PEER_H
 #define VIAMC_HOSTILE_PEER_H

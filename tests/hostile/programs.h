@@ -63,7 +63,7 @@ static uint32_t stream_of(const char *path)
     return id;
 }
 
-static void open_client(scene at)
+static void open_client(scene at, uint32_t in_bytes)
 {
     viamc_client_desc d = VIAMC_ZERO;
     viamc_dial_desc dial = VIAMC_ZERO;
@@ -73,6 +73,7 @@ static void open_client(scene at)
     d.slot_bytes = SLOT;
     d.rx_bytes = 20000;
     d.no_tls = !w.tls;
+    d.in_bytes = in_bytes;
     size = viamc_client_mem_size(&d);
     CHECK_EQ_INT(viamc_client_init(new_block(size), size, &d, &w.client), VIAMC_OK);
     dial.address = "robot.test:8080";
@@ -268,7 +269,8 @@ typedef struct snapshot {
 
 static snapshot *scenes[2][2][SCENES];
 
-static void set_scene(role r, bool tls, scene at)
+/* in_bytes: of a client, 0: as many as it likes */
+static void set_scene(role r, bool tls, scene at, uint32_t in_bytes)
 {
     memset(&w, 0, sizeof w);
     vmc_loop_init(&w.loop, 1);
@@ -280,7 +282,7 @@ static void set_scene(role r, bool tls, scene at)
     w.peer.tls = tls;
     w.peer.conn = r == CLIENT ? (unsigned)-1 : 0; /* a robot counts its connections */
     if (r == CLIENT) {
-        open_client(at);
+        open_client(at, in_bytes);
         if (at != EARLY)
             client_calls(at);
     } else {
@@ -296,7 +298,7 @@ static void enter(role r, bool tls, scene at)
 {
     snapshot **s = &scenes[r == SERVER][tls][at];
     if (*s == NULL) {
-        set_scene(r, tls, at);
+        set_scene(r, tls, at, 0);
         *s = (snapshot *)malloc(sizeof **s);
         if (*s == NULL || ((*s)->octets = (uint8_t *)malloc(GUARD + 1u + block_size)) == NULL) {
             test_die("no memory", "enter");

@@ -48,6 +48,7 @@ typedef struct world {
     uint32_t steps;          /* most port calls of one poll */
     /* streams of the script */
     uint32_t victim, bystander, fresh, next;
+    bool begun;              /* the reply to the bystander has its header block */
     bool polite;             /* the peer greets by itself */
     bool mute;               /* the peer answers nothing by itself */
     bool asleep;             /* the program takes no events */

@@ -132,6 +132,35 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #define VIAMC_VERSION "0.1.0"
 #define VIAMC_API_VERSION "v0.1.601" /* version of the Viam API that viamc_proto.h is made from */
 
+/* ---- profiles: sets of options under one name; what is defined besides stays. Octets of each: README, Memory ---- */
+/* VIAMC_PROFILE_TINY   a client of one robot, whose key is pinned, with ChaCha20: no certificates, no server role, no texts
+ * VIAMC_PROFILE_BOARD  client and robot, any certificate; no texts, size before speed
+ * VIAMC_PROFILE_HOST   everything, speed before size: what no profile means on a host, also where the compiler optimises for size */
+#if defined(VIAMC_PROFILE_TINY) || defined(VIAMC_PROFILE_BOARD)
+#undef VIAMC_NO_POSIX
+#define VIAMC_NO_POSIX
+#undef VIAMC_NO_STRINGS
+#define VIAMC_NO_STRINGS
+#ifndef VIAMC_SHORTCUTS
+#define VIAMC_SHORTCUTS 0
+#endif
+#endif
+#ifdef VIAMC_PROFILE_TINY
+#undef VIAMC_NO_SERVER
+#define VIAMC_NO_SERVER
+#undef VIAMC_NO_X509
+#define VIAMC_NO_X509
+#undef VIAMC_NO_RSA
+#define VIAMC_NO_RSA
+#undef VIAMC_NO_P384
+#define VIAMC_NO_P384
+#undef VIAMC_NO_AES
+#define VIAMC_NO_AES
+#endif
+#if defined(VIAMC_PROFILE_HOST) && !defined(VIAMC_SHORTCUTS)
+#define VIAMC_SHORTCUTS 1
+#endif
+
 /* ---- how the functions are declared ---- */
 #ifndef VIAMC_API
 #ifdef VIAMC_STATIC
@@ -918,7 +947,7 @@ VIAMC_API uint64_t viamc_posix_unix_time(void);
  *   address  copied, "HOST:PORT" (HOST empty: all interfaces; else numeric, "[v6]" or a name of the hosts file; PORT 0: any
  *            free one) or "unix:/path" (a socket that nobody listens on any more is replaced)
  * Allowed:  once until viamc_posix_close. Never blocks.
- * Returns:  OK; ARG (no such form of address); STATE (listens already); DNS (name unknown); IO (viamc_posix_errno of
+ * Returns:  OK; ARG (no such form of address; unix: on Windows); STATE (listens already); DNS (name unknown); IO (viamc_posix_errno of
  *           VIAMC_POSIX_LISTENER says why: EADDRINUSE, EACCES, ...) */
 VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
 
@@ -927,8 +956,9 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
  * Returns:  OK; STATE (does not listen); NOMEM (cap too small) */
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap);
 
-/* The system's reason (errno) for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS.
- * EBADF (Windows: WSAENOTSOCK) for any other number. After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
+/* The system's reason for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS: errno, on Windows
+ * GetLastError() (WSAECONNREFUSED). EBADF (WSAENOTSOCK) of no port or of any other number. After VIAMC_ERR_DNS: 0 if the servers know no
+ * such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn);
 
 /* Reads one certificate of the trust store: SSL_CERT_FILE, else the folders of SSL_CERT_DIR, else the system's usual file or
@@ -3995,6 +4025,24 @@ VMC_FN viamc_str vmc_dns_part(viamc_str s, size_t at, size_t n)
     return s;
 }
 
+/* Reads "HOST:PORT". The host is left as it stands, terminated; false if there is no port, or no room. */
+VMC_FN bool vmc_dns_host_port(const char *address, char *host, size_t cap, uint16_t *port)
+{
+    viamc_str s = viamc_text(address);
+    uint32_t number = 0;
+    size_t n = s.len;
+    while (n != 0 && s.ptr[n - 1u] != ':')
+        n--;
+    if (n == 0 || n > cap || !vmc_dns_number(vmc_dns_part(s, n, s.len - n), 65535u, &number))
+        return false;
+    vmc_copy(host, address, n - 1u);
+    host[n - 1u] = '\0';
+    *port = (uint16_t)number;
+    if (host[0] == '[')
+        return host[n - 2u] == ']';
+    return vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
+}
+
 /* "10.0.0.7" */
 VMC_FN bool vmc_dns_parse_v4(viamc_str s, uint8_t *out)
 {
@@ -5749,24 +5797,6 @@ VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
     return VIAMC_OK;
 }
 
-/* Reads "HOST:PORT". The host is left as it stands; false if there is no port. */
-VMC_FN bool vmc_posix_host_port(const char *address, char *host, size_t cap, uint16_t *port)
-{
-    viamc_str s = viamc_text(address);
-    uint32_t number = 0;
-    size_t n = s.len;
-    while (n != 0 && s.ptr[n - 1u] != ':')
-        n--;
-    if (n == 0 || n > cap || !vmc_dns_number(vmc_dns_part(s, n, s.len - n), 65535u, &number))
-        return false;
-    vmc_copy(host, address, n - 1u);
-    host[n - 1u] = '\0';
-    *port = (uint16_t)number;
-    if (host[0] == '[')
-        return host[n - 2u] == ']';
-    return vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
-}
-
 /* Removes a socket that nobody listens on any more. Anything else at that path stays. */
 VMC_FN void vmc_posix_unlink_stale(const vmc_posix_sa *sa, socklen_t n)
 {
@@ -5797,16 +5827,6 @@ VMC_FN viamc_err vmc_posix_bind(viamc_posix *p, const vmc_posix_sa *sa, socklen_
     return VIAMC_ERR_IO;
 }
 
-VMC_FN viamc_err vmc_posix_listen_unix(viamc_posix *p, const char *address)
-{
-    vmc_posix_sa sa;
-    socklen_t n = vmc_posix_sa_unix(&sa, address);
-    if (n == 0)
-        return VIAMC_ERR_ARG;
-    vmc_posix_unlink_stale(&sa, n);
-    return vmc_posix_bind(p, &sa, n, false);
-}
-
 /* All interfaces: both families, or IPv4 where there is no IPv6. */
 VMC_FN viamc_err vmc_posix_listen_any(viamc_posix *p, uint16_t port)
 {
@@ -5822,27 +5842,36 @@ VMC_FN viamc_err vmc_posix_listen_any(viamc_posix *p, uint16_t port)
     return vmc_posix_bind(p, &sa, vmc_posix_sa_ip(&sa, &any, port), false);
 }
 
+/* A host of its own: the first of its addresses. */
+VMC_FN viamc_err vmc_posix_listen_host(viamc_posix *p, const char *host, uint16_t port)
+{
+    vmc_posix_sa sa;
+    vmc_posix_lookup_here(p, host);
+    if (p->lookup.count == 0)
+        return VIAMC_ERR_DNS;
+    return vmc_posix_bind(p, &sa, vmc_posix_sa_ip(&sa, &p->lookup.ip[0], port), false);
+}
+
 VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
 {
     char host[VMC_POSIX_NAME_BYTES];
     vmc_posix_sa sa;
     socklen_t n;
     uint16_t port = 0;
+    bool local;
     if (p == NULL || address == NULL)
+        return VIAMC_ERR_ARG;
+    local = vmc_posix_is_unix(address);
+    n = local ? vmc_posix_sa_unix(&sa, address) : 0;
+    if (local ? n == 0 : !vmc_dns_host_port(address, host, sizeof host, &port))
         return VIAMC_ERR_ARG;
     if (p->conn[VIAMC_POSIX_LISTENER].fd >= 0)
         return VIAMC_ERR_STATE;
-    if (vmc_posix_is_unix(address))
-        return vmc_posix_listen_unix(p, address);
-    if (!vmc_posix_host_port(address, host, sizeof host, &port))
-        return VIAMC_ERR_ARG;
-    if (host[0] == '\0')
-        return vmc_posix_listen_any(p, port);
-    vmc_posix_lookup_here(p, host);
-    if (p->lookup.count == 0)
-        return VIAMC_ERR_DNS;
-    n = vmc_posix_sa_ip(&sa, &p->lookup.ip[0], port);
-    return vmc_posix_bind(p, &sa, n, false);
+    if (local) {
+        vmc_posix_unlink_stale(&sa, n);
+        return vmc_posix_bind(p, &sa, n, false);
+    }
+    return host[0] == '\0' ? vmc_posix_listen_any(p, port) : vmc_posix_listen_host(p, host, port);
 }
 
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap)
@@ -6604,15 +6633,22 @@ VMC_FN vmc_win_conn *vmc_win_at(void *user, unsigned conn)
 
 VIAMC_API void viamc_posix_init(viamc_posix *p)
 {
-    WSADATA data;
     unsigned i;
     if (p == NULL)
         return;
     VIAMC_MEMSET(p, 0, sizeof *p);
-    p->started = WSAStartup(MAKEWORD(2, 2), &data) == 0;
     p->dial.fd = VMC_WIN_NONE;
     for (i = 0; i < VMC_WIN_CONNS + 2u; i++)
         p->conn[i].fd = VMC_WIN_NONE;
+}
+
+/* Before the first socket, also the first one after viamc_posix_close. 0, or why Winsock is not to be had. */
+VMC_FN int vmc_win_start(viamc_win *p)
+{
+    WSADATA data;
+    int error = p->started ? 0 : WSAStartup(MAKEWORD(2, 2), &data);
+    p->started = error == 0;
+    return error;
 }
 
 /* Ends the opening under way. The resolver writes into *dial until its event comes, which a cancelled one sets at once. */
@@ -6672,9 +6708,10 @@ VMC_FN viamc_err vmc_win_found(vmc_win_dial *d, int error)
     return d->found != NULL && error == 0 ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_DNS;
 }
 
-VMC_FN viamc_err vmc_win_on_idle(vmc_win_dial *d, unsigned conn, const char *host, uint16_t port)
+VMC_FN viamc_err vmc_win_on_idle(viamc_win *p, unsigned conn, const char *host, uint16_t port)
 {
     static const char tens[] = "0123456789";
+    vmc_win_dial *d = &p->dial;
     ADDRINFOEXW hints;
     WCHAR service[6];
     int error;
@@ -6687,6 +6724,9 @@ VMC_FN viamc_err vmc_win_on_idle(vmc_win_dial *d, unsigned conn, const char *hos
     d->fd = VMC_WIN_NONE;
     d->conn = conn;
     hints.ai_socktype = SOCK_STREAM;
+    d->error = vmc_win_start(p);
+    if (d->error != 0)
+        return VIAMC_ERR_IO;
     if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, host, -1, (WCHAR *)d->name, (int)VMC_WIN_NAME_BYTES) == 0)
         return VIAMC_ERR_DNS;
     d->event = CreateEventW(NULL, TRUE, FALSE, NULL);
@@ -6760,7 +6800,7 @@ VMC_FN viamc_err vmc_win_on_connect(viamc_win *p, viamc_ms now)
 VMC_FN viamc_err vmc_win_step(viamc_win *p, unsigned conn, const char *host, uint16_t port)
 {
     switch (p->dial.state) {
-    case VMC_WIN_IDLE: return vmc_win_on_idle(&p->dial, conn, host, port);
+    case VMC_WIN_IDLE: return vmc_win_on_idle(p, conn, host, port);
     case VMC_WIN_NAME: return vmc_win_on_name(&p->dial);
     default: return vmc_win_on_connect(p, viamc_posix_now());
     }
@@ -6911,26 +6951,6 @@ VMC_FN bool vmc_win_sa_text(const SOCKADDR_STORAGE *sa, int n, char *buf, size_t
     return !w.full;
 }
 
-/* Splits "HOST:PORT"; without brackets. */
-VMC_FN bool vmc_win_host_port(const char *address, char *host, size_t cap, const char **port)
-{
-    size_t n = vmc_strlen(address), from = 0;
-    while (n > 0 && address[n - 1u] != ':')
-        n--;
-    if (n == 0)
-        return false;
-    *port = address + n--;
-    if (n >= 2u && address[0] == '[' && address[n - 1u] == ']') {
-        from = 1;
-        n--;
-    }
-    if (n - from >= cap)
-        return false;
-    vmc_copy(host, address + from, n - from);
-    host[n - from] = '\0';
-    return true;
-}
-
 VMC_FN viamc_err vmc_win_bind(viamc_win *p, const struct addrinfo *a)
 {
     vmc_win_conn *c = &p->conn[VIAMC_POSIX_LISTENER];
@@ -6949,27 +6969,39 @@ VMC_FN viamc_err vmc_win_bind(viamc_win *p, const struct addrinfo *a)
     return VIAMC_ERR_IO;
 }
 
-VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
+/* service: the port as text. host may be changed. */
+VMC_FN viamc_err vmc_win_listen(viamc_win *p, char *host, const char *service)
 {
-    char host[VMC_WIN_NAME_BYTES];
-    const char *port;
     struct addrinfo hints, *found = NULL;
+    size_t n = vmc_strlen(host);
     viamc_err err;
-    if (p == NULL || address == NULL)
-        return VIAMC_ERR_ARG;
-    if (p->conn[VIAMC_POSIX_LISTENER].fd != VMC_WIN_NONE)
-        return VIAMC_ERR_STATE;
-    if (!vmc_win_host_port(address, host, sizeof host, &port))
-        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(&hints, 0, sizeof hints);
     hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV; /* numbers: nobody is asked, so it does not block */
     hints.ai_socktype = SOCK_STREAM;
-    hints.ai_family = host[0] == '\0' ? AF_INET6 : AF_UNSPEC;
-    if (getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found) != 0)
+    hints.ai_family = n == 0 ? AF_INET6 : AF_UNSPEC;
+    if (host[0] == '[') {
+        host[n - 1u] = '\0';
+        host++;
+    }
+    if (getaddrinfo(n == 0 ? NULL : host, service, &hints, &found) != 0)
         return VIAMC_ERR_DNS;
     err = vmc_win_bind(p, found);
     freeaddrinfo(found);
     return err;
+}
+
+VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
+{
+    char host[VMC_WIN_NAME_BYTES];
+    vmc_win_conn *c;
+    uint16_t port;
+    if (p == NULL || address == NULL || !vmc_dns_host_port(address, host, sizeof host, &port))
+        return VIAMC_ERR_ARG;
+    c = &p->conn[VIAMC_POSIX_LISTENER];
+    if (c->fd != VMC_WIN_NONE)
+        return VIAMC_ERR_STATE;
+    c->error = vmc_win_start(p);
+    return c->error == 0 ? vmc_win_listen(p, host, address + vmc_strlen(host) + 1u) : (viamc_err)VIAMC_ERR_IO;
 }
 
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap)
@@ -16955,7 +16987,7 @@ VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *
     u->user = o->user;
     u->metadata = o->metadata;
     u->into = o->into;
-    u->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
+    u->into_cap = o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
     u->sink = o->sink;
     u->sink_user = o->sink_user;
     u->meta = o->metadata_into;
@@ -19191,22 +19223,35 @@ VMC_FN bool vmc_route_is_ours(const viamc_request *rq)
     return rq->service == &vmc_rs_auth || rq->service == &vmc_rs_service;
 }
 
+/* The resource of a name. The first message of a stream may have the name in a message that is its field 1 (PlayStream's init). */
+VMC_FN viamc_resource *vmc_route_resource(const viamc_request *rq, viamc_bytes field, viamc_str *name)
+{
+    viamc_resource *r;
+    viamc_bytes inner;
+    name->ptr = (const char *)field.ptr;
+    name->len = field.len;
+    r = vmc_registry_find(rq->server, rq->service, *name);
+    if (r != NULL || !vmc_request_streams_in(rq) || vmc_wire_find(field, 1, &inner) != VIAMC_OK)
+        return r;
+    name->ptr = (const char *)inner.ptr;
+    name->len = inner.len;
+    return vmc_registry_find(rq->server, rq->service, *name);
+}
+
 /* The first message names the resource. False: the request is answered. */
 VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
 {
     char text[VMC_CALL_TEXT + 1u];
-    viamc_bytes name = viamc_view(NULL, 0);
-    viamc_str n;
-    if ((vmc_route_is_ours(rq) || vmc_registry_is_named(rq->service)) && vmc_wire_find(msg, 1, &name) == VIAMC_ERR_MESSAGE) {
+    viamc_bytes field = viamc_view(NULL, 0);
+    viamc_str name;
+    if ((vmc_route_is_ours(rq) || vmc_registry_is_named(rq->service)) && vmc_wire_find(msg, 1, &field) == VIAMC_ERR_MESSAGE) {
         vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("request cannot be decoded"));
         return false;
     }
-    n.ptr = (const char *)name.ptr;
-    n.len = name.len;
     if (!vmc_route_is_ours(rq)) {
-        rq->resource = vmc_registry_find(rq->server, rq->service, n);
+        rq->resource = vmc_route_resource(rq, field, &name);
         if (rq->resource == NULL) {
-            vmc_registry_missing(rq->service, n, text, sizeof text);
+            vmc_registry_missing(rq->service, name, text, sizeof text);
             vmc_request_finish(rq, VIAMC_NOT_FOUND, text);
             return false;
         }

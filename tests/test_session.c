@@ -141,7 +141,7 @@ TEST(session_after_a_month)
 {
     unsigned n;
     bot_open();
-    (void)move(4000);
+    (void)move(BOT_WARM);
     for (n = 0; n < 4 && script_now.client->session.state != VMC_SESSION_ON; n++) {
         script_poll();
         bot_listen();

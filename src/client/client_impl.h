@@ -389,7 +389,7 @@ VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *
     u->user = o->user;
     u->metadata = o->metadata;
     u->into = o->into;
-    u->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
+    u->into_cap = o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
     u->sink = o->sink;
     u->sink_user = o->sink_user;
     u->meta = o->metadata_into;

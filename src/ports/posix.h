@@ -131,7 +131,7 @@ VIAMC_API uint64_t viamc_posix_unix_time(void);
  *   address  copied, "HOST:PORT" (HOST empty: all interfaces; else numeric, "[v6]" or a name of the hosts file; PORT 0: any
  *            free one) or "unix:/path" (a socket that nobody listens on any more is replaced)
  * Allowed:  once until viamc_posix_close. Never blocks.
- * Returns:  OK; ARG (no such form of address); STATE (listens already); DNS (name unknown); IO (viamc_posix_errno of
+ * Returns:  OK; ARG (no such form of address; unix: on Windows); STATE (listens already); DNS (name unknown); IO (viamc_posix_errno of
  *           VIAMC_POSIX_LISTENER says why: EADDRINUSE, EACCES, ...) */
 VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
 
@@ -140,8 +140,9 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
  * Returns:  OK; STATE (does not listen); NOMEM (cap too small) */
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap);
 
-/* The system's reason (errno) for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS.
- * EBADF (Windows: WSAENOTSOCK) for any other number. After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
+/* The system's reason for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS: errno, on Windows
+ * GetLastError() (WSAECONNREFUSED). EBADF (WSAENOTSOCK) of no port or of any other number. After VIAMC_ERR_DNS: 0 if the servers know no
+ * such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn);
 
 /* Reads one certificate of the trust store: SSL_CERT_FILE, else the folders of SSL_CERT_DIR, else the system's usual file or

@@ -23,6 +23,7 @@ typedef struct peer {
     vmc_loop *loop;
     bool robot;            /* its role; the client or the server is under test */
     bool tls;
+    size_t record;         /* octets of its longest record, with what TLS adds */
     unsigned conn;         /* robot: number of the connection at its port */
     bool here, lost;       /* connected; the other side has closed */
     uint64_t engine[(VMC_TLS_CLIENT_BYTES > VMC_TLS_SERVER_BYTES ? VMC_TLS_CLIENT_BYTES : VMC_TLS_SERVER_BYTES) / 8u];
@@ -92,7 +93,7 @@ static void peer_open_tls(peer *p)
         d.in = p->in;
         d.in_cap = sizeof p->in;
         d.out = p->out;
-        d.out_cap = sizeof p->out;
+        d.out_cap = p->record;
         CHECK_EQ_INT(vmc_tls_server_open(peer_tls(p), &d), VIAMC_OK);
     } else {
         vmc_tls_client_desc d;
@@ -106,7 +107,7 @@ static void peer_open_tls(peer *p)
         d.in = p->in;
         d.in_cap = sizeof p->in;
         d.out = p->out;
-        d.out_cap = sizeof p->out;
+        d.out_cap = p->record;
         d.trust = p->trust;
         d.trust_cap = sizeof p->trust;
         CHECK_EQ_INT(vmc_tls_client_open(peer_tls(p), &d), VIAMC_OK);

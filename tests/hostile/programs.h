@@ -70,8 +70,9 @@ static void open_client(scene at, uint32_t in_bytes)
     size_t size;
     d.port = vmc_loop_port();
     d.port_user = vmc_loop_client(&w.loop, 0);
-    d.slot_bytes = SLOT;
-    d.rx_bytes = 20000;
+    d.profile = w.board ? VIAMC_BOARD : VIAMC_HOST;
+    d.slot_bytes = w.board ? 0 : SLOT;
+    d.rx_bytes = w.board ? 1000 : 20000;
     d.no_tls = !w.tls;
     d.in_bytes = in_bytes;
     size = viamc_client_mem_size(&d);
@@ -267,12 +268,14 @@ typedef struct snapshot {
     uint8_t *octets;
 } snapshot;
 
-static snapshot *scenes[2][2][SCENES];
+static snapshot *scenes[4][2][SCENES];
 
 /* in_bytes: of a client, 0: as many as it likes */
-static void set_scene(role r, bool tls, scene at, uint32_t in_bytes)
+static void set_scene(role r, bool tls, bool board, scene at, uint32_t in_bytes)
 {
     memset(&w, 0, sizeof w);
+    w.board = board;
+    w.peer.record = board ? 1000 : VMC_TLS_OUT_MAX;
     vmc_loop_init(&w.loop, 1);
     w.loop.now = 0xfffff000u; /* the clock wraps on the way */
     w.role = r;
@@ -294,11 +297,11 @@ static void set_scene(role r, bool tls, scene at, uint32_t in_bytes)
 }
 
 /* Brings a scene about, or back. */
-static void enter(role r, bool tls, scene at)
+static void enter(role r, bool tls, bool board, scene at)
 {
-    snapshot **s = &scenes[r == SERVER][tls][at];
+    snapshot **s = &scenes[2u * board + (r == SERVER)][tls][at];
     if (*s == NULL) {
-        set_scene(r, tls, at, 0);
+        set_scene(r, tls, board, at, 0);
         *s = (snapshot *)malloc(sizeof **s);
         if (*s == NULL || ((*s)->octets = (uint8_t *)malloc(GUARD + 1u + block_size)) == NULL) {
             test_die("no memory", "enter");

@@ -44,6 +44,7 @@ typedef struct world {
     role role;               /* of the side under test */
     form form;
     bool tls;
+    bool board;              /* client: small buffers, so that all credit fits into a TLS record */
     size_t cut;              /* octets that went one by one */
     uint32_t steps;          /* most port calls of one poll */
     /* streams of the script */

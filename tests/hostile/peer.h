@@ -22,7 +22,7 @@ typedef struct peer_stream {
 typedef struct peer {
     vmc_loop *loop;
     bool robot;            /* its role; the client or the server is under test */
-    bool tls;
+    bool tls, raw;         /* raw: what comes is not looked at */
     size_t record;         /* octets of its longest record, with what TLS adds */
     unsigned conn;         /* robot: number of the connection at its port */
     bool here, lost;       /* connected; the other side has closed */
@@ -326,7 +326,7 @@ static void peer_hear(peer *p)
     if (!p->here)
         return;
     while (peer_pull(p))
-        ;
+        p->len = p->raw ? 0 : p->len;
     if (p->robot && !p->greeted && p->len >= VMC_H2_PREFACE_LEN) {
         CHECK_EQ_MEM(p->got, VMC_H2_PREFACE_LEN, vmc_h2_preface, VMC_H2_PREFACE_LEN);
         p->greeted = true;

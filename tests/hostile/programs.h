@@ -63,10 +63,21 @@ static uint32_t stream_of(const char *path)
     return id;
 }
 
+static void dial(void)
+{
+    viamc_dial_desc d = VIAMC_ZERO;
+    d.address = "robot.test:8080";
+    d.insecure = !w.tls;
+    d.anchors = peer_anchors;
+    d.anchor_count = peer_anchor_count;
+    d.unix_time = KIT_NOW;
+    d.attempts = VIAMC_FOREVER;
+    CHECK_EQ_INT(viamc_dial(w.client, &d), VIAMC_OK);
+}
+
 static void open_client(scene at, uint32_t in_bytes)
 {
     viamc_client_desc d = VIAMC_ZERO;
-    viamc_dial_desc dial = VIAMC_ZERO;
     size_t size;
     d.port = vmc_loop_port();
     d.port_user = vmc_loop_client(&w.loop, 0);
@@ -77,14 +88,10 @@ static void open_client(scene at, uint32_t in_bytes)
     d.in_bytes = in_bytes;
     size = viamc_client_mem_size(&d);
     CHECK_EQ_INT(viamc_client_init(new_block(size), size, &d, &w.client), VIAMC_OK);
-    dial.address = "robot.test:8080";
-    dial.insecure = !w.tls;
-    dial.anchors = peer_anchors;
-    dial.anchor_count = peer_anchor_count;
-    dial.unix_time = KIT_NOW;
-    dial.attempts = VIAMC_FOREVER;
-    CHECK_EQ_INT(viamc_dial(w.client, &dial), VIAMC_OK);
+    dial();
     settle();
+    if (at == RECORDS)
+        return;
     CHECK(w.peer.greeted && viamc_state(w.client) == VIAMC_DIALING);
     if (at == EARLY)
         return;
@@ -282,16 +289,17 @@ static void set_scene(role r, bool tls, bool board, scene at, uint32_t in_bytes)
     w.tls = tls;
     w.peer.loop = &w.loop;
     w.peer.robot = r == CLIENT;
-    w.peer.tls = tls;
+    w.peer.tls = tls && at != RECORDS;
+    w.peer.raw = at == RECORDS;
     w.peer.conn = r == CLIENT ? (unsigned)-1 : 0; /* a robot counts its connections */
     if (r == CLIENT) {
         open_client(at, in_bytes);
-        if (at != EARLY)
+        if (at > EARLY)
             client_calls(at);
     } else {
         open_server();
         connect_peer();
-        if (at != EARLY)
+        if (at > EARLY)
             server_calls(at);
     }
 }

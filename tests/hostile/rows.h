@@ -13,6 +13,7 @@ typedef enum outcome {
     BROKEN,  /* GOAWAY with a code, then the end */
     FLOOD,   /* BROKEN, where it comes faster than answers leave; else NOTHING */
     DRAINED, /* the peer has said GOAWAY: V and B end as they should, then the client dials again */
+    REFUSED, /* TLS ends with an error */
     GIVEN_UP /* the peer is silent: every call ends by our clock, then the connection */
 } outcome;
 
@@ -33,6 +34,7 @@ typedef struct row {
 #define ENDED_(status, ran) ENDED, 0, VIAMC_##status, VIAMC_##ran, NULL, NULL
 #define RESET_(code) RESET, VMC_H2_##code, VIAMC_INTERNAL, VIAMC_MAYBE, NULL, NULL
 #define BROKEN_(code) BROKEN, VMC_H2_##code, VIAMC_UNAVAILABLE, VIAMC_MAYBE, NULL, NULL
+#define REFUSED_ REFUSED, 0, VIAMC_UNAVAILABLE, VIAMC_MAYBE, NULL, NULL
 #define FLOOD_ FLOOD, VMC_H2_ENHANCE_YOUR_CALM, VIAMC_UNAVAILABLE, VIAMC_MAYBE, NULL, NULL
 /* The same with a name. */
 #define KNOWN_BROKEN(cve, reaction) BROKEN, VMC_H2_ENHANCE_YOUR_CALM, VIAMC_UNAVAILABLE, VIAMC_MAYBE, cve, reaction
@@ -330,6 +332,18 @@ static const row rows[] = {
      "HOST; ASLEEP; HEADERS+EH V @ok; FILL V; WAIT 1500; FILL V; WAKE; WAIT 0; HEADERS+EH+ES V grpc-status=0",
      ENDED_(OK, ANSWERED)},
     {50, CLIENT, CALLS, "a session that is over", "REPLY V; EXPIRE; WAIT 500", ENDED_(OK, ANSWERED)},
+    /* and below: octets that are no TLS. A client's first record is a hello, a robot's is one too */
+    {51, BOTH, RECORDS, "HTTP/2 in plaintext", PREFACE "SETTINGS 0; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "an alert", "RAW 15030300020228; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "a record of 65,535 octets", "RAW 160303ffff 00*20000; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "a heartbeat of TLS", "RAW 1803030003014000; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "application data before its time", "RAW 1703030010 00*16; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "ChangeCipherSpec before its time", "200 x RAW 140303000101; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "a hello of 16 MB", "RAW 1603030008 02ffffff 00000000; 20 x RAW 1603030100 00*256; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "a hello octet by octet, without end", "RAW 1603030004 02ffffff; 400 x RAW 160303000100; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "empty records without end", "2000 x RAW 1603030000; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "warnings without end", "2000 x RAW 15030300020100; WAIT 30000", REFUSED, 0, VIAMC_UNAVAILABLE, VIAMC_MAYBE,
+     "CVE-2016-8610 (SSL death alert)", "the handshake has 10 s (robot) or the attempt's time (client); a record a poll"},
     {50, SERVER, CALLS, "a heartbeat of a session that is none", "BEAT", ENDED_(INVALID_ARGUMENT, ANSWERED)},
 };
 

@@ -23,7 +23,7 @@ enum {
 
 typedef enum form { WHOLE, BYTES, RANDOM } form;
 typedef enum role { CLIENT = 1, SERVER = 2, BOTH = 3 } role;
-typedef enum scene { EARLY, CALLS, MANY, FEED, SCENES } scene;
+typedef enum scene { RECORDS, EARLY, CALLS, MANY, FEED, SCENES } scene; /* RECORDS: below TLS, before its handshake */
 
 /* A call of the program's. */
 typedef struct asked {

@@ -232,6 +232,7 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
+ * VIAMC_OLD_SESSIONS dial.old_sessions can be set                  default 0; +0.3 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
 #ifndef VIAMC_SHORTCUTS
 #ifdef __OPTIMIZE_SIZE__
@@ -239,6 +240,9 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #else
 #define VIAMC_SHORTCUTS 1
 #endif
+#endif
+#ifndef VIAMC_OLD_SESSIONS
+#define VIAMC_OLD_SESSIONS 0
 #endif
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
@@ -1193,6 +1197,8 @@ typedef struct viamc_dial_desc {
     bool allow_insecure_with_creds_downgrade; /* the same with credentials, which are sent in the clear */
     bool require_session;        /* moving calls fail on robots without sessions instead of going unprotected */
     bool disable_sessions;       /* moving calls carry no session: nothing stops the robot when this program dies */
+    bool old_sessions;           /* for robots of before 2025: every call waits for the session and carries it, but Stop and calls that look after
+                                  * the connection; needs #define VIAMC_OLD_SESSIONS 1 */
     const viamc_anchor *anchors; /* whom to trust: an array (boards, made by tools/anchor.py), or ... */
     size_t anchor_count;
     viamc_next_root_fn next_root; /* ... a store that is walked; viamc_posix_open fills it in */
@@ -14741,6 +14747,9 @@ typedef struct vmc_dial_plan {
     bool require_session;
     bool disable_sessions;
     bool pings;                 /* a sign of life is asked for by PING */
+#if VIAMC_OLD_SESSIONS
+    bool old_sessions;
+#endif
 #ifndef VIAMC_NO_TLS
     bool allow_downgrade;       /* with these credentials, or without */
     const char *server_name;    /* NULL: the host's */
@@ -15195,6 +15204,9 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
     p->insecure = d->insecure;
     p->require_session = d->require_session;
     p->disable_sessions = d->disable_sessions;
+#if VIAMC_OLD_SESSIONS
+    p->old_sessions = d->old_sessions;
+#endif
     p->timeout_ms = vmc_dial_or(d->timeout_ms, VMC_DIAL_TIMEOUT);
     p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
     p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
@@ -15285,6 +15297,10 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+#if !VIAMC_OLD_SESSIONS
+    if (d->old_sessions)
+        return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
+#endif
     what = vmc_dial_parse(d->address, d->insecure, &a);
     if (what != NULL)
         return what;
@@ -16249,6 +16265,10 @@ VMC_FN bool vmc_motion_on_end(viamc_client *c, vmc_call *call)
 {
     if (vmc_motion_is_move(call))
         vmc_motion_move_ended(c, call);
+#if VIAMC_OLD_SESSIONS
+    else
+        vmc_session_check_call(c, call);
+#endif
     if (vmc_motion_kind(call) != VMC_MOTION_STOP)
         return true;
     if (call->status == VIAMC_OK && !vmc_motion_stop_answered(c, call))
@@ -17022,13 +17042,42 @@ VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_s
     return VIAMC_OK;
 }
 
+#if VIAMC_OLD_SESSIONS
+
+/* viam-wire.md 4.2: what carried no session when everything else did. */
+VMC_FN bool vmc_client_is_exempt(viamc_str path)
+{
+    static const char *const begins[] = {"/grpc.reflection.", "/proto.rpc.", "/viam.robot.v1.RobotService/ResourceNames", "/viam.robot.v1.RobotService/ResourceRPCSubtypes",
+                                         vmc_session_start_path, vmc_session_beat_path};
+    size_t i;
+    for (i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        size_t n = vmc_strlen(begins[i]);
+        if (path.len >= n && vmc_same(path.ptr, begins[i], n))
+            return true;
+    }
+    return false;
+}
+
+#endif
+
+/* It carries the session, and waits for it. */
+VMC_FN bool vmc_client_needs_session(const viamc_client *c, const vmc_call *call)
+{
+#if VIAMC_OLD_SESSIONS
+    if (c->desc.old_sessions && !vmc_client_is_exempt(vmc_call_path(call)))
+        return true;
+#endif
+    (void)c;
+    return vmc_motion_is_move(call);
+}
+
 /* Puts the call on its way: by the motion rules, or at once. */
 VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
 {
     c->dirty = true;
     if (vmc_motion_kind(call) == VMC_MOTION_STOP)
         vmc_motion_begin_stop(c, call);
-    else if (vmc_motion_is_move(call))
+    else if (vmc_client_needs_session(c, call))
         vmc_motion_launch(c, call);
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Examples against a robot made of the Python SDK (tests/sdk_robot.py): what they print, and what the robot was told."""
+"""Examples against a robot made of the Python SDK (tests/programs/sdk_robot.py): what they print, and what the robot was told."""
 import contextlib
 import importlib.util
 import pathlib
@@ -19,7 +19,7 @@ EXAMPLES = testing.ROOT / "build/examples"
 class Examples(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        command = [sys.executable, testing.ROOT / "tests/sdk_robot.py"]
+        command = [sys.executable, testing.ROOT / "tests/programs/sdk_robot.py"]
         cls.robot = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)     # pylint: disable=consider-using-with
         cls.address = cls.robot.stdout.readline().strip()
 

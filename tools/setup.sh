@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Makes ready what a make target needs; says nothing if nothing is missing.
 #
-#   tools/setup.sh core|python|peers|conformance|boards|fuzz|analyze|figures ...
+#   tools/setup.sh core|python|peers|conformance|boards|fuzz|analyze|figures|size|plot ...
 #
 #   core     Debian packages to build the examples and to run the tests
 #   python   build/venv with tools/requirements.txt
@@ -12,6 +12,8 @@
 #   analyze  Debian packages for tools/analyze.py
 #   boards   Debian packages for tests/boards
 #   figures  Debian packages for tools/figures.py
+#   size     those for tools/size.py and tools/board.py
+#   plot     and for tools/plot_size.py
 #
 # As root it installs the packages that are missing; else it prints the one line to run.
 set -euo pipefail
@@ -25,6 +27,8 @@ analyze="clang-tidy cppcheck"
 boards="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
     gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user gcc-mingw-w64-x86-64 wine wine64 gcc-avr avr-libc simavr emscripten"
 figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi libnghttp2-dev libstb-dev"
+size="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm openssl"
+plot="python3-matplotlib"
 
 is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -81,6 +85,8 @@ for what in "$@"; do
     analyze) packages $analyze ;;
     boards)  packages $boards ;;
     figures) packages $figures ;;
+    size)    packages $size ;;
+    plot)    packages $plot ;;
     *)       echo "setup: unknown: $what" >&2; exit 2 ;;
     esac
 done

@@ -12,8 +12,12 @@ uint64_t board_unix_time(void);                  /* seconds since 1970; 0: the b
 bool board_random(uint8_t *out, size_t len);     /* true random octets: the secrets of TLS are made of nothing else */
 uart *const *board_wires(void);                  /* LINE_PEERS UARTs that lead to a robot (a client uses the first) or to its drivers */
 uintptr_t board_ethernet(void);                  /* where its LAN9118 is */
+void board_ethernet_priority(uint8_t number);    /* of its interrupt; 0, the highest, to begin with */
 void board_ethernet_on(void);                    /* from now on its interrupt calls ... */
 void board_on_ethernet(void);
+void board_on_systick(void), board_on_call(void), board_on_switch(void); /* interrupts that an operating system may take over: it then calls ... */
+void board_tick(void);                           /* ... this one every ms */
+void board_broken(void);                         /* something went wrong for good: says so and stands still */
 int board_key(void);                             /* a key pressed at the console, -1: none */
 void board_print(const char *text);              /* to the console */
 

@@ -21,5 +21,6 @@ bool line_ready(void);                   /* there is a way to others */
 void line_poll(void);                    /* before each poll of viamc's */
 uint32_t line_waiting(void);             /* how many octets came since: for the board's sleep */
 uint32_t line_sleep(uint32_t ms);        /* at most ms: how long the line may be left alone */
+void line_woke(void);                    /* yours, if you like: called by the Ethernet's interrupt when something came */
 
 #endif

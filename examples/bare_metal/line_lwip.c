@@ -46,10 +46,15 @@ static void receive_frames(void)
     lan9118_interrupt(true);
 }
 
+__attribute__((weak)) void line_woke(void)
+{
+}
+
 void board_on_ethernet(void)
 {
     lan9118_interrupt(false);
     came = true;
+    line_woke();
 }
 
 static err_t start_ethernet(struct netif *netif)

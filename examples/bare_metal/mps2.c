@@ -13,6 +13,7 @@
 #define SYST_LOAD REG(0xe000e014u)
 #define SYST_VALUE REG(0xe000e018u)
 #define NVIC_ENABLE REG(0xe000e100u)
+#define NVIC_PRIORITY REG(0xe000e400u) /* an octet each */
 
 /* UARTs of the CMSDK */
 enum { UART0 = 0x40004000, UART1 = 0x40005000, UART2 = 0x40006000, UART3 = 0x40007000 };
@@ -86,9 +87,25 @@ __attribute__((weak)) void board_on_ethernet(void)
 {
 }
 
-static void on_tick(void)
+void board_tick(void)
 {
     milliseconds = milliseconds + 1u;
+}
+
+/* An operating system takes these over. */
+__attribute__((weak)) void board_on_systick(void)
+{
+    board_tick();
+}
+
+__attribute__((weak)) void board_on_call(void)
+{
+    board_broken();
+}
+
+__attribute__((weak)) void board_on_switch(void)
+{
+    board_broken();
 }
 
 /* ---- board.h ---- */
@@ -96,6 +113,11 @@ static void on_tick(void)
 uintptr_t board_ethernet(void)
 {
     return 0x40200000u;
+}
+
+void board_ethernet_priority(uint8_t number)
+{
+    ((volatile uint8_t *)&NVIC_PRIORITY)[IRQ_ETHERNET] = number;
 }
 
 void board_ethernet_on(void)
@@ -187,7 +209,7 @@ extern uint32_t data_image[], data_start[], data_end[], bss_start[], bss_end[]; 
 int main(void);
 void reset(void);
 
-static void fault(void)
+void board_broken(void)
 {
     board_print("fault\r\n");
     for (;;) {
@@ -203,7 +225,7 @@ void reset(void)
     for (to = bss_start; to < bss_end; to++)
         *to = 0;
     (void)main();
-    fault();
+    board_broken();
 }
 
 /* 16 of the Cortex-M, then the board's by their numbers */
@@ -215,7 +237,8 @@ struct vectors {
 
 __attribute__((section(".vectors"), used)) static const struct vectors vectors = {
     stack_top,
-    {reset, fault, fault, fault, fault, fault, NULL, NULL, NULL, NULL, fault, fault, NULL, fault, on_tick},
+    {reset, board_broken, board_broken, board_broken, board_broken, board_broken, NULL, NULL, NULL, NULL, board_on_call, board_broken, NULL,
+     board_on_switch, board_on_systick},
     {[IRQ_UART0_RX] = on_wire0, [IRQ_UART0_TX] = on_wire0, [IRQ_UART2_RX] = on_wire1, [IRQ_UART2_TX] = on_wire1,
      [IRQ_ETHERNET] = board_on_ethernet, [IRQ_UART3_RX] = on_wire2, [IRQ_UART3_TX] = on_wire2},
 };

@@ -12,6 +12,35 @@
 #define VIAMC_VERSION "0.1.0"
 #define VIAMC_API_VERSION "v0.1.601" /* version of the Viam API that viamc_proto.h is made from */
 
+/* ---- profiles: sets of options under one name; what is defined besides stays. Octets of each: README, Memory ---- */
+/* VIAMC_PROFILE_TINY   a client of one robot, whose key is pinned, with ChaCha20: no certificates, no server role, no texts
+ * VIAMC_PROFILE_BOARD  client and robot, any certificate; no texts, size before speed
+ * VIAMC_PROFILE_HOST   everything, speed before size: what no profile means on a host, also where the compiler optimises for size */
+#if defined(VIAMC_PROFILE_TINY) || defined(VIAMC_PROFILE_BOARD)
+#undef VIAMC_NO_POSIX
+#define VIAMC_NO_POSIX
+#undef VIAMC_NO_STRINGS
+#define VIAMC_NO_STRINGS
+#ifndef VIAMC_SHORTCUTS
+#define VIAMC_SHORTCUTS 0
+#endif
+#endif
+#ifdef VIAMC_PROFILE_TINY
+#undef VIAMC_NO_SERVER
+#define VIAMC_NO_SERVER
+#undef VIAMC_NO_X509
+#define VIAMC_NO_X509
+#undef VIAMC_NO_RSA
+#define VIAMC_NO_RSA
+#undef VIAMC_NO_P384
+#define VIAMC_NO_P384
+#undef VIAMC_NO_AES
+#define VIAMC_NO_AES
+#endif
+#if defined(VIAMC_PROFILE_HOST) && !defined(VIAMC_SHORTCUTS)
+#define VIAMC_SHORTCUTS 1
+#endif
+
 /* ---- how the functions are declared ---- */
 #ifndef VIAMC_API
 #ifdef VIAMC_STATIC

@@ -40,7 +40,8 @@ typedef struct viamc_dial_desc {
     const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; ASCII, no blanks; required */
     const char *api_key;     /* with api_key_id: API key and its id (a UUID) */
     const char *api_key_id;
-    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks) */
+    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks),
+                                  * such as AuthenticateTo of whoever gives tokens for this robot answers */
     const char *credential_payload;
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
@@ -61,6 +62,8 @@ typedef struct viamc_dial_desc {
     viamc_ms backoff_ms;         /* after a loss, and behind three attempts without READY, doubles; 1,000 */
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
+    viamc_ms keepalive_ms;       /* the same by HTTP/2's PING in place of a call: of silence, at least 20,000; doubles each time that the robot
+                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0: no PING */
     uint32_t guard_end;
 } viamc_dial_desc;
 

@@ -34,11 +34,13 @@ class Machine:
         self.board, self.line, self.compiler, self.words = board, line, compiler, words
         self.has_console = board == "mps2"      # a UART of its own, UART1
         self.has_tls = board == "mps2"
+        self.has_ethernet = line != "uart"
 
 
 MACHINES = {
     "mps2": Machine("mps2", "uart", "arm-none-eabi-gcc", MPS2),
     "mps2 lwIP": Machine("mps2", "lwip", "arm-none-eabi-gcc", MPS2),
+    "mps2 FreeRTOS": Machine("mps2", "freertos", "arm-none-eabi-gcc", MPS2),
     "virt": Machine("virt", "uart", "riscv64-unknown-elf-gcc", VIRT),
 }
 
@@ -86,7 +88,7 @@ def firmware(machine, name, header):
     need_tool(machine.compiler)
     out = OUT / f"{machine.board}-{machine.line}"
     run("make", "-s", f"-j{os.cpu_count()}", "-C", FIRMWARE, f"BOARD={machine.board}", f"LINE={machine.line}", f"OUT={out}",
-        f"SETTINGS={header}", *[f"{source.upper()}={SRC / source}" for source in ("bearssl", "nanopb", "lwip")], out / f"{name}.elf")
+        f"SETTINGS={header}", *[f"{source.upper()}={SRC / source}" for source in ("bearssl", "nanopb", "lwip", "freertos")], out / f"{name}.elf")
     return shutil.copy(out / f"{name}.elf", header.parent)
 
 
@@ -98,7 +100,7 @@ def client(machine, folder, address, ca=None):
 
 def seen_from(machine, address):
     """An address of this machine's, as the board has to call it; on a UART it is only a name."""
-    return address.replace("127.0.0.1", HOST) if MACHINES[machine].line == "lwip" else "localhost:8080"
+    return address.replace("127.0.0.1", HOST) if MACHINES[machine].has_ethernet else "localhost:8080"
 
 
 def robot(machine, folder, leaf=None):
@@ -169,7 +171,7 @@ def board(machine, elf, *wires, forward=None):
     console = Console()
     machine = MACHINES[machine]
     program, *words = machine.words
-    if machine.line == "lwip":
+    if machine.has_ethernet:
         wires = ()
         words += ["-nic", "user,model=lan9118" + (f",hostfwd=tcp:127.0.0.1:{forward}-:8080" if forward else "")]
     words += ["-display", "none", "-nodefaults", "-monitor", "none", "-kernel", elf]

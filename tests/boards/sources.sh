@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Sources that boards' programs are built of, into build/boards/src: Debian 12's source packages, with a state of apt's of their own,
-# so the system's is not touched.
+# so the system's is not touched; and the kernel of FreeRTOS V11.2.0, which a crate brings along.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 packages="bearssl=0.6+dfsg.1-3 nanopb=0.4.7-2 lwip=2.1.3+dfsg1-2"
+crate=freertos-next=0.12.0
 out=$PWD/build/boards/src
 
 mkdir -p "$out"
 exec 9>"$out/lock"
 flock 9
-[ "$(cat "$out/stamp" 2>/dev/null)" = "$packages" ] && exit 0
+[ "$(cat "$out/stamp" 2>/dev/null)" = "$packages $crate" ] && exit 0
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -31,4 +32,12 @@ for package in $packages; do
     mkdir "$out/$name"
     tar -xf "$name"_*.orig.tar.* -C "$out/$name" --strip-components 1
 done
-echo "$packages" >"$out/stamp"
+
+echo "boards: fetching $crate"
+mkdir -p crate/src
+touch crate/src/lib.rs
+printf '[package]\nname = "kernel"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n%s = "=%s"\n' "${crate%%=*}" "${crate##*=}" >crate/Cargo.toml
+(cd crate && cargo vendor -q vendor) >log 2>&1 || { cat log; exit 1; }
+rm -rf "${out:?}/freertos"
+mv "crate/vendor/${crate%%=*}/FreeRTOS-Kernel" "$out/freertos"
+echo "$packages $crate" >"$out/stamp"

@@ -101,7 +101,7 @@ def key_exchange_curve(octets):
     return None
 
 
-@pytest.mark.parametrize("machine, window", [("mps2", "2s"), ("mps2", "500ms"), ("mps2 lwIP", "2s"), ("virt", "2s")])
+@pytest.mark.parametrize("machine, window", [("mps2", "2s"), ("mps2", "500ms"), ("mps2 lwIP", "2s"), ("mps2 FreeRTOS", "2s"), ("virt", "2s")])
 def test_frozen(row, certs, machine, window):
     """The board stands still: the robot stops the motor one window after the last heartbeat. Awake again, it does not drive by itself."""
     row(machine, f"frozen, window {window}")
@@ -119,6 +119,28 @@ def test_frozen(row, certs, machine, window):
         board.console.expect("session lost|lost: ", 10)
         time.sleep(0.5)
         assert not watch.on, "drives again after it was frozen"
+
+
+def test_freertos(row, certs):
+    """Two tasks: the application's wishes go through a queue; when it hangs, the task that owns viamc stops the motor."""
+    row("mps2 FreeRTOS", "drives, reads a sensor, stops; the application hangs")
+    with controller("mps2 FreeRTOS", certs) as (board, spy, watch):
+        stack, block = memory(board)
+        drive(board, watch)
+        board.key("r")
+        readings = {board.console.expect(r"([abc]) = (\d)\r").groups() for _ in range(3)}
+        assert readings == {("a", "1"), ("b", "2"), ("c", "3")}
+        board.key("s")
+        watch.wait(False, 2)
+        drive(board, watch)
+        time.sleep(1)
+        assert watch.on
+        board.key("h")
+        start = time.monotonic()
+        watch.wait(False, 2)
+        row.figure = f"stopped {time.monotonic() - start:.2f} s after the application hung; {stack} octets of stack, block {block}"
+        assert spy.named("Stop") and "late by" not in board.console.text, board.console.text
+        assert stack <= MOST["handshake"] and block <= MOST["block"], row.figure
 
 
 def test_cut(row, certs):

@@ -37,12 +37,12 @@ def test_windows(row):
         row.figure = boards.run(wine, boards.OUT / "windows/examples/port_check.exe", "127.0.0.1", number, dead, env=environment()).strip()
 
 
-@pytest.mark.parametrize("machine", boards.MACHINES)
+@pytest.mark.parametrize("machine", [name for name, machine in boards.MACHINES.items() if machine.line != "freertos"])
 def test_board(row, machine):
     row(machine, "port_check")
     with echo() as (number, dead):
         header = boards.settings(peers.new_folder(), None, plaintext=True)
-        if boards.MACHINES[machine].line == "lwip":
+        if boards.MACHINES[machine].has_ethernet:
             with open(header, "a", encoding="ascii") as file:
                 file.write(f'#define APP_PEER "{boards.HOST}"\n#define APP_PEER_PORT {number}\n#define APP_DEAD_PORT {dead}\n')
         elf = boards.firmware(machine, "check", header)

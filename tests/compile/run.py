@@ -50,8 +50,8 @@ int own_compare(const void *a, const void *b, size_t n);
 
 
 def options():
-    """Every VIAMC_NO_... that the header asks for."""
-    return sorted(set(re.findall(r"\bVIAMC_NO_[A-Z]+\b", (testing.ROOT / "viamc.h").read_text())))
+    """Every VIAMC_NO_... and VIAMC_PROFILE_... that the header asks for."""
+    return sorted(set(re.findall(r"\bVIAMC_(?:NO|PROFILE)_[A-Z0-9]+\b", (testing.ROOT / "viamc.h").read_text())))
 
 
 class Compile(unittest.TestCase):

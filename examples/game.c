@@ -70,7 +70,6 @@ static void drive_team(double x, double y)
             team[i].values++;
 }
 
-/* True for those who were met, or who are at rest. */
 static bool all_are(bool (*what)(const struct player *p))
 {
     int i;
@@ -102,17 +101,20 @@ static void wait_for(bool (*what)(const struct player *p))
     } while (!all_are(what) && viamc_posix_now() - start < PATIENCE_MS);
 }
 
+static void rest_until(viamc_ms then)
+{
+    viamc_wait_hint rest = VIAMC_ZERO;
+    while ((rest.ms = then - viamc_posix_now()) != 0 && rest.ms <= FRAME_MS) /* else it is late: the difference wraps */
+        (void)viamc_posix_sleep(&team[0].posix, &rest);
+}
+
 static void play(void)
 {
     viamc_ms next = viamc_posix_now();
     int frame;
     for (frame = 0; frame < FRAMES; frame++, next += FRAME_MS) {
         double stick = (double)frame / FRAMES; /* here the gamepad would be read, and the picture drawn */
-        while (next - viamc_posix_now() - 1u < FRAME_MS) {
-            viamc_wait_hint rest = VIAMC_ZERO;
-            rest.ms = next - viamc_posix_now();
-            (void)viamc_posix_sleep(&team[0].posix, &rest);
-        }
+        rest_until(next);
         poll_team(viamc_posix_now());
         drive_team(stick / 2, stick);
     }

@@ -63,6 +63,7 @@ ASKED = {
     "vision.GetDetectionsFromCamera": {"camera_name": "camera1"}, "vision.GetClassificationsFromCamera": {"camera_name": "camera1", "n": 1},
     "vision.GetDetections3D": {"camera_name": "camera1"}, "vision.GetObjectPointClouds": {"camera_name": "camera1", "mime_type": "pointcloud/pcd"},
     "vision.CaptureAllFromCamera": {"camera_name": "camera1", "return_image": False, "return_classifications": True, "return_detections": True},
+    "mlmodel.Infer": {"input_tensors": {"tensors": {"picture": {"shape": [1, 2], "uint8_tensor": {"data": "AP8="}}}}},
     "worldstatestore.GetTransform": {"uuid": "Ym94LTAwMQ=="},
     "signaling.Call": {"sdp": "junk"}, "signaling.CallUpdate": {"uuid": "nope", "done": True}, "signaling.Answer": [{"uuid": "nope", "done": {}}],
     "auth.Authenticate": {"entity": "nobody", "credentials": {"type": "api-key", "payload": "wrong"}},
@@ -128,7 +129,8 @@ RANDOM = {"board.StreamTicks": ("/high", "/time"), "inputcontroller.GetEvents": 
 
 EVENT = {"time": "2026-01-02T03:04:05Z", "event": "PositionChangeAbs", "control": "AbsoluteX", "value": 0.5}
 UNDERSTOOD = {"inputcontroller.GetControls": {"controls": ["AbsoluteX", "ButtonStart"]}, "inputcontroller.GetEvents": {"events": [EVENT]},
-              "inputcontroller.StreamEvents": {"event": EVENT}}
+              "inputcontroller.StreamEvents": {"event": EVENT},
+              "mlmodel.Infer": {"output_tensors": {"tensors": {"score": {"shape": [2, 2], "float_tensor": {"data": [0.5, 0.25, -1, 1e30]}}}}}}
 
 
 def understood(method):

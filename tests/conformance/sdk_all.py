@@ -45,7 +45,7 @@ def load(name):
 
 for package in (viam.components, viam.services):
     for one in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        if one.ispkg and one.name != "viam.services.mlmodel":      # that one wants numpy
+        if one.ispkg:
             load(one.name)
 
 ERRORS = {

@@ -96,6 +96,9 @@ def test_viam_server(row, certs, client, proofs):
     served = [one for one in METHODS if one.service.name in fakes.SERVED + fakes.ROBOT and one.key not in fakes.ENDS_IT]
     with peers.viam_server(certs["ec"], resources=fakes.RESOURCES) as server, secure_channel(server, certs) as (channel, metadata), \
             Caller(client, server.address, "--ca", certs.ca, "--key-id", peers.KEY_ID, "--key", peers.KEY) as caller:
+        names = BY_KEY["robot.ResourceNames"]
+        there = names.reply.FromString(python_call(channel, names, [b""], 0, metadata).replies[0])
+        assert sorted(one.name for one in there.resources) == sorted(one["name"] for one in fakes.RESOURCES)
         for method in served:
             sent, patience, results = fakes.asked(method), fakes.PATIENCE.get(method.key, 20), []
             take = fakes.TAKE if method.key in fakes.ENDLESS else 0

@@ -54,7 +54,9 @@ static viamc_err sink(void *user, const viamc_piece *p)
 
 static void begin(run *r, const viamc_method *method, uint32_t slot, arrival how)
 {
-    VIAMC_MEMSET(r, 0, sizeof *r);
+    VIAMC_MEMSET(&r->t, 0, sizeof r->t);
+    VIAMC_MEMSET(&r->user, 0, sizeof r->user);
+    r->trace.len = r->next = r->total = r->pieces = 0; /* not its octets: they are many */
     r->how = how;
     r->slot = (uint8_t *)malloc(slot + VMC_CALL_EXTRA);
     FUZZ_CHECK(r->slot != NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What hostile peers do, a row each, and what has to come of it. The numbers are those of the checklist in README.md; the notation is
  * described in notation.h, the scenes in programs.h. H is where a header block may begin: the reply to the victim V, or a new request; B is the
- * bystander, which must not notice. Include after notation.h. */
+ * bystander, which must not notice. HOST: only a host's buffers take it, a board's client is spared. Include after notation.h. */
 #ifndef VIAMC_HOSTILE_ROWS_H
 #define VIAMC_HOSTILE_ROWS_H
 
@@ -13,6 +13,7 @@ typedef enum outcome {
     BROKEN,  /* GOAWAY with a code, then the end */
     FLOOD,   /* BROKEN, where it comes faster than answers leave; else NOTHING */
     DRAINED, /* the peer has said GOAWAY: V and B end as they should, then the client dials again */
+    REFUSED, /* TLS ends with an error */
     GIVEN_UP /* the peer is silent: every call ends by our clock, then the connection */
 } outcome;
 
@@ -33,6 +34,7 @@ typedef struct row {
 #define ENDED_(status, ran) ENDED, 0, VIAMC_##status, VIAMC_##ran, NULL, NULL
 #define RESET_(code) RESET, VMC_H2_##code, VIAMC_INTERNAL, VIAMC_MAYBE, NULL, NULL
 #define BROKEN_(code) BROKEN, VMC_H2_##code, VIAMC_UNAVAILABLE, VIAMC_MAYBE, NULL, NULL
+#define REFUSED_ REFUSED, 0, VIAMC_UNAVAILABLE, VIAMC_MAYBE, NULL, NULL
 #define FLOOD_ FLOOD, VMC_H2_ENHANCE_YOUR_CALM, VIAMC_UNAVAILABLE, VIAMC_MAYBE, NULL, NULL
 /* The same with a name. */
 #define KNOWN_BROKEN(cve, reaction) BROKEN, VMC_H2_ENHANCE_YOUR_CALM, VIAMC_UNAVAILABLE, VIAMC_MAYBE, cve, reaction
@@ -75,7 +77,7 @@ static const row rows[] = {
     {6, BOTH, CALLS, "DATA of 16,385 octets", "HEADERS+EH H @ok; DATA/16385 H", BROKEN_(FRAME_SIZE_ERROR)},
     {6, BOTH, CALLS, "HEADERS of 16,385 octets", "HEADERS/16385+EH H", BROKEN_(FRAME_SIZE_ERROR)},
     {6, BOTH, CALLS, "SETTINGS of 16,386 octets", "SETTINGS/16386 0", BROKEN_(FRAME_SIZE_ERROR)},
-    {7, BOTH, CALLS, "DATA of 16,384 octets", "HEADERS+EH H @ok; DATA H msg*16379; END", ENDED_(OK, ANSWERED)},
+    {7, BOTH, CALLS, "DATA of 16,384 octets", "HOST; HEADERS+EH H @ok; DATA H msg*16379; END", ENDED_(OK, ANSWERED)},
 
     /* 8 to 13: HPACK */
     {8, BOTH, CALLS, "an integer without end in a block", "HEADERS+EH H ff", BROKEN_(COMPRESSION_ERROR)},
@@ -94,10 +96,10 @@ static const row rows[] = {
     {12, BOTH, CALLS, "a table size of 4,097", "HEADERS+EH H 3fe21f 88", BROKEN_(COMPRESSION_ERROR)},
     {12, BOTH, CALLS, "a table size in the middle of a block", "HEADERS+EH H @ok 20", BROKEN_(COMPRESSION_ERROR)},
     {12, BOTH, CALLS, "three table sizes", "HEADERS+EH H 20 20 20 @ok", BROKEN_(COMPRESSION_ERROR)},
-    {12, BOTH, CALLS, "two table sizes", "HEADERS+EH H 20 3fe11f @ok; REST", ENDED_(OK, ANSWERED)},
-    {13, BOTH, CALLS, "an entry larger than the table", "HEADERS+EH H @ok 400161 7f811f 78*4096; REST", ENDED_(OK, ANSWERED)},
+    {12, BOTH, CALLS, "two table sizes", "HOST; HEADERS+EH H 20 3fe11f @ok; REST", ENDED_(OK, ANSWERED)},
+    {13, BOTH, CALLS, "an entry larger than the table", "HOST; HEADERS+EH H @ok 400161 7f811f 78*4096; REST", ENDED_(OK, ANSWERED)},
     {13, BOTH, CALLS, "an index behind an entry larger than the table", "HEADERS+EH H @ok 400161 7f811f 78*4096 be", BROKEN_(COMPRESSION_ERROR)},
-    {14, BOTH, CALLS, "HPACK bomb: 20 fields of 4,000 octets in 4,100", "HEADERS+EH H @ok 400161 7fa11e 78*4000 be*20",
+    {14, BOTH, CALLS, "HPACK bomb: 20 fields of 4,000 octets in 4,100", "HOST; HEADERS+EH H @ok 400161 7fa11e 78*4000 be*20",
      KNOWN_BROKEN("CVE-2016-6581 (HPACK bomb)", "a header list counts decoded octets: ENHANCE_YOUR_CALM above 64 KB; nothing is kept")},
 
     {14, BOTH, CALLS, "a header list of 10,000 octets, with an entry for the table",
@@ -272,7 +274,7 @@ static const row rows[] = {
     {39, BOTH, CALLS, "more DATA than the stream's window", "HEADERS+EH H @ok; DATA H msg*16379; DATA H 00*622", BROKEN_(FLOW_CONTROL_ERROR)},
     {40, BOTH, CALLS, "empty DATA without end", "HEADERS+EH H @ok; 101 x DATA H",
      KNOWN_BROKEN("CVE-2019-9518 (empty frames flood)", "100 in a row; then ENHANCE_YOUR_CALM")},
-    {40, BOTH, CALLS, "padding without DATA, without end", "HEADERS+EH H @ok; 101 x DATA+PAD H 05 00*5",
+    {40, BOTH, CALLS, "padding without DATA, without end", "HOST; HEADERS+EH H @ok; 101 x DATA+PAD H 05 00*5",
      KNOWN_BROKEN("the same", "padding is no octet: 100 in a row; then ENHANCE_YOUR_CALM")},
     {41, BOTH, CALLS, "PRIORITY of four octets", "PRIORITY V =0", RESET_(FRAME_SIZE_ERROR)},
     {41, BOTH, CALLS, "PRIORITY on stream 0", "PRIORITY 0 =0 10", BROKEN_(PROTOCOL_ERROR)},
@@ -304,7 +306,7 @@ static const row rows[] = {
     {43, CLIENT, CALLS, "grpc-status in the headers alone", "HEADERS+EH V @ok grpc-status=0; DATA+ES V msg:", ENDED_(UNKNOWN, MAYBE)},
     {44, CLIENT, CALLS, "bad percent escapes", "HEADERS+EH+ES V @ok grpc-status=5 grpc-message='%zz%4%'", ENDED_(NOT_FOUND, ANSWERED)},
     {44, CLIENT, CALLS, "invalid UTF-8 in a text", "HEADERS+EH+ES V @ok grpc-status=5 grpc-message='%ff%c0%80'", ENDED_(NOT_FOUND, ANSWERED)},
-    {44, CLIENT, CALLS, "a text of 4,000 octets", "HEADERS+EH+ES V @ok grpc-status=5 grpc-message=x*4000", ENDED_(NOT_FOUND, ANSWERED)},
+    {44, CLIENT, CALLS, "a text of 4,000 octets", "HOST; HEADERS+EH+ES V @ok grpc-status=5 grpc-message=x*4000", ENDED_(NOT_FOUND, ANSWERED)},
     {44, CLIENT, CALLS, "a text of 60,000 octets",
      "HEADERS+ES V @ok grpc-status=5 00 0c 'grpc-message' 7fe1d303 78*10000; 4 x CONT V 78*10000; CONT+EH V 78*10000",
      RESET, VMC_H2_ENHANCE_YOUR_CALM, VIAMC_RESOURCE_EXHAUSTED, VIAMC_MAYBE, NULL, NULL},
@@ -326,9 +328,22 @@ static const row rows[] = {
     {48, CLIENT, CALLS, "a reply behind the time limit", "CALL; WAIT 6000; REPLY L", ENDED_(DEADLINE_EXCEEDED, MAYBE)},
     {48, CLIENT, CALLS, "a reply to a call that was cancelled", "CANCEL; REPLY V", ENDED_(CANCELLED, MAYBE)},
     {48, SERVER, CALLS, "a request whose time is over", "HEADERS+EH H @ok grpc-timeout=100m; WAIT 200; DATA+ES H msg:", ENDED_(DEADLINE_EXCEEDED, MAYBE)},
-    {49, CLIENT, MANY, "a stream faster than its program", "ASLEEP; HEADERS+EH V @ok; FILL V; WAIT 1500; FILL V; WAKE; WAIT 0; HEADERS+EH+ES V grpc-status=0",
+    {49, CLIENT, MANY, "a stream faster than its program",
+     "HOST; ASLEEP; HEADERS+EH V @ok; FILL V; WAIT 1500; FILL V; WAKE; WAIT 0; HEADERS+EH+ES V grpc-status=0",
      ENDED_(OK, ANSWERED)},
     {50, CLIENT, CALLS, "a session that is over", "REPLY V; EXPIRE; WAIT 500", ENDED_(OK, ANSWERED)},
+    /* and below: octets that are no TLS. A client's first record is a hello, a robot's is one too */
+    {51, BOTH, RECORDS, "HTTP/2 in plaintext", PREFACE "SETTINGS 0; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "an alert", "RAW 15030300020228; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "a record of 65,535 octets", "RAW 160303ffff 00*20000; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "a heartbeat of TLS", "RAW 1803030003014000; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "application data before its time", "RAW 1703030010 00*16; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "ChangeCipherSpec before its time", "200 x RAW 140303000101; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "a hello of 16 MB", "RAW 1603030008 02ffffff 00000000; 20 x RAW 1603030100 00*256; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "a hello octet by octet, without end", "RAW 1603030004 02ffffff; 400 x RAW 160303000100; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "empty records without end", "2000 x RAW 1603030000; WAIT 30000", REFUSED_},
+    {51, BOTH, RECORDS, "warnings without end", "2000 x RAW 15030300020100; WAIT 30000", REFUSED, 0, VIAMC_UNAVAILABLE, VIAMC_MAYBE,
+     "CVE-2016-8610 (SSL death alert)", "the handshake has 10 s (robot) or the attempt's time (client); a record a poll"},
     {50, SERVER, CALLS, "a heartbeat of a session that is none", "BEAT", ENDED_(INVALID_ARGUMENT, ANSWERED)},
 };
 

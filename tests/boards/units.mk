@@ -18,7 +18,7 @@ BEARSSL_windows = $(BEARSSL_powerpc)
 LINK_windows = -static -lws2_32 -lbcrypt -lcrypt32
 EXT_windows  = .exe
 # Those for POSIX alone: sockets, processes, files.
-POSIX_ONLY   = tests/test_port_posix.c tests/test_loops.c tests/test_tls.c
+POSIX_ONLY   = tests/test_port_posix.c tests/test_posix_mdns.c tests/test_loops.c tests/test_tls.c
 TESTS_windows = $(filter-out $(POSIX_ONLY),$(TESTS_powerpc))
 # And the examples on their port, with what puts a certificate into the store; below a folder of their own.
 MORE_windows = $(addprefix $(OUT)/examples/,drive.exe robot.exe add_root.exe port_check.exe)

@@ -57,6 +57,7 @@ $(OUT)/examples/%: $(OUT)/%
 	@mv $< $@
 
 $(OUT)/%$(EXT_$(SYSTEM)): %.c $(OUT)/lib.a viamc.h viamc_proto.h $(wildcard tests/*.h)
+	@mkdir -p $(@D)
 	@$(CC) -std=gnu99 -Wall -Wextra -Werror -O1 -DVIAMC_STATIC $(FLAGS_$(SYSTEM)) -I. -Itests -I$(BEAR)/inc -I$(SRC)/nanopb -o $@ $< $(OUT)/lib.a \
 	    -ffunction-sections -fdata-sections -Wl,--gc-sections $(LINK_$(SYSTEM))
 

@@ -139,7 +139,7 @@ VIAMC_API void viamc_client_close(viamc_client *c);
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (a robot would refuse it). What begins
- * with /viam.component. counts as moving unless opts.reads_only; opts.stream makes it a stream. */
+ * with /viam.component. counts as moving unless opts.reads_only, or as a Stop if it ends in /Stop; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* Where the next request can be encoded in place: *cap octets, until the next poll or call. Handing exactly that view to

@@ -22,12 +22,13 @@ help:
 	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders; TLS of six makes"
+	@echo "make test-hostile  hostile peers: 19,000 runs of frames that no robot and no driver would send"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
 	@echo "make analyze       gcc -fanalyzer, clang-tidy and cppcheck over both headers"
 	@echo "make test-boards   on emulated boards and other systems"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
-	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
+	@echo "make amalgamate    viamc.h from src/, and the tables of README.md and tests/README.md"
 	@echo "make size          flash by part, RAM and stack on a Cortex-M: writes README's tables; size-check compares"
 	@echo "make figures       sizes and costs, each with its goal"
 	@echo "make setup         packages and build/venv; the targets above do it by themselves"
@@ -39,6 +40,7 @@ setup:
 amalgamate:
 	@tools/amalgamate.py
 	@tools/memory_table.py
+	@tools/test_table.py
 
 examples:
 	@tools/setup.sh core
@@ -82,6 +84,13 @@ conformance:
 	@$(PARALLEL) .suites
 	@tests/peers/run.sh conformance
 
+# One program in six parts: the table against either role, in plaintext and in TLS, and against a board; what is no part of it.
+HOSTILE = build/tests/asan/hostile
+test-hostile:
+	@tools/setup.sh core
+	@$(PARALLEL) $(HOSTILE)
+	@tests/run.py -t 600 $(foreach side,client robot,$(foreach line,tls plain,"$(HOSTILE) '$(side) $(line)'")) "$(HOSTILE) board" "$(HOSTILE) _of_ _has_ _that_"
+
 TIME = 60
 fuzz:
 	@tools/setup.sh core fuzz
@@ -116,7 +125,7 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test check test-messages test-peers test-boards conformance fuzz analyze size \
+.PHONY: help setup amalgamate examples test-programs demo test check test-messages test-hostile test-peers test-boards conformance fuzz analyze size \
         size-check figures clean .examples .test-programs .suites .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:

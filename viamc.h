@@ -59,7 +59,9 @@
 #else
 #define VMC_POSIX_SOCK_FLAGS 0
 #endif
-#ifdef MSG_NOSIGNAL
+#ifdef __linux__ /* EOR: what follows is not joined to it, for what is joined is counted by no limit of the socket's, up to 64 KB */
+#define VMC_POSIX_SEND_FLAGS (MSG_NOSIGNAL | MSG_EOR)
+#elif defined(MSG_NOSIGNAL)
 #define VMC_POSIX_SEND_FLAGS MSG_NOSIGNAL
 #else
 #define VMC_POSIX_SEND_FLAGS 0
@@ -230,6 +232,7 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
+ * VIAMC_OLD_SESSIONS dial.old_sessions can be set                  default 0; +0.3 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
 #ifndef VIAMC_SHORTCUTS
 #ifdef __OPTIMIZE_SIZE__
@@ -237,6 +240,9 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #else
 #define VIAMC_SHORTCUTS 1
 #endif
+#endif
+#ifndef VIAMC_OLD_SESSIONS
+#define VIAMC_OLD_SESSIONS 0
 #endif
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
@@ -1191,6 +1197,8 @@ typedef struct viamc_dial_desc {
     bool allow_insecure_with_creds_downgrade; /* the same with credentials, which are sent in the clear */
     bool require_session;        /* moving calls fail on robots without sessions instead of going unprotected */
     bool disable_sessions;       /* moving calls carry no session: nothing stops the robot when this program dies */
+    bool old_sessions;           /* for robots of before 2025: every call waits for the session and carries it, but Stop and calls that look after
+                                  * the connection; needs #define VIAMC_OLD_SESSIONS 1 */
     const viamc_anchor *anchors; /* whom to trust: an array (boards, made by tools/anchor.py), or ... */
     size_t anchor_count;
     viamc_next_root_fn next_root; /* ... a store that is walked; viamc_posix_open fills it in */
@@ -4957,6 +4965,8 @@ VIAMC_API size_t viamc_find_add(viamc_bytes packet, viamc_found *robots, size_t 
 
 #define VMC_POSIX_RANDOM_BYTES 256u /* getrandom(2), getentropy(3): up to here a request is filled whole */
 #define VMC_POSIX_UNSENT 16384      /* octets that the kernel holds unsent: what goes first waits behind no more */
+#define VMC_POSIX_UNDERWAY 16384    /* likewise of a client, with those that are not acknowledged; Linux doubles it: 0.26 s at 1 Mbit/s, whatever queue
+                                     * a router has, and 5 Mbit/s at 50 ms */
 
 /* ---- clock ---- */
 
@@ -5185,6 +5195,14 @@ VMC_FN void vmc_posix_tune(int fd)
         (void)setsockopt(fd, IPPROTO_TCP, VMC_POSIX_NOTSENT, &unsent, (socklen_t)sizeof unsent);
     }
 #endif
+}
+
+/* What a client sends is small, but for an upload, and then its heartbeats are to arrive in time: TCP may not fill the queues on the way. */
+VMC_FN void vmc_posix_tune_client(int fd)
+{
+    int underway = VMC_POSIX_UNDERWAY;
+    vmc_posix_tune(fd);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &underway, (socklen_t)sizeof underway);
 }
 
 /* True if a socket is connected to itself: a port of this machine that nobody listens on can be the one just chosen for us. */
@@ -6199,7 +6217,7 @@ VMC_FN int vmc_posix_connect(const vmc_posix_dial *d, const vmc_posix_ip *ip, in
     *fd = vmc_posix_socket(sa.any.sa_family, SOCK_STREAM);
     if (*fd < 0)
         return errno;
-    vmc_posix_tune(*fd);
+    vmc_posix_tune_client(*fd);
     if (connect(*fd, &sa.any, n) != 0 && errno != EINPROGRESS && errno != EINTR)
         error = errno;
     if (error != 0)
@@ -12785,27 +12803,35 @@ VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, vmc_call *c, uint8_t *slot)
 }
 
 /* Octets of call c's stream have come. OK; MESSAGE: the call has ended, its stream is to be cancelled;
- * NOMEM: more than there is room for (a server's peer that has not seen our SETTINGS, the reply to a call of the library's own). */
+ * NOMEM: more than there is room for (a server's peer that has not seen our SETTINGS, the reply to a call of the library's own).
+ * What fits into the slot goes there and is looked at before the rest, which may have another place: so it is the same however it was cut. */
 VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    uint32_t cap;
+    uint32_t cap, n;
     uint8_t *slot = vmc_calls_slot(t, c, &cap);
+    viamc_err err;
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
-    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
-        uint32_t n = vmc_calls_take_large(t, c, octets);
+    do {
+        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
+            n = vmc_calls_take_large(t, c, octets);
+            octets.ptr += n;
+            octets.len -= n;
+            if (c->state != VMC_CALL_OPEN)
+                return VIAMC_ERR_SINK;
+            if (vmc_call_left(c) == 0)
+                vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
+        }
+        n = (uint32_t)vmc_min(octets.len, cap - c->stored);
+        if (n == 0 && octets.len != 0)
+            return VIAMC_ERR_NOMEM;
+        vmc_copy(slot + c->stored, octets.ptr, n);
+        c->stored += n;
         octets.ptr += n;
         octets.len -= n;
-        if (c->state != VMC_CALL_OPEN)
-            return VIAMC_ERR_SINK;
-        if (vmc_call_left(c) == 0)
-            vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
-    }
-    if (octets.len > cap - c->stored)
-        return VIAMC_ERR_NOMEM;
-    vmc_copy(slot + c->stored, octets.ptr, octets.len);
-    c->stored += (uint32_t)octets.len;
-    return vmc_calls_parse(t, c, slot);
+        err = vmc_calls_parse(t, c, slot);
+    } while (err == VIAMC_OK && octets.len != 0);
+    return err;
 }
 
 /* The one message of a unary reply came whole, with its prefix, and nothing before it: false if it has to go another way. */
@@ -14721,6 +14747,9 @@ typedef struct vmc_dial_plan {
     bool require_session;
     bool disable_sessions;
     bool pings;                 /* a sign of life is asked for by PING */
+#if VIAMC_OLD_SESSIONS
+    bool old_sessions;
+#endif
 #ifndef VIAMC_NO_TLS
     bool allow_downgrade;       /* with these credentials, or without */
     const char *server_name;    /* NULL: the host's */
@@ -15175,6 +15204,9 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
     p->insecure = d->insecure;
     p->require_session = d->require_session;
     p->disable_sessions = d->disable_sessions;
+#if VIAMC_OLD_SESSIONS
+    p->old_sessions = d->old_sessions;
+#endif
     p->timeout_ms = vmc_dial_or(d->timeout_ms, VMC_DIAL_TIMEOUT);
     p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
     p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
@@ -15265,6 +15297,10 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+#if !VIAMC_OLD_SESSIONS
+    if (d->old_sessions)
+        return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
+#endif
     what = vmc_dial_parse(d->address, d->insecure, &a);
     if (what != NULL)
         return what;
@@ -15948,6 +15984,8 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool 
     vmc_session *s = &c->session;
     if (s->state != VMC_SESSION_ON)
         return;
+    if (!vmc_client_rec_free(c, which ? VMC_REC_BEAT : VMC_REC_BEAT2) && vmc_timer_due(&s->beat, c->now))
+        vmc_timer_set(&s->beat, c->now, 0); /* both were in flight: the next one is late for want of an answer, not of polls */
     if (call->status == VIAMC_OK) {
         s->acked_at = s->sent_at[which];
         s->acked = true;
@@ -16227,6 +16265,10 @@ VMC_FN bool vmc_motion_on_end(viamc_client *c, vmc_call *call)
 {
     if (vmc_motion_is_move(call))
         vmc_motion_move_ended(c, call);
+#if VIAMC_OLD_SESSIONS
+    else
+        vmc_session_check_call(c, call);
+#endif
     if (vmc_motion_kind(call) != VMC_MOTION_STOP)
         return true;
     if (call->status == VIAMC_OK && !vmc_motion_stop_answered(c, call))
@@ -16953,7 +16995,7 @@ VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *
     u->user = o->user;
     u->metadata = o->metadata;
     u->into = o->into;
-    u->into_cap = o->into == NULL ? 0 : (uint32_t)vmc_min(o->into_cap, VMC_CALL_MAX_MESSAGE);
+    u->into_cap = o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
     u->sink = o->sink;
     u->sink_user = o->sink_user;
     u->meta = o->metadata_into;
@@ -17000,13 +17042,42 @@ VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_s
     return VIAMC_OK;
 }
 
+#if VIAMC_OLD_SESSIONS
+
+/* viam-wire.md 4.2: what carried no session when everything else did. */
+VMC_FN bool vmc_client_is_exempt(viamc_str path)
+{
+    static const char *const begins[] = {"/grpc.reflection.", "/proto.rpc.", "/viam.robot.v1.RobotService/ResourceNames", "/viam.robot.v1.RobotService/ResourceRPCSubtypes",
+                                         vmc_session_start_path, vmc_session_beat_path};
+    size_t i;
+    for (i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        size_t n = vmc_strlen(begins[i]);
+        if (path.len >= n && vmc_same(path.ptr, begins[i], n))
+            return true;
+    }
+    return false;
+}
+
+#endif
+
+/* It carries the session, and waits for it. */
+VMC_FN bool vmc_client_needs_session(const viamc_client *c, const vmc_call *call)
+{
+#if VIAMC_OLD_SESSIONS
+    if (c->desc.old_sessions && !vmc_client_is_exempt(vmc_call_path(call)))
+        return true;
+#endif
+    (void)c;
+    return vmc_motion_is_move(call);
+}
+
 /* Puts the call on its way: by the motion rules, or at once. */
 VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
 {
     c->dirty = true;
     if (vmc_motion_kind(call) == VMC_MOTION_STOP)
         vmc_motion_begin_stop(c, call);
-    else if (vmc_motion_is_move(call))
+    else if (vmc_client_needs_session(c, call))
         vmc_motion_launch(c, call);
 }
 

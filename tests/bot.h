@@ -13,7 +13,7 @@ static const viamc_method stop = {"/viam.component.motor.v1.MotorService/Stop", 
 /* ---- the robot ---- */
 
 enum { R_MOVE, R_STOP, R_START, R_BEAT, R_OTHER, R_STREAM };
-enum { BOT_MOVES = 4096, BOT_VALUES = 32, BOT_ALL = 2 };
+enum { BOT_MOVES = TEST_ROOM(4096), BOT_WARM = BOT_MOVES - 96, BOT_VALUES = 32, BOT_ALL = 2 };
 
 /* bot.move[]: what is known of each move by its number. */
 enum {
@@ -41,7 +41,7 @@ typedef struct request {
 } request;
 
 typedef struct robot {
-    request pending[128];
+    request pending[TEST_ROOM(128)];
     size_t count;
     bool on[2];              /* the motors m0, m1 */
     uint8_t move[BOT_MOVES];
@@ -425,10 +425,10 @@ static inline void bot_run_named(int kind, uint32_t value)
 static inline void bot_warm(void)
 {
     unsigned i;
-    (void)move(4000);
+    (void)move(BOT_WARM);
     for (i = 0; i < 4; i++)
         step();
-    bot_run_named(R_MOVE, 4000);
+    bot_run_named(R_MOVE, BOT_WARM);
     bot.on[0] = false;
     script_forget();
 }

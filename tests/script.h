@@ -13,22 +13,24 @@ typedef struct script_frame {
     const uint8_t *payload;
 } script_frame;
 
+enum { SCRIPT_EVENTS = TEST_SMALL ? 12 : 64, SCRIPT_MESSAGE = TEST_SMALL ? 64 : 512 };
+
 typedef struct script {
     vmc_loop loop;
-    uint8_t memory[65536];
+    uint8_t memory[TEST_SMALL ? 8192 : 65536];
     viamc_client_desc desc;
     viamc_dial_desc dial;
     viamc_client *client;
-    uint8_t got[262144];  /* what the client sent on this connection */
+    uint8_t got[TEST_SMALL ? 6144 : 262144];  /* what the client sent on this connection */
     size_t len, read;     /* of it: all, parsed by script_next */
     vmc_hpack_dec decoder;
     uint8_t table[4096];
     char fields[4096];    /* of the last header block: "name: value\n" */
     unsigned conn;
     bool accepted;
-    viamc_event event[64]; /* taken in the last turns, since script_forget */
-    char text[64][96];
-    uint8_t msg[64][512];
+    viamc_event event[SCRIPT_EVENTS]; /* taken in the last turns, since script_forget */
+    char text[SCRIPT_EVENTS][96];
+    uint8_t msg[SCRIPT_EVENTS][SCRIPT_MESSAGE];
     size_t events;
 } script;
 
@@ -82,7 +84,8 @@ static void script_take_events(void)
     while (s->events < TEST_COUNT(s->event) && viamc_next_event(s->client, &ev)) {
         size_t i = s->events++;
         s->event[i] = ev;
-        snprintf(s->text[i], sizeof s->text[i], "%.*s", VIAMC_ARG(ev.text));
+        vmc_copy(s->text[i], ev.text.ptr, vmc_min(ev.text.len, sizeof s->text[i] - 1u));
+        s->text[i][vmc_min(ev.text.len, sizeof s->text[i] - 1u)] = '\0';
         vmc_copy(s->msg[i], ev.msg.ptr, vmc_min(ev.msg.len, sizeof s->msg[i]));
     }
 }
@@ -118,7 +121,7 @@ static void script_run(viamc_ms ms)
 /* Sends octets given as hex. */
 static void script_send(const char *hex)
 {
-    static uint8_t buf[65536];
+    static uint8_t buf[TEST_ROOM(65536)];
     size_t n = test_hex(hex, buf, sizeof buf), done = 0;
     (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, buf, n, &done);
     CHECK_EQ_INT(done, n);
@@ -136,7 +139,7 @@ static inline void script_put_frame(vmc_wr *w, uint32_t len, uint8_t type, uint8
 
 static void script_send_frame(uint8_t type, uint8_t flags, uint32_t id, const void *payload, size_t len)
 {
-    static uint8_t buf[65536];
+    static uint8_t buf[TEST_ROOM(65536)];
     vmc_wr w = vmc_wr_of(buf, sizeof buf);
     size_t done = 0;
     script_put_frame(&w, (uint32_t)len, type, flags, id, payload);
@@ -154,7 +157,7 @@ static void script_send_block(uint32_t id, const char *hex, bool end)
 /* A message with its prefix, in one DATA frame. */
 static void script_send_message(uint32_t id, const void *msg, size_t len)
 {
-    static uint8_t buf[65536];
+    static uint8_t buf[TEST_ROOM(65536)];
     buf[0] = 0;
     vmc_put_be32(buf + 1, (uint32_t)len);
     vmc_copy(buf + 5, msg, len);
@@ -192,18 +195,21 @@ static void script_decode(const uint8_t *p, size_t n, bool first)
 {
     script *s = &script_now;
     vmc_rd in = vmc_rd_of(viamc_view(p, n));
+    vmc_wr w = vmc_wr_of((uint8_t *)s->fields, sizeof s->fields - 1);
     vmc_hpack_piece piece;
-    size_t at = first ? 0 : strlen(s->fields);
+    w.len = first ? 0 : strlen(s->fields);
     if (first)
         vmc_hpack_dec_begin(&s->decoder);
     while (vmc_hpack_next(&s->decoder, &in, &piece) == VMC_HPACK_PIECE) {
-        if ((piece.flags & VMC_HPACK_FIRST) != 0)
-            at += (size_t)snprintf(s->fields + at, sizeof s->fields - at, "%.*s: ", (int)piece.name.len, (const char *)piece.name.ptr);
-        at += (size_t)snprintf(s->fields + at, sizeof s->fields - at, "%.*s", (int)piece.value.len, (const char *)piece.value.ptr);
+        if ((piece.flags & VMC_HPACK_FIRST) != 0) {
+            vmc_wr_bytes(&w, piece.name.ptr, piece.name.len);
+            vmc_wr_text(&w, ": ");
+        }
+        vmc_wr_bytes(&w, piece.value.ptr, piece.value.len);
         if ((piece.flags & VMC_HPACK_LAST) != 0)
-            at += (size_t)snprintf(s->fields + at, sizeof s->fields - at, "\n");
+            vmc_wr_text(&w, "\n");
     }
-    s->fields[at] = '\0';
+    s->fields[w.len] = '\0';
 }
 
 /* Skips to the next frame of a type; its header block is in `fields` for HEADERS. False: there is none. */

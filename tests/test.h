@@ -35,6 +35,7 @@
 
 #define TEST(name) static void test_case_##name(void)
 #define RUN(name)  test_run(#name, test_case_##name)
+#define RUN_LARGE(name) do { if (!TEST_SMALL) RUN(name); } while (0) /* one that needs more than 64 KiB of memory */
 
 #define CHECK(cond)                              ((void)test_true(!!(cond), #cond, __FILE__, __LINE__))
 #define REQUIRE(cond)                            do { if (!test_true(!!(cond), #cond, __FILE__, __LINE__)) return; } while (0)
@@ -47,7 +48,14 @@
 #define SKIP(reason)                             do { test_skip(reason); return; } while (0)
 #define TEST_COUNT(array)                        (sizeof(array) / sizeof((array)[0]))
 
-enum { TEST_SHOWN_MAX = 10, TEST_HEX_MAX = SIZE_MAX > 0xffffu ? 65536 : 2048 };     /* failed checks printed per test; octets in one hex text */
+/* 1 where memory is 64 KiB and an int has 16 bits: buffers are smaller there and random tests shorter. */
+#ifndef TEST_SMALL
+#define TEST_SMALL (SIZE_MAX <= 0xffffu)
+#endif
+#define TEST_ROOM(n)  (TEST_SMALL ? (n) / 16 : (n))
+#define TEST_TIMES(n) (TEST_SMALL ? (n) / 200 + 1 : (n))
+
+enum { TEST_SHOWN_MAX = 10, TEST_HEX_MAX = TEST_SMALL ? 2048 : 65536 };     /* failed checks printed per test; octets in one hex text */
 
 typedef struct test_state {
     const char *name;           /* of the program */

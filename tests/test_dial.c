@@ -102,6 +102,9 @@ TEST(descs_that_cannot_work)
     script_now.desc.token_bytes = VIAMC_OFF;
     check_refused("dial: credentials need token_bytes in the client's desc");
     script_new();
+    script_now.dial.old_sessions = true;
+    check_refused("dial: old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
+    script_new();
     script_now.dial.insecure = false;
     check_refused("dial: TLS needs memory: leave no_tls out of the client's desc, or set dial.insecure");
     script_now.desc.no_tls = false;

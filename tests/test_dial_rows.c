@@ -395,6 +395,27 @@ TEST(access_token)
     script_close();
 }
 
+/* Connected with an API key: Authenticate was asked. */
+static void ask_for_token(void)
+{
+    script_new();
+    script_now.dial.api_key = "secret";
+    script_now.dial.api_key_id = KEY_ID;
+    script_open();
+    script_run(1);
+    script_send("000000040000000000");
+}
+
+/* READY with a token that Authenticate gave. */
+static void ready_with_token(const char *reply, size_t len)
+{
+    ask_for_token();
+    script_reply(script_request(AUTHENTICATE), reply, len);
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_forget();
+}
+
 /* A token for somebody else: AuthenticateTo is a call like any other to whoever gives such tokens; what it answers is the access token
  * with which the robot is dialled. */
 TEST(authenticate_to)
@@ -404,14 +425,7 @@ TEST(authenticate_to)
     viamc_bytes text;
     viamc_call call;
     uint32_t id;
-    script_new();
-    script_now.dial.api_key = "secret";
-    script_now.dial.api_key_id = KEY_ID;
-    script_open();
-    script_run(1);
-    script_send("000000040000000000");
-    script_reply(script_request(AUTHENTICATE), "\x0a\x05" "first", 7);
-    script_run(1);
+    ready_with_token("\x0a\x05" "first", 7);
     CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/proto.rpc.v1.ExternalAuthService/AuthenticateTo", viamc_view("\x0a\x05robot", 7), NULL, &call), VIAMC_OK);
     script_run(1);
     CHECK_EQ_INT(id = script_request("/proto.rpc.v1.ExternalAuthService/AuthenticateTo"), 3);
@@ -445,12 +459,7 @@ TEST(answers_to_authenticate)
     size_t i;
     for (i = 0; i < TEST_COUNT(rows); i++) {
         char block[120];
-        script_new();
-        script_now.dial.api_key = "secret";
-        script_now.dial.api_key_id = KEY_ID;
-        script_open();
-        script_run(1);
-        script_send("000000040000000000");
+        ask_for_token();
         if (rows[i].status < 10)
             snprintf(block, sizeof block, SCRIPT_R1 "000b677270632d73746174757301%02x", '0' + rows[i].status);
         else
@@ -462,21 +471,6 @@ TEST(answers_to_authenticate)
         CHECK_EQ_INT(viamc_client_error(script_now.client).detail, rows[i].status);
         script_close();
     }
-}
-
-/* READY with a token that Authenticate gave. */
-static void ready_with_token(const char *reply, size_t len)
-{
-    script_new();
-    script_now.dial.api_key = "secret";
-    script_now.dial.api_key_id = KEY_ID;
-    script_open();
-    script_run(1);
-    script_send("000000040000000000");
-    script_reply(script_request(AUTHENTICATE), reply, len);
-    script_run(1);
-    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
-    script_forget();
 }
 
 /* A robot that was restarted knows none of its tokens (9, row 22): Authenticate comes before anything else on the new connection. */

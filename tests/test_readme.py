@@ -188,6 +188,17 @@ class Readme(unittest.TestCase):
         copy.write_text(text.replace("<!-- end of the table of APIs -->", ""))
         self.assertNotEqual(check()[0], 0)
 
+    def test_table_of_suites(self):
+        code, output = testing.run(ROOT / "tools/test_table.py", "--check")
+        self.assertEqual(code, 0, output)
+
+    def test_promises_are_tested(self):
+        """Each row of "What you can rely on" names tests that there are."""
+        rows = re.findall(r"^\| [^|]+ \| (`\w+[^|]+) \|$", README.read_text().split("## What you can rely on", 1)[1].split("\n## ", 1)[0], re.M)
+        self.assertGreater(len(rows), 8)
+        for row in rows:
+            self.assertEqual(testing.missing_tests(row), [], row)
+
     def test_design_names_all_parts(self):
         """The table of rooms in src/README.md has every part that there is, and no other."""
         rows = dict(re.findall(r"^\| `(\w+)/` \| ([^|]+) \|", DESIGN.read_text(), re.M))

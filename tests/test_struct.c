@@ -279,10 +279,10 @@ TEST(depth)
     drop(msg);
 }
 
-/* 20,000 levels of lists: a walk by recursion without a bound would need megabytes of stack. */
+/* Some 20,000 levels of lists: a walk by recursion without a bound would need megabytes of stack. */
 TEST(depth_bomb)
 {
-    enum { LEVELS = 20000 };
+    enum { LEVELS = TEST_ROOM(20000) };
     static uint8_t buf[LEVELS * 8];
     size_t at = sizeof buf, n = 0, i;
     for (i = 0; i < LEVELS; i++) { /* from the inside: Value { list }, item of a list */
@@ -509,10 +509,10 @@ TEST(mistakes_of_depth)
 TEST(lengths_widen)
 {
     static const size_t sizes[] = { 0, 1, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 16370, 16380, 16383, 16384, 16390, 20000 };
-    static char text[20001];
-    static uint8_t buf[50000];
+    static char text[TEST_SMALL ? 200 : 20001];
+    static uint8_t buf[TEST_ROOM(50000)];
     size_t i;
-    for (i = 0; i < TEST_COUNT(sizes); i++) {
+    for (i = 0; i < TEST_COUNT(sizes) && sizes[i] < sizeof text; i++) {
         viamc_struct_writer w;
         viamc_bytes got;
         viamc_fields f;
@@ -619,9 +619,9 @@ static bool read_items(viamc_fields f, viamc_values l, unsigned depth, bool list
 
 TEST(random_trees)
 {
-    static uint8_t buf[60000];
+    static uint8_t buf[TEST_ROOM(60000)];
     unsigned i, budget;
-    for (i = 0; i < 3000; i++) {
+    for (i = 0; i < TEST_TIMES(3000); i++) {
         viamc_struct_writer w;
         viamc_bytes got, copy;
         viamc_values none;
@@ -649,7 +649,7 @@ TEST(random_bytes)
     static const uint8_t likely[] = { 0x0a, 0x12, 0x2a, 0x32, 0x1a, 0x08, 0x11, 0x20, 0x00, 0x01, 0x02, 0x03, 0x04, 0x06, 0x08, 0x61 };
     unsigned i, whole = 0;
     uint8_t buf[48];
-    for (i = 0; i < 100000; i++) {
+    for (i = 0; i < TEST_TIMES(100000); i++) {
         viamc_bytes msg;
         size_t n, len = test_rand_below(sizeof buf);
         for (n = 0; n < len; n++)
@@ -658,7 +658,7 @@ TEST(random_bytes)
         whole += good(msg) && len > 4;
         drop(msg);
     }
-    CHECK(whole > 10); /* else the bytes never got past the first tags */
+    CHECK(whole > TEST_TIMES(10)); /* else the bytes never got past the first tags */
 }
 
 TEST(damaged_structs)
@@ -668,7 +668,7 @@ TEST(damaged_structs)
     for (i = 0; i < TEST_COUNT(structs); i++) {
         viamc_bytes msg = hex(structs[i]);
         for (at = 0; at < msg.len; at++) {
-            for (value = 0; value < 256; value++) {
+            for (value = 0; value < 256; value += TEST_SMALL ? 17 : 1) {
                 uint8_t buf[512];
                 viamc_bytes copy;
                 memcpy(buf, msg.ptr, msg.len);

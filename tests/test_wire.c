@@ -510,7 +510,7 @@ TEST(doubles)
     vmc_wire_put_double(&w, 2, -1.5);
     CHECK_EQ_HEX(buf, w.len, "11000000000000f8bf");
     CHECK(vmc_wire_double(0xbff8000000000000u) == -1.5);
-    CHECK(vmc_wire_double(0x7ff0000000000000u) > 1.7e308); /* infinity */
+    CHECK(vmc_wire_double(0x7ff0000000000000u) * 0 != 0); /* infinity */
 }
 
 TEST(random_bytes)
@@ -518,7 +518,7 @@ TEST(random_bytes)
     unsigned i;
     size_t n, count;
     uint8_t buf[64];
-    for (i = 0; i < 100000; i++) {
+    for (i = 0; i < TEST_TIMES(100000); i++) {
         viamc_bytes msg, got;
         viamc_ms ms;
         size_t len = test_rand_below(sizeof buf);

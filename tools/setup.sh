@@ -25,7 +25,7 @@ conformance="maven default-jdk-headless gnutls-bin nginx-light haproxy nghttp2-p
 fuzz="libclang-rt-dev"
 analyze="clang-tidy cppcheck"
 boards="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
-    gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user gcc-mingw-w64-x86-64 wine wine64 gcc-avr avr-libc simavr emscripten"
+    gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user gcc-mingw-w64-x86-64 wine wine64 gcc-avr avr-libc simavr libsimavr-dev emscripten"
 figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi libnghttp2-dev libstb-dev"
 size="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm openssl"
 plot="python3-matplotlib"

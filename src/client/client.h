@@ -50,6 +50,8 @@ typedef struct viamc_dial_desc {
     bool allow_insecure_with_creds_downgrade; /* the same with credentials, which are sent in the clear */
     bool require_session;        /* moving calls fail on robots without sessions instead of going unprotected */
     bool disable_sessions;       /* moving calls carry no session: nothing stops the robot when this program dies */
+    bool old_sessions;           /* for robots of before 2025: every call waits for the session and carries it, but Stop and calls that look after
+                                  * the connection; needs #define VIAMC_OLD_SESSIONS 1 */
     const viamc_anchor *anchors; /* whom to trust: an array (boards, made by tools/anchor.py), or ... */
     size_t anchor_count;
     viamc_next_root_fn next_root; /* ... a store that is walked; viamc_posix_open fills it in */

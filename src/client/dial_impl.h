@@ -48,6 +48,9 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
     p->insecure = d->insecure;
     p->require_session = d->require_session;
     p->disable_sessions = d->disable_sessions;
+#if VIAMC_OLD_SESSIONS
+    p->old_sessions = d->old_sessions;
+#endif
     p->timeout_ms = vmc_dial_or(d->timeout_ms, VMC_DIAL_TIMEOUT);
     p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
     p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
@@ -138,6 +141,10 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+#if !VIAMC_OLD_SESSIONS
+    if (d->old_sessions)
+        return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
+#endif
     what = vmc_dial_parse(d->address, d->insecure, &a);
     if (what != NULL)
         return what;

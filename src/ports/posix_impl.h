@@ -99,7 +99,7 @@ VMC_FN int vmc_posix_connect(const vmc_posix_dial *d, const vmc_posix_ip *ip, in
     *fd = vmc_posix_socket(sa.any.sa_family, SOCK_STREAM);
     if (*fd < 0)
         return errno;
-    vmc_posix_tune(*fd);
+    vmc_posix_tune_client(*fd);
     if (connect(*fd, &sa.any, n) != 0 && errno != EINPROGRESS && errno != EINTR)
         error = errno;
     if (error != 0)

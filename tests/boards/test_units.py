@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The unit tests on other systems: big-endian (powerpc), Windows (wine), WebAssembly (node). units.mk builds them."""
+"""The unit tests on other systems: big-endian (powerpc), Windows (wine), WebAssembly (node), 16 bits (AVR). units.mk builds them."""
 import concurrent.futures
 import os
 import re
@@ -12,6 +12,7 @@ SYSTEMS = {                             # compiler, what runs its programs
     "powerpc": ("powerpc-linux-gnu-gcc", "qemu-ppc"),
     "windows": ("x86_64-w64-mingw32-gcc", "wine"),
     "wasm": ("emcc", "node"),
+    "avr": ("avr-gcc", "simavr"),       # by a runner of ours
 }
 SHORT = {"sim": ["--runs", "20"]}       # random runs: what differs between systems differs in few
 
@@ -39,7 +40,9 @@ def test_units(row, system):
     runner = boards.need_tool(runner)
     boards.run("make", "-s", f"-j{os.cpu_count()}", "-f", "tests/boards/units.mk", f"SYSTEM={system}", cwd=boards.ROOT, env=environment())
     boards.run("python3", "tests/certs/make.py", cwd=boards.ROOT)
-    programs = sorted(path for path in (boards.OUT / system).iterdir() if path.suffix in ("", ".exe", ".js") and path.is_file())
+    programs = sorted(path for path in (boards.OUT / system).iterdir() if path.suffix in ("", ".exe", ".js", ".elf") and path.is_file())
+    if system == "avr":
+        runner = str(boards.OUT / "avr/lib/runner")
     if system == "windows":             # the first one makes wine's world, and it must be alone then
         subprocess.run([runner, "cmd", "/c", "exit"], env=environment(), timeout=110, check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

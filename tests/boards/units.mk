@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The unit tests for other systems, each built whole and as small as they are: make -f tests/boards/units.mk SYSTEM=powerpc|windows|wasm
+# The unit tests for other systems, each built whole and as small as they are: make -f tests/boards/units.mk SYSTEM=powerpc|windows|wasm|avr
 # in the repository's root, to build/boards/SYSTEM.
 SRC  = build/boards/src
 OUT  = build/boards/$(SYSTEM)
@@ -32,6 +32,16 @@ FLAGS_wasm   = -DVIAMC_NO_TLS=
 NEED_TLS     = $(addprefix tests/,test_dial.c test_dial_rows.c test_end_to_end.c test_server.c test_trust.c sim/sim.c)
 TESTS_wasm   = $(filter-out $(POSIX_ONLY) tests/test_misuse_posix.c $(NEED_TLS),$(TESTS_powerpc))
 
+# 16-bit int, double of 32 bits; 64 KiB for everything, so the parts that can have their tests there.
+CC_avr       = avr-gcc
+AR_avr       = avr-ar
+EXT_avr      = .elf
+FLAGS_avr    = -mmcu=atmega2560 -mrelax -Os -include tests/boards/avr/avr.h -DVIAMC_NO_TLS= -DVMC_LOOP_LINKS=2u -DVMC_LOOP_CLIENTS=1u \
+               -Wno-type-limits -Wno-maybe-uninitialized
+LINK_avr     = -Wl,--defsym=__stack=0xffff -Wl,--defsym=__DATA_REGION_LENGTH__=0xfe00
+TESTS_avr    = $(addprefix tests/,test_wire.c test_struct.c test_hpack.c test_session.c)
+MORE_avr     = $(OUT)/lib/runner
+
 CC      = $(CC_$(SYSTEM))
 PROGRAM = $(addprefix $(OUT)/,$(addsuffix $(EXT_$(SYSTEM)),$(basename $(notdir $(TESTS_$(SYSTEM))))))
 LIBRARY = $(patsubst $(SRC)/%.c,$(OUT)/lib/%.o,$(wildcard $(SRC)/nanopb/pb_*.c $(BEARSSL_$(SYSTEM))))
@@ -48,14 +58,18 @@ $(OUT)/examples/%: $(OUT)/%
 
 $(OUT)/%$(EXT_$(SYSTEM)): %.c $(OUT)/lib.a viamc.h viamc_proto.h $(wildcard tests/*.h)
 	@$(CC) -std=gnu99 -Wall -Wextra -Werror -O1 -DVIAMC_STATIC $(FLAGS_$(SYSTEM)) -I. -Itests -I$(BEAR)/inc -I$(SRC)/nanopb -o $@ $< $(OUT)/lib.a \
-	    -ffunction-sections -Wl,--gc-sections $(LINK_$(SYSTEM))
+	    -ffunction-sections -fdata-sections -Wl,--gc-sections $(LINK_$(SYSTEM))
+
+$(OUT)/lib/runner: tests/boards/avr/runner.c
+	@mkdir -p $(@D)
+	@cc -O2 -Wall -Wextra -Werror -o $@ $< -lsimavr
 
 $(OUT)/lib.a: $(LIBRARY)
 	@$(AR_$(SYSTEM)) rcs $@ $^
 
 $(OUT)/lib/%.o: $(SRC)/%.c
 	@mkdir -p $(@D)
-	@$(CC) -O1 -w -I$(BEAR)/inc -I$(BEAR)/src -I$(SRC)/nanopb -c -o $@ $<
+	@$(CC) -O1 -w $(filter -m%,$(FLAGS_$(SYSTEM))) -I$(BEAR)/inc -I$(BEAR)/src -I$(SRC)/nanopb -c -o $@ $<
 
 .PHONY: all
 .SECONDARY:

@@ -6,7 +6,7 @@
  * A frame: TYPE[/LENGTH][+FLAG...] STREAM payload. LENGTH is what the header says, if that is not the payload's. N x: so many times.
  * Several items are repeated by the items "N {" and "}". RAW payload: octets without a frame's header.
  * STREAM: a number; a letter (notation_stream); ^ before it sets the reserved bit.
- * Payload: =5 four octets; 00*8 an octet eight times; 'text'; msg:abc, msg*9 a message with its prefix, of nine octets;
+ * Payload: =5 four octets; 00*8 octets eight times; 'text'; msg:abc, msg*9 a message with its prefix, of nine octets;
  * name=value, name='va lue', name=x*9 a field, spelled out; @ok, @rest what the role's header blocks begin with, and what ends a call;
  * anything else is hex. Other items (WAIT ...) are orders: whoever runs the script knows them. */
 #ifndef VIAMC_HOSTILE_NOTATION_H
@@ -120,11 +120,12 @@ static void notation_token(notation_out *o, const char *p, const char *end)
         notation_put(o, p + 1, (size_t)(end - p - 2));
     } else if (equals != NULL) {
         notation_field(o, p, equals, end);
-    } else if (end - p > 3 && p[2] == '*') {
-        notation_fill(o, (int)strtoul(p, NULL, 16), strtoul(p + 3, NULL, 0));
     } else {
-        (void)snprintf(hex, sizeof hex, "%.*s", (int)(end - p), p);
-        o->len += test_hex(hex, o->octet + o->len, sizeof o->octet - o->len);
+        const char *star = (const char *)memchr(p, '*', (size_t)(end - p));
+        unsigned long times = star != NULL ? strtoul(star + 1, NULL, 0) : 1;
+        (void)snprintf(hex, sizeof hex, "%.*s", (int)((star != NULL ? star : end) - p), p);
+        while (times-- != 0)
+            o->len += test_hex(hex, o->octet + o->len, sizeof o->octet - o->len);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A peer made of octets, of either role, in plaintext or TLS: it sends what it is given, keeps book of what comes, and looks at each octet of it:
- * frames whole and in order, header blocks that can be decoded, no window overdrawn, nothing behind a GOAWAY's end. What it answers, it answers when it is asked to.
+/* A peer made of octets, of either role, in plaintext or TLS: it sends what it is given, keeps book of what comes, and looks at each octet of
+ * it: frames whole and in order, header blocks that can be decoded, no window overdrawn. What it answers, it answers when it is asked to.
  * Include after viamc.h (with its implementation), test.h and tls_kit.h. */
 #ifndef VIAMC_HOSTILE_PEER_H
 #define VIAMC_HOSTILE_PEER_H
@@ -22,7 +22,8 @@ typedef struct peer_stream {
 typedef struct peer {
     vmc_loop *loop;
     bool robot;            /* its role; the client or the server is under test */
-    bool tls;
+    bool tls, raw;         /* raw: what comes is not looked at */
+    size_t record;         /* octets of its longest record, with what TLS adds */
     unsigned conn;         /* robot: number of the connection at its port */
     bool here, lost;       /* connected; the other side has closed */
     uint64_t engine[(VMC_TLS_CLIENT_BYTES > VMC_TLS_SERVER_BYTES ? VMC_TLS_CLIENT_BYTES : VMC_TLS_SERVER_BYTES) / 8u];
@@ -92,7 +93,7 @@ static void peer_open_tls(peer *p)
         d.in = p->in;
         d.in_cap = sizeof p->in;
         d.out = p->out;
-        d.out_cap = sizeof p->out;
+        d.out_cap = p->record;
         CHECK_EQ_INT(vmc_tls_server_open(peer_tls(p), &d), VIAMC_OK);
     } else {
         vmc_tls_client_desc d;
@@ -106,7 +107,7 @@ static void peer_open_tls(peer *p)
         d.in = p->in;
         d.in_cap = sizeof p->in;
         d.out = p->out;
-        d.out_cap = sizeof p->out;
+        d.out_cap = p->record;
         d.trust = p->trust;
         d.trust_cap = sizeof p->trust;
         CHECK_EQ_INT(vmc_tls_client_open(peer_tls(p), &d), VIAMC_OK);
@@ -325,7 +326,7 @@ static void peer_hear(peer *p)
     if (!p->here)
         return;
     while (peer_pull(p))
-        ;
+        p->len = p->raw ? 0 : p->len;
     if (p->robot && !p->greeted && p->len >= VMC_H2_PREFACE_LEN) {
         CHECK_EQ_MEM(p->got, VMC_H2_PREFACE_LEN, vmc_h2_preface, VMC_H2_PREFACE_LEN);
         p->greeted = true;

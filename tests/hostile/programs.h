@@ -63,26 +63,35 @@ static uint32_t stream_of(const char *path)
     return id;
 }
 
-static void open_client(scene at)
+static void dial(void)
+{
+    viamc_dial_desc d = VIAMC_ZERO;
+    d.address = "robot.test:8080";
+    d.insecure = !w.tls;
+    d.anchors = peer_anchors;
+    d.anchor_count = peer_anchor_count;
+    d.unix_time = KIT_NOW;
+    d.attempts = VIAMC_FOREVER;
+    CHECK_EQ_INT(viamc_dial(w.client, &d), VIAMC_OK);
+}
+
+static void open_client(scene at, uint32_t in_bytes)
 {
     viamc_client_desc d = VIAMC_ZERO;
-    viamc_dial_desc dial = VIAMC_ZERO;
     size_t size;
     d.port = vmc_loop_port();
     d.port_user = vmc_loop_client(&w.loop, 0);
-    d.slot_bytes = SLOT;
-    d.rx_bytes = 20000;
+    d.profile = w.board ? VIAMC_BOARD : VIAMC_HOST;
+    d.slot_bytes = w.board ? 0 : SLOT;
+    d.rx_bytes = w.board ? 1000 : 20000;
     d.no_tls = !w.tls;
+    d.in_bytes = in_bytes;
     size = viamc_client_mem_size(&d);
     CHECK_EQ_INT(viamc_client_init(new_block(size), size, &d, &w.client), VIAMC_OK);
-    dial.address = "robot.test:8080";
-    dial.insecure = !w.tls;
-    dial.anchors = peer_anchors;
-    dial.anchor_count = peer_anchor_count;
-    dial.unix_time = KIT_NOW;
-    dial.attempts = VIAMC_FOREVER;
-    CHECK_EQ_INT(viamc_dial(w.client, &dial), VIAMC_OK);
+    dial();
     settle();
+    if (at == RECORDS)
+        return;
     CHECK(w.peer.greeted && viamc_state(w.client) == VIAMC_DIALING);
     if (at == EARLY)
         return;
@@ -266,37 +275,41 @@ typedef struct snapshot {
     uint8_t *octets;
 } snapshot;
 
-static snapshot *scenes[2][2][SCENES];
+static snapshot *scenes[4][2][SCENES];
 
-static void set_scene(role r, bool tls, scene at)
+/* in_bytes: of a client, 0: as many as it likes */
+static void set_scene(role r, bool tls, bool board, scene at, uint32_t in_bytes)
 {
     memset(&w, 0, sizeof w);
+    w.board = board;
+    w.peer.record = board ? 1000 : VMC_TLS_OUT_MAX;
     vmc_loop_init(&w.loop, 1);
     w.loop.now = 0xfffff000u; /* the clock wraps on the way */
     w.role = r;
     w.tls = tls;
     w.peer.loop = &w.loop;
     w.peer.robot = r == CLIENT;
-    w.peer.tls = tls;
+    w.peer.tls = tls && at != RECORDS;
+    w.peer.raw = at == RECORDS;
     w.peer.conn = r == CLIENT ? (unsigned)-1 : 0; /* a robot counts its connections */
     if (r == CLIENT) {
-        open_client(at);
-        if (at != EARLY)
+        open_client(at, in_bytes);
+        if (at > EARLY)
             client_calls(at);
     } else {
         open_server();
         connect_peer();
-        if (at != EARLY)
+        if (at > EARLY)
             server_calls(at);
     }
 }
 
 /* Brings a scene about, or back. */
-static void enter(role r, bool tls, scene at)
+static void enter(role r, bool tls, bool board, scene at)
 {
-    snapshot **s = &scenes[r == SERVER][tls][at];
+    snapshot **s = &scenes[2u * board + (r == SERVER)][tls][at];
     if (*s == NULL) {
-        set_scene(r, tls, at);
+        set_scene(r, tls, board, at, 0);
         *s = (snapshot *)malloc(sizeof **s);
         if (*s == NULL || ((*s)->octets = (uint8_t *)malloc(GUARD + 1u + block_size)) == NULL) {
             test_die("no memory", "enter");

@@ -23,7 +23,7 @@ enum {
 
 typedef enum form { WHOLE, BYTES, RANDOM } form;
 typedef enum role { CLIENT = 1, SERVER = 2, BOTH = 3 } role;
-typedef enum scene { EARLY, CALLS, MANY, FEED, SCENES } scene;
+typedef enum scene { RECORDS, EARLY, CALLS, MANY, FEED, SCENES } scene; /* RECORDS: below TLS, before its handshake */
 
 /* A call of the program's. */
 typedef struct asked {
@@ -44,10 +44,12 @@ typedef struct world {
     role role;               /* of the side under test */
     form form;
     bool tls;
+    bool board;              /* client: small buffers, so that all credit fits into a TLS record */
     size_t cut;              /* octets that went one by one */
     uint32_t steps;          /* most port calls of one poll */
     /* streams of the script */
     uint32_t victim, bystander, fresh, next;
+    bool begun;              /* the reply to the bystander has its header block */
     bool polite;             /* the peer greets by itself */
     bool mute;               /* the peer answers nothing by itself */
     bool asleep;             /* the program takes no events */

@@ -110,6 +110,10 @@ class Process:
         return self._err.read_text("utf-8", "replace")
 
     @property
+    def pid(self):
+        return self._popen.pid
+
+    @property
     def code(self):
         """Exit code, None while it runs."""
         return self._popen.poll()

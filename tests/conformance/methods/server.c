@@ -7,8 +7,7 @@
 #define VIAMC_IMPLEMENTATION
 #include "viamc_proto.h"
 #include "hex.h"
-
-#include <signal.h>
+#include "tests/serve.h"
 
 enum { MAX_REPLIES = 4 };
 
@@ -44,7 +43,6 @@ static const entry table[] = {
 #undef U
 
 static char *replies[METHOD_COUNT][MAX_REPLIES]; /* hexadecimal; NULL: no more */
-static volatile sig_atomic_t ended;
 
 /* ---- handlers ---- */
 
@@ -125,20 +123,12 @@ static bool read_replies(const char *path)
     return file != NULL && fclose(file) == 0 && number == METHOD_COUNT;
 }
 
-static void on_signal(int number)
-{
-    (void)number;
-    ended = 1;
-}
-
 int main(int argc, char **argv)
 {
     enum { MEMORY = 16 << 20 };
     viamc_posix posix;
     viamc_server *server;
     viamc_server_desc desc = VIAMC_ZERO;
-    viamc_wait_hint wait;
-    char text[160];
     viamc_posix_init(&posix);
     desc.port = viamc_posix_server_port();
     desc.port_user = &posix;
@@ -149,16 +139,5 @@ int main(int argc, char **argv)
     if (argc != 2 || !read_replies(argv[1]) || viamc_posix_listen(&posix, "127.0.0.1:0") != VIAMC_OK
         || viamc_server_init(get(MEMORY), MEMORY, &desc, &server) != VIAMC_OK || !add_all(server))
         return fprintf(stderr, "server: cannot start\n"), 1;
-    (void)viamc_posix_listen_address(&posix, text, sizeof text);
-    printf("listening on %s\n", text);
-    fflush(stdout);
-    (void)signal(SIGTERM, on_signal);
-    while (!ended) {
-        (void)viamc_server_poll(server, viamc_posix_now());
-        viamc_server_wait(server, viamc_posix_now(), &wait);
-        (void)viamc_posix_sleep(&posix, &wait);
-    }
-    viamc_server_close(server);
-    viamc_posix_close(&posix);
-    return 0;
+    return serve_until_signal(&posix, server);
 }

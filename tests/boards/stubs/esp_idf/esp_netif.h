@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "esp_err.h"
+esp_err_t esp_netif_init(void);

@@ -143,7 +143,7 @@
 #define VMC_TEXT(s) s
 #endif
 
-/* ---- bounds: each can be set, each has a range check ---- */
+/* ---- bounds: those of VIAMC_ can be set, in a range that is checked; those of VMC_ are as they are ---- */
 
 /* HPACK and HTTP/2 (RFC 7541, RFC 9113) */
 #ifndef VIAMC_MAX_CALLS

@@ -1554,7 +1554,7 @@ typedef struct viamc_service {
 
 #ifndef VIAMC_NO_SERVER
 
-/* Offers a service under a name.
+/* Offers a service under a name, from now on, also to peers that are there.
  *   service   kept
  *   name      kept: the resource's name, 1 to 128 octets of UTF-8 without control characters; "" or NULL for a service without names
  *   ops, user kept: what viamc_request_ops and viamc_request_user answer
@@ -2291,6 +2291,7 @@ VMC_FN void vmc_wr_date(vmc_wr *w, uint32_t days)
 /* ---- end of src/base/date_impl.h ---- */
 /* ---- src/base/log_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
+/* base/log: the one way to the callback. */
 #ifndef VIAMC_BASE_LOG_IMPL_H
 #define VIAMC_BASE_LOG_IMPL_H
 
@@ -3030,6 +3031,7 @@ VIAMC_API viamc_err viamc_struct_end(viamc_struct_writer *w, viamc_bytes *encode
 /* ---- end of src/codec/struct_impl.h ---- */
 /* ---- src/codec/reading_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
+/* codec/reading: names of types, and the numbers that belong to each. */
 #ifndef VIAMC_CODEC_READING_IMPL_H
 #define VIAMC_CODEC_READING_IMPL_H
 
@@ -3108,6 +3110,7 @@ VIAMC_API void viamc_struct_reading(viamc_struct_writer *w, const char *key, con
 /* ---- end of src/codec/reading_impl.h ---- */
 /* ---- src/codec/image_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
+/* codec/image: names of forms, and the first octets by which they are told. */
 #ifndef VIAMC_CODEC_IMAGE_IMPL_H
 #define VIAMC_CODEC_IMAGE_IMPL_H
 

@@ -155,7 +155,7 @@ typedef struct viamc_service {
 
 #ifndef VIAMC_NO_SERVER
 
-/* Offers a service under a name.
+/* Offers a service under a name, from now on, also to peers that are there.
  *   service   kept
  *   name      kept: the resource's name, 1 to 128 octets of UTF-8 without control characters; "" or NULL for a service without names
  *   ops, user kept: what viamc_request_ops and viamc_request_user answer

@@ -86,10 +86,11 @@ conformance:
 
 # One program in six parts: the table against either role, in plaintext and in TLS, and against a board; what is no part of it.
 HOSTILE = build/tests/asan/hostile
+LIMITS  = build/tests/asan/limits
 test-hostile:
 	@tools/setup.sh core
-	@$(PARALLEL) $(HOSTILE)
-	@tests/run.py -t 600 $(foreach side,client robot,$(foreach line,tls plain,"$(HOSTILE) '$(side) $(line)'")) "$(HOSTILE) board" "$(HOSTILE) _of_ _has_ _that_"
+	@$(PARALLEL) $(HOSTILE) $(LIMITS)
+	@tests/run.py -t 600 $(foreach side,client robot,$(foreach line,tls plain,"$(HOSTILE) '$(side) $(line)'")) "$(HOSTILE) board" "$(HOSTILE) _of_ _has_ _that_" $(LIMITS)
 
 TIME = 60
 fuzz:

@@ -24,7 +24,7 @@ static void *new_block(size_t size)
     return block + GUARD + 1u;
 }
 
-static void check_block(void)
+static inline void check_block(void)
 {
     size_t i, touched = 0;
     for (i = 0; i < GUARD + 1u; i++)
@@ -174,7 +174,7 @@ static viamc_err on_hold(viamc_request *rq, viamc_bytes msg)
     return viamc_request_keep(rq);
 }
 
-static void answer_kept(void)
+static inline void answer_kept(void)
 {
     while (w.kept_count != 0)
         (void)viamc_answer_bytes(w.kept[--w.kept_count], viamc_view("ok", 2));

@@ -377,7 +377,7 @@ static void play(void)
 }
 
 /* Time goes by; the side under test sleeps as it asks to. */
-static void pass(viamc_ms ms)
+static inline void pass(viamc_ms ms)
 {
     viamc_ms until = w.loop.now + ms;
     play();

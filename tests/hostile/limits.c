@@ -124,7 +124,7 @@ static bool operation_id(uint32_t n)
 {
     viamc_call call;
     viamc_err err;
-    enter(CLIENT, false, false, CALLS);
+    enter(CLIENT, false, USUAL, CALLS);
     err = viamc_robot_cancel_operation(w.client, viamc_text(text(n)), NULL, &call);
     viamc_client_close(w.client);
     return err == VIAMC_OK;
@@ -139,7 +139,7 @@ static bool session_window(uint32_t ms)
     vmc_wr d = vmc_wr_of(window, sizeof window);
     char msg[200], *at = msg;
     size_t i;
-    set_scene(CLIENT, false, false, EARLY, 0);
+    set_scene(CLIENT, false, USUAL, EARLY, 0);
     say("SETTINGS 0");
     play();
     w.mute = true;

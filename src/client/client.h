@@ -132,7 +132,7 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  *   opts    copied; NULL: defaults
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
- * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 128 octets ...); STATE (not READY);
+ * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 123 octets ...); STATE (not READY);
  *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now).
  * Source:   gRPC over HTTP/2, Requests; motion: design.md 6 */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);

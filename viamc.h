@@ -132,7 +132,7 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #define VIAMC_VERSION "0.1.0"
 #define VIAMC_API_VERSION "v0.1.601" /* version of the Viam API that viamc_proto.h is made from */
 
-/* ---- profiles: sets of options under one name; what is defined besides stays. Octets of each: README, Memory ---- */
+/* ---- profiles: sets of options under one name; what is defined besides stays. Octets of each: README, Flash ---- */
 /* VIAMC_PROFILE_TINY   a client of one robot, whose key is pinned, with ChaCha20: no certificates, no server role, no texts
  * VIAMC_PROFILE_BOARD  client and robot, any certificate; no texts, size before speed
  * VIAMC_PROFILE_HOST   everything, speed before size: what no profile means on a host, also where the compiler optimises for size */
@@ -221,19 +221,25 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #define VIAMC_STRLEN strlen
 #endif
 
-/* VIAMC_ASSERT(x): caller mistakes in debug builds; never reached by what a peer sends. */
+/* VIAMC_ASSERT(x): what viamc takes for certain of itself. A caller's mistake is answered, and what a peer sends never comes here. */
 #ifndef VIAMC_ASSERT
 #define VIAMC_ASSERT(x) ((void)0)
 #endif
 
-/* ---- options: 0/1 or a number ---- */
-/* VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
+/* ---- options: VIAMC_STATIC and VIAMC_NO_... count as soon as they are defined, also as 0; the others are 0 or 1 ---- */
+/* VIAMC_STATIC     every function is static: each file has its own
+ * VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
  * VIAMC_NO_SERVER  no server role                                  -10 KB
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
+ * VIAMC_NO_P384    no P-384, SHA-384 and SHA-512 in certificates, no AES-256   -6.0 KB; most public chains need them
+ * VIAMC_NO_RSA     no RSA certificates and keys                     -1.0 KB
+ * VIAMC_NO_AES     ChaCha20-Poly1305 only                           -3.5 KB
+ * VIAMC_NO_X509    no certificate chains: clients take a pinned key only       -8.8 KB
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_OLD_SESSIONS dial.old_sessions can be set                  default 0; +0.3 KB
- * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
+ * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0
+ * Octets of flash: Cortex-M4, -Os. */
 #ifndef VIAMC_SHORTCUTS
 #ifdef __OPTIMIZE_SIZE__
 #define VIAMC_SHORTCUTS 0
@@ -257,7 +263,7 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #define VMC_TEXT(s) s
 #endif
 
-/* ---- bounds: each can be set, each has a range check ---- */
+/* ---- bounds: those of VIAMC_ can be set, in a range that is checked; those of VMC_ are as they are ---- */
 
 /* HPACK and HTTP/2 (RFC 7541, RFC 9113) */
 #ifndef VIAMC_MAX_CALLS
@@ -1135,7 +1141,7 @@ enum {
 typedef struct viamc_event {
     uint8_t kind;        /* VIAMC_EV_* */
     uint8_t ran;         /* DONE: VIAMC_NOT_RUN, VIAMC_MAYBE, VIAMC_ANSWERED */
-    bool unconfirmed;    /* DONE of a Stop: a motion call before it ended by time alone (see "Stop" in README) */
+    bool unconfirmed;    /* DONE of a Stop: a motion call before it ended by time alone (README, What it promises about motion) */
     bool text_cut;       /* text did not fit and was cut */
     uint32_t status;     /* DONE: gRPC status */
     viamc_call call;     /* MESSAGE, WRITABLE, DONE */
@@ -1239,7 +1245,7 @@ VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc);
 /* Makes a client in a block of memory. Nothing is sent.
  *   memory  kept until viamc_client_close: size octets, any alignment
  *   desc    copied
- *   client  out: the client, inside memory
+ *   client  out: the client, inside memory; NULL unless OK
  * Returns:  OK; ARG (viamc_client_desc_error says what is wrong); NOMEM (viamc_client_mem_size says how much). */
 VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client);
 
@@ -1286,12 +1292,13 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
  * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 123 octets ...); STATE (not READY);
- *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now).
- * Source:   gRPC over HTTP/2, Requests; motion: design.md 6 */
+ *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now; after a DONE there is
+ *           room again, but never for more than tx_bytes).
+ * Source:   gRPC over HTTP/2, Requests; motion: src/README.md, Motion rules */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (a robot would refuse it). What begins
- * with /viam.component. counts as moving unless opts.reads_only; opts.stream makes it a stream. */
+ * with /viam.component. counts as moving unless opts.reads_only, or as a Stop if it ends in /Stop; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* Where the next request can be encoded in place: *cap octets, until the next poll or call. Handing exactly that view to
@@ -1319,6 +1326,7 @@ typedef struct viamc_stats {
     uint32_t connects;              /* times READY */
 } viamc_stats;
 
+/* Fills in the figures of a client; all 0 without one. */
 VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats);
 
 /* "ECDHE-ECDSA-CHACHA20-POLY1305", "plaintext", "" while not connected. Constant. */
@@ -1389,10 +1397,12 @@ enum { VIAMC_MACHINE_UNSPECIFIED = 0, VIAMC_MACHINE_INITIALIZING = 1, VIAMC_MACH
 /* State of a DONE of viamc_robot_get_machine_status: VIAMC_MACHINE_*. OK; ARG; MESSAGE. */
 VIAMC_API viamc_err viamc_robot_machine_state(const viamc_event *ev, uint32_t *state);
 
-/* Walks the resources of that reply with their states (viam.robot.v1.ResourceStatus.State: 3 is READY). */
+/* Walks the resources of that reply with their states (viam.robot.v1.ResourceStatus.State: 3 is READY): *at starts at 0, names are views. False
+ * at the end (or what is malformed). */
 VIAMC_API bool viamc_robot_next_status(const viamc_event *ev, size_t *at, viamc_robot_resource *name, uint32_t *state);
 
-/* Walks the running operations of a DONE of viamc_robot_get_operations: id and method. */
+/* Walks the running operations of a DONE of viamc_robot_get_operations: *at starts at 0, id and method are views. False at the end (or what is
+ * malformed). */
 VIAMC_API bool viamc_robot_next_operation(const viamc_event *ev, size_t *at, viamc_str *id, viamc_str *method);
 
 #endif
@@ -1496,7 +1506,8 @@ VIAMC_API viamc_err viamc_server_init(void *memory, size_t size, const viamc_ser
 /* What is wrong with the server itself; code OK: nothing. NULL: memory was too small for any server. */
 VIAMC_API viamc_error viamc_server_error(const viamc_server *s);
 
-/* The same for a person: "NOMEM: server needs 9,416 bytes, 8,192 given". Terminated, cut to cap. Returns the octets written. */
+/* The same for a person: "NOMEM: server needs 9,416 bytes, 8,192 given". Terminated, cut to cap. Returns the octets written.
+ * Knows viamc_server_init's errors only, not what viamc_server_add answered. */
 VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t cap);
 
 /* Does all the work there is, and never blocks: ends sessions and stops what they moved, accepts, reads, calls handlers, writes. Bounded: one
@@ -1594,7 +1605,8 @@ VIAMC_API void *viamc_request_scratch(viamc_request *rq, size_t size);
 /* ---- answers ---- */
 
 /* Where the next answer or message of a stream can be encoded in place: *cap octets. Handing exactly that view on spares a copy.
- * Half of tx_bytes (less 64 octets) is always there for a handler that answers a unary call at once. */
+ * Good until the next answer or message to the same peer, and not beyond the poll. Half of tx_bytes (less 64 octets) is always there for a
+ * handler that answers a unary call at once. */
 VIAMC_API uint8_t *viamc_answer_room(viamc_request *rq, size_t *cap);
 
 /* Answers with one message and status OK.
@@ -1664,19 +1676,20 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
-/* ---- of a port without a client of viamc_posix_open, each answers STATE ---- */
+/* ---- the helpers that wait. They drop events that are not asked for, UNPROTECTED, SESSION_LOST and LOST too: dial.require_session refuses to move
+ * a robot without sessions, viamc_state says whether the connection stands. Of a port without a client of viamc_posix_open, each answers STATE ---- */
 
 /* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
- * error. Other events are dropped. */
+ * error. */
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
 
-/* Polls until a call is done, at most ms milliseconds; events of other calls are dropped.
+/* Polls until a call is done, at most ms milliseconds.
  *   ev  out, may be NULL: its DONE, views until the next poll
  * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); NOT_FOUND (its DONE was taken or dropped before); ARG (call is 0);
  *           else the client's error. */
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev);
 
-/* Polls for ms milliseconds: heartbeats flow. Events are dropped. OK, or the client's error. */
+/* Polls for ms milliseconds: heartbeats flow. OK, also if the connection was lost meanwhile and is dialled again; else the client's error. */
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
@@ -7893,12 +7906,6 @@ typedef struct vmc_tls_server_desc {
 
 
 #ifndef VIAMC_NO_TLS
-
-/* Options, for boards whose robots have certificates of a kind that is known. Flash that they save: Cortex-M4, -Os.
- * VIAMC_NO_P384  no P-384, SHA-384 and SHA-512 in certificates, no AES-256    -6.0 KB; most public chains need them
- * VIAMC_NO_RSA   no RSA certificates and keys                                -1.0 KB
- * VIAMC_NO_AES   ChaCha20-Poly1305 only                                      -3.5 KB
- * VIAMC_NO_X509  no certificate chains: clients take a pinned key only      -8.8 KB */
 
 /* Multiplies of 16 bits are the better choice where one of 32 x 32 to 64 bits is a library call. */
 #ifndef VIAMC_TLS_M15

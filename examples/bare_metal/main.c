@@ -17,6 +17,10 @@
 #define APP_PLAINTEXT 0
 #endif
 
+#ifndef APP_DIAL_MS
+#define APP_DIAL_MS 6000 /* a UART does not say when there is nobody */
+#endif
+
 #define CALLS 4 /* at once: the motor's power on its way and the one that waits behind it, the sensor, the picture */
 #if APP_PLAINTEXT
 static uint8_t memory[VIAMC_CLIENT_MEM_PLAIN(CALLS, 0)]; /* replies above 512 octets go to a sink */
@@ -34,6 +38,7 @@ struct picture {
 static struct app {
     viamc_client *robot;
     bool driving;
+    bool left_on;      /* the connection was lost while the motor ran: a session that is resumed keeps it running */
     uint32_t drive_at; /* when the next power is due */
     viamc_call reading, taking;
     struct picture picture;
@@ -99,7 +104,7 @@ static void drive(uint32_t now)
 
 static void stop(void)
 {
-    app.driving = false;
+    app.driving = app.left_on = false;
     report("stop", viamc_motor_stop(app.robot, APP_MOTOR, NULL, NULL));
 }
 
@@ -179,8 +184,11 @@ static void on_event(const viamc_event *ev)
         board_print(viamc_client_suite(app.robot));
         board_print("\r\n");
         print_memory();
+        if (app.left_on)
+            stop();
         break;
     case VIAMC_EV_LOST: /* it dials again by itself; the motor waits for a person */
+        app.left_on = app.left_on || app.driving;
         app.driving = false;
         (void)viamc_explain(app.robot, why, sizeof why);
         board_print("lost: ");
@@ -251,7 +259,7 @@ static __attribute__((noinline)) viamc_err start(void)
     dial.insecure = APP_PLAINTEXT;
     dial.unix_time = board_unix_time();
     dial.check_interval_ms = 2000; /* a UART does not tell when the other end has gone, */
-    dial.timeout_ms = 6000;        /* nor when there is none yet */
+    dial.timeout_ms = APP_DIAL_MS;
 #if !APP_PLAINTEXT
     dial.anchors = app_anchors;
     dial.anchor_count = app_anchors_count;

@@ -20,15 +20,15 @@ MOST_STACK = {"mps2": 1024, "mps2 lwIP": 1024, "virt": 1152}
 
 
 @contextlib.contextmanager
-def controller(machine, certs, leaf="ec", window="2s", picture=None, between=None, again=False):
-    """The hand controller, READY with a viam-server: yields the board, what lies between, and a watch on the motor."""
+def controller(machine, certs, leaf="ec", window="2s", picture=None, between=None, again=False, **values):
+    """The hand controller, READY with a viam-server: yields the board, what lies between, and a watch on the motor. values: settings."""
     leaf, ca = (certs[leaf], certs.ca) if boards.MACHINES[machine].has_tls else (None, None)
     between = between or (lambda address: Spy(address, leaf, ca))
     with peers.viam_server(leaf, window, picture=picture) as server, between(server.address) as relay, \
             Client(server.address, ca, peers.WATCH_ID, peers.WATCH_KEY) as client, Watch(client, "left") as watch:
-        elf = boards.client(machine, server.folder, relay.address, ca)
+        elf = boards.client(machine, server.folder, relay.address, ca, **values)
         with boards.board(machine, elf, boards.wire_to(relay.address, again)) as board:
-            board.ready = board.console.expect(r"ready after (\d+) ms, (\S+)\r", 30)
+            board.ready = board.console.expect(r"ready after (\d+) ms, (\S+)\r", 40)
             yield board, relay, watch
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 CC        = cc
-CFLAGS    = -std=gnu99 -O1 -Wall -Wextra
+CFLAGS    = -std=gnu99 -Og -Wall -Wextra
 # VIAMC_STATIC: a test program compiles only what it calls, in a fifth of the time.
 TESTFLAGS = -std=gnu99 -Wall -Wextra -Werror -DVIAMC_STATIC
 SANITIZE  = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
@@ -10,8 +10,7 @@ PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
 
 programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
 EXAMPLES := $(call programs,build/examples/,examples/*.c)
-# Whoever checks a port links port_check.c.
-PROGRAMS := $(filter-out build/tests/port_check,$(call programs,build/tests/,tests/*.c tests/sim/*.c tests/programs/*.c))
+PROGRAMS := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c tests/programs/*.c)
 SUITES   := $(call programs,build/tests/,tests/conformance/*.c) build/tests/asan/conformance_client build/tests/hpack_lines
 PLAIN    := $(call programs,build/tests/,tests/test_*.c tests/sim/*.c)
 ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests/fuzz/*.c)
@@ -19,15 +18,17 @@ ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests
 help:
 	@echo "make demo          a robot and its driver on this machine: the driver is killed, the motor stops"
 	@echo "make test          every test that needs no other robot"
+	@echo "make check         warnings of two compilers, layers, symbols, every option and way to include"
 	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders; TLS of six makes"
+	@echo "make test-hostile  hostile peers: 19,000 runs of frames that no robot and no driver would send"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
 	@echo "make analyze       gcc -fanalyzer, clang-tidy and cppcheck over both headers"
 	@echo "make test-boards   on emulated boards and other systems"
 	@echo "make examples      to build/examples/"
 	@echo "make test-programs to build/tests/"
-	@echo "make amalgamate    viamc.h from src/, and the memory table of README.md"
+	@echo "make amalgamate    viamc.h from src/, and the tables of README.md and tests/README.md"
 	@echo "make size          flash by part, RAM and stack on a Cortex-M: writes README's tables; size-check compares"
 	@echo "make figures       sizes and costs, each with its goal"
 	@echo "make setup         packages and build/venv; the targets above do it by themselves"
@@ -39,6 +40,7 @@ setup:
 amalgamate:
 	@tools/amalgamate.py
 	@tools/memory_table.py
+	@tools/test_table.py
 
 examples:
 	@tools/setup.sh core
@@ -59,9 +61,14 @@ test:
 	@tools/setup.sh core python
 	@tools/amalgamate.py --check
 	@$(PARALLEL) .examples .plain .asan
-	@tests/run.py -j $$(($(JOBS) + 1)) tests/stranger/run.py tests/compile/run.py \
-	    $(foreach check,warnings symbols layers uses merged ascii,"tools/check.py $(check)") \
-	    $(foreach test,$(wildcard tests/test_*.py),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
+	@tests/run.py -j $$(($(JOBS) + 1)) tests/stranger/run.py \
+	    $(foreach test,$(filter-out tests/test_check.py,$(wildcard tests/test_*.py)),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
+
+# What needs no run of the library: that its text is as it has to be, and that it compiles in every way.
+check:
+	@tools/setup.sh core
+	@tools/amalgamate.py --check
+	@tests/run.py tests/compile/run.py $(foreach check,warnings symbols layers uses merged misuse ascii,"tools/check.py $(check)") "python3 tests/test_check.py"
 
 test-messages:
 	@tools/setup.sh core python
@@ -76,6 +83,13 @@ conformance:
 	@tools/setup.sh core peers conformance
 	@$(PARALLEL) .suites
 	@tests/peers/run.sh conformance
+
+# One program in six parts: the table against either role, in plaintext and in TLS, and against a board; what is no part of it.
+HOSTILE = build/tests/asan/hostile
+test-hostile:
+	@tools/setup.sh core
+	@$(PARALLEL) $(HOSTILE)
+	@tests/run.py -t 600 $(foreach side,client robot,$(foreach line,tls plain,"$(HOSTILE) '$(side) $(line)'")) "$(HOSTILE) board" "$(HOSTILE) _of_ _has_ _that_"
 
 TIME = 60
 fuzz:
@@ -111,17 +125,17 @@ figures:
 clean:
 	rm -rf build
 
-.PHONY: help setup amalgamate examples test-programs demo test test-messages test-peers test-boards conformance fuzz analyze size size-check figures clean .examples .test-programs .suites \
-        .plain .asan
+.PHONY: help setup amalgamate examples test-programs demo test check test-messages test-hostile test-peers test-boards conformance fuzz analyze size \
+        size-check figures clean .examples .test-programs .suites .plain .asan
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
 .suites: $(SUITES) ; @:
-# What `make test` runs; the programs for the peers are only looked at.
+# What `make test` runs; the programs of other tests are only looked at.
 .plain: $(PLAIN)
 	@$(CC) $(TESTFLAGS) -fsyntax-only -I. -Itests tests/programs/*.c tests/conformance/*.c
 .asan: $(ASAN) ; @:
 
-vpath %.c tests tests/sim tests/fuzz tests/programs tests/conformance
+vpath %.c tests tests/hostile tests/sim tests/fuzz tests/programs tests/conformance
 
 build/examples/%: examples/%.c Makefile
 	@mkdir -p $(@D)
@@ -136,7 +150,7 @@ build/tests/asan/%: %.c Makefile build/include/viamc_proto.h
 build/tests/%: %.c Makefile
 	@mkdir -p $(@D)
 	@echo $@
-	@$(CC) $(TESTFLAGS) -O1 -fstrict-aliasing -DVIAMC_SHORTCUTS=0 -I. -Itests -MMD -MP -o $@ $< $(LIBS)
+	@$(CC) $(TESTFLAGS) -Og -fstrict-aliasing -DVIAMC_SHORTCUTS=0 -I. -Itests -MMD -MP -o $@ $< $(LIBS)
 
 # A copy away from viamc.h, so that its include of viamc.h finds src/viamc.h.
 build/include/viamc_proto.h: $(wildcard viamc_proto.h)

@@ -27,6 +27,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -58,7 +59,9 @@
 #else
 #define VMC_POSIX_SOCK_FLAGS 0
 #endif
-#ifdef MSG_NOSIGNAL
+#ifdef __linux__ /* EOR: what follows is not joined to it, for what is joined is counted by no limit of the socket's, up to 64 KB */
+#define VMC_POSIX_SEND_FLAGS (MSG_NOSIGNAL | MSG_EOR)
+#elif defined(MSG_NOSIGNAL)
 #define VMC_POSIX_SEND_FLAGS MSG_NOSIGNAL
 #else
 #define VMC_POSIX_SEND_FLAGS 0
@@ -229,6 +232,7 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
+ * VIAMC_OLD_SESSIONS dial.old_sessions can be set                  default 0; +0.3 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
 #ifndef VIAMC_SHORTCUTS
 #ifdef __OPTIMIZE_SIZE__
@@ -236,6 +240,9 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #else
 #define VIAMC_SHORTCUTS 1
 #endif
+#endif
+#ifndef VIAMC_OLD_SESSIONS
+#define VIAMC_OLD_SESSIONS 0
 #endif
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0
@@ -734,6 +741,31 @@ VIAMC_API bool viamc_pcd_next(viamc_pcd *pcd, viamc_point *point);
 
 #endif
 /* ---- end of src/codec/pcd.h ---- */
+/* ---- src/codec/mdns.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/mdns: robots that announce themselves on the local network (mDNS and DNS-SD, RFC 6762 and 6763): the question, and who answers it. */
+#ifndef VIAMC_CODEC_MDNS_H
+#define VIAMC_CODEC_MDNS_H
+
+
+/* A robot, as the local network says; nobody has verified it. */
+typedef struct viamc_found {
+    char name[254];   /* "rover-main.abc.viam.cloud"; of some robots with '-' for each '.': terminated */
+    char address[22]; /* "192.168.1.50:8080", for dial.address, with dial.server_name for the name: terminated */
+} viamc_found;
+
+/* Writes the question that robots answer: a datagram for 224.0.0.251, port 5353, sent from that port; again after a quarter of a second,
+ * since some get lost. Returns its octets (33), 0 if cap is less. */
+VIAMC_API size_t viamc_find_query(uint8_t *buf, size_t cap);
+
+/* Adds the robots of a datagram that came from port 5353 to a list, each address of each once.
+ *   packet  any octets: what is no answer adds nothing
+ *   robots  count of them are there, at most max
+ * Returns:  how many there are now */
+VIAMC_API size_t viamc_find_add(viamc_bytes packet, viamc_found *robots, size_t max, size_t count);
+
+#endif
+/* ---- end of src/codec/mdns.h ---- */
 /* ---- src/ports/win.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* ports/win: what ports/posix is on Windows: its functions over Winsock, the system's resolver and its certificate store ROOT. A program is
@@ -833,10 +865,10 @@ typedef struct vmc_posix_lookup {
     uint8_t heard;   /* bits of the questions (A, AAAA) that are answered for good */
     uint8_t refused; /* bits of those that the present server cannot answer */
     bool asked;      /* the addresses came from a server: worth keeping */
-    int fd;          /* UDP socket to the present server, -1: none */
+    int fd;          /* UDP socket to the present server, or to the local network; -1: none */
     int error;       /* 0: the servers know no such name */
     uint16_t id[2];
-    viamc_ms again;  /* when the next server has its turn */
+    viamc_ms again;  /* when the next server has its turn, or the next question to the local network */
 } vmc_posix_lookup;
 
 /* The one connection that is being opened; others wait for it. */
@@ -848,7 +880,7 @@ typedef struct vmc_posix_dial {
     unsigned conn;
     int fd[VMC_POSIX_IPS]; /* attempts under way, -1: none */
     int error;             /* of the attempt that failed most tellingly */
-    viamc_ms next;         /* when the next address has its turn */
+    viamc_ms next;         /* when the next address has its turn; while the local network is asked, the end of that */
 } vmc_posix_dial;
 
 typedef struct vmc_posix_known {
@@ -874,6 +906,8 @@ typedef struct viamc_posix {
     const char *nameserver;   /* kept; numeric address of the only server to ask; default NULL: those of resolv_file */
     uint16_t nameserver_port; /* default: 53 */
     viamc_ms dns_timeout_ms;  /* wait for each server's answer; default: 1000 */
+    bool mdns;                /* names that end in .viam.cloud, dialled at port 443, are looked for on the local network first, for 1.5 s: only for
+                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does */
     void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
     char text[160];           /* likewise: what the last one of them has to say */
     /* from here on private */
@@ -913,7 +947,7 @@ VIAMC_API uint64_t viamc_posix_unix_time(void);
  *   address  copied, "HOST:PORT" (HOST empty: all interfaces; else numeric, "[v6]" or a name of the hosts file; PORT 0: any
  *            free one) or "unix:/path" (a socket that nobody listens on any more is replaced)
  * Allowed:  once until viamc_posix_close. Never blocks.
- * Returns:  OK; ARG (no such form of address); STATE (listens already); DNS (name unknown); IO (viamc_posix_errno of
+ * Returns:  OK; ARG (no such form of address; unix: on Windows); STATE (listens already); DNS (name unknown); IO (viamc_posix_errno of
  *           VIAMC_POSIX_LISTENER says why: EADDRINUSE, EACCES, ...) */
 VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
 
@@ -922,8 +956,9 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
  * Returns:  OK; STATE (does not listen); NOMEM (cap too small) */
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap);
 
-/* The system's reason (errno) for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS.
- * EBADF (Windows: WSAENOTSOCK) for any other number. After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
+/* The system's reason for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS: errno, on Windows
+ * GetLastError() (WSAECONNREFUSED). EBADF (WSAENOTSOCK) of no port or of any other number. After VIAMC_ERR_DNS: 0 if the servers know no
+ * such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn);
 
 /* Reads one certificate of the trust store: SSL_CERT_FILE, else the folders of SSL_CERT_DIR, else the system's usual file or
@@ -1152,7 +1187,8 @@ typedef struct viamc_dial_desc {
     const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; ASCII, no blanks; required */
     const char *api_key;     /* with api_key_id: API key and its id (a UUID) */
     const char *api_key_id;
-    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks) */
+    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks),
+                                  * such as AuthenticateTo of whoever gives tokens for this robot answers */
     const char *credential_payload;
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
@@ -1161,6 +1197,8 @@ typedef struct viamc_dial_desc {
     bool allow_insecure_with_creds_downgrade; /* the same with credentials, which are sent in the clear */
     bool require_session;        /* moving calls fail on robots without sessions instead of going unprotected */
     bool disable_sessions;       /* moving calls carry no session: nothing stops the robot when this program dies */
+    bool old_sessions;           /* for robots of before 2025: every call waits for the session and carries it, but Stop and calls that look after
+                                  * the connection; needs #define VIAMC_OLD_SESSIONS 1 */
     const viamc_anchor *anchors; /* whom to trust: an array (boards, made by tools/anchor.py), or ... */
     size_t anchor_count;
     viamc_next_root_fn next_root; /* ... a store that is walked; viamc_posix_open fills it in */
@@ -1173,6 +1211,8 @@ typedef struct viamc_dial_desc {
     viamc_ms backoff_ms;         /* after a loss, and behind three attempts without READY, doubles; 1,000 */
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
+    viamc_ms keepalive_ms;       /* the same by HTTP/2's PING in place of a call: of silence, at least 20,000; doubles each time that the robot
+                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0: no PING */
     uint32_t guard_end;
 } viamc_dial_desc;
 
@@ -1612,7 +1652,8 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
  *   posix   kept until viamc_posix_close
  *   memory  kept until viamc_client_close, size octets: VIAMC_CLIENT_MEM
  *   desc    copied; NULL: 4 calls, and all memory that is left for large replies; port and port_user are filled in
- *   dial    copied, what it points to is kept; the system's trust store and clock are filled in where it names none
+ *   dial    copied, what it points to is kept; the system's trust store and clock are filled in where it names none. A name of viam's cloud
+ *           without a port is looked for on the local network first, unless the robot may be insecure (posix.mdns)
  *   client  out
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
@@ -1634,6 +1675,16 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
+
+#ifndef _WIN32
+
+/* Asks the local network who is there, for ms milliseconds; 1,500 are enough.
+ *   robots  out: at most max of them; what they say is not verified
+ *   count   out: how many there are
+ * Returns:  OK, also without robots; ARG; IO (no socket for mDNS) */
+VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t ms, size_t *count);
+
+#endif
 
 /* Reads the objects of a PEM file whose label ends in `label` ("CERTIFICATE", "PRIVATE KEY"), as a server's desc wants them.
  *   buf, cap  lent: the DER octets go there, one object behind the other; the views point into it
@@ -3974,6 +4025,24 @@ VMC_FN viamc_str vmc_dns_part(viamc_str s, size_t at, size_t n)
     return s;
 }
 
+/* Reads "HOST:PORT". The host is left as it stands, terminated; false if there is no port, or no room. */
+VMC_FN bool vmc_dns_host_port(const char *address, char *host, size_t cap, uint16_t *port)
+{
+    viamc_str s = viamc_text(address);
+    uint32_t number = 0;
+    size_t n = s.len;
+    while (n != 0 && s.ptr[n - 1u] != ':')
+        n--;
+    if (n == 0 || n > cap || !vmc_dns_number(vmc_dns_part(s, n, s.len - n), 65535u, &number))
+        return false;
+    vmc_copy(host, address, n - 1u);
+    host[n - 1u] = '\0';
+    *port = (uint16_t)number;
+    if (host[0] == '[')
+        return host[n - 2u] == ']';
+    return vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
+}
+
 /* "10.0.0.7" */
 VMC_FN bool vmc_dns_parse_v4(viamc_str s, uint8_t *out)
 {
@@ -4648,6 +4717,242 @@ VMC_FN void vmc_dns_conf_feed(vmc_dns_conf *c, viamc_bytes piece)
 
 #endif
 /* ---- end of src/codec/dns_impl.h ---- */
+/* ---- src/codec/mdns_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* codec/mdns: one datagram tells all about a robot, as RFC 6763 12 asks for: SRV (where), TXT (what), A (addresses).
+ * Knows codec/dns; knows nothing of sockets and time. Everything in a datagram may be a lie: TLS decides. */
+#ifndef VIAMC_CODEC_MDNS_IMPL_H
+#define VIAMC_CODEC_MDNS_IMPL_H
+
+
+#define VMC_MDNS_SERVICE "_rpc._tcp.local" /* viam-wire.md 7.1 */
+#define VMC_MDNS_CLOUD ".viam.cloud"
+#define VMC_MDNS_MAX_PACKET 1500u /* viamc: a robot's announcement has some 300 octets */
+#define VMC_MDNS_MAX_RECORDS 48u  /* viamc: looked at in one datagram: each SRV is compared with each TXT and A */
+
+/* The records of a datagram that count, and which pair of SRV and A has its turn. */
+typedef struct vmc_mdns {
+    viamc_bytes packet;
+    vmc_dns_record rec[VMC_MDNS_MAX_RECORDS];
+    uint8_t count, srv, a;
+} vmc_mdns;
+
+/* An address at which somebody says that he is a robot. */
+typedef struct vmc_mdns_hit {
+    char text[VMC_DNS_MAX_NAME]; /* of the instance: the name that it has */
+    size_t len;
+    const uint8_t *ip; /* 4 octets */
+    uint16_t port;
+} vmc_mdns_hit;
+
+/* ---- names ---- */
+
+/* The announced form of a name has '-' for each '.', and letters of any case are the same. */
+VMC_FN uint8_t vmc_mdns_fold(char c)
+{
+    return c == '.' ? (uint8_t)'-' : vmc_dns_lower((uint8_t)c);
+}
+
+VMC_FN bool vmc_mdns_ends(viamc_str name, const char *end)
+{
+    size_t n = vmc_strlen(end), i;
+    for (i = 0; i < n; i++)
+        if (name.len < n || vmc_mdns_fold(name.ptr[name.len - n + i]) != vmc_mdns_fold(end[i]))
+            return false;
+    return true;
+}
+
+/* A name that is looked for on the local network: a robot's in viam's cloud. */
+VMC_FN bool vmc_mdns_is_cloud(viamc_str name)
+{
+    return name.len > sizeof VMC_MDNS_CLOUD - 1u && vmc_mdns_ends(name, VMC_MDNS_CLOUD);
+}
+
+/* What is the same in all announcements of a robot: "rover-main.abc" of "rover-main.abc.viam.cloud" and of "rover-main-abc-local-viam-cloud". */
+VMC_FN viamc_str vmc_mdns_stem(viamc_str name)
+{
+    if (vmc_mdns_is_cloud(name))
+        name.len -= sizeof VMC_MDNS_CLOUD - 1u;
+    else
+        return name;
+    if (vmc_mdns_ends(name, ".local"))
+        name.len -= sizeof ".local" - 1u;
+    return name;
+}
+
+/* Both are the name of one robot. */
+VMC_FN bool vmc_mdns_same(viamc_str a, viamc_str b)
+{
+    bool cloud = vmc_mdns_is_cloud(a);
+    size_t i;
+    if (cloud != vmc_mdns_is_cloud(b))
+        return false;
+    a = vmc_mdns_stem(a);
+    b = vmc_mdns_stem(b);
+    for (i = 0; i < a.len && i < b.len; i++)
+        if (vmc_mdns_fold(a.ptr[i]) != vmc_mdns_fold(b.ptr[i]))
+            return false;
+    return a.len == b.len;
+}
+
+/* ---- a datagram ---- */
+
+VMC_FN bool vmc_mdns_counts(const vmc_dns_record *rec)
+{
+    bool told = rec->section == VMC_DNS_ANSWER || rec->section == VMC_DNS_ADDITIONAL; /* the others are questions, and plans (RFC 6762 8.2) */
+    bool wanted = rec->type == VMC_DNS_SRV || rec->type == VMC_DNS_TXT || (rec->type == VMC_DNS_A && rec->data.len == 4u);
+    return told && wanted && rec->cls == VMC_DNS_IN && rec->ttl != 0; /* 0: it says goodbye (10.1) */
+}
+
+/* Reads a datagram. False: it is no answer, or damaged anywhere. */
+VMC_FN bool vmc_mdns_open(vmc_mdns *m, viamc_bytes packet)
+{
+    vmc_dns_packet p;
+    vmc_dns_record rec;
+    m->packet = packet;
+    m->count = m->srv = m->a = 0;
+    if (packet.len > VMC_MDNS_MAX_PACKET || !vmc_dns_open(packet, &p))
+        return false;
+    if ((p.flags & (VMC_DNS_RESPONSE | VMC_DNS_OPCODE | VMC_DNS_RCODE)) != VMC_DNS_RESPONSE) /* RFC 6762 18.3, 18.11 */
+        return false;
+    while (vmc_dns_next_record(&p, &rec)) /* a record has at least 11 octets of the packet */
+        if (vmc_mdns_counts(&rec) && m->count < VMC_MDNS_MAX_RECORDS)
+            m->rec[m->count++] = rec;
+    return !p.bad;
+}
+
+/* TXT of the same name says that it speaks gRPC: "grpc" or "grpc=". */
+VMC_FN bool vmc_mdns_speaks_grpc(const vmc_mdns *m, const vmc_dns_record *srv)
+{
+    viamc_bytes data, string;
+    uint8_t i;
+    for (i = 0; i < m->count; i++) {
+        if (m->rec[i].type != VMC_DNS_TXT || !vmc_dns_same_name(m->packet, m->rec[i].name, srv->name))
+            continue;
+        data = m->rec[i].data;
+        while (vmc_dns_next_string(&data, &string))
+            if (string.len >= 4u && vmc_same(string.ptr, "grpc", 4) && (string.len == 4u || string.ptr[4] == '='))
+                return true;
+    }
+    return false;
+}
+
+/* The instance that an SRV record is of: what stands before "._rpc._tcp.local". The joined text counts, not the labels: viam-server
+ * cuts the dots of a name into labels (viam-wire.md 7.1). */
+VMC_FN bool vmc_mdns_instance(const vmc_mdns *m, const vmc_dns_record *srv, vmc_mdns_hit *hit)
+{
+    vmc_wr w = vmc_wr_of(hit->text, sizeof hit->text);
+    viamc_str name;
+    if (!vmc_dns_name_text(m->packet, srv->name, &w))
+        return false;
+    name.ptr = hit->text;
+    name.len = w.len;
+    hit->len = w.len - vmc_min(w.len, sizeof VMC_MDNS_SERVICE); /* its end and a dot */
+    return hit->len != 0 && vmc_dns_same_text(vmc_bytes_of(vmc_dns_part(name, hit->len, w.len - hit->len)), viamc_view("." VMC_MDNS_SERVICE, sizeof VMC_MDNS_SERVICE));
+}
+
+/* An SRV record of a robot, with a port. */
+VMC_FN bool vmc_mdns_robot(const vmc_mdns *m, const vmc_dns_record *rec, vmc_mdns_hit *hit, vmc_dns_srv *srv)
+{
+    return rec->type == VMC_DNS_SRV && vmc_dns_read_srv(m->packet, rec, srv) && srv->port != 0 && vmc_mdns_instance(m, rec, hit) && vmc_mdns_speaks_grpc(m, rec);
+}
+
+/* An address that one can connect to: not 0.x, not multicast and above. */
+VMC_FN bool vmc_mdns_is_address(const vmc_dns_record *rec)
+{
+    return rec->type == VMC_DNS_A && rec->data.ptr[0] != 0 && rec->data.ptr[0] < 224u;
+}
+
+/* The next robot, once for each of its addresses. False: no more. */
+VMC_FN bool vmc_mdns_next(vmc_mdns *m, vmc_mdns_hit *hit)
+{
+    vmc_dns_srv srv;
+    for (; m->srv < m->count; m->srv++, m->a = 0) {
+        if (!vmc_mdns_robot(m, &m->rec[m->srv], hit, &srv))
+            continue;
+        while (m->a < m->count) {
+            const vmc_dns_record *rec = &m->rec[m->a++];
+            if (!vmc_mdns_is_address(rec) || !vmc_dns_same_name(m->packet, rec->name, srv.target))
+                continue;
+            hit->ip = rec->data.ptr;
+            hit->port = srv.port;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the list ---- */
+
+VIAMC_API size_t viamc_find_query(uint8_t *buf, size_t cap)
+{
+    vmc_wr w = vmc_wr_of(buf, buf == NULL ? 0 : cap);
+    vmc_dns_put_header(&w, 0, 0, 1);
+    return vmc_dns_put_question(&w, viamc_text(VMC_MDNS_SERVICE), VMC_DNS_PTR, VMC_DNS_IN) == VIAMC_OK ? w.len : 0;
+}
+
+/* "192.168.1.50:8080" */
+VMC_FN void vmc_mdns_put_address(const vmc_mdns_hit *hit, char *text, size_t cap)
+{
+    vmc_wr w = vmc_wr_of(text, cap - 1u);
+    unsigned i;
+    for (i = 0; i < 4u; i++) {
+        vmc_wr_dec(&w, hit->ip[i]);
+        vmc_wr_u8(&w, i < 3u ? '.' : ':');
+    }
+    vmc_wr_dec(&w, hit->port);
+    text[w.len] = '\0';
+}
+
+/* How good a form of a name is: with dots before one without, a short one before a long one. Less is better. */
+VMC_FN size_t vmc_mdns_rank(viamc_str name)
+{
+    return name.len + (vmc_dns_until(name, '.') == name.len ? sizeof ((viamc_found *)0)->name : 0);
+}
+
+VMC_FN void vmc_mdns_put_name(viamc_found *f, viamc_str name)
+{
+    vmc_copy(f->name, name.ptr, name.len);
+    f->name[name.len] = '\0';
+}
+
+/* Adds one robot at one address, or gives the one that is there a better form of its name. */
+VMC_FN size_t vmc_mdns_add(const vmc_mdns_hit *hit, viamc_found *robots, size_t max, size_t count)
+{
+    char address[sizeof robots->address];
+    viamc_str name;
+    size_t i;
+    name.ptr = hit->text;
+    name.len = hit->len;
+    vmc_mdns_put_address(hit, address, sizeof address);
+    for (i = 0; i < count; i++) {
+        viamc_str old = viamc_text(robots[i].name);
+        if (!viamc_str_eq(viamc_text(robots[i].address), viamc_text(address)) || !vmc_mdns_same(old, name))
+            continue;
+        if (vmc_mdns_rank(name) < vmc_mdns_rank(old))
+            vmc_mdns_put_name(&robots[i], name);
+        return count;
+    }
+    if (count >= max)
+        return count;
+    vmc_mdns_put_name(&robots[count], name);
+    vmc_copy(robots[count].address, address, sizeof address);
+    return count + 1u;
+}
+
+VIAMC_API size_t viamc_find_add(viamc_bytes packet, viamc_found *robots, size_t max, size_t count)
+{
+    vmc_mdns m;
+    vmc_mdns_hit hit;
+    if (robots == NULL || !vmc_is_view(packet) || !vmc_mdns_open(&m, packet))
+        return count;
+    while (vmc_mdns_next(&m, &hit)) /* at most VMC_MDNS_MAX_RECORDS squared */
+        count = vmc_mdns_add(&hit, robots, max, count);
+    return count;
+}
+
+#endif
+/* ---- end of src/codec/mdns_impl.h ---- */
 /* ---- src/ports/posix_os_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* ports/posix, lowest part: clock, random octets, addresses, sockets that do not block. */
@@ -4660,6 +4965,8 @@ VMC_FN void vmc_dns_conf_feed(vmc_dns_conf *c, viamc_bytes piece)
 
 #define VMC_POSIX_RANDOM_BYTES 256u /* getrandom(2), getentropy(3): up to here a request is filled whole */
 #define VMC_POSIX_UNSENT 16384      /* octets that the kernel holds unsent: what goes first waits behind no more */
+#define VMC_POSIX_UNDERWAY 16384    /* likewise of a client, with those that are not acknowledged; Linux doubles it: 0.26 s at 1 Mbit/s, whatever queue
+                                     * a router has, and 5 Mbit/s at 50 ms */
 
 /* ---- clock ---- */
 
@@ -4888,6 +5195,14 @@ VMC_FN void vmc_posix_tune(int fd)
         (void)setsockopt(fd, IPPROTO_TCP, VMC_POSIX_NOTSENT, &unsent, (socklen_t)sizeof unsent);
     }
 #endif
+}
+
+/* What a client sends is small, but for an upload, and then its heartbeats are to arrive in time: TCP may not fill the queues on the way. */
+VMC_FN void vmc_posix_tune_client(int fd)
+{
+    int underway = VMC_POSIX_UNDERWAY;
+    vmc_posix_tune(fd);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &underway, (socklen_t)sizeof underway);
 }
 
 /* True if a socket is connected to itself: a port of this machine that nobody listens on can be the one just chosen for us. */
@@ -5253,6 +5568,169 @@ VMC_FN viamc_err vmc_posix_lookup_start(viamc_posix *p, const char *name, viamc_
 #endif
 #endif
 /* ---- end of src/ports/posix_names_impl.h ---- */
+/* ---- src/ports/posix_mdns_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/posix: robots of the local network: a socket in the group of mDNS, on every interface with an IPv4 address.
+ * Knows codec/mdns and datagrams; knows nothing of connections. */
+#ifndef VIAMC_PORTS_POSIX_MDNS_IMPL_H
+#define VIAMC_PORTS_POSIX_MDNS_IMPL_H
+
+
+
+#if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
+
+#define VMC_POSIX_MDNS_PORT 5353u
+#define VMC_POSIX_MDNS_MS 1500u     /* viam-wire.md 7.2: for a name */
+#define VMC_POSIX_MDNS_AGAIN 250u   /* likewise: from one question to the next */
+#define VMC_POSIX_INTERFACES 16u    /* addresses of this machine from which is asked */
+
+/* struct ip_mreq, which strict modes hide. */
+typedef struct vmc_posix_group {
+    struct in_addr group, from;
+} vmc_posix_group;
+
+VMC_FN struct in_addr vmc_posix_mdns_group(void)
+{
+    struct in_addr a;
+    a.s_addr = htonl(0xe00000fbu); /* 224.0.0.251, RFC 6762 3 */
+    return a;
+}
+
+/* A socket on mDNS' port, beside those of other programs: answers come to the group (6.7: to another port not all would answer). -1: none. */
+VMC_FN int vmc_posix_mdns_open(void)
+{
+    vmc_posix_sa sa;
+    int on = 1, ttl = 255; /* 11: it does not leave the link */
+    int fd = vmc_posix_socket(AF_INET, SOCK_DGRAM);
+    if (fd < 0)
+        return -1;
+    VIAMC_MEMSET(&sa, 0, sizeof sa);
+    sa.v4.sin_family = AF_INET;
+    sa.v4.sin_port = htons(VMC_POSIX_MDNS_PORT);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, (socklen_t)sizeof on);
+#ifdef SO_REUSEPORT
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, (socklen_t)sizeof on);
+#endif
+    (void)setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, (socklen_t)sizeof ttl);
+    if (bind(fd, &sa.any, (socklen_t)sizeof sa.v4) != 0)
+        vmc_posix_close_fd(&fd);
+    return fd;
+}
+
+/* Joins the group on the interface that has this address, if it has not, and asks there. What fails there may go elsewhere. */
+VMC_FN void vmc_posix_mdns_ask_from(int fd, struct in_addr from, const uint8_t *query, size_t n)
+{
+    vmc_posix_group g;
+    vmc_posix_sa to;
+    g.group = vmc_posix_mdns_group();
+    g.from = from;
+    VIAMC_MEMSET(&to, 0, sizeof to);
+    to.v4.sin_family = AF_INET;
+    to.v4.sin_port = htons(VMC_POSIX_MDNS_PORT);
+    to.v4.sin_addr = g.group;
+    (void)setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &g, (socklen_t)sizeof g);
+    if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from, (socklen_t)sizeof from) == 0)
+        (void)sendto(fd, query, n, VMC_POSIX_SEND_FLAGS, &to.any, (socklen_t)sizeof to.v4);
+}
+
+/* Asks who is there, on every interface. */
+VMC_FN void vmc_posix_mdns_ask(int fd)
+{
+    uint8_t query[40];
+    size_t n = viamc_find_query(query, sizeof query);
+    struct ifaddrs *all = NULL, *i;
+    unsigned asked = 0;
+    vmc_posix_sa sa;
+    if (getifaddrs(&all) != 0)
+        return;
+    for (i = all; i != NULL && asked < VMC_POSIX_INTERFACES; i = i->ifa_next) {
+        if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET)
+            continue;
+        vmc_copy(&sa.v4, i->ifa_addr, sizeof sa.v4);
+        vmc_posix_mdns_ask_from(fd, sa.v4.sin_addr, query, n);
+        asked++;
+    }
+    freeifaddrs(all);
+}
+
+/* The next datagram of a responder. False: none is there. What comes from another port is none (6), and empty. */
+VMC_FN bool vmc_posix_mdns_hear(int fd, uint8_t buf[VMC_MDNS_MAX_PACKET + 1u], viamc_bytes *packet)
+{
+    vmc_posix_sa from;
+    socklen_t len = (socklen_t)sizeof from;
+    ssize_t n = recvfrom(fd, buf, VMC_MDNS_MAX_PACKET + 1u, 0, &from.any, &len); /* one octet more: what is too long shows */
+    *packet = viamc_view(buf, n <= 0 || from.any.sa_family != AF_INET || ntohs(from.v4.sin_port) != VMC_POSIX_MDNS_PORT ? 0 : (size_t)n);
+    return n >= 0;
+}
+
+/* ---- a name that is dialled ---- */
+
+/* A name of viam's cloud at the port that it has where none is written, which no file of ours knows. */
+VMC_FN bool vmc_posix_mdns_wants(viamc_posix *p)
+{
+    if (!p->mdns || p->dial.port != 443u || !vmc_mdns_is_cloud(viamc_text(p->dial.name)))
+        return false;
+    vmc_posix_lookup_here(p, p->dial.name);
+    return p->lookup.count == 0;
+}
+
+/* Begins to look for the name that is dialled. False: that cannot be. */
+VMC_FN bool vmc_posix_mdns_start(viamc_posix *p, viamc_ms now)
+{
+    if (!vmc_posix_mdns_wants(p))
+        return false;
+    p->lookup.fd = vmc_posix_mdns_open();
+    p->lookup.again = now;
+    p->dial.next = now + VMC_POSIX_MDNS_MS;
+    return p->lookup.fd >= 0;
+}
+
+/* Takes the addresses of the name out of a datagram; the first one tells the port. */
+VMC_FN void vmc_posix_mdns_take(viamc_posix *p, viamc_bytes packet)
+{
+    vmc_mdns m;
+    vmc_mdns_hit hit;
+    vmc_posix_ip ip;
+    viamc_str name;
+    if (!vmc_mdns_open(&m, packet))
+        return;
+    while (vmc_mdns_next(&m, &hit)) {
+        name.ptr = hit.text;
+        name.len = hit.len;
+        if (!vmc_mdns_same(name, viamc_text(p->dial.name)) || (p->lookup.count != 0 && hit.port != p->dial.port))
+            continue;
+        p->dial.port = hit.port;
+        VIAMC_MEMSET(&ip, 0, sizeof ip);
+        ip.len = 4;
+        vmc_copy(ip.octets, hit.ip, 4);
+        vmc_posix_add(&p->lookup, &ip);
+    }
+}
+
+/* Goes on looking. OK: addresses are there; WAIT; NOT_FOUND: nobody says that he has this name. */
+VMC_FN viamc_err vmc_posix_mdns_step(viamc_posix *p, viamc_ms now)
+{
+    vmc_posix_lookup *l = &p->lookup;
+    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
+    viamc_bytes packet;
+    unsigned i;
+    bool late = vmc_time_reached(now, p->dial.next);
+    for (i = 0; i < VMC_POSIX_DATAGRAMS && l->count == 0 && vmc_posix_mdns_hear(l->fd, buf, &packet); i++)
+        vmc_posix_mdns_take(p, packet);
+    if (l->count != 0 || late) {
+        vmc_posix_close_fd(&l->fd);
+        return l->count != 0 ? VIAMC_OK : VIAMC_ERR_NOT_FOUND;
+    }
+    if (vmc_time_reached(now, l->again)) {
+        vmc_posix_mdns_ask(l->fd);
+        l->again = now + VMC_POSIX_MDNS_AGAIN;
+    }
+    return VIAMC_WAIT;
+}
+
+#endif
+#endif
+/* ---- end of src/ports/posix_mdns_impl.h ---- */
 /* ---- src/ports/posix_listen_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* ports/posix: listening and taking connections. Knows sockets; knows nothing of what the server does with its peers. */
@@ -5319,24 +5797,6 @@ VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
     return VIAMC_OK;
 }
 
-/* Reads "HOST:PORT". The host is left as it stands; false if there is no port. */
-VMC_FN bool vmc_posix_host_port(const char *address, char *host, size_t cap, uint16_t *port)
-{
-    viamc_str s = viamc_text(address);
-    uint32_t number = 0;
-    size_t n = s.len;
-    while (n != 0 && s.ptr[n - 1u] != ':')
-        n--;
-    if (n == 0 || n > cap || !vmc_dns_number(vmc_dns_part(s, n, s.len - n), 65535u, &number))
-        return false;
-    vmc_copy(host, address, n - 1u);
-    host[n - 1u] = '\0';
-    *port = (uint16_t)number;
-    if (host[0] == '[')
-        return host[n - 2u] == ']';
-    return vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
-}
-
 /* Removes a socket that nobody listens on any more. Anything else at that path stays. */
 VMC_FN void vmc_posix_unlink_stale(const vmc_posix_sa *sa, socklen_t n)
 {
@@ -5367,16 +5827,6 @@ VMC_FN viamc_err vmc_posix_bind(viamc_posix *p, const vmc_posix_sa *sa, socklen_
     return VIAMC_ERR_IO;
 }
 
-VMC_FN viamc_err vmc_posix_listen_unix(viamc_posix *p, const char *address)
-{
-    vmc_posix_sa sa;
-    socklen_t n = vmc_posix_sa_unix(&sa, address);
-    if (n == 0)
-        return VIAMC_ERR_ARG;
-    vmc_posix_unlink_stale(&sa, n);
-    return vmc_posix_bind(p, &sa, n, false);
-}
-
 /* All interfaces: both families, or IPv4 where there is no IPv6. */
 VMC_FN viamc_err vmc_posix_listen_any(viamc_posix *p, uint16_t port)
 {
@@ -5392,27 +5842,36 @@ VMC_FN viamc_err vmc_posix_listen_any(viamc_posix *p, uint16_t port)
     return vmc_posix_bind(p, &sa, vmc_posix_sa_ip(&sa, &any, port), false);
 }
 
+/* A host of its own: the first of its addresses. */
+VMC_FN viamc_err vmc_posix_listen_host(viamc_posix *p, const char *host, uint16_t port)
+{
+    vmc_posix_sa sa;
+    vmc_posix_lookup_here(p, host);
+    if (p->lookup.count == 0)
+        return VIAMC_ERR_DNS;
+    return vmc_posix_bind(p, &sa, vmc_posix_sa_ip(&sa, &p->lookup.ip[0], port), false);
+}
+
 VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
 {
     char host[VMC_POSIX_NAME_BYTES];
     vmc_posix_sa sa;
     socklen_t n;
     uint16_t port = 0;
+    bool local;
     if (p == NULL || address == NULL)
+        return VIAMC_ERR_ARG;
+    local = vmc_posix_is_unix(address);
+    n = local ? vmc_posix_sa_unix(&sa, address) : 0;
+    if (local ? n == 0 : !vmc_dns_host_port(address, host, sizeof host, &port))
         return VIAMC_ERR_ARG;
     if (p->conn[VIAMC_POSIX_LISTENER].fd >= 0)
         return VIAMC_ERR_STATE;
-    if (vmc_posix_is_unix(address))
-        return vmc_posix_listen_unix(p, address);
-    if (!vmc_posix_host_port(address, host, sizeof host, &port))
-        return VIAMC_ERR_ARG;
-    if (host[0] == '\0')
-        return vmc_posix_listen_any(p, port);
-    vmc_posix_lookup_here(p, host);
-    if (p->lookup.count == 0)
-        return VIAMC_ERR_DNS;
-    n = vmc_posix_sa_ip(&sa, &p->lookup.ip[0], port);
-    return vmc_posix_bind(p, &sa, n, false);
+    if (local) {
+        vmc_posix_unlink_stale(&sa, n);
+        return vmc_posix_bind(p, &sa, n, false);
+    }
+    return host[0] == '\0' ? vmc_posix_listen_any(p, port) : vmc_posix_listen_host(p, host, port);
 }
 
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap)
@@ -5681,6 +6140,7 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 
 enum {
     VMC_POSIX_IDLE = 0, /* nobody dials */
+    VMC_POSIX_LOCAL,    /* waits for robots of the local network; lookup.again, next */
     VMC_POSIX_NAME,     /* waits for nameservers; lookup.again */
     VMC_POSIX_CONNECT   /* waits for one of fd[0..started); next */
 };
@@ -5757,7 +6217,7 @@ VMC_FN int vmc_posix_connect(const vmc_posix_dial *d, const vmc_posix_ip *ip, in
     *fd = vmc_posix_socket(sa.any.sa_family, SOCK_STREAM);
     if (*fd < 0)
         return errno;
-    vmc_posix_tune(*fd);
+    vmc_posix_tune_client(*fd);
     if (connect(*fd, &sa.any, n) != 0 && errno != EINPROGRESS && errno != EINTR)
         error = errno;
     if (error != 0)
@@ -5824,13 +6284,22 @@ VMC_FN viamc_err vmc_posix_on_connect(viamc_posix *p, viamc_ms now)
     return vmc_posix_err(d->error);
 }
 
-VMC_FN viamc_err vmc_posix_on_name(viamc_posix *p, viamc_ms now)
+/* What asking for the name gave: go on with its addresses, wait, or give up. */
+VMC_FN viamc_err vmc_posix_named(viamc_posix *p, viamc_err err)
 {
-    viamc_err err = vmc_posix_lookup_step(p, p->dial.name, now);
     p->dial.error = err == VIAMC_ERR_DNS ? p->lookup.error : 0;
-    if (err == VIAMC_OK)
-        p->dial.state = VMC_POSIX_CONNECT;
+    p->dial.state = err == VIAMC_OK ? VMC_POSIX_CONNECT : err == VIAMC_WAIT ? VMC_POSIX_NAME : VMC_POSIX_IDLE;
     return err;
+}
+
+/* Goes on with the local network; after it come the servers. */
+VMC_FN viamc_err vmc_posix_on_local(viamc_posix *p, viamc_ms now)
+{
+    viamc_err err = vmc_posix_mdns_step(p, now);
+    p->dial.state = VMC_POSIX_LOCAL;
+    if (err == VIAMC_WAIT)
+        return err;
+    return vmc_posix_named(p, err == VIAMC_OK ? err : vmc_posix_lookup_start(p, p->dial.name, now));
 }
 
 /* Begins to open a connection: from here on the addresses are known, or servers are asked. */
@@ -5838,7 +6307,6 @@ VMC_FN viamc_err vmc_posix_dial_start(viamc_posix *p, unsigned conn, const char 
 {
     vmc_posix_dial *d = &p->dial;
     size_t n = vmc_strlen(host);
-    viamc_err err = VIAMC_OK;
     d->error = 0;
     if (n == 0 || n >= sizeof d->name)
         return VIAMC_ERR_ARG;
@@ -5850,12 +6318,11 @@ VMC_FN viamc_err vmc_posix_dial_start(viamc_posix *p, unsigned conn, const char 
     if (vmc_posix_is_unix(host)) {
         vmc_posix_lookup_reset(&p->lookup);
         p->lookup.count = 1; /* an address without octets */
-    } else {
-        err = vmc_posix_lookup_start(p, d->name, now);
-        d->error = err == VIAMC_ERR_DNS ? p->lookup.error : 0;
+        return vmc_posix_named(p, VIAMC_OK);
     }
-    d->state = err == VIAMC_OK ? VMC_POSIX_CONNECT : err == VIAMC_WAIT ? VMC_POSIX_NAME : VMC_POSIX_IDLE;
-    return err;
+    if (vmc_posix_mdns_start(p, now))
+        return vmc_posix_on_local(p, now);
+    return vmc_posix_named(p, vmc_posix_lookup_start(p, d->name, now));
 }
 
 VMC_FN viamc_err vmc_posix_open(void *user, unsigned conn, const char *host, uint16_t port)
@@ -5871,8 +6338,10 @@ VMC_FN viamc_err vmc_posix_open(void *user, unsigned conn, const char *host, uin
         err = vmc_posix_dial_start(p, conn, host, port, now);
     else if (p->dial.conn != conn)
         return VIAMC_WAIT;
+    else if (p->dial.state == VMC_POSIX_LOCAL)
+        err = vmc_posix_on_local(p, now);
     else if (p->dial.state == VMC_POSIX_NAME)
-        err = vmc_posix_on_name(p, now);
+        err = vmc_posix_named(p, vmc_posix_lookup_step(p, p->dial.name, now));
     if (err == VIAMC_OK)
         err = vmc_posix_on_connect(p, now);
     p->conn[conn].error = p->dial.error;
@@ -5937,7 +6406,7 @@ VMC_FN viamc_err vmc_posix_write(void *user, unsigned conn, const uint8_t *buf, 
 
 /* ---- sleeping ---- */
 
-#define VMC_POSIX_FDS (VIAMC_POSIX_CONNS + 1u + VMC_POSIX_IPS + 1u) /* connections, listener, attempts, nameserver */
+#define VMC_POSIX_FDS (VIAMC_POSIX_CONNS + 1u + VMC_POSIX_IPS + 1u) /* connections, listener, attempts, nameserver or local network */
 
 VMC_FN unsigned vmc_posix_watch(struct pollfd *out, unsigned count, int fd, int events)
 {
@@ -5971,7 +6440,7 @@ VMC_FN void vmc_posix_wait(const viamc_posix *p, viamc_ms now, viamc_ms *ms)
 {
     vmc_timer t;
     vmc_timer_off(&t);
-    if (p->dial.state == VMC_POSIX_NAME)
+    if (p->dial.state == VMC_POSIX_NAME || p->dial.state == VMC_POSIX_LOCAL)
         vmc_timer_at(&t, p->lookup.again);
     else if (p->dial.state == VMC_POSIX_CONNECT && p->dial.started < p->lookup.count)
         vmc_timer_at(&t, p->dial.next);
@@ -6164,15 +6633,22 @@ VMC_FN vmc_win_conn *vmc_win_at(void *user, unsigned conn)
 
 VIAMC_API void viamc_posix_init(viamc_posix *p)
 {
-    WSADATA data;
     unsigned i;
     if (p == NULL)
         return;
     VIAMC_MEMSET(p, 0, sizeof *p);
-    p->started = WSAStartup(MAKEWORD(2, 2), &data) == 0;
     p->dial.fd = VMC_WIN_NONE;
     for (i = 0; i < VMC_WIN_CONNS + 2u; i++)
         p->conn[i].fd = VMC_WIN_NONE;
+}
+
+/* Before the first socket, also the first one after viamc_posix_close. 0, or why Winsock is not to be had. */
+VMC_FN int vmc_win_start(viamc_win *p)
+{
+    WSADATA data;
+    int error = p->started ? 0 : WSAStartup(MAKEWORD(2, 2), &data);
+    p->started = error == 0;
+    return error;
 }
 
 /* Ends the opening under way. The resolver writes into *dial until its event comes, which a cancelled one sets at once. */
@@ -6232,9 +6708,10 @@ VMC_FN viamc_err vmc_win_found(vmc_win_dial *d, int error)
     return d->found != NULL && error == 0 ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_DNS;
 }
 
-VMC_FN viamc_err vmc_win_on_idle(vmc_win_dial *d, unsigned conn, const char *host, uint16_t port)
+VMC_FN viamc_err vmc_win_on_idle(viamc_win *p, unsigned conn, const char *host, uint16_t port)
 {
     static const char tens[] = "0123456789";
+    vmc_win_dial *d = &p->dial;
     ADDRINFOEXW hints;
     WCHAR service[6];
     int error;
@@ -6247,6 +6724,9 @@ VMC_FN viamc_err vmc_win_on_idle(vmc_win_dial *d, unsigned conn, const char *hos
     d->fd = VMC_WIN_NONE;
     d->conn = conn;
     hints.ai_socktype = SOCK_STREAM;
+    d->error = vmc_win_start(p);
+    if (d->error != 0)
+        return VIAMC_ERR_IO;
     if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, host, -1, (WCHAR *)d->name, (int)VMC_WIN_NAME_BYTES) == 0)
         return VIAMC_ERR_DNS;
     d->event = CreateEventW(NULL, TRUE, FALSE, NULL);
@@ -6320,7 +6800,7 @@ VMC_FN viamc_err vmc_win_on_connect(viamc_win *p, viamc_ms now)
 VMC_FN viamc_err vmc_win_step(viamc_win *p, unsigned conn, const char *host, uint16_t port)
 {
     switch (p->dial.state) {
-    case VMC_WIN_IDLE: return vmc_win_on_idle(&p->dial, conn, host, port);
+    case VMC_WIN_IDLE: return vmc_win_on_idle(p, conn, host, port);
     case VMC_WIN_NAME: return vmc_win_on_name(&p->dial);
     default: return vmc_win_on_connect(p, viamc_posix_now());
     }
@@ -6471,26 +6951,6 @@ VMC_FN bool vmc_win_sa_text(const SOCKADDR_STORAGE *sa, int n, char *buf, size_t
     return !w.full;
 }
 
-/* Splits "HOST:PORT"; without brackets. */
-VMC_FN bool vmc_win_host_port(const char *address, char *host, size_t cap, const char **port)
-{
-    size_t n = vmc_strlen(address), from = 0;
-    while (n > 0 && address[n - 1u] != ':')
-        n--;
-    if (n == 0)
-        return false;
-    *port = address + n--;
-    if (n >= 2u && address[0] == '[' && address[n - 1u] == ']') {
-        from = 1;
-        n--;
-    }
-    if (n - from >= cap)
-        return false;
-    vmc_copy(host, address + from, n - from);
-    host[n - from] = '\0';
-    return true;
-}
-
 VMC_FN viamc_err vmc_win_bind(viamc_win *p, const struct addrinfo *a)
 {
     vmc_win_conn *c = &p->conn[VIAMC_POSIX_LISTENER];
@@ -6509,27 +6969,39 @@ VMC_FN viamc_err vmc_win_bind(viamc_win *p, const struct addrinfo *a)
     return VIAMC_ERR_IO;
 }
 
-VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
+/* service: the port as text. host may be changed. */
+VMC_FN viamc_err vmc_win_listen(viamc_win *p, char *host, const char *service)
 {
-    char host[VMC_WIN_NAME_BYTES];
-    const char *port;
     struct addrinfo hints, *found = NULL;
+    size_t n = vmc_strlen(host);
     viamc_err err;
-    if (p == NULL || address == NULL)
-        return VIAMC_ERR_ARG;
-    if (p->conn[VIAMC_POSIX_LISTENER].fd != VMC_WIN_NONE)
-        return VIAMC_ERR_STATE;
-    if (!vmc_win_host_port(address, host, sizeof host, &port))
-        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(&hints, 0, sizeof hints);
     hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV; /* numbers: nobody is asked, so it does not block */
     hints.ai_socktype = SOCK_STREAM;
-    hints.ai_family = host[0] == '\0' ? AF_INET6 : AF_UNSPEC;
-    if (getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found) != 0)
+    hints.ai_family = n == 0 ? AF_INET6 : AF_UNSPEC;
+    if (host[0] == '[') {
+        host[n - 1u] = '\0';
+        host++;
+    }
+    if (getaddrinfo(n == 0 ? NULL : host, service, &hints, &found) != 0)
         return VIAMC_ERR_DNS;
     err = vmc_win_bind(p, found);
     freeaddrinfo(found);
     return err;
+}
+
+VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
+{
+    char host[VMC_WIN_NAME_BYTES];
+    vmc_win_conn *c;
+    uint16_t port;
+    if (p == NULL || address == NULL || !vmc_dns_host_port(address, host, sizeof host, &port))
+        return VIAMC_ERR_ARG;
+    c = &p->conn[VIAMC_POSIX_LISTENER];
+    if (c->fd != VMC_WIN_NONE)
+        return VIAMC_ERR_STATE;
+    c->error = vmc_win_start(p);
+    return c->error == 0 ? vmc_win_listen(p, host, address + vmc_strlen(host) + 1u) : (viamc_err)VIAMC_ERR_IO;
 }
 
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap)
@@ -10264,6 +10736,10 @@ typedef enum vmc_h2_state {
 #define VMC_H2_OWES_CHORES 0x20u   /* a stream has RESET_DUE, or credit due */
 #define VMC_H2_OWES_PING 0x40u     /* the peer is asked for a sign of life, or whether resets have reached it */
 
+/* What our PINGs carry, eight times: their answers are told apart by it. */
+#define VMC_H2_PING_LIFE 'l'
+#define VMC_H2_PING_RESETS 'r'
+
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
     uint8_t slot;
@@ -11207,8 +11683,10 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
-        h->zombies_ping = 0; /* ours: whatever was on its way before it has come */
-        vmc_h2_bury(h, 0);
+        if (p[0] == VMC_H2_PING_RESETS) { /* whatever was on its way before it has come */
+            h->zombies_ping = 0;
+            vmc_h2_bury(h, 0);
+        }
         return VMC_H2_NOISE;
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
@@ -11506,9 +11984,12 @@ VMC_FN bool vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
         return false;
-    VIAMC_MEMSET(p, 'v', 8);
-    h->zombies_ping = h->zombies;
-    h->zombies = 0;
+    VIAMC_MEMSET(p, VMC_H2_PING_LIFE, 8);
+    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0) { /* one of them at a time */
+        VIAMC_MEMSET(p, VMC_H2_PING_RESETS, 8);
+        h->zombies_ping = h->zombies;
+        h->zombies = 0;
+    }
     return true;
 }
 
@@ -11524,7 +12005,7 @@ VMC_FN bool vmc_h2_write_one(vmc_h2 *h, uint32_t bit, vmc_wr *w)
     case VMC_H2_OWES_REFUSALS: return vmc_h2_write_refusals(h, w);
 #endif
     case VMC_H2_OWES_CHORES: return vmc_h2_write_chores(h, w);
-    default: return (!VMC_H2_IS_SERVER(h) && VMC_H2_LIMIT(h) == 0) || vmc_h2_write_ping(h, w); /* only those ask */
+    default: return vmc_h2_write_ping(h, w);
     }
 }
 
@@ -12322,27 +12803,35 @@ VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, vmc_call *c, uint8_t *slot)
 }
 
 /* Octets of call c's stream have come. OK; MESSAGE: the call has ended, its stream is to be cancelled;
- * NOMEM: more than there is room for (a server's peer that has not seen our SETTINGS, the reply to a call of the library's own). */
+ * NOMEM: more than there is room for (a server's peer that has not seen our SETTINGS, the reply to a call of the library's own).
+ * What fits into the slot goes there and is looked at before the rest, which may have another place: so it is the same however it was cut. */
 VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    uint32_t cap;
+    uint32_t cap, n;
     uint8_t *slot = vmc_calls_slot(t, c, &cap);
+    viamc_err err;
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
-    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
-        uint32_t n = vmc_calls_take_large(t, c, octets);
+    do {
+        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
+            n = vmc_calls_take_large(t, c, octets);
+            octets.ptr += n;
+            octets.len -= n;
+            if (c->state != VMC_CALL_OPEN)
+                return VIAMC_ERR_SINK;
+            if (vmc_call_left(c) == 0)
+                vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
+        }
+        n = (uint32_t)vmc_min(octets.len, cap - c->stored);
+        if (n == 0 && octets.len != 0)
+            return VIAMC_ERR_NOMEM;
+        vmc_copy(slot + c->stored, octets.ptr, n);
+        c->stored += n;
         octets.ptr += n;
         octets.len -= n;
-        if (c->state != VMC_CALL_OPEN)
-            return VIAMC_ERR_SINK;
-        if (vmc_call_left(c) == 0)
-            vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
-    }
-    if (octets.len > cap - c->stored)
-        return VIAMC_ERR_NOMEM;
-    vmc_copy(slot + c->stored, octets.ptr, octets.len);
-    c->stored += (uint32_t)octets.len;
-    return vmc_calls_parse(t, c, slot);
+        err = vmc_calls_parse(t, c, slot);
+    } while (err == VIAMC_OK && octets.len != 0);
+    return err;
 }
 
 /* The one message of a unary reply came whole, with its prefix, and nothing before it: false if it has to go another way. */
@@ -14257,6 +14746,10 @@ typedef struct vmc_dial_plan {
     bool insecure;
     bool require_session;
     bool disable_sessions;
+    bool pings;                 /* a sign of life is asked for by PING */
+#if VIAMC_OLD_SESSIONS
+    bool old_sessions;
+#endif
 #ifndef VIAMC_NO_TLS
     bool allow_downgrade;       /* with these credentials, or without */
     const char *server_name;    /* NULL: the host's */
@@ -14688,6 +15181,7 @@ VMC_FN bool vmc_auth_on_end(viamc_client *c)
 #define VMC_DIAL_CHECK 10000u        /* of silence */
 #define VMC_DIAL_CHECK_TIMEOUT 5000u
 #define VMC_DIAL_CHECKS 2u           /* unanswered ones that end a connection */
+#define VMC_DIAL_KEEPALIVE 20000u    /* viam-wire.md 2.12: no PING after less silence */
 #define VMC_DIAL_DRAIN 5000u         /* for running calls after GOAWAY, ms; less under a session */
 
 static const char vmc_dial_check_path[] = "/viam.robot.v1.RobotService/GetVersion";
@@ -14710,21 +15204,29 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
     p->insecure = d->insecure;
     p->require_session = d->require_session;
     p->disable_sessions = d->disable_sessions;
+#if VIAMC_OLD_SESSIONS
+    p->old_sessions = d->old_sessions;
+#endif
     p->timeout_ms = vmc_dial_or(d->timeout_ms, VMC_DIAL_TIMEOUT);
     p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
     p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
     p->backoff_ms = vmc_dial_or(d->backoff_ms, VMC_DIAL_BACKOFF);
     p->max_backoff_ms = vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
     p->check_interval_ms = vmc_dial_or(d->check_interval_ms, VMC_DIAL_CHECK);
+    p->pings = d->keepalive_ms != 0;
+    if (p->pings)
+        p->check_interval_ms = d->keepalive_ms < VMC_DIAL_KEEPALIVE ? VMC_DIAL_KEEPALIVE : d->keepalive_ms;
 }
 
 #ifndef VIAMC_NO_TLS
 
-/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. */
+/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. The entity of an API key is the key's id, no name. */
 VMC_FN const char *vmc_dial_name(const viamc_dial_desc *d)
 {
     bool entity = d->credential_type != NULL && d->auth_entity != NULL && d->auth_entity[0] != '\0';
-    return d->server_name == NULL && entity ? d->auth_entity : d->server_name;
+    if (d->server_name != NULL || !entity || viamc_str_eq(viamc_text(d->credential_type), viamc_text("api-key")))
+        return d->server_name;
+    return d->auth_entity;
 }
 
 /* The same for what concerns TLS. */
@@ -14795,6 +15297,10 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+#if !VIAMC_OLD_SESSIONS
+    if (d->old_sessions)
+        return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
+#endif
     what = vmc_dial_parse(d->address, d->insecure, &a);
     if (what != NULL)
         return what;
@@ -14996,6 +15502,14 @@ VMC_FN void vmc_dial_note_goaway(viamc_client *c)
                                                          : VMC_TEXT("the robot closed the connection (GOAWAY)"));
 }
 
+/* Whatever the robot is tired of, it gets fewer PINGs (gRPC, A8: on later connections the time is doubled). */
+VMC_FN void vmc_dial_calm_down(viamc_client *c)
+{
+    bool asked = c->conn.grpc.h2.goaway_got && c->conn.grpc.code == VMC_H2_ENHANCE_YOUR_CALM;
+    if (asked && c->desc.pings && c->desc.check_interval_ms <= VMC_TIME_MAX / 2u)
+        c->desc.check_interval_ms *= 2u;
+}
+
 /* The attempt, or the connection, failed with c->conn.error: what now? */
 VMC_FN void vmc_dial_after_loss(viamc_client *c)
 {
@@ -15003,6 +15517,7 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     uint32_t more = d->was_ready ? c->desc.max_reconnect_attempts : c->desc.attempts - 1u; /* VIAMC_FOREVER is out of reach */
     bool patient;
     vmc_dial_note_goaway(c);
+    vmc_dial_calm_down(c);
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->due);
@@ -15098,8 +15613,28 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
+VMC_FN void vmc_dial_dead(viamc_client *c)
+{
+    (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
+}
+
+/* Asks for one by a PING; whatever comes is the answer (vmc_dial_heard). */
+VMC_FN void vmc_dial_ping(viamc_client *c)
+{
+    if (c->dial.silent++ != 0) {
+        vmc_dial_dead(c);
+        return;
+    }
+    (void)vmc_h2_ask(&c->conn.grpc.h2);
+    vmc_timer_set(&c->dial.due, c->now, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT);
+}
+
 VMC_FN void vmc_dial_check(viamc_client *c)
 {
+    if (c->desc.pings) {
+        vmc_dial_ping(c);
+        return;
+    }
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, vmc_empty_message, sizeof vmc_empty_message, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
@@ -15111,7 +15646,7 @@ VMC_FN void vmc_dial_on_check_end(viamc_client *c)
     if (call->ran == VIAMC_ANSWERED || c->conn.heard)
         c->dial.silent = 0;
     else if (++c->dial.silent >= VMC_DIAL_CHECKS)
-        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
+        vmc_dial_dead(c);
 }
 
 /* ---- time ---- */
@@ -15449,6 +15984,8 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool 
     vmc_session *s = &c->session;
     if (s->state != VMC_SESSION_ON)
         return;
+    if (!vmc_client_rec_free(c, which ? VMC_REC_BEAT : VMC_REC_BEAT2) && vmc_timer_due(&s->beat, c->now))
+        vmc_timer_set(&s->beat, c->now, 0); /* both were in flight: the next one is late for want of an answer, not of polls */
     if (call->status == VIAMC_OK) {
         s->acked_at = s->sent_at[which];
         s->acked = true;
@@ -15728,6 +16265,10 @@ VMC_FN bool vmc_motion_on_end(viamc_client *c, vmc_call *call)
 {
     if (vmc_motion_is_move(call))
         vmc_motion_move_ended(c, call);
+#if VIAMC_OLD_SESSIONS
+    else
+        vmc_session_check_call(c, call);
+#endif
     if (vmc_motion_kind(call) != VMC_MOTION_STOP)
         return true;
     if (call->status == VIAMC_OK && !vmc_motion_stop_answered(c, call))
@@ -16501,13 +17042,42 @@ VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_s
     return VIAMC_OK;
 }
 
+#if VIAMC_OLD_SESSIONS
+
+/* viam-wire.md 4.2: what carried no session when everything else did. */
+VMC_FN bool vmc_client_is_exempt(viamc_str path)
+{
+    static const char *const begins[] = {"/grpc.reflection.", "/proto.rpc.", "/viam.robot.v1.RobotService/ResourceNames", "/viam.robot.v1.RobotService/ResourceRPCSubtypes",
+                                         vmc_session_start_path, vmc_session_beat_path};
+    size_t i;
+    for (i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        size_t n = vmc_strlen(begins[i]);
+        if (path.len >= n && vmc_same(path.ptr, begins[i], n))
+            return true;
+    }
+    return false;
+}
+
+#endif
+
+/* It carries the session, and waits for it. */
+VMC_FN bool vmc_client_needs_session(const viamc_client *c, const vmc_call *call)
+{
+#if VIAMC_OLD_SESSIONS
+    if (c->desc.old_sessions && !vmc_client_is_exempt(vmc_call_path(call)))
+        return true;
+#endif
+    (void)c;
+    return vmc_motion_is_move(call);
+}
+
 /* Puts the call on its way: by the motion rules, or at once. */
 VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
 {
     c->dirty = true;
     if (vmc_motion_kind(call) == VMC_MOTION_STOP)
         vmc_motion_begin_stop(c, call);
-    else if (vmc_motion_is_move(call))
+    else if (vmc_client_needs_session(c, call))
         vmc_motion_launch(c, call);
 }
 
@@ -17150,6 +17720,17 @@ VMC_FN void vmc_explain_session(const viamc_client *c, const viamc_error *e, vmc
     vmc_explain_cut(w, " ms");
 }
 
+/* A name of viam's cloud that was dialled as an address, without a port: nobody is there, unless a port knows to look nearby. */
+VMC_FN bool vmc_explain_is_elsewhere(const viamc_client *c, const viamc_error *e)
+{
+    static const char cloud[] = ".viam.cloud";
+    vmc_address a;
+    bool nobody = e->code == VIAMC_ERR_DNS || e->code == VIAMC_ERR_REFUSED || e->code == VIAMC_ERR_TIMEOUT;
+    if (!nobody || vmc_address_parse(c->desc.address, 0, &a) != NULL || a.port != 0 || a.host.len < sizeof cloud)
+        return false;
+    return vmc_same(a.host.ptr + a.host.len - (sizeof cloud - 1u), cloud, sizeof cloud - 1u);
+}
+
 /* where: what (address) */
 VMC_FN void vmc_explain_plain(const viamc_client *c, const viamc_error *e, vmc_wr *w)
 {
@@ -17170,6 +17751,8 @@ VMC_FN void vmc_explain_plain(const viamc_client *c, const viamc_error *e, vmc_w
     }
     if (e->code != VIAMC_ERR_ARG)
         vmc_explain_in_brackets(c, w);
+    if (vmc_explain_is_elsewhere(c, e))
+        vmc_explain_cut(w, VMC_TEXT(": not found on the local network, or this port does not look there; write the robot's own address, as 10.0.0.7:8080"));
 }
 
 VMC_FN void vmc_explain_error(const viamc_client *c, const viamc_error *e, vmc_wr *w)
@@ -18648,22 +19231,35 @@ VMC_FN bool vmc_route_is_ours(const viamc_request *rq)
     return rq->service == &vmc_rs_auth || rq->service == &vmc_rs_service;
 }
 
+/* The resource of a name. The first message of a stream may have the name in a message that is its field 1 (PlayStream's init). */
+VMC_FN viamc_resource *vmc_route_resource(const viamc_request *rq, viamc_bytes field, viamc_str *name)
+{
+    viamc_resource *r;
+    viamc_bytes inner;
+    name->ptr = (const char *)field.ptr;
+    name->len = field.len;
+    r = vmc_registry_find(rq->server, rq->service, *name);
+    if (r != NULL || !vmc_request_streams_in(rq) || vmc_wire_find(field, 1, &inner) != VIAMC_OK)
+        return r;
+    name->ptr = (const char *)inner.ptr;
+    name->len = inner.len;
+    return vmc_registry_find(rq->server, rq->service, *name);
+}
+
 /* The first message names the resource. False: the request is answered. */
 VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
 {
     char text[VMC_CALL_TEXT + 1u];
-    viamc_bytes name = viamc_view(NULL, 0);
-    viamc_str n;
-    if ((vmc_route_is_ours(rq) || vmc_registry_is_named(rq->service)) && vmc_wire_find(msg, 1, &name) == VIAMC_ERR_MESSAGE) {
+    viamc_bytes field = viamc_view(NULL, 0);
+    viamc_str name;
+    if ((vmc_route_is_ours(rq) || vmc_registry_is_named(rq->service)) && vmc_wire_find(msg, 1, &field) == VIAMC_ERR_MESSAGE) {
         vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("request cannot be decoded"));
         return false;
     }
-    n.ptr = (const char *)name.ptr;
-    n.len = name.len;
     if (!vmc_route_is_ours(rq)) {
-        rq->resource = vmc_registry_find(rq->server, rq->service, n);
+        rq->resource = vmc_route_resource(rq, field, &name);
         if (rq->resource == NULL) {
-            vmc_registry_missing(rq->service, n, text, sizeof text);
+            vmc_registry_missing(rq->service, name, text, sizeof text);
             vmc_request_finish(rq, VIAMC_NOT_FOUND, text);
             return false;
         }
@@ -19547,6 +20143,18 @@ VMC_FN void vmc_loop_fill_dial(viamc_posix *p, viamc_dial_desc *d)
         d->unix_time = viamc_posix_unix_time();
 }
 
+/* A name may be looked for on the local network, where anybody can answer: the certificate is verified, and no port was written. */
+VMC_FN bool vmc_loop_may_look(const viamc_client *c)
+{
+#ifndef VIAMC_NO_TLS
+    vmc_address a;
+    return vmc_address_parse(c->desc.address, 0, &a) == NULL && a.port == 0 && !c->desc.insecure && !c->desc.allow_downgrade;
+#else
+    (void)c;
+    return false;
+#endif
+}
+
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client)
 {
     viamc_client_desc d = VIAMC_ZERO;
@@ -19569,7 +20177,11 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
         return err;
     posix->loop = *client;
     vmc_loop_fill_dial(posix, &dd);
-    return viamc_dial(*client, &dd);
+    err = viamc_dial(*client, &dd);
+#ifndef _WIN32
+    posix->mdns = err == VIAMC_OK && vmc_loop_may_look(*client);
+#endif
+    return err;
 }
 
 /* Sleeps as long as there is nothing to do, until `until` at the latest. Returns the time after it. */
@@ -19689,6 +20301,49 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
         err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
     return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
 }
+
+/* ---- robots of the local network ---- */
+
+#ifndef _WIN32
+
+/* Sleeps until a datagram or `until`, and takes what came. */
+VMC_FN size_t vmc_loop_hear(int fd, viamc_ms now, viamc_ms until, viamc_found *robots, size_t max, size_t count)
+{
+    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
+    viamc_bytes packet;
+    struct pollfd f;
+    unsigned i;
+    f.fd = fd;
+    f.events = POLLIN;
+    f.revents = 0;
+    (void)poll(&f, 1, vmc_time_reached(now, until) ? 0 : (int)(until - now));
+    for (i = 0; i < VMC_POSIX_DATAGRAMS && vmc_posix_mdns_hear(fd, buf, &packet); i++)
+        count = viamc_find_add(packet, robots, max, count);
+    return count;
+}
+
+VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t ms, size_t *count)
+{
+    viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX), again = now;
+    int fd;
+    if (robots == NULL || count == NULL)
+        return VIAMC_ERR_ARG;
+    *count = 0;
+    fd = vmc_posix_mdns_open();
+    if (fd < 0)
+        return VIAMC_ERR_IO;
+    for (; !vmc_time_reached(now, until); now = viamc_posix_now()) {
+        if (vmc_time_reached(now, again)) {
+            vmc_posix_mdns_ask(fd);
+            again = now + VMC_POSIX_MDNS_AGAIN;
+        }
+        *count = vmc_loop_hear(fd, now, vmc_time_reached(until, again) ? again : until, robots, max, *count);
+    }
+    vmc_posix_close_fd(&fd);
+    return VIAMC_OK;
+}
+
+#endif
 
 /* ---- files ---- */
 

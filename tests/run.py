@@ -31,8 +31,8 @@ def execute(command, limit):
         with subprocess.Popen(shlex.split(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               start_new_session=True) as process:
             timer = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
+            start = time.monotonic()            # before the timer: its end is never earlier than the limit
             timer.start()
-            start = time.monotonic()
             output = process.communicate()[0].decode("utf-8", "replace")
             timer.cancel()
             late = process.returncode == -signal.SIGKILL and time.monotonic() - start >= limit

@@ -161,6 +161,14 @@ class Check(testing.Tree):
                     "        octets[i] = one->octets[i];\n    memcpy(one, octets, 4);\n    memset")
         self.red("warnings", "viamc.h implementation gcc c99 -O2\n", "iteration 4 invokes undefined behavior")
 
+    def test_misuse(self):
+        self.change("src/low/one.h", "void viamc_one_clear", "#define VIAMC_API\nVIAMC_API void viamc_one_clear")
+        self.red("misuse", "viamc_one_clear", "0 tests")
+        testing.write_tree(self.root, {"tests/test_misuse_one.c": SPDX + "TEST(viamc_one_clear)\n{\n}\n"})
+        self.assertEqual(self.check("misuse")[0], 0)
+        testing.write_tree(self.root, {"tests/test_misuse.c": SPDX + "TEST(viamc_one_clear)\n{\n}\n\nTEST(viamc_one_gone)\n{\n}\n"})
+        self.red("misuse", "viamc_one_clear", "2 tests", "viamc_one_gone", "no public function")
+
     def test_ascii(self):
         self.change("examples/clear.c", "viamc_one one;", "viamc_one one; /* \u00b5s */")
         self.red("ascii", "examples/clear.c", "line 7: not ASCII")

@@ -8,6 +8,8 @@
 
 #include "script.h"
 
+#define ELSEWHERE ": not found on the local network, or this port does not look there; write the robot's own address, as 10.0.0.7:8080"
+
 typedef struct address_row {
     const char *text, *host, *authority;
     unsigned port;
@@ -100,6 +102,9 @@ TEST(descs_that_cannot_work)
     script_now.desc.token_bytes = VIAMC_OFF;
     check_refused("dial: credentials need token_bytes in the client's desc");
     script_new();
+    script_now.dial.old_sessions = true;
+    check_refused("dial: old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
+    script_new();
     script_now.dial.insecure = false;
     check_refused("dial: TLS needs memory: leave no_tls out of the client's desc, or set dial.insecure");
     script_now.desc.no_tls = false;
@@ -183,6 +188,34 @@ TEST(memory_too_small)
     viamc_posix_close(&posix);
 }
 
+/* A robot of viam's cloud is not at its name, but in the local network or at an address of its own. */
+TEST(cloud_names_without_a_port)
+{
+    static const struct {
+        const char *address;
+        viamc_err err;
+        const char *text;
+    } rows[] = {
+        {"rover.abc.viam.cloud", VIAMC_ERR_DNS, "dial: this name has no address (rover.abc.viam.cloud:80)" ELSEWHERE},
+        {"rover.abc.viam.cloud", VIAMC_ERR_REFUSED, "dial: nobody listens at this address (rover.abc.viam.cloud:80)" ELSEWHERE},
+        {"rover.abc.viam.cloud", VIAMC_ERR_TIMEOUT, "dial: no answer from this address (rover.abc.viam.cloud:80)" ELSEWHERE},
+        {"rover.abc.viam.cloud", VIAMC_ERR_IO, "dial: the port failed (rover.abc.viam.cloud:80)"},
+        {"rover.abc.viam.cloud:8080", VIAMC_ERR_DNS, "dial: this name has no address (rover.abc.viam.cloud:8080)"},
+        {"rover.abc.viam.clown", VIAMC_ERR_DNS, "dial: this name has no address (rover.abc.viam.clown:80)"}};
+    char text[256];
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        script_new();
+        script_now.dial.address = rows[i].address;
+        script_now.loop.end[0].open_err = rows[i].err;
+        script_open();
+        script_run(10);
+        (void)viamc_explain(script_now.client, text, sizeof text);
+        CHECK_EQ_STR(text, rows[i].text);
+        script_close();
+    }
+}
+
 static unsigned pings(void)
 {
     script_frame f;
@@ -210,13 +243,40 @@ TEST(pings_behind_resets)
     CHECK_EQ_INT(viamc_call_cancel(script_now.client, b), VIAMC_OK);
     script_run(1);
     CHECK_EQ_INT(pings(), 0);
-    script_send_frame(6, 1, 0, "vvvvvvvv", 8);
+    script_send_frame(6, 1, 0, "rrrrrrrr", 8);
     script_run(1);
     CHECK_EQ_INT(pings(), 1);
-    script_send_frame(6, 1, 0, "vvvvvvvv", 8);
+    script_send_frame(6, 1, 0, "rrrrrrrr", 8);
     script_run(1);
     CHECK_EQ_INT(pings(), 0);
     CHECK_EQ_INT(script_now.client->conn.grpc.h2.zombies + script_now.client->conn.grpc.h2.zombies_ping, 0);
+    script_close();
+}
+
+/* The answer to a keepalive PING says nothing of the resets behind it. */
+TEST(keepalive_behind_a_reset)
+{
+    const vmc_h2 *h;
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_call call = 0;
+    opts.timeout_ms = VIAMC_FOREVER;
+    script_new();
+    script_now.dial.keepalive_ms = 20000;
+    script_ready();
+    h = &script_now.client->conn.grpc.h2;
+    script_now.client->conn.grpc.h2.credit_limit = 100000;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), &opts, &call), VIAMC_OK);
+    script_run(20001);
+    CHECK_EQ_INT(pings(), 1);
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, call), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(pings(), 1);
+    script_send_frame(6, 1, 0, "llllllll", 8);
+    script_run(1);
+    CHECK_EQ_INT(vmc_h2_outstanding(h), 517);
+    script_send_frame(6, 1, 0, "rrrrrrrr", 8);
+    script_run(1);
+    CHECK_EQ_INT(vmc_h2_outstanding(h), 0);
     script_close();
 }
 
@@ -277,7 +337,9 @@ int main(int argc, char **argv)
     RUN(downgrade_goes_on_at_once);
     RUN(session_lost_by_late_polls);
     RUN(memory_too_small);
+    RUN(cloud_names_without_a_port);
     RUN(pings_behind_resets);
+    RUN(keepalive_behind_a_reset);
     RUN(rest_of_a_frame_behind_a_reset);
     RUN(memory_macros);
     return test_end();

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Examples against a robot made of the Python SDK (tests/sdk_robot.py): what they print, and what the robot was told."""
+"""Examples against a robot made of the Python SDK (tests/programs/sdk_robot.py): what they print, and what the robot was told."""
+import contextlib
 import importlib.util
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,7 +19,7 @@ EXAMPLES = testing.ROOT / "build/examples"
 class Examples(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        command = [sys.executable, testing.ROOT / "tests/sdk_robot.py"]
+        command = [sys.executable, testing.ROOT / "tests/programs/sdk_robot.py"]
         cls.robot = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)     # pylint: disable=consider-using-with
         cls.address = cls.robot.stdout.readline().strip()
 
@@ -40,9 +42,48 @@ class Examples(unittest.TestCase):
         self.assertEqual([line for line in output.splitlines() if line.startswith("joint")],
                          [f"joint {i} at {value:.1f} degrees" for i, value in enumerate([0, 12.5, -90, 0.25, 179, -1])])
         self.assertEqual(output.splitlines()[-2:], ["hand at x 10.0, y 200.0, z 300.0 mm", "home again"])
-        self.assertEqual(self.robot.stdout.readline().strip(), "move to [10.0, 22.5, -80.0, 10.25, 189.0, 9.0]")
-        self.assertEqual(self.robot.stdout.readline().strip(),
-                         "move through [[5.0, 17.5, -85.0, 5.25, 184.0, 4.0], [0.0, 12.5, -90.0, 0.25, 179.0, -1.0]]")
+        self.assertEqual(self.told(), "move to [10.0, 22.5, -80.0, 10.25, 189.0, 9.0]")
+        self.assertEqual(self.told(), "move through [[5.0, 17.5, -85.0, 5.25, 184.0, 4.0], [0.0, 12.5, -90.0, 0.25, 179.0, -1.0]]")
+
+    def told(self):
+        """What the robot says that it was told."""
+        return self.robot.stdout.readline().strip()
+
+    def test_anything(self):
+        """Prints what README says."""
+        output = self.example("anything")
+        self.assertIn(f"\n```\n{output}```\n", (testing.ROOT / "README.md").read_text())
+        self.assertIn("motion.Move: arrived\nmotion.GetPose: x 200, y 50, z 300 in world\n    served-by: a robot of Python\n", output)
+        self.assertEqual(self.told(), "move arm1 world [('world', [('box', 100.0)])] {'planner': 'cautious'}")
+        self.assertEqual(self.told(), "/viam.service.motion.v1.MotionService/GetPose asked by anything")
+
+    def test_streams(self):
+        """A bidi stream and a server's stream side by side, each in its order."""
+        lines = self.example("streams", "arm1", "gamepad").splitlines()
+        self.assertEqual([line for line in lines if line.startswith(("batch", "arm"))], [f"batch {i} acknowledged" for i in range(1, 6)] + ["arm: OK"])
+        self.assertEqual([line for line in lines if line.startswith(("AbsoluteX", "gamepad"))],
+                         [f"AbsoluteX 0.0{i}" for i in range(1, 6)] + ["gamepad: CANCELLED"])
+        self.assertEqual(self.told(), f"points {[(100 * i, float(i)) for i in range(20)]}")
+
+    def test_game(self):
+        """Twelve robots in one loop, one of them gone: the others get nearly all values, and are stopped."""
+        for name in ("robot", "game"):
+            if not (EXAMPLES / name).exists():
+                self.skipTest(f"missing program: build/examples/{name} (make examples)")
+        with contextlib.ExitStack() as stack:
+            robots = [stack.enter_context(subprocess.Popen([EXAMPLES / "robot", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True))
+                      for _ in range(11)]
+            for robot in robots:
+                stack.callback(robot.terminate)
+            addresses = [robot.stdout.readline().split()[-1] for robot in robots]
+            code, output = testing.run(EXAMPLES / "game", *addresses, "127.0.0.1:1")
+        *others, gone = output.splitlines()
+        self.assertEqual((code, gone), (1, "127.0.0.1:1: 0 values, 0 answers, not stopped"))
+        self.assertEqual([line.split(": ")[0] for line in others], addresses)
+        for line in others:
+            values, answers = map(int, re.match(r"\S+: (\d+) values, (\d+) answers, stopped$", line).groups())
+            self.assertEqual(values, 120, output)
+            self.assertTrue(60 < answers <= values, output)
 
     def test_camera_image(self):
         """What is larger than a slot comes in pieces, what is not with the reply."""

@@ -334,7 +334,7 @@ int main(void)
 
     def compiles(self, text, language, flags, defines=IMPLEMENT):
         """A header compiles in silence."""
-        code, output = testing.run("gcc", *FLAGS, *flags, *self.take(text), "-fsyntax-only", "-x", language, "-",
+        code, output = testing.run("gcc", *FLAGS, *flags, *self.take(text), "-S", "-o", os.devnull, "-x", language, "-",
                                    input=defines + INCLUDE + "extern int nothing;\n", cwd="/")
         self.assertEqual((code, output), (0, ""))
 
@@ -342,6 +342,9 @@ int main(void)
         for language, standard in (("c", "c99"), ("c++", "c++11"), ("c++", "c++20")):
             with self.subTest(standard=standard):
                 self.compiles(self.all_text, language, [f"-std={standard}", *SMALL])
+
+    def test_messages_alone(self):
+        self.compiles(gen_proto.generate(["google.rpc.Status"]), "c", ["-std=c99", *SMALL])
 
     def test_foreign_macros(self):
         for language, standard in (("c", "gnu99"), ("c++", "gnu++11")):

@@ -32,12 +32,12 @@ LISTS = 2000
 
 
 def tool():
-    """Compiles tests/hpack_lines.c with sanitizers, once."""
+    """Compiles tests/programs/hpack_lines.c with sanitizers, once."""
     if not hasattr(tool, "path"):
         BUILD.mkdir(parents=True, exist_ok=True)
         flags = os.environ.get("HPACK_CFLAGS", "-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all").split()
         code, output = testing.run(os.environ.get("CC", "cc"), "-std=gnu99", "-DVIAMC_STATIC", *flags, "-I", testing.ROOT / "src",
-                                   "-I", testing.ROOT / "tests", testing.ROOT / "tests/hpack_lines.c", "-o", BUILD / "hpack_lines",
+                                   "-I", testing.ROOT / "tests", testing.ROOT / "tests/programs/hpack_lines.c", "-o", BUILD / "hpack_lines",
                                    "-ffunction-sections", "-Wl,--gc-sections", "-lbearssl", "-lprotobuf-nanopb")
         if code != 0:
             raise RuntimeError(output)

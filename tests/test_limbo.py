@@ -75,7 +75,7 @@ def moment(case):
 
 
 def lines_of(case):
-    """A case as tests/limbo.c reads it: a line for each order."""
+    """A case as tests/programs/limbo.c reads it: a line for each order."""
     roots = [der_of(pem) for pem in case["trusted_certs"]]
     every = orders([der_of(case["peer_certificate"])], [der_of(pem) for pem in case["untrusted_intermediates"]])
     chains = itertools.islice(every, MOST_ORDERS)
@@ -106,7 +106,7 @@ class Limbo(unittest.TestCase):
         BUILD.mkdir(parents=True, exist_ok=True)
         flags = os.environ.get("LIMBO_CFLAGS", "-DVIAMC_STATIC -g1 -O1 -fsanitize=address,undefined").split()
         code, output = testing.run(os.environ.get("CC", "cc"), "-std=gnu99", *flags, "-I", testing.ROOT / "src",
-                                   testing.ROOT / "tests/limbo.c", "-o", BUILD / "limbo", "-lbearssl")
+                                   testing.ROOT / "tests/programs/limbo.c", "-o", BUILD / "limbo", "-lbearssl")
         assert code == 0, output
         with lzma.open(DATA) as file:
             cls.cases = [case for case in json.load(file)["testcases"] if case["validation_kind"] == "SERVER"]

@@ -412,6 +412,45 @@ TEST(stream_both_ways)
     world_end();
 }
 
+/* Answers how many octets of sound came, as the end of a stream that began for the right name. */
+static uint32_t played;
+
+static viamc_err play_stream(viamc_request *rq, const viam_component_audioout_v1_PlayStreamRequest *q)
+{
+    if (q == NULL)
+        return viamc_audioout_play_stream_answer(rq, NULL);
+    if (q->which_payload == viam_component_audioout_v1_PlayStreamRequest_audio_chunk_tag)
+        played += (uint32_t)q->payload.audio_chunk.audio_data.len;
+    return VIAMC_OK;
+}
+
+/* The first message of PlayStream has the name in its init. */
+TEST(name_inside_the_first_message)
+{
+    viam_component_audioout_v1_PlayStreamRequest req = VIAMC_ZERO, chunk = VIAMC_ZERO;
+    viamc_audioout_ops speaker = VIAMC_ZERO;
+    viamc_call call = 0;
+    world_new();
+    played = 0;
+    speaker.play_stream = play_stream;
+    CHECK_EQ_INT(viamc_server_add_audioout(now.server, "loud", &speaker, NULL), VIAMC_OK);
+    req.which_payload = viam_component_audioout_v1_PlayStreamRequest_init_tag;
+    req.payload.init.name = viamc_text("loud");
+    chunk.which_payload = viam_component_audioout_v1_PlayStreamRequest_audio_chunk_tag;
+    chunk.payload.audio_chunk.audio_data = viamc_view("sound", 5);
+    CHECK_EQ_INT(viamc_audioout_play_stream_req(now.client, &req, NULL, &call), VIAMC_OK);
+    pass(5);
+    CHECK_EQ_INT(viamc_audioout_play_stream_send(now.client, call, &chunk), VIAMC_OK);
+    pass(5);
+    CHECK_EQ_INT(viamc_call_send_end(now.client, call), VIAMC_OK);
+    CHECK_EQ_INT(finish(call)->status, VIAMC_OK);
+    CHECK_EQ_INT(played, 5);
+    req.payload.init.name = viamc_text("soft");
+    CHECK_EQ_INT(viamc_audioout_play_stream_req(now.client, &req, NULL, &call), VIAMC_OK);
+    CHECK_EQ_INT(finish(call)->status, VIAMC_NOT_FOUND);
+    world_end();
+}
+
 /* The driver dies: the server's own Stop comes through the same handler. */
 TEST(session_expires)
 {
@@ -440,6 +479,7 @@ int main(int argc, char **argv)
     RUN(what_does_not_fit_or_is_malformed);
     RUN(stream_of_answers);
     RUN(stream_both_ways);
+    RUN(name_inside_the_first_message);
     RUN(session_expires);
     return test_end();
 }

@@ -128,7 +128,7 @@ class Readme(unittest.TestCase):
         """Every name of the API that README mentions is declared."""
         code, expanded = testing.run("gcc", "-E", "-x", "c", ROOT / "viamc_proto.h")    # typed functions are made by macros
         self.assertEqual(code, 0)
-        declared = (ROOT / "viamc.h").read_text() + expanded
+        declared = (ROOT / "viamc.h").read_text() + (ROOT / "viamc_proto.h").read_text() + expanded
         for name in set(re.findall(r"\b(?:viamc_[a-z0-9_]*[a-z0-9]|VIAMC_[A-Z0-9_]*[A-Z0-9])\b", README.read_text())) - {"viamc_proto"}:
             self.assertTrue(re.search(rf"\b{name}", declared), name)
 
@@ -173,6 +173,31 @@ class Readme(unittest.TestCase):
         copy.write_text(re.sub(r"(?m)^\| bearer token .*\n", "", text))
         testing.run(ROOT / "tools/memory_table.py", "--readme", copy)
         self.assertEqual(copy.read_text(), text)
+
+    def test_table_of_apis(self):
+        code, output = testing.run(ROOT / "tools/api_table.py", "--check")
+        self.assertEqual(code, 0, output)
+
+    def test_table_of_apis_finds_a_difference(self):
+        copy = self.folder / "README.md"
+        check = functools.partial(testing.run, ROOT / "tools/api_table.py", "--check", "--readme", copy)
+        text = README.read_text()
+        self.assertIn("\n| `motor` | viam.component.motor.v1 | 13 | 13 | 12 | 13 | 13 |\n", text)
+        copy.write_text(text.replace("| `motor` | viam.component.motor.v1 | 13 ", "| `motor` | viam.component.motor.v1 | 14 "))
+        self.assertEqual(check()[0], 1)
+        copy.write_text(text.replace("<!-- end of the table of APIs -->", ""))
+        self.assertNotEqual(check()[0], 0)
+
+    def test_table_of_suites(self):
+        code, output = testing.run(ROOT / "tools/test_table.py", "--check")
+        self.assertEqual(code, 0, output)
+
+    def test_promises_are_tested(self):
+        """Each row of "What you can rely on" names tests that there are."""
+        rows = re.findall(r"^\| [^|]+ \| (`\w+[^|]+) \|$", README.read_text().split("## What you can rely on", 1)[1].split("\n## ", 1)[0], re.M)
+        self.assertGreater(len(rows), 8)
+        for row in rows:
+            self.assertEqual(testing.missing_tests(row), [], row)
 
     def test_design_names_all_parts(self):
         """The table of rooms in src/README.md has every part that there is, and no other."""

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The safety session (design.md 6, viam-wire.md 4): resumed or not, lost, refused; heartbeats that are late and why. */
 #define VIAMC_NO_TLS
+#define VIAMC_OLD_SESSIONS 1
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
 
@@ -332,6 +333,165 @@ TEST(window_that_cannot_be_kept)
     script_close();
 }
 
+/* ---- windows, options ---- */
+
+/* StartSessionResponse with a window of so many milliseconds. */
+static size_t session_reply(uint8_t *buf, size_t cap, uint32_t ms)
+{
+    vmc_wr w = vmc_wr_of(buf, cap);
+    size_t window;
+    vmc_wire_put_text(&w, 1, viamc_text("11111111-2222-4333-8444-000000000001"));
+    window = vmc_wire_open(&w, 2);
+    if (ms >= 1000u)
+        vmc_wire_put_uint(&w, 1, ms / 1000u);
+    vmc_wire_put_uint(&w, 2, ms % 1000u * 1000000u);
+    vmc_wire_close(&w, window);
+    return w.len;
+}
+
+/* Polled as the client asks to be, for ms; the heartbeats that came, each answered at once. */
+static unsigned beats_in(viamc_ms ms)
+{
+    viamc_ms until = script_now.loop.now + ms;
+    unsigned beats = 0;
+    while (script_now.loop.now != until) {
+        viamc_wait_hint hint;
+        script_frame f;
+        script_poll();
+        while (script_find(1, &f)) {
+            beats += script_has_field("SendSessionHeartbeat\n");
+            script_reply(f.id, "", 0);
+        }
+        viamc_wait(script_now.client, script_now.loop.now, &hint);
+        script_now.loop.now += hint.ms < 1u ? 1u : hint.ms < until - script_now.loop.now ? hint.ms : until - script_now.loop.now;
+    }
+    return beats;
+}
+
+/* From viam-server's shortest to its longest and somewhat beyond; each bound of ours at N and one more. */
+TEST(windows)
+{
+    static const struct {
+        uint32_t ms;
+        bool kept;
+    } rows[] = {{0, false}, {1, false}, {19, false}, {20, true}, {30, true}, {2000, true}, {60000, true}, {3600000, true}, {3600001, false}};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        uint8_t reply[80];
+        viamc_call call;
+        unsigned beats;
+        script_new();
+        script_ready();
+        call = move(10);
+        script_run(1);
+        script_reply(script_request("RobotService/StartSession"), reply, session_reply(reply, sizeof reply, rows[i].ms));
+        script_poll();
+        if (!rows[i].kept) {
+            script_poll();
+            REQUIRE(done(call) != NULL);
+            CHECK_EQ_INT(done(call)->status, VIAMC_INTERNAL);
+            CHECK_EQ_INT(done(call)->ran, VIAMC_NOT_RUN);
+        } else {
+            beats = beats_in(10u * rows[i].ms);
+            CHECK(beats >= 49 && beats <= 52); /* one every fifth of it */
+            CHECK_EQ_INT(script_count(VIAMC_EV_STARVED) + script_count(VIAMC_EV_SESSION_LOST), 0);
+        }
+        script_close();
+    }
+}
+
+/* Moves go bare, and nobody is told: it was asked for. */
+TEST(sessions_disabled)
+{
+    script_frame f;
+    script_new();
+    script_now.dial.disable_sessions = true;
+    script_ready();
+    (void)move(10);
+    script_run(1);
+    CHECK_EQ_INT(script_request("MotorService/SetPower"), 1);
+    CHECK(!script_has_field("viam-sid"));
+    script_reply(1, "", 0);
+    script_run(5000);
+    CHECK(!script_find(1, &f));
+    CHECK_EQ_INT(script_count(VIAMC_EV_UNPROTECTED), 0);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+    script_close();
+}
+
+/* A robot without sessions is asked again on each connection, and the program told again: it may be another one. */
+TEST(robot_without_sessions_is_asked_again)
+{
+    unsigned n;
+    bot_open();
+    bot.absent = true;
+    for (n = 1; n < 4; n++) {
+        (void)move(4 * n);
+        step();
+        step();
+        CHECK(bot_has(R_MOVE, 4 * n));
+        bot_run_named(R_MOVE, 4 * n);
+        CHECK_EQ_INT(bot.starts, n);
+        CHECK_EQ_INT(script_count(VIAMC_EV_UNPROTECTED), n);
+        cut_and_redial();
+    }
+    script_close();
+}
+
+/* viam-wire.md 4.2, py-old: every call carries the session, but those that look after the connection; Stop waits for nothing. */
+TEST(old_sessions)
+{
+    static const struct {
+        const char *path;
+        bool carries;
+    } rows[] = {{"/viam.component.motor.v1.MotorService/GetPosition", true}, {"/my.company.v1.Service/Do", true}, {"/viam.robot.v1.RobotService/GetStatus", true},
+                {"/viam.robot.v1.RobotService/ResourceNames", false}, {"/viam.robot.v1.RobotService/ResourceRPCSubtypes", false},
+                {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", false}, {"/proto.rpc.webrtc.v1.SignalingService/Call", false},
+                {"/proto.rpc.webrtc.v1.SignalingService/CallUpdate", false}, {"/proto.rpc.v1.AuthService/Authenticate", false},
+                {"/viam.component.motor.v1.MotorService/Stop", false}};
+    size_t i;
+    unsigned old;
+    for (old = 0; old < 2; old++)
+        for (i = 0; i < TEST_COUNT(rows); i++) {
+            const bool carries = old != 0 && rows[i].carries;
+            viamc_opts opts = VIAMC_ZERO;
+            opts.reads_only = true;
+            script_new();
+            script_now.dial.old_sessions = old != 0;
+            script_ready();
+            CHECK_EQ_INT(viamc_call_bytes(script_now.client, rows[i].path, viamc_view("\x0a\x01m", 3), &opts, NULL), VIAMC_OK);
+            script_run(1);
+            if (carries)
+                script_reply(script_request("RobotService/StartSession"), SESSION_2S, sizeof SESSION_2S - 1);
+            script_poll();
+            if (carries)
+                CHECK(script_request("SendSessionHeartbeat") != 0);
+            CHECK(script_request(rows[i].path) != 0);
+            CHECK_EQ_INT(script_has_field("viam-sid: 11111111-2222-4333-8444-000000000001\n"), carries);
+            script_close();
+        }
+}
+
+/* Any of them tells that the session is gone. */
+TEST(old_session_that_expired)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    opts.reads_only = true;
+    script_new();
+    script_now.dial.old_sessions = true;
+    script_ready();
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/viam.component.motor.v1.MotorService/GetPosition", viamc_view("\x0a\x01m", 3), &opts, NULL), VIAMC_OK);
+    script_run(1);
+    script_reply(script_request("RobotService/StartSession"), SESSION_2S, sizeof SESSION_2S - 1);
+    script_poll();
+    CHECK(script_request("SendSessionHeartbeat") != 0);
+    script_send_block(script_request("GetPosition"), INVALID_ARGUMENT "000c677270632d6d6573736167650f53455353494f4e5f45585049524544", true);
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+    script_close();
+}
+
 /* ---- late heartbeats ---- */
 
 TEST(starved_polls_are_told)
@@ -372,6 +532,34 @@ TEST(slow_answers_are_not_starvation)
     script_close();
 }
 
+/* The same polled only when viamc_wait asks for it, or when something comes: with two in flight it asks for nothing. */
+TEST(sleeping_for_answers_is_not_starvation)
+{
+    viamc_ms sent[64], next;
+    uint32_t ids[64];
+    size_t n = 0, answered = 0, i;
+    bot_open();
+    bot_warm();
+    while (answered < 10) {
+        viamc_wait_hint hint;
+        script_poll();
+        bot_listen();
+        for (i = 0; i < bot.count && n < TEST_COUNT(ids); i++) {
+            ids[n] = bot.pending[i].id;
+            sent[n++] = script_now.loop.now;
+        }
+        bot.count = 0;
+        viamc_wait(script_now.client, script_now.loop.now, &hint);
+        next = answered < n ? sent[answered] + 450u - script_now.loop.now : VIAMC_FOREVER;
+        script_now.loop.now += hint.ms < next ? hint.ms : next;
+        if (answered < n && script_now.loop.now == sent[answered] + 450u)
+            script_reply(ids[answered++], "", 0);
+    }
+    CHECK_EQ_INT(script_count(VIAMC_EV_STARVED), 0);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    script_close();
+}
+
 int main(int argc, char **argv)
 {
     test_begin("session", argc, argv);
@@ -389,7 +577,13 @@ int main(int argc, char **argv)
     RUN(sessions_that_are_denied_at_once);
     RUN(require_session_holds_for_every_move);
     RUN(window_that_cannot_be_kept);
+    RUN(windows);
+    RUN(sessions_disabled);
+    RUN(robot_without_sessions_is_asked_again);
+    RUN(old_sessions);
+    RUN(old_session_that_expired);
     RUN(starved_polls_are_told);
     RUN(slow_answers_are_not_starvation);
+    RUN(sleeping_for_answers_is_not_starvation);
     return test_end();
 }

@@ -34,6 +34,18 @@ def write_tree(root, files):
         path.write_bytes(text.encode("utf-8"))
 
 
+def missing_tests(named):
+    """Of "program: test, test; program: test", a file of tests/ each, those that the program does not run. Words with a blank are no names."""
+    wrong = []
+    for part in filter(None, (part.strip() for part in named.replace("`", "").split(";"))):
+        program, tests = part.split(":", 1)
+        path = next(ROOT.glob(f"tests/**/{program}" if "." in program else f"tests/**/{program}.c"), None)
+        text = path.read_text("utf-8") if path else ""
+        form = "def {}(" if program.endswith(".py") else "RUN({});"
+        wrong += [f"{program}: {test}" for test in (test.strip() for test in tests.split(",")) if " " not in test and form.format(test) not in text]
+    return wrong
+
+
 class Tree(unittest.TestCase):
     """A test in a folder of its own, self.root, which begins with the files of TREE."""
     TREE = {}

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Checks of the source that a compiler alone does not make.
 
-    tools/check.py [--root DIR] [-j N] layers | uses | merged | symbols | warnings | ascii | functions
+    tools/check.py [--root DIR] [-j N] layers | uses | merged | symbols | warnings | misuse | ascii | functions
 
     layers     each part compiles alone, so its includes name all that it needs
     uses       each part includes exactly the parts whose names it uses
     merged     src/viamc.h and viamc.h are the same text to the compiler
     symbols    the core needs nothing but four mem functions and BearSSL, has no writable statics, exports viamc_ alone
     warnings   strict warnings, none with gcc and clang, C99 to C++20, of the headers and the examples
+    misuse     each public function has a test of its name in tests/test_misuse*.c, where it is called as it must not be
     ascii      text files are ASCII with LF, without tabs and trailing blanks; sources name their licence
     functions  a report for `make figures`: lines, parts, functions and their lengths, as "name value unit goal met|not-met"
 
@@ -259,6 +260,19 @@ def check_warnings(args, report):
     compile_all(report, list(warning_jobs(args.root, compilers)), args.j)
 
 
+# ---- misuse ----
+
+def check_misuse(args, report):
+    """The functions that viamc.h declares against the tests of their names (a TEST that is not run does not compile)."""
+    public = set(re.findall(r"^VIAMC_API\b[^;{(]*?(\w+)\(", (args.root / "viamc.h").read_text(), re.M))
+    tests = []
+    for path in (args.root / "tests").glob("test_misuse*.c"):
+        tests += re.findall(r"^TEST\((\w+)\)", path.read_text(), re.M)
+    for name in sorted(public | set(tests)):
+        count = tests.count(name)
+        report.result(name, "no public function" if name not in public else "" if count == 1 else f"{count} tests in tests/test_misuse*.c")
+
+
 # ---- ascii ----
 
 def text_files(root):
@@ -336,7 +350,7 @@ def report_functions(args):
 
 def main():
     checks = {"layers": check_layers, "uses": check_uses, "merged": check_merged, "symbols": check_symbols,
-              "warnings": check_warnings, "ascii": check_ascii}
+              "warnings": check_warnings, "misuse": check_misuse, "ascii": check_ascii}
     parser = argparse.ArgumentParser(description="checks of the source")
     parser.add_argument("--root", type=lambda text: pathlib.Path(text).resolve(),
                         default=pathlib.Path(__file__).resolve().parent.parent)

@@ -7,13 +7,15 @@
     --include  where viamc.h is: the project's root (default), or its src/
     -v         what the figures are made of, to stderr: the deepest call path, the largest functions
 
-Needs valgrind, libnghttp2-dev, gcc-arm-none-eabi, libnewlib-arm-none-eabi (tools/setup.sh figures). Counts, not times: the same source
-and the same compilers give the same figures.
+Needs valgrind, libnghttp2-dev, gcc-arm-none-eabi, libnewlib-arm-none-eabi, libstb-dev (tools/setup.sh figures). Counts, not times: the same
+source and the same compilers give the same figures. Only what a compilation takes is a time, of this machine: compile_stb, which has no goal,
+is what five well-known headers take in the same run, and compile_share is viamc's time for an octet of code in percent of theirs.
 """
 import argparse
 import os
 import pathlib
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -186,6 +188,42 @@ def poll_stack(include, verbose):
         print("\n".join(path), file=sys.stderr)
 
 
+# ---- compiling ----
+
+STB = "image image_write image_resize truetype vorbis".split()
+
+
+def seconds(*argv):
+    """User time of a command: the least of ten runs, of fewer if they take more than ten seconds."""
+    took, begin = [], time.monotonic()
+    while len(took) < 10 and (not took or time.monotonic() - begin < 10):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        run(*argv)
+        took.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+    return min(took)
+
+
+def compile_time(name, language, text):
+    """Seconds that a file takes, and seconds for each octet of its code."""
+    source, compiled = OUT / f"{name}.c", OUT / f"{name}.o"
+    source.write_text(text)
+    took = seconds("gcc", "-x", language, "-O2", "-w", "-I", ROOT, "-c", "-o", compiled, source)
+    return took, took / max(1, int(run("size", compiled).splitlines()[1].split()[0]))
+
+
+def compile_times():
+    """Both headers with their implementations and without, in C and C++, and the yardstick."""
+    header = '#include "viamc_proto.h"\n'
+    ours, rate = compile_time("compile_c", "c", "#define VIAMC_IMPLEMENTATION\n" + header)
+    figure("compile_c", round(ours, 2), "seconds", 2)
+    figure("compile_cxx", round(compile_time("compile_cxx", "c++", "#define VIAMC_IMPLEMENTATION\n" + header)[0], 2), "seconds", 2)
+    figure("compile_header_c", round(compile_time("compile_header_c", "c", header)[0], 2), "seconds", 0.1)
+    figure("compile_header_cxx", round(compile_time("compile_header_cxx", "c++", header)[0], 2), "seconds", 0.1)
+    stb, stb_rate = compile_time("compile_stb", "c", "".join(f"#define STB_{name.upper()}_IMPLEMENTATION\n#include <stb/stb_{name}.h>\n" for name in STB))
+    print(f"compile_stb {stb:.2f} seconds - met", flush=True)
+    figure("compile_share", round(100 * rate / stb_rate), "percent", 100)
+
+
 def main():
     parser = argparse.ArgumentParser(description="what viamc costs")
     parser.add_argument("--include", type=lambda text: pathlib.Path(text).resolve(), default=ROOT)
@@ -196,6 +234,7 @@ def main():
     core_text(args.include, args.v)
     client_ram(args.include)
     poll_stack(args.include, args.v)
+    compile_times()
     print(run(sys.executable, ROOT / "tools/check.py", "functions"), end="")
     return 0
 

@@ -168,10 +168,8 @@ def table(choice, service):
 
 def tables(choice):
     """Tables of all services, where the rest of the file needs them."""
-    lines = ["#if !defined(VIAMC_PROTO_H) || (defined(VIAMC_IMPLEMENTATION) && !defined(VIAMC_PROTO_IMPLEMENTED))"]
-    for service in choice.services:
-        lines += table(choice, service)
-    return lines[:-1] + ["#endif"]
+    lines = [line for service in choice.services for line in table(choice, service)]
+    return ["#if !defined(VIAMC_PROTO_H) || (defined(VIAMC_IMPLEMENTATION) && !defined(VIAMC_PROTO_IMPLEMENTED))", *lines[:-1], "#endif"]
 
 
 def argument(method, field, kind, is_list):

@@ -396,12 +396,12 @@ class Choice:
                         return True
             return False
 
-        for name in sorted(reached):
-            for field in reached[name].fields:
-                if field.kind == "by_value" and (field.target == name or reaches(field.target, name, set())):
-                    if field.oneof:
-                        raise Problem(f"{field.descriptor.full_name}: a oneof cannot hold a list")
-                    field.kind = "list"
+        fields = [(name, field) for name in sorted(reached) for field in reached[name].fields]
+        for name, field in sorted(fields, key=lambda pair: pair[1].oneof is not None):          # a oneof cannot hold a list: it is cut elsewhere
+            if field.kind == "by_value" and (field.target == name or reaches(field.target, name, set())):
+                if field.oneof:
+                    raise Problem(f"{field.descriptor.full_name}: a oneof cannot hold a list")
+                field.kind = "list"
 
     def parts(self, full_name):
         """What guides a sink through a message: its Parts, those that lead to others before them."""

@@ -21,12 +21,12 @@ cd "$(dirname "$0")/.."
 
 core="build-essential ca-certificates libbearssl-dev libnanopb-dev clang cmake python3 python3-venv universal-ctags openssl"
 peers="iproute2 util-linux procps"
-conformance="maven default-jdk-headless gnutls-bin nginx-light haproxy nghttp2-proxy libnghttp2-14"
+conformance="maven default-jdk-headless gnutls-bin nginx-light haproxy nghttp2-proxy libnghttp2-14 protobuf-compiler libprotobuf-dev libjsoncpp-dev"
 fuzz="libclang-rt-dev"
 analyze="clang-tidy cppcheck"
 boards="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
     gcc-powerpc-linux-gnu libc6-dev-powerpc-cross qemu-user gcc-mingw-w64-x86-64 wine wine64 gcc-avr avr-libc simavr libsimavr-dev emscripten"
-figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi libnghttp2-dev"
+figures="valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi libnghttp2-dev libstb-dev"
 size="gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm openssl"
 plot="python3-matplotlib"
 

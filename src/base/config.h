@@ -112,6 +112,7 @@
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
+ * VIAMC_OLD_SESSIONS dial.old_sessions can be set                  default 0; +0.3 KB
  * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
 #ifndef VIAMC_SHORTCUTS
 #ifdef __OPTIMIZE_SIZE__
@@ -119,6 +120,9 @@
 #else
 #define VIAMC_SHORTCUTS 1
 #endif
+#endif
+#ifndef VIAMC_OLD_SESSIONS
+#define VIAMC_OLD_SESSIONS 0
 #endif
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 0

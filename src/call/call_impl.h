@@ -697,27 +697,35 @@ VMC_FN viamc_err vmc_calls_parse(vmc_calls *t, vmc_call *c, uint8_t *slot)
 }
 
 /* Octets of call c's stream have come. OK; MESSAGE: the call has ended, its stream is to be cancelled;
- * NOMEM: more than there is room for (a server's peer that has not seen our SETTINGS, the reply to a call of the library's own). */
+ * NOMEM: more than there is room for (a server's peer that has not seen our SETTINGS, the reply to a call of the library's own).
+ * What fits into the slot goes there and is looked at before the rest, which may have another place: so it is the same however it was cut. */
 VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
-    uint32_t cap;
+    uint32_t cap, n;
     uint8_t *slot = vmc_calls_slot(t, c, &cap);
+    viamc_err err;
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
-    if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
-        uint32_t n = vmc_calls_take_large(t, c, octets);
+    do {
+        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
+            n = vmc_calls_take_large(t, c, octets);
+            octets.ptr += n;
+            octets.len -= n;
+            if (c->state != VMC_CALL_OPEN)
+                return VIAMC_ERR_SINK;
+            if (vmc_call_left(c) == 0)
+                vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
+        }
+        n = (uint32_t)vmc_min(octets.len, cap - c->stored);
+        if (n == 0 && octets.len != 0)
+            return VIAMC_ERR_NOMEM;
+        vmc_copy(slot + c->stored, octets.ptr, n);
+        c->stored += n;
         octets.ptr += n;
         octets.len -= n;
-        if (c->state != VMC_CALL_OPEN)
-            return VIAMC_ERR_SINK;
-        if (vmc_call_left(c) == 0)
-            vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
-    }
-    if (octets.len > cap - c->stored)
-        return VIAMC_ERR_NOMEM;
-    vmc_copy(slot + c->stored, octets.ptr, octets.len);
-    c->stored += (uint32_t)octets.len;
-    return vmc_calls_parse(t, c, slot);
+        err = vmc_calls_parse(t, c, slot);
+    } while (err == VIAMC_OK && octets.len != 0);
+    return err;
 }
 
 /* The one message of a unary reply came whole, with its prefix, and nothing before it: false if it has to go another way. */

@@ -40,7 +40,8 @@ typedef struct viamc_dial_desc {
     const char *address;     /* "host", "host:8080", "[v6]:8080", "unix:/path"; scheme:// and a path are ignored; ASCII, no blanks; required */
     const char *api_key;     /* with api_key_id: API key and its id (a UUID) */
     const char *api_key_id;
-    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks) */
+    const char *credential_type; /* other credentials: type and payload; "access-token": the payload is the bearer token (ASCII, no blanks),
+                                  * such as AuthenticateTo of whoever gives tokens for this robot answers */
     const char *credential_payload;
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
@@ -49,6 +50,8 @@ typedef struct viamc_dial_desc {
     bool allow_insecure_with_creds_downgrade; /* the same with credentials, which are sent in the clear */
     bool require_session;        /* moving calls fail on robots without sessions instead of going unprotected */
     bool disable_sessions;       /* moving calls carry no session: nothing stops the robot when this program dies */
+    bool old_sessions;           /* for robots of before 2025: every call waits for the session and carries it, but Stop and calls that look after
+                                  * the connection; needs #define VIAMC_OLD_SESSIONS 1 */
     const viamc_anchor *anchors; /* whom to trust: an array (boards, made by tools/anchor.py), or ... */
     size_t anchor_count;
     viamc_next_root_fn next_root; /* ... a store that is walked; viamc_posix_open fills it in */
@@ -61,6 +64,8 @@ typedef struct viamc_dial_desc {
     viamc_ms backoff_ms;         /* after a loss, and behind three attempts without READY, doubles; 1,000 */
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
+    viamc_ms keepalive_ms;       /* the same by HTTP/2's PING in place of a call: of silence, at least 20,000; doubles each time that the robot
+                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0: no PING */
     uint32_t guard_end;
 } viamc_dial_desc;
 

@@ -436,13 +436,42 @@ VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_s
     return VIAMC_OK;
 }
 
+#if VIAMC_OLD_SESSIONS
+
+/* viam-wire.md 4.2: what carried no session when everything else did. */
+VMC_FN bool vmc_client_is_exempt(viamc_str path)
+{
+    static const char *const begins[] = {"/grpc.reflection.", "/proto.rpc.", "/viam.robot.v1.RobotService/ResourceNames", "/viam.robot.v1.RobotService/ResourceRPCSubtypes",
+                                         vmc_session_start_path, vmc_session_beat_path};
+    size_t i;
+    for (i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        size_t n = vmc_strlen(begins[i]);
+        if (path.len >= n && vmc_same(path.ptr, begins[i], n))
+            return true;
+    }
+    return false;
+}
+
+#endif
+
+/* It carries the session, and waits for it. */
+VMC_FN bool vmc_client_needs_session(const viamc_client *c, const vmc_call *call)
+{
+#if VIAMC_OLD_SESSIONS
+    if (c->desc.old_sessions && !vmc_client_is_exempt(vmc_call_path(call)))
+        return true;
+#endif
+    (void)c;
+    return vmc_motion_is_move(call);
+}
+
 /* Puts the call on its way: by the motion rules, or at once. */
 VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
 {
     c->dirty = true;
     if (vmc_motion_kind(call) == VMC_MOTION_STOP)
         vmc_motion_begin_stop(c, call);
-    else if (vmc_motion_is_move(call))
+    else if (vmc_client_needs_session(c, call))
         vmc_motion_launch(c, call);
 }
 

@@ -25,6 +25,7 @@
 #define VMC_DIAL_CHECK 10000u        /* of silence */
 #define VMC_DIAL_CHECK_TIMEOUT 5000u
 #define VMC_DIAL_CHECKS 2u           /* unanswered ones that end a connection */
+#define VMC_DIAL_KEEPALIVE 20000u    /* viam-wire.md 2.12: no PING after less silence */
 #define VMC_DIAL_DRAIN 5000u         /* for running calls after GOAWAY, ms; less under a session */
 
 static const char vmc_dial_check_path[] = "/viam.robot.v1.RobotService/GetVersion";
@@ -47,21 +48,29 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
     p->insecure = d->insecure;
     p->require_session = d->require_session;
     p->disable_sessions = d->disable_sessions;
+#if VIAMC_OLD_SESSIONS
+    p->old_sessions = d->old_sessions;
+#endif
     p->timeout_ms = vmc_dial_or(d->timeout_ms, VMC_DIAL_TIMEOUT);
     p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
     p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
     p->backoff_ms = vmc_dial_or(d->backoff_ms, VMC_DIAL_BACKOFF);
     p->max_backoff_ms = vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
     p->check_interval_ms = vmc_dial_or(d->check_interval_ms, VMC_DIAL_CHECK);
+    p->pings = d->keepalive_ms != 0;
+    if (p->pings)
+        p->check_interval_ms = d->keepalive_ms < VMC_DIAL_KEEPALIVE ? VMC_DIAL_KEEPALIVE : d->keepalive_ms;
 }
 
 #ifndef VIAMC_NO_TLS
 
-/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. */
+/* The name that the certificate must have (viam-wire.md 1.3); NULL: the host's. The entity of an API key is the key's id, no name. */
 VMC_FN const char *vmc_dial_name(const viamc_dial_desc *d)
 {
     bool entity = d->credential_type != NULL && d->auth_entity != NULL && d->auth_entity[0] != '\0';
-    return d->server_name == NULL && entity ? d->auth_entity : d->server_name;
+    if (d->server_name != NULL || !entity || viamc_str_eq(viamc_text(d->credential_type), viamc_text("api-key")))
+        return d->server_name;
+    return d->auth_entity;
 }
 
 /* The same for what concerns TLS. */
@@ -132,6 +141,10 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+#if !VIAMC_OLD_SESSIONS
+    if (d->old_sessions)
+        return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
+#endif
     what = vmc_dial_parse(d->address, d->insecure, &a);
     if (what != NULL)
         return what;
@@ -333,6 +346,14 @@ VMC_FN void vmc_dial_note_goaway(viamc_client *c)
                                                          : VMC_TEXT("the robot closed the connection (GOAWAY)"));
 }
 
+/* Whatever the robot is tired of, it gets fewer PINGs (gRPC, A8: on later connections the time is doubled). */
+VMC_FN void vmc_dial_calm_down(viamc_client *c)
+{
+    bool asked = c->conn.grpc.h2.goaway_got && c->conn.grpc.code == VMC_H2_ENHANCE_YOUR_CALM;
+    if (asked && c->desc.pings && c->desc.check_interval_ms <= VMC_TIME_MAX / 2u)
+        c->desc.check_interval_ms *= 2u;
+}
+
 /* The attempt, or the connection, failed with c->conn.error: what now? */
 VMC_FN void vmc_dial_after_loss(viamc_client *c)
 {
@@ -340,6 +361,7 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     uint32_t more = d->was_ready ? c->desc.max_reconnect_attempts : c->desc.attempts - 1u; /* VIAMC_FOREVER is out of reach */
     bool patient;
     vmc_dial_note_goaway(c);
+    vmc_dial_calm_down(c);
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->due);
@@ -435,8 +457,28 @@ VMC_FN void vmc_dial_check_token(viamc_client *c, const vmc_call *call)
 
 /* ---- signs of life ---- */
 
+VMC_FN void vmc_dial_dead(viamc_client *c)
+{
+    (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
+}
+
+/* Asks for one by a PING; whatever comes is the answer (vmc_dial_heard). */
+VMC_FN void vmc_dial_ping(viamc_client *c)
+{
+    if (c->dial.silent++ != 0) {
+        vmc_dial_dead(c);
+        return;
+    }
+    (void)vmc_h2_ask(&c->conn.grpc.h2);
+    vmc_timer_set(&c->dial.due, c->now, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT);
+}
+
 VMC_FN void vmc_dial_check(viamc_client *c)
 {
+    if (c->desc.pings) {
+        vmc_dial_ping(c);
+        return;
+    }
     (void)vmc_client_internal(c, VMC_REC_AUX, vmc_dial_check_path, vmc_empty_message, sizeof vmc_empty_message, VMC_DIAL_CHECK_TIMEOUT);
     c->aux = VMC_AUX_CHECK;
 }
@@ -448,7 +490,7 @@ VMC_FN void vmc_dial_on_check_end(viamc_client *c)
     if (call->ran == VIAMC_ANSWERED || c->conn.heard)
         c->dial.silent = 0;
     else if (++c->dial.silent >= VMC_DIAL_CHECKS)
-        (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
+        vmc_dial_dead(c);
 }
 
 /* ---- time ---- */

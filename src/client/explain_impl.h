@@ -8,6 +8,7 @@
 #include "call/call_impl.h"
 #include "client/state.h"
 #include "client/internal_impl.h"
+#include "client/address_impl.h"
 #include "client/dial_impl.h"
 #include "client/session_impl.h"
 #include "client/client_impl.h"
@@ -86,6 +87,17 @@ VMC_FN void vmc_explain_session(const viamc_client *c, const viamc_error *e, vmc
     vmc_explain_cut(w, " ms");
 }
 
+/* A name of viam's cloud that was dialled as an address, without a port: nobody is there, unless a port knows to look nearby. */
+VMC_FN bool vmc_explain_is_elsewhere(const viamc_client *c, const viamc_error *e)
+{
+    static const char cloud[] = ".viam.cloud";
+    vmc_address a;
+    bool nobody = e->code == VIAMC_ERR_DNS || e->code == VIAMC_ERR_REFUSED || e->code == VIAMC_ERR_TIMEOUT;
+    if (!nobody || vmc_address_parse(c->desc.address, 0, &a) != NULL || a.port != 0 || a.host.len < sizeof cloud)
+        return false;
+    return vmc_same(a.host.ptr + a.host.len - (sizeof cloud - 1u), cloud, sizeof cloud - 1u);
+}
+
 /* where: what (address) */
 VMC_FN void vmc_explain_plain(const viamc_client *c, const viamc_error *e, vmc_wr *w)
 {
@@ -106,6 +118,8 @@ VMC_FN void vmc_explain_plain(const viamc_client *c, const viamc_error *e, vmc_w
     }
     if (e->code != VIAMC_ERR_ARG)
         vmc_explain_in_brackets(c, w);
+    if (vmc_explain_is_elsewhere(c, e))
+        vmc_explain_cut(w, VMC_TEXT(": not found on the local network, or this port does not look there; write the robot's own address, as 10.0.0.7:8080"));
 }
 
 VMC_FN void vmc_explain_error(const viamc_client *c, const viamc_error *e, vmc_wr *w)

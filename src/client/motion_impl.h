@@ -220,6 +220,10 @@ VMC_FN bool vmc_motion_on_end(viamc_client *c, vmc_call *call)
 {
     if (vmc_motion_is_move(call))
         vmc_motion_move_ended(c, call);
+#if VIAMC_OLD_SESSIONS
+    else
+        vmc_session_check_call(c, call);
+#endif
     if (vmc_motion_kind(call) != VMC_MOTION_STOP)
         return true;
     if (call->status == VIAMC_OK && !vmc_motion_stop_answered(c, call))

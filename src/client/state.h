@@ -39,6 +39,10 @@ typedef struct vmc_dial_plan {
     bool insecure;
     bool require_session;
     bool disable_sessions;
+    bool pings;                 /* a sign of life is asked for by PING */
+#if VIAMC_OLD_SESSIONS
+    bool old_sessions;
+#endif
 #ifndef VIAMC_NO_TLS
     bool allow_downgrade;       /* with these credentials, or without */
     const char *server_name;    /* NULL: the host's */

@@ -91,6 +91,24 @@ VMC_FN viamc_str vmc_dns_part(viamc_str s, size_t at, size_t n)
     return s;
 }
 
+/* Reads "HOST:PORT". The host is left as it stands, terminated; false if there is no port, or no room. */
+VMC_FN bool vmc_dns_host_port(const char *address, char *host, size_t cap, uint16_t *port)
+{
+    viamc_str s = viamc_text(address);
+    uint32_t number = 0;
+    size_t n = s.len;
+    while (n != 0 && s.ptr[n - 1u] != ':')
+        n--;
+    if (n == 0 || n > cap || !vmc_dns_number(vmc_dns_part(s, n, s.len - n), 65535u, &number))
+        return false;
+    vmc_copy(host, address, n - 1u);
+    host[n - 1u] = '\0';
+    *port = (uint16_t)number;
+    if (host[0] == '[')
+        return host[n - 2u] == ']';
+    return vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
+}
+
 /* "10.0.0.7" */
 VMC_FN bool vmc_dns_parse_v4(viamc_str s, uint8_t *out)
 {

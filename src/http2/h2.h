@@ -107,6 +107,10 @@ typedef enum vmc_h2_state {
 #define VMC_H2_OWES_CHORES 0x20u   /* a stream has RESET_DUE, or credit due */
 #define VMC_H2_OWES_PING 0x40u     /* the peer is asked for a sign of life, or whether resets have reached it */
 
+/* What our PINGs carry, eight times: their answers are told apart by it. */
+#define VMC_H2_PING_LIFE 'l'
+#define VMC_H2_PING_RESETS 'r'
+
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
     uint8_t slot;

@@ -844,8 +844,10 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
-        h->zombies_ping = 0; /* ours: whatever was on its way before it has come */
-        vmc_h2_bury(h, 0);
+        if (p[0] == VMC_H2_PING_RESETS) { /* whatever was on its way before it has come */
+            h->zombies_ping = 0;
+            vmc_h2_bury(h, 0);
+        }
         return VMC_H2_NOISE;
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
@@ -1143,9 +1145,12 @@ VMC_FN bool vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
         return false;
-    VIAMC_MEMSET(p, 'v', 8);
-    h->zombies_ping = h->zombies;
-    h->zombies = 0;
+    VIAMC_MEMSET(p, VMC_H2_PING_LIFE, 8);
+    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0) { /* one of them at a time */
+        VIAMC_MEMSET(p, VMC_H2_PING_RESETS, 8);
+        h->zombies_ping = h->zombies;
+        h->zombies = 0;
+    }
     return true;
 }
 
@@ -1161,7 +1166,7 @@ VMC_FN bool vmc_h2_write_one(vmc_h2 *h, uint32_t bit, vmc_wr *w)
     case VMC_H2_OWES_REFUSALS: return vmc_h2_write_refusals(h, w);
 #endif
     case VMC_H2_OWES_CHORES: return vmc_h2_write_chores(h, w);
-    default: return (!VMC_H2_IS_SERVER(h) && VMC_H2_LIMIT(h) == 0) || vmc_h2_write_ping(h, w); /* only those ask */
+    default: return vmc_h2_write_ping(h, w);
     }
 }
 

@@ -4,6 +4,7 @@
 #define VIAMC_LOOPS_POSIX_LOOP_H
 
 #include "base/core.h"
+#include "codec/mdns.h"
 #include "ports/posix.h"
 #include "call/call.h"
 #include "client/client.h"
@@ -14,7 +15,8 @@
  *   posix   kept until viamc_posix_close
  *   memory  kept until viamc_client_close, size octets: VIAMC_CLIENT_MEM
  *   desc    copied; NULL: 4 calls, and all memory that is left for large replies; port and port_user are filled in
- *   dial    copied, what it points to is kept; the system's trust store and clock are filled in where it names none
+ *   dial    copied, what it points to is kept; the system's trust store and clock are filled in where it names none. A name of viam's cloud
+ *           without a port is looked for on the local network first, unless the robot may be insecure (posix.mdns)
  *   client  out
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
@@ -36,6 +38,16 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
+
+#ifndef _WIN32
+
+/* Asks the local network who is there, for ms milliseconds; 1,500 are enough.
+ *   robots  out: at most max of them; what they say is not verified
+ *   count   out: how many there are
+ * Returns:  OK, also without robots; ARG; IO (no socket for mDNS) */
+VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t ms, size_t *count);
+
+#endif
 
 /* Reads the objects of a PEM file whose label ends in `label` ("CERTIFICATE", "PRIVATE KEY"), as a server's desc wants them.
  *   buf, cap  lent: the DER octets go there, one object behind the other; the views point into it

@@ -7,11 +7,18 @@
 #include "loops/posix_loop.h"
 #include "base/core_impl.h"
 #include "base/time_impl.h"
+#include "codec/mdns.h"
+#include "codec/mdns_impl.h"
 #include "codec/pem_impl.h"
+#include "ports/posix_os_impl.h"
+#include "ports/posix_names_impl.h"
+#include "ports/posix_mdns_impl.h"
 #include "ports/posix_impl.h"
 #include "ports/posix_sys.h"
 #include "ports/win_sys.h"
 #include "call/call_impl.h"
+#include "client/state.h"
+#include "client/address_impl.h"
 #include "client/explain_impl.h"
 
 #ifndef VIAMC_NO_POSIX
@@ -60,6 +67,18 @@ VMC_FN void vmc_loop_fill_dial(viamc_posix *p, viamc_dial_desc *d)
         d->unix_time = viamc_posix_unix_time();
 }
 
+/* A name may be looked for on the local network, where anybody can answer: the certificate is verified, and no port was written. */
+VMC_FN bool vmc_loop_may_look(const viamc_client *c)
+{
+#ifndef VIAMC_NO_TLS
+    vmc_address a;
+    return vmc_address_parse(c->desc.address, 0, &a) == NULL && a.port == 0 && !c->desc.insecure && !c->desc.allow_downgrade;
+#else
+    (void)c;
+    return false;
+#endif
+}
+
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client)
 {
     viamc_client_desc d = VIAMC_ZERO;
@@ -82,7 +101,11 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
         return err;
     posix->loop = *client;
     vmc_loop_fill_dial(posix, &dd);
-    return viamc_dial(*client, &dd);
+    err = viamc_dial(*client, &dd);
+#ifndef _WIN32
+    posix->mdns = err == VIAMC_OK && vmc_loop_may_look(*client);
+#endif
+    return err;
 }
 
 /* Sleeps as long as there is nothing to do, until `until` at the latest. Returns the time after it. */
@@ -202,6 +225,49 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
         err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
     return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
 }
+
+/* ---- robots of the local network ---- */
+
+#ifndef _WIN32
+
+/* Sleeps until a datagram or `until`, and takes what came. */
+VMC_FN size_t vmc_loop_hear(int fd, viamc_ms now, viamc_ms until, viamc_found *robots, size_t max, size_t count)
+{
+    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
+    viamc_bytes packet;
+    struct pollfd f;
+    unsigned i;
+    f.fd = fd;
+    f.events = POLLIN;
+    f.revents = 0;
+    (void)poll(&f, 1, vmc_time_reached(now, until) ? 0 : (int)(until - now));
+    for (i = 0; i < VMC_POSIX_DATAGRAMS && vmc_posix_mdns_hear(fd, buf, &packet); i++)
+        count = viamc_find_add(packet, robots, max, count);
+    return count;
+}
+
+VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t ms, size_t *count)
+{
+    viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX), again = now;
+    int fd;
+    if (robots == NULL || count == NULL)
+        return VIAMC_ERR_ARG;
+    *count = 0;
+    fd = vmc_posix_mdns_open();
+    if (fd < 0)
+        return VIAMC_ERR_IO;
+    for (; !vmc_time_reached(now, until); now = viamc_posix_now()) {
+        if (vmc_time_reached(now, again)) {
+            vmc_posix_mdns_ask(fd);
+            again = now + VMC_POSIX_MDNS_AGAIN;
+        }
+        *count = vmc_loop_hear(fd, now, vmc_time_reached(until, again) ? again : until, robots, max, *count);
+    }
+    vmc_posix_close_fd(&fd);
+    return VIAMC_OK;
+}
+
+#endif
 
 /* ---- files ---- */
 

@@ -49,10 +49,10 @@ typedef struct vmc_posix_lookup {
     uint8_t heard;   /* bits of the questions (A, AAAA) that are answered for good */
     uint8_t refused; /* bits of those that the present server cannot answer */
     bool asked;      /* the addresses came from a server: worth keeping */
-    int fd;          /* UDP socket to the present server, -1: none */
+    int fd;          /* UDP socket to the present server, or to the local network; -1: none */
     int error;       /* 0: the servers know no such name */
     uint16_t id[2];
-    viamc_ms again;  /* when the next server has its turn */
+    viamc_ms again;  /* when the next server has its turn, or the next question to the local network */
 } vmc_posix_lookup;
 
 /* The one connection that is being opened; others wait for it. */
@@ -64,7 +64,7 @@ typedef struct vmc_posix_dial {
     unsigned conn;
     int fd[VMC_POSIX_IPS]; /* attempts under way, -1: none */
     int error;             /* of the attempt that failed most tellingly */
-    viamc_ms next;         /* when the next address has its turn */
+    viamc_ms next;         /* when the next address has its turn; while the local network is asked, the end of that */
 } vmc_posix_dial;
 
 typedef struct vmc_posix_known {
@@ -90,6 +90,8 @@ typedef struct viamc_posix {
     const char *nameserver;   /* kept; numeric address of the only server to ask; default NULL: those of resolv_file */
     uint16_t nameserver_port; /* default: 53 */
     viamc_ms dns_timeout_ms;  /* wait for each server's answer; default: 1000 */
+    bool mdns;                /* names that end in .viam.cloud, dialled at port 443, are looked for on the local network first, for 1.5 s: only for
+                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does */
     void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
     char text[160];           /* likewise: what the last one of them has to say */
     /* from here on private */
@@ -129,7 +131,7 @@ VIAMC_API uint64_t viamc_posix_unix_time(void);
  *   address  copied, "HOST:PORT" (HOST empty: all interfaces; else numeric, "[v6]" or a name of the hosts file; PORT 0: any
  *            free one) or "unix:/path" (a socket that nobody listens on any more is replaced)
  * Allowed:  once until viamc_posix_close. Never blocks.
- * Returns:  OK; ARG (no such form of address); STATE (listens already); DNS (name unknown); IO (viamc_posix_errno of
+ * Returns:  OK; ARG (no such form of address; unix: on Windows); STATE (listens already); DNS (name unknown); IO (viamc_posix_errno of
  *           VIAMC_POSIX_LISTENER says why: EADDRINUSE, EACCES, ...) */
 VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
 
@@ -138,8 +140,9 @@ VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address);
  * Returns:  OK; STATE (does not listen); NOMEM (cap too small) */
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap);
 
-/* The system's reason (errno) for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS.
- * EBADF (Windows: WSAENOTSOCK) for any other number. After VIAMC_ERR_DNS: 0 if the servers know no such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
+/* The system's reason for the last failure of a connection, VIAMC_POSIX_LISTENER or VIAMC_POSIX_ROOTS: errno, on Windows
+ * GetLastError() (WSAECONNREFUSED). EBADF (WSAENOTSOCK) of no port or of any other number. After VIAMC_ERR_DNS: 0 if the servers know no
+ * such name, else why they were no help (ETIMEDOUT, ECONNREFUSED). */
 VIAMC_API int viamc_posix_errno(const viamc_posix *p, unsigned conn);
 
 /* Reads one certificate of the trust store: SSL_CERT_FILE, else the folders of SSL_CERT_DIR, else the system's usual file or

@@ -10,6 +10,7 @@
 #include "base/time_impl.h"
 #include "ports/posix.h"
 #include "ports/posix_listen_impl.h"
+#include "ports/posix_mdns_impl.h"
 #include "ports/posix_names_impl.h"
 #include "ports/posix_roots_impl.h"
 #include "ports/posix_sys.h"
@@ -21,6 +22,7 @@
 
 enum {
     VMC_POSIX_IDLE = 0, /* nobody dials */
+    VMC_POSIX_LOCAL,    /* waits for robots of the local network; lookup.again, next */
     VMC_POSIX_NAME,     /* waits for nameservers; lookup.again */
     VMC_POSIX_CONNECT   /* waits for one of fd[0..started); next */
 };
@@ -97,7 +99,7 @@ VMC_FN int vmc_posix_connect(const vmc_posix_dial *d, const vmc_posix_ip *ip, in
     *fd = vmc_posix_socket(sa.any.sa_family, SOCK_STREAM);
     if (*fd < 0)
         return errno;
-    vmc_posix_tune(*fd);
+    vmc_posix_tune_client(*fd);
     if (connect(*fd, &sa.any, n) != 0 && errno != EINPROGRESS && errno != EINTR)
         error = errno;
     if (error != 0)
@@ -164,13 +166,22 @@ VMC_FN viamc_err vmc_posix_on_connect(viamc_posix *p, viamc_ms now)
     return vmc_posix_err(d->error);
 }
 
-VMC_FN viamc_err vmc_posix_on_name(viamc_posix *p, viamc_ms now)
+/* What asking for the name gave: go on with its addresses, wait, or give up. */
+VMC_FN viamc_err vmc_posix_named(viamc_posix *p, viamc_err err)
 {
-    viamc_err err = vmc_posix_lookup_step(p, p->dial.name, now);
     p->dial.error = err == VIAMC_ERR_DNS ? p->lookup.error : 0;
-    if (err == VIAMC_OK)
-        p->dial.state = VMC_POSIX_CONNECT;
+    p->dial.state = err == VIAMC_OK ? VMC_POSIX_CONNECT : err == VIAMC_WAIT ? VMC_POSIX_NAME : VMC_POSIX_IDLE;
     return err;
+}
+
+/* Goes on with the local network; after it come the servers. */
+VMC_FN viamc_err vmc_posix_on_local(viamc_posix *p, viamc_ms now)
+{
+    viamc_err err = vmc_posix_mdns_step(p, now);
+    p->dial.state = VMC_POSIX_LOCAL;
+    if (err == VIAMC_WAIT)
+        return err;
+    return vmc_posix_named(p, err == VIAMC_OK ? err : vmc_posix_lookup_start(p, p->dial.name, now));
 }
 
 /* Begins to open a connection: from here on the addresses are known, or servers are asked. */
@@ -178,7 +189,6 @@ VMC_FN viamc_err vmc_posix_dial_start(viamc_posix *p, unsigned conn, const char 
 {
     vmc_posix_dial *d = &p->dial;
     size_t n = vmc_strlen(host);
-    viamc_err err = VIAMC_OK;
     d->error = 0;
     if (n == 0 || n >= sizeof d->name)
         return VIAMC_ERR_ARG;
@@ -190,12 +200,11 @@ VMC_FN viamc_err vmc_posix_dial_start(viamc_posix *p, unsigned conn, const char 
     if (vmc_posix_is_unix(host)) {
         vmc_posix_lookup_reset(&p->lookup);
         p->lookup.count = 1; /* an address without octets */
-    } else {
-        err = vmc_posix_lookup_start(p, d->name, now);
-        d->error = err == VIAMC_ERR_DNS ? p->lookup.error : 0;
+        return vmc_posix_named(p, VIAMC_OK);
     }
-    d->state = err == VIAMC_OK ? VMC_POSIX_CONNECT : err == VIAMC_WAIT ? VMC_POSIX_NAME : VMC_POSIX_IDLE;
-    return err;
+    if (vmc_posix_mdns_start(p, now))
+        return vmc_posix_on_local(p, now);
+    return vmc_posix_named(p, vmc_posix_lookup_start(p, d->name, now));
 }
 
 VMC_FN viamc_err vmc_posix_open(void *user, unsigned conn, const char *host, uint16_t port)
@@ -211,8 +220,10 @@ VMC_FN viamc_err vmc_posix_open(void *user, unsigned conn, const char *host, uin
         err = vmc_posix_dial_start(p, conn, host, port, now);
     else if (p->dial.conn != conn)
         return VIAMC_WAIT;
+    else if (p->dial.state == VMC_POSIX_LOCAL)
+        err = vmc_posix_on_local(p, now);
     else if (p->dial.state == VMC_POSIX_NAME)
-        err = vmc_posix_on_name(p, now);
+        err = vmc_posix_named(p, vmc_posix_lookup_step(p, p->dial.name, now));
     if (err == VIAMC_OK)
         err = vmc_posix_on_connect(p, now);
     p->conn[conn].error = p->dial.error;
@@ -277,7 +288,7 @@ VMC_FN viamc_err vmc_posix_write(void *user, unsigned conn, const uint8_t *buf, 
 
 /* ---- sleeping ---- */
 
-#define VMC_POSIX_FDS (VIAMC_POSIX_CONNS + 1u + VMC_POSIX_IPS + 1u) /* connections, listener, attempts, nameserver */
+#define VMC_POSIX_FDS (VIAMC_POSIX_CONNS + 1u + VMC_POSIX_IPS + 1u) /* connections, listener, attempts, nameserver or local network */
 
 VMC_FN unsigned vmc_posix_watch(struct pollfd *out, unsigned count, int fd, int events)
 {
@@ -311,7 +322,7 @@ VMC_FN void vmc_posix_wait(const viamc_posix *p, viamc_ms now, viamc_ms *ms)
 {
     vmc_timer t;
     vmc_timer_off(&t);
-    if (p->dial.state == VMC_POSIX_NAME)
+    if (p->dial.state == VMC_POSIX_NAME || p->dial.state == VMC_POSIX_LOCAL)
         vmc_timer_at(&t, p->lookup.again);
     else if (p->dial.state == VMC_POSIX_CONNECT && p->dial.started < p->lookup.count)
         vmc_timer_at(&t, p->dial.next);

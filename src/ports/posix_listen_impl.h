@@ -69,24 +69,6 @@ VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
     return VIAMC_OK;
 }
 
-/* Reads "HOST:PORT". The host is left as it stands; false if there is no port. */
-VMC_FN bool vmc_posix_host_port(const char *address, char *host, size_t cap, uint16_t *port)
-{
-    viamc_str s = viamc_text(address);
-    uint32_t number = 0;
-    size_t n = s.len;
-    while (n != 0 && s.ptr[n - 1u] != ':')
-        n--;
-    if (n == 0 || n > cap || !vmc_dns_number(vmc_dns_part(s, n, s.len - n), 65535u, &number))
-        return false;
-    vmc_copy(host, address, n - 1u);
-    host[n - 1u] = '\0';
-    *port = (uint16_t)number;
-    if (host[0] == '[')
-        return host[n - 2u] == ']';
-    return vmc_dns_until(viamc_text(host), ':') == n - 1u; /* "::1" alone has no port */
-}
-
 /* Removes a socket that nobody listens on any more. Anything else at that path stays. */
 VMC_FN void vmc_posix_unlink_stale(const vmc_posix_sa *sa, socklen_t n)
 {
@@ -117,16 +99,6 @@ VMC_FN viamc_err vmc_posix_bind(viamc_posix *p, const vmc_posix_sa *sa, socklen_
     return VIAMC_ERR_IO;
 }
 
-VMC_FN viamc_err vmc_posix_listen_unix(viamc_posix *p, const char *address)
-{
-    vmc_posix_sa sa;
-    socklen_t n = vmc_posix_sa_unix(&sa, address);
-    if (n == 0)
-        return VIAMC_ERR_ARG;
-    vmc_posix_unlink_stale(&sa, n);
-    return vmc_posix_bind(p, &sa, n, false);
-}
-
 /* All interfaces: both families, or IPv4 where there is no IPv6. */
 VMC_FN viamc_err vmc_posix_listen_any(viamc_posix *p, uint16_t port)
 {
@@ -142,27 +114,36 @@ VMC_FN viamc_err vmc_posix_listen_any(viamc_posix *p, uint16_t port)
     return vmc_posix_bind(p, &sa, vmc_posix_sa_ip(&sa, &any, port), false);
 }
 
+/* A host of its own: the first of its addresses. */
+VMC_FN viamc_err vmc_posix_listen_host(viamc_posix *p, const char *host, uint16_t port)
+{
+    vmc_posix_sa sa;
+    vmc_posix_lookup_here(p, host);
+    if (p->lookup.count == 0)
+        return VIAMC_ERR_DNS;
+    return vmc_posix_bind(p, &sa, vmc_posix_sa_ip(&sa, &p->lookup.ip[0], port), false);
+}
+
 VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
 {
     char host[VMC_POSIX_NAME_BYTES];
     vmc_posix_sa sa;
     socklen_t n;
     uint16_t port = 0;
+    bool local;
     if (p == NULL || address == NULL)
+        return VIAMC_ERR_ARG;
+    local = vmc_posix_is_unix(address);
+    n = local ? vmc_posix_sa_unix(&sa, address) : 0;
+    if (local ? n == 0 : !vmc_dns_host_port(address, host, sizeof host, &port))
         return VIAMC_ERR_ARG;
     if (p->conn[VIAMC_POSIX_LISTENER].fd >= 0)
         return VIAMC_ERR_STATE;
-    if (vmc_posix_is_unix(address))
-        return vmc_posix_listen_unix(p, address);
-    if (!vmc_posix_host_port(address, host, sizeof host, &port))
-        return VIAMC_ERR_ARG;
-    if (host[0] == '\0')
-        return vmc_posix_listen_any(p, port);
-    vmc_posix_lookup_here(p, host);
-    if (p->lookup.count == 0)
-        return VIAMC_ERR_DNS;
-    n = vmc_posix_sa_ip(&sa, &p->lookup.ip[0], port);
-    return vmc_posix_bind(p, &sa, n, false);
+    if (local) {
+        vmc_posix_unlink_stale(&sa, n);
+        return vmc_posix_bind(p, &sa, n, false);
+    }
+    return host[0] == '\0' ? vmc_posix_listen_any(p, port) : vmc_posix_listen_host(p, host, port);
 }
 
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap)

@@ -16,6 +16,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -47,7 +48,9 @@
 #else
 #define VMC_POSIX_SOCK_FLAGS 0
 #endif
-#ifdef MSG_NOSIGNAL
+#ifdef __linux__ /* EOR: what follows is not joined to it, for what is joined is counted by no limit of the socket's, up to 64 KB */
+#define VMC_POSIX_SEND_FLAGS (MSG_NOSIGNAL | MSG_EOR)
+#elif defined(MSG_NOSIGNAL)
 #define VMC_POSIX_SEND_FLAGS MSG_NOSIGNAL
 #else
 #define VMC_POSIX_SEND_FLAGS 0

@@ -97,15 +97,22 @@ VMC_FN vmc_win_conn *vmc_win_at(void *user, unsigned conn)
 
 VIAMC_API void viamc_posix_init(viamc_posix *p)
 {
-    WSADATA data;
     unsigned i;
     if (p == NULL)
         return;
     VIAMC_MEMSET(p, 0, sizeof *p);
-    p->started = WSAStartup(MAKEWORD(2, 2), &data) == 0;
     p->dial.fd = VMC_WIN_NONE;
     for (i = 0; i < VMC_WIN_CONNS + 2u; i++)
         p->conn[i].fd = VMC_WIN_NONE;
+}
+
+/* Before the first socket, also the first one after viamc_posix_close. 0, or why Winsock is not to be had. */
+VMC_FN int vmc_win_start(viamc_win *p)
+{
+    WSADATA data;
+    int error = p->started ? 0 : WSAStartup(MAKEWORD(2, 2), &data);
+    p->started = error == 0;
+    return error;
 }
 
 /* Ends the opening under way. The resolver writes into *dial until its event comes, which a cancelled one sets at once. */
@@ -165,9 +172,10 @@ VMC_FN viamc_err vmc_win_found(vmc_win_dial *d, int error)
     return d->found != NULL && error == 0 ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_DNS;
 }
 
-VMC_FN viamc_err vmc_win_on_idle(vmc_win_dial *d, unsigned conn, const char *host, uint16_t port)
+VMC_FN viamc_err vmc_win_on_idle(viamc_win *p, unsigned conn, const char *host, uint16_t port)
 {
     static const char tens[] = "0123456789";
+    vmc_win_dial *d = &p->dial;
     ADDRINFOEXW hints;
     WCHAR service[6];
     int error;
@@ -180,6 +188,9 @@ VMC_FN viamc_err vmc_win_on_idle(vmc_win_dial *d, unsigned conn, const char *hos
     d->fd = VMC_WIN_NONE;
     d->conn = conn;
     hints.ai_socktype = SOCK_STREAM;
+    d->error = vmc_win_start(p);
+    if (d->error != 0)
+        return VIAMC_ERR_IO;
     if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, host, -1, (WCHAR *)d->name, (int)VMC_WIN_NAME_BYTES) == 0)
         return VIAMC_ERR_DNS;
     d->event = CreateEventW(NULL, TRUE, FALSE, NULL);
@@ -253,7 +264,7 @@ VMC_FN viamc_err vmc_win_on_connect(viamc_win *p, viamc_ms now)
 VMC_FN viamc_err vmc_win_step(viamc_win *p, unsigned conn, const char *host, uint16_t port)
 {
     switch (p->dial.state) {
-    case VMC_WIN_IDLE: return vmc_win_on_idle(&p->dial, conn, host, port);
+    case VMC_WIN_IDLE: return vmc_win_on_idle(p, conn, host, port);
     case VMC_WIN_NAME: return vmc_win_on_name(&p->dial);
     default: return vmc_win_on_connect(p, viamc_posix_now());
     }

@@ -7,6 +7,7 @@
 
 #include "base/core_impl.h"
 #include "base/port.h"
+#include "codec/dns_impl.h"
 #include "ports/posix.h"
 #include "ports/win.h"
 #include "ports/win_impl.h"
@@ -29,26 +30,6 @@ VMC_FN bool vmc_win_sa_text(const SOCKADDR_STORAGE *sa, int n, char *buf, size_t
     return !w.full;
 }
 
-/* Splits "HOST:PORT"; without brackets. */
-VMC_FN bool vmc_win_host_port(const char *address, char *host, size_t cap, const char **port)
-{
-    size_t n = vmc_strlen(address), from = 0;
-    while (n > 0 && address[n - 1u] != ':')
-        n--;
-    if (n == 0)
-        return false;
-    *port = address + n--;
-    if (n >= 2u && address[0] == '[' && address[n - 1u] == ']') {
-        from = 1;
-        n--;
-    }
-    if (n - from >= cap)
-        return false;
-    vmc_copy(host, address + from, n - from);
-    host[n - from] = '\0';
-    return true;
-}
-
 VMC_FN viamc_err vmc_win_bind(viamc_win *p, const struct addrinfo *a)
 {
     vmc_win_conn *c = &p->conn[VIAMC_POSIX_LISTENER];
@@ -67,27 +48,39 @@ VMC_FN viamc_err vmc_win_bind(viamc_win *p, const struct addrinfo *a)
     return VIAMC_ERR_IO;
 }
 
-VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
+/* service: the port as text. host may be changed. */
+VMC_FN viamc_err vmc_win_listen(viamc_win *p, char *host, const char *service)
 {
-    char host[VMC_WIN_NAME_BYTES];
-    const char *port;
     struct addrinfo hints, *found = NULL;
+    size_t n = vmc_strlen(host);
     viamc_err err;
-    if (p == NULL || address == NULL)
-        return VIAMC_ERR_ARG;
-    if (p->conn[VIAMC_POSIX_LISTENER].fd != VMC_WIN_NONE)
-        return VIAMC_ERR_STATE;
-    if (!vmc_win_host_port(address, host, sizeof host, &port))
-        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(&hints, 0, sizeof hints);
     hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV; /* numbers: nobody is asked, so it does not block */
     hints.ai_socktype = SOCK_STREAM;
-    hints.ai_family = host[0] == '\0' ? AF_INET6 : AF_UNSPEC;
-    if (getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found) != 0)
+    hints.ai_family = n == 0 ? AF_INET6 : AF_UNSPEC;
+    if (host[0] == '[') {
+        host[n - 1u] = '\0';
+        host++;
+    }
+    if (getaddrinfo(n == 0 ? NULL : host, service, &hints, &found) != 0)
         return VIAMC_ERR_DNS;
     err = vmc_win_bind(p, found);
     freeaddrinfo(found);
     return err;
+}
+
+VIAMC_API viamc_err viamc_posix_listen(viamc_posix *p, const char *address)
+{
+    char host[VMC_WIN_NAME_BYTES];
+    vmc_win_conn *c;
+    uint16_t port;
+    if (p == NULL || address == NULL || !vmc_dns_host_port(address, host, sizeof host, &port))
+        return VIAMC_ERR_ARG;
+    c = &p->conn[VIAMC_POSIX_LISTENER];
+    if (c->fd != VMC_WIN_NONE)
+        return VIAMC_ERR_STATE;
+    c->error = vmc_win_start(p);
+    return c->error == 0 ? vmc_win_listen(p, host, address + vmc_strlen(host) + 1u) : (viamc_err)VIAMC_ERR_IO;
 }
 
 VIAMC_API viamc_err viamc_posix_listen_address(const viamc_posix *p, char *buf, size_t cap)

@@ -136,22 +136,35 @@ VMC_FN bool vmc_route_is_ours(const viamc_request *rq)
     return rq->service == &vmc_rs_auth || rq->service == &vmc_rs_service;
 }
 
+/* The resource of a name. The first message of a stream may have the name in a message that is its field 1 (PlayStream's init). */
+VMC_FN viamc_resource *vmc_route_resource(const viamc_request *rq, viamc_bytes field, viamc_str *name)
+{
+    viamc_resource *r;
+    viamc_bytes inner;
+    name->ptr = (const char *)field.ptr;
+    name->len = field.len;
+    r = vmc_registry_find(rq->server, rq->service, *name);
+    if (r != NULL || !vmc_request_streams_in(rq) || vmc_wire_find(field, 1, &inner) != VIAMC_OK)
+        return r;
+    name->ptr = (const char *)inner.ptr;
+    name->len = inner.len;
+    return vmc_registry_find(rq->server, rq->service, *name);
+}
+
 /* The first message names the resource. False: the request is answered. */
 VMC_FN bool vmc_route_first(viamc_request *rq, viamc_bytes msg)
 {
     char text[VMC_CALL_TEXT + 1u];
-    viamc_bytes name = viamc_view(NULL, 0);
-    viamc_str n;
-    if ((vmc_route_is_ours(rq) || vmc_registry_is_named(rq->service)) && vmc_wire_find(msg, 1, &name) == VIAMC_ERR_MESSAGE) {
+    viamc_bytes field = viamc_view(NULL, 0);
+    viamc_str name;
+    if ((vmc_route_is_ours(rq) || vmc_registry_is_named(rq->service)) && vmc_wire_find(msg, 1, &field) == VIAMC_ERR_MESSAGE) {
         vmc_request_finish(rq, VIAMC_INVALID_ARGUMENT, VMC_TEXT("request cannot be decoded"));
         return false;
     }
-    n.ptr = (const char *)name.ptr;
-    n.len = name.len;
     if (!vmc_route_is_ours(rq)) {
-        rq->resource = vmc_registry_find(rq->server, rq->service, n);
+        rq->resource = vmc_route_resource(rq, field, &name);
         if (rq->resource == NULL) {
-            vmc_registry_missing(rq->service, n, text, sizeof text);
+            vmc_registry_missing(rq->service, name, text, sizeof text);
             vmc_request_finish(rq, VIAMC_NOT_FOUND, text);
             return false;
         }

@@ -29,7 +29,8 @@ LINK_wasm    = -sSINGLE_FILE=1 -sEXIT_RUNTIME=1 -sNODERAWFS=1 -sALLOW_MEMORY_GRO
 EXT_wasm     = .js
 # The core, without BearSSL: a browser has TLS of its own.
 FLAGS_wasm   = -DVIAMC_NO_TLS=
-TESTS_wasm   = $(filter-out $(POSIX_ONLY) $(addprefix tests/,test_dial.c test_end_to_end.c test_server.c test_trust.c sim/sim.c),$(TESTS_powerpc))
+NEED_TLS     = $(addprefix tests/,test_dial.c test_dial_rows.c test_end_to_end.c test_server.c test_trust.c sim/sim.c)
+TESTS_wasm   = $(filter-out $(POSIX_ONLY) tests/test_misuse_posix.c $(NEED_TLS),$(TESTS_powerpc))
 
 # 16-bit int, double of 32 bits; 64 KiB for everything, so the parts that can have their tests there.
 CC_avr       = avr-gcc

@@ -134,7 +134,7 @@ def make_key(folder, key):
     return key, (pem, "rsa" if kind == "RSA" else "ec", openssl("pkey", "-in", pem, "-pubout", "-outform", "DER"))
 
 
-# ---- certificates: name: (issuer, key, options) in the order of making ----
+# ---- certificates: name: (issuer, key, options) in the order of making. Names of Windows' devices (nul, con, aux) are no files there ----
 
 GOOD_NAMES = [dns("robot.test"), dns("*.wild.test"), dns("localhost"), ip4(10, 0, 0, 7), ip4(127, 0, 0, 1),
               ip6("00000000000000000000000000000001"), ip6("20010db800000000000000000000beef")]
@@ -193,9 +193,9 @@ CERTS = {
     "policies": ("root-ec", "ec4", {"ext": LEAF + [ext("2.5.29.32", seq(seq(oid("1.3.6.1.4.1.99999.3"))), True)]}),
     "many-names": ("root-ec", "ec4", {"ext": [san(*[dns(f"n{i:04}.robot.test") for i in range(2000)], dns("robot.test"))]}),
     # servers that are not
-    "nul": ("root-ec", "ec4", {"ext": [san(dns("robot.test\0.evil.test"))]}),
-    "nul-end": ("root-ec", "ec4", {"ext": [san(dns("robot.test\0"))]}),
-    "nul-begin": ("root-ec", "ec4", {"ext": [san(dns("\0robot.test"))]}),
+    "zero-middle": ("root-ec", "ec4", {"ext": [san(dns("robot.test\0.evil.test"))]}),
+    "zero-end": ("root-ec", "ec4", {"ext": [san(dns("robot.test\0"))]}),
+    "zero-begin": ("root-ec", "ec4", {"ext": [san(dns("\0robot.test"))]}),
     "star": ("root-ec", "ec4", {"ext": [san(dns("*"))]}),
     "star-inside": ("root-ec", "ec4", {"ext": [san(dns("r*.test"), dns("*t.test"))]}),
     "star-behind": ("root-ec", "ec4", {"ext": [san(dns("robot.*"))]}),

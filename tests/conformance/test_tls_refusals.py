@@ -41,7 +41,7 @@ CERTIFICATES = {
     ("expired", "root-ec"): "certificate expired 2026-03-01",
     ("ec", "root-rsa"): "issuer is unknown",
     ("forged", "root-ec"): "another key",
-    ("nul", "root-ec"): "another server name",
+    ("zero-middle", "root-ec"): "another server name",
     ("client", "root-ec"): "not for servers",
     ("authority", "root-ec"): "that of an authority",
     ("no-san", "root-ec"): "no subjectAltName",

@@ -4,17 +4,16 @@
  * whose octets come one by one is understood as one whose octets come at once. */
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
-#include "fuzz.h"
+#include "play.h"
 
-enum { CALLS = 48, LENT = 300, STEPS_MAX = 200, SETTLE_MAX = 20000 };
+enum { CALLS = 48, LENT = 300 };
 
 /* ---- the line ---- */
 
 typedef struct line {
-    uint8_t octet[8u * FUZZ_MAX]; /* from the robot */
-    size_t len, read;
+    feed in;                      /* from the robot; on while connected */
     size_t read_max, write_max;   /* of one port call; 0: any */
-    bool open, ended;             /* connected; the robot is gone */
+    bool ended;                   /* the robot is gone */
     bool refuse;                  /* open fails */
     uint8_t head[9];              /* of the client's frame under way, behind its preface */
     uint32_t heard, skip;         /* octets of it; of its payload */
@@ -27,9 +26,9 @@ static viamc_err line_open(void *user, unsigned conn, const char *host, uint16_t
     FUZZ_CHECK(conn == 0 && vmc_same(host, "robot", 6) && port == 8080u);
     if (l->refuse)
         return VIAMC_ERR_REFUSED;
-    l->open = true;
+    l->in.on = true;
     l->ended = false;
-    l->len = l->read = 0;
+    l->in.len = l->in.read = 0;
     l->heard = l->opened = 0;
     l->skip = 24;
     return VIAMC_OK;
@@ -38,13 +37,9 @@ static viamc_err line_open(void *user, unsigned conn, const char *host, uint16_t
 static viamc_err line_read(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
 {
     line *l = (line *)user;
-    size_t n = vmc_min(cap, l->len - l->read);
-    FUZZ_CHECK(conn == 0 && cap != 0 && l->open);
-    n = l->read_max != 0 ? vmc_min(n, l->read_max) : n;
-    vmc_copy(buf, l->octet + l->read, n);
-    l->read += n;
-    *len = n;
-    return n == 0 && l->ended ? VIAMC_ERR_CLOSED : VIAMC_OK;
+    FUZZ_CHECK(conn == 0 && cap != 0 && l->in.on);
+    *len = feed_read(&l->in, buf, cap, l->read_max);
+    return *len == 0 && l->ended ? VIAMC_ERR_CLOSED : VIAMC_OK;
 }
 
 /* Follows the client's frames. */
@@ -70,7 +65,7 @@ static viamc_err line_write(void *user, unsigned conn, const uint8_t *buf, size_
 {
     line *l = (line *)user;
     size_t i;
-    FUZZ_CHECK(conn == 0 && len != 0 && l->open);
+    FUZZ_CHECK(conn == 0 && len != 0 && l->in.on);
     *done = l->write_max != 0 ? vmc_min(len, l->write_max) : len;
     for (i = 0; i < *done; i++)
         line_hear(l, buf[i]);
@@ -80,7 +75,7 @@ static viamc_err line_write(void *user, unsigned conn, const uint8_t *buf, size_
 static void line_close(void *user, unsigned conn)
 {
     (void)conn;
-    ((line *)user)->open = false;
+    ((line *)user)->in.on = false;
 }
 
 static viamc_err line_random(void *user, uint8_t *out, size_t len)
@@ -104,7 +99,7 @@ typedef struct asked {
     viamc_metadata field;
 } asked;
 
-typedef struct play {
+struct play {
     line wire;
     uint64_t memory[5000];
     viamc_client *client;
@@ -113,7 +108,7 @@ typedef struct play {
     unsigned calls;
     bool paced;           /* a sink waited: then time matters, and pieces may make a difference */
     bool lost;            /* the line broke */
-} play;
+};
 
 static fuzz_trace told[2][CALLS]; /* of both runs */
 
@@ -221,31 +216,11 @@ static void settle(play *p)
         viamc_wait(p->client, p->now, &hint);
         FUZZ_CHECK(++turns < SETTLE_MAX);
     } while (viamc_state(p->client) != VIAMC_FAILED
-             && (hint.ms == 0 || (p->wire.open && (p->wire.read != p->wire.len || p->wire.ended || (hint.want & VIAMC_WANT_WRITE) != 0))));
+             && (hint.ms == 0 || (p->wire.in.on && (p->wire.in.read != p->wire.in.len || p->wire.ended || (hint.want & VIAMC_WANT_WRITE) != 0))));
     FUZZ_CHECK(viamc_explain(p->client, text, sizeof text) < sizeof text);
 }
 
 /* ---- the robot ---- */
-
-static void send_octets(play *p, const void *octets, size_t n)
-{
-    line *l = &p->wire;
-    if (l->open && n <= sizeof l->octet - l->len) {
-        vmc_copy(l->octet + l->len, octets, n);
-        l->len += n;
-    }
-}
-
-static void send_frame(play *p, uint8_t type, uint8_t flags, uint32_t id, viamc_bytes payload)
-{
-    uint8_t head[9];
-    vmc_put_be24(head, (uint32_t)payload.len);
-    head[3] = type;
-    head[4] = flags;
-    vmc_put_be32(head + 5, id);
-    send_octets(p, head, sizeof head);
-    send_octets(p, payload.ptr, payload.len);
-}
 
 #define REPLY "\x88\x0f\x10\x10" "application/grpc" /* :status 200, content-type */
 #define STATUS "\x00\x0bgrpc-status\x01"            /* and a digit */
@@ -256,27 +231,18 @@ static uint32_t stream(uint8_t k)
     return k == 255u ? 0 : 2u * (k % 64u) + 1u;
 }
 
-static void send_message(play *p, uint32_t id, viamc_bytes msg, uint8_t flags)
-{
-    uint8_t data[5u + 255u];
-    data[0] = 0;
-    vmc_put_be32(data + 1, (uint32_t)msg.len);
-    vmc_copy(data + 5, msg.ptr, msg.len);
-    send_frame(p, 0, flags, id, viamc_view(data, 5u + msg.len));
-}
-
 static void send_trailers(play *p, uint32_t id, uint8_t status)
 {
     uint8_t block[sizeof STATUS];
     vmc_copy(block, STATUS, sizeof STATUS - 1u);
     block[sizeof STATUS - 1u] = (uint8_t)('0' + status % 10u);
-    send_frame(p, 1, 5, id, viamc_view(block, sizeof STATUS));
+    feed_frame(&p->wire.in, 1, 5, id, viamc_view(block, sizeof STATUS));
 }
 
 static void send_reply(play *p, uint32_t id, viamc_bytes msg, uint8_t status)
 {
-    send_frame(p, 1, 4, id, viamc_view(REPLY, sizeof REPLY - 1u));
-    send_message(p, id, msg, 0);
+    feed_frame(&p->wire.in, 1, 4, id, viamc_view(REPLY, sizeof REPLY - 1u));
+    feed_message(&p->wire.in, id, msg, 0);
     send_trailers(p, id, status);
 }
 
@@ -287,7 +253,6 @@ enum { DO_TIME, DO_START, DO_CANCEL, DO_SEND, DO_END, DO_CUT, DO_SLOW, DO_RAW, D
 
 static void step(play *p, viamc_bytes *in)
 {
-    static const uint16_t ms[8] = {1, 10, 100, 401, 1000, 2001, 5000, 20000};
     const uint8_t what = fuzz_u8(in) % DO_COUNT, k = fuzz_u8(in);
     const viamc_call call = p->calls != 0 ? p->call[k % p->calls].call : 0;
     uint8_t flags;
@@ -297,14 +262,14 @@ static void step(play *p, viamc_bytes *in)
     switch (what) {
     case DO_FRAME:
         flags = fuzz_u8(in);
-        send_frame(p, flags % 11u, fuzz_u8(in), stream(k), fuzz_take(in, fuzz_u8(in)));
+        feed_any_frame(&p->wire.in, flags % 11u, stream(k), in);
         break;
     case DO_RAW: {
         viamc_bytes raw = fuzz_take(in, k);
-        send_octets(p, raw.ptr, raw.len);
+        feed_octets(&p->wire.in, raw.ptr, raw.len);
         break;
     }
-    case DO_TIME: p->now += ms[k % 8u]; break;
+    case DO_TIME: p->now += step_ms[k % 8u]; break;
     case DO_START: start(p, k, fuzz_take(in, fuzz_u8(in) % 64u)); break;
     case DO_CANCEL: (void)viamc_call_cancel(p->client, call); break;
     case DO_SEND: (void)viamc_call_send_bytes(p->client, call, fuzz_take(in, fuzz_u8(in) % 64u)); break;
@@ -313,15 +278,15 @@ static void step(play *p, viamc_bytes *in)
         flags = fuzz_u8(in);
         send_reply(p, stream(k), fuzz_take(in, fuzz_u8(in)), flags % 17u == 16u ? flags : 0);
         break;
-    case DO_HEADERS: send_frame(p, 1, 4, stream(k), viamc_view(REPLY, sizeof REPLY - 1u)); break;
-    case DO_MESSAGE: send_message(p, stream(k), fuzz_take(in, fuzz_u8(in)), 0); break;
+    case DO_HEADERS: feed_frame(&p->wire.in, 1, 4, stream(k), viamc_view(REPLY, sizeof REPLY - 1u)); break;
+    case DO_MESSAGE: feed_message(&p->wire.in, stream(k), fuzz_take(in, fuzz_u8(in)), 0); break;
     case DO_TRAILERS: send_trailers(p, stream(k), fuzz_u8(in)); break;
     case DO_CUT:
-        p->wire.ended = p->wire.open;
+        p->wire.ended = p->wire.in.on;
         p->wire.refuse = k % 4u == 3u;
         break;
-    case DO_CREDIT: send_frame(p, 8, 0, stream(k), viamc_view("\0\0\1\0", 4)); break;
-    case DO_MORE: send_frame(p, 0, 0, stream(k), fuzz_take(in, fuzz_u8(in))); break;
+    case DO_CREDIT: feed_frame(&p->wire.in, 8, 0, stream(k), viamc_view("\0\0\1\0", 4)); break;
+    case DO_MORE: feed_frame(&p->wire.in, 0, 0, stream(k), fuzz_take(in, fuzz_u8(in))); break;
     case DO_SLOW: p->wire.write_max = k % 64u; break;
     default: break;
     }
@@ -358,7 +323,7 @@ static void begin(play *p, uint8_t how, size_t read_max)
     FUZZ_CHECK(viamc_dial(p->client, &dial) == VIAMC_OK);
     settle(p);
     if ((how & 0x80u) != 0) {
-        send_frame(p, 4, 0, 0, viamc_view("", 0));
+        feed_frame(&p->wire.in, 4, 0, 0, viamc_view("", 0));
         settle(p);
     }
 }
@@ -378,22 +343,11 @@ static void end(play *p)
     viamc_client_close(p->client);
 }
 
-static void perform(play *p, viamc_bytes in, size_t read_max)
-{
-    unsigned steps = 0;
-    begin(p, fuzz_u8(&in), read_max);
-    while (in.len != 0 && steps++ < STEPS_MAX)
-        step(p, &in);
-    end(p);
-}
-
 static void fuzz_one(viamc_bytes in)
 {
     static play whole, split;
-    size_t read_max = (size_t)fuzz_u8(&in) % 8u + 1u;
     unsigned i;
-    perform(&whole, in, 0);
-    perform(&split, in, read_max);
+    perform_twice(&whole, &split, in);
     if (whole.paced || split.paced)
         return;
     FUZZ_CHECK(whole.calls == split.calls);

@@ -4,19 +4,18 @@
  * whose octets come one by one are served as those whose octets come at once. */
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
-#include "fuzz.h"
+#include "play.h"
 
-enum { PEERS = 2, STEPS_MAX = 200, SETTLE_MAX = 20000, KEPT = 8 };
+enum { PEERS = 2, KEPT = 8 };
 
 /* ---- the lines ---- */
 
 typedef struct line {
-    uint8_t octet[8u * FUZZ_MAX]; /* from the peer */
-    size_t len, read;
+    feed in;                      /* from the peer */
     bool waits, open, ended;      /* for accept; accepted; the peer is gone */
 } line;
 
-typedef struct play {
+struct play {
     line wire[PEERS];
     size_t read_max, write_max;   /* of one port call; 0: any */
     uint64_t memory[6000];
@@ -26,7 +25,7 @@ typedef struct play {
     viamc_request *kept[KEPT];
     bool moving, guarded;         /* the motor; by a session */
     fuzz_trace *served;           /* what the handlers were given */
-} play;
+};
 
 static fuzz_trace served[2]; /* of both runs */
 
@@ -46,13 +45,9 @@ static viamc_err line_read(void *user, unsigned conn, uint8_t *buf, size_t cap, 
 {
     play *p = (play *)user;
     line *l = &p->wire[conn];
-    size_t n = vmc_min(cap, l->len - l->read);
     FUZZ_CHECK(conn < PEERS && cap != 0 && l->open);
-    n = p->read_max != 0 ? vmc_min(n, p->read_max) : n;
-    vmc_copy(buf, l->octet + l->read, n);
-    l->read += n;
-    *len = n;
-    return n == 0 && l->ended ? VIAMC_ERR_CLOSED : VIAMC_OK;
+    *len = feed_read(&l->in, buf, cap, p->read_max);
+    return *len == 0 && l->ended ? VIAMC_ERR_CLOSED : VIAMC_OK;
 }
 
 static viamc_err line_write(void *user, unsigned conn, const uint8_t *buf, size_t len, size_t *done)
@@ -202,7 +197,7 @@ static bool stirs(const play *p, uint8_t want)
     unsigned i;
     for (i = 0; i < PEERS; i++) {
         const line *l = &p->wire[i];
-        if (l->waits || (l->open && (l->read != l->len || l->ended)))
+        if (l->waits || (l->open && (l->in.read != l->in.len || l->ended)))
             return true;
         if (l->open && (want & VIAMC_WANT_WRITE) != 0 && p->server->peers[i].conn.blocked)
             return true;
@@ -223,34 +218,6 @@ static void settle(play *p)
 }
 
 /* ---- the peers ---- */
-
-static void send_octets(line *l, const void *octets, size_t n)
-{
-    if ((l->open || l->waits) && !l->ended && n <= sizeof l->octet - l->len) {
-        vmc_copy(l->octet + l->len, octets, n);
-        l->len += n;
-    }
-}
-
-static void send_frame(line *l, uint8_t type, uint8_t flags, uint32_t id, viamc_bytes payload)
-{
-    uint8_t head[9];
-    vmc_put_be24(head, (uint32_t)payload.len);
-    head[3] = type;
-    head[4] = flags;
-    vmc_put_be32(head + 5, id);
-    send_octets(l, head, sizeof head);
-    send_octets(l, payload.ptr, payload.len);
-}
-
-static void send_message(line *l, uint32_t id, viamc_bytes msg, uint8_t flags)
-{
-    uint8_t data[5u + 255u];
-    data[0] = 0;
-    vmc_put_be32(data + 1, (uint32_t)msg.len);
-    vmc_copy(data + 5, msg.ptr, msg.len);
-    send_frame(l, 0, flags, id, viamc_view(data, 5u + msg.len));
-}
 
 /* The id of the first session as a field. */
 static void put_session(const viamc_server *s, vmc_wr *w)
@@ -285,7 +252,7 @@ static void send_request(const viamc_server *s, line *l, uint32_t id, uint8_t k)
         vmc_wr_bytes(&w, "\0\x0cgrpc-timeout\x02" "1S", 17);
     if ((k & 0x20u) != 0)
         put_session(s, &w);
-    send_frame(l, 1, (uint8_t)((k & 0x40u) != 0 ? 5 : 4), id, viamc_view(block, w.len));
+    feed_frame(&l->in, 1, (uint8_t)((k & 0x40u) != 0 ? 5 : 4), id, viamc_view(block, w.len));
 }
 
 /* ---- the play ---- */
@@ -307,35 +274,38 @@ static void answer_kept(play *p, uint8_t k)
 
 static void step(play *p, viamc_bytes *in)
 {
-    static const uint16_t ms[8] = {1, 10, 100, 401, 1000, 2001, 5000, 20000};
     const uint8_t what = fuzz_u8(in) % DO_COUNT, k = fuzz_u8(in), flags = what >= DO_FRAME ? fuzz_u8(in) : 0;
     const uint32_t id = k >= 0xf0u ? 0 : k % 64u;
     line *l = &p->wire[(k & 0x40u) != 0];
     viamc_bytes raw;
     switch (what) {
-    case DO_TIME: settle(p); p->now += ms[k % 8u]; break;
-    case DO_CUT: l->ended = l->open; break;
+    case DO_TIME: settle(p); p->now += step_ms[k % 8u]; break;
+    case DO_CUT:
+        l->ended = l->open;
+        l->in.on = l->waits;
+        break;
     case DO_SLOW: p->write_max = k % 64u; break;
     case DO_CONNECT:
         l->waits = !l->open;
+        l->in.on = !l->ended;
         if ((k & 1u) != 0 && l->waits)
-            send_octets(l, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
+            feed_octets(&l->in, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
         break;
     case DO_MOOD: settle(p); p->mood = k; break;
     case DO_ANSWER: settle(p); answer_kept(p, k); break;
     case DO_RAW:
         raw = fuzz_take(in, k);
-        send_octets(l, raw.ptr, raw.len);
+        feed_octets(&l->in, raw.ptr, raw.len);
         break;
-    case DO_FRAME: send_frame(l, flags % 11u, fuzz_u8(in), id, fuzz_take(in, fuzz_u8(in))); break;
+    case DO_FRAME: feed_any_frame(&l->in, flags % 11u, id, in); break;
     case DO_REQUEST: send_request(p->server, l, id, flags); break;
-    case DO_MESSAGE: send_message(l, id, fuzz_take(in, flags), 0); break;
-    case DO_LAST: send_message(l, id, fuzz_take(in, flags), 1); break;
+    case DO_MESSAGE: feed_message(&l->in, id, fuzz_take(in, flags), 0); break;
+    case DO_LAST: feed_message(&l->in, id, fuzz_take(in, flags), 1); break;
     case DO_CALL:
         send_request(p->server, l, id, flags & 0xbfu);
-        send_message(l, id, fuzz_take(in, fuzz_u8(in) % 64u), 1);
+        feed_message(&l->in, id, fuzz_take(in, fuzz_u8(in) % 64u), 1);
         break;
-    default: send_frame(l, 8, 0, id, viamc_view("\0\0\1\0", 4)); break;
+    default: feed_frame(&l->in, 8, 0, id, viamc_view("\0\0\1\0", 4)); break;
     }
     settle(p);
 }
@@ -383,20 +353,9 @@ static void end(play *p)
     viamc_server_close(p->server);
 }
 
-static void perform(play *p, viamc_bytes in, size_t read_max)
-{
-    unsigned steps = 0;
-    begin(p, fuzz_u8(&in), read_max);
-    while (in.len != 0 && steps++ < STEPS_MAX)
-        step(p, &in);
-    end(p);
-}
-
 static void fuzz_one(viamc_bytes in)
 {
     static play whole, split;
-    size_t read_max = (size_t)fuzz_u8(&in) % 8u + 1u;
-    perform(&whole, in, 0);
-    perform(&split, in, read_max);
+    perform_twice(&whole, &split, in);
     FUZZ_CHECK(fuzz_same(&served[0], &served[1]));
 }

@@ -13,6 +13,7 @@ from viam.gen.component.audioout.v1 import audioout_pb2 as audio
 from viam.gen.component.motor.v1 import motor_pb2 as motor
 from viam.gen.robot.v1 import robot_pb2 as robot
 
+AUDIO = "viam.component.audioout.v1.AudioOutService"
 beats = []
 
 
@@ -38,14 +39,23 @@ def stop(*_):
     return motor.StopResponse()
 
 
-def play(requests, _):
+def report(digest, octets):
+    times = [*beats, time.monotonic()]
+    gap = max(b - a for a, b in zip(times, times[1:])) if len(times) > 1 else 0
+    print(f"play {octets} {digest.hexdigest()} {gap:.3f} {len(beats)}", flush=True)
+
+
+def play(request, _):
+    report(hashlib.sha256(request.audio_data), len(request.audio_data))
+    return audio.PlayResponse()
+
+
+def play_stream(requests, _):
     digest, octets = hashlib.sha256(), 0
     for request in requests:
         octets += len(request.audio_chunk.audio_data)
         digest.update(request.audio_chunk.audio_data)
-    times = [*beats, time.monotonic()]
-    gap = max(b - a for a, b in zip(times, times[1:])) if len(times) > 1 else 0
-    print(f"play {octets} {digest.hexdigest()} {gap:.3f} {len(beats)}", flush=True)
+    report(digest, octets)
     return audio.PlayStreamResponse()
 
 
@@ -56,12 +66,13 @@ def methods(service, table, kind=grpc.unary_unary_rpc_method_handler):
 
 
 def main():
-    server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", -1)])
     server.add_generic_rpc_handlers((
         methods("viam.robot.v1.RobotService", {"StartSession": (start_session, robot.StartSessionRequest),
                                                "SendSessionHeartbeat": (heartbeat, robot.SendSessionHeartbeatRequest)}),
         methods("viam.component.motor.v1.MotorService", {"SetPower": (set_power, motor.SetPowerRequest), "Stop": (stop, motor.StopRequest)}),
-        methods("viam.component.audioout.v1.AudioOutService", {"PlayStream": (play, audio.PlayStreamRequest)}, grpc.stream_unary_rpc_method_handler)))
+        methods(AUDIO, {"Play": (play, audio.PlayRequest)}),
+        methods(AUDIO, {"PlayStream": (play_stream, audio.PlayStreamRequest)}, grpc.stream_unary_rpc_method_handler)))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(f"listening on 127.0.0.1:{port}", flush=True)

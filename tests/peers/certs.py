@@ -21,6 +21,7 @@ VALID = (NOW - DAY, NOW + 30 * DAY)
 EXPIRED = (datetime.datetime(2019, 3, 1), datetime.datetime(2020, 3, 1))
 NOT_YET = (datetime.datetime(2095, 10, 1), datetime.datetime(2096, 10, 1))
 TEST_NET = "192.0.2.1"                      # run.sh puts it on lo: for clients that verify everywhere but on 127.*
+CLOUD = "rover-main.abc.viam.cloud"
 LOCAL = ["localhost", "127.0.0.1", "::1", TEST_NET]
 
 
@@ -108,6 +109,8 @@ def make(folder):
         "expired": ("ec", roots["ec"], EXPIRED, LOCAL),
         "not-yet": ("ec", roots["ec"], NOT_YET, LOCAL),
         "wrong-name": ("ec", roots["ec"], VALID, ["rover.example", "198.51.100.7"]),
+        "cloud": ("ec", roots["ec"], VALID, [CLOUD]),
+        "stranger-cloud": ("ec", stranger, VALID, [CLOUD]),
         "stranger": ("ec", stranger, VALID, LOCAL),
     }
     result = Certs()

@@ -110,6 +110,10 @@ class Process:
         return self._err.read_text("utf-8", "replace")
 
     @property
+    def pid(self):
+        return self._popen.pid
+
+    @property
     def code(self):
         """Exit code, None while it runs."""
         return self._popen.poll()
@@ -180,26 +184,37 @@ def accepts(address):
     return True
 
 
-def _rdk_config(leaf, window, host, picture):
-    def component(kind, name, **attributes):
-        return {"name": name, "api": f"rdk:component:{kind}", "model": "rdk:builtin:fake", "attributes": attributes}
+def fake(kind, name, **attributes):
+    """A resource of viam-server's; kind is "component:motor" or the like."""
+    model = "builtin" if kind == "service:data_manager" else "fake"
+    return {"name": name, "api": f"rdk:{kind}", "model": f"rdk:builtin:{model}", "attributes": attributes}
 
-    camera = [component("camera", "camera", width=picture[0], height=picture[1])] if picture else []
+
+FEW = [fake("component:motor", "left"), fake("component:base", "base"), fake("component:sensor", "imu")]
+
+
+def _rdk_config(leaf, window, bind, resources, fqdn):
+    def of(kind):
+        return [one for one in resources if one["api"].startswith(f"rdk:{kind}:")]
+
     tls = {"tls_cert_file": leaf.chain, "tls_key_file": leaf.key} if leaf else {}
     return {
-        "network": {"fqdn": "viam-server-peer", "bind_address": f"{host}:0", "sessions": {"heartbeat_window": window}, **tls},
+        "network": {"fqdn": fqdn or "viam-server-peer", "bind_address": bind, "sessions": {"heartbeat_window": window}, **tls},
         "auth": {"handlers": [{"type": "api-key", "config": {KEY_ID: KEY, WATCH_ID: WATCH_KEY, "keys": [KEY_ID, WATCH_ID]}}]},
-        "components": [component("motor", "left"), component("base", "base"), component("sensor", "imu"), *camera],
+        "components": of("component"), "services": of("service"),
     }
 
 
 @contextlib.contextmanager
-def viam_server(leaf, window="2s", host="127.0.0.1", picture=None):
-    """A viam-server with motor left, base base and sensor imu, over TLS with the leaf (None: plaintext). Has .address.
-    picture: width and height of what its camera takes; None: no camera."""
+def viam_server(leaf, window="2s", host="127.0.0.1", resources=(), picture=None, fqdn=None, port=0):
+    """A viam-server with motor left, base base and sensor imu, or other resources, over TLS with the leaf (None: plaintext). Has .address.
+    picture: width and height of what its camera takes; None: no camera. fqdn: the name that it announces by mDNS; None: it does not."""
+    camera = [fake("component:camera", "camera", width=picture[0], height=picture[1])] if picture else []
     program = need(BIN / "viam-server")
-    process = Process(program, "-config", "config.json", "--disable-mdns", "--ftdc=false", env={"VIAM_HOME": "viam"})
-    (process.folder / "config.json").write_text(json.dumps(_rdk_config(leaf, window, host, picture), indent=1))
+    words = [] if fqdn else ["--disable-mdns"]
+    process = Process(program, "-config", "config.json", "--ftdc=false", *words, env={"VIAM_HOME": "viam"})
+    config = _rdk_config(leaf, window, f"{host}:{port}", [*(resources or FEW), *camera], fqdn)
+    (process.folder / "config.json").write_text(json.dumps(config, indent=1))
     with process:
         process.address = process.expect(r'serving.*"url":\s*"https?://([^"/]+:\d+)"').group(1)
         until(lambda: greets(process.address, leaf is not None), 10, "handshake of viam-server's")

@@ -18,10 +18,11 @@ SENSOR = "/viam.component.sensor.v1.SensorService/"
 
 
 class Client:
-    """A connection of its own, without session; with a key it authenticates at once."""
+    """A connection of its own, without session; with a key it authenticates at once. name: the certificate's, if it is not the address."""
 
-    def __init__(self, address, ca=None, key_id=None, key=None):
+    def __init__(self, address, ca=None, key_id=None, key=None, name=None):
         options = [("grpc.max_receive_message_length", -1)]
+        options += [("grpc.ssl_target_name_override", name)] if name else []
         if ca:
             with open(ca, "rb") as file:
                 self.channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(file.read()), options)

@@ -18,7 +18,7 @@ give_up() {
 
 suite=peers needed="venv viam grpc"
 if [ "${1:-}" = conformance ]; then
-    suite=conformance needed="venv grpc suite node java rust"
+    suite=conformance needed="venv viam grpc suite node java rust"
     shift
 elif [ "${1:-}" = boards ]; then
     suite=boards needed="venv viam"
@@ -26,6 +26,7 @@ elif [ "${1:-}" = boards ]; then
 fi
 # shellcheck disable=SC2086
 tests/peers/build.sh $needed || echo "peers: some are missing"
+[ "$suite" = peers ] || tests/conformance/protobuf/build.sh || echo "peers: protobuf's runner is missing (build/peers/protobuf/log)"
 python=$PWD/build/peers/venv/bin/python
 [ -x "$python" ] || give_up "build/peers/venv"
 

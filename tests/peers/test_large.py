@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Large replies and requests through small clients (tests/programs/large_client): octet for octet what others get and send."""
+import contextlib
 import hashlib
 import re
 import sys
 
 import peers
+import pytest
 import rpc
 
 UPLOAD = 20_000_000
@@ -27,22 +29,26 @@ def compare(client, name, wanted):
     assert got == wanted, f"{name}: {len(got)} octets, {len(wanted)} wanted"
 
 
-def test_point_cloud(row):
-    row("viam-server", "large_client cloud, 8 KiB")
-    with peers.viam_server(None, picture=(1280, 720)) as server, large_client(server.address, "cloud", "camera") as client:
-        check(row, client, "cloud")
+@contextlib.contextmanager
+def done_and_reference(row, case):
+    """large_client that has done this case with viam-server's camera, and a client that can be asked for the same."""
+    row("viam-server", f"large_client {case}, 8 KiB")
+    with peers.viam_server(None, picture=(1280, 720)) as server, large_client(server.address, case, "camera") as client:
+        check(row, client, case)
         with rpc.Client(server.address, key_id=peers.WATCH_ID, key=peers.WATCH_KEY) as reference:
-            wanted = reference.point_cloud("camera")
+            yield client, reference
+
+
+def test_point_cloud(row):
+    with done_and_reference(row, "cloud") as (client, reference):
+        wanted = reference.point_cloud("camera")
         compare(client, "point_cloud", wanted)
         row.figure = f"{len(wanted):,} octets: {row.figure}"
 
 
 def test_images(row):
-    row("viam-server", "large_client images, 8 KiB")
-    with peers.viam_server(None, picture=(1280, 720)) as server, large_client(server.address, "images", "camera") as client:
-        check(row, client, "images")
-        with rpc.Client(server.address, key_id=peers.WATCH_ID, key=peers.WATCH_KEY) as reference:
-            wanted = reference.images("camera")
+    with done_and_reference(row, "images") as (client, reference):
+        wanted = reference.images("camera")
         assert len(wanted) >= 1
         for number, image in enumerate(wanted):
             assert f" {image.source_name} {image.mime_type};" in client.out
@@ -63,14 +69,15 @@ def test_example(row, certs):
         row.figure = client.err.replace("\r", "\n").strip().split("\n")[-1]
 
 
-def test_upload(row):
-    """Heartbeats go on, and a Stop in the middle is answered at once."""
-    row("grpcio", "large_client upload, 4 KiB")
+@pytest.mark.parametrize("case", ["upload", "keep"])
+def test_upload(row, case):
+    """As a stream of small messages, and as one message that stays where it is: heartbeats go on, and a Stop in the middle is answered at once."""
+    row("grpcio", f"large_client {case}, 4 KiB")
     want = hashlib.sha256(bytes((i * 2654435761 & 0xffffffff) >> 24 for i in range(UPLOAD))).hexdigest()
     with peers.Process(sys.executable, peers.HERE / "audio_server.py") as server:
         address = server.expect(r"^listening on (\S+)$").group(1)
-        with large_client(address, "upload", "speaker", auth=False) as client:
-            check(row, client, "upload", 120)
+        with large_client(address, case, "speaker", auth=False) as client:
+            check(row, client, case, 120)
         played = server.expect(r"^play (\d+) (\w+) (\S+) (\d+)$")
         assert (int(played.group(1)), played.group(2)) == (UPLOAD, want)
         assert float(played.group(3)) < 1, f"heartbeats {played.group(3)} s apart"

@@ -3,6 +3,7 @@
  *     cloud NAME     the point cloud of a camera, through 8 KiB: file "point_cloud"
  *     images NAME    its images, likewise: files "images[0].image" ...
  *     upload NAME    20 MB of sound to an audio output, through 4 KiB, while motor "left" is driven and stopped
+ *     keep NAME      the same in one message, which stays where it is
  * One line: "CASE ok DETAIL" or "CASE FAILED REASON". Driven by tests/peers. */
 #define VIAMC_NO_TLS
 #define VIAMC_IMPLEMENTATION
@@ -66,17 +67,24 @@ struct upload {
     viamc_call call, drive, stop;
     uint32_t sent;
     viamc_ms stop_at, stop_took, slowest; /* ms between two polls */
-    bool begun, ended, done;
+    bool ended, done;
+    bool in_time;                         /* Stop was answered before the upload was over */
 };
+
+/* Some of the sound. */
+static void fill(uint8_t *octets, uint32_t offset, uint32_t n)
+{
+    uint32_t i;
+    for (i = 0; i < n; i++)
+        octets[i] = (uint8_t)((offset + i) * 2654435761u >> 24);
+}
 
 static viamc_err send_chunk(struct upload *u)
 {
     viam_component_audioout_v1_PlayStreamRequest chunk = VIAMC_ZERO;
     uint8_t octets[CHUNK];
-    uint32_t i;
     viamc_err err;
-    for (i = 0; i < CHUNK; i++)
-        octets[i] = (uint8_t)((u->sent + i) * 2654435761u >> 24);
+    fill(octets, u->sent, CHUNK);
     chunk.which_payload = viam_component_audioout_v1_PlayStreamRequest_audio_chunk_tag;
     chunk.payload.audio_chunk.audio_data = viamc_view(octets, CHUNK);
     err = viamc_audioout_play_stream_send(robot, u->call, &chunk);
@@ -106,8 +114,10 @@ static viamc_err on_event(struct upload *u, const viamc_event *ev)
         return ev->error.code;
     if (ev->call == u->stop && ev->unconfirmed)
         return VIAMC_ERR_STATE;
-    if (ev->call == u->stop)
+    if (ev->call == u->stop) {
         u->stop_took = viamc_posix_now() - u->stop_at;
+        u->in_time = !u->done;
+    }
     u->done = u->done || ev->call == u->call;
     return VIAMC_OK;
 }
@@ -128,6 +138,15 @@ static viamc_err turn(struct upload *u)
     return err;
 }
 
+static viamc_err report(const char *what, const struct upload *u, viamc_err err)
+{
+    if (err == VIAMC_OK && !u->in_time)
+        err = VIAMC_ERR_TIMEOUT;
+    if (err == VIAMC_OK)
+        printf("%s ok %lu octets, Stop answered after %lu ms, longest turn %lu ms\n", what, (unsigned long)u->sent, (unsigned long)u->stop_took, (unsigned long)u->slowest);
+    return err;
+}
+
 static viamc_err upload(const char *name)
 {
     viam_component_audioout_v1_PlayStreamRequest first = VIAMC_ZERO;
@@ -143,9 +162,32 @@ static viamc_err upload(const char *name)
         if (err == VIAMC_OK && !u.done)
             err = send_some(&u);
     }
-    if (err == VIAMC_OK)
-        printf("upload ok %lu octets, Stop answered after %lu ms, longest turn %lu ms\n", (unsigned long)u.sent, (unsigned long)u.stop_took, (unsigned long)u.slowest);
-    return err;
+    return report("upload", &u, err);
+}
+
+/* The message is encoded beforehand, into memory of the program's, and sent from there. */
+static viamc_err keep(const char *name)
+{
+    static uint8_t octets[UPLOAD], room[UPLOAD + 64u];
+    viam_component_audioout_v1_PlayRequest req = VIAMC_ZERO;
+    struct upload u = VIAMC_ZERO;
+    viamc_opts opts = VIAMC_ZERO;
+    viamc_bytes msg;
+    viamc_err err;
+    fill(octets, 0, UPLOAD);
+    req.name = viamc_text(name);
+    req.audio_data = viamc_view(octets, UPLOAD);
+    if ((err = viamc_message_write(&viam_component_audioout_v1_PlayRequest_msg, &req, room, sizeof room, &msg)) != VIAMC_OK)
+        return err;
+    opts.keep = true;
+    opts.timeout_ms = 60000;
+    if ((err = viamc_motor_set_power(robot, "left", 0.5, NULL, &u.drive)) != VIAMC_OK || (err = viamc_posix_finish(&posix, u.drive, 5000, NULL)) != VIAMC_OK
+        || (err = viamc_call_method(robot, &viamc_method_audioout_play, msg, &opts, &u.call)) != VIAMC_OK)
+        return err;
+    u.sent = UPLOAD; /* nothing is left to be given: Stop goes at once, and overtakes it */
+    while (err == VIAMC_OK && !u.done)
+        err = turn(&u);
+    return report("keep", &u, err);
 }
 
 static viamc_err run(const char *what, const char *name)
@@ -156,7 +198,10 @@ static viamc_err run(const char *what, const char *name)
     opts.sink = to_file;
     opts.sink_user = &file;
     opts.timeout_ms = 60000;
-    err = strcmp(what, "cloud") == 0 ? cloud(name, &opts) : strcmp(what, "images") == 0 ? images(name, &opts) : upload(name);
+    err = strcmp(what, "cloud") == 0    ? cloud(name, &opts)
+          : strcmp(what, "images") == 0 ? images(name, &opts)
+          : strcmp(what, "keep") == 0   ? keep(name)
+                                        : upload(name);
     if (file != NULL && fclose(file) != 0)
         err = VIAMC_ERR_IO;
     return err;
@@ -167,19 +212,21 @@ int main(int argc, char **argv)
     viamc_dial_desc dial = VIAMC_ZERO;
     viamc_client_desc desc = VIAMC_ZERO;
     viamc_err err;
+    bool up; /* 4 KiB in all */
     int i = 2;
     for (; i + 1 < argc && argv[i][0] == '-'; i += 2)
         *(strcmp(argv[i], "--key") == 0 ? &dial.api_key : &dial.api_key_id) = argv[i + 1];
     if (i + 2 != argc)
-        return fprintf(stderr, "usage: large_client ADDRESS [--key KEY --key-id ID] cloud|images|upload NAME\n"), 2;
+        return fprintf(stderr, "usage: large_client ADDRESS [--key KEY --key-id ID] cloud|images|upload|keep NAME\n"), 2;
     dial.address = argv[1];
     dial.insecure = true;
     desc.no_tls = true;
     desc.profile = VIAMC_BOARD;
-    desc.max_calls = strcmp(argv[i], "upload") == 0 ? 2 : 1;
-    desc.slot_bytes = strcmp(argv[i], "upload") == 0 ? 64 : 2048;
-    desc.token_bytes = strcmp(argv[i], "upload") == 0 ? VIAMC_OFF : 0;
-    if ((err = viamc_posix_open(&posix, memory, strcmp(argv[i], "upload") == 0 ? 4096 : sizeof memory, &desc, &dial, &robot)) != VIAMC_OK
+    up = strcmp(argv[i], "upload") == 0 || strcmp(argv[i], "keep") == 0;
+    desc.max_calls = up ? 2 : 1;
+    desc.slot_bytes = up ? 64 : 2048;
+    desc.token_bytes = up ? VIAMC_OFF : 0;
+    if ((err = viamc_posix_open(&posix, memory, up ? 4096 : sizeof memory, &desc, &dial, &robot)) != VIAMC_OK
         || (err = viamc_posix_ready(&posix, 10000)) != VIAMC_OK || (err = run(argv[i], argv[i + 1])) != VIAMC_OK) {
         printf("%s FAILED %s\n", argv[i], viamc_err_name(err));
         return viamc_posix_explain(&posix, "large_client", err);

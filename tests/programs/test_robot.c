@@ -2,19 +2,12 @@
 /* A robot that serves streams: component "echo" of viam.component.testecho.v1. Options as examples/robot. Driven by tests/peers. */
 #define VIAMC_IMPLEMENTATION
 #include "viamc_proto.h"
+#include "tests/serve.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 static uint8_t memory[VIAMC_SERVER_MEM(4, 4, 0)];
-static volatile sig_atomic_t ended;
-
-static void on_signal(int number)
-{
-    (void)number;
-    ended = 1;
-}
 
 static viamc_err echo(viamc_request *rq, const viam_component_testecho_v1_EchoRequest *q)
 {
@@ -81,8 +74,6 @@ int main(int argc, char **argv)
     viamc_server_desc desc = VIAMC_ZERO;
     viamc_bytes certs[4], key;
     viamc_api_key api_key;
-    viamc_wait_hint wait;
-    char text[160];
     const char *cert_file = option(argc, argv, "--cert", NULL), *key_file = option(argc, argv, "--key", NULL);
     size_t n = 0;
     api_key.id = option(argc, argv, "--api-key-id", NULL);
@@ -109,16 +100,5 @@ int main(int argc, char **argv)
     if (viamc_posix_listen(&posix, option(argc, argv, "--listen", "127.0.0.1:0")) != VIAMC_OK
         || viamc_server_init(memory, sizeof memory, &desc, &server) != VIAMC_OK || viamc_server_add_testecho(server, "echo", &ops, NULL) != VIAMC_OK)
         return fprintf(stderr, "test_robot: cannot start\n"), 1;
-    (void)viamc_posix_listen_address(&posix, text, sizeof text);
-    printf("listening on %s\n", text);
-    fflush(stdout);
-    (void)signal(SIGTERM, on_signal);
-    while (!ended) {
-        (void)viamc_server_poll(server, viamc_posix_now());
-        viamc_server_wait(server, viamc_posix_now(), &wait);
-        (void)viamc_posix_sleep(&posix, &wait);
-    }
-    viamc_server_close(server);
-    viamc_posix_close(&posix);
-    return 0;
+    return serve_until_signal(&posix, server);
 }

@@ -280,7 +280,7 @@ VMC_FN viamc_err vmc_split_walk_on(vmc_split_walk *s, bool last)
 }
 
 /* vmc_parts.split */
-static viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_piece *piece)
+VMC_FN viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_piece *piece)
 {
     vmc_split_walk s;
     viamc_err err;

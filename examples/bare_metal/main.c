@@ -94,12 +94,11 @@ static void report(const char *what, viamc_err err)
 /* Only the newest power matters: a value that has not left is replaced, and its call ends NOT_RUN. */
 static void drive(uint32_t now)
 {
-    viamc_opts opts = VIAMC_ZERO;
+    static const viamc_opts newest = {.replace = true};
     if (!app.driving || (int32_t)(now - app.drive_at) < 0)
         return;
     app.drive_at = now + DRIVE_EVERY_MS;
-    opts.replace = true;
-    report("drive", viamc_motor_set_power(app.robot, APP_MOTOR, 0.3, &opts, NULL));
+    report("drive", viamc_motor_set_power(app.robot, APP_MOTOR, 0.3, &newest, NULL));
 }
 
 static void stop(void)
@@ -137,7 +136,8 @@ static void take_picture(const char *path, const uint8_t *message, size_t len)
 
 /* ---- what comes back ---- */
 
-static void print_readings(const viamc_event *ev)
+/* A function of its own, or its locals would lie on the stack of main for ever. */
+static __attribute__((noinline)) void print_readings(const viamc_event *ev)
 {
     viamc_fields fields;
     viamc_str key;

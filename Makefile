@@ -22,7 +22,7 @@ help:
 	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders; TLS of six makes"
-	@echo "make test-hostile  hostile peers: 19,000 runs of frames that no robot and no driver would send"
+	@echo "make test-hostile  hostile peers: 23,000 runs of frames that no robot and no driver would send"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
 	@echo "make analyze       gcc -fanalyzer, clang-tidy and cppcheck over both headers"
 	@echo "make test-boards   on emulated boards and other systems"
@@ -84,12 +84,13 @@ conformance:
 	@$(PARALLEL) .suites
 	@tests/peers/run.sh conformance
 
-# One program in six parts: the table against either role, in plaintext and in TLS, and against a board; what is no part of it.
+# One program in parts: the table against either role, in plaintext and in TLS, against a board and while a Stop is under way; the rest.
 HOSTILE = build/tests/asan/hostile
+LIMITS  = build/tests/asan/limits
 test-hostile:
 	@tools/setup.sh core
-	@$(PARALLEL) $(HOSTILE)
-	@tests/run.py -t 600 $(foreach side,client robot,$(foreach line,tls plain,"$(HOSTILE) '$(side) $(line)'")) "$(HOSTILE) board" "$(HOSTILE) _of_ _has_ _that_"
+	@$(PARALLEL) $(HOSTILE) $(LIMITS)
+	@tests/run.py -t 600 $(foreach side,client robot,$(foreach line,tls plain,"$(HOSTILE) '$(side) $(line)'")) "$(HOSTILE) board" "$(HOSTILE) 'stop plain'" "$(HOSTILE) _of_ _has_ _that_" $(LIMITS)
 
 TIME = 60
 fuzz:

@@ -785,6 +785,8 @@ VIAMC_API size_t viamc_find_add(viamc_bytes packet, viamc_found *robots, size_t 
 #define VMC_WIN_CONNS 16u      /* and the listener, and the store */
 #define VMC_WIN_NAME_BYTES 256u /* a host name has at most 253 octets, terminated */
 
+typedef uintptr_t vmc_lan; /* a socket to the local network; all ones: none */
+
 typedef struct vmc_win_conn {
     uintptr_t fd; /* SOCKET; all ones: none */
     int error;    /* last code of Winsock's */
@@ -801,15 +803,17 @@ typedef struct vmc_win_dial {
     uint16_t name[VMC_WIN_NAME_BYTES];     /* UTF-16; kept while the resolver works */
     uint64_t overlapped[8];                /* OVERLAPPED, the resolver's */
     void *event, *cancel, *found, *next;   /* HANDLEs; ADDRINFOEXW of the answer, and which one has its turn */
-    uintptr_t fd;                          /* the attempt under way */
+    uintptr_t fd;                          /* the attempt under way, or the socket to the local network */
     int error;                             /* of the attempt that failed most tellingly */
-    viamc_ms until;                        /* when the attempt has had its time */
+    viamc_ms until;                        /* when the attempt, or the local network, has had its time */
+    viamc_ms again;                        /* when the local network is asked again */
 } vmc_win_dial;
 
 /* A port to the system, as on POSIX systems. Of fixed size, kept where it is until viamc_posix_close; belongs to one thread at a time. */
 typedef struct viamc_win {
     void *loop;     /* of the waiting helpers (loops/posix_loop): whom they poll */
     char text[160]; /* likewise: what the last one of them has to say */
+    bool mdns;      /* as on POSIX systems (ports/posix) */
     /* from here on private */
     vmc_win_conn conn[VMC_WIN_CONNS + 2u];
     vmc_win_dial dial;
@@ -840,6 +844,8 @@ enum { VIAMC_POSIX_CONNS = 16, VIAMC_POSIX_LISTENER = 16, VIAMC_POSIX_ROOTS = 17
 #ifdef _WIN32
 typedef viamc_win viamc_posix;
 #else
+
+typedef int vmc_lan; /* a socket to the local network; -1: none */
 
 #define VMC_POSIX_NAME_BYTES 256u /* a host name (at most 253 octets), a unix path or a scope id with its address, terminated */
 #define VMC_POSIX_IPS 8u          /* addresses tried for one name */
@@ -1285,7 +1291,7 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  *   opts    copied; NULL: defaults
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
- * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 128 octets ...); STATE (not READY);
+ * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 123 octets ...); STATE (not READY);
  *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now; after a DONE there is
  *           room again, but never for more than tx_bytes).
  * Source:   gRPC over HTTP/2, Requests; motion: src/README.md, Motion rules */
@@ -1689,15 +1695,11 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
 
-#ifndef _WIN32
-
 /* Asks the local network who is there, for ms milliseconds; 1,500 are enough.
  *   robots  out: at most max of them; what they say is not verified
  *   count   out: how many there are
  * Returns:  OK, also without robots; ARG; IO (no socket for mDNS) */
 VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t ms, size_t *count);
-
-#endif
 
 /* Reads the objects of a PEM file whose label ends in `label` ("CERTIFICATE", "PRIVATE KEY"), as a server's desc wants them.
  *   buf, cap  lent: the DER octets go there, one object behind the other; the views point into it
@@ -5595,17 +5597,18 @@ VMC_FN viamc_err vmc_posix_lookup_start(viamc_posix *p, const char *name, viamc_
 
 #if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
-#define VMC_POSIX_MDNS_PORT 5353u
-#define VMC_POSIX_MDNS_MS 1500u     /* viam-wire.md 7.2: for a name */
-#define VMC_POSIX_MDNS_AGAIN 250u   /* likewise: from one question to the next */
-#define VMC_POSIX_INTERFACES 16u    /* addresses of this machine from which is asked */
+#define VMC_LAN_PORT 5353u
+#define VMC_LAN_MS 1500u       /* viam-wire.md 7.2: for a name */
+#define VMC_LAN_AGAIN 250u     /* likewise: from one question to the next */
+#define VMC_LAN_DATAGRAMS 16u  /* read in one poll; the rest waits for the next */
+#define VMC_LAN_INTERFACES 16u /* addresses of this machine from which is asked */
 
 /* struct ip_mreq, which strict modes hide. */
-typedef struct vmc_posix_group {
+typedef struct vmc_lan_membership {
     struct in_addr group, from;
-} vmc_posix_group;
+} vmc_lan_membership;
 
-VMC_FN struct in_addr vmc_posix_mdns_group(void)
+VMC_FN struct in_addr vmc_lan_group(void)
 {
     struct in_addr a;
     a.s_addr = htonl(0xe00000fbu); /* 224.0.0.251, RFC 6762 3 */
@@ -5613,7 +5616,7 @@ VMC_FN struct in_addr vmc_posix_mdns_group(void)
 }
 
 /* A socket on mDNS' port, beside those of other programs: answers come to the group (6.7: to another port not all would answer). -1: none. */
-VMC_FN int vmc_posix_mdns_open(void)
+VMC_FN vmc_lan vmc_lan_open(void)
 {
     vmc_posix_sa sa;
     int on = 1, ttl = 255; /* 11: it does not leave the link */
@@ -5622,7 +5625,7 @@ VMC_FN int vmc_posix_mdns_open(void)
         return -1;
     VIAMC_MEMSET(&sa, 0, sizeof sa);
     sa.v4.sin_family = AF_INET;
-    sa.v4.sin_port = htons(VMC_POSIX_MDNS_PORT);
+    sa.v4.sin_port = htons(VMC_LAN_PORT);
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, (socklen_t)sizeof on);
 #ifdef SO_REUSEPORT
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, (socklen_t)sizeof on);
@@ -5634,15 +5637,15 @@ VMC_FN int vmc_posix_mdns_open(void)
 }
 
 /* Joins the group on the interface that has this address, if it has not, and asks there. What fails there may go elsewhere. */
-VMC_FN void vmc_posix_mdns_ask_from(int fd, struct in_addr from, const uint8_t *query, size_t n)
+VMC_FN void vmc_lan_ask_from(vmc_lan fd, struct in_addr from, const uint8_t *query, size_t n)
 {
-    vmc_posix_group g;
+    vmc_lan_membership g;
     vmc_posix_sa to;
-    g.group = vmc_posix_mdns_group();
+    g.group = vmc_lan_group();
     g.from = from;
     VIAMC_MEMSET(&to, 0, sizeof to);
     to.v4.sin_family = AF_INET;
-    to.v4.sin_port = htons(VMC_POSIX_MDNS_PORT);
+    to.v4.sin_port = htons(VMC_LAN_PORT);
     to.v4.sin_addr = g.group;
     (void)setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &g, (socklen_t)sizeof g);
     if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from, (socklen_t)sizeof from) == 0)
@@ -5650,7 +5653,7 @@ VMC_FN void vmc_posix_mdns_ask_from(int fd, struct in_addr from, const uint8_t *
 }
 
 /* Asks who is there, on every interface. */
-VMC_FN void vmc_posix_mdns_ask(int fd)
+VMC_FN void vmc_lan_ask(vmc_lan fd)
 {
     uint8_t query[40];
     size_t n = viamc_find_query(query, sizeof query);
@@ -5659,24 +5662,44 @@ VMC_FN void vmc_posix_mdns_ask(int fd)
     vmc_posix_sa sa;
     if (getifaddrs(&all) != 0)
         return;
-    for (i = all; i != NULL && asked < VMC_POSIX_INTERFACES; i = i->ifa_next) {
+    for (i = all; i != NULL && asked < VMC_LAN_INTERFACES; i = i->ifa_next) {
         if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET)
             continue;
         vmc_copy(&sa.v4, i->ifa_addr, sizeof sa.v4);
-        vmc_posix_mdns_ask_from(fd, sa.v4.sin_addr, query, n);
+        vmc_lan_ask_from(fd, sa.v4.sin_addr, query, n);
         asked++;
     }
     freeifaddrs(all);
 }
 
 /* The next datagram of a responder. False: none is there. What comes from another port is none (6), and empty. */
-VMC_FN bool vmc_posix_mdns_hear(int fd, uint8_t buf[VMC_MDNS_MAX_PACKET + 1u], viamc_bytes *packet)
+VMC_FN bool vmc_lan_hear(vmc_lan fd, uint8_t buf[VMC_MDNS_MAX_PACKET + 1u], viamc_bytes *packet)
 {
     vmc_posix_sa from;
     socklen_t len = (socklen_t)sizeof from;
     ssize_t n = recvfrom(fd, buf, VMC_MDNS_MAX_PACKET + 1u, 0, &from.any, &len); /* one octet more: what is too long shows */
-    *packet = viamc_view(buf, n <= 0 || from.any.sa_family != AF_INET || ntohs(from.v4.sin_port) != VMC_POSIX_MDNS_PORT ? 0 : (size_t)n);
+    *packet = viamc_view(buf, n <= 0 || from.any.sa_family != AF_INET || ntohs(from.v4.sin_port) != VMC_LAN_PORT ? 0 : (size_t)n);
     return n >= 0;
+}
+
+VMC_FN bool vmc_lan_is_open(vmc_lan fd)
+{
+    return fd >= 0;
+}
+
+VMC_FN void vmc_lan_close(vmc_lan *fd)
+{
+    vmc_posix_close_fd(fd);
+}
+
+/* Sleeps until a datagram comes, at most ms. */
+VMC_FN void vmc_lan_sleep(vmc_lan fd, viamc_ms ms)
+{
+    struct pollfd f;
+    f.fd = fd;
+    f.events = POLLIN;
+    f.revents = 0;
+    (void)poll(&f, 1, (int)vmc_min32(ms, VMC_TIME_MAX));
 }
 
 /* ---- a name that is dialled ---- */
@@ -5695,9 +5718,9 @@ VMC_FN bool vmc_posix_mdns_start(viamc_posix *p, viamc_ms now)
 {
     if (!vmc_posix_mdns_wants(p))
         return false;
-    p->lookup.fd = vmc_posix_mdns_open();
+    p->lookup.fd = vmc_lan_open();
     p->lookup.again = now;
-    p->dial.next = now + VMC_POSIX_MDNS_MS;
+    p->dial.next = now + VMC_LAN_MS;
     return p->lookup.fd >= 0;
 }
 
@@ -5731,15 +5754,15 @@ VMC_FN viamc_err vmc_posix_mdns_step(viamc_posix *p, viamc_ms now)
     viamc_bytes packet;
     unsigned i;
     bool late = vmc_time_reached(now, p->dial.next);
-    for (i = 0; i < VMC_POSIX_DATAGRAMS && l->count == 0 && vmc_posix_mdns_hear(l->fd, buf, &packet); i++)
+    for (i = 0; i < VMC_LAN_DATAGRAMS && l->count == 0 && vmc_lan_hear(l->fd, buf, &packet); i++)
         vmc_posix_mdns_take(p, packet);
     if (l->count != 0 || late) {
         vmc_posix_close_fd(&l->fd);
         return l->count != 0 ? VIAMC_OK : VIAMC_ERR_NOT_FOUND;
     }
     if (vmc_time_reached(now, l->again)) {
-        vmc_posix_mdns_ask(l->fd);
-        l->again = now + VMC_POSIX_MDNS_AGAIN;
+        vmc_lan_ask(l->fd);
+        l->again = now + VMC_LAN_AGAIN;
     }
     return VIAMC_WAIT;
 }
@@ -6556,6 +6579,128 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 #endif
 #endif
 /* ---- end of src/ports/win_roots_impl.h ---- */
+/* ---- src/ports/win_mdns_impl.h ---- */
+/* SPDX-License-Identifier: MIT */
+/* ports/win: what ports/posix_mdns is on Windows: a socket in the group of mDNS, on every interface with an IPv4 address.
+ * Knows codec/mdns and datagrams; knows nothing of connections. */
+#ifndef VIAMC_PORTS_WIN_MDNS_IMPL_H
+#define VIAMC_PORTS_WIN_MDNS_IMPL_H
+
+
+
+#if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+#define VMC_LAN_PORT 5353u
+#define VMC_LAN_MS 1500u       /* viam-wire.md 7.2: for a name */
+#define VMC_LAN_AGAIN 250u     /* likewise: from one question to the next */
+#define VMC_LAN_DATAGRAMS 16u  /* read in one poll; the rest waits for the next */
+#define VMC_LAN_INTERFACES 16u /* addresses of this machine from which is asked */
+#define VMC_LAN_GROUP 0xe00000fbu /* 224.0.0.251, RFC 6762 3 */
+
+VMC_FN bool vmc_lan_is_open(vmc_lan s)
+{
+    return s != (vmc_lan)INVALID_SOCKET;
+}
+
+VMC_FN void vmc_lan_close(vmc_lan *s)
+{
+    if (vmc_lan_is_open(*s)) {
+        (void)closesocket((SOCKET)*s);
+        (void)WSACleanup();
+    }
+    *s = (vmc_lan)INVALID_SOCKET;
+}
+
+VMC_FN struct sockaddr_in vmc_lan_address(uint32_t ip)
+{
+    struct sockaddr_in a;
+    VIAMC_MEMSET(&a, 0, sizeof a);
+    a.sin_family = AF_INET;
+    a.sin_port = htons(VMC_LAN_PORT);
+    a.sin_addr.s_addr = htonl(ip);
+    return a;
+}
+
+/* A socket on mDNS' port, beside those of other programs, that does not block. It keeps Winsock up until it is closed. */
+VMC_FN vmc_lan vmc_lan_open(void)
+{
+    const struct sockaddr_in any = vmc_lan_address(0);
+    BOOL shared = TRUE;
+    DWORD ttl = 255; /* 11: it does not leave the link */
+    u_long on = 1;
+    WSADATA data;
+    vmc_lan s = (vmc_lan)INVALID_SOCKET;
+    if (WSAStartup(MAKEWORD(2, 2), &data) != 0)
+        return s;
+    s = (vmc_lan)socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+    if (!vmc_lan_is_open(s)) {
+        (void)WSACleanup();
+        return s;
+    }
+    (void)setsockopt((SOCKET)s, SOL_SOCKET, SO_REUSEADDR, (const char *)&shared, (int)sizeof shared);
+    (void)setsockopt((SOCKET)s, IPPROTO_IP, IP_MULTICAST_TTL, (const char *)&ttl, (int)sizeof ttl);
+    if (ioctlsocket((SOCKET)s, (long)FIONBIO, &on) != 0 || bind((SOCKET)s, (const struct sockaddr *)&any, (int)sizeof any) != 0)
+        vmc_lan_close(&s);
+    return s;
+}
+
+/* Joins the group on the interface that has this address, if it has not, and asks there. What fails there may go elsewhere. */
+VMC_FN void vmc_lan_ask_from(vmc_lan s, uint32_t from, const uint8_t *query, size_t n)
+{
+    const struct sockaddr_in to = vmc_lan_address(VMC_LAN_GROUP);
+    struct ip_mreq join;
+    join.imr_multiaddr = to.sin_addr;
+    join.imr_interface.s_addr = htonl(from);
+    (void)setsockopt((SOCKET)s, IPPROTO_IP, IP_ADD_MEMBERSHIP, (const char *)&join, (int)sizeof join);
+    if (setsockopt((SOCKET)s, IPPROTO_IP, IP_MULTICAST_IF, (const char *)&join.imr_interface, (int)sizeof join.imr_interface) == 0)
+        (void)sendto((SOCKET)s, (const char *)query, (int)n, 0, (const struct sockaddr *)&to, (int)sizeof to);
+}
+
+/* Asks who is there, on every interface: those that Windows lists, and its own. */
+VMC_FN void vmc_lan_ask(vmc_lan s)
+{
+    uint64_t room[(sizeof(SOCKET_ADDRESS_LIST) + VMC_LAN_INTERFACES * (sizeof(SOCKET_ADDRESS) + sizeof(struct sockaddr_in))) / sizeof(uint64_t) + 1u];
+    const SOCKET_ADDRESS_LIST *list = (const SOCKET_ADDRESS_LIST *)(const void *)room;
+    uint8_t query[40];
+    size_t n = viamc_find_query(query, sizeof query);
+    DWORD got = 0;
+    int i;
+    vmc_lan_ask_from(s, 0x7f000001u, query, n);
+    if (WSAIoctl((SOCKET)s, SIO_ADDRESS_LIST_QUERY, NULL, 0, room, (DWORD)sizeof room, &got, NULL, NULL) != 0)
+        return;
+    for (i = 0; i < list->iAddressCount && i < (int)VMC_LAN_INTERFACES; i++) {
+        struct sockaddr_in a;
+        vmc_copy(&a, list->Address[i].lpSockaddr, sizeof a);
+        vmc_lan_ask_from(s, ntohl(a.sin_addr.s_addr), query, n);
+    }
+}
+
+/* The next datagram of a responder. False: none is there. What comes from another port is none (6), and empty. */
+VMC_FN bool vmc_lan_hear(vmc_lan s, uint8_t buf[VMC_MDNS_MAX_PACKET + 1u], viamc_bytes *packet)
+{
+    struct sockaddr_in from;
+    int len = (int)sizeof from;
+    int n = recvfrom((SOCKET)s, (char *)buf, (int)VMC_MDNS_MAX_PACKET + 1, 0, (struct sockaddr *)&from, &len);
+    bool later = n < 0 && WSAGetLastError() == WSAEWOULDBLOCK;
+    *packet = viamc_view(buf, n <= 0 || ntohs(from.sin_port) != VMC_LAN_PORT ? 0 : (size_t)n);
+    return !later;
+}
+
+/* Sleeps until a datagram comes, at most ms. */
+VMC_FN void vmc_lan_sleep(vmc_lan s, viamc_ms ms)
+{
+    struct timeval t;
+    fd_set reads;
+    FD_ZERO(&reads);
+    FD_SET((SOCKET)s, &reads);
+    t.tv_sec = (long)(ms / 1000u);
+    t.tv_usec = (long)(ms % 1000u) * 1000;
+    (void)select(0, &reads, NULL, NULL, &t);
+}
+
+#endif
+#endif
+/* ---- end of src/ports/win_mdns_impl.h ---- */
 /* ---- src/ports/win_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
 /* ports/win: connections, names, sleeping. */
@@ -6577,6 +6722,7 @@ VMC_STATIC_ASSERT(win_wide, sizeof(WCHAR) == sizeof(uint16_t));
 
 enum {
     VMC_WIN_IDLE = 0, /* nobody dials */
+    VMC_WIN_LOCAL,    /* the local network is asked; until, again */
     VMC_WIN_NAME,     /* the resolver works */
     VMC_WIN_CONNECT   /* dial.fd connects, or dial.next has its turn */
 };
@@ -6670,6 +6816,8 @@ VMC_FN int vmc_win_start(viamc_win *p)
 /* Ends the opening under way. The resolver writes into *dial until its event comes, which a cancelled one sets at once. */
 VMC_FN void vmc_win_dial_end(vmc_win_dial *d)
 {
+    if (d->state == VMC_WIN_LOCAL)
+        vmc_lan_close(&d->fd);
     if (d->state == VMC_WIN_NAME) {
         (void)GetAddrInfoExCancel(&d->cancel);
         (void)WaitForSingleObject((HANDLE)d->event, INFINITE);
@@ -6757,6 +6905,67 @@ VMC_FN viamc_err vmc_win_on_idle(viamc_win *p, unsigned conn, const char *host, 
     return VIAMC_WAIT;
 }
 
+/* Begins to look for a name of viam's cloud on the local network. False: that cannot be, or is not wanted. */
+VMC_FN bool vmc_win_mdns_start(viamc_win *p, unsigned conn, const char *host, uint16_t port)
+{
+    vmc_win_dial *d = &p->dial;
+    if (!p->mdns || port != 443u || !vmc_mdns_is_cloud(viamc_text(host)))
+        return false;
+    d->fd = vmc_lan_open();
+    if (!vmc_lan_is_open(d->fd))
+        return false;
+    d->state = VMC_WIN_LOCAL;
+    d->conn = conn;
+    d->again = viamc_posix_now();
+    d->until = d->again + VMC_LAN_MS;
+    return true;
+}
+
+/* The first address of a name in a datagram. False: there is none. */
+VMC_FN bool vmc_win_mdns_take(viamc_bytes packet, const char *host, vmc_mdns_hit *hit)
+{
+    vmc_mdns m;
+    viamc_str name;
+    if (!vmc_mdns_open(&m, packet))
+        return false;
+    while (vmc_mdns_next(&m, hit)) {
+        name.ptr = hit->text;
+        name.len = hit->len;
+        if (vmc_mdns_same(name, viamc_text(host)))
+            return true;
+    }
+    return false;
+}
+
+/* Goes on looking; an address that was found goes to the resolver like one that was written, else the name does when the time is over. */
+VMC_FN viamc_err vmc_win_on_local(viamc_win *p, unsigned conn, const char *host, uint16_t port)
+{
+    vmc_win_dial *d = &p->dial;
+    viamc_ms now = viamc_posix_now();
+    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
+    char address[sizeof ((viamc_found *)0)->address];
+    viamc_bytes packet;
+    vmc_mdns_hit hit;
+    unsigned i;
+    for (i = 0; i < VMC_LAN_DATAGRAMS && vmc_lan_hear(d->fd, buf, &packet); i++) {
+        if (!vmc_win_mdns_take(packet, host, &hit))
+            continue;
+        vmc_lan_close(&d->fd);
+        vmc_mdns_put_address(&hit, address, sizeof address);
+        address[vmc_dns_until(viamc_text(address), ':')] = '\0';
+        return vmc_win_on_idle(p, conn, address, hit.port);
+    }
+    if (vmc_time_reached(now, d->until)) {
+        vmc_lan_close(&d->fd);
+        return vmc_win_on_idle(p, conn, host, port);
+    }
+    if (vmc_time_reached(now, d->again)) {
+        vmc_lan_ask(d->fd);
+        d->again = now + VMC_LAN_AGAIN;
+    }
+    return VIAMC_WAIT;
+}
+
 VMC_FN viamc_err vmc_win_on_name(vmc_win_dial *d)
 {
     if (WaitForSingleObject((HANDLE)d->event, 0) != WAIT_OBJECT_0)
@@ -6816,7 +7025,8 @@ VMC_FN viamc_err vmc_win_on_connect(viamc_win *p, viamc_ms now)
 VMC_FN viamc_err vmc_win_step(viamc_win *p, unsigned conn, const char *host, uint16_t port)
 {
     switch (p->dial.state) {
-    case VMC_WIN_IDLE: return vmc_win_on_idle(p, conn, host, port);
+    case VMC_WIN_IDLE: return vmc_win_mdns_start(p, conn, host, port) ? (viamc_err)VIAMC_WAIT : vmc_win_on_idle(p, conn, host, port);
+    case VMC_WIN_LOCAL: return vmc_win_on_local(p, conn, host, port);
     case VMC_WIN_NAME: return vmc_win_on_name(&p->dial);
     default: return vmc_win_on_connect(p, viamc_posix_now());
     }
@@ -6915,6 +7125,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
     writing = (wait->want & VIAMC_WANT_WRITE) != 0;
     if (p->dial.state == VMC_WIN_CONNECT)
         ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
+    if (p->dial.state == VMC_WIN_LOCAL)
+        ms = vmc_min32(ms, VMC_LAN_AGAIN);
     FD_ZERO(&reads);
     FD_ZERO(&writes);
     FD_ZERO(&fails);
@@ -6925,8 +7137,9 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
         vmc_win_watch(&writes, p->conn[i].fd, writing && (p->conn[i].blocked || !blocked));
     }
     vmc_win_watch(&reads, listener, !p->knocked);
-    vmc_win_watch(&writes, p->dial.fd, true);
-    vmc_win_watch(&fails, p->dial.fd, true);
+    vmc_win_watch(&reads, p->dial.fd, p->dial.state == VMC_WIN_LOCAL);
+    vmc_win_watch(&writes, p->dial.fd, p->dial.state != VMC_WIN_LOCAL);
+    vmc_win_watch(&fails, p->dial.fd, p->dial.state != VMC_WIN_LOCAL);
     t.tv_sec = (long)(ms / 1000u);
     t.tv_usec = (long)(ms % 1000u) * 1000;
     if (reads.fd_count + writes.fd_count + fails.fd_count == 0)
@@ -15502,21 +15715,16 @@ VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
     return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
 }
 
-/* That the robot said goodbye, and why, tells more than that it then hung up. */
+/* That the robot said goodbye, and why, tells more than that it then hung up. Whatever it is tired of, it gets fewer PINGs (gRPC, A8: on
+ * later connections the time is doubled). */
 VMC_FN void vmc_dial_note_goaway(viamc_client *c)
 {
-    uint32_t code = c->conn.grpc.code;
-    if (c->conn.grpc.h2.goaway_got && c->conn.error.code < VIAMC_ERR_TLS)
-        vmc_conn_reason(&c->conn, VIAMC_ERR_H2_GOAWAY, code, "",
-                        code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
-                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
-}
-
-/* Whatever the robot is tired of, it gets fewer PINGs (gRPC, A8: on later connections the time is doubled). */
-VMC_FN void vmc_dial_calm_down(viamc_client *c)
-{
-    bool asked = c->conn.grpc.h2.goaway_got && c->conn.grpc.code == VMC_H2_ENHANCE_YOUR_CALM;
-    if (asked && c->desc.pings && c->desc.check_interval_ms <= VMC_TIME_MAX / 2u)
+    const bool tired = c->conn.grpc.code == VMC_H2_ENHANCE_YOUR_CALM;
+    if (!c->conn.grpc.h2.goaway_got || c->conn.error.code >= VIAMC_ERR_TLS)
+        return;
+    vmc_conn_reason(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "",
+                    tired ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)") : VMC_TEXT("the robot closed the connection (GOAWAY)"));
+    if (tired && c->desc.pings && c->desc.check_interval_ms <= VMC_TIME_MAX / 2u)
         c->desc.check_interval_ms *= 2u;
 }
 
@@ -15527,7 +15735,6 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     uint32_t more = d->was_ready ? c->desc.max_reconnect_attempts : c->desc.attempts - 1u; /* VIAMC_FOREVER is out of reach */
     bool patient;
     vmc_dial_note_goaway(c);
-    vmc_dial_calm_down(c);
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->due);
@@ -15994,8 +16201,8 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool 
     vmc_session *s = &c->session;
     if (s->state != VMC_SESSION_ON)
         return;
-    if (!vmc_client_rec_free(c, which ? VMC_REC_BEAT : VMC_REC_BEAT2) && vmc_timer_due(&s->beat, c->now))
-        vmc_timer_set(&s->beat, c->now, 0); /* both were in flight: the next one is late for want of an answer, not of polls */
+    if (!vmc_client_rec_free(c, which ? VMC_REC_BEAT : VMC_REC_BEAT2))
+        s->since_poll = 0; /* two were in flight: the next one is late for want of an answer, not of polls */
     if (call->status == VIAMC_OK) {
         s->acked_at = s->sent_at[which];
         s->acked = true;
@@ -20188,9 +20395,7 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
     posix->loop = *client;
     vmc_loop_fill_dial(posix, &dd);
     err = viamc_dial(*client, &dd);
-#ifndef _WIN32
     posix->mdns = err == VIAMC_OK && vmc_loop_may_look(*client);
-#endif
     return err;
 }
 
@@ -20314,46 +20519,31 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
 
 /* ---- robots of the local network ---- */
 
-#ifndef _WIN32
-
-/* Sleeps until a datagram or `until`, and takes what came. */
-VMC_FN size_t vmc_loop_hear(int fd, viamc_ms now, viamc_ms until, viamc_found *robots, size_t max, size_t count)
-{
-    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
-    viamc_bytes packet;
-    struct pollfd f;
-    unsigned i;
-    f.fd = fd;
-    f.events = POLLIN;
-    f.revents = 0;
-    (void)poll(&f, 1, vmc_time_reached(now, until) ? 0 : (int)(until - now));
-    for (i = 0; i < VMC_POSIX_DATAGRAMS && vmc_posix_mdns_hear(fd, buf, &packet); i++)
-        count = viamc_find_add(packet, robots, max, count);
-    return count;
-}
-
 VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t ms, size_t *count)
 {
     viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX), again = now;
-    int fd;
+    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
+    viamc_bytes packet;
+    unsigned i;
+    vmc_lan lan;
     if (robots == NULL || count == NULL)
         return VIAMC_ERR_ARG;
     *count = 0;
-    fd = vmc_posix_mdns_open();
-    if (fd < 0)
+    lan = vmc_lan_open();
+    if (!vmc_lan_is_open(lan))
         return VIAMC_ERR_IO;
     for (; !vmc_time_reached(now, until); now = viamc_posix_now()) {
         if (vmc_time_reached(now, again)) {
-            vmc_posix_mdns_ask(fd);
-            again = now + VMC_POSIX_MDNS_AGAIN;
+            vmc_lan_ask(lan);
+            again = now + VMC_LAN_AGAIN;
         }
-        *count = vmc_loop_hear(fd, now, vmc_time_reached(until, again) ? again : until, robots, max, *count);
+        vmc_lan_sleep(lan, (vmc_time_reached(until, again) ? again : until) - now);
+        for (i = 0; i < VMC_LAN_DATAGRAMS && vmc_lan_hear(lan, buf, &packet); i++)
+            *count = viamc_find_add(packet, robots, max, *count);
     }
-    vmc_posix_close_fd(&fd);
+    vmc_lan_close(&lan);
     return VIAMC_OK;
 }
-
-#endif
 
 /* ---- files ---- */
 

@@ -147,7 +147,7 @@ static void script_send_frame(uint8_t type, uint8_t flags, uint32_t id, const vo
     CHECK_EQ_INT(done, len + 9);
 }
 
-static void script_send_block(uint32_t id, const char *hex, bool end)
+static inline void script_send_block(uint32_t id, const char *hex, bool end)
 {
     uint8_t buf[4096];
     size_t n = test_hex(hex, buf, sizeof buf);
@@ -155,7 +155,7 @@ static void script_send_block(uint32_t id, const char *hex, bool end)
 }
 
 /* A message with its prefix, in one DATA frame. */
-static void script_send_message(uint32_t id, const void *msg, size_t len)
+static inline void script_send_message(uint32_t id, const void *msg, size_t len)
 {
     static uint8_t buf[TEST_ROOM(65536)];
     buf[0] = 0;
@@ -165,7 +165,7 @@ static void script_send_message(uint32_t id, const void *msg, size_t len)
 }
 
 /* A whole unary reply. */
-static void script_reply(uint32_t id, const void *msg, size_t len)
+static inline void script_reply(uint32_t id, const void *msg, size_t len)
 {
     script_send_block(id, SCRIPT_R1, false);
     script_send_message(id, msg, len);

@@ -80,7 +80,7 @@ static void announce(uint16_t port, bool from_elsewhere)
             vmc_put_be16(packet + i, port);
     vmc_put_be32(packet + n - 4, 0x7f000001);
     lo.s_addr = htonl(0x7f000001);
-    vmc_posix_mdns_ask_from(fd, lo, packet, n);
+    vmc_lan_ask_from(fd, lo, packet, n);
     if (from_elsewhere)
         (void)close(fd);
 }
@@ -90,7 +90,7 @@ static unsigned questions(void)
     uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
     viamc_bytes packet;
     unsigned n = 0;
-    while (vmc_posix_mdns_hear(responder, buf, &packet))
+    while (vmc_lan_hear(responder, buf, &packet))
         n += packet.len == 33;
     return n;
 }
@@ -101,9 +101,9 @@ static void begin(void)
     p.mdns = true;
     p.nameserver = "127.0.0.1"; /* nobody is there */
     p.hosts_file = "/dev/null";
-    responder = vmc_posix_mdns_open();
+    responder = vmc_lan_open();
     CHECK(responder >= 0);
-    vmc_posix_mdns_ask(responder); /* joins the group */
+    vmc_lan_ask(responder); /* joins the group */
     (void)questions();
 }
 
@@ -160,7 +160,7 @@ static void found_nowhere(void)
     begin();
     CHECK_EQ_INT(open_for(NAME, 443, 1450, 1, 0, false), VIAMC_WAIT);
     CHECK_EQ_INT(open_for(NAME, 443, 4000, 1, 0, false), VIAMC_ERR_DNS);
-    CHECK(viamc_posix_now() - start >= VMC_POSIX_MDNS_MS);
+    CHECK(viamc_posix_now() - start >= VMC_LAN_MS);
     end();
 }
 

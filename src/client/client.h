@@ -132,7 +132,7 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  *   opts    copied; NULL: defaults
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
- * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 128 octets ...); STATE (not READY);
+ * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 123 octets ...); STATE (not READY);
  *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now; after a DONE there is
  *           room again, but never for more than tx_bytes).
  * Source:   gRPC over HTTP/2, Requests; motion: src/README.md, Motion rules */

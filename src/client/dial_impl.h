@@ -336,21 +336,16 @@ VMC_FN viamc_ms vmc_dial_next_backoff(viamc_client *c)
     return ms - ms / 5u + ms / 5u * 2u / 16u * (dice / 16u);
 }
 
-/* That the robot said goodbye, and why, tells more than that it then hung up. */
+/* That the robot said goodbye, and why, tells more than that it then hung up. Whatever it is tired of, it gets fewer PINGs (gRPC, A8: on
+ * later connections the time is doubled). */
 VMC_FN void vmc_dial_note_goaway(viamc_client *c)
 {
-    uint32_t code = c->conn.grpc.code;
-    if (c->conn.grpc.h2.goaway_got && c->conn.error.code < VIAMC_ERR_TLS)
-        vmc_conn_reason(&c->conn, VIAMC_ERR_H2_GOAWAY, code, "",
-                        code == VMC_H2_ENHANCE_YOUR_CALM ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)")
-                                                         : VMC_TEXT("the robot closed the connection (GOAWAY)"));
-}
-
-/* Whatever the robot is tired of, it gets fewer PINGs (gRPC, A8: on later connections the time is doubled). */
-VMC_FN void vmc_dial_calm_down(viamc_client *c)
-{
-    bool asked = c->conn.grpc.h2.goaway_got && c->conn.grpc.code == VMC_H2_ENHANCE_YOUR_CALM;
-    if (asked && c->desc.pings && c->desc.check_interval_ms <= VMC_TIME_MAX / 2u)
+    const bool tired = c->conn.grpc.code == VMC_H2_ENHANCE_YOUR_CALM;
+    if (!c->conn.grpc.h2.goaway_got || c->conn.error.code >= VIAMC_ERR_TLS)
+        return;
+    vmc_conn_reason(&c->conn, VIAMC_ERR_H2_GOAWAY, c->conn.grpc.code, "",
+                    tired ? VMC_TEXT("the robot wants fewer calls or pings (GOAWAY: ENHANCE_YOUR_CALM)") : VMC_TEXT("the robot closed the connection (GOAWAY)"));
+    if (tired && c->desc.pings && c->desc.check_interval_ms <= VMC_TIME_MAX / 2u)
         c->desc.check_interval_ms *= 2u;
 }
 
@@ -361,7 +356,6 @@ VMC_FN void vmc_dial_after_loss(viamc_client *c)
     uint32_t more = d->was_ready ? c->desc.max_reconnect_attempts : c->desc.attempts - 1u; /* VIAMC_FOREVER is out of reach */
     bool patient;
     vmc_dial_note_goaway(c);
-    vmc_dial_calm_down(c);
     d->attempts++;
     d->step = VMC_DIAL_REST;
     vmc_timer_off(&d->due);

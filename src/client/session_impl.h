@@ -276,8 +276,8 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool 
     vmc_session *s = &c->session;
     if (s->state != VMC_SESSION_ON)
         return;
-    if (!vmc_client_rec_free(c, which ? VMC_REC_BEAT : VMC_REC_BEAT2) && vmc_timer_due(&s->beat, c->now))
-        vmc_timer_set(&s->beat, c->now, 0); /* both were in flight: the next one is late for want of an answer, not of polls */
+    if (!vmc_client_rec_free(c, which ? VMC_REC_BEAT : VMC_REC_BEAT2))
+        s->since_poll = 0; /* two were in flight: the next one is late for want of an answer, not of polls */
     if (call->status == VIAMC_OK) {
         s->acked_at = s->sent_at[which];
         s->acked = true;

@@ -40,15 +40,11 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
 VIAMC_API viamc_err viamc_posix_turn(viamc_posix *posix, uint32_t ms);
 
-#ifndef _WIN32
-
 /* Asks the local network who is there, for ms milliseconds; 1,500 are enough.
  *   robots  out: at most max of them; what they say is not verified
  *   count   out: how many there are
  * Returns:  OK, also without robots; ARG; IO (no socket for mDNS) */
 VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t ms, size_t *count);
-
-#endif
 
 /* Reads the objects of a PEM file whose label ends in `label` ("CERTIFICATE", "PRIVATE KEY"), as a server's desc wants them.
  *   buf, cap  lent: the DER octets go there, one object behind the other; the views point into it

@@ -11,7 +11,6 @@
 #include "codec/mdns_impl.h"
 #include "codec/pem_impl.h"
 #include "ports/posix_os_impl.h"
-#include "ports/posix_names_impl.h"
 #include "ports/posix_mdns_impl.h"
 #include "ports/posix_impl.h"
 #include "ports/posix_sys.h"
@@ -102,9 +101,7 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
     posix->loop = *client;
     vmc_loop_fill_dial(posix, &dd);
     err = viamc_dial(*client, &dd);
-#ifndef _WIN32
     posix->mdns = err == VIAMC_OK && vmc_loop_may_look(*client);
-#endif
     return err;
 }
 
@@ -228,46 +225,31 @@ VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
 
 /* ---- robots of the local network ---- */
 
-#ifndef _WIN32
-
-/* Sleeps until a datagram or `until`, and takes what came. */
-VMC_FN size_t vmc_loop_hear(int fd, viamc_ms now, viamc_ms until, viamc_found *robots, size_t max, size_t count)
-{
-    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
-    viamc_bytes packet;
-    struct pollfd f;
-    unsigned i;
-    f.fd = fd;
-    f.events = POLLIN;
-    f.revents = 0;
-    (void)poll(&f, 1, vmc_time_reached(now, until) ? 0 : (int)(until - now));
-    for (i = 0; i < VMC_POSIX_DATAGRAMS && vmc_posix_mdns_hear(fd, buf, &packet); i++)
-        count = viamc_find_add(packet, robots, max, count);
-    return count;
-}
-
 VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t ms, size_t *count)
 {
     viamc_ms now = viamc_posix_now(), until = now + vmc_min32(ms, VMC_TIME_MAX), again = now;
-    int fd;
+    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
+    viamc_bytes packet;
+    unsigned i;
+    vmc_lan lan;
     if (robots == NULL || count == NULL)
         return VIAMC_ERR_ARG;
     *count = 0;
-    fd = vmc_posix_mdns_open();
-    if (fd < 0)
+    lan = vmc_lan_open();
+    if (!vmc_lan_is_open(lan))
         return VIAMC_ERR_IO;
     for (; !vmc_time_reached(now, until); now = viamc_posix_now()) {
         if (vmc_time_reached(now, again)) {
-            vmc_posix_mdns_ask(fd);
-            again = now + VMC_POSIX_MDNS_AGAIN;
+            vmc_lan_ask(lan);
+            again = now + VMC_LAN_AGAIN;
         }
-        *count = vmc_loop_hear(fd, now, vmc_time_reached(until, again) ? again : until, robots, max, *count);
+        vmc_lan_sleep(lan, (vmc_time_reached(until, again) ? again : until) - now);
+        for (i = 0; i < VMC_LAN_DATAGRAMS && vmc_lan_hear(lan, buf, &packet); i++)
+            *count = viamc_find_add(packet, robots, max, *count);
     }
-    vmc_posix_close_fd(&fd);
+    vmc_lan_close(&lan);
     return VIAMC_OK;
 }
-
-#endif
 
 /* ---- files ---- */
 

@@ -19,6 +19,8 @@ enum { VIAMC_POSIX_CONNS = 16, VIAMC_POSIX_LISTENER = 16, VIAMC_POSIX_ROOTS = 17
 typedef viamc_win viamc_posix;
 #else
 
+typedef int vmc_lan; /* a socket to the local network; -1: none */
+
 #define VMC_POSIX_NAME_BYTES 256u /* a host name (at most 253 octets), a unix path or a scope id with its address, terminated */
 #define VMC_POSIX_IPS 8u          /* addresses tried for one name */
 #define VMC_POSIX_SERVERS 3u      /* nameservers asked, as resolv.conf(5) has them */

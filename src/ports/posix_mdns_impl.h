@@ -16,17 +16,18 @@
 
 #if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
-#define VMC_POSIX_MDNS_PORT 5353u
-#define VMC_POSIX_MDNS_MS 1500u     /* viam-wire.md 7.2: for a name */
-#define VMC_POSIX_MDNS_AGAIN 250u   /* likewise: from one question to the next */
-#define VMC_POSIX_INTERFACES 16u    /* addresses of this machine from which is asked */
+#define VMC_LAN_PORT 5353u
+#define VMC_LAN_MS 1500u       /* viam-wire.md 7.2: for a name */
+#define VMC_LAN_AGAIN 250u     /* likewise: from one question to the next */
+#define VMC_LAN_DATAGRAMS 16u  /* read in one poll; the rest waits for the next */
+#define VMC_LAN_INTERFACES 16u /* addresses of this machine from which is asked */
 
 /* struct ip_mreq, which strict modes hide. */
-typedef struct vmc_posix_group {
+typedef struct vmc_lan_membership {
     struct in_addr group, from;
-} vmc_posix_group;
+} vmc_lan_membership;
 
-VMC_FN struct in_addr vmc_posix_mdns_group(void)
+VMC_FN struct in_addr vmc_lan_group(void)
 {
     struct in_addr a;
     a.s_addr = htonl(0xe00000fbu); /* 224.0.0.251, RFC 6762 3 */
@@ -34,7 +35,7 @@ VMC_FN struct in_addr vmc_posix_mdns_group(void)
 }
 
 /* A socket on mDNS' port, beside those of other programs: answers come to the group (6.7: to another port not all would answer). -1: none. */
-VMC_FN int vmc_posix_mdns_open(void)
+VMC_FN vmc_lan vmc_lan_open(void)
 {
     vmc_posix_sa sa;
     int on = 1, ttl = 255; /* 11: it does not leave the link */
@@ -43,7 +44,7 @@ VMC_FN int vmc_posix_mdns_open(void)
         return -1;
     VIAMC_MEMSET(&sa, 0, sizeof sa);
     sa.v4.sin_family = AF_INET;
-    sa.v4.sin_port = htons(VMC_POSIX_MDNS_PORT);
+    sa.v4.sin_port = htons(VMC_LAN_PORT);
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, (socklen_t)sizeof on);
 #ifdef SO_REUSEPORT
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, (socklen_t)sizeof on);
@@ -55,15 +56,15 @@ VMC_FN int vmc_posix_mdns_open(void)
 }
 
 /* Joins the group on the interface that has this address, if it has not, and asks there. What fails there may go elsewhere. */
-VMC_FN void vmc_posix_mdns_ask_from(int fd, struct in_addr from, const uint8_t *query, size_t n)
+VMC_FN void vmc_lan_ask_from(vmc_lan fd, struct in_addr from, const uint8_t *query, size_t n)
 {
-    vmc_posix_group g;
+    vmc_lan_membership g;
     vmc_posix_sa to;
-    g.group = vmc_posix_mdns_group();
+    g.group = vmc_lan_group();
     g.from = from;
     VIAMC_MEMSET(&to, 0, sizeof to);
     to.v4.sin_family = AF_INET;
-    to.v4.sin_port = htons(VMC_POSIX_MDNS_PORT);
+    to.v4.sin_port = htons(VMC_LAN_PORT);
     to.v4.sin_addr = g.group;
     (void)setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &g, (socklen_t)sizeof g);
     if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from, (socklen_t)sizeof from) == 0)
@@ -71,7 +72,7 @@ VMC_FN void vmc_posix_mdns_ask_from(int fd, struct in_addr from, const uint8_t *
 }
 
 /* Asks who is there, on every interface. */
-VMC_FN void vmc_posix_mdns_ask(int fd)
+VMC_FN void vmc_lan_ask(vmc_lan fd)
 {
     uint8_t query[40];
     size_t n = viamc_find_query(query, sizeof query);
@@ -80,24 +81,44 @@ VMC_FN void vmc_posix_mdns_ask(int fd)
     vmc_posix_sa sa;
     if (getifaddrs(&all) != 0)
         return;
-    for (i = all; i != NULL && asked < VMC_POSIX_INTERFACES; i = i->ifa_next) {
+    for (i = all; i != NULL && asked < VMC_LAN_INTERFACES; i = i->ifa_next) {
         if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET)
             continue;
         vmc_copy(&sa.v4, i->ifa_addr, sizeof sa.v4);
-        vmc_posix_mdns_ask_from(fd, sa.v4.sin_addr, query, n);
+        vmc_lan_ask_from(fd, sa.v4.sin_addr, query, n);
         asked++;
     }
     freeifaddrs(all);
 }
 
 /* The next datagram of a responder. False: none is there. What comes from another port is none (6), and empty. */
-VMC_FN bool vmc_posix_mdns_hear(int fd, uint8_t buf[VMC_MDNS_MAX_PACKET + 1u], viamc_bytes *packet)
+VMC_FN bool vmc_lan_hear(vmc_lan fd, uint8_t buf[VMC_MDNS_MAX_PACKET + 1u], viamc_bytes *packet)
 {
     vmc_posix_sa from;
     socklen_t len = (socklen_t)sizeof from;
     ssize_t n = recvfrom(fd, buf, VMC_MDNS_MAX_PACKET + 1u, 0, &from.any, &len); /* one octet more: what is too long shows */
-    *packet = viamc_view(buf, n <= 0 || from.any.sa_family != AF_INET || ntohs(from.v4.sin_port) != VMC_POSIX_MDNS_PORT ? 0 : (size_t)n);
+    *packet = viamc_view(buf, n <= 0 || from.any.sa_family != AF_INET || ntohs(from.v4.sin_port) != VMC_LAN_PORT ? 0 : (size_t)n);
     return n >= 0;
+}
+
+VMC_FN bool vmc_lan_is_open(vmc_lan fd)
+{
+    return fd >= 0;
+}
+
+VMC_FN void vmc_lan_close(vmc_lan *fd)
+{
+    vmc_posix_close_fd(fd);
+}
+
+/* Sleeps until a datagram comes, at most ms. */
+VMC_FN void vmc_lan_sleep(vmc_lan fd, viamc_ms ms)
+{
+    struct pollfd f;
+    f.fd = fd;
+    f.events = POLLIN;
+    f.revents = 0;
+    (void)poll(&f, 1, (int)vmc_min32(ms, VMC_TIME_MAX));
 }
 
 /* ---- a name that is dialled ---- */
@@ -116,9 +137,9 @@ VMC_FN bool vmc_posix_mdns_start(viamc_posix *p, viamc_ms now)
 {
     if (!vmc_posix_mdns_wants(p))
         return false;
-    p->lookup.fd = vmc_posix_mdns_open();
+    p->lookup.fd = vmc_lan_open();
     p->lookup.again = now;
-    p->dial.next = now + VMC_POSIX_MDNS_MS;
+    p->dial.next = now + VMC_LAN_MS;
     return p->lookup.fd >= 0;
 }
 
@@ -152,15 +173,15 @@ VMC_FN viamc_err vmc_posix_mdns_step(viamc_posix *p, viamc_ms now)
     viamc_bytes packet;
     unsigned i;
     bool late = vmc_time_reached(now, p->dial.next);
-    for (i = 0; i < VMC_POSIX_DATAGRAMS && l->count == 0 && vmc_posix_mdns_hear(l->fd, buf, &packet); i++)
+    for (i = 0; i < VMC_LAN_DATAGRAMS && l->count == 0 && vmc_lan_hear(l->fd, buf, &packet); i++)
         vmc_posix_mdns_take(p, packet);
     if (l->count != 0 || late) {
         vmc_posix_close_fd(&l->fd);
         return l->count != 0 ? VIAMC_OK : VIAMC_ERR_NOT_FOUND;
     }
     if (vmc_time_reached(now, l->again)) {
-        vmc_posix_mdns_ask(l->fd);
-        l->again = now + VMC_POSIX_MDNS_AGAIN;
+        vmc_lan_ask(l->fd);
+        l->again = now + VMC_LAN_AGAIN;
     }
     return VIAMC_WAIT;
 }

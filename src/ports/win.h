@@ -12,6 +12,8 @@
 #define VMC_WIN_CONNS 16u      /* and the listener, and the store */
 #define VMC_WIN_NAME_BYTES 256u /* a host name has at most 253 octets, terminated */
 
+typedef uintptr_t vmc_lan; /* a socket to the local network; all ones: none */
+
 typedef struct vmc_win_conn {
     uintptr_t fd; /* SOCKET; all ones: none */
     int error;    /* last code of Winsock's */
@@ -28,15 +30,17 @@ typedef struct vmc_win_dial {
     uint16_t name[VMC_WIN_NAME_BYTES];     /* UTF-16; kept while the resolver works */
     uint64_t overlapped[8];                /* OVERLAPPED, the resolver's */
     void *event, *cancel, *found, *next;   /* HANDLEs; ADDRINFOEXW of the answer, and which one has its turn */
-    uintptr_t fd;                          /* the attempt under way */
+    uintptr_t fd;                          /* the attempt under way, or the socket to the local network */
     int error;                             /* of the attempt that failed most tellingly */
-    viamc_ms until;                        /* when the attempt has had its time */
+    viamc_ms until;                        /* when the attempt, or the local network, has had its time */
+    viamc_ms again;                        /* when the local network is asked again */
 } vmc_win_dial;
 
 /* A port to the system, as on POSIX systems. Of fixed size, kept where it is until viamc_posix_close; belongs to one thread at a time. */
 typedef struct viamc_win {
     void *loop;     /* of the waiting helpers (loops/posix_loop): whom they poll */
     char text[160]; /* likewise: what the last one of them has to say */
+    bool mdns;      /* as on POSIX systems (ports/posix) */
     /* from here on private */
     vmc_win_conn conn[VMC_WIN_CONNS + 2u];
     vmc_win_dial dial;

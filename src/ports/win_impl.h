@@ -8,8 +8,12 @@
 #include "base/core_impl.h"
 #include "base/port.h"
 #include "base/time_impl.h"
+#include "codec/dns_impl.h"
+#include "codec/mdns.h"
+#include "codec/mdns_impl.h"
 #include "ports/posix.h"
 #include "ports/win.h"
+#include "ports/win_mdns_impl.h"
 #include "ports/win_roots_impl.h"
 
 #if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
@@ -25,6 +29,7 @@ VMC_STATIC_ASSERT(win_wide, sizeof(WCHAR) == sizeof(uint16_t));
 
 enum {
     VMC_WIN_IDLE = 0, /* nobody dials */
+    VMC_WIN_LOCAL,    /* the local network is asked; until, again */
     VMC_WIN_NAME,     /* the resolver works */
     VMC_WIN_CONNECT   /* dial.fd connects, or dial.next has its turn */
 };
@@ -118,6 +123,8 @@ VMC_FN int vmc_win_start(viamc_win *p)
 /* Ends the opening under way. The resolver writes into *dial until its event comes, which a cancelled one sets at once. */
 VMC_FN void vmc_win_dial_end(vmc_win_dial *d)
 {
+    if (d->state == VMC_WIN_LOCAL)
+        vmc_lan_close(&d->fd);
     if (d->state == VMC_WIN_NAME) {
         (void)GetAddrInfoExCancel(&d->cancel);
         (void)WaitForSingleObject((HANDLE)d->event, INFINITE);
@@ -205,6 +212,67 @@ VMC_FN viamc_err vmc_win_on_idle(viamc_win *p, unsigned conn, const char *host, 
     return VIAMC_WAIT;
 }
 
+/* Begins to look for a name of viam's cloud on the local network. False: that cannot be, or is not wanted. */
+VMC_FN bool vmc_win_mdns_start(viamc_win *p, unsigned conn, const char *host, uint16_t port)
+{
+    vmc_win_dial *d = &p->dial;
+    if (!p->mdns || port != 443u || !vmc_mdns_is_cloud(viamc_text(host)))
+        return false;
+    d->fd = vmc_lan_open();
+    if (!vmc_lan_is_open(d->fd))
+        return false;
+    d->state = VMC_WIN_LOCAL;
+    d->conn = conn;
+    d->again = viamc_posix_now();
+    d->until = d->again + VMC_LAN_MS;
+    return true;
+}
+
+/* The first address of a name in a datagram. False: there is none. */
+VMC_FN bool vmc_win_mdns_take(viamc_bytes packet, const char *host, vmc_mdns_hit *hit)
+{
+    vmc_mdns m;
+    viamc_str name;
+    if (!vmc_mdns_open(&m, packet))
+        return false;
+    while (vmc_mdns_next(&m, hit)) {
+        name.ptr = hit->text;
+        name.len = hit->len;
+        if (vmc_mdns_same(name, viamc_text(host)))
+            return true;
+    }
+    return false;
+}
+
+/* Goes on looking; an address that was found goes to the resolver like one that was written, else the name does when the time is over. */
+VMC_FN viamc_err vmc_win_on_local(viamc_win *p, unsigned conn, const char *host, uint16_t port)
+{
+    vmc_win_dial *d = &p->dial;
+    viamc_ms now = viamc_posix_now();
+    uint8_t buf[VMC_MDNS_MAX_PACKET + 1u];
+    char address[sizeof ((viamc_found *)0)->address];
+    viamc_bytes packet;
+    vmc_mdns_hit hit;
+    unsigned i;
+    for (i = 0; i < VMC_LAN_DATAGRAMS && vmc_lan_hear(d->fd, buf, &packet); i++) {
+        if (!vmc_win_mdns_take(packet, host, &hit))
+            continue;
+        vmc_lan_close(&d->fd);
+        vmc_mdns_put_address(&hit, address, sizeof address);
+        address[vmc_dns_until(viamc_text(address), ':')] = '\0';
+        return vmc_win_on_idle(p, conn, address, hit.port);
+    }
+    if (vmc_time_reached(now, d->until)) {
+        vmc_lan_close(&d->fd);
+        return vmc_win_on_idle(p, conn, host, port);
+    }
+    if (vmc_time_reached(now, d->again)) {
+        vmc_lan_ask(d->fd);
+        d->again = now + VMC_LAN_AGAIN;
+    }
+    return VIAMC_WAIT;
+}
+
 VMC_FN viamc_err vmc_win_on_name(vmc_win_dial *d)
 {
     if (WaitForSingleObject((HANDLE)d->event, 0) != WAIT_OBJECT_0)
@@ -264,7 +332,8 @@ VMC_FN viamc_err vmc_win_on_connect(viamc_win *p, viamc_ms now)
 VMC_FN viamc_err vmc_win_step(viamc_win *p, unsigned conn, const char *host, uint16_t port)
 {
     switch (p->dial.state) {
-    case VMC_WIN_IDLE: return vmc_win_on_idle(p, conn, host, port);
+    case VMC_WIN_IDLE: return vmc_win_mdns_start(p, conn, host, port) ? (viamc_err)VIAMC_WAIT : vmc_win_on_idle(p, conn, host, port);
+    case VMC_WIN_LOCAL: return vmc_win_on_local(p, conn, host, port);
     case VMC_WIN_NAME: return vmc_win_on_name(&p->dial);
     default: return vmc_win_on_connect(p, viamc_posix_now());
     }
@@ -363,6 +432,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
     writing = (wait->want & VIAMC_WANT_WRITE) != 0;
     if (p->dial.state == VMC_WIN_CONNECT)
         ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
+    if (p->dial.state == VMC_WIN_LOCAL)
+        ms = vmc_min32(ms, VMC_LAN_AGAIN);
     FD_ZERO(&reads);
     FD_ZERO(&writes);
     FD_ZERO(&fails);
@@ -373,8 +444,9 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
         vmc_win_watch(&writes, p->conn[i].fd, writing && (p->conn[i].blocked || !blocked));
     }
     vmc_win_watch(&reads, listener, !p->knocked);
-    vmc_win_watch(&writes, p->dial.fd, true);
-    vmc_win_watch(&fails, p->dial.fd, true);
+    vmc_win_watch(&reads, p->dial.fd, p->dial.state == VMC_WIN_LOCAL);
+    vmc_win_watch(&writes, p->dial.fd, p->dial.state != VMC_WIN_LOCAL);
+    vmc_win_watch(&fails, p->dial.fd, p->dial.state != VMC_WIN_LOCAL);
     t.tv_sec = (long)(ms / 1000u);
     t.tv_usec = (long)(ms % 1000u) * 1000;
     if (reads.fd_count + writes.fd_count + fails.fd_count == 0)

@@ -63,7 +63,7 @@ def run(*command, **options):
 
 def settings(folder, ca, plaintext, **values):
     """A settings.h for the firmware, with the authority that it trusts, if any."""
-    lines = [f'#define APP_{name.upper()} "{value}"' for name, value in values.items()]
+    lines = [f'#define APP_{name.upper()} ' + (f'"{value}"' if isinstance(value, str) else str(value)) for name, value in values.items()]
     if ca:
         run(sys.executable, ROOT / "tools/anchor.py", "--name", "app_anchors", "-o", folder / "anchors.h", ca)
         lines.append(f'#include "{folder}/anchors.h"')
@@ -92,9 +92,10 @@ def firmware(machine, name, header):
     return shutil.copy(out / f"{name}.elf", header.parent)
 
 
-def client(machine, folder, address, ca=None):
+def client(machine, folder, address, ca=None, **values):
     """The hand controller of examples/bare_metal, for a robot with this certificate authority (None: plaintext)."""
-    header = settings(folder, ca, ca is None, address=seen_from(machine, address), server_name="localhost", key=peers.KEY, key_id=peers.KEY_ID, motor="left", sensor="imu", camera="camera")
+    header = settings(folder, ca, ca is None, address=seen_from(machine, address), server_name="localhost", key=peers.KEY, key_id=peers.KEY_ID,
+                      motor="left", sensor="imu", camera="camera", **values)
     return firmware(machine, "client", header)
 
 

@@ -6,8 +6,10 @@ import time
 import boards
 import peers
 import pytest
+from certs import CLOUD
 from relay import Spy
 from rpc import Client, Watch
+from test_mdns import announce
 from test_units import environment
 
 WINDOW, MARGIN = 2.0, 0.1
@@ -38,6 +40,18 @@ def test_drive(row, certs, windows, host):
         assert "a = 1" in drive.out, drive.printed()
         row.figure = f"on for {watch.wait(False, 3) - start:.1f} s"
         assert [on for _, on, _ in watch.changes].count(True) == 1, watch.changes
+
+
+def test_drive_by_name(row, certs, windows):
+    """A name of viam's cloud, announced on the local network."""
+    row("windows", f"drive {CLOUD}")
+    with peers.viam_server(certs["cloud"]) as server, announce(server.address.rsplit(":", 1)[1], CLOUD.replace(".", "-")) as responder:
+        responder.expect("announced")
+        with Client(server.address, certs.ca, peers.WATCH_ID, peers.WATCH_KEY, name=CLOUD) as client, Watch(client, "left") as watch, \
+                windows("drive", CLOUD, peers.KEY, peers.KEY_ID) as drive:
+            watch.wait(True, 30)
+            assert drive.wait(20) == 0, drive.printed()
+            row.figure = "found, verified, driven"
 
 
 def test_unknown_root(row, certs, windows):

@@ -18,7 +18,7 @@ BEARSSL_windows = $(BEARSSL_powerpc)
 LINK_windows = -static -lws2_32 -lbcrypt -lcrypt32
 EXT_windows  = .exe
 # Those for POSIX alone: sockets, processes, files.
-POSIX_ONLY   = tests/test_port_posix.c tests/test_loops.c tests/test_tls.c
+POSIX_ONLY   = tests/test_port_posix.c tests/test_posix_mdns.c tests/test_loops.c tests/test_tls.c
 TESTS_windows = $(filter-out $(POSIX_ONLY),$(TESTS_powerpc))
 # And the examples on their port, with what puts a certificate into the store; below a folder of their own.
 MORE_windows = $(addprefix $(OUT)/examples/,drive.exe robot.exe add_root.exe port_check.exe)
@@ -57,6 +57,7 @@ $(OUT)/examples/%: $(OUT)/%
 	@mv $< $@
 
 $(OUT)/%$(EXT_$(SYSTEM)): %.c $(OUT)/lib.a viamc.h viamc_proto.h $(wildcard tests/*.h)
+	@mkdir -p $(@D)
 	@$(CC) -std=gnu99 -Wall -Wextra -Werror -O1 -DVIAMC_STATIC $(FLAGS_$(SYSTEM)) -I. -Itests -I$(BEAR)/inc -I$(SRC)/nanopb -o $@ $< $(OUT)/lib.a \
 	    -ffunction-sections -fdata-sections -Wl,--gc-sections $(LINK_$(SYSTEM))
 

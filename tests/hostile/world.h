@@ -23,6 +23,7 @@ enum {
 
 typedef enum form { WHOLE, BYTES, RANDOM } form;
 typedef enum role { CLIENT = 1, SERVER = 2, BOTH = 3 } role;
+typedef enum kind { USUAL, BOARD, STOPS, KINDS } kind; /* BOARD: a client whose credit fits into one TLS record; STOPS: its victim is a Stop */
 typedef enum scene { RECORDS, EARLY, CALLS, MANY, FEED, SCENES } scene; /* RECORDS: below TLS, before its handshake */
 
 /* A call of the program's. */
@@ -44,7 +45,7 @@ typedef struct world {
     role role;               /* of the side under test */
     form form;
     bool tls;
-    bool board;              /* client: small buffers, so that all credit fits into a TLS record */
+    kind kind;               /* of the client */
     size_t cut;              /* octets that went one by one */
     uint32_t steps;          /* most port calls of one poll */
     /* streams of the script */
@@ -377,7 +378,7 @@ static void play(void)
 }
 
 /* Time goes by; the side under test sleeps as it asks to. */
-static void pass(viamc_ms ms)
+static inline void pass(viamc_ms ms)
 {
     viamc_ms until = w.loop.now + ms;
     play();

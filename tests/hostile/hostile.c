@@ -8,8 +8,8 @@
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 1
 #endif
-#define VMC_LOOP_CLIENTS 1u
-#define VMC_LOOP_LINKS 2u
+#define VMC_LOOP_CLIENTS 2u
+#define VMC_LOOP_LINKS 3u
 #define VMC_LOOP_PIPE_BYTES 131072u /* a flood of 10,001 frames in one read of the whole */
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
@@ -266,7 +266,7 @@ static void check_refused(void)
     w.peer.raw = false;
     w.peer.tls = w.polite = true;
     if (viamc_state(w.client) == VIAMC_FAILED)
-        dial();
+        dial(w.client, NULL);
     await_ready(30000);
 }
 
@@ -385,6 +385,20 @@ static void check_robot_session(void)
     CHECK(!w.turning);
 }
 
+/* Whoever else drives has not noticed. */
+static void check_driver(void)
+{
+    CHECK_EQ_INT(viamc_state(w.driver), VIAMC_READY);
+    CHECK_EQ_INT(w.driver_lost, 0);
+    CHECK_EQ_INT(w.driver_stops, 0);
+    CHECK_EQ_INT(viamc_call_method(w.driver, &m_read, viamc_view("d", 1), NULL, NULL), VIAMC_OK);
+    settle();
+    CHECK_EQ_INT(w.driver_done, 2);
+    viamc_client_close(w.driver);
+    w.driver = NULL;
+    settle();
+}
+
 static void check_robot_clean(void)
 {
     uint8_t i;
@@ -421,6 +435,7 @@ static void check_robot(void)
     peer_close(&w.peer);
     w.mute = true;
     settle();
+    check_driver();
     check_robot_clean();
     viamc_server_close(w.server);
 }

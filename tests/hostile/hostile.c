@@ -8,8 +8,8 @@
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 1
 #endif
-#define VMC_LOOP_CLIENTS 1u
-#define VMC_LOOP_LINKS 2u
+#define VMC_LOOP_CLIENTS 2u
+#define VMC_LOOP_LINKS 3u
 #define VMC_LOOP_PIPE_BYTES 131072u /* a flood of 10,001 frames in one read of the whole */
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
@@ -266,7 +266,7 @@ static void check_refused(void)
     w.peer.raw = false;
     w.peer.tls = w.polite = true;
     if (viamc_state(w.client) == VIAMC_FAILED)
-        dial();
+        dial(w.client, NULL);
     await_ready(30000);
 }
 
@@ -385,6 +385,20 @@ static void check_robot_session(void)
     CHECK(!w.turning);
 }
 
+/* Whoever else drives has not noticed. */
+static void check_driver(void)
+{
+    CHECK_EQ_INT(viamc_state(w.driver), VIAMC_READY);
+    CHECK_EQ_INT(w.driver_lost, 0);
+    CHECK_EQ_INT(w.driver_stops, 0);
+    CHECK_EQ_INT(viamc_call_method(w.driver, &m_read, viamc_view("d", 1), NULL, NULL), VIAMC_OK);
+    settle();
+    CHECK_EQ_INT(w.driver_done, 2);
+    viamc_client_close(w.driver);
+    w.driver = NULL;
+    settle();
+}
+
 static void check_robot_clean(void)
 {
     uint8_t i;
@@ -421,6 +435,7 @@ static void check_robot(void)
     peer_close(&w.peer);
     w.mute = true;
     settle();
+    check_driver();
     check_robot_clean();
     viamc_server_close(w.server);
 }
@@ -657,6 +672,61 @@ TEST(reply_of_100000_names)
     check_block();
 }
 
+/* Every call is in use; a Stop is under way in the record of its own. Its stream. */
+static uint32_t stop_in_its_own_record(void)
+{
+    unsigned k;
+    enter(CLIENT, false, STOPS, CALLS);
+    reply(w.victim, "msg:");
+    play();
+    for (k = 0; k < 3; k++)
+        start_call(LATER, &m_read, "l", 1);
+    play();
+    start_call(STOPPING, &m_stop, "\x0a\x04left", 6);
+    settle();
+    return stream_of(MOTOR "Stop");
+}
+
+/* A message of n octets in frames of so many. */
+static void send_cut(uint32_t id, uint32_t n, uint32_t each)
+{
+    static const uint8_t data[9] = {0};
+    char text[20];
+    size_t at;
+    header_block.len = 0;
+    (void)snprintf(text, sizeof text, "msg*%u", (unsigned)n);
+    notation_payload(&header_block, text);
+    for (at = 0; at < header_block.len; at += each) {
+        const uint32_t part = vmc_min32(each, (uint32_t)(header_block.len - at));
+        uint8_t *head = notation_claim(&out_now, sizeof data);
+        memcpy(head, data, sizeof data);
+        vmc_put_be24(head, part);
+        vmc_put_be32(head + 5, id);
+        notation_put(&out_now, header_block.octet + at, part);
+    }
+    flush_octets();
+}
+
+/* That record has 48 octets for the reply, prefix included: what is larger finds another place, however it is cut. */
+TEST(reply_of_a_stop_in_its_own_record)
+{
+    uint32_t n, each, k;
+    for (n = 38; n < 60; n++)
+        for (each = 1; each < n + 12u; each += 7) {
+            const asked *a = &w.asked[STOPPING];
+            const uint32_t id = stop_in_its_own_record();
+            say("HEADERS+EH %u :status=200 content-type=application/grpc", (unsigned)id);
+            send_cut(id, n, each);
+            say("HEADERS+EH+ES %u grpc-status=0", (unsigned)id);
+            for (k = 0; k < 3 && a->done == 0; k++)
+                turn();
+            check_call(a, VIAMC_OK, VIAMC_ANSWERED);
+            REQUIRE(a->end.msg.len == n);
+            for (k = 0; k < n; k++)
+                CHECK(a->end.msg.ptr[k] == 'm');
+        }
+}
+
 /* A robot that answers Authenticate with a token of 60,000 octets. */
 TEST(token_of_60000_octets)
 {
@@ -849,6 +919,7 @@ int main(int argc, char **argv)
     RUN(reads_of_a_poll);
     RUN(reply_of_100000_names);
     RUN(token_of_60000_octets);
+    RUN(reply_of_a_stop_in_its_own_record);
     printf("at most %u port calls a poll\n", (unsigned)most_steps);
     return test_end();
 }

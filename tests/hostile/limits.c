@@ -4,8 +4,8 @@
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 1
 #endif
-#define VMC_LOOP_CLIENTS 1u
-#define VMC_LOOP_LINKS 2u
+#define VMC_LOOP_CLIENTS 2u
+#define VMC_LOOP_LINKS 3u
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
 

@@ -63,7 +63,8 @@ static uint32_t stream_of(const char *path)
     return id;
 }
 
-static void dial(void)
+/* api_key: NULL for none. */
+static void dial(viamc_client *c, const viamc_api_key *api_key)
 {
     viamc_dial_desc d = VIAMC_ZERO;
     d.address = "robot.test:8080";
@@ -72,7 +73,9 @@ static void dial(void)
     d.anchor_count = peer_anchor_count;
     d.unix_time = KIT_NOW;
     d.attempts = VIAMC_FOREVER;
-    CHECK_EQ_INT(viamc_dial(w.client, &d), VIAMC_OK);
+    d.api_key_id = api_key == NULL ? NULL : api_key->id;
+    d.api_key = api_key == NULL ? NULL : api_key->key;
+    CHECK_EQ_INT(viamc_dial(c, &d), VIAMC_OK);
 }
 
 static void open_client(scene at, uint32_t in_bytes)
@@ -88,7 +91,7 @@ static void open_client(scene at, uint32_t in_bytes)
     d.in_bytes = in_bytes;
     size = viamc_client_mem_size(&d);
     CHECK_EQ_INT(viamc_client_init(new_block(size), size, &d, &w.client), VIAMC_OK);
-    dial();
+    dial(w.client, NULL);
     settle();
     if (at == RECORDS)
         return;
@@ -135,14 +138,20 @@ static void client_calls(scene at)
 static viamc_err on_set_power(viamc_request *rq, viamc_bytes msg)
 {
     (void)msg;
-    w.powers++;
-    w.turning = true;
+    if (viamc_str_eq(viamc_request_name(rq), viamc_text("left"))) {
+        w.powers++;
+        w.turning = true;
+    }
     return viamc_answer_bytes(rq, viamc_view(NULL, 0));
 }
 
 static viamc_err on_stop(viamc_request *rq, viamc_bytes msg)
 {
     (void)msg;
+    if (viamc_str_eq(viamc_request_name(rq), viamc_text("right"))) {
+        w.driver_stops++;
+        return viamc_answer_bytes(rq, viamc_view(NULL, 0));
+    }
     w.stops++;
     w.turning = false;
     return viamc_answer_bytes(rq, viamc_view(NULL, 0));
@@ -214,7 +223,25 @@ static void open_server(void)
     size = viamc_server_mem_size(&d);
     CHECK_EQ_INT(viamc_server_init(new_block(size), size, &d, &w.server), VIAMC_OK);
     CHECK_EQ_INT(viamc_server_add(w.server, &motor, "left", NULL, NULL, NULL), VIAMC_OK);
+    CHECK_EQ_INT(viamc_server_add(w.server, &motor, "right", NULL, NULL, NULL), VIAMC_OK);
     CHECK_EQ_INT(viamc_server_add(w.server, &echo, "", NULL, NULL, NULL), VIAMC_OK);
+}
+
+/* The driver beside: it has a session that moves the other motor. */
+static void open_driver(void)
+{
+    viamc_client_desc d = VIAMC_ZERO;
+    d.port = vmc_loop_port();
+    d.port_user = vmc_loop_client(&w.loop, 1);
+    d.profile = VIAMC_BOARD;
+    d.max_calls = 2;
+    d.no_tls = !w.tls;
+    CHECK_EQ_INT(viamc_client_init(w.driver_memory, sizeof w.driver_memory, &d, &w.driver), VIAMC_OK);
+    dial(w.driver, &key);
+    settle();
+    CHECK_EQ_INT(viamc_call_method(w.driver, &m_set_power, viamc_view("\x0a\x05right", 7), NULL, NULL), VIAMC_OK);
+    settle();
+    CHECK_EQ_INT(w.driver_done, 1);
 }
 
 /* The peer's connection stands. */
@@ -305,6 +332,7 @@ static void set_scene(role r, bool tls, kind k, scene at, uint32_t in_bytes)
             client_calls(at);
     } else {
         open_server();
+        open_driver();
         connect_peer();
         if (at > EARLY)
             server_calls(at);

@@ -69,6 +69,11 @@ typedef struct world {
     unsigned powers, stops, serves;
     bool turning;
     char token[40];
+    /* a driver that plays by the rules, beside the hostile peer */
+    viamc_client *driver;
+    uint8_t driver_memory[VIAMC_CLIENT_MEM_SMALL(2, 0)];
+    unsigned driver_done, driver_lost; /* its calls that were answered OK; its losses, of connection and session */
+    unsigned driver_stops;   /* of what it moves */
 } world;
 
 static world w;
@@ -152,9 +157,21 @@ static void poll_client(void)
         take_event(&ev);
 }
 
+static void poll_driver(void)
+{
+    viamc_event ev;
+    (void)viamc_poll(w.driver, w.loop.now);
+    while (viamc_next_event(w.driver, &ev)) {
+        w.driver_done += ev.kind == VIAMC_EV_DONE && ev.status == VIAMC_OK;
+        w.driver_lost += ev.kind == VIAMC_EV_LOST || ev.kind == VIAMC_EV_SESSION_LOST;
+    }
+}
+
 static void poll_server(void)
 {
     uint8_t i;
+    if (w.driver != NULL)
+        poll_driver();
     CHECK_EQ_INT(viamc_server_poll(w.server, w.loop.now), VIAMC_OK);
     for (i = 0; i < w.server->desc.max_peers; i++) {
         const vmc_peer *p = &w.server->peers[i];
@@ -166,11 +183,13 @@ static void poll_server(void)
 
 static viamc_wait_hint hint(void)
 {
-    viamc_wait_hint h;
+    viamc_wait_hint h, other;
+    viamc_wait(w.driver, w.loop.now, &other); /* without one: for ever */
     if (w.role == CLIENT)
         viamc_wait(w.client, w.loop.now, &h);
     else
         viamc_server_wait(w.server, w.loop.now, &h);
+    h.ms = vmc_min32(h.ms, other.ms);
     return h;
 }
 

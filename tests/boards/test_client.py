@@ -63,7 +63,7 @@ def test_everything(row, certs, machine, picture):
         watch.wait(False, 2)
         board.key("m")
         stack = memory(board)[0]
-        row.figure = f"{board.ready.group(2)}; picture of {octets} octets in {took:.1f} s; octets of stack: until READY {handshake}, " \
+        row.figure = f"{board.ready.group(2) or 'no texts'}; picture of {octets} octets in {took:.1f} s; octets of stack: until READY {handshake}, " \
                      f"then {stack}; block {block}"
         assert spy.failed is None
         assert "late by" not in board.console.text, board.console.text

@@ -260,7 +260,9 @@ static __attribute__((noinline)) viamc_err start(void)
     dial.unix_time = board_unix_time();
     dial.check_interval_ms = 2000; /* a UART does not tell when the other end has gone, */
     dial.timeout_ms = APP_DIAL_MS;
-#if !APP_PLAINTEXT
+#if defined(APP_PINNED)
+    dial.pin_sha256 = viamc_view(app_pin, sizeof app_pin);
+#elif !APP_PLAINTEXT
     dial.anchors = app_anchors;
     dial.anchor_count = app_anchors_count;
 #endif

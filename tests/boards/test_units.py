@@ -14,7 +14,7 @@ SYSTEMS = {                             # compiler, what runs its programs
     "wasm": ("emcc", "node"),
     "avr": ("avr-gcc", "simavr"),       # by a runner of ours
 }
-SHORT = {"sim": ["--runs", "20"]}       # random runs: what differs between systems differs in few
+SHORT = {"sim": ["--runs", "8"]}        # random runs: what differs between systems differs in few
 
 
 def environment():

@@ -395,6 +395,7 @@ TEST(hostile_lengths)
     refused("00", 300, VIAMC_INTERNAL);
     refused("0e", 300, VIAMC_INTERNAL);                       /* types 6 and 7 */
     refused("3affff", 300, VIAMC_INTERNAL);
+    refused("0a02 fb01 fc01 0a8302 1a8002", 256, VIAMC_INTERNAL); /* a group that ends outside of the message that it began in */
     refused("3aa702", 295, VIAMC_RESOURCE_EXHAUSTED);         /* a field that is no bytes and does not fit */
     refused("0aaa02 0aa702", 295, VIAMC_RESOURCE_EXHAUSTED);
 }
@@ -413,6 +414,26 @@ TEST(too_much_beside_the_bytes)
     end();
 }
 
+/* Three quarters of a slot are kept, and not an octet more. */
+TEST(how_much_is_kept_beside_the_bytes)
+{
+    const size_t most = SLOT - SLOT / 4, heads = 2 + 3 + 3; /* of the filler, of the image, of its octets */
+    size_t n;
+    for (n = most - heads - 3; n < most - heads + 3; n++) {
+        vmc_wr image_w = vmc_wr_of(room[0], sizeof room[0]), w = vmc_wr_of(room[1], sizeof room[1]);
+        put(&image_w, 3, pattern(400, 1));
+        put(&w, 15, pattern(n, 2));
+        put(&w, 1, viamc_view(room[0], image_w.len));
+        begin(&viamc_method_camera_get_images, 0);
+        CHECK_EQ_INT(feed(viamc_view(room[1], w.len), 3, 50), n + heads <= most);
+        if (n + heads <= most)
+            CHECK_EQ_INT(taken().len, n + heads);
+        else
+            CHECK_EQ_INT(s.user.call.status, VIAMC_RESOURCE_EXHAUSTED);
+        end();
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin("sink", argc, argv);
@@ -425,5 +446,6 @@ int main(int argc, char **argv)
     RUN(messages_of_a_stream);
     RUN(hostile_lengths);
     RUN(too_much_beside_the_bytes);
+    RUN(how_much_is_kept_beside_the_bytes);
     return test_end();
 }

@@ -26,6 +26,9 @@
  * viamc_struct_next, write one with viamc_struct_fields(encoded)), repeated fields and maps are viamc_list. Nothing is copied, so what was read
  * lives as long as the octets it was read from. Members that would be keywords or macros end in an underscore.
  *
+ * Which methods there are: the tables below, X(motor, go_for, "GoFor", request, reply, ...) for viamc_motor_go_for_... . The functions are made of
+ * them by macros, so a search for the name of one finds its short form only.
+ *
  * What a program does not use costs it nothing: compile with -ffunction-sections -fdata-sections, link with -Wl,--gc-sections.
  *
  * Services in this file: health, reflection, reflection_v1alpha, auth, external_auth, signaling, stream, arm, audioin, audioout, base, board,
@@ -5275,7 +5278,7 @@ VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *na
 
 /* Begins a walk over the readings that a GetReadings brought, of a sensor, movement sensor or power sensor.
  *   readings  out: walk with viamc_struct_next; views until the next poll
- * Returns:  as viamc_call_reply; with OK no walk over them can fail. */
+ * Returns:  as viamc_call_reply, but ARG for raw calls; with OK no walk over them can fail. */
 VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings);
 
 /* ---- typed functions: of each method, as said at the top, then those with plain arguments ---- */
@@ -6777,6 +6780,8 @@ enum {
     VMC_VIEW_FAR = 0x8000  /* a message with a number above 65,535: its upper half is here, the lower one where nanopb's number is */
 };
 #define VMC_PROTO_EXTRA 99u /* number of `extra` in every request that has it */
+
+VMC_STATIC_ASSERT(proto_double_has_64_bits, sizeof(double) == 8); /* avr-gcc: -mdouble=64; nanopb would write half of each number */
 
 VMC_FN uint8_t vmc_proto_ltype(const pb_field_iter_t *f)
 {

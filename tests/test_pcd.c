@@ -103,6 +103,7 @@ TEST(heads_that_are_refused)
         HEAD("x y rgb", "4 4 4", "F F I", "1", "binary"), HEAD("x y z", "4 4", "F F F", "1", "binary"), HEAD("x y z", "4 4 4", "F F", "1", "binary"),
         HEAD("x y z", "4 4 16", "F F F", "1", "binary"), HEAD("x y z", "4 4 2", "F F F", "1", "binary"), HEAD("x y z", "4 4 0", "F F F", "1", "binary"),
         HEAD("x y z", "4 4 4", "F F Q", "1", "binary"), HEAD("x y z rgb", "4 4 4 1", "F F F U", "1", "binary"), "DATA binary\n", "POINTS 5\nDATA binary\nxxxx",
+        "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nWIDTH 65536\nHEIGHT 65537\nDATA binary\n",
         "FIELDS a x y z\nSIZE 8 4 4 4\nTYPE F F F F\nCOUNT 65535 1 1 1\nWIDTH 1\nHEIGHT 1\nDATA binary\n",
         "FIELDS x y z\nSIZE 8 1 1\nTYPE F U U\nCOUNT 0 1 1\nWIDTH 1\nHEIGHT 1\nDATA binary\n"};
     viamc_pcd pcd;

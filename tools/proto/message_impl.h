@@ -16,6 +16,8 @@ enum {
 };
 #define VMC_PROTO_EXTRA 99u /* number of `extra` in every request that has it */
 
+VMC_STATIC_ASSERT(proto_double_has_64_bits, sizeof(double) == 8); /* avr-gcc: -mdouble=64; nanopb would write half of each number */
+
 VMC_FN uint8_t vmc_proto_ltype(const pb_field_iter_t *f)
 {
     return (uint8_t)PB_LTYPE(f->type);

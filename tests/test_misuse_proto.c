@@ -50,12 +50,24 @@ TEST(viamc_message_write)
 TEST(viamc_list_array)
 {
     double numbers[2] = {1, 2};
+    viam_common_v1_GetGeometriesResponse geometries = VIAMC_ZERO;
+    viam_component_inputcontroller_v1_StreamEventsRequest_Events events = VIAMC_ZERO;
+    viamc_str texts[2];
+    viamc_bytes out;
     viamc_list list = viamc_list_array(NULL, 2, sizeof numbers[0]);
     CHECK_EQ_INT(list.err, VIAMC_ERR_ARG);
     CHECK_EQ_INT(viamc_list_count(&list), 0);
     CHECK_EQ_INT(written(list), VIAMC_ERR_MESSAGE);
+    geometries.geometries = viamc_list_array(NULL, 2, sizeof(viam_common_v1_Geometry));
+    CHECK_EQ_INT(viamc_message_write(&viam_common_v1_GetGeometriesResponse_msg, &geometries, buf, sizeof buf, &out), VIAMC_ERR_MESSAGE);
     CHECK_EQ_INT(written(viamc_list_array(numbers, 2, 0)), VIAMC_ERR_MESSAGE);
     CHECK_EQ_INT(written(viamc_list_array(numbers, 2, 65536u + sizeof numbers[0])), VIAMC_ERR_MESSAGE);
+    texts[0].ptr = NULL; /* a text that is nowhere is an empty one */
+    texts[0].len = 4;
+    texts[1] = viamc_text("x");
+    events.events = viamc_list_of(texts, 2);
+    CHECK_EQ_INT(viamc_message_write(&viam_component_inputcontroller_v1_StreamEventsRequest_Events_msg, &events, buf, sizeof buf, &out), VIAMC_OK);
+    CHECK_EQ_HEX(out.ptr, out.len, "1200 120178");
     CHECK_EQ_INT(written(viamc_list_array(NULL, 0, sizeof numbers[0])), VIAMC_OK);
     CHECK_EQ_INT(written(viamc_list_array(numbers, 2, sizeof numbers[0])), VIAMC_OK);
 }

@@ -94,6 +94,8 @@ TEST(forms_of_fields)
     CHECK_EQ_INT(viamc_pcd_open(&pcd, text("FIELDS n x y z\nSIZE 4 4 4 4\nTYPE F F F F\nCOUNT 3 1 1 1\nWIDTH 1\nHEIGHT 1\nDATA ascii\n9 9 9 1 2 3")), VIAMC_OK);
     REQUIRE(viamc_pcd_next(&pcd, &p)); /* POINTS may be missing */
     CHECK(p.x == 1 && p.z == 3);
+    CHECK_EQ_INT(viamc_pcd_open(&pcd, text("FIELDS n x y z\nSIZE 4 4 4 4\nTYPE F F F F\nCOUNT 3\nWIDTH 2\nHEIGHT 2\nPOINTS 1\nDATA ascii\n9 9 9 1 2 3")), VIAMC_OK);
+    CHECK(pcd.left == 1 && pcd.stride == 6); /* POINTS counts, and a COUNT that is missing is 1 */
 }
 
 TEST(heads_that_are_refused)

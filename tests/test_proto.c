@@ -338,6 +338,21 @@ TEST(received_list_of_another_type)
     CHECK_EQ_INT(viamc_message_write(&grpc_reflection_v1_ExtensionNumberResponse_msg, &varints, more_octets, sizeof more_octets, &out), VIAMC_ERR_MESSAGE);
 }
 
+/* A null is written as one: a Value without a kind is what peers refuse. */
+TEST(values)
+{
+    viam_service_sensors_v1_Readings_ReadingsEntry entry = VIAMC_ZERO;
+    CHECK_WRITES(viam_service_sensors_v1_Readings_ReadingsEntry, &entry, "");
+    entry.has_value = true;
+    CHECK_WRITES(viam_service_sensors_v1_Readings_ReadingsEntry, &entry, "12020800");
+    CHECK_EQ_INT(READ(viam_service_sensors_v1_Readings_ReadingsEntry, "1200", &entry), VIAMC_OK);
+    CHECK(entry.has_value && entry.value.kind == VIAMC_NULL);
+    CHECK_WRITES(viam_service_sensors_v1_Readings_ReadingsEntry, &entry, "12020800");
+    CHECK_EQ_INT(READ(viam_service_sensors_v1_Readings_ReadingsEntry, "1202 2001", &entry), VIAMC_OK);
+    CHECK(entry.value.kind == VIAMC_BOOL && entry.value.boolean);
+    CHECK_WRITES(viam_service_sensors_v1_Readings_ReadingsEntry, &entry, "12022001");
+}
+
 /* What is found to be malformed is not sent on as if it were empty; what nobody has walked over goes octet for octet. */
 TEST(structs_that_are_malformed)
 {
@@ -776,6 +791,7 @@ int main(int argc, char **argv)
     RUN(list_with_a_malformed_element);
     RUN(list_of_packed_numbers);
     RUN(received_list_of_another_type);
+    RUN(values);
     RUN(structs_that_are_malformed);
     RUN(short_form);
     RUN(reply);

@@ -243,16 +243,17 @@ TEST(the_sink_fails_at_each_piece)
 {
     viamc_bytes msg = three_images();
     unsigned cut;
-    for (cut = 0; cut < 2; cut++)
+    for (cut = 0; cut < 3; cut++) /* the last: it waits before, so that it fails on octets that lie in the slot */
         for (s.fail_at = 1; s.fail_at <= (cut == 0 ? 500u : 6u); s.fail_at++) {
+            s.wait_at = cut == 2 && s.fail_at > 2 ? s.fail_at - 2 : 0;
             begin(&viamc_method_camera_get_images, 0);
-            CHECK(!feed(msg, cut, 2000));
+            CHECK(!feed(msg, cut == 2 ? 280 : cut, cut == 2 ? 60 : 2000));
             CHECK_EQ_INT(s.user.call.status, VIAMC_CANCELLED);
             CHECK_EQ_INT(s.pieces, s.fail_at);
             CHECK_EQ_MEM((const char *)vmc_calls_text(&s.t, &s.user.call).ptr, 5, "the s", 5);
             end();
         }
-    s.fail_at = 0;
+    s.fail_at = s.wait_at = 0;
 }
 
 TEST(truncated_messages_are_not_whole)
@@ -414,6 +415,24 @@ TEST(too_much_beside_the_bytes)
     end();
 }
 
+/* Without a sink: what is larger than a slot goes to the lent buffer, also if slot and prefix together had room for it. */
+TEST(messages_of_about_a_slot)
+{
+    static uint8_t into[200];
+    viamc_bytes msg;
+    size_t n;
+    for (n = SLOT - 1; n < SLOT + 9; n++) {
+        begin(NULL, 0);
+        s.user.sink = NULL;
+        s.user.into = into;
+        s.user.into_cap = sizeof into;
+        REQUIRE(feed(pattern(n, 1), 0, 0) && vmc_calls_take(&s.t, &s.user.call, &msg));
+        CHECK_EQ_MEM(msg.ptr, msg.len, pattern(n, 1).ptr, n);
+        CHECK_EQ_INT(msg.ptr == into, n > SLOT);
+        end();
+    }
+}
+
 /* Three quarters of a slot are kept, and not an octet more. */
 TEST(how_much_is_kept_beside_the_bytes)
 {
@@ -446,6 +465,7 @@ int main(int argc, char **argv)
     RUN(messages_of_a_stream);
     RUN(hostile_lengths);
     RUN(too_much_beside_the_bytes);
+    RUN(messages_of_about_a_slot);
     RUN(how_much_is_kept_beside_the_bytes);
     return test_end();
 }

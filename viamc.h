@@ -724,7 +724,7 @@ typedef struct viamc_pcd {
     viamc_bytes rest;          /* their octets */
     uint16_t stride;           /* octets of a point; text: numbers of a point */
     bool text;                 /* DATA ascii */
-    viamc_err err;             /* OK; MESSAGE: the walk ended early */
+    viamc_err err;             /* OK; MESSAGE: the walk ended early, or the header was refused and it cannot begin */
     viamc_pcd_field x, y, z;
     viamc_pcd_field rgb;       /* of size 0: no colours */
 } viamc_pcd;
@@ -1287,7 +1287,7 @@ VIAMC_API void viamc_client_close(viamc_client *c);
 
 /* Starts a call of a method and returns at once.
  *   method  kept until the call ends
- *   msg     copied (opts.keep: kept until DONE): the encoded request; not sent for client streams, whose messages go by viamc_call_send
+ *   msg     copied (opts.keep: kept until DONE): the encoded request; not sent for client streams, whose messages go by viamc_call_send_bytes
  *   opts    copied; NULL: defaults
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
@@ -3260,7 +3260,7 @@ VMC_FN double vmc_pcd_scaled(double v, int exponent)
 {
     double power = 1;
     int i, n = exponent < 0 ? -exponent : exponent;
-    for (i = 0; i < n && i < VMC_PCD_MAX_EXPONENT; i++)
+    for (i = 0; v != 0 && i < n && i < VMC_PCD_MAX_EXPONENT; i++)
         power *= 10;
     return exponent < 0 ? v / power : v * power;
 }
@@ -3274,8 +3274,8 @@ VMC_FN int vmc_pcd_exponent(viamc_str word)
         word.ptr++;
         word.len--;
     }
-    if (!vmc_pcd_count(word, VMC_PCD_MAX_EXPONENT, &n))
-        n = 0;
+    (void)vmc_pcd_count(word, VMC_PCD_MAX_EXPONENT, &n); /* none: 0 */
+    n = vmc_min32(n, VMC_PCD_MAX_EXPONENT);
     return minus ? -(int)n : (int)n;
 }
 
@@ -3398,11 +3398,14 @@ VIAMC_API viamc_err viamc_pcd_open(viamc_pcd *pcd, viamc_bytes file)
     VIAMC_MEMSET(pcd, 0, sizeof *pcd);
     VIAMC_MEMSET(&head, 0, sizeof head);
     head.fields = head.sizes = head.types = head.counts = viamc_text("");
+    pcd->err = VIAMC_ERR_MESSAGE; /* no walk begins, until the header is whole and good */
     while (vmc_pcd_line(&rest, &line)) {
         key = vmc_pcd_word(&line);
         if (vmc_pcd_is(key, "DATA")) {
             pcd->rest = rest;
-            return vmc_pcd_data(pcd, &head, vmc_pcd_word(&line)) ? VIAMC_OK : VIAMC_ERR_MESSAGE;
+            if (vmc_pcd_data(pcd, &head, vmc_pcd_word(&line)))
+                pcd->err = VIAMC_OK;
+            return pcd->err;
         }
         if (!vmc_pcd_keyword(pcd, &head, key, line))
             return VIAMC_ERR_MESSAGE;

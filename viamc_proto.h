@@ -26,6 +26,9 @@
  * viamc_struct_next, write one with viamc_struct_fields(encoded)), repeated fields and maps are viamc_list. Nothing is copied, so what was read
  * lives as long as the octets it was read from. Members that would be keywords or macros end in an underscore.
  *
+ * Which methods there are: the tables below, X(motor, go_for, "GoFor", request, reply, ...) for viamc_motor_go_for_... . The functions are made of
+ * them by macros, so a search for the name of one finds its short form only.
+ *
  * What a program does not use costs it nothing: compile with -ffunction-sections -fdata-sections, link with -Wl,--gc-sections.
  *
  * Services in this file: health, reflection, reflection_v1alpha, auth, external_auth, signaling, stream, arm, audioin, audioout, base, board,
@@ -645,13 +648,14 @@ extern "C" {
  *   msg     kept as long as the message is used
  *   out     the struct that belongs to it, all of it is set; what did not come is 0
  *   size    sizeof *out
- * Returns:  OK; MESSAGE (malformed, or a Struct or the message around a list came in two parts, which no encoder does). */
+ * Returns:  OK; ARG; MESSAGE (malformed, or a Struct or the message around a list came in two parts, which no encoder does). */
 VIAMC_API viamc_err viamc_message_read(const pb_msgdesc_t *fields, viamc_bytes msg, void *out, size_t size);
 
 /* Writes a message. nanopb's pb_encode does it too.
  *   buf      cap octets; NULL: none
  *   encoded  out: view of buf; with NOMEM its ptr is NULL and its len the octets needed
- * Returns:  OK; NOMEM; MESSAGE (a list of another type, a list or Struct that was received and is malformed). */
+ * Returns:  OK; NOMEM; ARG; MESSAGE (a list of elements of another size, a list or Struct whose walk ended early, packed numbers that are
+ *           malformed). Structs and messages in lists that were received are sent on octet for octet, unread: viamc_struct_check. */
 VIAMC_API viamc_err viamc_message_write(const pb_msgdesc_t *fields, const void *msg, uint8_t *buf, size_t cap, viamc_bytes *encoded);
 
 /* ---- lists: repeated fields and maps ---- */
@@ -5274,7 +5278,7 @@ VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *na
 
 /* Begins a walk over the readings that a GetReadings brought, of a sensor, movement sensor or power sensor.
  *   readings  out: walk with viamc_struct_next; views until the next poll
- * Returns:  as viamc_call_reply; with OK no walk over them can fail. */
+ * Returns:  as viamc_call_reply, but ARG for raw calls; with OK no walk over them can fail. */
 VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings);
 
 /* ---- typed functions: of each method, as said at the top, then those with plain arguments ---- */
@@ -6777,6 +6781,8 @@ enum {
 };
 #define VMC_PROTO_EXTRA 99u /* number of `extra` in every request that has it */
 
+VMC_STATIC_ASSERT(proto_double_has_64_bits, sizeof(double) == 8); /* avr-gcc: -mdouble=64; nanopb would write half of each number */
+
 VMC_FN uint8_t vmc_proto_ltype(const pb_field_iter_t *f)
 {
     return (uint8_t)PB_LTYPE(f->type);
@@ -6984,7 +6990,11 @@ VMC_FN bool vmc_proto_read(const pb_msgdesc_t *fields, viamc_bytes msg, void *ou
 
 VIAMC_API viamc_err viamc_message_read(const pb_msgdesc_t *fields, viamc_bytes msg, void *out, size_t size)
 {
+    if (out == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(out, 0, size);
+    if (fields == NULL || !vmc_is_view(msg))
+        return VIAMC_ERR_ARG;
     return vmc_proto_read(fields, msg, out) ? VIAMC_OK : VIAMC_ERR_MESSAGE;
 }
 
@@ -6994,6 +7004,10 @@ VIAMC_API viamc_list viamc_list_array(const void *array, size_t count, size_t si
 {
     viamc_list list;
     VIAMC_MEMSET(&list, 0, sizeof list);
+    if (count != 0 && (array == NULL || size == 0 || size > 0xffffu)) {
+        list.err = VIAMC_ERR_ARG;
+        return list;
+    }
     list.ptr = array;
     list.len = count;
     list.size = (uint16_t)size;
@@ -7006,6 +7020,7 @@ VIAMC_API viamc_list viamc_list_from(viamc_list_fn next, void *user)
     VIAMC_MEMSET(&list, 0, sizeof list);
     list.ptr = user;
     list.next = next;
+    list.err = (viamc_err)(next != NULL ? VIAMC_OK : VIAMC_ERR_ARG);
     return list;
 }
 
@@ -7078,6 +7093,10 @@ VMC_FN bool vmc_proto_element(const viamc_list *list, const vmc_wire_field *f, v
 VIAMC_API bool viamc_list_take(viamc_list *list, void *element, size_t size)
 {
     vmc_wire_field f;
+    if (list == NULL)
+        return false;
+    if (element == NULL)
+        return vmc_proto_end_list(list, VIAMC_ERR_ARG);
     if (list->number == 0)
         return list->len != 0 || list->next != NULL ? vmc_proto_end_list(list, VIAMC_ERR_ARG) : false;
     if (size != list->size)
@@ -7097,9 +7116,12 @@ VMC_FN const void *vmc_proto_item(const viamc_list *list, size_t index, size_t s
 
 VIAMC_API size_t viamc_list_count(const viamc_list *list)
 {
-    viamc_list walk = *list;
+    viamc_list walk;
     vmc_wire_field f;
     size_t n = 0;
+    if (list == NULL)
+        return 0;
+    walk = *list;
     if (list->number == 0 && list->next == NULL)
         return list->len;
     while (list->number != 0 ? vmc_proto_next(&walk, &f) : vmc_proto_item(list, n, 0) != NULL)
@@ -7161,13 +7183,19 @@ VMC_FN bool vmc_proto_put_numbers(pb_ostream_t *out, const pb_field_iter_t *fiel
     return true;
 }
 
+/* Writes a Struct, unless a walk over it found that it is malformed. */
+VMC_FN bool vmc_proto_put_struct(pb_ostream_t *out, uint32_t number, const viamc_fields *fields)
+{
+    return fields->err == VIAMC_OK && vmc_proto_put_bytes(out, number, fields->rest);
+}
+
 /* Writes an element that is no number. */
 VMC_FN bool vmc_proto_put_item(pb_ostream_t *out, const pb_field_iter_t *field, const void *item)
 {
     switch (vmc_proto_ltype(field)) {
     case PB_LTYPE_STRING: return vmc_proto_put_bytes(out, field->tag, vmc_bytes_of(*(const viamc_str *)item));
     case PB_LTYPE_BYTES: return vmc_proto_put_bytes(out, field->tag, *(const viamc_bytes *)item);
-    case PB_LTYPE_FIXED_LENGTH_BYTES: return vmc_proto_put_bytes(out, field->tag, ((const viamc_fields *)item)->rest);
+    case PB_LTYPE_FIXED_LENGTH_BYTES: return vmc_proto_put_struct(out, field->tag, (const viamc_fields *)item);
     default: return pb_encode_tag(out, PB_WT_STRING, field->tag) && pb_encode_submessage(out, field->submsg_desc, item);
     }
 }
@@ -7210,7 +7238,7 @@ VMC_FN bool vmc_proto_put_map(pb_ostream_t *out, const viamc_fields *map)
     while (vmc_wire_next(&r, &f))
         if (f.number == VMC_STRUCT_ITEM && f.type == VMC_WIRE_BYTES && !vmc_proto_put_bytes(out, f.number, f.bytes))
             return false;
-    return vmc_rd_ok(&r);
+    return map->err == VIAMC_OK && vmc_rd_ok(&r);
 }
 
 /* Writes the member of a Value that its kind says. */
@@ -7222,8 +7250,8 @@ VMC_FN bool vmc_proto_put_member(pb_ostream_t *out, const viamc_value *v)
     case VIAMC_NUMBER: return pb_encode_tag(out, PB_WT_64BIT, number) && pb_encode_fixed64(out, &v->number);
     case VIAMC_STRING: return vmc_proto_put_bytes(out, number, vmc_bytes_of(v->text));
     case VIAMC_BOOL: return pb_encode_tag(out, PB_WT_VARINT, number) && pb_encode_varint(out, v->boolean ? 1u : 0u);
-    case VIAMC_STRUCT: return vmc_proto_put_bytes(out, number, v->fields.rest);
-    case VIAMC_LIST: return vmc_proto_put_bytes(out, number, v->list.rest);
+    case VIAMC_STRUCT: return vmc_proto_put_struct(out, number, &v->fields);
+    case VIAMC_LIST: return v->list.err == VIAMC_OK && vmc_proto_put_bytes(out, number, v->list.rest);
     default: return false;
     }
 }
@@ -7238,13 +7266,14 @@ VMC_FN bool vmc_proto_put_value(pb_ostream_t *out, uint32_t number, const viamc_
 VMC_FN bool vmc_proto_put_view(pb_ostream_t *out, const pb_field_iter_t *field)
 {
     bool member = PB_HTYPE(field->type) == PB_HTYPE_ONEOF; /* is written even if empty: it is the one that is set */
+    const viamc_fields *fields = (const viamc_fields *)field->pData;
     viamc_bytes v;
     if (vmc_proto_is_far(field))
         return pb_encode_tag(out, PB_WT_STRING, vmc_proto_number(field)) && pb_encode_submessage(out, field->submsg_desc, field->pData);
     switch (field->array_size) {
-    case VMC_VIEW_MAP: return vmc_proto_put_map(out, (const viamc_fields *)field->pData);
+    case VMC_VIEW_MAP: return vmc_proto_put_map(out, fields);
     case VMC_VIEW_VALUE: return vmc_proto_put_value(out, field->tag, (const viamc_value *)field->pData);
-    case VMC_VIEW_STRUCT: v = ((const viamc_fields *)field->pData)->rest; break;
+    case VMC_VIEW_STRUCT: return (!member && fields->rest.ptr == NULL) || vmc_proto_put_struct(out, field->tag, fields);
     default: v = vmc_proto_ltype(field) == PB_LTYPE_STRING ? vmc_bytes_of(*(const viamc_str *)field->pData) : *(const viamc_bytes *)field->pData; break;
     }
     if (!member && (v.ptr == NULL || (v.len == 0 && field->array_size == VMC_VIEW_PLAIN)))
@@ -7266,7 +7295,11 @@ VIAMC_API viamc_err viamc_message_write(const pb_msgdesc_t *fields, const void *
 {
     pb_ostream_t out = pb_ostream_from_buffer(buf, buf == NULL ? 0 : cap);
     size_t need = 0;
+    if (encoded == NULL)
+        return VIAMC_ERR_ARG;
     *encoded = viamc_view(NULL, 0);
+    if (fields == NULL || msg == NULL)
+        return VIAMC_ERR_ARG;
     if (buf != NULL && pb_encode(&out, fields, msg)) {
         *encoded = viamc_view(buf, out.bytes_written);
         return VIAMC_OK;
@@ -11035,8 +11068,12 @@ VIAMC_API viamc_err viamc_call_send_message(viamc_client *c, viamc_call call, co
     size_t cap = 0;
     uint8_t *room = viamc_call_room(c, &cap);
     viamc_bytes encoded;
-    if (viamc_message_write((const pb_msgdesc_t *)method->request, msg, room, cap, &encoded) == VIAMC_ERR_MESSAGE)
-        return VIAMC_ERR_MESSAGE;
+    viamc_err err;
+    if (c == NULL || method == NULL)
+        return VIAMC_ERR_ARG;
+    err = viamc_message_write((const pb_msgdesc_t *)method->request, msg, room, cap, &encoded);
+    if (err != VIAMC_OK && err != VIAMC_ERR_NOMEM)
+        return err;
     encoded.ptr = room; /* what does not fit is refused by its length, unread: BUSY or NOMEM */
     return viamc_call_send_bytes(c, call, encoded);
 }
@@ -11060,8 +11097,10 @@ VMC_FN viamc_err vmc_proto_brought(const viamc_event *ev, bool stream)
 VIAMC_API viamc_err viamc_call_reply(const viamc_event *ev, const viamc_method *method, void *out, size_t size)
 {
     viamc_err err;
+    if (out == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(out, 0, size);
-    if (!vmc_proto_is_of(ev, method))
+    if (ev == NULL || method == NULL || !vmc_proto_is_of(ev, method))
         return VIAMC_ERR_ARG;
     err = vmc_proto_brought(ev, (method->flags & VIAMC_M_SERVER_STREAM) != 0);
     return err != VIAMC_OK ? err : viamc_message_read((const pb_msgdesc_t *)method->reply, ev->msg, out, size);
@@ -11077,10 +11116,13 @@ VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, 
     size_t cap = 0;
     uint8_t *room = viamc_answer_room(rq, &cap);
     viamc_bytes msg = viamc_view(room, 0);
-    if (called != NULL && called->reply != method->reply)
+    viamc_err err = VIAMC_OK;
+    if (method == NULL || (called != NULL && called->reply != method->reply))
         return VIAMC_ERR_ARG;
-    if (out != NULL && viamc_message_write((const pb_msgdesc_t *)method->reply, out, room, cap, &msg) == VIAMC_ERR_MESSAGE)
-        return VIAMC_ERR_MESSAGE;
+    if (out != NULL)
+        err = viamc_message_write((const pb_msgdesc_t *)method->reply, out, room, cap, &msg);
+    if (err != VIAMC_OK && err != VIAMC_ERR_NOMEM)
+        return err;
     msg.ptr = room; /* what does not fit is refused by its length, unread: BUSY or NOMEM */
     return (method->flags & VIAMC_M_SERVER_STREAM) != 0 ? viamc_request_send(rq, msg) : viamc_answer_bytes(rq, msg);
 }
@@ -11871,7 +11913,7 @@ VIAMC_API google_protobuf_Duration viamc_duration(int64_t ms)
 
 VIAMC_API int64_t viamc_duration_ms(const google_protobuf_Duration *duration)
 {
-    return vmc_proto_ms(duration->seconds, duration->nanos - duration->nanos % 1000000);
+    return duration == NULL ? 0 : vmc_proto_ms(duration->seconds, duration->nanos - duration->nanos % 1000000);
 }
 
 VIAMC_API google_protobuf_Timestamp viamc_timestamp(int64_t unix_ms)
@@ -11885,7 +11927,7 @@ VIAMC_API google_protobuf_Timestamp viamc_timestamp(int64_t unix_ms)
 
 VIAMC_API int64_t viamc_timestamp_ms(const google_protobuf_Timestamp *timestamp)
 {
-    return vmc_proto_ms(timestamp->seconds, timestamp->nanos);
+    return timestamp == NULL ? 0 : vmc_proto_ms(timestamp->seconds, timestamp->nanos);
 }
 
 /* Writes ":07" and the like. */
@@ -11898,8 +11940,15 @@ VMC_FN void vmc_proto_put_part(vmc_wr *w, char before, uint32_t n)
 VIAMC_API size_t viamc_timestamp_print(const google_protobuf_Timestamp *timestamp, char text[25])
 {
     static const int64_t last = 253402300799; /* 9999-12-31T23:59:59Z */
-    uint32_t of_day = (uint32_t)(timestamp->seconds % 86400), ms = (uint32_t)(timestamp->nanos / 1000000);
+    uint32_t of_day, ms;
     vmc_wr w = vmc_wr_of(text, 24);
+    if (text == NULL)
+        return 0;
+    text[0] = '\0';
+    if (timestamp == NULL)
+        return 0;
+    of_day = (uint32_t)(timestamp->seconds % 86400);
+    ms = (uint32_t)(timestamp->nanos / 1000000);
     if (timestamp->seconds >= 0 && timestamp->seconds <= last && timestamp->nanos >= 0 && ms <= 999u) {
         vmc_wr_date(&w, (uint32_t)(timestamp->seconds / 86400));
         vmc_proto_put_part(&w, 'T', of_day / 3600u);
@@ -11931,8 +11980,10 @@ VMC_FN bool vmc_proto_take_part(viamc_str *text, char separator, viamc_str *befo
 
 VIAMC_API viamc_err viamc_resource_name_parse(viamc_str text, viam_common_v1_ResourceName *name)
 {
+    if (name == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(name, 0, sizeof *name);
-    if (vmc_proto_take_part(&text, ':', &name->namespace_) && vmc_proto_take_part(&text, ':', &name->type)
+    if (vmc_is_view(vmc_bytes_of(text)) && vmc_proto_take_part(&text, ':', &name->namespace_) && vmc_proto_take_part(&text, ':', &name->type)
         && vmc_proto_take_part(&text, '/', &name->subtype) && text.len != 0) {
         name->name = text;
         return VIAMC_OK;
@@ -11943,9 +11994,20 @@ VIAMC_API viamc_err viamc_resource_name_parse(viamc_str text, viam_common_v1_Res
 
 VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *name, char *buf, size_t cap)
 {
-    const viamc_str parts[4] = {name->namespace_, name->type, name->subtype, name->name};
-    vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
+    viamc_str parts[4];
+    vmc_wr w;
     size_t i, need = 3;
+    if (buf == NULL)
+        cap = 0;
+    if (cap != 0)
+        buf[0] = '\0';
+    if (name == NULL)
+        return 0;
+    parts[0] = name->namespace_;
+    parts[1] = name->type;
+    parts[2] = name->subtype;
+    parts[3] = name->name;
+    w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
     for (i = 0; i < 4u; i++) {
         need += parts[i].len;
         vmc_wr_cut(&w, parts[i].ptr, parts[i].len);
@@ -11960,8 +12022,10 @@ VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *na
 VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings)
 {
     viamc_err err;
+    if (readings == NULL)
+        return VIAMC_ERR_ARG;
     *readings = viamc_struct_fields(viamc_view(NULL, 0));
-    if (ev->method == NULL || ev->method->reply != &viam_common_v1_GetReadingsResponse_msg)
+    if (ev == NULL || ev->method == NULL || ev->method->reply != &viam_common_v1_GetReadingsResponse_msg)
         return VIAMC_ERR_ARG;
     err = vmc_proto_brought(ev, false);
     if (err == VIAMC_OK)

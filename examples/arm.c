@@ -26,7 +26,7 @@ static viamc_err print_pose(viamc_posix *posix, viamc_client *robot, const char 
     return VIAMC_OK;
 }
 
-/* Where the joints are, in degrees; *count of them, at most JOINTS. */
+/* Where the joints are, in degrees; *count of them. An arm with more than JOINTS is not for this program. */
 static viamc_err read_joints(viamc_posix *posix, viamc_client *robot, const char *name, double joints[JOINTS], size_t *count)
 {
     viam_component_arm_v1_GetJointPositionsResponse reply;
@@ -37,6 +37,8 @@ static viamc_err read_joints(viamc_posix *posix, viamc_client *robot, const char
         || (err = viamc_arm_get_joint_positions_reply(&ev, &reply)) != VIAMC_OK)
         return err;
     *count = 0;
+    if (viamc_list_count(&reply.positions.values) > JOINTS)
+        return VIAMC_ERR_NOMEM;
     while (*count < JOINTS && viamc_list_read(&reply.positions.values, &joints[*count])) { /* out of the received bytes */
         printf("joint %u at %.1f degrees\n", (unsigned)*count, joints[*count]);
         ++*count;

@@ -45,6 +45,13 @@ class Examples(unittest.TestCase):
         self.assertEqual(self.told(), "move to [10.0, 22.5, -80.0, 10.25, 189.0, 9.0]")
         self.assertEqual(self.told(), "move through [[5.0, 17.5, -85.0, 5.25, 184.0, 4.0], [0.0, 12.5, -90.0, 0.25, 179.0, -1.0]]")
 
+    def test_arm_with_more_joints(self):
+        """Is left alone: six of its seven joints are no place to go to."""
+        if not (EXAMPLES / "arm").exists():
+            self.skipTest("missing program: build/examples/arm (make examples)")
+        code, output = testing.run(EXAMPLES / "arm", self.address, "arm7")
+        self.assertEqual((code, output.count("joint")), (1, 0), output)
+
     def told(self):
         """What the robot says that it was told."""
         return self.robot.stdout.readline().strip()
@@ -63,7 +70,7 @@ class Examples(unittest.TestCase):
         self.assertEqual([line for line in lines if line.startswith(("batch", "arm"))], [f"batch {i} acknowledged" for i in range(1, 6)] + ["arm: OK"])
         self.assertEqual([line for line in lines if line.startswith(("AbsoluteX", "gamepad"))],
                          [f"AbsoluteX 0.0{i}" for i in range(1, 6)] + ["gamepad: CANCELLED"])
-        self.assertEqual(self.told(), f"points {[(100 * i, float(i)) for i in range(20)]}")
+        self.assertEqual(self.told(), f"points {[(100 * i, float(i), 12.5 + i) for i in range(20)]}")
 
     def test_game(self):
         """Twelve robots in one loop, one of them gone: the others get nearly all values, and are stopped."""

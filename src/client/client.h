@@ -128,7 +128,7 @@ VIAMC_API void viamc_client_close(viamc_client *c);
 
 /* Starts a call of a method and returns at once.
  *   method  kept until the call ends
- *   msg     copied (opts.keep: kept until DONE): the encoded request; not sent for client streams, whose messages go by viamc_call_send
+ *   msg     copied (opts.keep: kept until DONE): the encoded request; not sent for client streams, whose messages go by viamc_call_send_bytes
  *   opts    copied; NULL: defaults
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.

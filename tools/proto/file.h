@@ -29,6 +29,9 @@
  * viamc_struct_next, write one with viamc_struct_fields(encoded)), repeated fields and maps are viamc_list. Nothing is copied, so what was read
  * lives as long as the octets it was read from. Members that would be keywords or macros end in an underscore.
  *
+ * Which methods there are: the tables below, X(motor, go_for, "GoFor", request, reply, ...) for viamc_motor_go_for_... . The functions are made of
+ * them by macros, so a search for the name of one finds its short form only.
+ *
  * What a program does not use costs it nothing: compile with -ffunction-sections -fdata-sections, link with -Wl,--gc-sections.
  *
  * Services in this file: @SERVICES@.

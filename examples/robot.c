@@ -148,6 +148,35 @@ static void on_event(void *user, const viamc_server_event *ev)
     say(who, what);
 }
 
+/* ---- options: "--name value". One that is unknown or half given ends the program: a typo must not open the robot to everybody ---- */
+
+enum { LISTEN, CERT, KEY, API_KEY_ID, API_KEY, OPTIONS };
+static const char *const names[OPTIONS] = {"--listen", "--cert", "--key", "--api-key-id", "--api-key"};
+static const char *given[OPTIONS];
+
+static bool refuse(const char *name, const char *why)
+{
+    fprintf(stderr, "robot: %s: %s\n", name, why);
+    return false;
+}
+
+static bool read_options(int argc, char **argv)
+{
+    int i, k;
+    for (i = 1; i < argc; i += 2) {
+        for (k = 0; k < OPTIONS && strcmp(argv[i], names[k]) != 0; k++) {}
+        if (k == OPTIONS)
+            return refuse(argv[i], "no such option");
+        if (i + 1 == argc || argv[i + 1][0] == '\0')
+            return refuse(argv[i], "has no value");
+        given[k] = argv[i + 1];
+    }
+    for (i = CERT; i < OPTIONS; i += 2) /* pairs */
+        if ((given[i] == NULL) != (given[i + 1] == NULL))
+            return refuse(names[given[i] == NULL ? i : i + 1], "is missing, its other half is given");
+    return true;
+}
+
 /* ---- the program ---- */
 
 static void on_signal(int number)
@@ -160,15 +189,6 @@ static int fail(const char *what, viamc_err err)
 {
     fprintf(stderr, "robot: %s: %s\n", what, viamc_err_name(err));
     return 1;
-}
-
-static const char *option(int argc, char **argv, const char *name, const char *otherwise)
-{
-    int i;
-    for (i = 1; i + 1 < argc; i += 2)
-        if (strcmp(argv[i], name) == 0)
-            return argv[i + 1];
-    return otherwise;
 }
 
 static viamc_err add_resources(viamc_server *server)
@@ -204,29 +224,28 @@ int main(int argc, char **argv)
     viamc_api_key api_key;
     viamc_wait_hint wait;
     char text[160];
-    const char *cert_file = option(argc, argv, "--cert", NULL), *key_file = option(argc, argv, "--key", NULL);
     size_t n = 0;
     viamc_err err;
 
-    if (argc % 2 == 0)
+    if (!read_options(argc, argv))
         return fprintf(stderr, "usage: robot [--listen HOST:PORT|unix:PATH] [--cert PEM --key PEM] [--api-key-id ID --api-key KEY]\n"), 2;
     started = viamc_posix_now();
-    api_key.id = option(argc, argv, "--api-key-id", NULL);
-    api_key.key = option(argc, argv, "--api-key", NULL);
-    if (api_key.id != NULL && api_key.key != NULL) {
+    api_key.id = given[API_KEY_ID];
+    api_key.key = given[API_KEY];
+    if (api_key.key != NULL) {
         desc.api_keys = &api_key;
         desc.api_key_count = 1;
     }
-    if (cert_file != NULL && key_file != NULL) {
-        if ((err = viamc_posix_read_pem(cert_file, "CERTIFICATE", der, sizeof der - 4096, certs, 4, &desc.cert_count)) != VIAMC_OK)
-            return fail(cert_file, err);
-        if ((err = viamc_posix_read_pem(key_file, "PRIVATE KEY", der + sizeof der - 4096, 4096, &key, 1, &n)) != VIAMC_OK)
-            return fail(key_file, err);
+    if (given[CERT] != NULL) {
+        if ((err = viamc_posix_read_pem(given[CERT], "CERTIFICATE", der, sizeof der - 4096, certs, 4, &desc.cert_count)) != VIAMC_OK)
+            return fail(given[CERT], err);
+        if ((err = viamc_posix_read_pem(given[KEY], "PRIVATE KEY", der + sizeof der - 4096, 4096, &key, 1, &n)) != VIAMC_OK)
+            return fail(given[KEY], err);
         desc.cert_chain = certs;
         desc.key = key;
     }
     viamc_posix_init(&posix);
-    if ((err = viamc_posix_listen(&posix, option(argc, argv, "--listen", "127.0.0.1:8080"))) != VIAMC_OK)
+    if ((err = viamc_posix_listen(&posix, given[LISTEN] != NULL ? given[LISTEN] : "127.0.0.1:8080")) != VIAMC_OK)
         return fail("cannot listen", err);
     desc.port = viamc_posix_server_port();
     desc.port_user = &posix;
@@ -238,6 +257,10 @@ int main(int argc, char **argv)
     }
     (void)viamc_posix_listen_address(&posix, text, sizeof text);
     printf("listening on %s\n", text);
+    if (given[API_KEY] == NULL)
+        printf("no API key: anybody may drive\n");
+    if (given[CERT] == NULL)
+        printf("plaintext: no certificate\n");
     fflush(stdout);
     (void)signal(SIGTERM, on_signal);
     (void)signal(SIGINT, on_signal);

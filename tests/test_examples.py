@@ -15,6 +15,32 @@ import testing
 EXAMPLES = testing.ROOT / "build/examples"
 
 
+class Robot(unittest.TestCase):
+    """What examples/robot makes of its command line."""
+
+    def setUp(self):
+        if not (EXAMPLES / "robot").exists():
+            self.skipTest("missing program: build/examples/robot (make examples)")
+
+    def test_options_that_are_wrong(self):
+        """A typo does not open the robot to everybody: the program ends with a line that names it."""
+        for line, word in (("--api_key k --api-key-id i", "--api_key: no such option"), ("--api-key-id i", "--api-key: is missing"),
+                           ("--api-key k", "--api-key-id: is missing"), ("--cert c", "--key: is missing"), ("--key k", "--cert: is missing"),
+                           ("--api-key-id i --api-key", "--api-key: has no value"), ("api-key", "api-key: no such option"),
+                           ("--help", "--help: no such option")):
+            code, output = testing.run("timeout", "5", EXAMPLES / "robot", "--listen", "127.0.0.1:0", *line.split())
+            self.assertEqual((code, word in output, "usage" in output), (2, True, True), f"{line}\n{output}")
+        code, output = testing.run("timeout", "5", EXAMPLES / "robot", "--listen", "127.0.0.1:0", "--api-key-id", "", "--api-key", "")
+        self.assertEqual((code, "--api-key-id: has no value" in output), (2, True), output)
+
+    def test_without_protection(self):
+        """It says so when anybody may drive."""
+        for options, wanted in (((), ["no API key: anybody may drive", "plaintext: no certificate"]),
+                                (("--api-key-id", "i", "--api-key", "k"), ["plaintext: no certificate"])):
+            code, output = testing.run("timeout", "0.5", EXAMPLES / "robot", "--listen", "127.0.0.1:0", *options)
+            self.assertEqual((code, output.splitlines()[1:]), (124, wanted))
+
+
 @unittest.skipIf(importlib.util.find_spec("viam") is None, "missing peer: viam-sdk for Python (make setup)")
 class Examples(unittest.TestCase):
     @classmethod

@@ -45,7 +45,8 @@ int main(int argc, char **argv)
         return viamc_posix_explain(&posix, "drive", err); /* "drive: TLS: certificate expired 2026-03-01 (rover-main.abc.viam.cloud:443)" */
     print_readings(&ev);
 
-    err = viamc_posix_run(&posix, 5000); /* five seconds of driving: heartbeats flow, then the session is left to expire */
+    if ((err = viamc_posix_run(&posix, 5000)) != VIAMC_OK) /* five seconds of driving: heartbeats flow, then the session is left to expire */
+        return viamc_posix_explain(&posix, "drive", err);
     viamc_client_close(robot);
-    return err == VIAMC_OK ? 0 : 1;
+    return 0;
 }

@@ -63,13 +63,28 @@ class Examples(unittest.TestCase):
         return output
 
     def test_arm(self):
+        warning = "arm: this robot has no sessions: it does not stop when this program dies\n"
         output = self.example("arm", "arm1")
+        self.assertIn(warning, output)
+        output = output.replace(warning, "")
         self.assertEqual(output.splitlines()[0], "hand at x 0.0, y 200.0, z 300.0 mm")
         self.assertEqual([line for line in output.splitlines() if line.startswith("joint")],
                          [f"joint {i} at {value:.1f} degrees" for i, value in enumerate([0, 12.5, -90, 0.25, 179, -1])])
         self.assertEqual(output.splitlines()[-2:], ["hand at x 10.0, y 200.0, z 300.0 mm", "home again"])
         self.assertEqual(self.told(), "move to [10.0, 22.5, -80.0, 10.25, 189.0, 9.0]")
         self.assertEqual(self.told(), "move through [[5.0, 17.5, -85.0, 5.25, 184.0, 4.0], [0.0, 12.5, -90.0, 0.25, 179.0, -1.0]]")
+
+
+    def test_first_program(self):
+        """README's first program, in plaintext: it does not move a robot without sessions."""
+        source = re.search(r"^```c\n(.*?)^```$", (testing.ROOT / "README.md").read_text(), re.M | re.S).group(1)
+        plain = source.replace("dial.api_key = argv[2];", "dial.insecure = true;").replace("dial.api_key_id = argv[3];", "")
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "drive.c"
+            path.write_text(plain)
+            self.assertEqual(testing.run("cc", f"-I{testing.ROOT}", "-o", path.with_suffix(""), path, "-lbearssl", "-lprotobuf-nanopb"), (0, ""))
+            said = testing.run(path.with_suffix(""), self.address, "", "")
+        self.assertEqual(said, (1, "drive: SetPower: FAILED_PRECONDITION: this robot has no sessions, and dial.require_session is set\n"))
 
     def told(self):
         """What the robot says that it was told."""

@@ -191,13 +191,19 @@ static int fail(const char *what, viamc_err err)
     return 1;
 }
 
-static viamc_err add_resources(viamc_server *server)
+static bool added(const char *name, viamc_err err)
+{
+    if (err == VIAMC_ERR_ARG)
+        return refuse(name, "its name is wrong or taken, or its ops lack stop");
+    return err == VIAMC_OK || refuse(name, err == VIAMC_ERR_NOMEM ? "more than desc.max_resources" : viamc_err_name(err));
+}
+
+static bool add_resources(viamc_server *server)
 {
     static struct wheel left = {"left", 0}, wheels = {"base", 0};
     static viamc_motor_ops motor; /* filled by name: a new method never shifts an old one */
     static viamc_base_ops base;
     static viamc_sensor_ops imu;
-    viamc_err err;
     motor.set_power = set_power;
     motor.stop = wheel_stop;
     motor.is_powered = wheel_is_powered;
@@ -209,9 +215,8 @@ static viamc_err add_resources(viamc_server *server)
     base.is_moving = base_is_moving;
     base.user = &wheels;
     imu.get_readings = imu_get_readings;
-    if ((err = viamc_server_add_motor(server, "left", &motor, NULL)) != VIAMC_OK || (err = viamc_server_add_base(server, "base", &base, NULL)) != VIAMC_OK)
-        return err;
-    return viamc_server_add_sensor(server, "imu", &imu, NULL);
+    return added("motor left", viamc_server_add_motor(server, "left", &motor, NULL)) && added("base", viamc_server_add_base(server, "base", &base, NULL))
+        && added("sensor imu", viamc_server_add_sensor(server, "imu", &imu, NULL));
 }
 
 int main(int argc, char **argv)
@@ -224,11 +229,13 @@ int main(int argc, char **argv)
     viamc_api_key api_key;
     viamc_wait_hint wait;
     char text[160];
+    const char *address;
     size_t n = 0;
     viamc_err err;
 
     if (!read_options(argc, argv))
         return fprintf(stderr, "usage: robot [--listen HOST:PORT|unix:PATH] [--cert PEM --key PEM] [--api-key-id ID --api-key KEY]\n"), 2;
+    address = given[LISTEN] != NULL ? given[LISTEN] : "127.0.0.1:8080";
     started = viamc_posix_now();
     api_key.id = given[API_KEY_ID];
     api_key.key = given[API_KEY];
@@ -245,16 +252,19 @@ int main(int argc, char **argv)
         desc.key = key;
     }
     viamc_posix_init(&posix);
-    if ((err = viamc_posix_listen(&posix, given[LISTEN] != NULL ? given[LISTEN] : "127.0.0.1:8080")) != VIAMC_OK)
-        return fail("cannot listen", err);
+    if ((err = viamc_posix_listen(&posix, address)) != VIAMC_OK)
+        return fprintf(stderr, "robot: cannot listen on %s: %s\n", address,
+                       err == VIAMC_ERR_IO ? strerror(viamc_posix_errno(&posix, VIAMC_POSIX_LISTENER)) : viamc_err_name(err)), 1;
     desc.port = viamc_posix_server_port();
     desc.port_user = &posix;
     desc.max_peers = 4;
     desc.on_event = on_event;
-    if ((err = viamc_server_init(memory, sizeof memory, &desc, &server)) != VIAMC_OK || (err = add_resources(server)) != VIAMC_OK) {
+    if (viamc_server_init(memory, sizeof memory, &desc, &server) != VIAMC_OK) {
         (void)viamc_server_explain(server, text, sizeof text);
-        return fail(text, err);
+        return fprintf(stderr, "robot: %s\n", text), 1;
     }
+    if (!add_resources(server))
+        return 1;
     (void)viamc_posix_listen_address(&posix, text, sizeof text);
     printf("listening on %s\n", text);
     if (given[API_KEY] == NULL)

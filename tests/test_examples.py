@@ -5,6 +5,7 @@ import contextlib
 import importlib.util
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,26 @@ class Robot(unittest.TestCase):
             self.assertEqual((code, word in output, "usage" in output), (2, True, True), f"{line}\n{output}")
         code, output = testing.run("timeout", "5", EXAMPLES / "robot", "--listen", "127.0.0.1:0", "--api-key-id", "", "--api-key", "")
         self.assertEqual((code, "--api-key-id: has no value" in output), (2, True), output)
+
+    def test_what_is_wrong(self):
+        """Each is told once, with what it is about."""
+        with tempfile.TemporaryDirectory() as folder:
+            pem = pathlib.Path(folder) / "pem"
+            pem.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+            code, output = testing.run("timeout", "5", EXAMPLES / "robot", "--listen", "127.0.0.1:0", "--cert", pem, "--key", pem)
+            self.assertEqual((code, output.count("ARG"), output.count("\n")), (1, 1, 1), output)
+            source = (testing.ROOT / "examples/robot.c").read_text().replace("motor.stop = wheel_stop;", "(void)wheel_stop;")
+            path = pathlib.Path(folder) / "robot.c"
+            path.write_text(source)
+            self.assertEqual(testing.run("cc", f"-I{testing.ROOT}", "-o", path.with_suffix(""), path, "-lbearssl", "-lprotobuf-nanopb"), (0, ""))
+            said = testing.run("timeout", "5", path.with_suffix(""), "--listen", "127.0.0.1:0")
+            self.assertEqual(said, (1, "robot: motor left: its name is wrong or taken, or its ops lack stop\n"))
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            said = testing.run("timeout", "5", EXAMPLES / "robot", "--listen", address)
+        self.assertEqual(said, (1, f"robot: cannot listen on {address}: Address already in use\n"))
 
     def test_without_protection(self):
         """It says so when anybody may drive."""

@@ -921,6 +921,7 @@ typedef struct viamc_posix {
     bool mdns;                /* names that end in .viam.cloud, dialled at port 443, are looked for on the local network first, for 1.5 s: only for
                                * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does */
     void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
+    bool session_lost;        /* likewise: they dropped a SESSION_LOST that viamc_posix_run has not told */
     char text[160];           /* likewise: what the last one of them has to say */
     /* from here on private */
     vmc_posix_conn conn[VIAMC_POSIX_CONNS + 2];
@@ -1677,7 +1678,7 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
 /* ---- the helpers that wait. They drop events that are not asked for, UNPROTECTED, SESSION_LOST and LOST too: dial.require_session refuses to move
- * a robot without sessions, viamc_state says whether the connection stands. Of a port without a client of viamc_posix_open, each answers STATE ---- */
+ * a robot without sessions, viamc_posix_run tells the two others. Of a port without a client of viamc_posix_open, each answers STATE ---- */
 
 /* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
  * error. */
@@ -1689,7 +1690,10 @@ VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
  *           else the client's error. */
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev);
 
-/* Polls for ms milliseconds: heartbeats flow. OK, also if the connection was lost meanwhile and is dialled again; else the client's error. */
+/* Polls for ms milliseconds: heartbeats flow.
+ * Returns:  OK, also if the connection was lost meanwhile and stands again with its session; SESSION (at once: the session was lost since the
+ *           last run, and the robot has stopped what it moved); else the error of the connection that is not back at the end, or the client's.
+ *           After each of them it may be called again. */
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
@@ -20445,9 +20449,11 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
     p->conn[0].skip = p->conn[0].drained && ms != 0; /* the first poll is there to send */
     for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
         viamc_err err = viamc_poll(c, now);
-        while (viamc_next_event(c, ev))
+        while (viamc_next_event(c, ev)) {
+            p->session_lost = p->session_lost || ev->kind == VIAMC_EV_SESSION_LOST;
             if (ev->kind == kind && (call == 0 || ev->call == call))
                 return VIAMC_OK;
+        }
         if (err != VIAMC_OK)
             return err;
         if (vmc_time_reached(now, until))
@@ -20516,11 +20522,20 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
 
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
 {
+    const viamc_client *c;
     viamc_event ev;
     viamc_err err = vmc_loop_check(posix);
-    if (err == VIAMC_OK)
-        err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
-    return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
+    if (err != VIAMC_OK)
+        return err;
+    c = (const viamc_client *)posix->loop;
+    err = vmc_loop_until(posix, VIAMC_EV_SESSION_LOST, 0, posix->session_lost ? 0 : ms, &ev);
+    if (posix->session_lost) {
+        posix->session_lost = false;
+        return VIAMC_ERR_SESSION;
+    }
+    if (err == VIAMC_ERR_TIMEOUT)
+        return viamc_state(c) == VIAMC_READY ? (viamc_err)VIAMC_OK : viamc_client_error(c).code;
+    return err;
 }
 
 /* ---- robots of the local network ---- */
@@ -20620,7 +20635,7 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
     vmc_loop_print(": ");
     if (posix != NULL && posix->text[0] != '\0' && (c == NULL || viamc_state(c) != VIAMC_FAILED)) {
         vmc_loop_print(posix->text);
-    } else if (c != NULL && viamc_client_error(c).code != VIAMC_OK) {
+    } else if (c != NULL && (viamc_client_error(c).code != VIAMC_OK || err == VIAMC_ERR_SESSION)) {
         (void)viamc_explain(c, buf, sizeof buf);
         vmc_loop_print(buf);
     } else {

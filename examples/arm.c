@@ -68,6 +68,15 @@ static viamc_err move_over(viamc_posix *posix, viamc_client *robot, const char *
     return err == VIAMC_OK ? viamc_posix_finish(posix, call, MOVE_MS, NULL) : err;
 }
 
+/* After the first move: such a robot goes on with a move when its driver dies. Whoever does not want that sets dial.require_session. */
+static void warn_unprotected(const viamc_client *robot)
+{
+    viamc_stats stats;
+    viamc_client_stats(robot, viamc_posix_now(), &stats);
+    if (stats.window_ms == 0)
+        fprintf(stderr, "arm: this robot has no sessions: it does not stop when this program dies\n");
+}
+
 static viamc_err drive(viamc_posix *posix, viamc_client *robot, const char *name)
 {
     double home[JOINTS], there[JOINTS], half[JOINTS];
@@ -79,8 +88,10 @@ static viamc_err drive(viamc_posix *posix, viamc_client *robot, const char *name
         there[i] = home[i] + 10;
         half[i] = home[i] + 5;
     }
-    if ((err = move_to(posix, robot, name, there, count)) != VIAMC_OK || (err = print_pose(posix, robot, name)) != VIAMC_OK
-        || (err = move_over(posix, robot, name, half, home, count)) != VIAMC_OK)
+    if ((err = move_to(posix, robot, name, there, count)) != VIAMC_OK)
+        return err;
+    warn_unprotected(robot);
+    if ((err = print_pose(posix, robot, name)) != VIAMC_OK || (err = move_over(posix, robot, name, half, home, count)) != VIAMC_OK)
         return err;
     printf("home again\n");
     return VIAMC_OK;

@@ -175,6 +175,42 @@ TEST(finish_of_a_covered_stop)
     robot_kill();
 }
 
+/* The robot dies while the program waits: the program learns it, and why. */
+TEST(run_tells_a_loss)
+{
+    char want[200];
+    robot_start();
+    open_client();
+    CHECK_EQ_INT(viamc_posix_ready(&posix, 5000), VIAMC_OK);
+    CHECK_EQ_INT(viamc_posix_run(&posix, 20), VIAMC_OK);
+    robot_kill();
+    CHECK_EQ_INT(viamc_posix_run(&posix, 50), VIAMC_ERR_CLOSED);
+    CHECK_EQ_INT(viamc_posix_run(&posix, 1500), VIAMC_ERR_REFUSED); /* the next try was after a second */
+    snprintf(want, sizeof want, "test: dial: nobody listens at this address (%s)\n", address);
+    CHECK_EQ_STR(explained(VIAMC_ERR_REFUSED), want);
+    viamc_client_close(client);
+    viamc_posix_close(&posix);
+}
+
+/* A SESSION_LOST that another helper dropped is not lost: the next run tells it, once. */
+TEST(run_tells_a_lost_session)
+{
+    robot_start();
+    open_client();
+    CHECK_EQ_INT(viamc_posix_ready(&posix, 5000), VIAMC_OK);
+    vmc_session_lost(client, "test");
+    CHECK_EQ_INT(viamc_posix_finish(&posix, start(0), 5000, NULL), VIAMC_OK);
+    CHECK_EQ_INT(viamc_posix_run(&posix, 5000), VIAMC_ERR_SESSION);
+    CHECK_EQ_STR(explained(VIAMC_ERR_SESSION), "test: session lost: test\n");
+    CHECK_EQ_INT(viamc_posix_run(&posix, 20), VIAMC_OK);
+    vmc_session_lost(client, "again");
+    CHECK_EQ_INT(viamc_posix_run(&posix, 5000), VIAMC_ERR_SESSION);
+    CHECK_EQ_STR(explained(VIAMC_ERR_SESSION), "test: session lost: again\n");
+    viamc_client_close(client);
+    viamc_posix_close(&posix);
+    robot_kill();
+}
+
 int main(int argc, char **argv)
 {
     test_begin("loops", argc, argv);
@@ -184,6 +220,8 @@ int main(int argc, char **argv)
     RUN(not_ready);
     RUN(finish);
     RUN(finish_of_a_covered_stop);
+    RUN(run_tells_a_loss);
+    RUN(run_tells_a_lost_session);
     (void)unlink(address + 5);
     (void)rmdir(folder);
     return test_end();

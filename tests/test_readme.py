@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 import testing
@@ -85,6 +86,20 @@ class Readme(unittest.TestCase):
         with Robot(self.folder) as robot:
             self.assertEqual(testing.run(self.folder / "drive", robot.address, KEY, KEY_ID, env=environment), (0, ""))
         self.assertEqual(sum("left     power +0.30" in line for line in robot.lines), 1, robot.lines)
+
+    def test_driver_of_a_robot_that_dies(self):
+        """It does not end with success."""
+        self.need("robot", "drive")
+        make_certificate(self.folder)
+        environment = {**os.environ, "SSL_CERT_FILE": str(self.folder / "cert.pem")}
+        with Robot(self.folder) as robot:
+            with subprocess.Popen([EXAMPLES / "drive", robot.address, KEY, KEY_ID], stderr=subprocess.PIPE, text=True, env=environment) as driver:
+                while not re.search(r"imu +read", robot.process.stdout.readline()):
+                    pass
+                time.sleep(0.5)     # the driver has the answer
+                robot.process.kill()
+                said = driver.communicate(timeout=20)[1]
+        self.assertEqual((driver.returncode, said), (1, f"drive: dial: nobody listens at this address ({robot.address})\n"))
 
     def test_excerpts(self):
         """The other blocks of code stand in the examples, line by line."""

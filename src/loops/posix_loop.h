@@ -22,7 +22,7 @@
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
 /* ---- the helpers that wait. They drop events that are not asked for, UNPROTECTED, SESSION_LOST and LOST too: dial.require_session refuses to move
- * a robot without sessions, viamc_state says whether the connection stands. Of a port without a client of viamc_posix_open, each answers STATE ---- */
+ * a robot without sessions, viamc_posix_run tells the two others. Of a port without a client of viamc_posix_open, each answers STATE ---- */
 
 /* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
  * error. */
@@ -34,7 +34,10 @@ VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
  *           else the client's error. */
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev);
 
-/* Polls for ms milliseconds: heartbeats flow. OK, also if the connection was lost meanwhile and is dialled again; else the client's error. */
+/* Polls for ms milliseconds: heartbeats flow.
+ * Returns:  OK, also if the connection was lost meanwhile and stands again with its session; SESSION (at once: the session was lost since the
+ *           last run, and the robot has stopped what it moved); else the error of the connection that is not back at the end, or the client's.
+ *           After each of them it may be called again. */
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */

@@ -145,9 +145,11 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
     p->conn[0].skip = p->conn[0].drained && ms != 0; /* the first poll is there to send */
     for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
         viamc_err err = viamc_poll(c, now);
-        while (viamc_next_event(c, ev))
+        while (viamc_next_event(c, ev)) {
+            p->session_lost = p->session_lost || ev->kind == VIAMC_EV_SESSION_LOST;
             if (ev->kind == kind && (call == 0 || ev->call == call))
                 return VIAMC_OK;
+        }
         if (err != VIAMC_OK)
             return err;
         if (vmc_time_reached(now, until))
@@ -216,11 +218,20 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
 
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
 {
+    const viamc_client *c;
     viamc_event ev;
     viamc_err err = vmc_loop_check(posix);
-    if (err == VIAMC_OK)
-        err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
-    return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
+    if (err != VIAMC_OK)
+        return err;
+    c = (const viamc_client *)posix->loop;
+    err = vmc_loop_until(posix, VIAMC_EV_SESSION_LOST, 0, posix->session_lost ? 0 : ms, &ev);
+    if (posix->session_lost) {
+        posix->session_lost = false;
+        return VIAMC_ERR_SESSION;
+    }
+    if (err == VIAMC_ERR_TIMEOUT)
+        return viamc_state(c) == VIAMC_READY ? (viamc_err)VIAMC_OK : viamc_client_error(c).code;
+    return err;
 }
 
 /* ---- robots of the local network ---- */
@@ -320,7 +331,7 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
     vmc_loop_print(": ");
     if (posix != NULL && posix->text[0] != '\0' && (c == NULL || viamc_state(c) != VIAMC_FAILED)) {
         vmc_loop_print(posix->text);
-    } else if (c != NULL && viamc_client_error(c).code != VIAMC_OK) {
+    } else if (c != NULL && (viamc_client_error(c).code != VIAMC_OK || err == VIAMC_ERR_SESSION)) {
         (void)viamc_explain(c, buf, sizeof buf);
         vmc_loop_print(buf);
     } else {

@@ -15111,6 +15111,7 @@ struct viamc_client {
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
     bool in_poll;
+    bool heard;             /* tx and slots may have something of a connection that was closed */
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     uint16_t steps_max;     /* viamc_stats */
     vmc_calls calls;
@@ -17018,8 +17019,8 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
     l->conn.out = (uint8_t *)vmc_carve_take(&cv, l->conn.out_cap);
-    l->calls.tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
     l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes);
+    l->calls.tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes); /* from here to the end: vmc_client_forget */
     l->table = (uint8_t *)vmc_carve_take(&cv, d->table_bytes);
     l->room_cap = (size_t)d->rx_bytes + l->calls.slot_count * (d->slot_bytes + VMC_CALL_EXTRA);
     if (l->room_cap < vmc_client_trust_bytes(d))
@@ -17510,6 +17511,18 @@ VMC_FN void vmc_client_end_all(viamc_client *c, uint32_t status, const char *tex
     vmc_client_end_calls(c, status, text);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
+    if (c->conn.error.code != VIAMC_ERR_AUTH && c->conn.error.code != VIAMC_ERR_RPC) /* then there lies what the robot said, for viamc_explain */
+        vmc_wipe(c->token, c->token_cap);
+    c->heard = true;
+}
+
+/* What a closed connection left in tx, table and slots, once nobody looks at them any more: its events were taken, and their views end with this poll. */
+VMC_FN void vmc_client_forget(viamc_client *c)
+{
+    if (c->heard && c->conn.state == VMC_CONN_CLOSED && c->calls.first == VMC_CALL_NONE) {
+        vmc_wipe(c->calls.tx, (size_t)((uint8_t *)c + c->size - c->calls.tx)); /* to the end: vmc_client_carve */
+        c->heard = false;
+    }
 }
 
 /* The connection is gone: the dialling decides what is next. */
@@ -17630,6 +17643,7 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 #endif
     c->in_poll = true;
     c->dirty = false;
+    vmc_client_forget(c);
     if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
         vmc_dial_start(c);
     vmc_client_turn(c);
@@ -18288,6 +18302,7 @@ struct vmc_peer {
     uint8_t wrong;            /* credentials */
     bool greeted;             /* its SETTINGS came */
     bool known;               /* it showed a valid token, or credentials */
+    bool heard;               /* the slots may have something of a connection that was closed */
     bool asked;               /* for a sign of life */
     vmc_conn conn;
 };
@@ -19652,6 +19667,15 @@ VMC_FN void vmc_route_release_big(vmc_peer *p)
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
+/* What a peer said and was told, once its connection is closed and no kept request shows it any more. */
+VMC_FN void vmc_route_forget(vmc_peer *p)
+{
+    p->heard = false;
+    vmc_wipe(p->calls.slots, (size_t)(p->calls.tx - p->calls.slots));
+    if (!p->calls.big_elsewhere)
+        vmc_wipe(p->calls.big, p->calls.big_cap);
+}
+
 /* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
 VMC_FN void vmc_route_clean(vmc_peer *p)
 {
@@ -19667,6 +19691,8 @@ VMC_FN void vmc_route_clean(vmc_peer *p)
         vmc_calls_free(&p->calls, c);
     }
     vmc_route_release_big(p);
+    if (p->heard && p->conn.state == VMC_CONN_CLOSED && p->calls.live == NULL)
+        vmc_route_forget(p);
 }
 
 #endif
@@ -19778,6 +19804,8 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
     ev.error = p->conn.error;
     vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
     vmc_conn_close(&p->conn, s->now);
+    vmc_wipe(p->calls.tx, p->calls.tx_cap);
+    p->heard = true;
     vmc_route_clean(p);
     s->vacant = true;
     if (s->desc.on_event != NULL)

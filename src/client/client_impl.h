@@ -185,8 +185,8 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
     l->conn.out = (uint8_t *)vmc_carve_take(&cv, l->conn.out_cap);
-    l->calls.tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
     l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes);
+    l->calls.tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes); /* from here to the end: vmc_client_forget */
     l->table = (uint8_t *)vmc_carve_take(&cv, d->table_bytes);
     l->room_cap = (size_t)d->rx_bytes + l->calls.slot_count * (d->slot_bytes + VMC_CALL_EXTRA);
     if (l->room_cap < vmc_client_trust_bytes(d))
@@ -677,6 +677,18 @@ VMC_FN void vmc_client_end_all(viamc_client *c, uint32_t status, const char *tex
     vmc_client_end_calls(c, status, text);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
+    if (c->conn.error.code != VIAMC_ERR_AUTH && c->conn.error.code != VIAMC_ERR_RPC) /* then there lies what the robot said, for viamc_explain */
+        vmc_wipe(c->token, c->token_cap);
+    c->heard = true;
+}
+
+/* What a closed connection left in tx, table and slots, once nobody looks at them any more: its events were taken, and their views end with this poll. */
+VMC_FN void vmc_client_forget(viamc_client *c)
+{
+    if (c->heard && c->conn.state == VMC_CONN_CLOSED && c->calls.first == VMC_CALL_NONE) {
+        vmc_wipe(c->calls.tx, (size_t)((uint8_t *)c + c->size - c->calls.tx)); /* to the end: vmc_client_carve */
+        c->heard = false;
+    }
 }
 
 /* The connection is gone: the dialling decides what is next. */
@@ -797,6 +809,7 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 #endif
     c->in_poll = true;
     c->dirty = false;
+    vmc_client_forget(c);
     if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
         vmc_dial_start(c);
     vmc_client_turn(c);

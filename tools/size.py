@@ -247,9 +247,9 @@ def tables(figures):
     lines += [f"| {program.what} | {judged(figures['flash.' + program.name], program.goal)} |" for program in PROGRAMS]
     lines += ["", "| RAM and stack, 32 bits | octets | goal | |", "|---|--:|--:|---|"]
     lines += [f"| {what} | {judged(figures[name], board.goal(name))} |" for name, what in RAM]
-    lines += ["", f"| flash by part | {' | '.join(DETAILED.values())} |", "|---|" + "--:|" * len(DETAILED), *part_rows(figures)]
+    lines += ["", "<details><summary>Flash by part</summary>", "", f"| flash by part | {' | '.join(DETAILED.values())} |", "|---|" + "--:|" * len(DETAILED), *part_rows(figures)]
     lines.append("| **together** | " + " | ".join(f"**{cell(figures['flash.' + program])}**" for program in DETAILED) + " |")
-    return lines
+    return [*lines, "", "</details>"]
 
 
 def details(symbols):

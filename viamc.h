@@ -2571,11 +2571,6 @@ VMC_FN void vmc_wire_put_uint(vmc_wr *w, uint32_t number, uint64_t v)
     vmc_wire_put_varint(w, v);
 }
 
-VMC_FN void vmc_wire_put_bool(vmc_wr *w, uint32_t number, bool v)
-{
-    vmc_wire_put_uint(w, number, v ? 1u : 0u);
-}
-
 /* Bytes, or a submessage that is encoded already. */
 VMC_FN void vmc_wire_put_bytes(vmc_wr *w, uint32_t number, viamc_bytes v)
 {
@@ -2605,14 +2600,6 @@ VMC_FN void vmc_wire_double_at(uint8_t *p, double v)
         p[i] = (uint8_t)bits;
         bits >>= 8;
     }
-}
-
-VMC_FN void vmc_wire_put_double(vmc_wr *w, uint32_t number, double v)
-{
-    uint8_t octets[8];
-    vmc_wire_double_at(octets, v);
-    vmc_wire_put_tag(w, number, VMC_WIRE_FIXED64);
-    vmc_wr_bytes(w, octets, sizeof octets);
 }
 
 /* Gives content of n octets a length in front of it that takes 1 + more octets where one was kept free; there is room. */
@@ -3794,12 +3781,6 @@ VMC_FN viamc_str vmc_pem_label(const vmc_pem *p)
     s.ptr = p->label;
     s.len = p->label_len;
     return s;
-}
-
-/* True between the first and the last line of an object: at the end of a file this is damage. */
-VMC_FN bool vmc_pem_inside(const vmc_pem *p)
-{
-    return p->state >= VMC_PEM_BODY;
 }
 
 VMC_FN void vmc_pem_enter(vmc_pem *p, vmc_pem_state state)
@@ -7838,7 +7819,6 @@ typedef struct vmc_tls {
     uint8_t state;         /* vmc_tls_state */
     uint8_t role;          /* vmc_tls_role */
     uint8_t head;          /* octets of the first record header that came, at most 5 */
-    bool closing;          /* vmc_tls_close was called */
 } vmc_tls;
 
 /* What a client connection needs. All views are used until the handshake has ended; nothing is copied but the name. */
@@ -7895,7 +7875,7 @@ typedef struct vmc_tls_server_desc {
  *     vmc_tls_wire_in, _done, wire_out, _done    octets of the wire
  *     vmc_tls_app_in, _done, app_out, _done      octets of the user
  *     vmc_tls_close, vmc_tls_wipe
- *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain, vmc_tls_explain_error */
+ *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain_error */
 
 #endif /* VIAMC_NO_TLS */
 #endif
@@ -9943,11 +9923,6 @@ VMC_FN void vmc_tls_explain_error(const viamc_error *e, const vmc_tls_dates *dat
         vmc_wr_dec(w, e->detail & 255u);
         vmc_wr_text(w, e->detail >= BR_ERR_SEND_FATAL_ALERT ? VMC_TEXT(" sent)") : VMC_TEXT(" received)"));
     }
-}
-
-VMC_FN void vmc_tls_explain(const vmc_tls *t, vmc_wr *w)
-{
-    vmc_tls_explain_error(&t->error, &t->dates, w);
 }
 
 #endif /* VIAMC_NO_TLS */

@@ -2575,11 +2575,6 @@ VMC_FN void vmc_wire_put_uint(vmc_wr *w, uint32_t number, uint64_t v)
     vmc_wire_put_varint(w, v);
 }
 
-VMC_FN void vmc_wire_put_bool(vmc_wr *w, uint32_t number, bool v)
-{
-    vmc_wire_put_uint(w, number, v ? 1u : 0u);
-}
-
 /* Bytes, or a submessage that is encoded already. */
 VMC_FN void vmc_wire_put_bytes(vmc_wr *w, uint32_t number, viamc_bytes v)
 {
@@ -2609,14 +2604,6 @@ VMC_FN void vmc_wire_double_at(uint8_t *p, double v)
         p[i] = (uint8_t)bits;
         bits >>= 8;
     }
-}
-
-VMC_FN void vmc_wire_put_double(vmc_wr *w, uint32_t number, double v)
-{
-    uint8_t octets[8];
-    vmc_wire_double_at(octets, v);
-    vmc_wire_put_tag(w, number, VMC_WIRE_FIXED64);
-    vmc_wr_bytes(w, octets, sizeof octets);
 }
 
 /* Gives content of n octets a length in front of it that takes 1 + more octets where one was kept free; there is room. */
@@ -3801,12 +3788,6 @@ VMC_FN viamc_str vmc_pem_label(const vmc_pem *p)
     s.ptr = p->label;
     s.len = p->label_len;
     return s;
-}
-
-/* True between the first and the last line of an object: at the end of a file this is damage. */
-VMC_FN bool vmc_pem_inside(const vmc_pem *p)
-{
-    return p->state >= VMC_PEM_BODY;
 }
 
 VMC_FN void vmc_pem_enter(vmc_pem *p, vmc_pem_state state)
@@ -7845,7 +7826,6 @@ typedef struct vmc_tls {
     uint8_t state;         /* vmc_tls_state */
     uint8_t role;          /* vmc_tls_role */
     uint8_t head;          /* octets of the first record header that came, at most 5 */
-    bool closing;          /* vmc_tls_close was called */
 } vmc_tls;
 
 /* What a client connection needs. All views are used until the handshake has ended; nothing is copied but the name. */
@@ -7902,7 +7882,7 @@ typedef struct vmc_tls_server_desc {
  *     vmc_tls_wire_in, _done, wire_out, _done    octets of the wire
  *     vmc_tls_app_in, _done, app_out, _done      octets of the user
  *     vmc_tls_close, vmc_tls_wipe
- *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain, vmc_tls_explain_error */
+ *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain_error */
 
 #endif /* VIAMC_NO_TLS */
 #endif
@@ -9950,11 +9930,6 @@ VMC_FN void vmc_tls_explain_error(const viamc_error *e, const vmc_tls_dates *dat
         vmc_wr_dec(w, e->detail & 255u);
         vmc_wr_text(w, e->detail >= BR_ERR_SEND_FATAL_ALERT ? VMC_TEXT(" sent)") : VMC_TEXT(" received)"));
     }
-}
-
-VMC_FN void vmc_tls_explain(const vmc_tls *t, vmc_wr *w)
-{
-    vmc_tls_explain_error(&t->error, &t->dates, w);
 }
 
 #endif /* VIAMC_NO_TLS */
@@ -15111,7 +15086,7 @@ struct viamc_client {
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
     bool in_poll;
-    bool heard;             /* tx and slots may have something of a connection that was closed */
+    bool heard;             /* the block may have something of a connection that was closed */
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     uint16_t steps_max;     /* viamc_stats */
     vmc_calls calls;
@@ -17019,8 +16994,8 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
     l->conn.out = (uint8_t *)vmc_carve_take(&cv, l->conn.out_cap);
-    l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes);
-    l->calls.tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes); /* from here to the end: vmc_client_forget */
+    l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes); /* from here to the end: vmc_client_forget */
+    l->calls.tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
     l->table = (uint8_t *)vmc_carve_take(&cv, d->table_bytes);
     l->room_cap = (size_t)d->rx_bytes + l->calls.slot_count * (d->slot_bytes + VMC_CALL_EXTRA);
     if (l->room_cap < vmc_client_trust_bytes(d))
@@ -17511,18 +17486,18 @@ VMC_FN void vmc_client_end_all(viamc_client *c, uint32_t status, const char *tex
     vmc_client_end_calls(c, status, text);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
-    if (c->conn.error.code != VIAMC_ERR_AUTH && c->conn.error.code != VIAMC_ERR_RPC) /* then there lies what the robot said, for viamc_explain */
-        vmc_wipe(c->token, c->token_cap);
     c->heard = true;
 }
 
-/* What a closed connection left in tx, table and slots, once nobody looks at them any more: its events were taken, and their views end with this poll. */
+/* What a closed connection left from the token to the end of the block (vmc_client_carve), once nobody looks at them any more: its events were taken, and their views end with this poll. */
 VMC_FN void vmc_client_forget(viamc_client *c)
 {
-    if (c->heard && c->conn.state == VMC_CONN_CLOSED && c->calls.first == VMC_CALL_NONE) {
-        vmc_wipe(c->calls.tx, (size_t)((uint8_t *)c + c->size - c->calls.tx)); /* to the end: vmc_client_carve */
-        c->heard = false;
-    }
+    const bool refused = c->conn.error.code == VIAMC_ERR_AUTH || c->conn.error.code == VIAMC_ERR_RPC;
+    uint8_t *from = refused ? c->calls.tx : c->token; /* in place of a token: what the robot said, for viamc_explain */
+    if (!c->heard || c->conn.state != VMC_CONN_CLOSED || c->calls.first != VMC_CALL_NONE)
+        return;
+    vmc_wipe(from, (size_t)((uint8_t *)c + c->size - from));
+    c->heard = false;
 }
 
 /* The connection is gone: the dialling decides what is next. */
@@ -17794,12 +17769,11 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 
 /* ---- dial, state, close ---- */
 
-/* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
+/* Ends what there is: of the old connection only the ends of its calls can still be taken. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
     vmc_client_end_all(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
-    vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);
     vmc_wipe(&c->desc, sizeof c->desc);
     c->motion.unconfirmed = 0;

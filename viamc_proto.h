@@ -7,7 +7,7 @@
  *
  * Each method of each service has
  *
- *     viamc_motor_go_for(c, "left", 60, 2, opts, &call)   plain arguments, where that is handy; opts NULL: defaults
+ *     viamc_motor_go_for(c, "left", 60, 2, opts, &call)   plain arguments, where that is handy; opts NULL: defaults, name NULL: ARG
  *     viamc_motor_go_for_req(c, &req, opts, &call)        any request
  *     viamc_motor_get_position_reply(ev, &out)            reads a reply (DONE) or a message of a stream (MESSAGE)
  *     viamc_motor_get_position_answer(rq, &out)           answers it, or sends one message of a stream; NULL: an empty one
@@ -5351,7 +5351,7 @@ static inline viamc_err viamc_arm_move_to_position(viamc_client *c, const char *
     req.name = viamc_text(name);
     req.has_to = true;
     req.to = to;
-    return viamc_arm_move_to_position_req(c, &req, opts, call);
+    return viamc_arm_move_to_position_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetJointPositions: extra */
@@ -5368,7 +5368,7 @@ static inline viamc_err viamc_arm_move_to_joint_positions(viamc_client *c, const
     req.name = viamc_text(name);
     req.has_positions = true;
     req.positions = positions;
-    return viamc_arm_move_to_joint_positions_req(c, &req, opts, call);
+    return viamc_arm_move_to_joint_positions_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* MoveThroughJointPositions: moves, with a session, extra */
@@ -5379,7 +5379,7 @@ static inline viamc_err viamc_arm_move_through_joint_positions(viamc_client *c, 
     viam_component_arm_v1_MoveThroughJointPositionsRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.positions = viamc_list_of(positions, positions_count);
-    return viamc_arm_move_through_joint_positions_req(c, &req, opts, call);
+    return viamc_arm_move_through_joint_positions_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* Stop: stops, extra */
@@ -5400,7 +5400,7 @@ static inline viamc_err viamc_arm_do_command(viamc_client *c, const char *name, 
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_arm_do_command_req(c, &req, opts, call);
+    return viamc_arm_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5449,7 +5449,7 @@ static inline viamc_err viamc_audioin_do_command(viamc_client *c, const char *na
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_audioin_do_command_req(c, &req, opts, call);
+    return viamc_audioin_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5477,7 +5477,7 @@ static inline viamc_err viamc_audioout_play(viamc_client *c, const char *name, v
     req.audio_data = audio_data;
     req.has_audio_info = true;
     req.audio_info = audio_info;
-    return viamc_audioout_play_req(c, &req, opts, call);
+    return viamc_audioout_play_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetProperties: extra */
@@ -5492,7 +5492,7 @@ static inline viamc_err viamc_audioout_do_command(viamc_client *c, const char *n
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_audioout_do_command_req(c, &req, opts, call);
+    return viamc_audioout_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5519,7 +5519,7 @@ static inline viamc_err viamc_base_move_straight(viamc_client *c, const char *na
     req.name = viamc_text(name);
     req.distance_mm = distance_mm;
     req.mm_per_sec = mm_per_sec;
-    return viamc_base_move_straight_req(c, &req, opts, call);
+    return viamc_base_move_straight_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* Spin: moves, with a session, extra */
@@ -5530,7 +5530,7 @@ static inline viamc_err viamc_base_spin(viamc_client *c, const char *name, doubl
     req.name = viamc_text(name);
     req.angle_deg = angle_deg;
     req.degs_per_sec = degs_per_sec;
-    return viamc_base_spin_req(c, &req, opts, call);
+    return viamc_base_spin_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetPower: moves, with a session, setpoint, extra */
@@ -5543,7 +5543,7 @@ static inline viamc_err viamc_base_set_power(viamc_client *c, const char *name, 
     req.linear = linear;
     req.has_angular = true;
     req.angular = angular;
-    return viamc_base_set_power_req(c, &req, opts, call);
+    return viamc_base_set_power_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetVelocity: moves, with a session, setpoint, extra */
@@ -5556,7 +5556,7 @@ static inline viamc_err viamc_base_set_velocity(viamc_client *c, const char *nam
     req.linear = linear;
     req.has_angular = true;
     req.angular = angular;
-    return viamc_base_set_velocity_req(c, &req, opts, call);
+    return viamc_base_set_velocity_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* Stop: stops, extra */
@@ -5577,7 +5577,7 @@ static inline viamc_err viamc_base_do_command(viamc_client *c, const char *name,
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_base_do_command_req(c, &req, opts, call);
+    return viamc_base_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5609,7 +5609,7 @@ static inline viamc_err viamc_board_set_gpio(viamc_client *c, const char *name, 
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
     req.high = high;
-    return viamc_board_set_gpio_req(c, &req, opts, call);
+    return viamc_board_set_gpio_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetGPIO: extra */
@@ -5618,7 +5618,7 @@ static inline viamc_err viamc_board_get_gpio(viamc_client *c, const char *name, 
     viam_component_board_v1_GetGPIORequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
-    return viamc_board_get_gpio_req(c, &req, opts, call);
+    return viamc_board_get_gpio_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* PWM: extra */
@@ -5627,7 +5627,7 @@ static inline viamc_err viamc_board_pwm(viamc_client *c, const char *name, const
     viam_component_board_v1_PWMRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
-    return viamc_board_pwm_req(c, &req, opts, call);
+    return viamc_board_pwm_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetPWM: extra */
@@ -5638,7 +5638,7 @@ static inline viamc_err viamc_board_set_pwm(viamc_client *c, const char *name, c
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
     req.duty_cycle_pct = duty_cycle_pct;
-    return viamc_board_set_pwm_req(c, &req, opts, call);
+    return viamc_board_set_pwm_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* PWMFrequency: extra */
@@ -5647,7 +5647,7 @@ static inline viamc_err viamc_board_pwm_frequency(viamc_client *c, const char *n
     viam_component_board_v1_PWMFrequencyRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
-    return viamc_board_pwm_frequency_req(c, &req, opts, call);
+    return viamc_board_pwm_frequency_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetPWMFrequency: extra */
@@ -5658,7 +5658,7 @@ static inline viamc_err viamc_board_set_pwm_frequency(viamc_client *c, const cha
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
     req.frequency_hz = frequency_hz;
-    return viamc_board_set_pwm_frequency_req(c, &req, opts, call);
+    return viamc_board_set_pwm_frequency_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* DoCommand */
@@ -5667,7 +5667,7 @@ static inline viamc_err viamc_board_do_command(viamc_client *c, const char *name
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_board_do_command_req(c, &req, opts, call);
+    return viamc_board_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5683,7 +5683,7 @@ static inline viamc_err viamc_board_read_analog_reader(viamc_client *c, const ch
     viam_component_board_v1_ReadAnalogReaderRequest req = VIAMC_ZERO;
     req.board_name = viamc_text(board_name);
     req.analog_reader_name = viamc_text(analog_reader_name);
-    return viamc_board_read_analog_reader_req(c, &req, opts, call);
+    return viamc_board_read_analog_reader_req(c, board_name == NULL ? NULL : &req, opts, call);
 }
 
 /* WriteAnalog: extra */
@@ -5694,7 +5694,7 @@ static inline viamc_err viamc_board_write_analog(viamc_client *c, const char *na
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
     req.value = value;
-    return viamc_board_write_analog_req(c, &req, opts, call);
+    return viamc_board_write_analog_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetDigitalInterruptValue: extra */
@@ -5704,7 +5704,7 @@ static inline viamc_err viamc_board_get_digital_interrupt_value(viamc_client *c,
     viam_component_board_v1_GetDigitalInterruptValueRequest req = VIAMC_ZERO;
     req.board_name = viamc_text(board_name);
     req.digital_interrupt_name = viamc_text(digital_interrupt_name);
-    return viamc_board_get_digital_interrupt_value_req(c, &req, opts, call);
+    return viamc_board_get_digital_interrupt_value_req(c, board_name == NULL ? NULL : &req, opts, call);
 }
 
 /* StreamTicks: server stream, extra */
@@ -5714,7 +5714,7 @@ static inline viamc_err viamc_board_stream_ticks(viamc_client *c, const char *na
     viam_component_board_v1_StreamTicksRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.pin_names = viamc_list_of(pin_names, pin_names_count);
-    return viamc_board_stream_ticks_req(c, &req, opts, call);
+    return viamc_board_stream_ticks_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetPowerMode: extra */
@@ -5724,7 +5724,7 @@ static inline viamc_err viamc_board_set_power_mode(viamc_client *c, const char *
     viam_component_board_v1_SetPowerModeRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.power_mode = power_mode;
-    return viamc_board_set_power_mode_req(c, &req, opts, call);
+    return viamc_board_set_power_mode_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetGeometries: extra */
@@ -5749,7 +5749,7 @@ static inline viamc_err viamc_button_do_command(viamc_client *c, const char *nam
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_button_do_command_req(c, &req, opts, call);
+    return viamc_button_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5775,7 +5775,7 @@ static inline viamc_err viamc_camera_get_point_cloud(viamc_client *c, const char
     viam_component_camera_v1_GetPointCloudRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.mime_type = viamc_text(mime_type);
-    return viamc_camera_get_point_cloud_req(c, &req, opts, call);
+    return viamc_camera_get_point_cloud_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetProperties */
@@ -5790,7 +5790,7 @@ static inline viamc_err viamc_camera_do_command(viamc_client *c, const char *nam
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_camera_do_command_req(c, &req, opts, call);
+    return viamc_camera_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5833,7 +5833,7 @@ static inline viamc_err viamc_encoder_do_command(viamc_client *c, const char *na
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_encoder_do_command_req(c, &req, opts, call);
+    return viamc_encoder_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5867,7 +5867,7 @@ static inline viamc_err viamc_gantry_move_to_position(viamc_client *c, const cha
     req.name = viamc_text(name);
     req.positions_mm = viamc_list_of(positions_mm, positions_mm_count);
     req.speeds_mm_per_sec = viamc_list_of(speeds_mm_per_sec, speeds_mm_per_sec_count);
-    return viamc_gantry_move_to_position_req(c, &req, opts, call);
+    return viamc_gantry_move_to_position_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* Home: moves, extra */
@@ -5900,7 +5900,7 @@ static inline viamc_err viamc_gantry_do_command(viamc_client *c, const char *nam
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_gantry_do_command_req(c, &req, opts, call);
+    return viamc_gantry_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5931,7 +5931,7 @@ static inline viamc_err viamc_generic_do_command(viamc_client *c, const char *na
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_generic_do_command_req(c, &req, opts, call);
+    return viamc_generic_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5993,7 +5993,7 @@ static inline viamc_err viamc_gripper_go_to_inputs(viamc_client *c, const char *
     viam_component_gripper_v1_GoToInputsRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.values = viamc_list_of(values, values_count);
-    return viamc_gripper_go_to_inputs_req(c, &req, opts, call);
+    return viamc_gripper_go_to_inputs_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* DoCommand */
@@ -6002,7 +6002,7 @@ static inline viamc_err viamc_gripper_do_command(viamc_client *c, const char *na
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_gripper_do_command_req(c, &req, opts, call);
+    return viamc_gripper_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6047,7 +6047,7 @@ static inline viamc_err viamc_inputcontroller_trigger_event(viamc_client *c, con
     req.controller = viamc_text(controller);
     req.has_event = true;
     req.event = event;
-    return viamc_inputcontroller_trigger_event_req(c, &req, opts, call);
+    return viamc_inputcontroller_trigger_event_req(c, controller == NULL ? NULL : &req, opts, call);
 }
 
 /* DoCommand */
@@ -6057,7 +6057,7 @@ static inline viamc_err viamc_inputcontroller_do_command(viamc_client *c, const 
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_inputcontroller_do_command_req(c, &req, opts, call);
+    return viamc_inputcontroller_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6082,7 +6082,7 @@ static inline viamc_err viamc_motor_set_power(viamc_client *c, const char *name,
     viam_component_motor_v1_SetPowerRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.power_pct = power_pct;
-    return viamc_motor_set_power_req(c, &req, opts, call);
+    return viamc_motor_set_power_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GoFor: moves, with a session, extra */
@@ -6093,7 +6093,7 @@ static inline viamc_err viamc_motor_go_for(viamc_client *c, const char *name, do
     req.name = viamc_text(name);
     req.rpm = rpm;
     req.revolutions = revolutions;
-    return viamc_motor_go_for_req(c, &req, opts, call);
+    return viamc_motor_go_for_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GoTo: moves, with a session, extra */
@@ -6104,7 +6104,7 @@ static inline viamc_err viamc_motor_go_to(viamc_client *c, const char *name, dou
     req.name = viamc_text(name);
     req.rpm = rpm;
     req.position_revolutions = position_revolutions;
-    return viamc_motor_go_to_req(c, &req, opts, call);
+    return viamc_motor_go_to_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetRPM: moves, with a session, setpoint, extra */
@@ -6113,7 +6113,7 @@ static inline viamc_err viamc_motor_set_rpm(viamc_client *c, const char *name, d
     viam_component_motor_v1_SetRPMRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.rpm = rpm;
-    return viamc_motor_set_rpm_req(c, &req, opts, call);
+    return viamc_motor_set_rpm_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* ResetZeroPosition: extra */
@@ -6122,7 +6122,7 @@ static inline viamc_err viamc_motor_reset_zero_position(viamc_client *c, const c
     viam_component_motor_v1_ResetZeroPositionRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.offset = offset;
-    return viamc_motor_reset_zero_position_req(c, &req, opts, call);
+    return viamc_motor_reset_zero_position_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetPosition: extra */
@@ -6161,7 +6161,7 @@ static inline viamc_err viamc_motor_do_command(viamc_client *c, const char *name
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_motor_do_command_req(c, &req, opts, call);
+    return viamc_motor_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6235,7 +6235,7 @@ static inline viamc_err viamc_movementsensor_do_command(viamc_client *c, const c
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_movementsensor_do_command_req(c, &req, opts, call);
+    return viamc_movementsensor_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6267,7 +6267,7 @@ static inline viamc_err viamc_posetracker_get_poses(viamc_client *c, const char 
     viam_component_posetracker_v1_GetPosesRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.body_names = viamc_list_of(body_names, body_names_count);
-    return viamc_posetracker_get_poses_req(c, &req, opts, call);
+    return viamc_posetracker_get_poses_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* DoCommand */
@@ -6276,7 +6276,7 @@ static inline viamc_err viamc_posetracker_do_command(viamc_client *c, const char
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_posetracker_do_command_req(c, &req, opts, call);
+    return viamc_posetracker_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6325,7 +6325,7 @@ static inline viamc_err viamc_powersensor_do_command(viamc_client *c, const char
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_powersensor_do_command_req(c, &req, opts, call);
+    return viamc_powersensor_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6350,7 +6350,7 @@ static inline viamc_err viamc_sensor_do_command(viamc_client *c, const char *nam
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_sensor_do_command_req(c, &req, opts, call);
+    return viamc_sensor_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6375,7 +6375,7 @@ static inline viamc_err viamc_servo_move(viamc_client *c, const char *name, uint
     viam_component_servo_v1_MoveRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.angle_deg = angle_deg;
-    return viamc_servo_move_req(c, &req, opts, call);
+    return viamc_servo_move_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetPosition: extra */
@@ -6402,7 +6402,7 @@ static inline viamc_err viamc_servo_do_command(viamc_client *c, const char *name
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_servo_do_command_req(c, &req, opts, call);
+    return viamc_servo_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6427,7 +6427,7 @@ static inline viamc_err viamc_switch_set_position(viamc_client *c, const char *n
     viam_component_switch_v1_SetPositionRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.position = position;
-    return viamc_switch_set_position_req(c, &req, opts, call);
+    return viamc_switch_set_position_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetPosition: extra */
@@ -6448,7 +6448,7 @@ static inline viamc_err viamc_switch_do_command(viamc_client *c, const char *nam
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_switch_do_command_req(c, &req, opts, call);
+    return viamc_switch_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6467,7 +6467,7 @@ static inline viamc_err viamc_testecho_echo(viamc_client *c, const char *name, c
     viam_component_testecho_v1_EchoRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.message = viamc_text(message);
-    return viamc_testecho_echo_req(c, &req, opts, call);
+    return viamc_testecho_echo_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* EchoMultiple: server stream, moves, with a session */
@@ -6476,7 +6476,7 @@ static inline viamc_err viamc_testecho_echo_multiple(viamc_client *c, const char
     viam_component_testecho_v1_EchoMultipleRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.message = viamc_text(message);
-    return viamc_testecho_echo_multiple_req(c, &req, opts, call);
+    return viamc_testecho_echo_multiple_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* Stop: stops */
@@ -6524,7 +6524,7 @@ static inline viamc_err viamc_generic_service_do_command(viamc_client *c, const 
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_generic_service_do_command_req(c, &req, opts, call);
+    return viamc_generic_service_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* ---- mlmodel: viam.service.mlmodel.v1.MLModelService ---- */
@@ -6549,7 +6549,7 @@ static inline viamc_err viamc_motion_get_pose(viamc_client *c, const char *name,
     req.name = viamc_text(name);
     req.component_name = viamc_text(component_name);
     req.destination_frame = viamc_text(destination_frame);
-    return viamc_motion_get_pose_req(c, &req, opts, call);
+    return viamc_motion_get_pose_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* StopPlan: extra */
@@ -6559,7 +6559,7 @@ static inline viamc_err viamc_motion_stop_plan(viamc_client *c, const char *name
     viam_service_motion_v1_StopPlanRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.component_name = viamc_text(component_name);
-    return viamc_motion_stop_plan_req(c, &req, opts, call);
+    return viamc_motion_stop_plan_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* ---- navigation: viam.service.navigation.v1.NavigationService ---- */
@@ -6583,7 +6583,7 @@ static inline viamc_err viamc_sensors_get_readings(viamc_client *c, const char *
     viam_service_sensors_v1_GetReadingsRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.sensor_names = viamc_list_of(sensor_names, sensor_names_count);
-    return viamc_sensors_get_readings_req(c, &req, opts, call);
+    return viamc_sensors_get_readings_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* ---- shell: viam.service.shell.v1.ShellService ---- */
@@ -6633,7 +6633,7 @@ static inline viamc_err viamc_vision_get_detections_from_camera(viamc_client *c,
     viam_service_vision_v1_GetDetectionsFromCameraRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.camera_name = viamc_text(camera_name);
-    return viamc_vision_get_detections_from_camera_req(c, &req, opts, call);
+    return viamc_vision_get_detections_from_camera_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetClassificationsFromCamera: extra */
@@ -6644,7 +6644,7 @@ static inline viamc_err viamc_vision_get_classifications_from_camera(viamc_clien
     req.name = viamc_text(name);
     req.camera_name = viamc_text(camera_name);
     req.n = n;
-    return viamc_vision_get_classifications_from_camera_req(c, &req, opts, call);
+    return viamc_vision_get_classifications_from_camera_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetObjectPointClouds: extra */
@@ -6655,7 +6655,7 @@ static inline viamc_err viamc_vision_get_object_point_clouds(viamc_client *c, co
     req.name = viamc_text(name);
     req.camera_name = viamc_text(camera_name);
     req.mime_type = viamc_text(mime_type);
-    return viamc_vision_get_object_point_clouds_req(c, &req, opts, call);
+    return viamc_vision_get_object_point_clouds_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetProperties: extra */

@@ -425,6 +425,15 @@ int %s(void)
         code, output = testing.run(program, cwd=testing.ROOT)
         self.assertEqual(code, 0, output)
 
+    def test_no_name_is_refused(self):
+        """Every short form whose request begins with a name answers ARG without one: no request is one where a unary call needs it."""
+        streams = {symbol for symbol, *_, stream in methods_in(self.all_text).values() if stream}
+        forms = re.findall(r"^static inline viamc_err viamc_(\w+)\(viamc_client \*c, const char \*(\w+),[^{;]*\)\n\{\n(.*?)^\}", self.all_text, re.M | re.S)
+        self.assertGreater(len(forms), 150)
+        for symbol, name, body in forms:
+            self.assertNotIn(symbol, streams)
+            self.assertRegex(body, rf"(, {name}, opts, call\)|\(c, {name} == NULL \? NULL : &req, opts, call\));", symbol)
+
     # ---- costs ----
 
     def size(self, text):

@@ -574,6 +574,7 @@ TEST(what_a_starter_refuses)
     CHECK_EQ_INT(viamc_call_named(script_now.client, &viamc_method_testecho_echo_bi_di, "e1", NULL, NULL), VIAMC_ERR_ARG); /* a client stream */
     CHECK_EQ_INT(viamc_call_named(script_now.client, &viamc_method_motor_is_moving, NULL, NULL, NULL), VIAMC_ERR_ARG);
     CHECK_EQ_INT(viamc_call_named(script_now.client, NULL, "m1", NULL, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_motor_set_power(script_now.client, NULL, 0.5, NULL, NULL), VIAMC_ERR_ARG);
     opts.keep = false;
     opts.replace = true;
     CHECK_EQ_INT(viamc_motor_go_for(script_now.client, "m1", 60, 1, &opts, NULL), VIAMC_ERR_ARG); /* no setpoint */

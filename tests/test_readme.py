@@ -145,7 +145,7 @@ class Readme(unittest.TestCase):
         self.assertEqual(code, 0)
         declared = (ROOT / "viamc.h").read_text() + (ROOT / "viamc_proto.h").read_text() + expanded
         for name in set(re.findall(r"\b(?:viamc_[a-z0-9_]*[a-z0-9]|VIAMC_[A-Z0-9_]*[A-Z0-9])\b", README.read_text())) - {"viamc_proto"}:
-            self.assertTrue(re.search(rf"\b{name}", declared), name)
+            self.assertTrue(re.search(rf"\b{name}\b", declared), name)
 
     # ---- what was printed ----
 

@@ -10,7 +10,7 @@
  *
  * Each method of each service has
  *
- *     viamc_motor_go_for(c, "left", 60, 2, opts, &call)   plain arguments, where that is handy; opts NULL: defaults
+ *     viamc_motor_go_for(c, "left", 60, 2, opts, &call)   plain arguments, where that is handy; opts NULL: defaults, name NULL: ARG
  *     viamc_motor_go_for_req(c, &req, opts, &call)        any request
  *     viamc_motor_get_position_reply(ev, &out)            reads a reply (DONE) or a message of a stream (MESSAGE)
  *     viamc_motor_get_position_answer(rq, &out)           answers it, or sends one message of a stream; NULL: an empty one

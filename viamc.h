@@ -19287,7 +19287,7 @@ VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
     else
         err = vmc_sessions_start(s, rq->key, &found);
     if (err != VIAMC_OK)
-        return err == VIAMC_ERR_BUSY ? viamc_fail(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("too many concurrent sessions"))
+        return err == VIAMC_ERR_BUSY ? viamc_fail(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("too many concurrent sessions: wait one window"))
                                      : viamc_fail(rq, VIAMC_UNAVAILABLE, VMC_TEXT("no random bytes for a session id"));
     vmc_sessions_format(s->sessions[found].id, text);
     vmc_wire_put_bytes(&w, 1, viamc_view(text, sizeof text));
@@ -20715,6 +20715,10 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
     } else if (c != NULL && (viamc_client_error(c).code != VIAMC_OK || err == VIAMC_ERR_SESSION)) {
         (void)viamc_explain(c, buf, sizeof buf);
         vmc_loop_print(buf);
+        if (viamc_client_error(c).code == VIAMC_ERR_TLS_CERT && c->desc.next_root == viamc_posix_next_root && viamc_posix_errno(posix, VIAMC_POSIX_ROOTS) != 0) {
+            vmc_loop_print(": ");
+            vmc_loop_print(viamc_posix_roots_path());
+        }
     } else {
         vmc_loop_print(viamc_err_name(err));
         vmc_loop_print(vmc_loop_advice(c, err));

@@ -171,6 +171,15 @@ class Readme(unittest.TestCase):
         shown = re.findall(r"^\| [^|]+ \| `(drive: [^`]+)` \|$", README.read_text(), re.M)
         self.assertEqual([(1, masked(line)) for line in shown], [(code, masked(text)) for code, text in said])
 
+    def test_trust_store_that_is_not_there(self):
+        """The path that was tried is named."""
+        self.need("robot", "drive")
+        make_certificate(self.folder)
+        missing = self.folder / "not-there.pem"
+        with Robot(self.folder) as robot:
+            said = testing.run(EXAMPLES / "drive", robot.address, KEY, KEY_ID, env={**os.environ, "SSL_CERT_FILE": str(missing)})
+        self.assertEqual(said, (1, f"drive: TLS: the trust store cannot be read ({robot.address}): {missing}\n"))
+
     # ---- tables ----
 
     def test_memory_table(self):

@@ -383,6 +383,10 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
     } else if (c != NULL && (viamc_client_error(c).code != VIAMC_OK || err == VIAMC_ERR_SESSION)) {
         (void)viamc_explain(c, buf, sizeof buf);
         vmc_loop_print(buf);
+        if (viamc_client_error(c).code == VIAMC_ERR_TLS_CERT && c->desc.next_root == viamc_posix_next_root && viamc_posix_errno(posix, VIAMC_POSIX_ROOTS) != 0) {
+            vmc_loop_print(": ");
+            vmc_loop_print(viamc_posix_roots_path());
+        }
     } else {
         vmc_loop_print(viamc_err_name(err));
         vmc_loop_print(vmc_loop_advice(c, err));

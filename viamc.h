@@ -20704,6 +20704,20 @@ VMC_FN const char *vmc_loop_advice(const viamc_client *c, viamc_err err)
     }
 }
 
+/* The path of the system's trust store, if that could not be read. */
+VMC_FN void vmc_loop_print_roots(const viamc_posix *p, const viamc_client *c)
+{
+#ifndef VIAMC_NO_TLS
+    if (viamc_client_error(c).code != VIAMC_ERR_TLS_CERT || c->desc.next_root != viamc_posix_next_root || viamc_posix_errno(p, VIAMC_POSIX_ROOTS) == 0)
+        return;
+    vmc_loop_print(": ");
+    vmc_loop_print(viamc_posix_roots_path());
+#else
+    (void)p;
+    (void)c;
+#endif
+}
+
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
 {
     char buf[VMC_LOOP_TEXT];
@@ -20715,10 +20729,7 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
     } else if (c != NULL && (viamc_client_error(c).code != VIAMC_OK || err == VIAMC_ERR_SESSION)) {
         (void)viamc_explain(c, buf, sizeof buf);
         vmc_loop_print(buf);
-        if (viamc_client_error(c).code == VIAMC_ERR_TLS_CERT && c->desc.next_root == viamc_posix_next_root && viamc_posix_errno(posix, VIAMC_POSIX_ROOTS) != 0) {
-            vmc_loop_print(": ");
-            vmc_loop_print(viamc_posix_roots_path());
-        }
+        vmc_loop_print_roots(posix, c);
     } else {
         vmc_loop_print(viamc_err_name(err));
         vmc_loop_print(vmc_loop_advice(c, err));

@@ -5,8 +5,10 @@ CFLAGS    = -std=gnu99 -Og -Wall -Wextra
 TESTFLAGS = -std=gnu99 -Wall -Wextra -Werror -DVIAMC_STATIC
 SANITIZE  = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
 LIBS      = -ffunction-sections -fdata-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
-JOBS     := $(shell nproc)
-PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
+CORES    := $(shell nproc)
+# As many as make was told (-j2), else one a core. Looked at in recipes: MAKEFLAGS has no -j before.
+JOBS      = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(CORES))
+PARALLEL  = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CORES))
 
 programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
 EXAMPLES := $(call programs,build/examples/,examples/*.c)
@@ -44,15 +46,15 @@ amalgamate:
 
 examples:
 	@tools/setup.sh core
-	@$(PARALLEL) .examples
+	@+$(PARALLEL) .examples
 
 test-programs:
 	@tools/setup.sh core
-	@$(PARALLEL) .test-programs
+	@+$(PARALLEL) .test-programs
 
 demo:
 	@tools/setup.sh core
-	@$(PARALLEL) build/examples/robot build/examples/drive
+	@+$(PARALLEL) build/examples/robot build/examples/drive
 	@tools/demo.py
 
 # The suite runs twice: as users build it, from viamc.h, and as developers do, from src/ with sanitizers. One job more than there are
@@ -60,7 +62,7 @@ demo:
 test:
 	@tools/setup.sh core python
 	@tools/amalgamate.py --check
-	@$(PARALLEL) .examples .plain .asan
+	@+$(PARALLEL) .examples .plain .asan
 	@tests/run.py -j $$(($(JOBS) + 1)) tests/stranger/run.py \
 	    $(foreach test,$(filter-out tests/test_check.py tests/test_gen_proto.py,$(wildcard tests/test_*.py)),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
 
@@ -76,12 +78,12 @@ test-messages:
 
 test-peers:
 	@tools/setup.sh core peers
-	@$(PARALLEL) .examples .test-programs
+	@+$(PARALLEL) .examples .test-programs
 	@tests/peers/run.sh
 
 conformance:
 	@tools/setup.sh core peers conformance
-	@$(PARALLEL) .suites
+	@+$(PARALLEL) .suites
 	@tests/peers/run.sh conformance
 
 # One program in parts: the table against either role, in plaintext and in TLS, against a board and while a Stop is under way; the rest.
@@ -89,7 +91,7 @@ HOSTILE = build/tests/asan/hostile
 LIMITS  = build/tests/asan/limits
 test-hostile:
 	@tools/setup.sh core
-	@$(PARALLEL) $(HOSTILE) $(LIMITS)
+	@+$(PARALLEL) $(HOSTILE) $(LIMITS)
 	@tests/run.py -t 600 $(foreach side,client robot,$(foreach line,tls plain,"$(HOSTILE) '$(side) $(line)'")) "$(HOSTILE) board" "$(HOSTILE) 'stop plain'" "$(HOSTILE) _of_ _has_ _that_" $(LIMITS)
 
 TIME = 60
@@ -119,7 +121,7 @@ size-check:
 figures:
 	@tools/setup.sh core figures size
 	@tests/boards/sources.sh
-	@$(PARALLEL) .examples .test-programs
+	@+$(PARALLEL) .examples .test-programs
 	@tools/figures.py
 	@tools/board.py
 

@@ -1713,7 +1713,7 @@ VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t m
 VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count);
 
 /* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. posix NULL, or without a client: only the
- * error's name. */
+ * error's name, and what to do about it. */
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
 
 #endif
@@ -19261,7 +19261,7 @@ VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
     else
         err = vmc_sessions_start(s, rq->key, &found);
     if (err != VIAMC_OK)
-        return err == VIAMC_ERR_BUSY ? viamc_fail(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("too many concurrent sessions"))
+        return err == VIAMC_ERR_BUSY ? viamc_fail(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("too many concurrent sessions: wait one window"))
                                      : viamc_fail(rq, VIAMC_UNAVAILABLE, VMC_TEXT("no random bytes for a session id"));
     vmc_sessions_format(s->sessions[found].id, text);
     vmc_wire_put_bytes(&w, 1, viamc_view(text, sizeof text));
@@ -20330,7 +20330,7 @@ VIAMC_API void viamc_server_close(viamc_server *s)
 
 #define VMC_LOOP_TEXT 256u /* longest explanation */
 
-/* How the last call that was waited for ended, for viamc_posix_explain. Lies in viamc_posix.text. */
+/* How the last wait ended, for viamc_posix_explain. Lies in viamc_posix.text. */
 VMC_FN void vmc_loop_say(viamc_posix *p, const char *a, const char *b, viamc_str c)
 {
     vmc_wr w = vmc_wr_of(p->text, sizeof p->text - 1u);
@@ -20402,6 +20402,8 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
     err = viamc_client_init(memory, size, &d, client);
     if (err == VIAMC_ERR_NOMEM)
         vmc_loop_say_nomem(posix, &d, size);
+    else if (err == VIAMC_ERR_ARG)
+        vmc_loop_say(posix, "ARG: ", viamc_client_desc_error(&d), viamc_text(""));
     if (err != VIAMC_OK)
         return err;
     posix->loop = *client;
@@ -20463,6 +20465,29 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
     }
 }
 
+/* What a client that is not ready and has no error waits for. */
+VMC_FN const char *vmc_loop_step(const viamc_client *c)
+{
+    switch (c->dial.step) {
+    case VMC_DIAL_OPENING: return "still connecting";
+    case VMC_DIAL_SECURING: return "connected, waiting for the robot's part of the TLS handshake";
+    case VMC_DIAL_GREETING: return "connected, waiting for the robot's first octets of HTTP/2";
+    case VMC_DIAL_AUTH: return "waiting for the answer to Authenticate";
+    default: return "waiting to dial again";
+    }
+}
+
+/* "SetPower: not done in time (10.0.0.7:8080)" */
+VMC_FN void vmc_loop_say_late(viamc_posix *p, const char *what, const char *how)
+{
+    vmc_wr w = vmc_wr_of(p->text, sizeof p->text - 1u);
+    vmc_explain_cut(&w, what);
+    vmc_explain_cut(&w, ": ");
+    vmc_explain_cut(&w, how);
+    vmc_explain_in_brackets((const viamc_client *)p->loop, &w);
+    p->text[w.len] = '\0';
+}
+
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
 {
     const viamc_client *c;
@@ -20478,8 +20503,10 @@ VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
     err = vmc_loop_until(posix, VIAMC_EV_READY, 0, ms, &ev);
     text.ptr = why;
     text.len = viamc_client_error(c).code == VIAMC_OK ? 0 : viamc_explain(c, why, sizeof why);
-    if (err == VIAMC_ERR_TIMEOUT)
+    if (err == VIAMC_ERR_TIMEOUT && text.len != 0)
         vmc_loop_say(posix, "not ready in time", "", text);
+    else if (err == VIAMC_ERR_TIMEOUT && viamc_state(c) != VIAMC_IDLE)
+        vmc_loop_say_late(posix, "not ready in time", vmc_loop_step(c));
     return err;
 }
 
@@ -20492,6 +20519,13 @@ VMC_FN const char *vmc_loop_method(const char *path)
         if (path[i] == '/')
             name = path + i + 1u;
     return name == NULL ? "call" : name;
+}
+
+/* The path of a call that goes on; NULL: it is none. */
+VMC_FN const char *vmc_loop_path(const viamc_client *c, viamc_call call)
+{
+    const vmc_call *found = vmc_calls_find(&c->calls, call);
+    return found == NULL ? NULL : vmc_call_path(found).ptr;
 }
 
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev)
@@ -20512,7 +20546,7 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
         return VIAMC_ERR_NOT_FOUND;
     err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     if (err == VIAMC_ERR_TIMEOUT)
-        vmc_loop_say(posix, "the call is not done in time", "", viamc_text(""));
+        vmc_loop_say_late(posix, vmc_loop_method(vmc_loop_path(c, call)), "not done in time");
     if (err != VIAMC_OK || e->status == VIAMC_OK)
         return err;
     vmc_explain_cut(&w, vmc_loop_method(e->path));
@@ -20629,6 +20663,35 @@ VMC_FN void vmc_loop_print(const char *s)
     }
 }
 
+/* What to do about the mistakes of a caller that leave no error behind. */
+VMC_FN const char *vmc_loop_advice(const viamc_client *c, viamc_err err)
+{
+    switch (err) {
+    case VIAMC_ERR_ARG: return ": a parameter or a member of a desc is wrong; the declaration of the function says what it may be";
+    case VIAMC_ERR_STATE:
+        if (c == NULL)
+            return ": there is no client; viamc_posix_open makes one";
+        return viamc_state(c) == VIAMC_READY ? ": not now" : ": not connected; wait with viamc_posix_ready";
+    case VIAMC_ERR_BUSY: return ": all calls are in use, or a Stop of this resource is under way; finish one, then try again";
+    case VIAMC_ERR_NOT_FOUND: return ": no such name, or the call is over and its DONE was taken";
+    default: return "";
+    }
+}
+
+/* The path of the system's trust store, if that could not be read. */
+VMC_FN void vmc_loop_print_roots(const viamc_posix *p, const viamc_client *c)
+{
+#ifndef VIAMC_NO_TLS
+    if (viamc_client_error(c).code != VIAMC_ERR_TLS_CERT || c->desc.next_root != viamc_posix_next_root || viamc_posix_errno(p, VIAMC_POSIX_ROOTS) == 0)
+        return;
+    vmc_loop_print(": ");
+    vmc_loop_print(viamc_posix_roots_path());
+#else
+    (void)p;
+    (void)c;
+#endif
+}
+
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
 {
     char buf[VMC_LOOP_TEXT];
@@ -20640,8 +20703,10 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
     } else if (c != NULL && (viamc_client_error(c).code != VIAMC_OK || err == VIAMC_ERR_SESSION)) {
         (void)viamc_explain(c, buf, sizeof buf);
         vmc_loop_print(buf);
+        vmc_loop_print_roots(posix, c);
     } else {
         vmc_loop_print(viamc_err_name(err));
+        vmc_loop_print(vmc_loop_advice(c, err));
     }
     vmc_loop_print("\n");
     return 1;

@@ -104,7 +104,7 @@ static void open_robot(bool tls)
         d.key = kit_octets("web.key.der");
     }
     CHECK_EQ_INT(viamc_server_init(w.server_memory, sizeof w.server_memory, &d, &w.server), VIAMC_OK);
-    CHECK_EQ_INT(add_resources(w.server), VIAMC_OK);
+    CHECK(add_resources(w.server));
     add_more();
 }
 

@@ -123,6 +123,14 @@ class Readme(unittest.TestCase):
                 if re.match(r"(tools|tests|examples|src)/[\w./-]+$", word) and "PART" not in word:
                     self.assertTrue((ROOT / word).exists(), line)
 
+    def test_jobs(self):
+        """make takes as many cores as it was given."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        code, output = testing.run("make", "-j3", "-n", "test", cwd=ROOT, env=environment)
+        self.assertEqual((code, "warning" in output, "tests/run.py -j $((3 + 1))" in output), (0, False, True), output[:2000])
+        output = testing.run("make", "-n", "test", cwd=ROOT, env=environment)[1]
+        self.assertIn(f"tests/run.py -j $(({len(os.sched_getaffinity(0))} + 1))", output)
+
     def test_generator_command(self):
         found = re.search(r"`build/venv/bin/python3 (tools/gen_proto\.py) -o (\S+) ([^`]+)`", README.read_text())
         self.assertTrue(found)
@@ -170,6 +178,15 @@ class Readme(unittest.TestCase):
                     for address, key, key_id, cert in tries]
         shown = re.findall(r"^\| [^|]+ \| `(drive: [^`]+)` \|$", README.read_text(), re.M)
         self.assertEqual([(1, masked(line)) for line in shown], [(code, masked(text)) for code, text in said])
+
+    def test_trust_store_that_is_not_there(self):
+        """The path that was tried is named."""
+        self.need("robot", "drive")
+        make_certificate(self.folder)
+        missing = self.folder / "not-there.pem"
+        with Robot(self.folder) as robot:
+            said = testing.run(EXAMPLES / "drive", robot.address, KEY, KEY_ID, env={**os.environ, "SSL_CERT_FILE": str(missing)})
+        self.assertEqual(said, (1, f"drive: TLS: the trust store cannot be read ({robot.address}): {missing}\n"))
 
     # ---- tables ----
 

@@ -57,7 +57,7 @@ VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t m
 VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count);
 
 /* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. posix NULL, or without a client: only the
- * error's name. */
+ * error's name, and what to do about it. */
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
 
 #endif

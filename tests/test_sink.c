@@ -415,6 +415,22 @@ TEST(too_much_beside_the_bytes)
     end();
 }
 
+/* A bytes field stays if it ends in the first half of the slot, prefix not counted. */
+TEST(small_bytes_stay)
+{
+    const size_t before = 2 + 3 + 2, most = SLOT / 2 - before; /* heads of the image and of its octets, its name */
+    size_t n;
+    for (n = 1; n < most + 4; n++) {
+        vmc_wr w = vmc_wr_of(room[7], sizeof room[7]);
+        put(&w, 1, image(0, "a", n));
+        put(&w, 1, image(1, "b", 200));
+        begin(&viamc_method_camera_get_images, 0);
+        REQUIRE(feed(viamc_view(room[7], w.len), 0, 0) && s.log_len > 17);
+        CHECK_EQ_MEM(s.log, 17, n <= most ? "\nimages[1].image " : "\nimages[0].image ", 17);
+        end();
+    }
+}
+
 /* Without a sink: what is larger than a slot goes to the lent buffer, also if slot and prefix together had room for it. */
 TEST(messages_of_about_a_slot)
 {
@@ -465,6 +481,7 @@ int main(int argc, char **argv)
     RUN(messages_of_a_stream);
     RUN(hostile_lengths);
     RUN(too_much_beside_the_bytes);
+    RUN(small_bytes_stay);
     RUN(messages_of_about_a_slot);
     RUN(how_much_is_kept_beside_the_bytes);
     return test_end();

@@ -5,8 +5,10 @@ CFLAGS    = -std=gnu99 -Og -Wall -Wextra
 TESTFLAGS = -std=gnu99 -Wall -Wextra -Werror -DVIAMC_STATIC
 SANITIZE  = -Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -DVIAMC_CHECK=1
 LIBS      = -ffunction-sections -fdata-sections -Wl,--gc-sections -lbearssl -lprotobuf-nanopb
-JOBS     := $(shell nproc)
-PARALLEL  = $(MAKE) --no-print-directory -j$(JOBS)
+CORES    := $(shell nproc)
+# As many as make was told (-j2), else one a core. Looked at in recipes: MAKEFLAGS has no -j before.
+JOBS      = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(CORES))
+PARALLEL  = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CORES))
 
 programs  = $(addprefix $(1),$(patsubst %.c,%,$(notdir $(wildcard $(2)))))
 EXAMPLES := $(call programs,build/examples/,examples/*.c)
@@ -22,7 +24,7 @@ help:
 	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders; TLS of six makes"
-	@echo "make test-hostile  hostile peers: 19,000 runs of frames that no robot and no driver would send"
+	@echo "make test-hostile  hostile peers: 23,000 runs of frames that no robot and no driver would send"
 	@echo "make fuzz TIME=60  looks for octets that break something, so many seconds a target"
 	@echo "make analyze       gcc -fanalyzer, clang-tidy and cppcheck over both headers"
 	@echo "make test-boards   on emulated boards and other systems"
@@ -44,15 +46,15 @@ amalgamate:
 
 examples:
 	@tools/setup.sh core
-	@$(PARALLEL) .examples
+	@+$(PARALLEL) .examples
 
 test-programs:
 	@tools/setup.sh core
-	@$(PARALLEL) .test-programs
+	@+$(PARALLEL) .test-programs
 
 demo:
 	@tools/setup.sh core
-	@$(PARALLEL) build/examples/robot build/examples/drive
+	@+$(PARALLEL) build/examples/robot build/examples/drive
 	@tools/demo.py
 
 # The suite runs twice: as users build it, from viamc.h, and as developers do, from src/ with sanitizers. One job more than there are
@@ -60,15 +62,15 @@ demo:
 test:
 	@tools/setup.sh core python
 	@tools/amalgamate.py --check
-	@$(PARALLEL) .examples .plain .asan
+	@+$(PARALLEL) .examples .plain .asan
 	@tests/run.py -j $$(($(JOBS) + 1)) tests/stranger/run.py \
-	    $(foreach test,$(filter-out tests/test_check.py,$(wildcard tests/test_*.py)),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
+	    $(foreach test,$(filter-out tests/test_check.py tests/test_gen_proto.py,$(wildcard tests/test_*.py)),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
 
-# What needs no run of the library: that its text is as it has to be, and that it compiles in every way.
+# That the text of both headers is as it has to be, and that they compile in every way.
 check:
-	@tools/setup.sh core
+	@tools/setup.sh core python
 	@tools/amalgamate.py --check
-	@tests/run.py tests/compile/run.py $(foreach check,warnings symbols layers uses merged misuse ascii,"tools/check.py $(check)") "python3 tests/test_check.py"
+	@tests/run.py tests/compile/run.py "build/venv/bin/python3 tests/test_gen_proto.py" $(foreach check,warnings symbols layers uses merged misuse ascii,"tools/check.py $(check)") "python3 tests/test_check.py"
 
 test-messages:
 	@tools/setup.sh core python
@@ -76,20 +78,21 @@ test-messages:
 
 test-peers:
 	@tools/setup.sh core peers
-	@$(PARALLEL) .examples .test-programs
+	@+$(PARALLEL) .examples .test-programs
 	@tests/peers/run.sh
 
 conformance:
 	@tools/setup.sh core peers conformance
-	@$(PARALLEL) .suites
+	@+$(PARALLEL) .suites
 	@tests/peers/run.sh conformance
 
-# One program in six parts: the table against either role, in plaintext and in TLS, and against a board; what is no part of it.
+# One program in parts: the table against either role, in plaintext and in TLS, against a board and while a Stop is under way; the rest.
 HOSTILE = build/tests/asan/hostile
+LIMITS  = build/tests/asan/limits
 test-hostile:
 	@tools/setup.sh core
-	@$(PARALLEL) $(HOSTILE)
-	@tests/run.py -t 600 $(foreach side,client robot,$(foreach line,tls plain,"$(HOSTILE) '$(side) $(line)'")) "$(HOSTILE) board" "$(HOSTILE) _of_ _has_ _that_"
+	@+$(PARALLEL) $(HOSTILE) $(LIMITS)
+	@tests/run.py -t 600 $(foreach side,client robot,$(foreach line,tls plain,"$(HOSTILE) '$(side) $(line)'")) "$(HOSTILE) board" "$(HOSTILE) 'stop plain'" "$(HOSTILE) _of_ _has_ _that_" $(LIMITS)
 
 TIME = 60
 fuzz:
@@ -101,7 +104,7 @@ analyze:
 	@tools/analyze.py -j $(JOBS)
 
 test-boards:
-	@tools/setup.sh core peers boards
+	@tools/setup.sh core python peers boards
 	@tests/boards/run.sh
 
 size:
@@ -118,7 +121,7 @@ size-check:
 figures:
 	@tools/setup.sh core figures size
 	@tests/boards/sources.sh
-	@$(PARALLEL) .examples .test-programs
+	@+$(PARALLEL) .examples .test-programs
 	@tools/figures.py
 	@tools/board.py
 

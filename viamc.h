@@ -132,7 +132,7 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #define VIAMC_VERSION "0.1.0"
 #define VIAMC_API_VERSION "v0.1.601" /* version of the Viam API that viamc_proto.h is made from */
 
-/* ---- profiles: sets of options under one name; what is defined besides stays. Octets of each: README, Memory ---- */
+/* ---- profiles: sets of options under one name; what is defined besides stays. Octets of each: README, Flash ---- */
 /* VIAMC_PROFILE_TINY   a client of one robot, whose key is pinned, with ChaCha20: no certificates, no server role, no texts
  * VIAMC_PROFILE_BOARD  client and robot, any certificate; no texts, size before speed
  * VIAMC_PROFILE_HOST   everything, speed before size: what no profile means on a host, also where the compiler optimises for size */
@@ -221,19 +221,25 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #define VIAMC_STRLEN strlen
 #endif
 
-/* VIAMC_ASSERT(x): caller mistakes in debug builds; never reached by what a peer sends. */
+/* VIAMC_ASSERT(x): what viamc takes for certain of itself. A caller's mistake is answered, and what a peer sends never comes here. */
 #ifndef VIAMC_ASSERT
 #define VIAMC_ASSERT(x) ((void)0)
 #endif
 
-/* ---- options: 0/1 or a number ---- */
-/* VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
+/* ---- options: VIAMC_STATIC and VIAMC_NO_... count as soon as they are defined, also as 0; the others are 0 or 1 ---- */
+/* VIAMC_STATIC     every function is static: each file has its own
+ * VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
  * VIAMC_NO_SERVER  no server role                                  -10 KB
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
+ * VIAMC_NO_P384    no P-384, SHA-384 and SHA-512 in certificates, no AES-256   -6.0 KB; most public chains need them
+ * VIAMC_NO_RSA     no RSA certificates and keys                     -1.0 KB
+ * VIAMC_NO_AES     ChaCha20-Poly1305 only                           -3.5 KB
+ * VIAMC_NO_X509    no certificate chains: clients take a pinned key only       -8.8 KB
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_OLD_SESSIONS dial.old_sessions can be set                  default 0; +0.3 KB
- * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
+ * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0
+ * Octets of flash: Cortex-M4, -Os. */
 #ifndef VIAMC_SHORTCUTS
 #ifdef __OPTIMIZE_SIZE__
 #define VIAMC_SHORTCUTS 0
@@ -257,7 +263,7 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #define VMC_TEXT(s) s
 #endif
 
-/* ---- bounds: each can be set, each has a range check ---- */
+/* ---- bounds: those of VIAMC_ can be set, in a range that is checked; those of VMC_ are as they are ---- */
 
 /* HPACK and HTTP/2 (RFC 7541, RFC 9113) */
 #ifndef VIAMC_MAX_CALLS
@@ -718,7 +724,7 @@ typedef struct viamc_pcd {
     viamc_bytes rest;          /* their octets */
     uint16_t stride;           /* octets of a point; text: numbers of a point */
     bool text;                 /* DATA ascii */
-    viamc_err err;             /* OK; MESSAGE: the walk ended early */
+    viamc_err err;             /* OK; MESSAGE: the walk ended early, or the header was refused and it cannot begin */
     viamc_pcd_field x, y, z;
     viamc_pcd_field rgb;       /* of size 0: no colours */
 } viamc_pcd;
@@ -915,6 +921,7 @@ typedef struct viamc_posix {
     bool mdns;                /* names that end in .viam.cloud, dialled at port 443, are looked for on the local network first, for 1.5 s: only for
                                * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does */
     void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
+    bool session_lost;        /* likewise: they dropped a SESSION_LOST that viamc_posix_run has not told */
     char text[160];           /* likewise: what the last one of them has to say */
     /* from here on private */
     vmc_posix_conn conn[VIAMC_POSIX_CONNS + 2];
@@ -1135,7 +1142,7 @@ enum {
 typedef struct viamc_event {
     uint8_t kind;        /* VIAMC_EV_* */
     uint8_t ran;         /* DONE: VIAMC_NOT_RUN, VIAMC_MAYBE, VIAMC_ANSWERED */
-    bool unconfirmed;    /* DONE of a Stop: a motion call before it ended by time alone (see "Stop" in README) */
+    bool unconfirmed;    /* DONE of a Stop: a motion call before it ended by time alone (README, What it promises about motion) */
     bool text_cut;       /* text did not fit and was cut */
     uint32_t status;     /* DONE: gRPC status */
     viamc_call call;     /* MESSAGE, WRITABLE, DONE */
@@ -1239,7 +1246,7 @@ VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc);
 /* Makes a client in a block of memory. Nothing is sent.
  *   memory  kept until viamc_client_close: size octets, any alignment
  *   desc    copied
- *   client  out: the client, inside memory
+ *   client  out: the client, inside memory; NULL unless OK
  * Returns:  OK; ARG (viamc_client_desc_error says what is wrong); NOMEM (viamc_client_mem_size says how much). */
 VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client);
 
@@ -1281,17 +1288,18 @@ VIAMC_API void viamc_client_close(viamc_client *c);
 
 /* Starts a call of a method and returns at once.
  *   method  kept until the call ends
- *   msg     copied (opts.keep: kept until DONE): the encoded request; not sent for client streams, whose messages go by viamc_call_send
+ *   msg     copied (opts.keep: kept until DONE): the encoded request; not sent for client streams, whose messages go by viamc_call_send_bytes
  *   opts    copied; NULL: defaults
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
- * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 128 octets ...); STATE (not READY);
- *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now).
- * Source:   gRPC over HTTP/2, Requests; motion: design.md 6 */
+ * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 123 octets ...); STATE (not READY);
+ *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now; after a DONE there is
+ *           room again, but never for more than tx_bytes).
+ * Source:   gRPC over HTTP/2, Requests; motion: src/README.md, Motion rules */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (a robot would refuse it). What begins
- * with /viam.component. counts as moving unless opts.reads_only; opts.stream makes it a stream. */
+ * with /viam.component. counts as moving unless opts.reads_only, or as a Stop if it ends in /Stop; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* Where the next request can be encoded in place: *cap octets, until the next poll or call. Handing exactly that view to
@@ -1319,6 +1327,7 @@ typedef struct viamc_stats {
     uint32_t connects;              /* times READY */
 } viamc_stats;
 
+/* Fills in the figures of a client; all 0 without one. */
 VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats);
 
 /* "ECDHE-ECDSA-CHACHA20-POLY1305", "plaintext", "" while not connected. Constant. */
@@ -1389,10 +1398,12 @@ enum { VIAMC_MACHINE_UNSPECIFIED = 0, VIAMC_MACHINE_INITIALIZING = 1, VIAMC_MACH
 /* State of a DONE of viamc_robot_get_machine_status: VIAMC_MACHINE_*. OK; ARG; MESSAGE. */
 VIAMC_API viamc_err viamc_robot_machine_state(const viamc_event *ev, uint32_t *state);
 
-/* Walks the resources of that reply with their states (viam.robot.v1.ResourceStatus.State: 3 is READY). */
+/* Walks the resources of that reply with their states (viam.robot.v1.ResourceStatus.State: 3 is READY): *at starts at 0, names are views. False
+ * at the end (or what is malformed). */
 VIAMC_API bool viamc_robot_next_status(const viamc_event *ev, size_t *at, viamc_robot_resource *name, uint32_t *state);
 
-/* Walks the running operations of a DONE of viamc_robot_get_operations: id and method. */
+/* Walks the running operations of a DONE of viamc_robot_get_operations: *at starts at 0, id and method are views. False at the end (or what is
+ * malformed). */
 VIAMC_API bool viamc_robot_next_operation(const viamc_event *ev, size_t *at, viamc_str *id, viamc_str *method);
 
 #endif
@@ -1496,7 +1507,8 @@ VIAMC_API viamc_err viamc_server_init(void *memory, size_t size, const viamc_ser
 /* What is wrong with the server itself; code OK: nothing. NULL: memory was too small for any server. */
 VIAMC_API viamc_error viamc_server_error(const viamc_server *s);
 
-/* The same for a person: "NOMEM: server needs 9,416 bytes, 8,192 given". Terminated, cut to cap. Returns the octets written. */
+/* The same for a person: "NOMEM: server needs 9,416 bytes, 8,192 given". Terminated, cut to cap. Returns the octets written.
+ * Knows viamc_server_init's errors only, not what viamc_server_add answered. */
 VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t cap);
 
 /* Does all the work there is, and never blocks: ends sessions and stops what they moved, accepts, reads, calls handlers, writes. Bounded: one
@@ -1549,7 +1561,7 @@ typedef struct viamc_service {
 
 #ifndef VIAMC_NO_SERVER
 
-/* Offers a service under a name.
+/* Offers a service under a name, from now on, also to peers that are there.
  *   service   kept
  *   name      kept: the resource's name, 1 to 128 octets of UTF-8 without control characters; "" or NULL for a service without names
  *   ops, user kept: what viamc_request_ops and viamc_request_user answer
@@ -1594,7 +1606,8 @@ VIAMC_API void *viamc_request_scratch(viamc_request *rq, size_t size);
 /* ---- answers ---- */
 
 /* Where the next answer or message of a stream can be encoded in place: *cap octets. Handing exactly that view on spares a copy.
- * Half of tx_bytes (less 64 octets) is always there for a handler that answers a unary call at once. */
+ * Good until the next answer or message to the same peer, and not beyond the poll. Half of tx_bytes (less 64 octets) is always there for a
+ * handler that answers a unary call at once. */
 VIAMC_API uint8_t *viamc_answer_room(viamc_request *rq, size_t *cap);
 
 /* Answers with one message and status OK.
@@ -1664,19 +1677,23 @@ VIAMC_API viamc_err viamc_request_end(viamc_request *rq);
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
-/* ---- of a port without a client of viamc_posix_open, each answers STATE ---- */
+/* ---- the helpers that wait. They drop events that are not asked for, UNPROTECTED, SESSION_LOST and LOST too: dial.require_session refuses to move
+ * a robot without sessions, viamc_posix_run tells the two others. Of a port without a client of viamc_posix_open, each answers STATE ---- */
 
 /* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
- * error. Other events are dropped. */
+ * error. */
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
 
-/* Polls until a call is done, at most ms milliseconds; events of other calls are dropped.
+/* Polls until a call is done, at most ms milliseconds.
  *   ev  out, may be NULL: its DONE, views until the next poll
  * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); NOT_FOUND (its DONE was taken or dropped before); ARG (call is 0);
  *           else the client's error. */
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev);
 
-/* Polls for ms milliseconds: heartbeats flow. Events are dropped. OK, or the client's error. */
+/* Polls for ms milliseconds: heartbeats flow.
+ * Returns:  OK, also if the connection was lost meanwhile and stands again with its session; SESSION (at once: the session was lost since the
+ *           last run, and the robot has stopped what it moved); else the error of the connection that is not back at the end, or the client's.
+ *           After each of them it may be called again. */
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
@@ -1696,7 +1713,7 @@ VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t m
 VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count);
 
 /* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. posix NULL, or without a client: only the
- * error's name. */
+ * error's name, and what to do about it. */
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
 
 #endif
@@ -2280,6 +2297,7 @@ VMC_FN void vmc_wr_date(vmc_wr *w, uint32_t days)
 /* ---- end of src/base/date_impl.h ---- */
 /* ---- src/base/log_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
+/* base/log: the one way to the callback. */
 #ifndef VIAMC_BASE_LOG_IMPL_H
 #define VIAMC_BASE_LOG_IMPL_H
 
@@ -2557,11 +2575,6 @@ VMC_FN void vmc_wire_put_uint(vmc_wr *w, uint32_t number, uint64_t v)
     vmc_wire_put_varint(w, v);
 }
 
-VMC_FN void vmc_wire_put_bool(vmc_wr *w, uint32_t number, bool v)
-{
-    vmc_wire_put_uint(w, number, v ? 1u : 0u);
-}
-
 /* Bytes, or a submessage that is encoded already. */
 VMC_FN void vmc_wire_put_bytes(vmc_wr *w, uint32_t number, viamc_bytes v)
 {
@@ -2591,14 +2604,6 @@ VMC_FN void vmc_wire_double_at(uint8_t *p, double v)
         p[i] = (uint8_t)bits;
         bits >>= 8;
     }
-}
-
-VMC_FN void vmc_wire_put_double(vmc_wr *w, uint32_t number, double v)
-{
-    uint8_t octets[8];
-    vmc_wire_double_at(octets, v);
-    vmc_wire_put_tag(w, number, VMC_WIRE_FIXED64);
-    vmc_wr_bytes(w, octets, sizeof octets);
 }
 
 /* Gives content of n octets a length in front of it that takes 1 + more octets where one was kept free; there is room. */
@@ -3019,6 +3024,7 @@ VIAMC_API viamc_err viamc_struct_end(viamc_struct_writer *w, viamc_bytes *encode
 /* ---- end of src/codec/struct_impl.h ---- */
 /* ---- src/codec/reading_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
+/* codec/reading: names of types, and the numbers that belong to each. */
 #ifndef VIAMC_CODEC_READING_IMPL_H
 #define VIAMC_CODEC_READING_IMPL_H
 
@@ -3097,6 +3103,7 @@ VIAMC_API void viamc_struct_reading(viamc_struct_writer *w, const char *key, con
 /* ---- end of src/codec/reading_impl.h ---- */
 /* ---- src/codec/image_impl.h ---- */
 /* SPDX-License-Identifier: MIT */
+/* codec/image: names of forms, and the first octets by which they are told. */
 #ifndef VIAMC_CODEC_IMAGE_IMPL_H
 #define VIAMC_CODEC_IMAGE_IMPL_H
 
@@ -3244,7 +3251,7 @@ VMC_FN double vmc_pcd_scaled(double v, int exponent)
 {
     double power = 1;
     int i, n = exponent < 0 ? -exponent : exponent;
-    for (i = 0; i < n && i < VMC_PCD_MAX_EXPONENT; i++)
+    for (i = 0; v != 0 && i < n && i < VMC_PCD_MAX_EXPONENT; i++)
         power *= 10;
     return exponent < 0 ? v / power : v * power;
 }
@@ -3258,8 +3265,8 @@ VMC_FN int vmc_pcd_exponent(viamc_str word)
         word.ptr++;
         word.len--;
     }
-    if (!vmc_pcd_count(word, VMC_PCD_MAX_EXPONENT, &n))
-        n = 0;
+    (void)vmc_pcd_count(word, VMC_PCD_MAX_EXPONENT, &n); /* none: 0 */
+    n = vmc_min32(n, VMC_PCD_MAX_EXPONENT);
     return minus ? -(int)n : (int)n;
 }
 
@@ -3382,11 +3389,14 @@ VIAMC_API viamc_err viamc_pcd_open(viamc_pcd *pcd, viamc_bytes file)
     VIAMC_MEMSET(pcd, 0, sizeof *pcd);
     VIAMC_MEMSET(&head, 0, sizeof head);
     head.fields = head.sizes = head.types = head.counts = viamc_text("");
+    pcd->err = VIAMC_ERR_MESSAGE; /* no walk begins, until the header is whole and good */
     while (vmc_pcd_line(&rest, &line)) {
         key = vmc_pcd_word(&line);
         if (vmc_pcd_is(key, "DATA")) {
             pcd->rest = rest;
-            return vmc_pcd_data(pcd, &head, vmc_pcd_word(&line)) ? VIAMC_OK : VIAMC_ERR_MESSAGE;
+            if (vmc_pcd_data(pcd, &head, vmc_pcd_word(&line)))
+                pcd->err = VIAMC_OK;
+            return pcd->err;
         }
         if (!vmc_pcd_keyword(pcd, &head, key, line))
             return VIAMC_ERR_MESSAGE;
@@ -3778,12 +3788,6 @@ VMC_FN viamc_str vmc_pem_label(const vmc_pem *p)
     s.ptr = p->label;
     s.len = p->label_len;
     return s;
-}
-
-/* True between the first and the last line of an object: at the end of a file this is damage. */
-VMC_FN bool vmc_pem_inside(const vmc_pem *p)
-{
-    return p->state >= VMC_PEM_BODY;
 }
 
 VMC_FN void vmc_pem_enter(vmc_pem *p, vmc_pem_state state)
@@ -7822,7 +7826,6 @@ typedef struct vmc_tls {
     uint8_t state;         /* vmc_tls_state */
     uint8_t role;          /* vmc_tls_role */
     uint8_t head;          /* octets of the first record header that came, at most 5 */
-    bool closing;          /* vmc_tls_close was called */
 } vmc_tls;
 
 /* What a client connection needs. All views are used until the handshake has ended; nothing is copied but the name. */
@@ -7879,7 +7882,7 @@ typedef struct vmc_tls_server_desc {
  *     vmc_tls_wire_in, _done, wire_out, _done    octets of the wire
  *     vmc_tls_app_in, _done, app_out, _done      octets of the user
  *     vmc_tls_close, vmc_tls_wipe
- *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain, vmc_tls_explain_error */
+ *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain_error */
 
 #endif /* VIAMC_NO_TLS */
 #endif
@@ -7893,12 +7896,6 @@ typedef struct vmc_tls_server_desc {
 
 
 #ifndef VIAMC_NO_TLS
-
-/* Options, for boards whose robots have certificates of a kind that is known. Flash that they save: Cortex-M4, -Os.
- * VIAMC_NO_P384  no P-384, SHA-384 and SHA-512 in certificates, no AES-256    -6.0 KB; most public chains need them
- * VIAMC_NO_RSA   no RSA certificates and keys                                -1.0 KB
- * VIAMC_NO_AES   ChaCha20-Poly1305 only                                      -3.5 KB
- * VIAMC_NO_X509  no certificate chains: clients take a pinned key only      -8.8 KB */
 
 /* Multiplies of 16 bits are the better choice where one of 32 x 32 to 64 bits is a library call. */
 #ifndef VIAMC_TLS_M15
@@ -9933,11 +9930,6 @@ VMC_FN void vmc_tls_explain_error(const viamc_error *e, const vmc_tls_dates *dat
         vmc_wr_dec(w, e->detail & 255u);
         vmc_wr_text(w, e->detail >= BR_ERR_SEND_FATAL_ALERT ? VMC_TEXT(" sent)") : VMC_TEXT(" received)"));
     }
-}
-
-VMC_FN void vmc_tls_explain(const vmc_tls *t, vmc_wr *w)
-{
-    vmc_tls_explain_error(&t->error, &t->dates, w);
 }
 
 #endif /* VIAMC_NO_TLS */
@@ -12910,16 +12902,17 @@ VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
 VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
     const vmc_user_call *u = vmc_call_user_const(c);
+    const uint32_t lent = vmc_call_index(c) < t->slot_count ? u->into_cap : 0; /* without a slot: that is its slot, where the prefix stays */
     const vmc_call *other;
     if (u->sink != NULL)
         return VMC_CALL_SINK;
-    if (u->msg_len > u->into_cap && u->msg_len > t->big_cap)
+    if (u->msg_len > lent && u->msg_len > t->big_cap)
         return VMC_CALL_SMALL;
     if (t->one_large)
         VMC_CALLS_EACH(t, other)
             if (other->state == VMC_CALL_OPEN && (other->flags & VMC_CALL_F_DROP) == 0 && (other->large == VMC_CALL_INTO || other->large == VMC_CALL_BIG))
                 return VMC_CALL_WAITS;
-    if (u->msg_len <= u->into_cap)
+    if (u->msg_len <= lent)
         return VMC_CALL_INTO;
     return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
@@ -15093,6 +15086,7 @@ struct viamc_client {
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
     bool in_poll;
+    bool heard;             /* the block may have something of a connection that was closed */
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     uint16_t steps_max;     /* viamc_stats */
     vmc_calls calls;
@@ -16727,6 +16721,8 @@ VMC_FN const char *vmc_check_large(const vmc_calls *t, const vmc_call *c)
         return "a call of ours has a large message";
     if (u->got > u->msg_len)
         return "a large message is longer than it said";
+    if (c->large == VMC_CALL_INTO && vmc_call_index(c) >= t->slot_count)
+        return "a large message is where its prefix is";
     if (c->large == VMC_CALL_INTO && u->msg_len > u->into_cap)
         return "a large message is longer than the lent buffer";
     if (c->large == VMC_CALL_BIG && u->msg_len > t->big_cap)
@@ -16998,8 +16994,8 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
     l->conn.out = (uint8_t *)vmc_carve_take(&cv, l->conn.out_cap);
+    l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes); /* from here to the end: vmc_client_forget */
     l->calls.tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
-    l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes);
     l->table = (uint8_t *)vmc_carve_take(&cv, d->table_bytes);
     l->room_cap = (size_t)d->rx_bytes + l->calls.slot_count * (d->slot_bytes + VMC_CALL_EXTRA);
     if (l->room_cap < vmc_client_trust_bytes(d))
@@ -17490,6 +17486,18 @@ VMC_FN void vmc_client_end_all(viamc_client *c, uint32_t status, const char *tex
     vmc_client_end_calls(c, status, text);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
+    c->heard = true;
+}
+
+/* What a closed connection left from the token to the end of the block (vmc_client_carve), once nobody looks at them any more: its events were taken, and their views end with this poll. */
+VMC_FN void vmc_client_forget(viamc_client *c)
+{
+    const bool refused = c->conn.error.code == VIAMC_ERR_AUTH || c->conn.error.code == VIAMC_ERR_RPC;
+    uint8_t *from = refused ? c->calls.tx : c->token; /* in place of a token: what the robot said, for viamc_explain */
+    if (!c->heard || c->conn.state != VMC_CONN_CLOSED || c->calls.first != VMC_CALL_NONE)
+        return;
+    vmc_wipe(from, (size_t)((uint8_t *)c + c->size - from));
+    c->heard = false;
 }
 
 /* The connection is gone: the dialling decides what is next. */
@@ -17610,6 +17618,7 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 #endif
     c->in_poll = true;
     c->dirty = false;
+    vmc_client_forget(c);
     if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
         vmc_dial_start(c);
     vmc_client_turn(c);
@@ -17760,12 +17769,11 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 
 /* ---- dial, state, close ---- */
 
-/* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
+/* Ends what there is: of the old connection only the ends of its calls can still be taken. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
     vmc_client_end_all(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
-    vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);
     vmc_wipe(&c->desc, sizeof c->desc);
     c->motion.unconfirmed = 0;
@@ -18268,6 +18276,7 @@ struct vmc_peer {
     uint8_t wrong;            /* credentials */
     bool greeted;             /* its SETTINGS came */
     bool known;               /* it showed a valid token, or credentials */
+    bool heard;               /* the slots may have something of a connection that was closed */
     bool asked;               /* for a sign of life */
     vmc_conn conn;
 };
@@ -19252,7 +19261,7 @@ VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
     else
         err = vmc_sessions_start(s, rq->key, &found);
     if (err != VIAMC_OK)
-        return err == VIAMC_ERR_BUSY ? viamc_fail(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("too many concurrent sessions"))
+        return err == VIAMC_ERR_BUSY ? viamc_fail(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("too many concurrent sessions: wait one window"))
                                      : viamc_fail(rq, VIAMC_UNAVAILABLE, VMC_TEXT("no random bytes for a session id"));
     vmc_sessions_format(s->sessions[found].id, text);
     vmc_wire_put_bytes(&w, 1, viamc_view(text, sizeof text));
@@ -19632,6 +19641,15 @@ VMC_FN void vmc_route_release_big(vmc_peer *p)
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
+/* What a peer said and was told, once its connection is closed and no kept request shows it any more. */
+VMC_FN void vmc_route_forget(vmc_peer *p)
+{
+    p->heard = false;
+    vmc_wipe(p->calls.slots, (size_t)(p->calls.tx - p->calls.slots));
+    if (!p->calls.big_elsewhere)
+        vmc_wipe(p->calls.big, p->calls.big_cap);
+}
+
 /* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
 VMC_FN void vmc_route_clean(vmc_peer *p)
 {
@@ -19647,6 +19665,8 @@ VMC_FN void vmc_route_clean(vmc_peer *p)
         vmc_calls_free(&p->calls, c);
     }
     vmc_route_release_big(p);
+    if (p->heard && p->conn.state == VMC_CONN_CLOSED && p->calls.live == NULL)
+        vmc_route_forget(p);
 }
 
 #endif
@@ -19758,6 +19778,8 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
     ev.error = p->conn.error;
     vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
     vmc_conn_close(&p->conn, s->now);
+    vmc_wipe(p->calls.tx, p->calls.tx_cap);
+    p->heard = true;
     vmc_route_clean(p);
     s->vacant = true;
     if (s->desc.on_event != NULL)
@@ -20308,7 +20330,7 @@ VIAMC_API void viamc_server_close(viamc_server *s)
 
 #define VMC_LOOP_TEXT 256u /* longest explanation */
 
-/* How the last call that was waited for ended, for viamc_posix_explain. Lies in viamc_posix.text. */
+/* How the last wait ended, for viamc_posix_explain. Lies in viamc_posix.text. */
 VMC_FN void vmc_loop_say(viamc_posix *p, const char *a, const char *b, viamc_str c)
 {
     vmc_wr w = vmc_wr_of(p->text, sizeof p->text - 1u);
@@ -20380,6 +20402,8 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
     err = viamc_client_init(memory, size, &d, client);
     if (err == VIAMC_ERR_NOMEM)
         vmc_loop_say_nomem(posix, &d, size);
+    else if (err == VIAMC_ERR_ARG)
+        vmc_loop_say(posix, "ARG: ", viamc_client_desc_error(&d), viamc_text(""));
     if (err != VIAMC_OK)
         return err;
     posix->loop = *client;
@@ -20429,14 +20453,39 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
     p->conn[0].skip = p->conn[0].drained && ms != 0; /* the first poll is there to send */
     for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
         viamc_err err = viamc_poll(c, now);
-        while (viamc_next_event(c, ev))
+        while (viamc_next_event(c, ev)) {
+            p->session_lost = p->session_lost || ev->kind == VIAMC_EV_SESSION_LOST;
             if (ev->kind == kind && (call == 0 || ev->call == call))
                 return VIAMC_OK;
+        }
         if (err != VIAMC_OK)
             return err;
         if (vmc_time_reached(now, until))
             return VIAMC_ERR_TIMEOUT;
     }
+}
+
+/* What a client that is not ready and has no error waits for. */
+VMC_FN const char *vmc_loop_step(const viamc_client *c)
+{
+    switch (c->dial.step) {
+    case VMC_DIAL_OPENING: return "still connecting";
+    case VMC_DIAL_SECURING: return "connected, waiting for the robot's part of the TLS handshake";
+    case VMC_DIAL_GREETING: return "connected, waiting for the robot's first octets of HTTP/2";
+    case VMC_DIAL_AUTH: return "waiting for the answer to Authenticate";
+    default: return "waiting to dial again";
+    }
+}
+
+/* "SetPower: not done in time (10.0.0.7:8080)" */
+VMC_FN void vmc_loop_say_late(viamc_posix *p, const char *what, const char *how)
+{
+    vmc_wr w = vmc_wr_of(p->text, sizeof p->text - 1u);
+    vmc_explain_cut(&w, what);
+    vmc_explain_cut(&w, ": ");
+    vmc_explain_cut(&w, how);
+    vmc_explain_in_brackets((const viamc_client *)p->loop, &w);
+    p->text[w.len] = '\0';
 }
 
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
@@ -20454,8 +20503,10 @@ VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
     err = vmc_loop_until(posix, VIAMC_EV_READY, 0, ms, &ev);
     text.ptr = why;
     text.len = viamc_client_error(c).code == VIAMC_OK ? 0 : viamc_explain(c, why, sizeof why);
-    if (err == VIAMC_ERR_TIMEOUT)
+    if (err == VIAMC_ERR_TIMEOUT && text.len != 0)
         vmc_loop_say(posix, "not ready in time", "", text);
+    else if (err == VIAMC_ERR_TIMEOUT && viamc_state(c) != VIAMC_IDLE)
+        vmc_loop_say_late(posix, "not ready in time", vmc_loop_step(c));
     return err;
 }
 
@@ -20468,6 +20519,13 @@ VMC_FN const char *vmc_loop_method(const char *path)
         if (path[i] == '/')
             name = path + i + 1u;
     return name == NULL ? "call" : name;
+}
+
+/* The path of a call that goes on; NULL: it is none. */
+VMC_FN const char *vmc_loop_path(const viamc_client *c, viamc_call call)
+{
+    const vmc_call *found = vmc_calls_find(&c->calls, call);
+    return found == NULL ? NULL : vmc_call_path(found).ptr;
 }
 
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev)
@@ -20488,7 +20546,7 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
         return VIAMC_ERR_NOT_FOUND;
     err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     if (err == VIAMC_ERR_TIMEOUT)
-        vmc_loop_say(posix, "the call is not done in time", "", viamc_text(""));
+        vmc_loop_say_late(posix, vmc_loop_method(vmc_loop_path(c, call)), "not done in time");
     if (err != VIAMC_OK || e->status == VIAMC_OK)
         return err;
     vmc_explain_cut(&w, vmc_loop_method(e->path));
@@ -20500,11 +20558,20 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
 
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
 {
+    const viamc_client *c;
     viamc_event ev;
     viamc_err err = vmc_loop_check(posix);
-    if (err == VIAMC_OK)
-        err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
-    return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
+    if (err != VIAMC_OK)
+        return err;
+    c = (const viamc_client *)posix->loop;
+    err = vmc_loop_until(posix, VIAMC_EV_SESSION_LOST, 0, posix->session_lost ? 0 : ms, &ev);
+    if (posix->session_lost) {
+        posix->session_lost = false;
+        return VIAMC_ERR_SESSION;
+    }
+    if (err == VIAMC_ERR_TIMEOUT)
+        return viamc_state(c) == VIAMC_READY ? (viamc_err)VIAMC_OK : viamc_client_error(c).code;
+    return err;
 }
 
 /* ---- robots of the local network ---- */
@@ -20596,6 +20663,35 @@ VMC_FN void vmc_loop_print(const char *s)
     }
 }
 
+/* What to do about the mistakes of a caller that leave no error behind. */
+VMC_FN const char *vmc_loop_advice(const viamc_client *c, viamc_err err)
+{
+    switch (err) {
+    case VIAMC_ERR_ARG: return ": a parameter or a member of a desc is wrong; the declaration of the function says what it may be";
+    case VIAMC_ERR_STATE:
+        if (c == NULL)
+            return ": there is no client; viamc_posix_open makes one";
+        return viamc_state(c) == VIAMC_READY ? ": not now" : ": not connected; wait with viamc_posix_ready";
+    case VIAMC_ERR_BUSY: return ": all calls are in use, or a Stop of this resource is under way; finish one, then try again";
+    case VIAMC_ERR_NOT_FOUND: return ": no such name, or the call is over and its DONE was taken";
+    default: return "";
+    }
+}
+
+/* The path of the system's trust store, if that could not be read. */
+VMC_FN void vmc_loop_print_roots(const viamc_posix *p, const viamc_client *c)
+{
+#ifndef VIAMC_NO_TLS
+    if (viamc_client_error(c).code != VIAMC_ERR_TLS_CERT || c->desc.next_root != viamc_posix_next_root || viamc_posix_errno(p, VIAMC_POSIX_ROOTS) == 0)
+        return;
+    vmc_loop_print(": ");
+    vmc_loop_print(viamc_posix_roots_path());
+#else
+    (void)p;
+    (void)c;
+#endif
+}
+
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
 {
     char buf[VMC_LOOP_TEXT];
@@ -20604,11 +20700,13 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
     vmc_loop_print(": ");
     if (posix != NULL && posix->text[0] != '\0' && (c == NULL || viamc_state(c) != VIAMC_FAILED)) {
         vmc_loop_print(posix->text);
-    } else if (c != NULL && viamc_client_error(c).code != VIAMC_OK) {
+    } else if (c != NULL && (viamc_client_error(c).code != VIAMC_OK || err == VIAMC_ERR_SESSION)) {
         (void)viamc_explain(c, buf, sizeof buf);
         vmc_loop_print(buf);
+        vmc_loop_print_roots(posix, c);
     } else {
         vmc_loop_print(viamc_err_name(err));
+        vmc_loop_print(vmc_loop_advice(c, err));
     }
     vmc_loop_print("\n");
     return 1;

@@ -7,7 +7,7 @@
  *
  * Each method of each service has
  *
- *     viamc_motor_go_for(c, "left", 60, 2, opts, &call)   plain arguments, where that is handy; opts NULL: defaults
+ *     viamc_motor_go_for(c, "left", 60, 2, opts, &call)   plain arguments, where that is handy; opts NULL: defaults, name NULL: ARG
  *     viamc_motor_go_for_req(c, &req, opts, &call)        any request
  *     viamc_motor_get_position_reply(ev, &out)            reads a reply (DONE) or a message of a stream (MESSAGE)
  *     viamc_motor_get_position_answer(rq, &out)           answers it, or sends one message of a stream; NULL: an empty one
@@ -25,6 +25,9 @@
  * member, a oneof has which_ and a union. Strings and bytes are views (viamc_str, viamc_bytes), a Struct is a walk (viamc_fields: read it with
  * viamc_struct_next, write one with viamc_struct_fields(encoded)), repeated fields and maps are viamc_list. Nothing is copied, so what was read
  * lives as long as the octets it was read from. Members that would be keywords or macros end in an underscore.
+ *
+ * Which methods there are: the tables below, X(motor, go_for, "GoFor", request, reply, ...) for viamc_motor_go_for_... . The functions are made of
+ * them by macros, so a search for the name of one finds its short form only.
  *
  * What a program does not use costs it nothing: compile with -ffunction-sections -fdata-sections, link with -Wl,--gc-sections.
  *
@@ -645,13 +648,14 @@ extern "C" {
  *   msg     kept as long as the message is used
  *   out     the struct that belongs to it, all of it is set; what did not come is 0
  *   size    sizeof *out
- * Returns:  OK; MESSAGE (malformed, or a Struct or the message around a list came in two parts, which no encoder does). */
+ * Returns:  OK; ARG; MESSAGE (malformed, or a Struct or the message around a list came in two parts, which no encoder does). */
 VIAMC_API viamc_err viamc_message_read(const pb_msgdesc_t *fields, viamc_bytes msg, void *out, size_t size);
 
 /* Writes a message. nanopb's pb_encode does it too.
  *   buf      cap octets; NULL: none
  *   encoded  out: view of buf; with NOMEM its ptr is NULL and its len the octets needed
- * Returns:  OK; NOMEM; MESSAGE (a list of another type, a list or Struct that was received and is malformed). */
+ * Returns:  OK; NOMEM; ARG; MESSAGE (a list of elements of another size, a list or Struct whose walk ended early, packed numbers that are
+ *           malformed). Structs and messages in lists that were received are sent on octet for octet, unread: viamc_struct_check. */
 VIAMC_API viamc_err viamc_message_write(const pb_msgdesc_t *fields, const void *msg, uint8_t *buf, size_t cap, viamc_bytes *encoded);
 
 /* ---- lists: repeated fields and maps ---- */
@@ -5274,7 +5278,7 @@ VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *na
 
 /* Begins a walk over the readings that a GetReadings brought, of a sensor, movement sensor or power sensor.
  *   readings  out: walk with viamc_struct_next; views until the next poll
- * Returns:  as viamc_call_reply; with OK no walk over them can fail. */
+ * Returns:  as viamc_call_reply, but ARG for raw calls; with OK no walk over them can fail. */
 VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings);
 
 /* ---- typed functions: of each method, as said at the top, then those with plain arguments ---- */
@@ -5347,7 +5351,7 @@ static inline viamc_err viamc_arm_move_to_position(viamc_client *c, const char *
     req.name = viamc_text(name);
     req.has_to = true;
     req.to = to;
-    return viamc_arm_move_to_position_req(c, &req, opts, call);
+    return viamc_arm_move_to_position_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetJointPositions: extra */
@@ -5364,7 +5368,7 @@ static inline viamc_err viamc_arm_move_to_joint_positions(viamc_client *c, const
     req.name = viamc_text(name);
     req.has_positions = true;
     req.positions = positions;
-    return viamc_arm_move_to_joint_positions_req(c, &req, opts, call);
+    return viamc_arm_move_to_joint_positions_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* MoveThroughJointPositions: moves, with a session, extra */
@@ -5375,7 +5379,7 @@ static inline viamc_err viamc_arm_move_through_joint_positions(viamc_client *c, 
     viam_component_arm_v1_MoveThroughJointPositionsRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.positions = viamc_list_of(positions, positions_count);
-    return viamc_arm_move_through_joint_positions_req(c, &req, opts, call);
+    return viamc_arm_move_through_joint_positions_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* Stop: stops, extra */
@@ -5396,7 +5400,7 @@ static inline viamc_err viamc_arm_do_command(viamc_client *c, const char *name, 
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_arm_do_command_req(c, &req, opts, call);
+    return viamc_arm_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5445,7 +5449,7 @@ static inline viamc_err viamc_audioin_do_command(viamc_client *c, const char *na
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_audioin_do_command_req(c, &req, opts, call);
+    return viamc_audioin_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5473,7 +5477,7 @@ static inline viamc_err viamc_audioout_play(viamc_client *c, const char *name, v
     req.audio_data = audio_data;
     req.has_audio_info = true;
     req.audio_info = audio_info;
-    return viamc_audioout_play_req(c, &req, opts, call);
+    return viamc_audioout_play_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetProperties: extra */
@@ -5488,7 +5492,7 @@ static inline viamc_err viamc_audioout_do_command(viamc_client *c, const char *n
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_audioout_do_command_req(c, &req, opts, call);
+    return viamc_audioout_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5515,7 +5519,7 @@ static inline viamc_err viamc_base_move_straight(viamc_client *c, const char *na
     req.name = viamc_text(name);
     req.distance_mm = distance_mm;
     req.mm_per_sec = mm_per_sec;
-    return viamc_base_move_straight_req(c, &req, opts, call);
+    return viamc_base_move_straight_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* Spin: moves, with a session, extra */
@@ -5526,7 +5530,7 @@ static inline viamc_err viamc_base_spin(viamc_client *c, const char *name, doubl
     req.name = viamc_text(name);
     req.angle_deg = angle_deg;
     req.degs_per_sec = degs_per_sec;
-    return viamc_base_spin_req(c, &req, opts, call);
+    return viamc_base_spin_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetPower: moves, with a session, setpoint, extra */
@@ -5539,7 +5543,7 @@ static inline viamc_err viamc_base_set_power(viamc_client *c, const char *name, 
     req.linear = linear;
     req.has_angular = true;
     req.angular = angular;
-    return viamc_base_set_power_req(c, &req, opts, call);
+    return viamc_base_set_power_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetVelocity: moves, with a session, setpoint, extra */
@@ -5552,7 +5556,7 @@ static inline viamc_err viamc_base_set_velocity(viamc_client *c, const char *nam
     req.linear = linear;
     req.has_angular = true;
     req.angular = angular;
-    return viamc_base_set_velocity_req(c, &req, opts, call);
+    return viamc_base_set_velocity_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* Stop: stops, extra */
@@ -5573,7 +5577,7 @@ static inline viamc_err viamc_base_do_command(viamc_client *c, const char *name,
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_base_do_command_req(c, &req, opts, call);
+    return viamc_base_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5605,7 +5609,7 @@ static inline viamc_err viamc_board_set_gpio(viamc_client *c, const char *name, 
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
     req.high = high;
-    return viamc_board_set_gpio_req(c, &req, opts, call);
+    return viamc_board_set_gpio_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetGPIO: extra */
@@ -5614,7 +5618,7 @@ static inline viamc_err viamc_board_get_gpio(viamc_client *c, const char *name, 
     viam_component_board_v1_GetGPIORequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
-    return viamc_board_get_gpio_req(c, &req, opts, call);
+    return viamc_board_get_gpio_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* PWM: extra */
@@ -5623,7 +5627,7 @@ static inline viamc_err viamc_board_pwm(viamc_client *c, const char *name, const
     viam_component_board_v1_PWMRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
-    return viamc_board_pwm_req(c, &req, opts, call);
+    return viamc_board_pwm_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetPWM: extra */
@@ -5634,7 +5638,7 @@ static inline viamc_err viamc_board_set_pwm(viamc_client *c, const char *name, c
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
     req.duty_cycle_pct = duty_cycle_pct;
-    return viamc_board_set_pwm_req(c, &req, opts, call);
+    return viamc_board_set_pwm_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* PWMFrequency: extra */
@@ -5643,7 +5647,7 @@ static inline viamc_err viamc_board_pwm_frequency(viamc_client *c, const char *n
     viam_component_board_v1_PWMFrequencyRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
-    return viamc_board_pwm_frequency_req(c, &req, opts, call);
+    return viamc_board_pwm_frequency_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetPWMFrequency: extra */
@@ -5654,7 +5658,7 @@ static inline viamc_err viamc_board_set_pwm_frequency(viamc_client *c, const cha
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
     req.frequency_hz = frequency_hz;
-    return viamc_board_set_pwm_frequency_req(c, &req, opts, call);
+    return viamc_board_set_pwm_frequency_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* DoCommand */
@@ -5663,7 +5667,7 @@ static inline viamc_err viamc_board_do_command(viamc_client *c, const char *name
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_board_do_command_req(c, &req, opts, call);
+    return viamc_board_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5679,7 +5683,7 @@ static inline viamc_err viamc_board_read_analog_reader(viamc_client *c, const ch
     viam_component_board_v1_ReadAnalogReaderRequest req = VIAMC_ZERO;
     req.board_name = viamc_text(board_name);
     req.analog_reader_name = viamc_text(analog_reader_name);
-    return viamc_board_read_analog_reader_req(c, &req, opts, call);
+    return viamc_board_read_analog_reader_req(c, board_name == NULL ? NULL : &req, opts, call);
 }
 
 /* WriteAnalog: extra */
@@ -5690,7 +5694,7 @@ static inline viamc_err viamc_board_write_analog(viamc_client *c, const char *na
     req.name = viamc_text(name);
     req.pin = viamc_text(pin);
     req.value = value;
-    return viamc_board_write_analog_req(c, &req, opts, call);
+    return viamc_board_write_analog_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetDigitalInterruptValue: extra */
@@ -5700,7 +5704,7 @@ static inline viamc_err viamc_board_get_digital_interrupt_value(viamc_client *c,
     viam_component_board_v1_GetDigitalInterruptValueRequest req = VIAMC_ZERO;
     req.board_name = viamc_text(board_name);
     req.digital_interrupt_name = viamc_text(digital_interrupt_name);
-    return viamc_board_get_digital_interrupt_value_req(c, &req, opts, call);
+    return viamc_board_get_digital_interrupt_value_req(c, board_name == NULL ? NULL : &req, opts, call);
 }
 
 /* StreamTicks: server stream, extra */
@@ -5710,7 +5714,7 @@ static inline viamc_err viamc_board_stream_ticks(viamc_client *c, const char *na
     viam_component_board_v1_StreamTicksRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.pin_names = viamc_list_of(pin_names, pin_names_count);
-    return viamc_board_stream_ticks_req(c, &req, opts, call);
+    return viamc_board_stream_ticks_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetPowerMode: extra */
@@ -5720,7 +5724,7 @@ static inline viamc_err viamc_board_set_power_mode(viamc_client *c, const char *
     viam_component_board_v1_SetPowerModeRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.power_mode = power_mode;
-    return viamc_board_set_power_mode_req(c, &req, opts, call);
+    return viamc_board_set_power_mode_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetGeometries: extra */
@@ -5745,7 +5749,7 @@ static inline viamc_err viamc_button_do_command(viamc_client *c, const char *nam
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_button_do_command_req(c, &req, opts, call);
+    return viamc_button_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5771,7 +5775,7 @@ static inline viamc_err viamc_camera_get_point_cloud(viamc_client *c, const char
     viam_component_camera_v1_GetPointCloudRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.mime_type = viamc_text(mime_type);
-    return viamc_camera_get_point_cloud_req(c, &req, opts, call);
+    return viamc_camera_get_point_cloud_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetProperties */
@@ -5786,7 +5790,7 @@ static inline viamc_err viamc_camera_do_command(viamc_client *c, const char *nam
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_camera_do_command_req(c, &req, opts, call);
+    return viamc_camera_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5829,7 +5833,7 @@ static inline viamc_err viamc_encoder_do_command(viamc_client *c, const char *na
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_encoder_do_command_req(c, &req, opts, call);
+    return viamc_encoder_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5863,7 +5867,7 @@ static inline viamc_err viamc_gantry_move_to_position(viamc_client *c, const cha
     req.name = viamc_text(name);
     req.positions_mm = viamc_list_of(positions_mm, positions_mm_count);
     req.speeds_mm_per_sec = viamc_list_of(speeds_mm_per_sec, speeds_mm_per_sec_count);
-    return viamc_gantry_move_to_position_req(c, &req, opts, call);
+    return viamc_gantry_move_to_position_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* Home: moves, extra */
@@ -5896,7 +5900,7 @@ static inline viamc_err viamc_gantry_do_command(viamc_client *c, const char *nam
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_gantry_do_command_req(c, &req, opts, call);
+    return viamc_gantry_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5927,7 +5931,7 @@ static inline viamc_err viamc_generic_do_command(viamc_client *c, const char *na
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_generic_do_command_req(c, &req, opts, call);
+    return viamc_generic_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -5989,7 +5993,7 @@ static inline viamc_err viamc_gripper_go_to_inputs(viamc_client *c, const char *
     viam_component_gripper_v1_GoToInputsRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.values = viamc_list_of(values, values_count);
-    return viamc_gripper_go_to_inputs_req(c, &req, opts, call);
+    return viamc_gripper_go_to_inputs_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* DoCommand */
@@ -5998,7 +6002,7 @@ static inline viamc_err viamc_gripper_do_command(viamc_client *c, const char *na
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_gripper_do_command_req(c, &req, opts, call);
+    return viamc_gripper_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6043,7 +6047,7 @@ static inline viamc_err viamc_inputcontroller_trigger_event(viamc_client *c, con
     req.controller = viamc_text(controller);
     req.has_event = true;
     req.event = event;
-    return viamc_inputcontroller_trigger_event_req(c, &req, opts, call);
+    return viamc_inputcontroller_trigger_event_req(c, controller == NULL ? NULL : &req, opts, call);
 }
 
 /* DoCommand */
@@ -6053,7 +6057,7 @@ static inline viamc_err viamc_inputcontroller_do_command(viamc_client *c, const 
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_inputcontroller_do_command_req(c, &req, opts, call);
+    return viamc_inputcontroller_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6078,7 +6082,7 @@ static inline viamc_err viamc_motor_set_power(viamc_client *c, const char *name,
     viam_component_motor_v1_SetPowerRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.power_pct = power_pct;
-    return viamc_motor_set_power_req(c, &req, opts, call);
+    return viamc_motor_set_power_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GoFor: moves, with a session, extra */
@@ -6089,7 +6093,7 @@ static inline viamc_err viamc_motor_go_for(viamc_client *c, const char *name, do
     req.name = viamc_text(name);
     req.rpm = rpm;
     req.revolutions = revolutions;
-    return viamc_motor_go_for_req(c, &req, opts, call);
+    return viamc_motor_go_for_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GoTo: moves, with a session, extra */
@@ -6100,7 +6104,7 @@ static inline viamc_err viamc_motor_go_to(viamc_client *c, const char *name, dou
     req.name = viamc_text(name);
     req.rpm = rpm;
     req.position_revolutions = position_revolutions;
-    return viamc_motor_go_to_req(c, &req, opts, call);
+    return viamc_motor_go_to_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* SetRPM: moves, with a session, setpoint, extra */
@@ -6109,7 +6113,7 @@ static inline viamc_err viamc_motor_set_rpm(viamc_client *c, const char *name, d
     viam_component_motor_v1_SetRPMRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.rpm = rpm;
-    return viamc_motor_set_rpm_req(c, &req, opts, call);
+    return viamc_motor_set_rpm_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* ResetZeroPosition: extra */
@@ -6118,7 +6122,7 @@ static inline viamc_err viamc_motor_reset_zero_position(viamc_client *c, const c
     viam_component_motor_v1_ResetZeroPositionRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.offset = offset;
-    return viamc_motor_reset_zero_position_req(c, &req, opts, call);
+    return viamc_motor_reset_zero_position_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetPosition: extra */
@@ -6157,7 +6161,7 @@ static inline viamc_err viamc_motor_do_command(viamc_client *c, const char *name
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_motor_do_command_req(c, &req, opts, call);
+    return viamc_motor_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6231,7 +6235,7 @@ static inline viamc_err viamc_movementsensor_do_command(viamc_client *c, const c
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_movementsensor_do_command_req(c, &req, opts, call);
+    return viamc_movementsensor_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6263,7 +6267,7 @@ static inline viamc_err viamc_posetracker_get_poses(viamc_client *c, const char 
     viam_component_posetracker_v1_GetPosesRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.body_names = viamc_list_of(body_names, body_names_count);
-    return viamc_posetracker_get_poses_req(c, &req, opts, call);
+    return viamc_posetracker_get_poses_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* DoCommand */
@@ -6272,7 +6276,7 @@ static inline viamc_err viamc_posetracker_do_command(viamc_client *c, const char
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_posetracker_do_command_req(c, &req, opts, call);
+    return viamc_posetracker_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6321,7 +6325,7 @@ static inline viamc_err viamc_powersensor_do_command(viamc_client *c, const char
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_powersensor_do_command_req(c, &req, opts, call);
+    return viamc_powersensor_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6346,7 +6350,7 @@ static inline viamc_err viamc_sensor_do_command(viamc_client *c, const char *nam
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_sensor_do_command_req(c, &req, opts, call);
+    return viamc_sensor_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6371,7 +6375,7 @@ static inline viamc_err viamc_servo_move(viamc_client *c, const char *name, uint
     viam_component_servo_v1_MoveRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.angle_deg = angle_deg;
-    return viamc_servo_move_req(c, &req, opts, call);
+    return viamc_servo_move_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetPosition: extra */
@@ -6398,7 +6402,7 @@ static inline viamc_err viamc_servo_do_command(viamc_client *c, const char *name
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_servo_do_command_req(c, &req, opts, call);
+    return viamc_servo_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6423,7 +6427,7 @@ static inline viamc_err viamc_switch_set_position(viamc_client *c, const char *n
     viam_component_switch_v1_SetPositionRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.position = position;
-    return viamc_switch_set_position_req(c, &req, opts, call);
+    return viamc_switch_set_position_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetPosition: extra */
@@ -6444,7 +6448,7 @@ static inline viamc_err viamc_switch_do_command(viamc_client *c, const char *nam
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_switch_do_command_req(c, &req, opts, call);
+    return viamc_switch_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetStatus */
@@ -6463,7 +6467,7 @@ static inline viamc_err viamc_testecho_echo(viamc_client *c, const char *name, c
     viam_component_testecho_v1_EchoRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.message = viamc_text(message);
-    return viamc_testecho_echo_req(c, &req, opts, call);
+    return viamc_testecho_echo_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* EchoMultiple: server stream, moves, with a session */
@@ -6472,7 +6476,7 @@ static inline viamc_err viamc_testecho_echo_multiple(viamc_client *c, const char
     viam_component_testecho_v1_EchoMultipleRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.message = viamc_text(message);
-    return viamc_testecho_echo_multiple_req(c, &req, opts, call);
+    return viamc_testecho_echo_multiple_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* Stop: stops */
@@ -6520,7 +6524,7 @@ static inline viamc_err viamc_generic_service_do_command(viamc_client *c, const 
     viam_common_v1_DoCommandRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.command = viamc_struct_fields(command);
-    return viamc_generic_service_do_command_req(c, &req, opts, call);
+    return viamc_generic_service_do_command_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* ---- mlmodel: viam.service.mlmodel.v1.MLModelService ---- */
@@ -6545,7 +6549,7 @@ static inline viamc_err viamc_motion_get_pose(viamc_client *c, const char *name,
     req.name = viamc_text(name);
     req.component_name = viamc_text(component_name);
     req.destination_frame = viamc_text(destination_frame);
-    return viamc_motion_get_pose_req(c, &req, opts, call);
+    return viamc_motion_get_pose_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* StopPlan: extra */
@@ -6555,7 +6559,7 @@ static inline viamc_err viamc_motion_stop_plan(viamc_client *c, const char *name
     viam_service_motion_v1_StopPlanRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.component_name = viamc_text(component_name);
-    return viamc_motion_stop_plan_req(c, &req, opts, call);
+    return viamc_motion_stop_plan_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* ---- navigation: viam.service.navigation.v1.NavigationService ---- */
@@ -6579,7 +6583,7 @@ static inline viamc_err viamc_sensors_get_readings(viamc_client *c, const char *
     viam_service_sensors_v1_GetReadingsRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.sensor_names = viamc_list_of(sensor_names, sensor_names_count);
-    return viamc_sensors_get_readings_req(c, &req, opts, call);
+    return viamc_sensors_get_readings_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* ---- shell: viam.service.shell.v1.ShellService ---- */
@@ -6629,7 +6633,7 @@ static inline viamc_err viamc_vision_get_detections_from_camera(viamc_client *c,
     viam_service_vision_v1_GetDetectionsFromCameraRequest req = VIAMC_ZERO;
     req.name = viamc_text(name);
     req.camera_name = viamc_text(camera_name);
-    return viamc_vision_get_detections_from_camera_req(c, &req, opts, call);
+    return viamc_vision_get_detections_from_camera_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetClassificationsFromCamera: extra */
@@ -6640,7 +6644,7 @@ static inline viamc_err viamc_vision_get_classifications_from_camera(viamc_clien
     req.name = viamc_text(name);
     req.camera_name = viamc_text(camera_name);
     req.n = n;
-    return viamc_vision_get_classifications_from_camera_req(c, &req, opts, call);
+    return viamc_vision_get_classifications_from_camera_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetObjectPointClouds: extra */
@@ -6651,7 +6655,7 @@ static inline viamc_err viamc_vision_get_object_point_clouds(viamc_client *c, co
     req.name = viamc_text(name);
     req.camera_name = viamc_text(camera_name);
     req.mime_type = viamc_text(mime_type);
-    return viamc_vision_get_object_point_clouds_req(c, &req, opts, call);
+    return viamc_vision_get_object_point_clouds_req(c, name == NULL ? NULL : &req, opts, call);
 }
 
 /* GetProperties: extra */
@@ -6776,6 +6780,8 @@ enum {
     VMC_VIEW_FAR = 0x8000  /* a message with a number above 65,535: its upper half is here, the lower one where nanopb's number is */
 };
 #define VMC_PROTO_EXTRA 99u /* number of `extra` in every request that has it */
+
+VMC_STATIC_ASSERT(proto_double_has_64_bits, sizeof(double) == 8); /* avr-gcc: -mdouble=64; nanopb would write half of each number */
 
 VMC_FN uint8_t vmc_proto_ltype(const pb_field_iter_t *f)
 {
@@ -6984,7 +6990,11 @@ VMC_FN bool vmc_proto_read(const pb_msgdesc_t *fields, viamc_bytes msg, void *ou
 
 VIAMC_API viamc_err viamc_message_read(const pb_msgdesc_t *fields, viamc_bytes msg, void *out, size_t size)
 {
+    if (out == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(out, 0, size);
+    if (fields == NULL || !vmc_is_view(msg))
+        return VIAMC_ERR_ARG;
     return vmc_proto_read(fields, msg, out) ? VIAMC_OK : VIAMC_ERR_MESSAGE;
 }
 
@@ -6994,6 +7004,10 @@ VIAMC_API viamc_list viamc_list_array(const void *array, size_t count, size_t si
 {
     viamc_list list;
     VIAMC_MEMSET(&list, 0, sizeof list);
+    if (count != 0 && (array == NULL || size == 0 || size > 0xffffu)) {
+        list.err = VIAMC_ERR_ARG;
+        return list;
+    }
     list.ptr = array;
     list.len = count;
     list.size = (uint16_t)size;
@@ -7006,6 +7020,7 @@ VIAMC_API viamc_list viamc_list_from(viamc_list_fn next, void *user)
     VIAMC_MEMSET(&list, 0, sizeof list);
     list.ptr = user;
     list.next = next;
+    list.err = (viamc_err)(next != NULL ? VIAMC_OK : VIAMC_ERR_ARG);
     return list;
 }
 
@@ -7078,6 +7093,10 @@ VMC_FN bool vmc_proto_element(const viamc_list *list, const vmc_wire_field *f, v
 VIAMC_API bool viamc_list_take(viamc_list *list, void *element, size_t size)
 {
     vmc_wire_field f;
+    if (list == NULL)
+        return false;
+    if (element == NULL)
+        return vmc_proto_end_list(list, VIAMC_ERR_ARG);
     if (list->number == 0)
         return list->len != 0 || list->next != NULL ? vmc_proto_end_list(list, VIAMC_ERR_ARG) : false;
     if (size != list->size)
@@ -7097,9 +7116,12 @@ VMC_FN const void *vmc_proto_item(const viamc_list *list, size_t index, size_t s
 
 VIAMC_API size_t viamc_list_count(const viamc_list *list)
 {
-    viamc_list walk = *list;
+    viamc_list walk;
     vmc_wire_field f;
     size_t n = 0;
+    if (list == NULL)
+        return 0;
+    walk = *list;
     if (list->number == 0 && list->next == NULL)
         return list->len;
     while (list->number != 0 ? vmc_proto_next(&walk, &f) : vmc_proto_item(list, n, 0) != NULL)
@@ -7161,13 +7183,19 @@ VMC_FN bool vmc_proto_put_numbers(pb_ostream_t *out, const pb_field_iter_t *fiel
     return true;
 }
 
+/* Writes a Struct, unless a walk over it found that it is malformed. */
+VMC_FN bool vmc_proto_put_struct(pb_ostream_t *out, uint32_t number, const viamc_fields *fields)
+{
+    return fields->err == VIAMC_OK && vmc_proto_put_bytes(out, number, fields->rest);
+}
+
 /* Writes an element that is no number. */
 VMC_FN bool vmc_proto_put_item(pb_ostream_t *out, const pb_field_iter_t *field, const void *item)
 {
     switch (vmc_proto_ltype(field)) {
     case PB_LTYPE_STRING: return vmc_proto_put_bytes(out, field->tag, vmc_bytes_of(*(const viamc_str *)item));
     case PB_LTYPE_BYTES: return vmc_proto_put_bytes(out, field->tag, *(const viamc_bytes *)item);
-    case PB_LTYPE_FIXED_LENGTH_BYTES: return vmc_proto_put_bytes(out, field->tag, ((const viamc_fields *)item)->rest);
+    case PB_LTYPE_FIXED_LENGTH_BYTES: return vmc_proto_put_struct(out, field->tag, (const viamc_fields *)item);
     default: return pb_encode_tag(out, PB_WT_STRING, field->tag) && pb_encode_submessage(out, field->submsg_desc, item);
     }
 }
@@ -7210,7 +7238,7 @@ VMC_FN bool vmc_proto_put_map(pb_ostream_t *out, const viamc_fields *map)
     while (vmc_wire_next(&r, &f))
         if (f.number == VMC_STRUCT_ITEM && f.type == VMC_WIRE_BYTES && !vmc_proto_put_bytes(out, f.number, f.bytes))
             return false;
-    return vmc_rd_ok(&r);
+    return map->err == VIAMC_OK && vmc_rd_ok(&r);
 }
 
 /* Writes the member of a Value that its kind says. */
@@ -7222,8 +7250,8 @@ VMC_FN bool vmc_proto_put_member(pb_ostream_t *out, const viamc_value *v)
     case VIAMC_NUMBER: return pb_encode_tag(out, PB_WT_64BIT, number) && pb_encode_fixed64(out, &v->number);
     case VIAMC_STRING: return vmc_proto_put_bytes(out, number, vmc_bytes_of(v->text));
     case VIAMC_BOOL: return pb_encode_tag(out, PB_WT_VARINT, number) && pb_encode_varint(out, v->boolean ? 1u : 0u);
-    case VIAMC_STRUCT: return vmc_proto_put_bytes(out, number, v->fields.rest);
-    case VIAMC_LIST: return vmc_proto_put_bytes(out, number, v->list.rest);
+    case VIAMC_STRUCT: return vmc_proto_put_struct(out, number, &v->fields);
+    case VIAMC_LIST: return v->list.err == VIAMC_OK && vmc_proto_put_bytes(out, number, v->list.rest);
     default: return false;
     }
 }
@@ -7238,13 +7266,14 @@ VMC_FN bool vmc_proto_put_value(pb_ostream_t *out, uint32_t number, const viamc_
 VMC_FN bool vmc_proto_put_view(pb_ostream_t *out, const pb_field_iter_t *field)
 {
     bool member = PB_HTYPE(field->type) == PB_HTYPE_ONEOF; /* is written even if empty: it is the one that is set */
+    const viamc_fields *fields = (const viamc_fields *)field->pData;
     viamc_bytes v;
     if (vmc_proto_is_far(field))
         return pb_encode_tag(out, PB_WT_STRING, vmc_proto_number(field)) && pb_encode_submessage(out, field->submsg_desc, field->pData);
     switch (field->array_size) {
-    case VMC_VIEW_MAP: return vmc_proto_put_map(out, (const viamc_fields *)field->pData);
+    case VMC_VIEW_MAP: return vmc_proto_put_map(out, fields);
     case VMC_VIEW_VALUE: return vmc_proto_put_value(out, field->tag, (const viamc_value *)field->pData);
-    case VMC_VIEW_STRUCT: v = ((const viamc_fields *)field->pData)->rest; break;
+    case VMC_VIEW_STRUCT: return (!member && fields->rest.ptr == NULL) || vmc_proto_put_struct(out, field->tag, fields);
     default: v = vmc_proto_ltype(field) == PB_LTYPE_STRING ? vmc_bytes_of(*(const viamc_str *)field->pData) : *(const viamc_bytes *)field->pData; break;
     }
     if (!member && (v.ptr == NULL || (v.len == 0 && field->array_size == VMC_VIEW_PLAIN)))
@@ -7266,7 +7295,11 @@ VIAMC_API viamc_err viamc_message_write(const pb_msgdesc_t *fields, const void *
 {
     pb_ostream_t out = pb_ostream_from_buffer(buf, buf == NULL ? 0 : cap);
     size_t need = 0;
+    if (encoded == NULL)
+        return VIAMC_ERR_ARG;
     *encoded = viamc_view(NULL, 0);
+    if (fields == NULL || msg == NULL)
+        return VIAMC_ERR_ARG;
     if (buf != NULL && pb_encode(&out, fields, msg)) {
         *encoded = viamc_view(buf, out.bytes_written);
         return VIAMC_OK;
@@ -11035,8 +11068,12 @@ VIAMC_API viamc_err viamc_call_send_message(viamc_client *c, viamc_call call, co
     size_t cap = 0;
     uint8_t *room = viamc_call_room(c, &cap);
     viamc_bytes encoded;
-    if (viamc_message_write((const pb_msgdesc_t *)method->request, msg, room, cap, &encoded) == VIAMC_ERR_MESSAGE)
-        return VIAMC_ERR_MESSAGE;
+    viamc_err err;
+    if (c == NULL || method == NULL)
+        return VIAMC_ERR_ARG;
+    err = viamc_message_write((const pb_msgdesc_t *)method->request, msg, room, cap, &encoded);
+    if (err != VIAMC_OK && err != VIAMC_ERR_NOMEM)
+        return err;
     encoded.ptr = room; /* what does not fit is refused by its length, unread: BUSY or NOMEM */
     return viamc_call_send_bytes(c, call, encoded);
 }
@@ -11060,8 +11097,10 @@ VMC_FN viamc_err vmc_proto_brought(const viamc_event *ev, bool stream)
 VIAMC_API viamc_err viamc_call_reply(const viamc_event *ev, const viamc_method *method, void *out, size_t size)
 {
     viamc_err err;
+    if (out == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(out, 0, size);
-    if (!vmc_proto_is_of(ev, method))
+    if (ev == NULL || method == NULL || !vmc_proto_is_of(ev, method))
         return VIAMC_ERR_ARG;
     err = vmc_proto_brought(ev, (method->flags & VIAMC_M_SERVER_STREAM) != 0);
     return err != VIAMC_OK ? err : viamc_message_read((const pb_msgdesc_t *)method->reply, ev->msg, out, size);
@@ -11077,10 +11116,13 @@ VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, 
     size_t cap = 0;
     uint8_t *room = viamc_answer_room(rq, &cap);
     viamc_bytes msg = viamc_view(room, 0);
-    if (called != NULL && called->reply != method->reply)
+    viamc_err err = VIAMC_OK;
+    if (method == NULL || (called != NULL && called->reply != method->reply))
         return VIAMC_ERR_ARG;
-    if (out != NULL && viamc_message_write((const pb_msgdesc_t *)method->reply, out, room, cap, &msg) == VIAMC_ERR_MESSAGE)
-        return VIAMC_ERR_MESSAGE;
+    if (out != NULL)
+        err = viamc_message_write((const pb_msgdesc_t *)method->reply, out, room, cap, &msg);
+    if (err != VIAMC_OK && err != VIAMC_ERR_NOMEM)
+        return err;
     msg.ptr = room; /* what does not fit is refused by its length, unread: BUSY or NOMEM */
     return (method->flags & VIAMC_M_SERVER_STREAM) != 0 ? viamc_request_send(rq, msg) : viamc_answer_bytes(rq, msg);
 }
@@ -11871,7 +11913,7 @@ VIAMC_API google_protobuf_Duration viamc_duration(int64_t ms)
 
 VIAMC_API int64_t viamc_duration_ms(const google_protobuf_Duration *duration)
 {
-    return vmc_proto_ms(duration->seconds, duration->nanos - duration->nanos % 1000000);
+    return duration == NULL ? 0 : vmc_proto_ms(duration->seconds, duration->nanos - duration->nanos % 1000000);
 }
 
 VIAMC_API google_protobuf_Timestamp viamc_timestamp(int64_t unix_ms)
@@ -11885,7 +11927,7 @@ VIAMC_API google_protobuf_Timestamp viamc_timestamp(int64_t unix_ms)
 
 VIAMC_API int64_t viamc_timestamp_ms(const google_protobuf_Timestamp *timestamp)
 {
-    return vmc_proto_ms(timestamp->seconds, timestamp->nanos);
+    return timestamp == NULL ? 0 : vmc_proto_ms(timestamp->seconds, timestamp->nanos);
 }
 
 /* Writes ":07" and the like. */
@@ -11898,8 +11940,15 @@ VMC_FN void vmc_proto_put_part(vmc_wr *w, char before, uint32_t n)
 VIAMC_API size_t viamc_timestamp_print(const google_protobuf_Timestamp *timestamp, char text[25])
 {
     static const int64_t last = 253402300799; /* 9999-12-31T23:59:59Z */
-    uint32_t of_day = (uint32_t)(timestamp->seconds % 86400), ms = (uint32_t)(timestamp->nanos / 1000000);
+    uint32_t of_day, ms;
     vmc_wr w = vmc_wr_of(text, 24);
+    if (text == NULL)
+        return 0;
+    text[0] = '\0';
+    if (timestamp == NULL)
+        return 0;
+    of_day = (uint32_t)(timestamp->seconds % 86400);
+    ms = (uint32_t)(timestamp->nanos / 1000000);
     if (timestamp->seconds >= 0 && timestamp->seconds <= last && timestamp->nanos >= 0 && ms <= 999u) {
         vmc_wr_date(&w, (uint32_t)(timestamp->seconds / 86400));
         vmc_proto_put_part(&w, 'T', of_day / 3600u);
@@ -11931,8 +11980,10 @@ VMC_FN bool vmc_proto_take_part(viamc_str *text, char separator, viamc_str *befo
 
 VIAMC_API viamc_err viamc_resource_name_parse(viamc_str text, viam_common_v1_ResourceName *name)
 {
+    if (name == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(name, 0, sizeof *name);
-    if (vmc_proto_take_part(&text, ':', &name->namespace_) && vmc_proto_take_part(&text, ':', &name->type)
+    if (vmc_is_view(vmc_bytes_of(text)) && vmc_proto_take_part(&text, ':', &name->namespace_) && vmc_proto_take_part(&text, ':', &name->type)
         && vmc_proto_take_part(&text, '/', &name->subtype) && text.len != 0) {
         name->name = text;
         return VIAMC_OK;
@@ -11943,9 +11994,20 @@ VIAMC_API viamc_err viamc_resource_name_parse(viamc_str text, viam_common_v1_Res
 
 VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *name, char *buf, size_t cap)
 {
-    const viamc_str parts[4] = {name->namespace_, name->type, name->subtype, name->name};
-    vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
+    viamc_str parts[4];
+    vmc_wr w;
     size_t i, need = 3;
+    if (buf == NULL)
+        cap = 0;
+    if (cap != 0)
+        buf[0] = '\0';
+    if (name == NULL)
+        return 0;
+    parts[0] = name->namespace_;
+    parts[1] = name->type;
+    parts[2] = name->subtype;
+    parts[3] = name->name;
+    w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
     for (i = 0; i < 4u; i++) {
         need += parts[i].len;
         vmc_wr_cut(&w, parts[i].ptr, parts[i].len);
@@ -11960,8 +12022,10 @@ VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *na
 VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings)
 {
     viamc_err err;
+    if (readings == NULL)
+        return VIAMC_ERR_ARG;
     *readings = viamc_struct_fields(viamc_view(NULL, 0));
-    if (ev->method == NULL || ev->method->reply != &viam_common_v1_GetReadingsResponse_msg)
+    if (ev == NULL || ev->method == NULL || ev->method->reply != &viam_common_v1_GetReadingsResponse_msg)
         return VIAMC_ERR_ARG;
     err = vmc_proto_brought(ev, false);
     if (err == VIAMC_OK)

@@ -26,7 +26,7 @@ static viamc_err print_pose(viamc_posix *posix, viamc_client *robot, const char 
     return VIAMC_OK;
 }
 
-/* Where the joints are, in degrees; *count of them, at most JOINTS. */
+/* Where the joints are, in degrees; *count of them. An arm with more than JOINTS is not for this program. */
 static viamc_err read_joints(viamc_posix *posix, viamc_client *robot, const char *name, double joints[JOINTS], size_t *count)
 {
     viam_component_arm_v1_GetJointPositionsResponse reply;
@@ -37,6 +37,8 @@ static viamc_err read_joints(viamc_posix *posix, viamc_client *robot, const char
         || (err = viamc_arm_get_joint_positions_reply(&ev, &reply)) != VIAMC_OK)
         return err;
     *count = 0;
+    if (viamc_list_count(&reply.positions.values) > JOINTS)
+        return VIAMC_ERR_NOMEM;
     while (*count < JOINTS && viamc_list_read(&reply.positions.values, &joints[*count])) { /* out of the received bytes */
         printf("joint %u at %.1f degrees\n", (unsigned)*count, joints[*count]);
         ++*count;
@@ -66,6 +68,15 @@ static viamc_err move_over(viamc_posix *posix, viamc_client *robot, const char *
     return err == VIAMC_OK ? viamc_posix_finish(posix, call, MOVE_MS, NULL) : err;
 }
 
+/* After the first move: such a robot goes on with a move when its driver dies. Whoever does not want that sets dial.require_session. */
+static void warn_unprotected(const viamc_client *robot)
+{
+    viamc_stats stats;
+    viamc_client_stats(robot, viamc_posix_now(), &stats);
+    if (stats.window_ms == 0)
+        fprintf(stderr, "arm: this robot has no sessions: it does not stop when this program dies\n");
+}
+
 static viamc_err drive(viamc_posix *posix, viamc_client *robot, const char *name)
 {
     double home[JOINTS], there[JOINTS], half[JOINTS];
@@ -77,8 +88,10 @@ static viamc_err drive(viamc_posix *posix, viamc_client *robot, const char *name
         there[i] = home[i] + 10;
         half[i] = home[i] + 5;
     }
-    if ((err = move_to(posix, robot, name, there, count)) != VIAMC_OK || (err = print_pose(posix, robot, name)) != VIAMC_OK
-        || (err = move_over(posix, robot, name, half, home, count)) != VIAMC_OK)
+    if ((err = move_to(posix, robot, name, there, count)) != VIAMC_OK)
+        return err;
+    warn_unprotected(robot);
+    if ((err = print_pose(posix, robot, name)) != VIAMC_OK || (err = move_over(posix, robot, name, half, home, count)) != VIAMC_OK)
         return err;
     printf("home again\n");
     return VIAMC_OK;

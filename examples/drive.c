@@ -36,6 +36,7 @@ int main(int argc, char **argv)
     dial.address = argv[1]; /* "10.0.0.7:8080", "rover-main.abc.viam.cloud", "unix:/tmp/robot.sock" */
     dial.api_key = argv[2];
     dial.api_key_id = argv[3];
+    dial.require_session = true; /* a robot that would not stop when this program dies is not moved */
     if ((err = viamc_posix_open(&posix, memory, sizeof memory, NULL, &dial, &robot)) != VIAMC_OK /* NULL: 4 calls, rx = the rest */
         || (err = viamc_posix_ready(&posix, 10000)) != VIAMC_OK
         || (err = viamc_motor_set_power(robot, "left", 0.3, NULL, &call)) != VIAMC_OK
@@ -45,7 +46,8 @@ int main(int argc, char **argv)
         return viamc_posix_explain(&posix, "drive", err); /* "drive: TLS: certificate expired 2026-03-01 (rover-main.abc.viam.cloud:443)" */
     print_readings(&ev);
 
-    err = viamc_posix_run(&posix, 5000); /* five seconds of driving: heartbeats flow, then the session is left to expire */
+    if ((err = viamc_posix_run(&posix, 5000)) != VIAMC_OK) /* five seconds of driving: heartbeats flow, then the session is left to expire */
+        return viamc_posix_explain(&posix, "drive", err);
     viamc_client_close(robot);
-    return err == VIAMC_OK ? 0 : 1;
+    return 0;
 }

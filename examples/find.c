@@ -18,7 +18,7 @@ int main(int argc, char **argv)
     size_t i, count = 0;
     double seconds = argc > 1 ? atof(argv[1]) : 1.5;
     viamc_err err;
-    if (!(seconds > 0 && seconds < 3600)) {
+    if (argc > 2 || !(seconds > 0 && seconds < 3600)) {
         fprintf(stderr, "usage: find [SECONDS]\n");
         return 2;
     }

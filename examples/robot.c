@@ -148,6 +148,35 @@ static void on_event(void *user, const viamc_server_event *ev)
     say(who, what);
 }
 
+/* ---- options: "--name value". One that is unknown or half given ends the program: a typo must not open the robot to everybody ---- */
+
+enum { LISTEN, CERT, KEY, API_KEY_ID, API_KEY, OPTIONS };
+static const char *const names[OPTIONS] = {"--listen", "--cert", "--key", "--api-key-id", "--api-key"};
+static const char *given[OPTIONS];
+
+static bool refuse(const char *name, const char *why)
+{
+    fprintf(stderr, "robot: %s: %s\n", name, why);
+    return false;
+}
+
+static bool read_options(int argc, char **argv)
+{
+    int i, k;
+    for (i = 1; i < argc; i += 2) {
+        for (k = 0; k < OPTIONS && strcmp(argv[i], names[k]) != 0; k++) {}
+        if (k == OPTIONS)
+            return refuse(argv[i], "no such option");
+        if (i + 1 == argc || argv[i + 1][0] == '\0')
+            return refuse(argv[i], "has no value");
+        given[k] = argv[i + 1];
+    }
+    for (i = CERT; i < OPTIONS; i += 2) /* pairs */
+        if ((given[i] == NULL) != (given[i + 1] == NULL))
+            return refuse(names[given[i] == NULL ? i : i + 1], "is missing, its other half is given");
+    return true;
+}
+
 /* ---- the program ---- */
 
 static void on_signal(int number)
@@ -162,22 +191,19 @@ static int fail(const char *what, viamc_err err)
     return 1;
 }
 
-static const char *option(int argc, char **argv, const char *name, const char *otherwise)
+static bool added(const char *name, viamc_err err)
 {
-    int i;
-    for (i = 1; i + 1 < argc; i += 2)
-        if (strcmp(argv[i], name) == 0)
-            return argv[i + 1];
-    return otherwise;
+    if (err == VIAMC_ERR_ARG)
+        return refuse(name, "its name is wrong or taken, or its ops lack stop");
+    return err == VIAMC_OK || refuse(name, err == VIAMC_ERR_NOMEM ? "more than desc.max_resources" : viamc_err_name(err));
 }
 
-static viamc_err add_resources(viamc_server *server)
+static bool add_resources(viamc_server *server)
 {
     static struct wheel left = {"left", 0}, wheels = {"base", 0};
     static viamc_motor_ops motor; /* filled by name: a new method never shifts an old one */
     static viamc_base_ops base;
     static viamc_sensor_ops imu;
-    viamc_err err;
     motor.set_power = set_power;
     motor.stop = wheel_stop;
     motor.is_powered = wheel_is_powered;
@@ -189,9 +215,8 @@ static viamc_err add_resources(viamc_server *server)
     base.is_moving = base_is_moving;
     base.user = &wheels;
     imu.get_readings = imu_get_readings;
-    if ((err = viamc_server_add_motor(server, "left", &motor, NULL)) != VIAMC_OK || (err = viamc_server_add_base(server, "base", &base, NULL)) != VIAMC_OK)
-        return err;
-    return viamc_server_add_sensor(server, "imu", &imu, NULL);
+    return added("motor left", viamc_server_add_motor(server, "left", &motor, NULL)) && added("base", viamc_server_add_base(server, "base", &base, NULL))
+        && added("sensor imu", viamc_server_add_sensor(server, "imu", &imu, NULL));
 }
 
 int main(int argc, char **argv)
@@ -204,40 +229,48 @@ int main(int argc, char **argv)
     viamc_api_key api_key;
     viamc_wait_hint wait;
     char text[160];
-    const char *cert_file = option(argc, argv, "--cert", NULL), *key_file = option(argc, argv, "--key", NULL);
+    const char *address;
     size_t n = 0;
     viamc_err err;
 
-    if (argc % 2 == 0)
+    if (!read_options(argc, argv))
         return fprintf(stderr, "usage: robot [--listen HOST:PORT|unix:PATH] [--cert PEM --key PEM] [--api-key-id ID --api-key KEY]\n"), 2;
+    address = given[LISTEN] != NULL ? given[LISTEN] : "127.0.0.1:8080";
     started = viamc_posix_now();
-    api_key.id = option(argc, argv, "--api-key-id", NULL);
-    api_key.key = option(argc, argv, "--api-key", NULL);
-    if (api_key.id != NULL && api_key.key != NULL) {
+    api_key.id = given[API_KEY_ID];
+    api_key.key = given[API_KEY];
+    if (api_key.key != NULL) {
         desc.api_keys = &api_key;
         desc.api_key_count = 1;
     }
-    if (cert_file != NULL && key_file != NULL) {
-        if ((err = viamc_posix_read_pem(cert_file, "CERTIFICATE", der, sizeof der - 4096, certs, 4, &desc.cert_count)) != VIAMC_OK)
-            return fail(cert_file, err);
-        if ((err = viamc_posix_read_pem(key_file, "PRIVATE KEY", der + sizeof der - 4096, 4096, &key, 1, &n)) != VIAMC_OK)
-            return fail(key_file, err);
+    if (given[CERT] != NULL) {
+        if ((err = viamc_posix_read_pem(given[CERT], "CERTIFICATE", der, sizeof der - 4096, certs, 4, &desc.cert_count)) != VIAMC_OK)
+            return fail(given[CERT], err);
+        if ((err = viamc_posix_read_pem(given[KEY], "PRIVATE KEY", der + sizeof der - 4096, 4096, &key, 1, &n)) != VIAMC_OK)
+            return fail(given[KEY], err);
         desc.cert_chain = certs;
         desc.key = key;
     }
     viamc_posix_init(&posix);
-    if ((err = viamc_posix_listen(&posix, option(argc, argv, "--listen", "127.0.0.1:8080"))) != VIAMC_OK)
-        return fail("cannot listen", err);
+    if ((err = viamc_posix_listen(&posix, address)) != VIAMC_OK)
+        return fprintf(stderr, "robot: cannot listen on %s: %s\n", address,
+                       err == VIAMC_ERR_IO ? strerror(viamc_posix_errno(&posix, VIAMC_POSIX_LISTENER)) : viamc_err_name(err)), 1;
     desc.port = viamc_posix_server_port();
     desc.port_user = &posix;
     desc.max_peers = 4;
     desc.on_event = on_event;
-    if ((err = viamc_server_init(memory, sizeof memory, &desc, &server)) != VIAMC_OK || (err = add_resources(server)) != VIAMC_OK) {
+    if (viamc_server_init(memory, sizeof memory, &desc, &server) != VIAMC_OK) {
         (void)viamc_server_explain(server, text, sizeof text);
-        return fail(text, err);
+        return fprintf(stderr, "robot: %s\n", text), 1;
     }
+    if (!add_resources(server))
+        return 1;
     (void)viamc_posix_listen_address(&posix, text, sizeof text);
     printf("listening on %s\n", text);
+    if (given[API_KEY] == NULL)
+        printf("no API key: anybody may drive\n");
+    if (given[CERT] == NULL)
+        printf("plaintext: no certificate\n");
     fflush(stdout);
     (void)signal(SIGTERM, on_signal);
     (void)signal(SIGINT, on_signal);

@@ -18,12 +18,31 @@ static uint8_t memory[VIAMC_CLIENT_MEM(4, 16384)];
 struct streams {
     viamc_client *robot;
     viamc_call arm, pad;
+    double from[JOINTS];         /* where the arm's joints are at the start, degrees */
     unsigned sent, acknowledged; /* batches */
     unsigned presses;
     unsigned over;               /* calls that are done */
 };
 
 /* ---- both directions: messages go one by one, the next when the last has left ---- */
+
+/* The points go on from where the arm is: it would jump to others. */
+static viamc_err read_joints(viamc_posix *posix, struct streams *s, const char *name)
+{
+    viam_component_arm_v1_GetJointPositionsResponse reply;
+    viamc_event ev;
+    viamc_call call;
+    unsigned k = 0;
+    viamc_err err;
+    if ((err = viamc_arm_get_joint_positions(s->robot, name, NULL, &call)) != VIAMC_OK || (err = viamc_posix_finish(posix, call, 5000, &ev)) != VIAMC_OK
+        || (err = viamc_arm_get_joint_positions_reply(&ev, &reply)) != VIAMC_OK)
+        return err;
+    if (viamc_list_count(&reply.positions.values) != JOINTS)
+        return VIAMC_ERR_NOMEM;
+    while (k < JOINTS && viamc_list_read(&reply.positions.values, &s->from[k]))
+        k++;
+    return reply.positions.values.err;
+}
 
 static viamc_err start_arm(struct streams *s, const char *name)
 {
@@ -46,7 +65,7 @@ static viamc_err send_batch(struct streams *s)
     for (i = 0; i < POINTS; i++) {
         unsigned number = s->sent * POINTS + i;
         for (k = 0; k < JOINTS; k++)
-            joints[i][k] = number;
+            joints[i][k] = s->from[k] + number;
         points[i].has_time = points[i].has_positions = true;
         points[i].time = viamc_duration((int64_t)number * 100);
         points[i].positions.values = viamc_list_of(joints[i], JOINTS);
@@ -142,7 +161,8 @@ int main(int argc, char **argv)
     dial.api_key = argc == 6 ? argv[4] : NULL;
     dial.api_key_id = argc == 6 ? argv[5] : NULL;
     if ((err = viamc_posix_open(&posix, memory, sizeof memory, NULL, &dial, &s.robot)) != VIAMC_OK || (err = viamc_posix_ready(&posix, 10000)) != VIAMC_OK
-        || (err = start_arm(&s, argv[2])) != VIAMC_OK || (err = start_pad(&s, argv[3])) != VIAMC_OK || (err = run(&posix, &s)) != VIAMC_OK)
+        || (err = read_joints(&posix, &s, argv[2])) != VIAMC_OK || (err = start_arm(&s, argv[2])) != VIAMC_OK
+        || (err = start_pad(&s, argv[3])) != VIAMC_OK || (err = run(&posix, &s)) != VIAMC_OK)
         return viamc_posix_explain(&posix, "streams", err);
     viamc_client_close(s.robot);
     return 0;

@@ -369,6 +369,49 @@ TEST(x7_unknown_method_of_the_python_sdk)
     script_close();
 }
 
+/* The stream of a request of the robot's own service, whose one message is `hex`. */
+static uint32_t robot_request(const char *name, const char *hex)
+{
+    script_frame f;
+    char line[80];
+    uint32_t id;
+    snprintf(line, sizeof line, "/viam.robot.v1.RobotService/%s", name);
+    script_poll();
+    id = script_request(line);
+    CHECK(script_find(0, &f));
+    CHECK_EQ_INT(f.id, id);
+    CHECK_EQ_HEX(f.payload, f.len, hex);
+    return id;
+}
+
+/* robot.proto: Operation {1: id, 2: method, 3: arguments, 4: started, 5: session_id}, GetOperationsResponse {1: operations},
+ * CancelOperationRequest {1: id}. */
+TEST(operations)
+{
+    static const char running[] = "\x0a\x10\x0a\x02i1\x12\x06/a.B/C\x22\x02\x08\x05\x0a\x0f\x0a\x02i2\x12\x06/a.B/D\x2a\x01s";
+    viamc_call call;
+    viamc_str id, method;
+    viamc_event ev;
+    size_t at = 0;
+    script_new();
+    script_ready();
+    CHECK_EQ_INT(viamc_robot_get_operations(script_now.client, NULL, &call), VIAMC_OK);
+    script_reply(robot_request("GetOperations", "0000000000"), running, sizeof running - 1);
+    (void)viamc_poll(script_now.client, script_now.loop.now);
+    REQUIRE(viamc_next_event(script_now.client, &ev));
+    CHECK(ev.kind == VIAMC_EV_DONE && ev.call == call);
+    CHECK(viamc_robot_next_operation(&ev, &at, &id, &method));
+    CHECK(viamc_str_eq(id, viamc_text("i1")) && viamc_str_eq(method, viamc_text("/a.B/C")));
+    CHECK(viamc_robot_next_operation(&ev, &at, &id, &method));
+    CHECK(viamc_str_eq(id, viamc_text("i2")) && viamc_str_eq(method, viamc_text("/a.B/D")));
+    CHECK(!viamc_robot_next_operation(&ev, &at, &id, &method));
+    CHECK_EQ_INT(viamc_robot_cancel_operation(script_now.client, viamc_text("i2"), NULL, &call), VIAMC_OK);
+    script_reply(robot_request("CancelOperation", "0000000004 0a026932"), "", 0);
+    script_poll();
+    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
+    script_close();
+}
+
 TEST(x8_proxy_error)
 {
     const viamc_event *ev;
@@ -2512,6 +2555,7 @@ int main(int argc, char **argv)
     RUN(x5_small_peer_window);
     RUN(x6_window_turns_negative);
     RUN(x7_unknown_method_of_the_python_sdk);
+    RUN(operations);
     RUN(x8_proxy_error);
     RUN(statuses);
     RUN(content_types);

@@ -12,6 +12,9 @@
 #define KEY_ID "7f3c1a52-0b0e-4f6d-9c2e-5d0a4b1f2e3d"
 #define KEY "abcdefghijklmnopqrstuvwxyz012345"
 
+#define SAID "only its driver may read this" /* in a reply */
+#define ASKED "a name that its driver asked for"
+
 enum { WINDOW = 2000, DRIVER = 0, WATCHER = 1 };
 
 static struct {
@@ -54,6 +57,7 @@ static viamc_err get_nested(viamc_request *rq, const viam_common_v1_GetReadingsR
     viamc_struct_close(&sw);
     viamc_struct_string(&sw, "mode", "3D");
     viamc_struct_null(&sw, "fault");
+    viamc_struct_string(&sw, "note", SAID);
     if (viamc_struct_end(&sw, &encoded) != VIAMC_OK)
         return VIAMC_ERR_NOMEM;
     out.readings = viamc_struct_fields(encoded);
@@ -100,25 +104,30 @@ static void open_robot(bool tls)
         d.key = kit_octets("web.key.der");
     }
     CHECK_EQ_INT(viamc_server_init(w.server_memory, sizeof w.server_memory, &d, &w.server), VIAMC_OK);
-    CHECK_EQ_INT(add_resources(w.server), VIAMC_OK);
+    CHECK(add_resources(w.server));
     add_more();
 }
 
-static void dial(unsigned which, bool tls, const char *key)
+static void redial(unsigned which, bool tls, const char *key)
 {
-    viamc_client_desc d = VIAMC_ZERO;
     viamc_dial_desc to = VIAMC_ZERO;
-    d.port = vmc_loop_port();
-    d.port_user = vmc_loop_client(&w.loop, which);
     to.address = "robot.test:8080";
-    to.api_key_id = KEY_ID;
+    to.api_key_id = key == NULL ? NULL : KEY_ID;
     to.api_key = key;
     to.insecure = !tls;
     to.anchors = w.anchors;
     to.anchor_count = tls ? kit_anchors("root-web", w.anchors) : 0;
     to.unix_time = KIT_NOW;
-    CHECK_EQ_INT(viamc_client_init(w.client_memory[which], sizeof w.client_memory[which], &d, &w.client[which]), VIAMC_OK);
     CHECK_EQ_INT(viamc_dial(w.client[which], &to), VIAMC_OK);
+}
+
+static void dial(unsigned which, bool tls, const char *key)
+{
+    viamc_client_desc d = VIAMC_ZERO;
+    d.port = vmc_loop_port();
+    d.port_user = vmc_loop_client(&w.loop, which);
+    CHECK_EQ_INT(viamc_client_init(w.client_memory[which], sizeof w.client_memory[which], &d, &w.client[which]), VIAMC_OK);
+    redial(which, tls, key);
 }
 
 /* One millisecond: everybody that lives is polled once. True: the call is done. */
@@ -413,6 +422,142 @@ TEST(ports_that_fail_are_only_closed)
         }
 }
 
+/* ---- what is left of a connection ---- */
+
+typedef enum ending { BY_ROBOT, BY_CLOSE, BY_LOSS, BY_DIAL, ENDINGS } ending;
+
+typedef struct secret {
+    const char *name;
+    uint8_t octets[64];
+    size_t len;
+    bool ours; /* the robot may keep it */
+} secret;
+
+enum { SECRETS = 5 };
+static secret secrets[SECRETS];
+
+static secret secret_of(const char *name, const void *octets, size_t len, bool ours)
+{
+    secret s = VIAMC_ZERO;
+    s.name = name;
+    s.len = vmc_min(len, sizeof s.octets);
+    memcpy(s.octets, octets, s.len);
+    s.ours = ours;
+    return s;
+}
+
+static bool holds(const uint8_t *memory, size_t size, const secret *s)
+{
+    size_t i;
+    for (i = 0; i + s->len <= size; i++)
+        if (memcmp(memory + i, s->octets, s->len) == 0)
+            return true;
+    return false;
+}
+
+/* Calls whose octets go through every buffer: credentials, request, reply, keys. The block has them while the connection stands. */
+static void confide(bool tls)
+{
+    viamc_client *c = w.client[DRIVER];
+    viamc_call call = 0;
+    CHECK_EQ_INT(FINISH(viamc_sensor_get_readings(c, ASKED, NULL, &call))->status, VIAMC_NOT_FOUND);
+    CHECK_DONE(viamc_sensor_get_readings(c, "nested", NULL, &call));
+    secrets[0] = secret_of("API key", KEY, strlen(KEY), false);
+    secrets[1] = secret_of("token", c->conn.grpc.token.ptr, c->conn.grpc.token.len, true);
+    secrets[2] = secret_of("request", ASKED, strlen(ASKED), false);
+    secrets[3] = secret_of("reply", SAID, strlen(SAID), false);
+    secrets[4] = tls ? secret_of("keys", ((vmc_tls *)c->conn.tls)->eng->session.master_secret, 48, false) : secrets[3];
+    CHECK(holds(w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], &secrets[1]));
+    CHECK(holds(w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], &secrets[3]));
+    CHECK(holds(w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], &secrets[4]));
+    CHECK(holds(w.server_memory, sizeof w.server_memory, &secrets[4]));
+}
+
+static void check_gone(ending how, const char *where, const uint8_t *memory, size_t size, bool robot)
+{
+    size_t i;
+    for (i = 0; i < SECRETS; i++) {
+        bool there = !(robot && secrets[i].ours) && holds(memory, size, &secrets[i]);
+        CHECK(!there);
+        if (there)
+            printf("  ending %d: %s is in the block of the %s\n", (int)how, secrets[i].name, where);
+    }
+}
+
+static void end_by(ending how, bool tls)
+{
+    vmc_loop_fault *fault = &w.loop.end[DRIVER].fault;
+    switch (how) {
+    case BY_ROBOT: viamc_server_close(w.server); break;
+    case BY_CLOSE: viamc_client_close(w.client[DRIVER]); break;
+    case BY_LOSS:
+        fault->kind = VMC_LOOP_READ;
+        fault->at = w.loop.end[DRIVER].calls[VMC_LOOP_READ] + 1u;
+        fault->count = 1;
+        fault->err = VIAMC_ERR_IO;
+        break;
+    default: redial(DRIVER, tls, NULL);
+    }
+    if (how == BY_CLOSE)
+        w.client[DRIVER] = NULL;
+}
+
+/* Taken events are the last that shows what was said: with the poll after them it is gone, on either side, without another connection. */
+static void end_wipes(ending how, bool tls)
+{
+    unsigned i;
+    open_world(tls);
+    confide(tls);
+    w.loop.end[DRIVER].open_err = VIAMC_ERR_REFUSED; /* else there is another connection at once, with secrets of its own */
+    end_by(how, tls);
+    for (i = 0; i < 3; i++) {
+        w.loop.now++;
+        if (how != BY_ROBOT)
+            CHECK_EQ_INT(viamc_server_poll(w.server, w.loop.now), VIAMC_OK);
+        if (w.client[DRIVER] != NULL) {
+            viamc_event ev;
+            (void)viamc_poll(w.client[DRIVER], w.loop.now);
+            while (viamc_next_event(w.client[DRIVER], &ev)) { }
+        }
+    }
+    check_gone(how, "client", w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], false);
+    check_gone(how, "robot", w.server_memory, sizeof w.server_memory, true);
+    if (how == BY_LOSS) { /* and back again */
+        CHECK(viamc_state(w.client[DRIVER]) != VIAMC_READY);
+        w.loop.end[DRIVER].open_err = VIAMC_OK;
+        pass(3000);
+        CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_READY);
+        CHECK_NEAR(power_of(DRIVER, "left"), 0, 0);
+    }
+    if (w.client[DRIVER] != NULL)
+        viamc_client_close(w.client[DRIVER]);
+    if (how != BY_ROBOT)
+        viamc_server_close(w.server);
+}
+
+TEST(nothing_is_left_of_a_connection)
+{
+    unsigned how, tls, with_tls = kit_certs();
+    for (how = 0; how < ENDINGS; how++)
+        for (tls = 0; tls <= with_tls; tls++)
+            end_wipes((ending)how, tls != 0);
+}
+
+/* Where a token would lie is what the robot said of the credentials, to be explained; a new dial ends that too. */
+TEST(refusal_is_gone_with_a_new_dial)
+{
+    secret said = secret_of("text", "invalid credentials", 19, false);
+    open_robot(false);
+    dial(DRIVER, false, "abcdefghijklmnopqrstuvwxyz012346");
+    pass(50);
+    CHECK(holds(w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], &said));
+    w.loop.end[DRIVER].open_err = VIAMC_ERR_REFUSED;
+    redial(DRIVER, false, NULL);
+    pass(1);
+    CHECK(!holds(w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], &said));
+    close_world();
+}
+
 int main(int argc, char **argv)
 {
     test_begin("end_to_end", argc, argv);
@@ -421,5 +566,7 @@ int main(int argc, char **argv)
     RUN(death_of_the_driver);
     RUN(wrong_key);
     RUN(ports_that_fail_are_only_closed);
+    RUN(nothing_is_left_of_a_connection);
+    RUN(refusal_is_gone_with_a_new_dial);
     return test_end();
 }

@@ -5,6 +5,7 @@ import contextlib
 import importlib.util
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,52 @@ import unittest
 import testing
 
 EXAMPLES = testing.ROOT / "build/examples"
+
+
+class Robot(unittest.TestCase):
+    """What examples/robot makes of its command line."""
+
+    def setUp(self):
+        if not (EXAMPLES / "robot").exists():
+            self.skipTest("missing program: build/examples/robot (make examples)")
+
+    def test_options_that_are_wrong(self):
+        """A typo does not open the robot to everybody: the program ends with a line that names it."""
+        for line, word in (("--api_key k --api-key-id i", "--api_key: no such option"), ("--api-key-id i", "--api-key: is missing"),
+                           ("--api-key k", "--api-key-id: is missing"), ("--cert c", "--key: is missing"), ("--key k", "--cert: is missing"),
+                           ("--api-key-id i --api-key", "--api-key: has no value"), ("api-key", "api-key: no such option"),
+                           ("--help", "--help: no such option")):
+            code, output = testing.run("timeout", "5", EXAMPLES / "robot", "--listen", "127.0.0.1:0", *line.split())
+            self.assertEqual((code, word in output, "usage" in output), (2, True, True), f"{line}\n{output}")
+        code, output = testing.run("timeout", "5", EXAMPLES / "robot", "--listen", "127.0.0.1:0", "--api-key-id", "", "--api-key", "")
+        self.assertEqual((code, "--api-key-id: has no value" in output), (2, True), output)
+
+    def test_what_is_wrong(self):
+        """Each is told once, with what it is about."""
+        with tempfile.TemporaryDirectory() as folder:
+            pem = pathlib.Path(folder) / "pem"
+            pem.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+            code, output = testing.run("timeout", "5", EXAMPLES / "robot", "--listen", "127.0.0.1:0", "--cert", pem, "--key", pem)
+            self.assertEqual((code, output.count("ARG"), output.count("\n")), (1, 1, 1), output)
+            source = (testing.ROOT / "examples/robot.c").read_text().replace("motor.stop = wheel_stop;", "(void)wheel_stop;")
+            path = pathlib.Path(folder) / "robot.c"
+            path.write_text(source)
+            self.assertEqual(testing.run("cc", f"-I{testing.ROOT}", "-o", path.with_suffix(""), path, "-lbearssl", "-lprotobuf-nanopb"), (0, ""))
+            said = testing.run("timeout", "5", path.with_suffix(""), "--listen", "127.0.0.1:0")
+            self.assertEqual(said, (1, "robot: motor left: its name is wrong or taken, or its ops lack stop\n"))
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            said = testing.run("timeout", "5", EXAMPLES / "robot", "--listen", address)
+        self.assertEqual(said, (1, f"robot: cannot listen on {address}: Address already in use\n"))
+
+    def test_without_protection(self):
+        """It says so when anybody may drive."""
+        for options, wanted in (((), ["no API key: anybody may drive", "plaintext: no certificate"]),
+                                (("--api-key-id", "i", "--api-key", "k"), ["plaintext: no certificate"])):
+            code, output = testing.run("timeout", "0.5", EXAMPLES / "robot", "--listen", "127.0.0.1:0", *options)
+            self.assertEqual((code, output.splitlines()[1:]), (124, wanted))
 
 
 @unittest.skipIf(importlib.util.find_spec("viam") is None, "missing peer: viam-sdk for Python (make setup)")
@@ -37,13 +84,34 @@ class Examples(unittest.TestCase):
         return output
 
     def test_arm(self):
+        warning = "arm: this robot has no sessions: it does not stop when this program dies\n"
         output = self.example("arm", "arm1")
+        self.assertIn(warning, output)
+        output = output.replace(warning, "")
         self.assertEqual(output.splitlines()[0], "hand at x 0.0, y 200.0, z 300.0 mm")
         self.assertEqual([line for line in output.splitlines() if line.startswith("joint")],
                          [f"joint {i} at {value:.1f} degrees" for i, value in enumerate([0, 12.5, -90, 0.25, 179, -1])])
         self.assertEqual(output.splitlines()[-2:], ["hand at x 10.0, y 200.0, z 300.0 mm", "home again"])
         self.assertEqual(self.told(), "move to [10.0, 22.5, -80.0, 10.25, 189.0, 9.0]")
         self.assertEqual(self.told(), "move through [[5.0, 17.5, -85.0, 5.25, 184.0, 4.0], [0.0, 12.5, -90.0, 0.25, 179.0, -1.0]]")
+
+    def test_arm_with_more_joints(self):
+        """Is left alone: six of its seven joints are no place to go to."""
+        if not (EXAMPLES / "arm").exists():
+            self.skipTest("missing program: build/examples/arm (make examples)")
+        code, output = testing.run(EXAMPLES / "arm", self.address, "arm7")
+        self.assertEqual((code, output.count("joint")), (1, 0), output)
+
+    def test_first_program(self):
+        """README's first program, in plaintext: it does not move a robot without sessions."""
+        source = re.search(r"^```c\n(.*?)^```$", (testing.ROOT / "README.md").read_text(), re.M | re.S).group(1)
+        plain = source.replace("dial.api_key = argv[2];", "dial.insecure = true;").replace("dial.api_key_id = argv[3];", "")
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "drive.c"
+            path.write_text(plain)
+            self.assertEqual(testing.run("cc", f"-I{testing.ROOT}", "-o", path.with_suffix(""), path, "-lbearssl", "-lprotobuf-nanopb"), (0, ""))
+            said = testing.run(path.with_suffix(""), self.address, "", "")
+        self.assertEqual(said, (1, "drive: SetPower: FAILED_PRECONDITION: this robot has no sessions, and dial.require_session is set\n"))
 
     def told(self):
         """What the robot says that it was told."""
@@ -63,7 +131,7 @@ class Examples(unittest.TestCase):
         self.assertEqual([line for line in lines if line.startswith(("batch", "arm"))], [f"batch {i} acknowledged" for i in range(1, 6)] + ["arm: OK"])
         self.assertEqual([line for line in lines if line.startswith(("AbsoluteX", "gamepad"))],
                          [f"AbsoluteX 0.0{i}" for i in range(1, 6)] + ["gamepad: CANCELLED"])
-        self.assertEqual(self.told(), f"points {[(100 * i, float(i)) for i in range(20)]}")
+        self.assertEqual(self.told(), f"points {[(100 * i, float(i), 12.5 + i) for i in range(20)]}")
 
     def test_game(self):
         """Twelve robots in one loop, one of them gone: the others get nearly all values, and are stopped."""

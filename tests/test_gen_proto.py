@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """tools/gen_proto.py: what is checked in is what it makes, and what it makes says what the descriptors say. Needs the Python of build/venv.
 
-NANOPB=DIR names a folder with the sources of another nanopb, which viamc_proto.h is built with too.
+NANOPB=DIR names a folder with the sources of another nanopb, which viamc_proto.h is built with too; `make test-boards` has one.
 """
 import os
 import pathlib
@@ -25,7 +25,7 @@ except (ImportError, ModuleNotFoundError):
     gen_proto = None
 
 HEADER = testing.ROOT / "viamc_proto.h"
-NANOPB = pathlib.Path(os.environ.get("NANOPB", testing.ROOT / "build/nanopb"))
+NANOPB = pathlib.Path(os.environ.get("NANOPB", "none"))
 FLAGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wundef", "-Werror", "-D_POSIX_C_SOURCE=200809L"]
 SMALL = ["-DVIAMC_NO_TLS", "-DVIAMC_NO_POSIX", "-DVIAMC_NO_SERVER"]
 INCLUDE, IMPLEMENT = '#include "viamc_proto.h"\n', "#define VIAMC_IMPLEMENTATION\n"
@@ -411,7 +411,7 @@ int %s(void)
 
     def test_another_nanopb(self):
         if not (NANOPB / "pb_encode.c").exists():
-            self.skipTest("no sources of another nanopb: NANOPB=DIR names them")
+            self.skipTest("no sources of another nanopb: make test-boards has them")
         sources = [NANOPB / name for name in ("pb_common.c", "pb_encode.c", "pb_decode.c")]
         self.unit_test("gcc", ["-std=gnu99", "-Wall", "-Wextra", "-isystem", NANOPB], ["-fsanitize=address,undefined", *sources])
 
@@ -424,6 +424,15 @@ int %s(void)
         self.assertEqual(code, 0, output)
         code, output = testing.run(program, cwd=testing.ROOT)
         self.assertEqual(code, 0, output)
+
+    def test_no_name_is_refused(self):
+        """Every short form whose request begins with a name answers ARG without one: no request is one where a unary call needs it."""
+        streams = {symbol for symbol, *_, stream in methods_in(self.all_text).values() if stream}
+        forms = re.findall(r"^static inline viamc_err viamc_(\w+)\(viamc_client \*c, const char \*(\w+),[^{;]*\)\n\{\n(.*?)^\}", self.all_text, re.M | re.S)
+        self.assertGreater(len(forms), 150)
+        for symbol, name, body in forms:
+            self.assertNotIn(symbol, streams)
+            self.assertRegex(body, rf"(, {name}, opts, call\)|\(c, {name} == NULL \? NULL : &req, opts, call\));", symbol)
 
     # ---- costs ----
 

@@ -119,11 +119,24 @@ TEST(not_ready)
     viamc_posix_close(&posix);
 }
 
+TEST(desc_that_is_wrong)
+{
+    static uint8_t memory[1000];
+    viamc_client_desc desc = VIAMC_ZERO;
+    viamc_dial_desc dial = VIAMC_ZERO;
+    desc.guard = 1;
+    dial.address = address;
+    CHECK_EQ_INT(viamc_posix_open(&posix, memory, sizeof memory, &desc, &dial, &client), VIAMC_ERR_ARG);
+    CHECK(strncmp(explained(VIAMC_ERR_ARG), "test: ARG: desc", 15) == 0);
+    viamc_posix_close(&posix);
+}
+
 TEST(finish)
 {
     viamc_event ev;
     viamc_call a, b;
     viamc_ms before;
+    char want[200];
     robot_start();
     open_client();
     CHECK_EQ_INT(viamc_posix_ready(&posix, 5000), VIAMC_OK);
@@ -135,19 +148,20 @@ TEST(finish)
     CHECK_EQ_STR(explained(VIAMC_ERR_RPC), "test: Fail: UNKNOWN: no node found\n");
     before = viamc_posix_now();
     CHECK_EQ_INT(viamc_posix_finish(&posix, a, 5000, NULL), VIAMC_ERR_NOT_FOUND); /* taken */
-    CHECK_EQ_STR(explained(VIAMC_ERR_NOT_FOUND), "test: NOT_FOUND\n");
+    CHECK_EQ_STR(explained(VIAMC_ERR_NOT_FOUND), "test: NOT_FOUND: no such name, or the call is over and its DONE was taken\n");
     CHECK_EQ_INT(viamc_posix_finish(&posix, 0, 5000, NULL), VIAMC_ERR_ARG);
     CHECK(viamc_posix_now() - before < 1000u);
     a = start(0);
     b = start(2);
     CHECK_EQ_INT(viamc_posix_finish(&posix, b, 50, NULL), VIAMC_ERR_TIMEOUT); /* meanwhile a was done */
-    CHECK_EQ_STR(explained(VIAMC_ERR_TIMEOUT), "test: the call is not done in time\n");
+    snprintf(want, sizeof want, "test: Hang: not done in time (%s)\n", address);
+    CHECK_EQ_STR(explained(VIAMC_ERR_TIMEOUT), want);
     CHECK_EQ_INT(viamc_posix_finish(&posix, a, 5000, NULL), VIAMC_ERR_NOT_FOUND); /* dropped */
     CHECK_EQ_INT(viamc_call_cancel(client, b), VIAMC_OK);
     CHECK_EQ_INT(viamc_posix_finish(&posix, b, 5000, &ev), VIAMC_ERR_RPC);
     CHECK_EQ_INT(ev.status, VIAMC_CANCELLED);
     CHECK_EQ_INT(viamc_posix_run(&posix, 20), VIAMC_OK);
-    CHECK_EQ_STR(explained(VIAMC_ERR_BUSY), "test: BUSY\n"); /* nothing is left of what was said before */
+    CHECK_EQ_STR(explained(VIAMC_ERR_BUSY), "test: BUSY: all calls are in use, or a Stop of this resource is under way; finish one, then try again\n"); /* nothing is left of what was said before */
     a = start(2);
     robot_kill();
     CHECK_EQ_INT(viamc_posix_finish(&posix, a, 5000, &ev), VIAMC_ERR_RPC);
@@ -175,6 +189,61 @@ TEST(finish_of_a_covered_stop)
     robot_kill();
 }
 
+/* Somebody takes the connection and says nothing; and what is asked too early. */
+TEST(silent_peer)
+{
+    viamc_posix other;
+    viamc_call call;
+    char want[200];
+    viamc_posix_init(&other);
+    CHECK_EQ_INT(viamc_posix_listen(&other, address), VIAMC_OK);
+    open_client();
+    CHECK_EQ_INT(viamc_call_method(client, &methods[0], viamc_view("", 0), NULL, &call), VIAMC_ERR_STATE);
+    CHECK_EQ_STR(explained(VIAMC_ERR_STATE), "test: STATE: not connected; wait with viamc_posix_ready\n");
+    CHECK_EQ_INT(viamc_posix_ready(&posix, 50), VIAMC_ERR_TIMEOUT);
+    snprintf(want, sizeof want, "test: not ready in time: connected, waiting for the robot's first octets of HTTP/2 (%s)\n", address);
+    CHECK_EQ_STR(explained(VIAMC_ERR_TIMEOUT), want);
+    viamc_client_close(client);
+    viamc_posix_close(&posix);
+    viamc_posix_close(&other);
+}
+
+/* The robot dies while the program waits: the program learns it, and why. */
+TEST(run_tells_a_loss)
+{
+    char want[200];
+    robot_start();
+    open_client();
+    CHECK_EQ_INT(viamc_posix_ready(&posix, 5000), VIAMC_OK);
+    CHECK_EQ_INT(viamc_posix_run(&posix, 20), VIAMC_OK);
+    robot_kill();
+    CHECK_EQ_INT(viamc_posix_run(&posix, 50), VIAMC_ERR_CLOSED);
+    CHECK_EQ_INT(viamc_posix_run(&posix, 1500), VIAMC_ERR_REFUSED); /* the next try was after a second */
+    snprintf(want, sizeof want, "test: dial: nobody listens at this address (%s)\n", address);
+    CHECK_EQ_STR(explained(VIAMC_ERR_REFUSED), want);
+    viamc_client_close(client);
+    viamc_posix_close(&posix);
+}
+
+/* A SESSION_LOST that another helper dropped is not lost: the next run tells it, once. */
+TEST(run_tells_a_lost_session)
+{
+    robot_start();
+    open_client();
+    CHECK_EQ_INT(viamc_posix_ready(&posix, 5000), VIAMC_OK);
+    vmc_session_lost(client, "test");
+    CHECK_EQ_INT(viamc_posix_finish(&posix, start(0), 5000, NULL), VIAMC_OK);
+    CHECK_EQ_INT(viamc_posix_run(&posix, 5000), VIAMC_ERR_SESSION);
+    CHECK_EQ_STR(explained(VIAMC_ERR_SESSION), "test: session lost: test\n");
+    CHECK_EQ_INT(viamc_posix_run(&posix, 20), VIAMC_OK);
+    vmc_session_lost(client, "again");
+    CHECK_EQ_INT(viamc_posix_run(&posix, 5000), VIAMC_ERR_SESSION);
+    CHECK_EQ_STR(explained(VIAMC_ERR_SESSION), "test: session lost: again\n");
+    viamc_client_close(client);
+    viamc_posix_close(&posix);
+    robot_kill();
+}
+
 int main(int argc, char **argv)
 {
     test_begin("loops", argc, argv);
@@ -182,8 +251,12 @@ int main(int argc, char **argv)
         return 1;
     snprintf(address, sizeof address, "unix:%s/robot", folder);
     RUN(not_ready);
+    RUN(silent_peer);
+    RUN(desc_that_is_wrong);
     RUN(finish);
     RUN(finish_of_a_covered_stop);
+    RUN(run_tells_a_loss);
+    RUN(run_tells_a_lost_session);
     (void)unlink(address + 5);
     (void)rmdir(folder);
     return test_end();

@@ -66,13 +66,15 @@ TEST(text_points)
 TEST(numbers)
 {
     static const char *const numbers[] = {"0", "-0", "7", "+7.25", ".5", "5.", "0.001", "123456789012345678901234567890", "1e22", "1e-22", "4.9e-5",
-                                          "-3.14159265358979", "0.30000000000000004", "1E+3", "12e", "1e-400"};
+                                          "-3.14159265358979", "0.30000000000000004", "1E+3", "12e", "1e-400", "1e-99999999999",
+                                          "0e400", "0e-400"};
     size_t i;
     for (i = 0; i < TEST_COUNT(numbers); i++) {
         double want = strtod(numbers[i], NULL);
         CHECK_NEAR(vmc_pcd_number(viamc_text(numbers[i])), want, want < 0 ? -want * 1e-15 : want * 1e-15);
     }
     CHECK(vmc_pcd_number(viamc_text("1e400")) > 1e308);
+    CHECK(vmc_pcd_number(viamc_text("-1e401")) < -1e308);
     CHECK(vmc_pcd_number(viamc_text("nan")) != vmc_pcd_number(viamc_text("-")));
 }
 
@@ -92,6 +94,8 @@ TEST(forms_of_fields)
     CHECK_EQ_INT(viamc_pcd_open(&pcd, text("FIELDS n x y z\nSIZE 4 4 4 4\nTYPE F F F F\nCOUNT 3 1 1 1\nWIDTH 1\nHEIGHT 1\nDATA ascii\n9 9 9 1 2 3")), VIAMC_OK);
     REQUIRE(viamc_pcd_next(&pcd, &p)); /* POINTS may be missing */
     CHECK(p.x == 1 && p.z == 3);
+    CHECK_EQ_INT(viamc_pcd_open(&pcd, text("FIELDS n x y z\nSIZE 4 4 4 4\nTYPE F F F F\nCOUNT 3\nWIDTH 2\nHEIGHT 2\nPOINTS 1\nDATA ascii\n9 9 9 1 2 3")), VIAMC_OK);
+    CHECK(pcd.left == 1 && pcd.stride == 6); /* POINTS counts, and a COUNT that is missing is 1 */
 }
 
 TEST(heads_that_are_refused)
@@ -100,13 +104,19 @@ TEST(heads_that_are_refused)
         COLOURED("2", "binary_compressed"), COLOURED("-2", "binary"), COLOURED("4294967296", "binary"), COLOURED("", "binary"),
         HEAD("x y rgb", "4 4 4", "F F I", "1", "binary"), HEAD("x y z", "4 4", "F F F", "1", "binary"), HEAD("x y z", "4 4 4", "F F", "1", "binary"),
         HEAD("x y z", "4 4 16", "F F F", "1", "binary"), HEAD("x y z", "4 4 2", "F F F", "1", "binary"), HEAD("x y z", "4 4 0", "F F F", "1", "binary"),
-        HEAD("x y z", "4 4 4", "F F Q", "1", "binary"), HEAD("x y z rgb", "4 4 4 1", "F F F U", "1", "binary"), "DATA binary\n",
+        HEAD("x y z", "4 4 4", "F F Q", "1", "binary"), HEAD("x y z rgb", "4 4 4 1", "F F F U", "1", "binary"), "DATA binary\n", "POINTS 5\nDATA binary\nxxxx",
+        "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nWIDTH 65536\nHEIGHT 65537\nDATA binary\n",
         "FIELDS a x y z\nSIZE 8 4 4 4\nTYPE F F F F\nCOUNT 65535 1 1 1\nWIDTH 1\nHEIGHT 1\nDATA binary\n",
         "FIELDS x y z\nSIZE 8 1 1\nTYPE F U U\nCOUNT 0 1 1\nWIDTH 1\nHEIGHT 1\nDATA binary\n"};
     viamc_pcd pcd;
+    viamc_point p;
     size_t i;
-    for (i = 0; i < TEST_COUNT(bad); i++)
+    for (i = 0; i < TEST_COUNT(bad); i++) {
         CHECK_EQ_INT(viamc_pcd_open(&pcd, text(bad[i])), VIAMC_ERR_MESSAGE);
+        CHECK(!viamc_pcd_next(&pcd, &p)); /* also for who does not look at the error */
+    }
+    CHECK_EQ_INT(viamc_pcd_open(&pcd, text("WIDTH 2\nHEIGHT 1\nPOINTS 2\n")), VIAMC_WAIT);
+    CHECK(!viamc_pcd_next(&pcd, &p));
 }
 
 int main(int argc, char **argv)

@@ -44,7 +44,7 @@ static const char *read_file(const char *file, size_t len, size_t step, size_t c
         CHECK_EQ_INT(piece.len, 0);
         free(copy);
     }
-    if (vmc_pem_inside(&p))
+    if (p.state >= VMC_PEM_BODY)
         vmc_wr_text(&w, "inside;");
     log[w.len] = '\0';
     free(der);

@@ -304,6 +304,73 @@ TEST(list_with_a_malformed_element)
     CHECK_WRITES(viam_common_v1_GetGeometriesResponse, &again, "0a0b120909000000000000f03f 0a021205 0a00"); /* octet for octet */
 }
 
+/* The octets of packed numbers are looked at by the walk. */
+TEST(list_of_packed_numbers)
+{
+    viam_component_arm_v1_JointPositions joints;
+    double number;
+    viamc_bytes out;
+    CHECK_EQ_INT(READ(viam_component_arm_v1_JointPositions, "0a00 0a08000000000000f03f 0a00 090000000000000040 0a00", &joints), VIAMC_OK);
+    CHECK_EQ_INT(viamc_list_count(&joints.values), 2);
+    CHECK_WRITES(viam_component_arm_v1_JointPositions, &joints, "0a10 000000000000f03f 0000000000000040");
+    CHECK(viamc_list_read(&joints.values, &number) && number == 1);
+    CHECK(viamc_list_read(&joints.values, &number) && number == 2);
+    CHECK(!viamc_list_read(&joints.values, &number));
+    CHECK_EQ_INT(joints.values.err, VIAMC_OK);
+    CHECK_EQ_INT(READ(viam_component_arm_v1_JointPositions, "0a0c 000000000000f03f 00000000 0a08 0000000000000040", &joints), VIAMC_OK);
+    CHECK_EQ_INT(viamc_list_count(&joints.values), 1);
+    CHECK_EQ_INT(viamc_message_write(&viam_component_arm_v1_JointPositions_msg, &joints, more_octets, sizeof more_octets, &out), VIAMC_ERR_MESSAGE);
+    CHECK(viamc_list_read(&joints.values, &number) && number == 1);
+    CHECK(!viamc_list_read(&joints.values, &number));
+    CHECK_EQ_INT(joints.values.err, VIAMC_ERR_MESSAGE);
+    CHECK(!viamc_list_read(&joints.values, &number));
+    CHECK_EQ_INT(viamc_message_write(&viam_component_arm_v1_JointPositions_msg, &joints, more_octets, sizeof more_octets, &out), VIAMC_ERR_MESSAGE);
+}
+
+/* A list that was received is not written as another one whose elements have the same size. */
+TEST(received_list_of_another_type)
+{
+    viam_service_mlmodel_v1_FlatTensorDataInt32 fixed;
+    grpc_reflection_v1_ExtensionNumberResponse varints = VIAMC_ZERO;
+    viamc_bytes out;
+    CHECK_EQ_INT(READ(viam_service_mlmodel_v1_FlatTensorDataInt32, "0a0401000000", &fixed), VIAMC_OK);
+    varints.extension_number = fixed.data;
+    CHECK_EQ_INT(viamc_message_write(&grpc_reflection_v1_ExtensionNumberResponse_msg, &varints, more_octets, sizeof more_octets, &out), VIAMC_ERR_MESSAGE);
+}
+
+/* A null is written as one: a Value without a kind is what peers refuse. */
+TEST(values)
+{
+    viam_service_sensors_v1_Readings_ReadingsEntry entry = VIAMC_ZERO;
+    CHECK_WRITES(viam_service_sensors_v1_Readings_ReadingsEntry, &entry, "");
+    entry.has_value = true;
+    CHECK_WRITES(viam_service_sensors_v1_Readings_ReadingsEntry, &entry, "12020800");
+    CHECK_EQ_INT(READ(viam_service_sensors_v1_Readings_ReadingsEntry, "1200", &entry), VIAMC_OK);
+    CHECK(entry.has_value && entry.value.kind == VIAMC_NULL);
+    CHECK_WRITES(viam_service_sensors_v1_Readings_ReadingsEntry, &entry, "12020800");
+    CHECK_EQ_INT(READ(viam_service_sensors_v1_Readings_ReadingsEntry, "1202 2001", &entry), VIAMC_OK);
+    CHECK(entry.value.kind == VIAMC_BOOL && entry.value.boolean);
+    CHECK_WRITES(viam_service_sensors_v1_Readings_ReadingsEntry, &entry, "12022001");
+}
+
+/* What is found to be malformed is not sent on as if it were empty; what nobody has walked over goes octet for octet. */
+TEST(structs_that_are_malformed)
+{
+    viam_common_v1_DoCommandRequest req;
+    viam_common_v1_GetReadingsResponse reply = VIAMC_ZERO;
+    viamc_str key;
+    viamc_value value;
+    viamc_bytes out;
+    CHECK_EQ_INT(READ(viam_common_v1_DoCommandRequest, "12020a05", &req), VIAMC_OK);
+    CHECK_WRITES(viam_common_v1_DoCommandRequest, &req, "12020a05");
+    CHECK(!viamc_struct_next(&req.command, &key, &value));
+    CHECK_EQ_INT(viamc_message_write(&viam_common_v1_DoCommandRequest_msg, &req, more_octets, sizeof more_octets, &out), VIAMC_ERR_MESSAGE);
+    reply.readings = viamc_struct_fields(viamc_view("\x0a\x05", 2));
+    CHECK_EQ_INT(viamc_message_write(&viam_common_v1_GetReadingsResponse_msg, &reply, more_octets, sizeof more_octets, &out), VIAMC_ERR_MESSAGE);
+    CHECK(!viamc_struct_next(&reply.readings, &key, &value));
+    CHECK_EQ_INT(viamc_message_write(&viam_common_v1_GetReadingsResponse_msg, &reply, more_octets, sizeof more_octets, &out), VIAMC_ERR_MESSAGE);
+}
+
 /* ---- calls, against a scripted robot ---- */
 
 #define MOTOR "/viam.component.motor.v1.MotorService/"
@@ -507,6 +574,7 @@ TEST(what_a_starter_refuses)
     CHECK_EQ_INT(viamc_call_named(script_now.client, &viamc_method_testecho_echo_bi_di, "e1", NULL, NULL), VIAMC_ERR_ARG); /* a client stream */
     CHECK_EQ_INT(viamc_call_named(script_now.client, &viamc_method_motor_is_moving, NULL, NULL, NULL), VIAMC_ERR_ARG);
     CHECK_EQ_INT(viamc_call_named(script_now.client, NULL, "m1", NULL, NULL), VIAMC_ERR_ARG);
+    CHECK_EQ_INT(viamc_motor_set_power(script_now.client, NULL, 0.5, NULL, NULL), VIAMC_ERR_ARG);
     opts.keep = false;
     opts.replace = true;
     CHECK_EQ_INT(viamc_motor_go_for(script_now.client, "m1", 60, 1, &opts, NULL), VIAMC_ERR_ARG); /* no setpoint */
@@ -582,6 +650,11 @@ TEST(streams)
     CHECK_EQ_INT(viamc_testecho_echo_bi_di_req(script_now.client, NULL, NULL, &call), VIAMC_OK); /* the first message later */
     id = request_of(ECHO "EchoBiDi", &f);
     CHECK(id != 0 && f.len == 0);
+    script_forget();
+    req.message.ptr = (const char *)octets;
+    req.message.len = sizeof octets;
+    CHECK_EQ_INT(viamc_testecho_echo_bi_di_req(script_now.client, &req, NULL, &call), VIAMC_ERR_NOMEM); /* the first message does not fit: no stream */
+    CHECK_EQ_INT(request_of(ECHO "EchoBiDi", &f), 0);
     script_close();
 }
 
@@ -627,6 +700,9 @@ TEST(durations)
     d.seconds = -1;
     d.nanos = -1999999;
     CHECK_EQ_INT(viamc_duration_ms(&d), -1001);
+    d.nanos = INT32_MAX;
+    d.seconds = INT64_MAX / 1000 - 1;
+    CHECK_EQ_INT(viamc_duration_ms(&d), INT64_MAX);
     d.nanos = INT32_MIN;
     d.seconds = INT64_MIN;
     CHECK_EQ_INT(viamc_duration_ms(&d), INT64_MIN);
@@ -714,6 +790,10 @@ int main(int argc, char **argv)
     RUN(list_that_was_received);
     RUN(list_of_another_type);
     RUN(list_with_a_malformed_element);
+    RUN(list_of_packed_numbers);
+    RUN(received_list_of_another_type);
+    RUN(values);
+    RUN(structs_that_are_malformed);
     RUN(short_form);
     RUN(reply);
     RUN(reply_of_a_raw_call);

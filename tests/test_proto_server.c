@@ -294,6 +294,7 @@ TEST(what_is_not_in_the_table)
 TEST(tables_that_are_refused)
 {
     viamc_motor_ops bad = VIAMC_ZERO;
+    viamc_health_ops one = VIAMC_ZERO; /* of a service without names */
     viamc_resource *resource = NULL;
     memset(&now, 0, sizeof now);
     open_world();
@@ -309,6 +310,14 @@ TEST(tables_that_are_refused)
     CHECK_EQ_INT(viamc_server_add_motor(now.server, "m", &bad, &resource), VIAMC_OK);
     CHECK(resource != NULL);
     CHECK_EQ_INT(viamc_server_add_motor(now.server, "m", &bad, NULL), VIAMC_ERR_ARG); /* there is one of that name */
+    CHECK_EQ_INT(viamc_server_add_health(now.server, NULL, NULL), VIAMC_ERR_ARG);
+    one.guard = 1;
+    CHECK_EQ_INT(viamc_server_add_health(now.server, &one, NULL), VIAMC_ERR_ARG);
+    one.guard = 0;
+    one.guard_end = 1;
+    CHECK_EQ_INT(viamc_server_add_health(now.server, &one, NULL), VIAMC_ERR_ARG);
+    one.guard_end = 0;
+    CHECK_EQ_INT(viamc_server_add_health(now.server, &one, NULL), VIAMC_OK);
     world_end();
 }
 

@@ -61,6 +61,25 @@ TEST(each_type)
     }
 }
 
+/* Something else than a number in the place of one. */
+TEST(numbers_that_are_none)
+{
+    viamc_struct_writer w;
+    viamc_bytes encoded;
+    viamc_value v;
+    viamc_reading r;
+    viamc_struct_begin(&w, octets, sizeof octets);
+    viamc_struct_open_struct(&w, "k");
+    viamc_struct_string(&w, "_type", "geopoint");
+    viamc_struct_number(&w, "lat", 1);
+    viamc_struct_string(&w, "lng", "2");
+    viamc_struct_close(&w);
+    CHECK_EQ_INT(viamc_struct_end(&w, &encoded), VIAMC_OK);
+    v = value_of(encoded);
+    CHECK_EQ_INT(viamc_reading_of(&v, &r), VIAMC_ERR_MESSAGE);
+    CHECK(r.type == 0 && r.number[0] == 0);
+}
+
 TEST(there_and_back)
 {
     size_t form;
@@ -117,6 +136,7 @@ int main(int argc, char **argv)
 {
     test_begin("reading", argc, argv);
     RUN(each_type);
+    RUN(numbers_that_are_none);
     RUN(there_and_back);
     RUN(other_values);
     return test_end();

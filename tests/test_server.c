@@ -1037,7 +1037,7 @@ TEST(sessions_are_limited)
         start_session(0, id, sid);
     raw_ask(0, 11, ROBOT "StartSession", "", NULL);
     raw_settle();
-    CHECK_REPLY(0, 11, VIAMC_RESOURCE_EXHAUSTED, "too many concurrent sessions");
+    CHECK_REPLY(0, 11, VIAMC_RESOURCE_EXHAUSTED, "too many concurrent sessions: wait one window");
     raw_run(2000);
     start_session(0, 13, sid);
     raw.loop.end[VMC_LOOP_CLIENTS].fault.kind = VMC_LOOP_RANDOM;

@@ -243,16 +243,17 @@ TEST(the_sink_fails_at_each_piece)
 {
     viamc_bytes msg = three_images();
     unsigned cut;
-    for (cut = 0; cut < 2; cut++)
+    for (cut = 0; cut < 3; cut++) /* the last: it waits before, so that it fails on octets that lie in the slot */
         for (s.fail_at = 1; s.fail_at <= (cut == 0 ? 500u : 6u); s.fail_at++) {
+            s.wait_at = cut == 2 && s.fail_at > 2 ? s.fail_at - 2 : 0;
             begin(&viamc_method_camera_get_images, 0);
-            CHECK(!feed(msg, cut, 2000));
+            CHECK(!feed(msg, cut == 2 ? 280 : cut, cut == 2 ? 60 : 2000));
             CHECK_EQ_INT(s.user.call.status, VIAMC_CANCELLED);
             CHECK_EQ_INT(s.pieces, s.fail_at);
             CHECK_EQ_MEM((const char *)vmc_calls_text(&s.t, &s.user.call).ptr, 5, "the s", 5);
             end();
         }
-    s.fail_at = 0;
+    s.fail_at = s.wait_at = 0;
 }
 
 TEST(truncated_messages_are_not_whole)
@@ -395,6 +396,7 @@ TEST(hostile_lengths)
     refused("00", 300, VIAMC_INTERNAL);
     refused("0e", 300, VIAMC_INTERNAL);                       /* types 6 and 7 */
     refused("3affff", 300, VIAMC_INTERNAL);
+    refused("0a02 fb01 fc01 0a8302 1a8002", 256, VIAMC_INTERNAL); /* a group that ends outside of the message that it began in */
     refused("3aa702", 295, VIAMC_RESOURCE_EXHAUSTED);         /* a field that is no bytes and does not fit */
     refused("0aaa02 0aa702", 295, VIAMC_RESOURCE_EXHAUSTED);
 }
@@ -413,6 +415,60 @@ TEST(too_much_beside_the_bytes)
     end();
 }
 
+/* A bytes field stays if it ends in the first half of the slot, prefix not counted. */
+TEST(small_bytes_stay)
+{
+    const size_t before = 2 + 3 + 2, most = SLOT / 2 - before; /* heads of the image and of its octets, its name */
+    size_t n;
+    for (n = 1; n < most + 4; n++) {
+        vmc_wr w = vmc_wr_of(room[7], sizeof room[7]);
+        put(&w, 1, image(0, "a", n));
+        put(&w, 1, image(1, "b", 200));
+        begin(&viamc_method_camera_get_images, 0);
+        REQUIRE(feed(viamc_view(room[7], w.len), 0, 0) && s.log_len > 17);
+        CHECK_EQ_MEM(s.log, 17, n <= most ? "\nimages[1].image " : "\nimages[0].image ", 17);
+        end();
+    }
+}
+
+/* Without a sink: what is larger than a slot goes to the lent buffer, also if slot and prefix together had room for it. */
+TEST(messages_of_about_a_slot)
+{
+    static uint8_t into[200];
+    viamc_bytes msg;
+    size_t n;
+    for (n = SLOT - 1; n < SLOT + 9; n++) {
+        begin(NULL, 0);
+        s.user.sink = NULL;
+        s.user.into = into;
+        s.user.into_cap = sizeof into;
+        REQUIRE(feed(pattern(n, 1), 0, 0) && vmc_calls_take(&s.t, &s.user.call, &msg));
+        CHECK_EQ_MEM(msg.ptr, msg.len, pattern(n, 1).ptr, n);
+        CHECK_EQ_INT(msg.ptr == into, n > SLOT);
+        end();
+    }
+}
+
+/* Three quarters of a slot are kept, and not an octet more. */
+TEST(how_much_is_kept_beside_the_bytes)
+{
+    const size_t most = SLOT - SLOT / 4, heads = 2 + 3 + 3; /* of the filler, of the image, of its octets */
+    size_t n;
+    for (n = most - heads - 3; n < most - heads + 3; n++) {
+        vmc_wr image_w = vmc_wr_of(room[0], sizeof room[0]), w = vmc_wr_of(room[1], sizeof room[1]);
+        put(&image_w, 3, pattern(400, 1));
+        put(&w, 15, pattern(n, 2));
+        put(&w, 1, viamc_view(room[0], image_w.len));
+        begin(&viamc_method_camera_get_images, 0);
+        CHECK_EQ_INT(feed(viamc_view(room[1], w.len), 3, 50), n + heads <= most);
+        if (n + heads <= most)
+            CHECK_EQ_INT(taken().len, n + heads);
+        else
+            CHECK_EQ_INT(s.user.call.status, VIAMC_RESOURCE_EXHAUSTED);
+        end();
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin("sink", argc, argv);
@@ -425,5 +481,8 @@ int main(int argc, char **argv)
     RUN(messages_of_a_stream);
     RUN(hostile_lengths);
     RUN(too_much_beside_the_bytes);
+    RUN(small_bytes_stay);
+    RUN(messages_of_about_a_slot);
+    RUN(how_much_is_kept_beside_the_bytes);
     return test_end();
 }

@@ -19,7 +19,7 @@ static const char *explained(const vmc_tls *t)
 {
     static char text[200];
     vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
-    vmc_tls_explain(t, &w);
+    vmc_tls_explain_error(&t->error, &t->dates, &w);
     text[w.len] = '\0';
     return text;
 }

@@ -525,7 +525,7 @@ static verdict judge(const trial *in)
     if (v.code != 0)
         vmc_tls_engine_failed(&t, (int)v.code);
     if (t.error.code != VIAMC_OK)
-        vmc_tls_explain(&t, &w);
+        vmc_tls_explain_error(&t.error, &t.dates, &w);
     v.text[w.len] = '\0';
     CHECK_EQ_INT(t.error.code, v.code == 0 ? VIAMC_OK : VIAMC_ERR_TLS_CERT);
     return v;

@@ -5,6 +5,14 @@
 #include "test.h"
 #include "exact.h"
 
+static void put_double(vmc_wr *w, uint32_t number, double v)
+{
+    uint8_t octets[8];
+    vmc_wire_double_at(octets, v);
+    vmc_wire_put_tag(w, number, VMC_WIRE_FIXED64);
+    vmc_wr_bytes(w, octets, sizeof octets);
+}
+
 #define AUTH_REQUEST \
     "0a2437663363316135322d306230652d346636642d396332652d356430613462316632653364122b0a076170692d6b657912206162636465666768696a6b6c6d" \
     "6e6f707172737475767778797a303132333435"
@@ -291,7 +299,7 @@ static void write_session_no_window(vmc_wr *w)
 static void write_set_power(vmc_wr *w)
 {
     put_text(w, 1, "m1");
-    vmc_wire_put_double(w, 2, 0.5);
+    put_double(w, 2, 0.5);
     vmc_wire_put_bytes(w, 99, viamc_view(NULL, 0));
 }
 
@@ -303,7 +311,7 @@ static void write_stop_all(vmc_wr *w)
     entry = vmc_wire_open(w, 1);
     put_text(w, 1, "fast");
     value = vmc_wire_open(w, 2);
-    vmc_wire_put_bool(w, 4, true);
+    vmc_wire_put_uint(w, 4, 1);
     vmc_wire_close(w, value);
     vmc_wire_close(w, entry);
     vmc_wire_close(w, params);
@@ -507,7 +515,7 @@ TEST(doubles)
 {
     uint8_t buf[16];
     vmc_wr w = vmc_wr_of(buf, sizeof buf);
-    vmc_wire_put_double(&w, 2, -1.5);
+    put_double(&w, 2, -1.5);
     CHECK_EQ_HEX(buf, w.len, "11000000000000f8bf");
     CHECK(vmc_wire_double(0xbff8000000000000u) == -1.5);
     CHECK(vmc_wire_double(0x7ff0000000000000u) * 0 != 0); /* infinity */

@@ -263,8 +263,9 @@ def check_warnings(args, report):
 # ---- misuse ----
 
 def check_misuse(args, report):
-    """The functions that viamc.h declares against the tests of their names (a TEST that is not run does not compile)."""
-    public = set(re.findall(r"^VIAMC_API\b[^;{(]*?(\w+)\(", (args.root / "viamc.h").read_text(), re.M))
+    """The functions that the headers declare against the tests of their names (a TEST that is not run does not compile)."""
+    text = "".join((args.root / header).read_text() for header in ("viamc.h", "viamc_proto.h") if (args.root / header).exists())
+    public = set(re.findall(r"^VIAMC_API\b[^;{(]*?(\w+)\(", text, re.M))
     tests = []
     for path in (args.root / "tests").glob("test_misuse*.c"):
         tests += re.findall(r"^TEST\((\w+)\)", path.read_text(), re.M)

@@ -192,8 +192,12 @@ def short_form(method):
         more, statements = argument(method, field, kind, is_list)
         parameters += more
         body += statements
-    if [(field.number, kind) for field, kind, _ in method.arguments] == [(1, "str")]:
-        body = [f"return viamc_call_named(c, &viamc_method_{method.symbol}, {parameters[1].rpartition('*')[2]}, opts, call);"]
+    texts = [(field.number, kind) for field, kind, _ in method.arguments]
+    name = parameters[1].rpartition("*")[2] if len(parameters) > 1 else ""
+    if texts == [(1, "str")]:
+        body = [f"return viamc_call_named(c, &viamc_method_{method.symbol}, {name}, opts, call);"]
+    elif texts[:1] == [(1, "str")]:     # no name is no request: ARG, as viamc_call_named answers
+        body += [f"return viamc_{method.symbol}_req(c, {name} == NULL ? NULL : &req, opts, call);"]
     else:
         body += [f"return viamc_{method.symbol}_req(c, &req, opts, call);"]
     parameters += ["const viamc_opts *opts", "viamc_call *call"]

@@ -33,15 +33,17 @@ def files(glob):
 
 
 def hostile():
-    """Rows and bounds, once for each side that is under test, in plaintext and in TLS; rows against a board's client; and what is no row.
-    Rows below TLS have no plaintext and no board."""
+    """Rows and bounds, once for each side that is under test, in plaintext and in TLS; rows against a board's client, and while a Stop is under way; and
+    what is no row. Rows below TLS have no plaintext and no board."""
     rows = {role: count(rf"^    \{{\d+, {role}, ", "hostile/rows.h") for role in ("BOTH", "CLIENT", "SERVER")}
     bounds = {role: count(rf"^    \{{BOUND\(\w+\), \d+, {role}, ", "hostile/bounds.h") for role in ("BOTH", "CLIENT", "SERVER")}
     sides = sum((2 if role == "BOTH" else 1) * (rows[role] + bounds[role]) for role in rows)
     text = (TESTS / "hostile/rows.h").read_text()
     spared = re.findall(r"\{\d+, (?:BOTH|CLIENT), (?:FEED,|RECORDS,|\w+, \"[^\"]*\",\s*\"HOST;)", text)
+    limits = count(r'^    (?:MOST\(|LEAST\(|\{")', "hostile/limits.c")
     records = len(re.findall(r"\{\d+, BOTH, RECORDS,", text))
-    return 2 * (sides - records) + rows["BOTH"] + rows["CLIENT"] - len(spared) + count(r"^    RUN\(", "hostile/hostile.c")
+    stops = len(re.findall(r"\{\d+, (?:BOTH|CLIENT), CALLS,", text))
+    return 2 * (sides - records) + rows["BOTH"] + rows["CLIENT"] - len(spared) + stops + count(r"^    RUN\(", "hostile/hostile.c") + limits
 
 
 def suites():

@@ -17,6 +17,10 @@
 #define APP_PLAINTEXT 0
 #endif
 
+#ifndef APP_DIAL_MS
+#define APP_DIAL_MS 6000 /* a UART does not say when there is nobody */
+#endif
+
 #define CALLS 4 /* at once: the motor's power on its way and the one that waits behind it, the sensor, the picture */
 #if APP_PLAINTEXT
 static uint8_t memory[VIAMC_CLIENT_MEM_PLAIN(CALLS, 0)]; /* replies above 512 octets go to a sink */
@@ -34,6 +38,7 @@ struct picture {
 static struct app {
     viamc_client *robot;
     bool driving;
+    bool left_on;      /* the connection was lost while the motor ran: a session that is resumed keeps it running */
     uint32_t drive_at; /* when the next power is due */
     viamc_call reading, taking;
     struct picture picture;
@@ -89,17 +94,16 @@ static void report(const char *what, viamc_err err)
 /* Only the newest power matters: a value that has not left is replaced, and its call ends NOT_RUN. */
 static void drive(uint32_t now)
 {
-    viamc_opts opts = VIAMC_ZERO;
+    static const viamc_opts newest = {.replace = true};
     if (!app.driving || (int32_t)(now - app.drive_at) < 0)
         return;
     app.drive_at = now + DRIVE_EVERY_MS;
-    opts.replace = true;
-    report("drive", viamc_motor_set_power(app.robot, APP_MOTOR, 0.3, &opts, NULL));
+    report("drive", viamc_motor_set_power(app.robot, APP_MOTOR, 0.3, &newest, NULL));
 }
 
 static void stop(void)
 {
-    app.driving = false;
+    app.driving = app.left_on = false;
     report("stop", viamc_motor_stop(app.robot, APP_MOTOR, NULL, NULL));
 }
 
@@ -132,7 +136,8 @@ static void take_picture(const char *path, const uint8_t *message, size_t len)
 
 /* ---- what comes back ---- */
 
-static void print_readings(const viamc_event *ev)
+/* A function of its own, or its locals would lie on the stack of main for ever. */
+static __attribute__((noinline)) void print_readings(const viamc_event *ev)
 {
     viamc_fields fields;
     viamc_str key;
@@ -179,8 +184,11 @@ static void on_event(const viamc_event *ev)
         board_print(viamc_client_suite(app.robot));
         board_print("\r\n");
         print_memory();
+        if (app.left_on)
+            stop();
         break;
     case VIAMC_EV_LOST: /* it dials again by itself; the motor waits for a person */
+        app.left_on = app.left_on || app.driving;
         app.driving = false;
         (void)viamc_explain(app.robot, why, sizeof why);
         board_print("lost: ");
@@ -251,8 +259,10 @@ static __attribute__((noinline)) viamc_err start(void)
     dial.insecure = APP_PLAINTEXT;
     dial.unix_time = board_unix_time();
     dial.check_interval_ms = 2000; /* a UART does not tell when the other end has gone, */
-    dial.timeout_ms = 6000;        /* nor when there is none yet */
-#if !APP_PLAINTEXT
+    dial.timeout_ms = APP_DIAL_MS;
+#if defined(APP_PINNED)
+    dial.pin_sha256 = viamc_view(app_pin, sizeof app_pin);
+#elif !APP_PLAINTEXT
     dial.anchors = app_anchors;
     dial.anchor_count = app_anchors_count;
 #endif

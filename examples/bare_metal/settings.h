@@ -9,5 +9,6 @@
 
 /* Whom it trusts: tools/anchor.py --name app_anchors -o anchors.h root.pem; then include anchors.h here instead of this. */
 #define APP_PLAINTEXT 1
+/* Or the one key that it trusts: define APP_PINNED, and app_pin[32], the SHA-256 of the robot's SubjectPublicKeyInfo. */
 
 /* A robot with TLS has static const uint8_t app_certificate[] and app_private_key[], both DER. */

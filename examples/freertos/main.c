@@ -49,6 +49,7 @@ static TaskHandle_t robot_task;
 
 static viamc_call reading;
 static bool driving;
+static bool left_on; /* the connection was lost while the motor ran: a session that is resumed keeps it running */
 static uint32_t wished_at;
 
 static void tell(uint8_t what, viamc_str name, double number)
@@ -80,13 +81,22 @@ static void tell_readings(const viamc_event *ev)
             tell(TOLD_NUMBER, key, value.number);
 }
 
+static void stop(void)
+{
+    driving = left_on = false;
+    (void)viamc_motor_stop(robot, APP_MOTOR, NULL, NULL);
+}
+
 static void on_event(const viamc_event *ev)
 {
     switch (ev->kind) {
     case VIAMC_EV_READY:
         tell(TOLD_READY, viamc_text(viamc_client_suite(robot)), 0);
+        if (left_on)
+            stop();
         break;
     case VIAMC_EV_LOST:
+        left_on = left_on || driving;
         driving = false;
         tell_only(TOLD_LOST);
         break;
@@ -106,12 +116,6 @@ static void on_event(const viamc_event *ev)
     default:
         break;
     }
-}
-
-static void stop(void)
-{
-    driving = false;
-    (void)viamc_motor_stop(robot, APP_MOTOR, NULL, NULL);
 }
 
 static void fulfil(const struct wish *w)

@@ -12,7 +12,7 @@
 #define VIAMC_VERSION "0.1.0"
 #define VIAMC_API_VERSION "v0.1.601" /* version of the Viam API that viamc_proto.h is made from */
 
-/* ---- profiles: sets of options under one name; what is defined besides stays. Octets of each: README, Memory ---- */
+/* ---- profiles: sets of options under one name; what is defined besides stays. Octets of each: README, Flash ---- */
 /* VIAMC_PROFILE_TINY   a client of one robot, whose key is pinned, with ChaCha20: no certificates, no server role, no texts
  * VIAMC_PROFILE_BOARD  client and robot, any certificate; no texts, size before speed
  * VIAMC_PROFILE_HOST   everything, speed before size: what no profile means on a host, also where the compiler optimises for size */
@@ -101,19 +101,25 @@
 #define VIAMC_STRLEN strlen
 #endif
 
-/* VIAMC_ASSERT(x): caller mistakes in debug builds; never reached by what a peer sends. */
+/* VIAMC_ASSERT(x): what viamc takes for certain of itself. A caller's mistake is answered, and what a peer sends never comes here. */
 #ifndef VIAMC_ASSERT
 #define VIAMC_ASSERT(x) ((void)0)
 #endif
 
-/* ---- options: 0/1 or a number ---- */
-/* VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
+/* ---- options: VIAMC_STATIC and VIAMC_NO_... count as soon as they are defined, also as 0; the others are 0 or 1 ---- */
+/* VIAMC_STATIC     every function is static: each file has its own
+ * VIAMC_NO_TLS     no TLS, no BearSSL                              -40 KB of flash
  * VIAMC_NO_SERVER  no server role                                  -10 KB
  * VIAMC_NO_POSIX   no sockets of our own (port_posix, posix_loop)  default: on POSIX systems and on Windows they are there
  * VIAMC_NO_STRINGS no constant texts                                -3 KB; errors keep code and detail
+ * VIAMC_NO_P384    no P-384, SHA-384 and SHA-512 in certificates, no AES-256   -6.0 KB; most public chains need them
+ * VIAMC_NO_RSA     no RSA certificates and keys                     -1.0 KB
+ * VIAMC_NO_AES     ChaCha20-Poly1305 only                           -3.5 KB
+ * VIAMC_NO_X509    no certificate chains: clients take a pinned key only       -8.8 KB
  * VIAMC_SHORTCUTS  usual requests and replies go in one step each  default: 1, where the compiler optimises for size 0: -1 KB
  * VIAMC_OLD_SESSIONS dial.old_sessions can be set                  default 0; +0.3 KB
- * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0 */
+ * VIAMC_CHECK      invariants are checked after every poll (tests)  default 0
+ * Octets of flash: Cortex-M4, -Os. */
 #ifndef VIAMC_SHORTCUTS
 #ifdef __OPTIMIZE_SIZE__
 #define VIAMC_SHORTCUTS 0
@@ -137,7 +143,7 @@
 #define VMC_TEXT(s) s
 #endif
 
-/* ---- bounds: each can be set, each has a range check ---- */
+/* ---- bounds: those of VIAMC_ can be set, in a range that is checked; those of VMC_ are as they are ---- */
 
 /* HPACK and HTTP/2 (RFC 7541, RFC 9113) */
 #ifndef VIAMC_MAX_CALLS

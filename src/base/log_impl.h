@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* base/log: the one way to the callback. */
 #ifndef VIAMC_BASE_LOG_IMPL_H
 #define VIAMC_BASE_LOG_IMPL_H
 

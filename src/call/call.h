@@ -96,7 +96,7 @@ enum {
 typedef struct viamc_event {
     uint8_t kind;        /* VIAMC_EV_* */
     uint8_t ran;         /* DONE: VIAMC_NOT_RUN, VIAMC_MAYBE, VIAMC_ANSWERED */
-    bool unconfirmed;    /* DONE of a Stop: a motion call before it ended by time alone (see "Stop" in README) */
+    bool unconfirmed;    /* DONE of a Stop: a motion call before it ended by time alone (README, What it promises about motion) */
     bool text_cut;       /* text did not fit and was cut */
     uint32_t status;     /* DONE: gRPC status */
     viamc_call call;     /* MESSAGE, WRITABLE, DONE */

@@ -591,16 +591,17 @@ VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
 VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
     const vmc_user_call *u = vmc_call_user_const(c);
+    const uint32_t lent = vmc_call_index(c) < t->slot_count ? u->into_cap : 0; /* without a slot: that is its slot, where the prefix stays */
     const vmc_call *other;
     if (u->sink != NULL)
         return VMC_CALL_SINK;
-    if (u->msg_len > u->into_cap && u->msg_len > t->big_cap)
+    if (u->msg_len > lent && u->msg_len > t->big_cap)
         return VMC_CALL_SMALL;
     if (t->one_large)
         VMC_CALLS_EACH(t, other)
             if (other->state == VMC_CALL_OPEN && (other->flags & VMC_CALL_F_DROP) == 0 && (other->large == VMC_CALL_INTO || other->large == VMC_CALL_BIG))
                 return VMC_CALL_WAITS;
-    if (u->msg_len <= u->into_cap)
+    if (u->msg_len <= lent)
         return VMC_CALL_INTO;
     return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }

@@ -86,7 +86,7 @@ VIAMC_API size_t viamc_client_mem_size(const viamc_client_desc *desc);
 /* Makes a client in a block of memory. Nothing is sent.
  *   memory  kept until viamc_client_close: size octets, any alignment
  *   desc    copied
- *   client  out: the client, inside memory
+ *   client  out: the client, inside memory; NULL unless OK
  * Returns:  OK; ARG (viamc_client_desc_error says what is wrong); NOMEM (viamc_client_mem_size says how much). */
 VIAMC_API viamc_err viamc_client_init(void *memory, size_t size, const viamc_client_desc *desc, viamc_client **client);
 
@@ -128,17 +128,18 @@ VIAMC_API void viamc_client_close(viamc_client *c);
 
 /* Starts a call of a method and returns at once.
  *   method  kept until the call ends
- *   msg     copied (opts.keep: kept until DONE): the encoded request; not sent for client streams, whose messages go by viamc_call_send
+ *   msg     copied (opts.keep: kept until DONE): the encoded request; not sent for client streams, whose messages go by viamc_call_send_bytes
  *   opts    copied; NULL: defaults
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
- * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 128 octets ...); STATE (not READY);
- *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now).
- * Source:   gRPC over HTTP/2, Requests; motion: design.md 6 */
+ * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 123 octets ...); STATE (not READY);
+ *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now; after a DONE there is
+ *           room again, but never for more than tx_bytes).
+ * Source:   gRPC over HTTP/2, Requests; motion: src/README.md, Motion rules */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* The same without a method object: path "/package.Service/Method", kept until the call ends, ASCII without blanks (a robot would refuse it). What begins
- * with /viam.component. counts as moving unless opts.reads_only; opts.stream makes it a stream. */
+ * with /viam.component. counts as moving unless opts.reads_only, or as a Stop if it ends in /Stop; opts.stream makes it a stream. */
 VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
 /* Where the next request can be encoded in place: *cap octets, until the next poll or call. Handing exactly that view to
@@ -166,6 +167,7 @@ typedef struct viamc_stats {
     uint32_t connects;              /* times READY */
 } viamc_stats;
 
+/* Fills in the figures of a client; all 0 without one. */
 VIAMC_API void viamc_client_stats(const viamc_client *c, viamc_ms now, viamc_stats *stats);
 
 /* "ECDHE-ECDSA-CHACHA20-POLY1305", "plaintext", "" while not connected. Constant. */

@@ -185,8 +185,8 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
     l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
     l->conn.out = (uint8_t *)vmc_carve_take(&cv, l->conn.out_cap);
+    l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes); /* from here to the end: vmc_client_forget */
     l->calls.tx = (uint8_t *)vmc_carve_take(&cv, d->tx_bytes);
-    l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes);
     l->table = (uint8_t *)vmc_carve_take(&cv, d->table_bytes);
     l->room_cap = (size_t)d->rx_bytes + l->calls.slot_count * (d->slot_bytes + VMC_CALL_EXTRA);
     if (l->room_cap < vmc_client_trust_bytes(d))
@@ -677,6 +677,18 @@ VMC_FN void vmc_client_end_all(viamc_client *c, uint32_t status, const char *tex
     vmc_client_end_calls(c, status, text);
     vmc_conn_close(&c->conn, c->now);
     vmc_client_ends(c);
+    c->heard = true;
+}
+
+/* What a closed connection left from the token to the end of the block (vmc_client_carve), once nobody looks at them any more: its events were taken, and their views end with this poll. */
+VMC_FN void vmc_client_forget(viamc_client *c)
+{
+    const bool refused = c->conn.error.code == VIAMC_ERR_AUTH || c->conn.error.code == VIAMC_ERR_RPC;
+    uint8_t *from = refused ? c->calls.tx : c->token; /* in place of a token: what the robot said, for viamc_explain */
+    if (!c->heard || c->conn.state != VMC_CONN_CLOSED || c->calls.first != VMC_CALL_NONE)
+        return;
+    vmc_wipe(from, (size_t)((uint8_t *)c + c->size - from));
+    c->heard = false;
 }
 
 /* The connection is gone: the dialling decides what is next. */
@@ -797,6 +809,7 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 #endif
     c->in_poll = true;
     c->dirty = false;
+    vmc_client_forget(c);
     if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
         vmc_dial_start(c);
     vmc_client_turn(c);
@@ -947,12 +960,11 @@ VIAMC_API bool viamc_next_event(viamc_client *c, viamc_event *ev)
 
 /* ---- dial, state, close ---- */
 
-/* Ends what there is: of the old connection only the ends of its calls can still be taken. Secrets are wiped. */
+/* Ends what there is: of the old connection only the ends of its calls can still be taken. */
 VMC_FN void vmc_client_reset(viamc_client *c)
 {
     vmc_client_end_all(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
-    vmc_wipe(c->token, c->token_cap);
     vmc_wipe(&c->session, sizeof c->session);
     vmc_wipe(&c->desc, sizeof c->desc);
     c->motion.unconfirmed = 0;

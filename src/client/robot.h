@@ -40,10 +40,12 @@ enum { VIAMC_MACHINE_UNSPECIFIED = 0, VIAMC_MACHINE_INITIALIZING = 1, VIAMC_MACH
 /* State of a DONE of viamc_robot_get_machine_status: VIAMC_MACHINE_*. OK; ARG; MESSAGE. */
 VIAMC_API viamc_err viamc_robot_machine_state(const viamc_event *ev, uint32_t *state);
 
-/* Walks the resources of that reply with their states (viam.robot.v1.ResourceStatus.State: 3 is READY). */
+/* Walks the resources of that reply with their states (viam.robot.v1.ResourceStatus.State: 3 is READY): *at starts at 0, names are views. False
+ * at the end (or what is malformed). */
 VIAMC_API bool viamc_robot_next_status(const viamc_event *ev, size_t *at, viamc_robot_resource *name, uint32_t *state);
 
-/* Walks the running operations of a DONE of viamc_robot_get_operations: id and method. */
+/* Walks the running operations of a DONE of viamc_robot_get_operations: *at starts at 0, id and method are views. False at the end (or what is
+ * malformed). */
 VIAMC_API bool viamc_robot_next_operation(const viamc_event *ev, size_t *at, viamc_str *id, viamc_str *method);
 
 #endif

@@ -173,6 +173,7 @@ struct viamc_client {
     uint8_t events;         /* VMC_EV_* */
     uint8_t aux;            /* vmc_aux */
     bool in_poll;
+    bool heard;             /* the block may have something of a connection that was closed */
     bool dirty;             /* something was asked for since the last poll: do not sleep */
     uint16_t steps_max;     /* viamc_stats */
     vmc_calls calls;

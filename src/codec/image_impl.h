@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* codec/image: names of forms, and the first octets by which they are told. */
 #ifndef VIAMC_CODEC_IMAGE_IMPL_H
 #define VIAMC_CODEC_IMAGE_IMPL_H
 

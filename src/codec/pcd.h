@@ -20,7 +20,7 @@ typedef struct viamc_pcd {
     viamc_bytes rest;          /* their octets */
     uint16_t stride;           /* octets of a point; text: numbers of a point */
     bool text;                 /* DATA ascii */
-    viamc_err err;             /* OK; MESSAGE: the walk ended early */
+    viamc_err err;             /* OK; MESSAGE: the walk ended early, or the header was refused and it cannot begin */
     viamc_pcd_field x, y, z;
     viamc_pcd_field rgb;       /* of size 0: no colours */
 } viamc_pcd;

@@ -78,7 +78,7 @@ VMC_FN double vmc_pcd_scaled(double v, int exponent)
 {
     double power = 1;
     int i, n = exponent < 0 ? -exponent : exponent;
-    for (i = 0; i < n && i < VMC_PCD_MAX_EXPONENT; i++)
+    for (i = 0; v != 0 && i < n && i < VMC_PCD_MAX_EXPONENT; i++)
         power *= 10;
     return exponent < 0 ? v / power : v * power;
 }
@@ -92,8 +92,8 @@ VMC_FN int vmc_pcd_exponent(viamc_str word)
         word.ptr++;
         word.len--;
     }
-    if (!vmc_pcd_count(word, VMC_PCD_MAX_EXPONENT, &n))
-        n = 0;
+    (void)vmc_pcd_count(word, VMC_PCD_MAX_EXPONENT, &n); /* none: 0 */
+    n = vmc_min32(n, VMC_PCD_MAX_EXPONENT);
     return minus ? -(int)n : (int)n;
 }
 
@@ -216,11 +216,14 @@ VIAMC_API viamc_err viamc_pcd_open(viamc_pcd *pcd, viamc_bytes file)
     VIAMC_MEMSET(pcd, 0, sizeof *pcd);
     VIAMC_MEMSET(&head, 0, sizeof head);
     head.fields = head.sizes = head.types = head.counts = viamc_text("");
+    pcd->err = VIAMC_ERR_MESSAGE; /* no walk begins, until the header is whole and good */
     while (vmc_pcd_line(&rest, &line)) {
         key = vmc_pcd_word(&line);
         if (vmc_pcd_is(key, "DATA")) {
             pcd->rest = rest;
-            return vmc_pcd_data(pcd, &head, vmc_pcd_word(&line)) ? VIAMC_OK : VIAMC_ERR_MESSAGE;
+            if (vmc_pcd_data(pcd, &head, vmc_pcd_word(&line)))
+                pcd->err = VIAMC_OK;
+            return pcd->err;
         }
         if (!vmc_pcd_keyword(pcd, &head, key, line))
             return VIAMC_ERR_MESSAGE;

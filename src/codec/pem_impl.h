@@ -58,12 +58,6 @@ VMC_FN viamc_str vmc_pem_label(const vmc_pem *p)
     return s;
 }
 
-/* True between the first and the last line of an object: at the end of a file this is damage. */
-VMC_FN bool vmc_pem_inside(const vmc_pem *p)
-{
-    return p->state >= VMC_PEM_BODY;
-}
-
 VMC_FN void vmc_pem_enter(vmc_pem *p, vmc_pem_state state)
 {
     p->state = (uint8_t)state;

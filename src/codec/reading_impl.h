@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* codec/reading: names of types, and the numbers that belong to each. */
 #ifndef VIAMC_CODEC_READING_IMPL_H
 #define VIAMC_CODEC_READING_IMPL_H
 

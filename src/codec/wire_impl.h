@@ -259,11 +259,6 @@ VMC_FN void vmc_wire_put_uint(vmc_wr *w, uint32_t number, uint64_t v)
     vmc_wire_put_varint(w, v);
 }
 
-VMC_FN void vmc_wire_put_bool(vmc_wr *w, uint32_t number, bool v)
-{
-    vmc_wire_put_uint(w, number, v ? 1u : 0u);
-}
-
 /* Bytes, or a submessage that is encoded already. */
 VMC_FN void vmc_wire_put_bytes(vmc_wr *w, uint32_t number, viamc_bytes v)
 {
@@ -293,14 +288,6 @@ VMC_FN void vmc_wire_double_at(uint8_t *p, double v)
         p[i] = (uint8_t)bits;
         bits >>= 8;
     }
-}
-
-VMC_FN void vmc_wire_put_double(vmc_wr *w, uint32_t number, double v)
-{
-    uint8_t octets[8];
-    vmc_wire_double_at(octets, v);
-    vmc_wire_put_tag(w, number, VMC_WIRE_FIXED64);
-    vmc_wr_bytes(w, octets, sizeof octets);
 }
 
 /* Gives content of n octets a length in front of it that takes 1 + more octets where one was kept free; there is room. */

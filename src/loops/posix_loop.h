@@ -21,19 +21,23 @@
  * Returns:  as viamc_client_init and viamc_dial; viamc_posix_explain says more. */
 VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t size, const viamc_client_desc *desc, const viamc_dial_desc *dial, viamc_client **client);
 
-/* ---- of a port without a client of viamc_posix_open, each answers STATE ---- */
+/* ---- the helpers that wait. They drop events that are not asked for, UNPROTECTED, SESSION_LOST and LOST too: dial.require_session refuses to move
+ * a robot without sessions, viamc_posix_run tells the two others. Of a port without a client of viamc_posix_open, each answers STATE ---- */
 
 /* Polls until the robot is ready, at most ms milliseconds. OK; TIMEOUT (viamc_posix_explain says what was in the way); else the client's
- * error. Other events are dropped. */
+ * error. */
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms);
 
-/* Polls until a call is done, at most ms milliseconds; events of other calls are dropped.
+/* Polls until a call is done, at most ms milliseconds.
  *   ev  out, may be NULL: its DONE, views until the next poll
  * Returns:  OK; RPC (it ended with another status); TIMEOUT (it goes on); NOT_FOUND (its DONE was taken or dropped before); ARG (call is 0);
  *           else the client's error. */
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev);
 
-/* Polls for ms milliseconds: heartbeats flow. Events are dropped. OK, or the client's error. */
+/* Polls for ms milliseconds: heartbeats flow.
+ * Returns:  OK, also if the connection was lost meanwhile and stands again with its session; SESSION (at once: the session was lost since the
+ *           last run, and the robot has stopped what it moved); else the error of the connection that is not back at the end, or the client's.
+ *           After each of them it may be called again. */
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms);
 
 /* Polls once and sleeps until there is an event, or something to do, at most ms milliseconds. OK, or the client's error. */
@@ -53,7 +57,7 @@ VIAMC_API viamc_err viamc_posix_find(viamc_found *robots, size_t max, uint32_t m
 VIAMC_API viamc_err viamc_posix_read_pem(const char *path, const char *label, uint8_t *buf, size_t cap, viamc_bytes *der, size_t max, size_t *count);
 
 /* Prints "program: what went wrong" to standard error and returns 1, the exit code of main. posix NULL, or without a client: only the
- * error's name. */
+ * error's name, and what to do about it. */
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err);
 
 #endif

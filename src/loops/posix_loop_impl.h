@@ -24,7 +24,7 @@
 
 #define VMC_LOOP_TEXT 256u /* longest explanation */
 
-/* How the last call that was waited for ended, for viamc_posix_explain. Lies in viamc_posix.text. */
+/* How the last wait ended, for viamc_posix_explain. Lies in viamc_posix.text. */
 VMC_FN void vmc_loop_say(viamc_posix *p, const char *a, const char *b, viamc_str c)
 {
     vmc_wr w = vmc_wr_of(p->text, sizeof p->text - 1u);
@@ -96,6 +96,8 @@ VIAMC_API viamc_err viamc_posix_open(viamc_posix *posix, void *memory, size_t si
     err = viamc_client_init(memory, size, &d, client);
     if (err == VIAMC_ERR_NOMEM)
         vmc_loop_say_nomem(posix, &d, size);
+    else if (err == VIAMC_ERR_ARG)
+        vmc_loop_say(posix, "ARG: ", viamc_client_desc_error(&d), viamc_text(""));
     if (err != VIAMC_OK)
         return err;
     posix->loop = *client;
@@ -145,14 +147,39 @@ VMC_FN viamc_err vmc_loop_until(viamc_posix *p, uint8_t kind, viamc_call call, u
     p->conn[0].skip = p->conn[0].drained && ms != 0; /* the first poll is there to send */
     for (;; now = vmc_loop_sleep(p, now, until)) { /* ends with the time, at the latest */
         viamc_err err = viamc_poll(c, now);
-        while (viamc_next_event(c, ev))
+        while (viamc_next_event(c, ev)) {
+            p->session_lost = p->session_lost || ev->kind == VIAMC_EV_SESSION_LOST;
             if (ev->kind == kind && (call == 0 || ev->call == call))
                 return VIAMC_OK;
+        }
         if (err != VIAMC_OK)
             return err;
         if (vmc_time_reached(now, until))
             return VIAMC_ERR_TIMEOUT;
     }
+}
+
+/* What a client that is not ready and has no error waits for. */
+VMC_FN const char *vmc_loop_step(const viamc_client *c)
+{
+    switch (c->dial.step) {
+    case VMC_DIAL_OPENING: return "still connecting";
+    case VMC_DIAL_SECURING: return "connected, waiting for the robot's part of the TLS handshake";
+    case VMC_DIAL_GREETING: return "connected, waiting for the robot's first octets of HTTP/2";
+    case VMC_DIAL_AUTH: return "waiting for the answer to Authenticate";
+    default: return "waiting to dial again";
+    }
+}
+
+/* "SetPower: not done in time (10.0.0.7:8080)" */
+VMC_FN void vmc_loop_say_late(viamc_posix *p, const char *what, const char *how)
+{
+    vmc_wr w = vmc_wr_of(p->text, sizeof p->text - 1u);
+    vmc_explain_cut(&w, what);
+    vmc_explain_cut(&w, ": ");
+    vmc_explain_cut(&w, how);
+    vmc_explain_in_brackets((const viamc_client *)p->loop, &w);
+    p->text[w.len] = '\0';
 }
 
 VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
@@ -170,8 +197,10 @@ VIAMC_API viamc_err viamc_posix_ready(viamc_posix *posix, uint32_t ms)
     err = vmc_loop_until(posix, VIAMC_EV_READY, 0, ms, &ev);
     text.ptr = why;
     text.len = viamc_client_error(c).code == VIAMC_OK ? 0 : viamc_explain(c, why, sizeof why);
-    if (err == VIAMC_ERR_TIMEOUT)
+    if (err == VIAMC_ERR_TIMEOUT && text.len != 0)
         vmc_loop_say(posix, "not ready in time", "", text);
+    else if (err == VIAMC_ERR_TIMEOUT && viamc_state(c) != VIAMC_IDLE)
+        vmc_loop_say_late(posix, "not ready in time", vmc_loop_step(c));
     return err;
 }
 
@@ -184,6 +213,13 @@ VMC_FN const char *vmc_loop_method(const char *path)
         if (path[i] == '/')
             name = path + i + 1u;
     return name == NULL ? "call" : name;
+}
+
+/* The path of a call that goes on; NULL: it is none. */
+VMC_FN const char *vmc_loop_path(const viamc_client *c, viamc_call call)
+{
+    const vmc_call *found = vmc_calls_find(&c->calls, call);
+    return found == NULL ? NULL : vmc_call_path(found).ptr;
 }
 
 VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint32_t ms, viamc_event *ev)
@@ -204,7 +240,7 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
         return VIAMC_ERR_NOT_FOUND;
     err = vmc_loop_until(posix, VIAMC_EV_DONE, call, ms, e);
     if (err == VIAMC_ERR_TIMEOUT)
-        vmc_loop_say(posix, "the call is not done in time", "", viamc_text(""));
+        vmc_loop_say_late(posix, vmc_loop_method(vmc_loop_path(c, call)), "not done in time");
     if (err != VIAMC_OK || e->status == VIAMC_OK)
         return err;
     vmc_explain_cut(&w, vmc_loop_method(e->path));
@@ -216,11 +252,20 @@ VIAMC_API viamc_err viamc_posix_finish(viamc_posix *posix, viamc_call call, uint
 
 VIAMC_API viamc_err viamc_posix_run(viamc_posix *posix, uint32_t ms)
 {
+    const viamc_client *c;
     viamc_event ev;
     viamc_err err = vmc_loop_check(posix);
-    if (err == VIAMC_OK)
-        err = vmc_loop_until(posix, 0, 0, ms, &ev); /* no event has kind 0 */
-    return err == VIAMC_ERR_TIMEOUT ? (viamc_err)VIAMC_OK : err;
+    if (err != VIAMC_OK)
+        return err;
+    c = (const viamc_client *)posix->loop;
+    err = vmc_loop_until(posix, VIAMC_EV_SESSION_LOST, 0, posix->session_lost ? 0 : ms, &ev);
+    if (posix->session_lost) {
+        posix->session_lost = false;
+        return VIAMC_ERR_SESSION;
+    }
+    if (err == VIAMC_ERR_TIMEOUT)
+        return viamc_state(c) == VIAMC_READY ? (viamc_err)VIAMC_OK : viamc_client_error(c).code;
+    return err;
 }
 
 /* ---- robots of the local network ---- */
@@ -312,6 +357,35 @@ VMC_FN void vmc_loop_print(const char *s)
     }
 }
 
+/* What to do about the mistakes of a caller that leave no error behind. */
+VMC_FN const char *vmc_loop_advice(const viamc_client *c, viamc_err err)
+{
+    switch (err) {
+    case VIAMC_ERR_ARG: return ": a parameter or a member of a desc is wrong; the declaration of the function says what it may be";
+    case VIAMC_ERR_STATE:
+        if (c == NULL)
+            return ": there is no client; viamc_posix_open makes one";
+        return viamc_state(c) == VIAMC_READY ? ": not now" : ": not connected; wait with viamc_posix_ready";
+    case VIAMC_ERR_BUSY: return ": all calls are in use, or a Stop of this resource is under way; finish one, then try again";
+    case VIAMC_ERR_NOT_FOUND: return ": no such name, or the call is over and its DONE was taken";
+    default: return "";
+    }
+}
+
+/* The path of the system's trust store, if that could not be read. */
+VMC_FN void vmc_loop_print_roots(const viamc_posix *p, const viamc_client *c)
+{
+#ifndef VIAMC_NO_TLS
+    if (viamc_client_error(c).code != VIAMC_ERR_TLS_CERT || c->desc.next_root != viamc_posix_next_root || viamc_posix_errno(p, VIAMC_POSIX_ROOTS) == 0)
+        return;
+    vmc_loop_print(": ");
+    vmc_loop_print(viamc_posix_roots_path());
+#else
+    (void)p;
+    (void)c;
+#endif
+}
+
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
 {
     char buf[VMC_LOOP_TEXT];
@@ -320,11 +394,13 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
     vmc_loop_print(": ");
     if (posix != NULL && posix->text[0] != '\0' && (c == NULL || viamc_state(c) != VIAMC_FAILED)) {
         vmc_loop_print(posix->text);
-    } else if (c != NULL && viamc_client_error(c).code != VIAMC_OK) {
+    } else if (c != NULL && (viamc_client_error(c).code != VIAMC_OK || err == VIAMC_ERR_SESSION)) {
         (void)viamc_explain(c, buf, sizeof buf);
         vmc_loop_print(buf);
+        vmc_loop_print_roots(posix, c);
     } else {
         vmc_loop_print(viamc_err_name(err));
+        vmc_loop_print(vmc_loop_advice(c, err));
     }
     vmc_loop_print("\n");
     return 1;

@@ -95,6 +95,7 @@ typedef struct viamc_posix {
     bool mdns;                /* names that end in .viam.cloud, dialled at port 443, are looked for on the local network first, for 1.5 s: only for
                                * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does */
     void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
+    bool session_lost;        /* likewise: they dropped a SESSION_LOST that viamc_posix_run has not told */
     char text[160];           /* likewise: what the last one of them has to say */
     /* from here on private */
     vmc_posix_conn conn[VIAMC_POSIX_CONNS + 2];

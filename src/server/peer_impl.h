@@ -115,6 +115,8 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
     ev.error = p->conn.error;
     vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
     vmc_conn_close(&p->conn, s->now);
+    vmc_wipe(p->calls.tx, p->calls.tx_cap);
+    p->heard = true;
     vmc_route_clean(p);
     s->vacant = true;
     if (s->desc.on_event != NULL)

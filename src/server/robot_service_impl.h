@@ -278,7 +278,7 @@ VMC_FN viamc_err vmc_rs_start_session(viamc_request *rq, viamc_bytes msg)
     else
         err = vmc_sessions_start(s, rq->key, &found);
     if (err != VIAMC_OK)
-        return err == VIAMC_ERR_BUSY ? viamc_fail(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("too many concurrent sessions"))
+        return err == VIAMC_ERR_BUSY ? viamc_fail(rq, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("too many concurrent sessions: wait one window"))
                                      : viamc_fail(rq, VIAMC_UNAVAILABLE, VMC_TEXT("no random bytes for a session id"));
     vmc_sessions_format(s->sessions[found].id, text);
     vmc_wire_put_bytes(&w, 1, viamc_view(text, sizeof text));

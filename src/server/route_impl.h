@@ -330,6 +330,15 @@ VMC_FN void vmc_route_release_big(vmc_peer *p)
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
+/* What a peer said and was told, once its connection is closed and no kept request shows it any more. */
+VMC_FN void vmc_route_forget(vmc_peer *p)
+{
+    p->heard = false;
+    vmc_wipe(p->calls.slots, (size_t)(p->calls.tx - p->calls.slots));
+    if (!p->calls.big_elsewhere)
+        vmc_wipe(p->calls.big, p->calls.big_cap);
+}
+
 /* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
 VMC_FN void vmc_route_clean(vmc_peer *p)
 {
@@ -345,6 +354,8 @@ VMC_FN void vmc_route_clean(vmc_peer *p)
         vmc_calls_free(&p->calls, c);
     }
     vmc_route_release_big(p);
+    if (p->heard && p->conn.state == VMC_CONN_CLOSED && p->calls.live == NULL)
+        vmc_route_forget(p);
 }
 
 #endif

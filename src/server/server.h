@@ -101,7 +101,8 @@ VIAMC_API viamc_err viamc_server_init(void *memory, size_t size, const viamc_ser
 /* What is wrong with the server itself; code OK: nothing. NULL: memory was too small for any server. */
 VIAMC_API viamc_error viamc_server_error(const viamc_server *s);
 
-/* The same for a person: "NOMEM: server needs 9,416 bytes, 8,192 given". Terminated, cut to cap. Returns the octets written. */
+/* The same for a person: "NOMEM: server needs 9,416 bytes, 8,192 given". Terminated, cut to cap. Returns the octets written.
+ * Knows viamc_server_init's errors only, not what viamc_server_add answered. */
 VIAMC_API size_t viamc_server_explain(const viamc_server *s, char *buf, size_t cap);
 
 /* Does all the work there is, and never blocks: ends sessions and stops what they moved, accepts, reads, calls handlers, writes. Bounded: one
@@ -154,7 +155,7 @@ typedef struct viamc_service {
 
 #ifndef VIAMC_NO_SERVER
 
-/* Offers a service under a name.
+/* Offers a service under a name, from now on, also to peers that are there.
  *   service   kept
  *   name      kept: the resource's name, 1 to 128 octets of UTF-8 without control characters; "" or NULL for a service without names
  *   ops, user kept: what viamc_request_ops and viamc_request_user answer
@@ -199,7 +200,8 @@ VIAMC_API void *viamc_request_scratch(viamc_request *rq, size_t size);
 /* ---- answers ---- */
 
 /* Where the next answer or message of a stream can be encoded in place: *cap octets. Handing exactly that view on spares a copy.
- * Half of tx_bytes (less 64 octets) is always there for a handler that answers a unary call at once. */
+ * Good until the next answer or message to the same peer, and not beyond the poll. Half of tx_bytes (less 64 octets) is always there for a
+ * handler that answers a unary call at once. */
 VIAMC_API uint8_t *viamc_answer_room(viamc_request *rq, size_t *cap);
 
 /* Answers with one message and status OK.

@@ -108,6 +108,7 @@ struct vmc_peer {
     uint8_t wrong;            /* credentials */
     bool greeted;             /* its SETTINGS came */
     bool known;               /* it showed a valid token, or credentials */
+    bool heard;               /* the slots may have something of a connection that was closed */
     bool asked;               /* for a sign of life */
     vmc_conn conn;
 };

@@ -10,12 +10,6 @@
 
 #ifndef VIAMC_NO_TLS
 
-/* Options, for boards whose robots have certificates of a kind that is known. Flash that they save: Cortex-M4, -Os.
- * VIAMC_NO_P384  no P-384, SHA-384 and SHA-512 in certificates, no AES-256    -6.0 KB; most public chains need them
- * VIAMC_NO_RSA   no RSA certificates and keys                                -1.0 KB
- * VIAMC_NO_AES   ChaCha20-Poly1305 only                                      -3.5 KB
- * VIAMC_NO_X509  no certificate chains: clients take a pinned key only      -8.8 KB */
-
 /* Multiplies of 16 bits are the better choice where one of 32 x 32 to 64 bits is a library call. */
 #ifndef VIAMC_TLS_M15
 #if defined(__ARM_ARCH_6M__) || defined(__AVR__)

@@ -47,7 +47,6 @@ typedef struct vmc_tls {
     uint8_t state;         /* vmc_tls_state */
     uint8_t role;          /* vmc_tls_role */
     uint8_t head;          /* octets of the first record header that came, at most 5 */
-    bool closing;          /* vmc_tls_close was called */
 } vmc_tls;
 
 /* What a client connection needs. All views are used until the handshake has ended; nothing is copied but the name. */
@@ -104,7 +103,7 @@ typedef struct vmc_tls_server_desc {
  *     vmc_tls_wire_in, _done, wire_out, _done    octets of the wire
  *     vmc_tls_app_in, _done, app_out, _done      octets of the user
  *     vmc_tls_close, vmc_tls_wipe
- *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain, vmc_tls_explain_error */
+ *     vmc_tls_suite_name, vmc_tls_alpn_h2, vmc_tls_explain_error */
 
 #endif /* VIAMC_NO_TLS */
 #endif

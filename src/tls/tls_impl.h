@@ -588,10 +588,5 @@ VMC_FN void vmc_tls_explain_error(const viamc_error *e, const vmc_tls_dates *dat
     }
 }
 
-VMC_FN void vmc_tls_explain(const vmc_tls *t, vmc_wr *w)
-{
-    vmc_tls_explain_error(&t->error, &t->dates, w);
-}
-
 #endif /* VIAMC_NO_TLS */
 #endif

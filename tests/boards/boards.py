@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Emulated boards as context managers: their firmware is built for the test's robot, their UART leads to a TCP port of this machine."""
 import contextlib
+import hashlib
 import os
 import pathlib
 import re
@@ -30,7 +31,8 @@ HOST = "10.0.2.2"                       # this machine's 127.0.0.1, as QEMU's ow
 class Machine:
     """What the Makefile of the firmware knows a board by, and QEMU's words for it."""
 
-    def __init__(self, board, line, compiler, words):
+    def __init__(self, board, line, compiler, words, profile=""):
+        self.profile = profile                  # VIAMC_PROFILE_...; with TINY a pinned key
         self.board, self.line, self.compiler, self.words = board, line, compiler, words
         self.has_console = board == "mps2"      # a UART of its own, UART1
         self.has_tls = board == "mps2"
@@ -41,6 +43,7 @@ MACHINES = {
     "mps2": Machine("mps2", "uart", "arm-none-eabi-gcc", MPS2),
     "mps2 lwIP": Machine("mps2", "lwip", "arm-none-eabi-gcc", MPS2),
     "mps2 FreeRTOS": Machine("mps2", "freertos", "arm-none-eabi-gcc", MPS2),
+    "mps2 TINY": Machine("mps2", "uart", "arm-none-eabi-gcc", MPS2, "TINY"),
     "virt": Machine("virt", "uart", "riscv64-unknown-elf-gcc", VIRT),
 }
 
@@ -63,7 +66,7 @@ def run(*command, **options):
 
 def settings(folder, ca, plaintext, **values):
     """A settings.h for the firmware, with the authority that it trusts, if any."""
-    lines = [f'#define APP_{name.upper()} "{value}"' for name, value in values.items()]
+    lines = [f'#define APP_{name.upper()} ' + (f'"{value}"' if isinstance(value, str) else str(value)) for name, value in values.items()]
     if ca:
         run(sys.executable, ROOT / "tools/anchor.py", "--name", "app_anchors", "-o", folder / "anchors.h", ca)
         lines.append(f'#include "{folder}/anchors.h"')
@@ -86,15 +89,27 @@ def firmware(machine, name, header):
     """Builds it with these settings; what does not depend on them is built once."""
     machine = MACHINES[machine]
     need_tool(machine.compiler)
-    out = OUT / f"{machine.board}-{machine.line}"
+    out = OUT / f"{machine.board}-{machine.line}{machine.profile}"
+    extra = [f"EXTRA=-DVIAMC_PROFILE_{machine.profile}"] if machine.profile else []
     run("make", "-s", f"-j{os.cpu_count()}", "-C", FIRMWARE, f"BOARD={machine.board}", f"LINE={machine.line}", f"OUT={out}",
-        f"SETTINGS={header}", *[f"{source.upper()}={SRC / source}" for source in ("bearssl", "nanopb", "lwip", "freertos")], out / f"{name}.elf")
+        f"SETTINGS={header}", *extra, *[f"{source.upper()}={SRC / source}" for source in ("bearssl", "nanopb", "lwip", "freertos")], out / f"{name}.elf")
     return shutil.copy(out / f"{name}.elf", header.parent)
 
 
-def client(machine, folder, address, ca=None):
-    """The hand controller of examples/bare_metal, for a robot with this certificate authority (None: plaintext)."""
-    header = settings(folder, ca, ca is None, address=seen_from(machine, address), server_name="localhost", key=peers.KEY, key_id=peers.KEY_ID, motor="left", sensor="imu", camera="camera")
+def pin(leaf):
+    """The settings' lines for a robot with this certificate."""
+    key = subprocess.run(["openssl", "pkey", "-in", leaf.key, "-pubout", "-outform", "DER"], stdout=subprocess.PIPE, check=True).stdout
+    octets = ", ".join(map(str, hashlib.sha256(key).digest()))
+    return f"#define APP_PINNED\nstatic const uint8_t app_pin[32] = {{{octets}}};\n"
+
+
+def client(machine, folder, address, ca=None, leaf=None, **values):
+    """The hand controller of examples/bare_metal, for a robot with this certificate authority (None: plaintext), or this certificate alone."""
+    is_tiny = MACHINES[machine].profile == "TINY"
+    header = settings(folder, None if is_tiny else ca, ca is None, address=seen_from(machine, address), server_name="localhost", key=peers.KEY, key_id=peers.KEY_ID,
+                      motor="left", sensor="imu", camera="camera", **values)
+    if is_tiny:
+        header.write_text(header.read_text() + pin(leaf))
     return firmware(machine, "client", header)
 
 

@@ -37,7 +37,7 @@ def test_windows(row):
         row.figure = boards.run(wine, boards.OUT / "windows/examples/port_check.exe", "127.0.0.1", number, dead, env=environment()).strip()
 
 
-@pytest.mark.parametrize("machine", [name for name, machine in boards.MACHINES.items() if machine.line != "freertos"])
+@pytest.mark.parametrize("machine", [name for name, machine in boards.MACHINES.items() if machine.line != "freertos" and not machine.profile])
 def test_board(row, machine):
     row(machine, "port_check")
     with echo() as (number, dead):

@@ -28,7 +28,7 @@ AR_wasm      = emar
 LINK_wasm    = -sSINGLE_FILE=1 -sEXIT_RUNTIME=1 -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1
 EXT_wasm     = .js
 # The core, without BearSSL: a browser has TLS of its own.
-FLAGS_wasm   = -DVIAMC_NO_TLS=
+FLAGS_wasm   = -O0 -DVIAMC_NO_TLS=
 NEED_TLS     = $(addprefix tests/,test_dial.c test_dial_rows.c test_end_to_end.c test_server.c test_trust.c sim/sim.c)
 TESTS_wasm   = $(filter-out $(POSIX_ONLY) tests/test_misuse_posix.c $(NEED_TLS),$(TESTS_powerpc))
 

@@ -135,7 +135,7 @@ static void report(talk *k, bool in_time)
     printf("%s %s %u ", vmc_tls_suite_name(k->t)[0] != '\0' ? vmc_tls_suite_name(k->t) : "-",
            curve == BR_EC_curve25519 ? "X25519" : curve == BR_EC_secp256r1 ? "P-256" : "-", k->got);
     if (vmc_tls_state_of(k->t) == VMC_TLS_FAILED) {
-        vmc_tls_explain(k->t, &w);
+        vmc_tls_explain_error(&k->t->error, &k->t->dates, &w);
         text[w.len] = '\0';
         printf("failed: %s\n", text);
     } else if (k->answered && !k->bye) {

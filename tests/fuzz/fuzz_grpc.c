@@ -9,7 +9,7 @@
 #include "viamc.h"
 #include "fuzz.h"
 
-enum { CALLS = 2, SLOT = 40, INTO = 150, BIG = 200, STREAM = 2 * FUZZ_MAX };
+enum { CALLS = 2, SLOT = 40, OWN = 48, INTO = 150, BIG = 200, STREAM = 2 * FUZZ_MAX };
 
 /* One stream: what was sent, and what has come of it. */
 typedef struct flow {
@@ -18,6 +18,7 @@ typedef struct flow {
     size_t read;         /* of it, compared with what came: whole messages */
     size_t sink_at;      /* of it, where the message begins that the sink has octets of, or gets next: it may be ahead of `read` */
     size_t sunk;         /* of that message's body, octets that the sink has */
+    uint32_t small;      /* octets of the longest message that its slot takes */
     bool sink, refuses, waits;
     uint8_t into[INTO];
 } flow;
@@ -39,7 +40,7 @@ static uint32_t length_at(const flow *f, size_t at)
 static viamc_err take_piece(void *user, const viamc_piece *p)
 {
     flow *f = (flow *)user;
-    while (length_at(f, f->sink_at) <= SLOT) /* those went into the slot */
+    while (length_at(f, f->sink_at) <= f->small) /* those went into the slot */
         f->sink_at += VMC_CALL_PREFIX + length_at(f, f->sink_at);
     FUZZ_CHECK(p->total == length_at(f, f->sink_at) && p->offset == f->sunk && p->bytes.len <= p->total - p->offset && p->bytes.len != 0);
     if (f->refuses)
@@ -59,7 +60,7 @@ static viamc_err take_piece(void *user, const viamc_piece *p)
 static void compare(flow *f, viamc_bytes msg)
 {
     const uint32_t n = length_at(f, f->read);
-    if (f->sink && n > SLOT)
+    if (f->sink && n > f->small)
         FUZZ_CHECK(f->sink_at >= f->read + VMC_CALL_PREFIX + n && msg.len == 0);
     else
         FUZZ_CHECK(msg.len == n && n <= f->len - f->read - VMC_CALL_PREFIX && memcmp(f->sent + f->read + VMC_CALL_PREFIX, msg.ptr, n) == 0);
@@ -81,10 +82,10 @@ static void check_end(const stage *s, unsigned i)
     size_t at = f->read;
     FUZZ_CHECK(c->state == VMC_CALL_ENDED && c->status != VIAMC_OK);
     while (f->len - at >= VMC_CALL_PREFIX && f->sent[at] == 0 && vmc_be32(f->sent + at + 1) <= f->len - at - VMC_CALL_PREFIX
-           && (vmc_be32(f->sent + at + 1) <= SLOT || !f->sink || !f->refuses))
+           && (vmc_be32(f->sent + at + 1) <= f->small || !f->sink || !f->refuses))
         at += VMC_CALL_PREFIX + vmc_be32(f->sent + at + 1); /* whole ones that nobody has taken yet */
     FUZZ_CHECK(f->len - at >= VMC_CALL_PREFIX);
-    FUZZ_CHECK(f->sent[at] != 0 || vmc_be32(f->sent + at + 1) > (f->sink ? SLOT : BIG));
+    FUZZ_CHECK(f->sent[at] != 0 || vmc_be32(f->sent + at + 1) > (f->sink ? f->small : BIG));
     FUZZ_CHECK(f->sent[at] != 0 || !f->sink || f->refuses || vmc_be32(f->sent + at + 1) > VMC_CALL_MAX_MESSAGE);
 }
 
@@ -140,7 +141,8 @@ static void begin(stage *s, viamc_bytes *in)
     vmc_calls *t = &s->table;
     memset(s, 0, sizeof *s);
     t->users = s->users;
-    t->count = t->user_count = t->slot_count = CALLS;
+    t->count = t->user_count = CALLS;
+    t->slot_count = (how & 0x40u) != 0 ? CALLS - 1u : CALLS; /* the last one has a place of its own, as a client's Stop */
     t->slot_bytes = SLOT;
     t->text_bytes = (how & 1u) != 0 ? VMC_CALL_TEXT : 0;
     t->one_large = (how & 2u) != 0;
@@ -159,7 +161,12 @@ static void begin(stage *s, viamc_bytes *in)
             u->sink = take_piece;
             u->sink_user = f;
         }
-        if ((how >> (4u + i) & 1u) != 0) {
+        f->small = SLOT;
+        if (i >= t->slot_count) {
+            u->into = f->into;
+            u->into_cap = OWN;
+            f->small = OWN - VMC_CALL_PREFIX;
+        } else if ((how >> (4u + i) & 1u) != 0) {
             u->into = f->into;
             u->into_cap = INTO;
         }

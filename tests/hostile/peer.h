@@ -145,7 +145,7 @@ static bool peer_connect(peer *p)
     return true;
 }
 
-static void peer_close(peer *p)
+static inline void peer_close(peer *p)
 {
     if (p->here)
         peer_port(p)->close(peer_user(p), p->conn);

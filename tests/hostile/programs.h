@@ -24,7 +24,7 @@ static void *new_block(size_t size)
     return block + GUARD + 1u;
 }
 
-static void check_block(void)
+static inline void check_block(void)
 {
     size_t i, touched = 0;
     for (i = 0; i < GUARD + 1u; i++)
@@ -63,7 +63,8 @@ static uint32_t stream_of(const char *path)
     return id;
 }
 
-static void dial(void)
+/* api_key: NULL for none. */
+static void dial(viamc_client *c, const viamc_api_key *api_key)
 {
     viamc_dial_desc d = VIAMC_ZERO;
     d.address = "robot.test:8080";
@@ -72,7 +73,9 @@ static void dial(void)
     d.anchor_count = peer_anchor_count;
     d.unix_time = KIT_NOW;
     d.attempts = VIAMC_FOREVER;
-    CHECK_EQ_INT(viamc_dial(w.client, &d), VIAMC_OK);
+    d.api_key_id = api_key == NULL ? NULL : api_key->id;
+    d.api_key = api_key == NULL ? NULL : api_key->key;
+    CHECK_EQ_INT(viamc_dial(c, &d), VIAMC_OK);
 }
 
 static void open_client(scene at, uint32_t in_bytes)
@@ -81,14 +84,14 @@ static void open_client(scene at, uint32_t in_bytes)
     size_t size;
     d.port = vmc_loop_port();
     d.port_user = vmc_loop_client(&w.loop, 0);
-    d.profile = w.board ? VIAMC_BOARD : VIAMC_HOST;
-    d.slot_bytes = w.board ? 0 : SLOT;
-    d.rx_bytes = w.board ? 1000 : 20000;
+    d.profile = w.kind == BOARD ? VIAMC_BOARD : VIAMC_HOST;
+    d.slot_bytes = w.kind == BOARD ? 0 : SLOT;
+    d.rx_bytes = w.kind == BOARD ? 1000 : 20000;
     d.no_tls = !w.tls;
     d.in_bytes = in_bytes;
     size = viamc_client_mem_size(&d);
     CHECK_EQ_INT(viamc_client_init(new_block(size), size, &d, &w.client), VIAMC_OK);
-    dial();
+    dial(w.client, NULL);
     settle();
     if (at == RECORDS)
         return;
@@ -100,16 +103,23 @@ static void open_client(scene at, uint32_t in_bytes)
     CHECK_EQ_INT(viamc_state(w.client), VIAMC_READY);
 }
 
-/* A move, answered but where it is the victim, under a session; then the victim, then the bystander. */
+/* A move under a session, answered if it is not the victim; then the victim; then the bystander. */
 static void client_calls(scene at)
 {
     char message[4000];
     start_power(VICTIM);
     play();
-    if (at != CALLS) {
-        reply(stream_of(MOTOR "SetPower"), "msg:");
+    if (at != CALLS || w.kind == STOPS) {
+        w.victim = stream_of(MOTOR "SetPower");
+        reply(w.victim, "msg:");
         play();
         CHECK_EQ_INT(w.asked[VICTIM].done, 1);
+    }
+    if (w.kind == STOPS) {
+        start_call(VICTIM, &m_stop, "\x0a\x04left", 6);
+        settle();
+        peer_of(&w.peer, stream_of(MOTOR "Stop"))->answered = true; /* not by itself */
+    } else if (at != CALLS) {
         start_call(VICTIM, at == MANY ? &m_many : &m_feed, "", 0);
         memset(message, 'f', sizeof message);
         if (at == FEED)
@@ -118,7 +128,7 @@ static void client_calls(scene at)
     }
     start_call(BYSTANDER, &m_read, "b", 1);
     play();
-    w.victim = stream_of(at == CALLS ? MOTOR "SetPower" : at == MANY ? ECHO "Many" : ECHO "Feed");
+    w.victim = stream_of(w.kind == STOPS ? MOTOR "Stop" : at == CALLS ? MOTOR "SetPower" : at == MANY ? ECHO "Many" : ECHO "Feed");
     w.bystander = stream_of(ECHO "Read");
     CHECK(w.victim != 0 && w.bystander != 0 && w.start_requests == 1 && w.beats == 1);
 }
@@ -128,14 +138,20 @@ static void client_calls(scene at)
 static viamc_err on_set_power(viamc_request *rq, viamc_bytes msg)
 {
     (void)msg;
-    w.powers++;
-    w.turning = true;
+    if (viamc_str_eq(viamc_request_name(rq), viamc_text("left"))) {
+        w.powers++;
+        w.turning = true;
+    }
     return viamc_answer_bytes(rq, viamc_view(NULL, 0));
 }
 
 static viamc_err on_stop(viamc_request *rq, viamc_bytes msg)
 {
     (void)msg;
+    if (viamc_str_eq(viamc_request_name(rq), viamc_text("right"))) {
+        w.driver_stops++;
+        return viamc_answer_bytes(rq, viamc_view(NULL, 0));
+    }
     w.stops++;
     w.turning = false;
     return viamc_answer_bytes(rq, viamc_view(NULL, 0));
@@ -174,7 +190,7 @@ static viamc_err on_hold(viamc_request *rq, viamc_bytes msg)
     return viamc_request_keep(rq);
 }
 
-static void answer_kept(void)
+static inline void answer_kept(void)
 {
     while (w.kept_count != 0)
         (void)viamc_answer_bytes(w.kept[--w.kept_count], viamc_view("ok", 2));
@@ -207,7 +223,25 @@ static void open_server(void)
     size = viamc_server_mem_size(&d);
     CHECK_EQ_INT(viamc_server_init(new_block(size), size, &d, &w.server), VIAMC_OK);
     CHECK_EQ_INT(viamc_server_add(w.server, &motor, "left", NULL, NULL, NULL), VIAMC_OK);
+    CHECK_EQ_INT(viamc_server_add(w.server, &motor, "right", NULL, NULL, NULL), VIAMC_OK);
     CHECK_EQ_INT(viamc_server_add(w.server, &echo, "", NULL, NULL, NULL), VIAMC_OK);
+}
+
+/* The driver beside: it has a session that moves the other motor. */
+static void open_driver(void)
+{
+    viamc_client_desc d = VIAMC_ZERO;
+    d.port = vmc_loop_port();
+    d.port_user = vmc_loop_client(&w.loop, 1);
+    d.profile = VIAMC_BOARD;
+    d.max_calls = 2;
+    d.no_tls = !w.tls;
+    CHECK_EQ_INT(viamc_client_init(w.driver_memory, sizeof w.driver_memory, &d, &w.driver), VIAMC_OK);
+    dial(w.driver, &key);
+    settle();
+    CHECK_EQ_INT(viamc_call_method(w.driver, &m_set_power, viamc_view("\x0a\x05right", 7), NULL, NULL), VIAMC_OK);
+    settle();
+    CHECK_EQ_INT(w.driver_done, 1);
 }
 
 /* The peer's connection stands. */
@@ -275,14 +309,14 @@ typedef struct snapshot {
     uint8_t *octets;
 } snapshot;
 
-static snapshot *scenes[4][2][SCENES];
+static snapshot *scenes[KINDS][2][2][SCENES];
 
 /* in_bytes: of a client, 0: as many as it likes */
-static void set_scene(role r, bool tls, bool board, scene at, uint32_t in_bytes)
+static void set_scene(role r, bool tls, kind k, scene at, uint32_t in_bytes)
 {
     memset(&w, 0, sizeof w);
-    w.board = board;
-    w.peer.record = board ? 1000 : VMC_TLS_OUT_MAX;
+    w.kind = k;
+    w.peer.record = k == BOARD ? 1000 : VMC_TLS_OUT_MAX;
     vmc_loop_init(&w.loop, 1);
     w.loop.now = 0xfffff000u; /* the clock wraps on the way */
     w.role = r;
@@ -298,6 +332,7 @@ static void set_scene(role r, bool tls, bool board, scene at, uint32_t in_bytes)
             client_calls(at);
     } else {
         open_server();
+        open_driver();
         connect_peer();
         if (at > EARLY)
             server_calls(at);
@@ -305,11 +340,11 @@ static void set_scene(role r, bool tls, bool board, scene at, uint32_t in_bytes)
 }
 
 /* Brings a scene about, or back. */
-static void enter(role r, bool tls, bool board, scene at)
+static void enter(role r, bool tls, kind k, scene at)
 {
-    snapshot **s = &scenes[2u * board + (r == SERVER)][tls][at];
+    snapshot **s = &scenes[k][r == SERVER][tls][at];
     if (*s == NULL) {
-        set_scene(r, tls, board, at, 0);
+        set_scene(r, tls, k, at, 0);
         *s = (snapshot *)malloc(sizeof **s);
         if (*s == NULL || ((*s)->octets = (uint8_t *)malloc(GUARD + 1u + block_size)) == NULL) {
             test_die("no memory", "enter");

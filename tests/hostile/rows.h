@@ -271,7 +271,7 @@ static const row rows[] = {
     {38, BOTH, CALLS, "the connection's window above 2^31-1", "CREDIT 0 =0x7fffffff", BROKEN_(FLOW_CONTROL_ERROR)},
     {38, BOTH, CALLS, "a stream's window above 2^31-1", "CREDIT V =0x7fffffff", RESET_(FLOW_CONTROL_ERROR)},
     {38, BOTH, CALLS, "a flood of WINDOW_UPDATE", "10700 x CREDIT 0 =1", KNOWN_FLOOD("window update flood", "counted with the frames that move nothing")},
-    {39, BOTH, CALLS, "more DATA than the stream's window", "HEADERS+EH H @ok; DATA H msg*16379; DATA H 00*622", BROKEN_(FLOW_CONTROL_ERROR)},
+    {39, BOTH, CALLS, "more DATA than the stream's window", "HEADERS+EH H @ok; DATA H 00 =17000 6d*16379; DATA H 6d*622", BROKEN_(FLOW_CONTROL_ERROR)},
     {40, BOTH, CALLS, "empty DATA without end", "HEADERS+EH H @ok; 101 x DATA H",
      KNOWN_BROKEN("CVE-2019-9518 (empty frames flood)", "100 in a row; then ENHANCE_YOUR_CALM")},
     {40, BOTH, CALLS, "padding without DATA, without end", "HOST; HEADERS+EH H @ok; 101 x DATA+PAD H 05 00*5",

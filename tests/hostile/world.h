@@ -23,6 +23,7 @@ enum {
 
 typedef enum form { WHOLE, BYTES, RANDOM } form;
 typedef enum role { CLIENT = 1, SERVER = 2, BOTH = 3 } role;
+typedef enum kind { USUAL, BOARD, STOPS, KINDS } kind; /* BOARD: a client whose credit fits into one TLS record; STOPS: its victim is a Stop */
 typedef enum scene { RECORDS, EARLY, CALLS, MANY, FEED, SCENES } scene; /* RECORDS: below TLS, before its handshake */
 
 /* A call of the program's. */
@@ -44,7 +45,7 @@ typedef struct world {
     role role;               /* of the side under test */
     form form;
     bool tls;
-    bool board;              /* client: small buffers, so that all credit fits into a TLS record */
+    kind kind;               /* of the client */
     size_t cut;              /* octets that went one by one */
     uint32_t steps;          /* most port calls of one poll */
     /* streams of the script */
@@ -68,6 +69,11 @@ typedef struct world {
     unsigned powers, stops, serves;
     bool turning;
     char token[40];
+    /* a driver that plays by the rules, beside the hostile peer */
+    viamc_client *driver;
+    uint8_t driver_memory[VIAMC_CLIENT_MEM_SMALL(2, 0)];
+    unsigned driver_done, driver_lost; /* its calls that were answered OK; its losses, of connection and session */
+    unsigned driver_stops;   /* of what it moves */
 } world;
 
 static world w;
@@ -151,9 +157,21 @@ static void poll_client(void)
         take_event(&ev);
 }
 
+static void poll_driver(void)
+{
+    viamc_event ev;
+    (void)viamc_poll(w.driver, w.loop.now);
+    while (viamc_next_event(w.driver, &ev)) {
+        w.driver_done += ev.kind == VIAMC_EV_DONE && ev.status == VIAMC_OK;
+        w.driver_lost += ev.kind == VIAMC_EV_LOST || ev.kind == VIAMC_EV_SESSION_LOST;
+    }
+}
+
 static void poll_server(void)
 {
     uint8_t i;
+    if (w.driver != NULL)
+        poll_driver();
     CHECK_EQ_INT(viamc_server_poll(w.server, w.loop.now), VIAMC_OK);
     for (i = 0; i < w.server->desc.max_peers; i++) {
         const vmc_peer *p = &w.server->peers[i];
@@ -165,11 +183,13 @@ static void poll_server(void)
 
 static viamc_wait_hint hint(void)
 {
-    viamc_wait_hint h;
+    viamc_wait_hint h, other;
+    viamc_wait(w.driver, w.loop.now, &other); /* without one: for ever */
     if (w.role == CLIENT)
         viamc_wait(w.client, w.loop.now, &h);
     else
         viamc_server_wait(w.server, w.loop.now, &h);
+    h.ms = vmc_min32(h.ms, other.ms);
     return h;
 }
 
@@ -377,7 +397,7 @@ static void play(void)
 }
 
 /* Time goes by; the side under test sleeps as it asks to. */
-static void pass(viamc_ms ms)
+static inline void pass(viamc_ms ms)
 {
     viamc_ms until = w.loop.now + ms;
     play();

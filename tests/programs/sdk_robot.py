@@ -44,10 +44,14 @@ class SixJoints:
         async for batch in batches:
             points += batch
             yield Arm.TrajectoryUpdate()
-        print("points", [(int(1000 * one.time.total_seconds()), one.positions[0]) for one in points], flush=True)
+        print("points", [(int(1000 * one.time.total_seconds()), *one.positions[:2]) for one in points], flush=True)
 
     async def is_moving(self, **_):
         return True
+
+
+class SevenJoints(SixJoints):
+    joints = [0.0] * 7
 
 
 class Gamepad:
@@ -120,7 +124,8 @@ async def main():
     weather = {"celsius": 21.5, "sky": "grey \u2601", "wet": True, "wind": {"from": "west", "gusts": [3.5, 7.0]}, "nothing": None}
     moving = {"linear_velocity": Vector3(x=1, y=2, z=3.5), "position": GeoPoint(latitude=40.7, longitude=-74.01),
               "orientation": Orientation(o_x=0, o_y=0, o_z=1, theta=90)}
-    server = Server([component("arm1", Arm, SixJoints), component("weather", Sensor, Measuring, readings=weather),
+    server = Server([component("arm1", Arm, SixJoints), component("arm7", Arm, SevenJoints),
+                     component("weather", Sensor, Measuring, readings=weather),
                      component("gps", MovementSensor, Measuring, readings=moving),
                      component("battery", PowerSensor, Measuring, readings={"volts": 11.9}), component("front", Camera, Seeing),
                      component("gamepad", Controller, Gamepad), component("builtin", Motion, Moving)])

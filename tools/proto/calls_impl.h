@@ -109,8 +109,12 @@ VIAMC_API viamc_err viamc_call_send_message(viamc_client *c, viamc_call call, co
     size_t cap = 0;
     uint8_t *room = viamc_call_room(c, &cap);
     viamc_bytes encoded;
-    if (viamc_message_write((const pb_msgdesc_t *)method->request, msg, room, cap, &encoded) == VIAMC_ERR_MESSAGE)
-        return VIAMC_ERR_MESSAGE;
+    viamc_err err;
+    if (c == NULL || method == NULL)
+        return VIAMC_ERR_ARG;
+    err = viamc_message_write((const pb_msgdesc_t *)method->request, msg, room, cap, &encoded);
+    if (err != VIAMC_OK && err != VIAMC_ERR_NOMEM)
+        return err;
     encoded.ptr = room; /* what does not fit is refused by its length, unread: BUSY or NOMEM */
     return viamc_call_send_bytes(c, call, encoded);
 }
@@ -134,8 +138,10 @@ VMC_FN viamc_err vmc_proto_brought(const viamc_event *ev, bool stream)
 VIAMC_API viamc_err viamc_call_reply(const viamc_event *ev, const viamc_method *method, void *out, size_t size)
 {
     viamc_err err;
+    if (out == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(out, 0, size);
-    if (!vmc_proto_is_of(ev, method))
+    if (ev == NULL || method == NULL || !vmc_proto_is_of(ev, method))
         return VIAMC_ERR_ARG;
     err = vmc_proto_brought(ev, (method->flags & VIAMC_M_SERVER_STREAM) != 0);
     return err != VIAMC_OK ? err : viamc_message_read((const pb_msgdesc_t *)method->reply, ev->msg, out, size);
@@ -151,10 +157,13 @@ VIAMC_API viamc_err viamc_answer(viamc_request *rq, const viamc_method *method, 
     size_t cap = 0;
     uint8_t *room = viamc_answer_room(rq, &cap);
     viamc_bytes msg = viamc_view(room, 0);
-    if (called != NULL && called->reply != method->reply)
+    viamc_err err = VIAMC_OK;
+    if (method == NULL || (called != NULL && called->reply != method->reply))
         return VIAMC_ERR_ARG;
-    if (out != NULL && viamc_message_write((const pb_msgdesc_t *)method->reply, out, room, cap, &msg) == VIAMC_ERR_MESSAGE)
-        return VIAMC_ERR_MESSAGE;
+    if (out != NULL)
+        err = viamc_message_write((const pb_msgdesc_t *)method->reply, out, room, cap, &msg);
+    if (err != VIAMC_OK && err != VIAMC_ERR_NOMEM)
+        return err;
     msg.ptr = room; /* what does not fit is refused by its length, unread: BUSY or NOMEM */
     return (method->flags & VIAMC_M_SERVER_STREAM) != 0 ? viamc_request_send(rq, msg) : viamc_answer_bytes(rq, msg);
 }

@@ -10,7 +10,7 @@
  *
  * Each method of each service has
  *
- *     viamc_motor_go_for(c, "left", 60, 2, opts, &call)   plain arguments, where that is handy; opts NULL: defaults
+ *     viamc_motor_go_for(c, "left", 60, 2, opts, &call)   plain arguments, where that is handy; opts NULL: defaults, name NULL: ARG
  *     viamc_motor_go_for_req(c, &req, opts, &call)        any request
  *     viamc_motor_get_position_reply(ev, &out)            reads a reply (DONE) or a message of a stream (MESSAGE)
  *     viamc_motor_get_position_answer(rq, &out)           answers it, or sends one message of a stream; NULL: an empty one
@@ -28,6 +28,9 @@
  * member, a oneof has which_ and a union. Strings and bytes are views (viamc_str, viamc_bytes), a Struct is a walk (viamc_fields: read it with
  * viamc_struct_next, write one with viamc_struct_fields(encoded)), repeated fields and maps are viamc_list. Nothing is copied, so what was read
  * lives as long as the octets it was read from. Members that would be keywords or macros end in an underscore.
+ *
+ * Which methods there are: the tables below, X(motor, go_for, "GoFor", request, reply, ...) for viamc_motor_go_for_... . The functions are made of
+ * them by macros, so a search for the name of one finds its short form only.
  *
  * What a program does not use costs it nothing: compile with -ffunction-sections -fdata-sections, link with -Wl,--gc-sections.
  *

@@ -8,13 +8,14 @@
  *   msg     kept as long as the message is used
  *   out     the struct that belongs to it, all of it is set; what did not come is 0
  *   size    sizeof *out
- * Returns:  OK; MESSAGE (malformed, or a Struct or the message around a list came in two parts, which no encoder does). */
+ * Returns:  OK; ARG; MESSAGE (malformed, or a Struct or the message around a list came in two parts, which no encoder does). */
 VIAMC_API viamc_err viamc_message_read(const pb_msgdesc_t *fields, viamc_bytes msg, void *out, size_t size);
 
 /* Writes a message. nanopb's pb_encode does it too.
  *   buf      cap octets; NULL: none
  *   encoded  out: view of buf; with NOMEM its ptr is NULL and its len the octets needed
- * Returns:  OK; NOMEM; MESSAGE (a list of another type, a list or Struct that was received and is malformed). */
+ * Returns:  OK; NOMEM; ARG; MESSAGE (a list of elements of another size, a list or Struct whose walk ended early, packed numbers that are
+ *           malformed). Structs and messages in lists that were received are sent on octet for octet, unread: viamc_struct_check. */
 VIAMC_API viamc_err viamc_message_write(const pb_msgdesc_t *fields, const void *msg, uint8_t *buf, size_t cap, viamc_bytes *encoded);
 
 /* ---- lists: repeated fields and maps ---- */

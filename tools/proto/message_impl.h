@@ -16,6 +16,8 @@ enum {
 };
 #define VMC_PROTO_EXTRA 99u /* number of `extra` in every request that has it */
 
+VMC_STATIC_ASSERT(proto_double_has_64_bits, sizeof(double) == 8); /* avr-gcc: -mdouble=64; nanopb would write half of each number */
+
 VMC_FN uint8_t vmc_proto_ltype(const pb_field_iter_t *f)
 {
     return (uint8_t)PB_LTYPE(f->type);
@@ -223,7 +225,11 @@ VMC_FN bool vmc_proto_read(const pb_msgdesc_t *fields, viamc_bytes msg, void *ou
 
 VIAMC_API viamc_err viamc_message_read(const pb_msgdesc_t *fields, viamc_bytes msg, void *out, size_t size)
 {
+    if (out == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(out, 0, size);
+    if (fields == NULL || !vmc_is_view(msg))
+        return VIAMC_ERR_ARG;
     return vmc_proto_read(fields, msg, out) ? VIAMC_OK : VIAMC_ERR_MESSAGE;
 }
 
@@ -233,6 +239,10 @@ VIAMC_API viamc_list viamc_list_array(const void *array, size_t count, size_t si
 {
     viamc_list list;
     VIAMC_MEMSET(&list, 0, sizeof list);
+    if (count != 0 && (array == NULL || size == 0 || size > 0xffffu)) {
+        list.err = VIAMC_ERR_ARG;
+        return list;
+    }
     list.ptr = array;
     list.len = count;
     list.size = (uint16_t)size;
@@ -245,6 +255,7 @@ VIAMC_API viamc_list viamc_list_from(viamc_list_fn next, void *user)
     VIAMC_MEMSET(&list, 0, sizeof list);
     list.ptr = user;
     list.next = next;
+    list.err = (viamc_err)(next != NULL ? VIAMC_OK : VIAMC_ERR_ARG);
     return list;
 }
 
@@ -317,6 +328,10 @@ VMC_FN bool vmc_proto_element(const viamc_list *list, const vmc_wire_field *f, v
 VIAMC_API bool viamc_list_take(viamc_list *list, void *element, size_t size)
 {
     vmc_wire_field f;
+    if (list == NULL)
+        return false;
+    if (element == NULL)
+        return vmc_proto_end_list(list, VIAMC_ERR_ARG);
     if (list->number == 0)
         return list->len != 0 || list->next != NULL ? vmc_proto_end_list(list, VIAMC_ERR_ARG) : false;
     if (size != list->size)
@@ -336,9 +351,12 @@ VMC_FN const void *vmc_proto_item(const viamc_list *list, size_t index, size_t s
 
 VIAMC_API size_t viamc_list_count(const viamc_list *list)
 {
-    viamc_list walk = *list;
+    viamc_list walk;
     vmc_wire_field f;
     size_t n = 0;
+    if (list == NULL)
+        return 0;
+    walk = *list;
     if (list->number == 0 && list->next == NULL)
         return list->len;
     while (list->number != 0 ? vmc_proto_next(&walk, &f) : vmc_proto_item(list, n, 0) != NULL)
@@ -400,13 +418,19 @@ VMC_FN bool vmc_proto_put_numbers(pb_ostream_t *out, const pb_field_iter_t *fiel
     return true;
 }
 
+/* Writes a Struct, unless a walk over it found that it is malformed. */
+VMC_FN bool vmc_proto_put_struct(pb_ostream_t *out, uint32_t number, const viamc_fields *fields)
+{
+    return fields->err == VIAMC_OK && vmc_proto_put_bytes(out, number, fields->rest);
+}
+
 /* Writes an element that is no number. */
 VMC_FN bool vmc_proto_put_item(pb_ostream_t *out, const pb_field_iter_t *field, const void *item)
 {
     switch (vmc_proto_ltype(field)) {
     case PB_LTYPE_STRING: return vmc_proto_put_bytes(out, field->tag, vmc_bytes_of(*(const viamc_str *)item));
     case PB_LTYPE_BYTES: return vmc_proto_put_bytes(out, field->tag, *(const viamc_bytes *)item);
-    case PB_LTYPE_FIXED_LENGTH_BYTES: return vmc_proto_put_bytes(out, field->tag, ((const viamc_fields *)item)->rest);
+    case PB_LTYPE_FIXED_LENGTH_BYTES: return vmc_proto_put_struct(out, field->tag, (const viamc_fields *)item);
     default: return pb_encode_tag(out, PB_WT_STRING, field->tag) && pb_encode_submessage(out, field->submsg_desc, item);
     }
 }
@@ -449,7 +473,7 @@ VMC_FN bool vmc_proto_put_map(pb_ostream_t *out, const viamc_fields *map)
     while (vmc_wire_next(&r, &f))
         if (f.number == VMC_STRUCT_ITEM && f.type == VMC_WIRE_BYTES && !vmc_proto_put_bytes(out, f.number, f.bytes))
             return false;
-    return vmc_rd_ok(&r);
+    return map->err == VIAMC_OK && vmc_rd_ok(&r);
 }
 
 /* Writes the member of a Value that its kind says. */
@@ -461,8 +485,8 @@ VMC_FN bool vmc_proto_put_member(pb_ostream_t *out, const viamc_value *v)
     case VIAMC_NUMBER: return pb_encode_tag(out, PB_WT_64BIT, number) && pb_encode_fixed64(out, &v->number);
     case VIAMC_STRING: return vmc_proto_put_bytes(out, number, vmc_bytes_of(v->text));
     case VIAMC_BOOL: return pb_encode_tag(out, PB_WT_VARINT, number) && pb_encode_varint(out, v->boolean ? 1u : 0u);
-    case VIAMC_STRUCT: return vmc_proto_put_bytes(out, number, v->fields.rest);
-    case VIAMC_LIST: return vmc_proto_put_bytes(out, number, v->list.rest);
+    case VIAMC_STRUCT: return vmc_proto_put_struct(out, number, &v->fields);
+    case VIAMC_LIST: return v->list.err == VIAMC_OK && vmc_proto_put_bytes(out, number, v->list.rest);
     default: return false;
     }
 }
@@ -477,13 +501,14 @@ VMC_FN bool vmc_proto_put_value(pb_ostream_t *out, uint32_t number, const viamc_
 VMC_FN bool vmc_proto_put_view(pb_ostream_t *out, const pb_field_iter_t *field)
 {
     bool member = PB_HTYPE(field->type) == PB_HTYPE_ONEOF; /* is written even if empty: it is the one that is set */
+    const viamc_fields *fields = (const viamc_fields *)field->pData;
     viamc_bytes v;
     if (vmc_proto_is_far(field))
         return pb_encode_tag(out, PB_WT_STRING, vmc_proto_number(field)) && pb_encode_submessage(out, field->submsg_desc, field->pData);
     switch (field->array_size) {
-    case VMC_VIEW_MAP: return vmc_proto_put_map(out, (const viamc_fields *)field->pData);
+    case VMC_VIEW_MAP: return vmc_proto_put_map(out, fields);
     case VMC_VIEW_VALUE: return vmc_proto_put_value(out, field->tag, (const viamc_value *)field->pData);
-    case VMC_VIEW_STRUCT: v = ((const viamc_fields *)field->pData)->rest; break;
+    case VMC_VIEW_STRUCT: return (!member && fields->rest.ptr == NULL) || vmc_proto_put_struct(out, field->tag, fields);
     default: v = vmc_proto_ltype(field) == PB_LTYPE_STRING ? vmc_bytes_of(*(const viamc_str *)field->pData) : *(const viamc_bytes *)field->pData; break;
     }
     if (!member && (v.ptr == NULL || (v.len == 0 && field->array_size == VMC_VIEW_PLAIN)))
@@ -505,7 +530,11 @@ VIAMC_API viamc_err viamc_message_write(const pb_msgdesc_t *fields, const void *
 {
     pb_ostream_t out = pb_ostream_from_buffer(buf, buf == NULL ? 0 : cap);
     size_t need = 0;
+    if (encoded == NULL)
+        return VIAMC_ERR_ARG;
     *encoded = viamc_view(NULL, 0);
+    if (fields == NULL || msg == NULL)
+        return VIAMC_ERR_ARG;
     if (buf != NULL && pb_encode(&out, fields, msg)) {
         *encoded = viamc_view(buf, out.bytes_written);
         return VIAMC_OK;

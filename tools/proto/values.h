@@ -68,6 +68,6 @@ VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *na
 /*: needs viam.common.v1.GetReadingsResponse */
 /* Begins a walk over the readings that a GetReadings brought, of a sensor, movement sensor or power sensor.
  *   readings  out: walk with viamc_struct_next; views until the next poll
- * Returns:  as viamc_call_reply; with OK no walk over them can fail. */
+ * Returns:  as viamc_call_reply, but ARG for raw calls; with OK no walk over them can fail. */
 VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings);
 /*: end */

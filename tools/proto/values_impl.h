@@ -24,7 +24,7 @@ VIAMC_API google_protobuf_Duration viamc_duration(int64_t ms)
 
 VIAMC_API int64_t viamc_duration_ms(const google_protobuf_Duration *duration)
 {
-    return vmc_proto_ms(duration->seconds, duration->nanos - duration->nanos % 1000000);
+    return duration == NULL ? 0 : vmc_proto_ms(duration->seconds, duration->nanos - duration->nanos % 1000000);
 }
 
 /*: end */
@@ -40,7 +40,7 @@ VIAMC_API google_protobuf_Timestamp viamc_timestamp(int64_t unix_ms)
 
 VIAMC_API int64_t viamc_timestamp_ms(const google_protobuf_Timestamp *timestamp)
 {
-    return vmc_proto_ms(timestamp->seconds, timestamp->nanos);
+    return timestamp == NULL ? 0 : vmc_proto_ms(timestamp->seconds, timestamp->nanos);
 }
 
 /* Writes ":07" and the like. */
@@ -53,8 +53,15 @@ VMC_FN void vmc_proto_put_part(vmc_wr *w, char before, uint32_t n)
 VIAMC_API size_t viamc_timestamp_print(const google_protobuf_Timestamp *timestamp, char text[25])
 {
     static const int64_t last = 253402300799; /* 9999-12-31T23:59:59Z */
-    uint32_t of_day = (uint32_t)(timestamp->seconds % 86400), ms = (uint32_t)(timestamp->nanos / 1000000);
+    uint32_t of_day, ms;
     vmc_wr w = vmc_wr_of(text, 24);
+    if (text == NULL)
+        return 0;
+    text[0] = '\0';
+    if (timestamp == NULL)
+        return 0;
+    of_day = (uint32_t)(timestamp->seconds % 86400);
+    ms = (uint32_t)(timestamp->nanos / 1000000);
     if (timestamp->seconds >= 0 && timestamp->seconds <= last && timestamp->nanos >= 0 && ms <= 999u) {
         vmc_wr_date(&w, (uint32_t)(timestamp->seconds / 86400));
         vmc_proto_put_part(&w, 'T', of_day / 3600u);
@@ -88,8 +95,10 @@ VMC_FN bool vmc_proto_take_part(viamc_str *text, char separator, viamc_str *befo
 
 VIAMC_API viamc_err viamc_resource_name_parse(viamc_str text, viam_common_v1_ResourceName *name)
 {
+    if (name == NULL)
+        return VIAMC_ERR_ARG;
     VIAMC_MEMSET(name, 0, sizeof *name);
-    if (vmc_proto_take_part(&text, ':', &name->namespace_) && vmc_proto_take_part(&text, ':', &name->type)
+    if (vmc_is_view(vmc_bytes_of(text)) && vmc_proto_take_part(&text, ':', &name->namespace_) && vmc_proto_take_part(&text, ':', &name->type)
         && vmc_proto_take_part(&text, '/', &name->subtype) && text.len != 0) {
         name->name = text;
         return VIAMC_OK;
@@ -100,9 +109,20 @@ VIAMC_API viamc_err viamc_resource_name_parse(viamc_str text, viam_common_v1_Res
 
 VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *name, char *buf, size_t cap)
 {
-    const viamc_str parts[4] = {name->namespace_, name->type, name->subtype, name->name};
-    vmc_wr w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
+    viamc_str parts[4];
+    vmc_wr w;
     size_t i, need = 3;
+    if (buf == NULL)
+        cap = 0;
+    if (cap != 0)
+        buf[0] = '\0';
+    if (name == NULL)
+        return 0;
+    parts[0] = name->namespace_;
+    parts[1] = name->type;
+    parts[2] = name->subtype;
+    parts[3] = name->name;
+    w = vmc_wr_of(buf, cap == 0 ? 0 : cap - 1u);
     for (i = 0; i < 4u; i++) {
         need += parts[i].len;
         vmc_wr_cut(&w, parts[i].ptr, parts[i].len);
@@ -119,8 +139,10 @@ VIAMC_API size_t viamc_resource_name_print(const viam_common_v1_ResourceName *na
 VIAMC_API viamc_err viamc_readings(const viamc_event *ev, viamc_fields *readings)
 {
     viamc_err err;
+    if (readings == NULL)
+        return VIAMC_ERR_ARG;
     *readings = viamc_struct_fields(viamc_view(NULL, 0));
-    if (ev->method == NULL || ev->method->reply != &viam_common_v1_GetReadingsResponse_msg)
+    if (ev == NULL || ev->method == NULL || ev->method->reply != &viam_common_v1_GetReadingsResponse_msg)
         return VIAMC_ERR_ARG;
     err = vmc_proto_brought(ev, false);
     if (err == VIAMC_OK)

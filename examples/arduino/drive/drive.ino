@@ -68,11 +68,11 @@ static void drive()
     viamc_opts opts = VIAMC_ZERO;
     bool held = digitalRead(BUTTON) == LOW;
     if (viamc_state(robot) != VIAMC_READY)
-        driving = false;
-    else if (held && (int32_t)(millis() - drive_at) >= 0) {
+        return; /* what was driven still is, if the session is resumed: then the button counts again */
+    if (held && (int32_t)(millis() - drive_at) >= 0) {
         drive_at = millis() + EVERY_MS;
         opts.replace = true;
-        driving = viamc_motor_set_power(robot, APP_MOTOR, 0.3, &opts, NULL) == VIAMC_OK;
+        driving = viamc_motor_set_power(robot, APP_MOTOR, 0.3, &opts, NULL) == VIAMC_OK || driving;
     } else if (!held && driving)
         driving = viamc_motor_stop(robot, APP_MOTOR, NULL, NULL) != VIAMC_OK;
 }

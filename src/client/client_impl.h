@@ -671,15 +671,6 @@ VMC_FN void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *t
     vmc_motion_on_lost(c);
 }
 
-/* Every call ends, then the connection: nothing of a call that has not left is sent by the close. */
-VMC_FN void vmc_client_end_all(viamc_client *c, uint32_t status, const char *text)
-{
-    vmc_client_end_calls(c, status, text);
-    vmc_conn_close(&c->conn, c->now);
-    vmc_client_ends(c);
-    c->heard = true;
-}
-
 /* What a closed connection left from the token to the end of the block (vmc_client_carve), once nobody looks at them any more: its events were taken, and their views end with this poll. */
 VMC_FN void vmc_client_forget(viamc_client *c)
 {
@@ -689,6 +680,16 @@ VMC_FN void vmc_client_forget(viamc_client *c)
         return;
     vmc_wipe(from, (size_t)((uint8_t *)c + c->size - from));
     c->heard = false;
+}
+
+/* Every call ends, then the connection: nothing of a call that has not left is sent by the close. */
+VMC_FN void vmc_client_end_all(viamc_client *c, uint32_t status, const char *text)
+{
+    vmc_client_end_calls(c, status, text);
+    vmc_conn_close(&c->conn, c->now);
+    vmc_client_ends(c);
+    c->heard = true;
+    vmc_client_forget(c); /* now, if no event waits: later the room is the caller's */
 }
 
 /* The connection is gone: the dialling decides what is next. */

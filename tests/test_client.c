@@ -49,6 +49,34 @@ TEST(first_flight)
     script_close();
 }
 
+/* viam-wire 8: frames as robots send them, and as they must come. */
+TEST(vectors_of_frames)
+{
+    script_frame f;
+    script_new();
+    script_open();
+    script_run(1);
+    while (script_next(&f))
+        ;
+    CHECK_EQ_HEX(script_now.got, 24, "505249202a20485454502f322e300d0a0d0a534d0d0a0d0a"); /* F1 */
+    script_send("00001e0400000000000001000000000003000000080004 0000ffff000500004000000600002000"); /* F3 */
+    script_send("0000040800000000000000ffff"); /* F5 */
+    script_run(1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    CHECK_EQ_INT(script_now.client->conn.grpc.h2.peer_streams, 8);
+    CHECK_EQ_INT(script_now.client->conn.grpc.h2.send_window, 65535 + 65535);
+    REQUIRE(script_next(&f));
+    CHECK_EQ_HEX(f.payload - 9, 9, "000000040100000000"); /* F4 */
+    (void)echo(viamc_view(NULL, 0), NULL);
+    script_run(1);
+    REQUIRE(script_next(&f));
+    CHECK(f.type == 1 && f.len < 256u);
+    CHECK_EQ_HEX(f.payload - 6, 6, "010400000001"); /* F11, whose length is H1's */
+    REQUIRE(script_next(&f));
+    CHECK_EQ_HEX(f.payload - 9, 9u + f.len, "0000050001000000010000000000"); /* F10 */
+    script_close();
+}
+
 TEST(x1_authenticate)
 {
     script_frame f;
@@ -2542,6 +2570,7 @@ int main(int argc, char **argv)
 {
     test_begin("client", argc, argv);
     RUN(first_flight);
+    RUN(vectors_of_frames);
     RUN(x1_authenticate);
     RUN(wrong_key_is_final);
     RUN(authenticate_unavailable_is_tried_again);

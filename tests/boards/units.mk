@@ -10,7 +10,8 @@ AR_powerpc   = powerpc-linux-gnu-ar
 BEARSSL_powerpc = $(BEAR)/src/*.c $(BEAR)/src/*/*.c
 # A program of 32 bits on a system of 64: without the second option readdir(3) fails there.
 LINK_powerpc = -static -D_FILE_OFFSET_BITS=64
-TESTS_powerpc = $(wildcard tests/test_*.c tests/sim/*.c)
+# Not the one that times a real network: under the emulator it is not done after 100 s.
+TESTS_powerpc = $(filter-out tests/test_posix_mdns.c,$(wildcard tests/test_*.c tests/sim/*.c))
 
 CC_windows   = x86_64-w64-mingw32-gcc
 AR_windows   = x86_64-w64-mingw32-ar

@@ -20,7 +20,7 @@ ASAN     := $(call programs,build/tests/asan/,tests/test_*.c tests/sim/*.c tests
 help:
 	@echo "make demo          a robot and its driver on this machine: the driver is killed, the motor stops"
 	@echo "make test          every test that needs no other robot"
-	@echo "make check         warnings of two compilers, layers, symbols, every option and way to include"
+	@echo "make check         the same without sanitizers; warnings of two compilers, layers, symbols, every option"
 	@echo "make test-messages every message against Python's protobuf, 50 instances of each"
 	@echo "make test-peers    against viam-server, the SDKs and other real peers"
 	@echo "make conformance   suites that others wrote: connectrpc's, gRPC's interop cases, HPACK decoders; TLS of six makes"
@@ -57,20 +57,21 @@ demo:
 	@+$(PARALLEL) build/examples/robot build/examples/drive
 	@tools/demo.py
 
-# The suite runs twice: as users build it, from viamc.h, and as developers do, from src/ with sanitizers. One job more than there are
-# cores: some wait more than they work.
+# The suite runs with sanitizers, from src/. One job more than there are cores: some wait more than they work.
 test:
 	@tools/setup.sh core python
 	@tools/amalgamate.py --check
-	@+$(PARALLEL) .examples .plain .asan
+	@+$(PARALLEL) .examples .asan
 	@tests/run.py -j $$(($(JOBS) + 1)) tests/stranger/run.py \
-	    $(foreach test,$(filter-out tests/test_check.py tests/test_gen_proto.py,$(wildcard tests/test_*.py)),"build/venv/bin/python3 $(test)") $(ASAN) $(PLAIN)
+	    $(foreach test,$(filter-out tests/test_check.py tests/test_gen_proto.py,$(wildcard tests/test_*.py)),"build/venv/bin/python3 $(test)") $(ASAN)
 
-# That the text of both headers is as it has to be, and that they compile in every way.
+# The suite again, as users build it: from viamc.h, without sanitizers; that the text of both headers is as it has to be, and that they
+# compile in every way.
 check:
 	@tools/setup.sh core python
 	@tools/amalgamate.py --check
-	@tests/run.py tests/compile/run.py "build/venv/bin/python3 tests/test_gen_proto.py" $(foreach check,warnings symbols layers uses merged misuse ascii,"tools/check.py $(check)") "python3 tests/test_check.py"
+	@+$(PARALLEL) .plain
+	@tests/run.py $(PLAIN) tests/compile/run.py "build/venv/bin/python3 tests/test_gen_proto.py" $(foreach check,warnings symbols layers uses merged misuse ascii,"tools/check.py $(check)") "python3 tests/test_check.py"
 
 test-messages:
 	@tools/setup.sh core python
@@ -133,7 +134,7 @@ clean:
 .examples: $(EXAMPLES) ; @:
 .test-programs: $(PROGRAMS) ; @:
 .suites: $(SUITES) ; @:
-# What `make test` runs; the programs of other tests are only looked at.
+# What `make check` runs; the programs of other tests are only looked at.
 .plain: $(PLAIN)
 	@$(CC) $(TESTFLAGS) -fsyntax-only -I. -Itests tests/programs/*.c tests/conformance/*.c
 .asan: $(ASAN) ; @:

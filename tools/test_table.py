@@ -52,12 +52,13 @@ def suites():
     inputs = count(r"^[0-9a-f]", "fuzz/corpus/*.txt", "regress/*.txt")
     return [
         ("make test", "every part by itself and together, over a network in memory and a clock that the test moves",
-         f"{files('test_*.c')} programs, built twice", count(r"^    RUN\(", "test_*.c")),
+         f"{files('test_*.c')} programs", count(r"^    RUN\(", "test_*.c")),
         ("", "client and robot in one process, their octets cut, delayed and held up", "`sim/`", count(r"^    RUN\(", "sim/*.c")),
         ("", "tools, tables, README's words and commands, recorded vectors", f"{files('test_*.py')} programs", functions("test_*.py")),
         ("", "a user's build: CMake three ways, C and C++", "`stranger/`", functions("stranger/run.py")),
         ("", f"what the fuzz targets have learned: {inputs} inputs", "`fuzz/corpus/`, `regress/`", files("fuzz/fuzz_*.c")),
-        ("make check", "every option and way to include; strict warnings of two compilers", "`compile/`", functions("compile/run.py")),
+        ("make check", "the programs of make test again, from the merged header, without sanitizers", "", count(r"^    RUN\(", "test_*.c", "sim/*.c")),
+        ("", "every option and way to include; strict warnings of two compilers", "`compile/`", functions("compile/run.py")),
         ("", "what no compiler says: layers, uses, symbols, the merge, each function misused", "`tools/check.py`", checks),
         ("make test-hostile", "peers that break every rule, both roles, 22 ways to cut each, plaintext and TLS", "`hostile/`", hostile()),
         ("make test-messages", "every message, 50 instances each, against Python's protobuf", "`test_proto_python.py`", functions("test_proto_python.py")),

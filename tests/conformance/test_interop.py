@@ -25,10 +25,20 @@ def run(program, server, case, tls):
         return None if code == 0 else f"exit code {code}: {client.printed().strip()}", (time.monotonic() - begin) * 1000
 
 
-def run_all(row, server, tls, cases):
+def run_again(program, server, case, tls):
+    """A time limit of 1 ms: where the server's clock is the first, nginx makes HTTP 502 of the reset that it sends then."""
+    result = run(program, server, case, tls)
+    for _ in range(3 if case == "timeout_on_sleeping_server" else 0):
+        if result[0] is None or "HTTP 502" not in result[0]:
+            break
+        result = run(program, server, case, tls)
+    return result
+
+
+def run_all(row, server, tls, cases, try_case=run):
     """All cases with our client; the row counts them."""
     ours = peers.need(peers.BUILD / "tests/interop_client")
-    results = {case: run(ours, server, case, tls) for case in cases}
+    results = {case: try_case(ours, server, case, tls) for case in cases}
     bad = [f"{case}: {why}" for case, (why, _) in results.items() if why]
     row.cases = len(cases) - len(bad), len(bad)
     row.figure = f"{row.cases[0]} of {len(cases)} cases, {sum(ms for _, ms in results.values()):.0f} ms"
@@ -55,6 +65,6 @@ def test_proxies(row, certs, way, make, line):
     reference = peers.need(peers.BIN / "interop-client")
     with servers.SERVERS[make](certs, None) as behind, servers.proxy(servers.PROXIES[way], certs, leaf, behind.address) as server:
         passed = [case for case in CASES if run(reference, server, case, leaf)[0] is None]
-        run_all(row, server, leaf, passed)
+        run_all(row, server, leaf, passed, run_again)
     if len(passed) < len(CASES):
         row.figure += f"; grpc-go's client fails too: {', '.join(sorted(set(CASES) - set(passed)))}"

@@ -74,6 +74,7 @@ extern "C" {
 #include "ports/posix_roots_impl.h"
 #include "ports/posix_impl.h"
 #include "ports/win_roots_impl.h"
+#include "ports/win_os_impl.h"
 #include "ports/win_mdns_impl.h"
 #include "ports/win_impl.h"
 #include "ports/win_listen_impl.h"

@@ -39,6 +39,7 @@ typedef struct vmc_win_dial {
 /* A port to the system, as on POSIX systems. Of fixed size, kept where it is until viamc_posix_close; belongs to one thread at a time. */
 typedef struct viamc_win {
     void *loop;     /* of the waiting helpers (loops/posix_loop): whom they poll */
+    bool session_lost; /* likewise: they dropped a SESSION_LOST that viamc_posix_run has not told */
     char text[160]; /* likewise: what the last one of them has to say */
     bool mdns;      /* as on POSIX systems (ports/posix) */
     /* from here on private */

@@ -11,6 +11,7 @@
 #include "ports/posix.h"
 #include "ports/win.h"
 #include "ports/win_impl.h"
+#include "ports/win_os_impl.h"
 
 #if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
 

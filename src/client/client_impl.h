@@ -674,10 +674,11 @@ VMC_FN void vmc_client_end_calls(viamc_client *c, uint32_t status, const char *t
 /* What a closed connection left from the token to the end of the block (vmc_client_carve), once nobody looks at them any more: its events were taken, and their views end with this poll. */
 VMC_FN void vmc_client_forget(viamc_client *c)
 {
-    const bool refused = c->conn.error.code == VIAMC_ERR_AUTH || c->conn.error.code == VIAMC_ERR_RPC;
-    uint8_t *from = refused ? c->calls.tx : c->token; /* in place of a token: what the robot said, for viamc_explain */
+    uint8_t *from = c->token;
     if (!c->heard || c->conn.state != VMC_CONN_CLOSED || c->calls.first != VMC_CALL_NONE)
         return;
+    if (c->conn.error.code == VIAMC_ERR_AUTH || c->conn.error.code == VIAMC_ERR_RPC)
+        from = c->calls.tx; /* in place of a token: what the robot said, for viamc_explain */
     vmc_wipe(from, (size_t)((uint8_t *)c + c->size - from));
     c->heard = false;
 }

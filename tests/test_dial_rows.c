@@ -416,6 +416,16 @@ static void ready_with_token(const char *reply, size_t len)
     script_forget();
 }
 
+/* A call goes out as stream `id`, with the token "second". */
+static void carries_second_token(uint32_t id)
+{
+    viamc_call call;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &call), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(script_request("/a.B/C"), id);
+    CHECK(script_has_field("\nauthorization: Bearer second\n"));
+}
+
 /* A token for somebody else: AuthenticateTo is a call like any other to whoever gives such tokens; what it answers is the access token
  * with which the robot is dialled. */
 TEST(authenticate_to)
@@ -440,10 +450,7 @@ TEST(authenticate_to)
     script_now.dial.credential_type = "access-token";
     script_now.dial.credential_payload = token;
     script_ready();
-    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &call), VIAMC_OK);
-    script_run(1);
-    CHECK_EQ_INT(script_request("/a.B/C"), 1);
-    CHECK(script_has_field("\nauthorization: Bearer second\n"));
+    carries_second_token(1);
     script_close();
 }
 
@@ -476,7 +483,6 @@ TEST(answers_to_authenticate)
 /* A robot that was restarted knows none of its tokens (9, row 22): Authenticate comes before anything else on the new connection. */
 TEST(restarted_robot_is_authenticated_anew)
 {
-    viamc_call call;
     ready_with_token("\x0a\x05" "first", 7);
     hang_up();
     script_run(1300);
@@ -487,10 +493,7 @@ TEST(restarted_robot_is_authenticated_anew)
     script_reply(1, "\x0a\x06" "second", 8);
     script_run(1);
     CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
-    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &call), VIAMC_OK);
-    script_run(1);
-    CHECK_EQ_INT(script_request("/a.B/C"), 3);
-    CHECK(script_has_field("\nauthorization: Bearer second\n"));
+    carries_second_token(3);
     script_close();
 }
 

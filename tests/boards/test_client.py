@@ -14,9 +14,8 @@ from rpc import Client, Watch
 
 MARGIN = 0.1                            # s, beyond the window
 WINDOWS = {"2s": 2.0, "500ms": 0.5}
-# Octets. Stack is that of the whole program, interrupts included, which on a RISC-V save more registers: 1,032 were seen.
+# Octets. Stack is that of the whole program, interrupts included.
 MOST = {"handshake": 4608, "stack": 1024, "block": 20480}
-MOST_ON_RISC_V = 1056
 
 
 @contextlib.contextmanager
@@ -69,7 +68,7 @@ def test_everything(row, certs, machine, picture):
                      f"then {stack}; block {block}"
         assert spy.failed is None
         assert "late by" not in board.console.text, board.console.text
-        assert handshake <= MOST["handshake"] and stack <= (MOST_ON_RISC_V if machine == "virt" else MOST["stack"]) and block <= MOST["block"], row.figure
+        assert handshake <= MOST["handshake"] and stack <= MOST["stack"] and block <= MOST["block"], row.figure
 
 
 @pytest.mark.parametrize("leaf", ["ec", "rsa", "middle"])

@@ -85,6 +85,17 @@ def test_handshake(row, certs, leaf):
         assert stack <= MOST["handshake"], row.figure
 
 
+@pytest.mark.parametrize("machine, leaf", [("mps2", "stranger"), ("mps2", "wrong-name"), ("mps2", "expired"), ("mps2 TINY", "cloud")])
+def test_impostor(row, certs, machine, leaf):
+    """Who cannot show what the board trusts (with TINY: the key that is pinned) gets no call, and so no API key; the board gives up."""
+    row(machine, f"robot that shows {leaf}'s certificate")
+    with peers.viam_server(certs["ec"]) as server, Spy(server.address, certs[leaf], certs.ca) as spy:
+        elf = boards.client(machine, server.folder, spy.address, certs.ca, certs["ec"])
+        with boards.board(machine, elf, boards.wire_to(spy.address, again=True)) as board:
+            row.figure = board.console.expect(r"gave up: [^\r]*", 40).group(0)
+            assert row.figure.endswith(" 34") and not spy.calls and "ready" not in board.console.text, board.console.text  # VIAMC_ERR_TLS_CERT
+
+
 def key_exchange_curve(octets):
     """NamedCurve of the ServerKeyExchange in a server's first flight (RFC 5246 6.2.1, 7.4; RFC 8422 5.4)."""
     messages, at = b"", 0

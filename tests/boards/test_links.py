@@ -46,7 +46,7 @@ def test_slow(row, certs, baud, window, picture):
         begun = time.monotonic()
         if picture:
             board.key("i")
-            board.console.expect(r"picture: (\d+) octets", 60)
+            board.console.expect(r"picture: (\d+) octets", 110)
             assert kept_on(watch, 1), watch.changes
         for _ in range(0 if picture else 4):
             board.key("r")

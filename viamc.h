@@ -320,7 +320,7 @@ enum {
     VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit, where there is one */
     VIAMC_ERR_STATE = 2,     /* not now (not connected, from inside a callback, after the end) */
     VIAMC_ERR_NOMEM = 3,     /* the memory given is too small; detail: the bytes needed */
-    VIAMC_ERR_BUSY = 4,      /* all calls in use, or a Stop of this resource is under way; try again after an event */
+    VIAMC_ERR_BUSY = 4,      /* all calls in use, tx full, or a Stop of this resource is under way; try again after an event */
     VIAMC_ERR_NOT_FOUND = 5, /* no such name */
     VIAMC_ERR_SINK = 6,      /* a sink refused a piece */
     VIAMC_ERR_ENTROPY = 7,   /* no random bytes to be had: nothing starts */
@@ -1294,8 +1294,8 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
  * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 123 octets ...); STATE (not READY);
- *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now; after a DONE there is
- *           room again, but never for more than tx_bytes).
+ *           BUSY (all calls in use, tx full, or a Stop of the same resource is under way: after a DONE); NOMEM (more than there ever is room
+ *           for: tx_bytes less 138, a prefix and what Stops need).
  * Source:   gRPC over HTTP/2, Requests; motion: src/README.md, Motion rules */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
@@ -1308,8 +1308,8 @@ VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_by
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
 
 /* Sends the next message of a client stream; WRITABLE comes when it is on its way.
- * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; or a Stop of the resource that it names is under way); NOMEM (more than
- *           half of tx); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
+ * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; tx is full of other calls, or a Stop of the resource that it names is
+ *           under way: after a DONE); NOMEM (more than half of tx_bytes); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg);
 
 /* Says that no more messages follow. OK; NOT_FOUND (the call is over); STATE (said before, no client stream, from inside a sink). */
@@ -12625,11 +12625,17 @@ VMC_FN uint32_t vmc_calls_tx_room(const vmc_calls *t, uint32_t reserve)
     return left < reserve + VMC_CALL_PREFIX ? 0 : left - reserve - VMC_CALL_PREFIX;
 }
 
-/* True if a message of len octets fits, its prefix and the reserve beside it. */
-VMC_FN bool vmc_calls_tx_fits(const vmc_calls *t, size_t len, uint32_t reserve)
+VMC_FN bool vmc_calls_fits_into(uint32_t left, size_t len, uint32_t reserve)
 {
-    uint32_t left = t->tx_cap - t->tx_used;
     return left >= reserve + VMC_CALL_PREFIX && len <= left - reserve - VMC_CALL_PREFIX;
+}
+
+/* OK: a message of len octets fits, its prefix and the reserve beside it. BUSY: it will when others have left. NOMEM: it never will. */
+VMC_FN viamc_err vmc_calls_tx_fits(const vmc_calls *t, size_t len, uint32_t reserve)
+{
+    if (vmc_calls_fits_into(t->tx_cap - t->tx_used, len, reserve))
+        return VIAMC_OK;
+    return vmc_calls_fits_into(t->tx_cap, len, reserve) ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
 }
 
 /* Where the next message's octets will lie: whoever encodes there spares the copy. */
@@ -17246,8 +17252,9 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_start *s, viamc_call *handle)
 {
     size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
-    if (need > call->tx_len && !vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX))
-        return VIAMC_ERR_NOMEM;
+    viamc_err err = need <= call->tx_len ? VIAMC_OK : vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX);
+    if (err != VIAMC_OK)
+        return err;
     call->body = NULL; /* of a value that was kept */
     call->body_len = 0;
     vmc_calls_tx_cut(&c->calls, call); /* a value that was encoded in place lies behind what moves now */
@@ -17299,7 +17306,7 @@ VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
         vmc_motion_launch(c, call);
 }
 
-/* A record and room in tx for the call: STATE, BUSY or NOMEM if there is none now. */
+/* A record and room in tx for the call: STATE or BUSY if there is none now, NOMEM if there never is. */
 VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call **call)
 {
     uint32_t reserve = s->resource == VMC_MOTION_ANY ? 0 : s->motion == VMC_MOTION_STOP ? VMC_CALL_PREFIX : VMC_STOP_RESERVE;
@@ -17310,9 +17317,7 @@ VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call 
     *call = vmc_client_free_record(c, s);
     if (*call == NULL)
         return VIAMC_ERR_BUSY;
-    if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0 && !vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve))
-        return VIAMC_ERR_NOMEM;
-    return VIAMC_OK;
+    return (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? VIAMC_OK : vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve);
 }
 
 /* A Stop was asked for and cannot be sent now: its session is not resumed, and a connection that is being given up is given up at once. */
@@ -17411,11 +17416,14 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
         return VIAMC_ERR_STATE;
     if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
-    if (!vmc_calls_can_append(&c->calls, call) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
+    if (!vmc_calls_can_append(&c->calls, call))
         return VIAMC_ERR_BUSY;
-    if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
-        return vmc_call_pending(call) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    err = vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u); /* half of tx stays for other calls */
+    if (err != VIAMC_OK)
+        return err; /* unread: viamc_call_send_message has no octets for what does not fit */
+    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
+    if (resource != 0 && vmc_motion_is_stopping(c, resource))
+        return VIAMC_ERR_BUSY;
     call->resource = resource;
     vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;
@@ -20689,7 +20697,7 @@ VMC_FN const char *vmc_loop_advice(const viamc_client *c, viamc_err err)
         if (c == NULL)
             return ": there is no client; viamc_posix_open makes one";
         return viamc_state(c) == VIAMC_READY ? ": not now" : ": not connected; wait with viamc_posix_ready";
-    case VIAMC_ERR_BUSY: return ": all calls are in use, or a Stop of this resource is under way; finish one, then try again";
+    case VIAMC_ERR_BUSY: return ": all calls are in use, tx_bytes are full, or a Stop of this resource is under way; finish one, then try again";
     case VIAMC_ERR_NOT_FOUND: return ": no such name, or the call is over and its DONE was taken";
     default: return "";
     }

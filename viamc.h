@@ -1226,7 +1226,7 @@ typedef struct viamc_dial_desc {
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
     viamc_ms keepalive_ms;       /* the same by HTTP/2's PING in place of a call: of silence, at least 20,000; doubles each time that the robot
-                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0: no PING */
+                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0 and VIAMC_OFF: no PING */
     uint32_t guard_end;
 } viamc_dial_desc;
 
@@ -15519,6 +15519,8 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+    if (d->require_session && d->disable_sessions)
+        return VMC_TEXT("either require_session or disable_sessions");
 #if !VIAMC_OLD_SESSIONS
     if (d->old_sessions)
         return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");

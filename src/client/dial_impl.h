@@ -141,6 +141,8 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+    if (d->require_session && d->disable_sessions)
+        return VMC_TEXT("either require_session or disable_sessions");
 #if !VIAMC_OLD_SESSIONS
     if (d->old_sessions)
         return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");

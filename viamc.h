@@ -1226,7 +1226,7 @@ typedef struct viamc_dial_desc {
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
     viamc_ms keepalive_ms;       /* the same by HTTP/2's PING in place of a call: of silence, at least 20,000; doubles each time that the robot
-                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0: no PING */
+                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0 and VIAMC_OFF: no PING */
     uint32_t guard_end;
 } viamc_dial_desc;
 
@@ -15025,11 +15025,11 @@ typedef struct vmc_session {
     uint8_t state;        /* vmc_session_state */
     uint8_t id_len;       /* of the id in wire; 0: none */
     bool wanted;          /* to be started */
-    bool acked;           /* acked_at counts */
+    bool acked;           /* a heartbeat was answered: acked_at is its */
     viamc_ms window;      /* heartbeat window of the session, or the last one's */
     vmc_timer beat;       /* next heartbeat */
     viamc_ms sent_at[2];  /* when each of the two heartbeats left */
-    viamc_ms acked_at;    /* when the last answered one left */
+    viamc_ms acked_at;    /* when the last answered one left; else just before the session began */
     viamc_ms gap;         /* longest time between two polls since then */
     uint32_t beats;       /* answered */
     vmc_timer again;      /* no StartSession before */
@@ -15439,9 +15439,9 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
     p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
     p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
     p->backoff_ms = vmc_dial_or(d->backoff_ms, VMC_DIAL_BACKOFF);
-    p->max_backoff_ms = vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
+    p->max_backoff_ms = vmc_min32(vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX), VMC_TIME_MAX); /* twice as much can be reckoned with */
     p->check_interval_ms = vmc_dial_or(d->check_interval_ms, VMC_DIAL_CHECK);
-    p->pings = d->keepalive_ms != 0;
+    p->pings = d->keepalive_ms != 0 && d->keepalive_ms != VIAMC_OFF;
     if (p->pings)
         p->check_interval_ms = d->keepalive_ms < VMC_DIAL_KEEPALIVE ? VMC_DIAL_KEEPALIVE : d->keepalive_ms;
 }
@@ -15525,6 +15525,8 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+    if (d->require_session && d->disable_sessions)
+        return VMC_TEXT("either require_session or disable_sessions");
 #if !VIAMC_OLD_SESSIONS
     if (d->old_sessions)
         return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
@@ -15851,9 +15853,16 @@ VMC_FN void vmc_dial_ping(viamc_client *c)
     vmc_timer_set(&c->dial.due, c->now, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT);
 }
 
+/* The robot permits no stream beside those that are open. */
+VMC_FN bool vmc_dial_is_crowded(const viamc_client *c)
+{
+    const vmc_h2 *h2 = &c->conn.grpc.h2;
+    return h2->open != 0 && h2->open >= h2->peer_streams;
+}
+
 VMC_FN void vmc_dial_check(viamc_client *c)
 {
-    if (c->desc.pings) {
+    if (c->desc.pings || vmc_dial_is_crowded(c)) {
         vmc_dial_ping(c);
         return;
     }
@@ -16114,6 +16123,7 @@ VMC_FN void vmc_session_on(viamc_client *c)
     s->wanted = false;
     s->state = VMC_SESSION_ON;
     s->acked = false;
+    s->acked_at = c->now - 1u; /* StartSession was as good as a heartbeat; before the first one */
     s->gap = 0;
     vmc_timer_set(&s->beat, c->now, 0);
     c->conn.grpc.session = viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len);
@@ -16216,7 +16226,7 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool 
         s->beats++;
     } else if (call->ran == VIAMC_ANSWERED && (call->status == VIAMC_INVALID_ARGUMENT || call->status == VIAMC_UNIMPLEMENTED)) {
         vmc_session_lost(c, VMC_TEXT("the session expired"));
-    } else if (call->status == VIAMC_DEADLINE_EXCEEDED && !(s->acked && vmc_time_reached(s->acked_at, s->sent_at[which]))) {
+    } else if (!vmc_time_reached(s->acked_at, s->sent_at[which]) && c->now - s->acked_at >= 2u * s->window) { /* late, refused, failed */
         vmc_session_lost(c, VMC_TEXT("no heartbeat was answered for two windows"));
     }
 }

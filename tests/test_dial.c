@@ -105,6 +105,9 @@ TEST(descs_that_cannot_work)
     script_now.dial.old_sessions = true;
     check_refused("dial: old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
     script_new();
+    script_now.dial.require_session = script_now.dial.disable_sessions = true;
+    check_refused("dial: either require_session or disable_sessions");
+    script_new();
     script_now.dial.insecure = false;
     check_refused("dial: TLS needs memory: leave no_tls out of the client's desc, or set dial.insecure");
     script_now.desc.no_tls = false;

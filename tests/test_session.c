@@ -192,6 +192,39 @@ TEST(heartbeats_that_nobody_answers)
     }
 }
 
+/* Every heartbeat fails, whatever way: the robot keeps nothing alive, and the program is told. One that succeeds in between is enough. */
+TEST(heartbeats_that_fail)
+{
+    static const char *const statuses[] = {"880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023133", /* INTERNAL */
+                                           "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023134", NULL}; /* UNAVAILABLE; REFUSED_STREAM */
+    unsigned row, n;
+    for (row = 0; row < 2u * TEST_COUNT(statuses); row++) {
+        const bool mixed = row % 2u != 0;
+        unsigned beats = 0;
+        bot_open();
+        bot_warm();
+        for (n = 0; n < 4u * WINDOW / 10u; n++) {
+            script_frame f;
+            script_now.loop.now += 10;
+            script_poll();
+            while (script_find(1, &f)) {
+                if (!script_has_field("SendSessionHeartbeat\n"))
+                    continue;
+                if (mixed && ++beats % 4u == 0)
+                    script_reply(f.id, "", 0);
+                else if (statuses[row / 2u] != NULL)
+                    script_send_block(f.id, statuses[row / 2u], true);
+                else
+                    script_send_frame(3, 0, f.id, "\0\0\0\x07", 4);
+            }
+        }
+        REQUIRE(script_count(VIAMC_EV_SESSION_LOST) == (mixed ? 0u : 1u));
+        if (!mixed)
+            CHECK_EQ_STR(script_event(VIAMC_EV_SESSION_LOST, 0)->error.what, "no heartbeat was answered for two windows");
+        script_close();
+    }
+}
+
 /* Two heartbeats are out when the first says that the session is gone: the answer of the second is not the new session's. */
 TEST(late_heartbeat_of_the_session_before)
 {
@@ -571,6 +604,7 @@ int main(int argc, char **argv)
     RUN(session_of_a_client_that_gives_up);
     RUN(session_after_a_month);
     RUN(heartbeats_that_nobody_answers);
+    RUN(heartbeats_that_fail);
     RUN(late_heartbeat_of_the_session_before);
     RUN(late_answer_to_a_move_of_the_session_before);
     RUN(unsent_move_does_not_outlive_the_session);

@@ -65,7 +65,7 @@ typedef struct viamc_dial_desc {
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
     viamc_ms keepalive_ms;       /* the same by HTTP/2's PING in place of a call: of silence, at least 20,000; doubles each time that the robot
-                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0: no PING */
+                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0 and VIAMC_OFF: no PING */
     uint32_t guard_end;
 } viamc_dial_desc;
 

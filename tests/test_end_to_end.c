@@ -393,12 +393,45 @@ static void failing_close(void *user, unsigned conn)
     f.real->close(user, conn);
 }
 
+/* ---- the length of a poll ---- */
+
+static struct {
+    viamc_ms at; /* of the poll that reads */
+    size_t octets, most;
+} pieces;
+
+static viamc_err measured_read(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
+{
+    viamc_err err = f.real->read(user, conn, buf, cap, len);
+    pieces.octets = (pieces.at == w.loop.now ? pieces.octets : 0) + *len;
+    pieces.at = w.loop.now;
+    if (w.client[DRIVER]->conn.state == VMC_CONN_SECURING && pieces.octets > pieces.most)
+        pieces.most = pieces.octets;
+    return err;
+}
+
+/* What a robot sends in one flight, with signatures of two certificates and one of its own, is taken in pieces of less than a signature. */
+TEST(handshakes_go_in_small_pieces)
+{
+    open_robot(true);
+    dial(DRIVER, true, KEY);
+    memset(&pieces, 0, sizeof pieces);
+    f.real = vmc_loop_port();
+    f.port = *f.real;
+    f.port.read = measured_read;
+    w.client[DRIVER]->conn.port = &f.port;
+    pass(200);
+    CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_READY);
+    CHECK(pieces.most > 0 && pieces.most <= 2u * VMC_CONN_HANDSHAKE_STEP);
+    close_world();
+}
+
 /* After an error a port is only closed (base/port.h), whichever read or write of handshake, Authenticate and what follows it was. */
 TEST(ports_that_fail_are_only_closed)
 {
     unsigned server, k, turn;
     for (server = 0; server < 2; server++)
-        for (k = 1; k < 40; k++) {
+        for (k = 1; k < 120; k++) {
             vmc_conn *conn;
             open_robot(true);
             dial(DRIVER, true, KEY);
@@ -412,7 +445,7 @@ TEST(ports_that_fail_are_only_closed)
             f.wrong = 0;
             conn = server ? &w.server->peers[0].conn : &w.client[DRIVER]->conn;
             conn->port = &f.port;
-            for (turn = 0; turn < 60; turn++)
+            for (turn = 0; turn < 120; turn++)
                 (void)tick(0);
             CHECK_EQ_INT(f.wrong, 0);
             CHECK_EQ_INT(f.left, 0);
@@ -565,6 +598,7 @@ int main(int argc, char **argv)
     RUN(day_over_tls);
     RUN(death_of_the_driver);
     RUN(wrong_key);
+    RUN(handshakes_go_in_small_pieces);
     RUN(ports_that_fail_are_only_closed);
     RUN(nothing_is_left_of_a_connection);
     RUN(refusal_is_gone_with_a_new_dial);

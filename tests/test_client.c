@@ -1688,6 +1688,30 @@ TEST(liveness)
     script_close();
 }
 
+/* Whatever the second question is answered with, and be it a reset, the first one's silence is forgotten. */
+TEST(liveness_after_a_silence)
+{
+    unsigned reset;
+    for (reset = 0; reset < 2; reset++) {
+        script_new();
+        script_now.dial.check_interval_ms = 10000;
+        script_ready();
+        script_run(15002);
+        CHECK_EQ_INT(script_request("RobotService/GetVersion"), 1);
+        CHECK_EQ_INT(script_request("RobotService/GetVersion"), 3);
+        if (reset)
+            script_send_frame(3, 0, 3, "\0\0\0\x07", 4);
+        else
+            script_send_block(3, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023132", true);
+        script_run(9990);
+        CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+        CHECK_EQ_INT(script_request("RobotService/GetVersion"), 0);
+        script_run(100 + 5000);
+        CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+        script_close();
+    }
+}
+
 /* viamc knew that the connection is dead before it wrote: what never left never ran. */
 TEST(nothing_of_a_call_leaves_on_a_broken_connection)
 {
@@ -2631,6 +2655,7 @@ int main(int argc, char **argv)
     RUN(long_status_text_is_cut);
     RUN(status_text_behind_messages);
     RUN(liveness);
+    RUN(liveness_after_a_silence);
     RUN(nothing_of_a_call_leaves_on_a_broken_connection);
     RUN(a_broken_connection_says_why);
     RUN(dial_ends_calls);

@@ -118,6 +118,30 @@ TEST(stop_that_was_refused_prevents_resumption)
     script_close();
 }
 
+/* GOAWAY leaves no stream for heartbeats: calls may end for a fifth of the window, then the session goes on over another connection. */
+TEST(session_behind_a_goaway)
+{
+    bot_open();
+    bot_warm();
+    (void)move(10);
+    step();
+    CHECK(bot_has(R_MOVE, 10));
+    script_send("000008070000000000 7fffffff 00000000");
+    script_poll();
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_now.loop.now += WINDOW / 5u - 1u;
+    script_poll();
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+    script_now.loop.now += 1;
+    script_poll();
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    bot_lose();
+    redial();
+    CHECK_EQ_INT(bot.resumes, 1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    script_close();
+}
+
 /* Without another attempt the session ends too, and that is told. */
 TEST(session_of_a_client_that_gives_up)
 {
@@ -601,6 +625,7 @@ int main(int argc, char **argv)
     RUN(session_whose_resumption_is_interrupted);
     RUN(stop_of_the_session_before_confirms_nothing);
     RUN(stop_that_was_refused_prevents_resumption);
+    RUN(session_behind_a_goaway);
     RUN(session_of_a_client_that_gives_up);
     RUN(session_after_a_month);
     RUN(heartbeats_that_nobody_answers);

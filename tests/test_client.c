@@ -941,6 +941,45 @@ TEST(goaway_in_peace_is_redialled_at_once)
     script_close();
 }
 
+/* Whoever does not take LOST is not connected again behind his back. */
+TEST(lost_is_taken_before_the_next_attempt)
+{
+    viamc_event ev;
+    unsigned n;
+    script_new();
+    script_ready();
+    script_send("000008070000000000 7fffffff 00000000");
+    vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
+    for (n = 0; n < 4; n++) {
+        CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+        script_now.loop.now += 60000;
+    }
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 1);
+    CHECK(viamc_next_event(script_now.client, &ev) && ev.kind == VIAMC_EV_LOST);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 2);
+    script_close();
+}
+
+/* The same behind another viamc_dial, which brings no LOST: what the calls left lies where the next attempt checks certificates. */
+TEST(ends_of_calls_are_taken_before_the_next_attempt)
+{
+    viamc_event ev;
+    viamc_call call;
+    script_new();
+    script_ready();
+    CHECK_EQ_INT(raw("/a.B/C", &call), VIAMC_OK);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 1);
+    CHECK(viamc_next_event(script_now.client, &ev) && ev.kind == VIAMC_EV_DONE && ev.call == call);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 2);
+    script_close();
+}
+
 TEST(refused_three_times)
 {
     char text[120];
@@ -2629,6 +2668,8 @@ int main(int argc, char **argv)
     RUN(attempts_without_end_back_off);
     RUN(silent_peer_meets_the_deadline);
     RUN(goaway_in_peace_is_redialled_at_once);
+    RUN(lost_is_taken_before_the_next_attempt);
+    RUN(ends_of_calls_are_taken_before_the_next_attempt);
     RUN(refused_three_times);
     RUN(reason_while_redialling);
     RUN(lost_while_authenticating);

@@ -105,6 +105,24 @@ TEST(authority_stays_the_address)
     script_close();
 }
 
+/* The time by which certificates are judged goes on with the polls, also when the client's clock has wrapped. */
+TEST(clock_of_certificates)
+{
+    unsigned hours;
+    secure_new();
+    script_now.dial.unix_time = 1700000000u;
+    script_now.loop.end[0].open_err = VIAMC_WAIT;
+    script_now.dial.timeout_ms = VIAMC_FOREVER;
+    script_open();
+    script_poll();
+    for (hours = 1; hours <= 60u * 24u; hours++) {
+        script_now.loop.now += 3600000u + 1u; /* what is no whole second is not lost */
+        script_poll();
+    }
+    CHECK_EQ_INT(vmc_dial_unix_time(script_now.client), 1700000000u + 60u * 86400u + 60u * 24u / 1000u);
+    script_close();
+}
+
 /* ---- 1.4: plaintext ---- */
 
 typedef struct plain_row {
@@ -809,6 +827,7 @@ int main(int argc, char **argv)
     RUN(default_port_443_or_80);
     RUN(server_name_table);
     RUN(authority_stays_the_address);
+    RUN(clock_of_certificates);
     RUN(x13_plaintext_table);
     RUN(what_is_no_downgrade);
     RUN(downgrade_has_the_time_that_is_left);

@@ -44,6 +44,8 @@ TEST(session_is_not_resumed_after_a_stop_without_answer)
     CHECK_EQ_INT(bot.resumes, 0);
     CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
     CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1); /* what the first motor does ends with the old session */
+    cut_and_redial();
+    CHECK_EQ_INT(bot.resumes, 1); /* the new one has no such Stop */
     script_close();
     bot_open();
     bot_warm();

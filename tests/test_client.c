@@ -1847,6 +1847,25 @@ TEST(close_sends_no_calls)
 }
 
 /* The room for the next request is the caller's while the client dials. */
+/* Nothing is left in the memory, also where events were not taken. */
+TEST(close_wipes_the_block)
+{
+    viamc_call call;
+    size_t i, left = 0;
+    script_new();
+    script_now.dial.credential_type = "access-token";
+    script_now.dial.credential_payload = "tok.en.sig";
+    script_ready();
+    CHECK_EQ_INT(raw("/a.B/C", &call), VIAMC_OK);
+    script_run(1);
+    script_reply(script_request("/a.B/C"), "secret", 6);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    script_close();
+    for (i = 0; i < sizeof script_now.memory; i++)
+        left += script_now.memory[i] != 0;
+    CHECK_EQ_INT(left, 0);
+}
+
 TEST(room_while_dialling)
 {
     size_t cap;
@@ -2701,6 +2720,7 @@ int main(int argc, char **argv)
     RUN(a_broken_connection_says_why);
     RUN(dial_ends_calls);
     RUN(close_sends_no_calls);
+    RUN(close_wipes_the_block);
     RUN(room_while_dialling);
     RUN(waits_are_exact);
     RUN(keepalive_for_two_days);

@@ -1326,6 +1326,40 @@ TEST(large_reply_through_a_sink)
     }
 }
 
+/* The robot's last word was OK, the sink has not taken all: a reset behind it says nothing any more. */
+TEST(reset_behind_a_reply_that_a_sink_holds_up)
+{
+    static uint8_t data[7005];
+    viamc_opts opts = VIAMC_ZERO;
+    size_t at, part;
+    script_new();
+    script_ready();
+    sunk_len = 0;
+    opts.sink = sink;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    memset(data, 's', sizeof data);
+    vmc_put_be32(data, 0);
+    vmc_put_be32(data + 1, 7000);
+    script_send_block(1, SCRIPT_R1, false);
+    for (at = 0; at < sizeof data; at += part) {
+        part = vmc_min(sizeof data - at, 400);
+        script_send_frame(0, 0, 1, data + at, part);
+        if (at + part < sizeof data)
+            script_run(1);
+    }
+    sink_waits = 2; /* WAIT once */
+    script_send_block(1, SCRIPT_R2, true);
+    script_send_frame(3, 0, 1, "\0\0\0\0", 4);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(sunk_len, 6800 - 5);
+    script_run(100);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+    CHECK_EQ_INT(sunk_len, 7000);
+    script_close();
+}
+
 TEST(two_large_replies_take_turns)
 {
     script_new();
@@ -2703,6 +2737,7 @@ int main(int argc, char **argv)
     RUN(large_reply_in_a_lent_buffer);
     RUN(large_reply_without_a_place);
     RUN(large_reply_through_a_sink);
+    RUN(reset_behind_a_reply_that_a_sink_holds_up);
     RUN(two_large_replies_take_turns);
     RUN(unread_stream_stops_at_its_window);
     RUN(taken_room_is_told);

@@ -231,15 +231,16 @@ static void not_looked_for(void)
 /* Whoever has written the name into the hosts file knows better. */
 static void known_here(void)
 {
-    static const char path[] = "build/tests/mdns_hosts";
-    FILE *f = fopen(path, "w");
-    REQUIRE(f != NULL);
-    (void)fputs("127.0.0.1 " NAME "\n", f);
-    (void)fclose(f);
+    static const char line[] = "127.0.0.1 " NAME "\n";
+    char path[] = "/tmp/viamc_hosts_XXXXXX";
+    int fd = mkstemp(path);
+    REQUIRE(fd >= 0 && write(fd, line, sizeof line - 1) == (ssize_t)(sizeof line - 1));
+    (void)close(fd);
     begin();
     p.hosts_file = path;
     CHECK_EQ_INT(open_for(NAME, 443, 300, 1, listen_here(), false), VIAMC_ERR_REFUSED); /* at port 443 of this machine */
     CHECK_EQ_INT(questions(), 0);
+    (void)unlink(path);
     end();
 }
 

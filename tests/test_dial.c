@@ -112,6 +112,12 @@ TEST(descs_that_cannot_work)
     check_refused("dial: TLS needs memory: leave no_tls out of the client's desc, or set dial.insecure");
     script_now.desc.no_tls = false;
     check_refused("dial: whom to trust? set dial.anchors, dial.next_root, dial.pin_sha256 or dial.insecure");
+    script_now.dial.pin_sha256 = viamc_view("0123456789abcdef0123456789abcdef", 32);
+    script_now.dial.anchor_count = 1;
+    check_refused("dial: anchor_count without anchors");
+    script_now.dial.anchor_count = 0;
+    script_now.dial.pin_sha256.len = 31;
+    check_refused("dial: pin_sha256 must have 32 octets");
 }
 
 /* A robot that does not speak TLS is dialled again at once in plaintext: nothing else would wake the program. */

@@ -105,6 +105,24 @@ TEST(authority_stays_the_address)
     script_close();
 }
 
+/* The time by which certificates are judged goes on with the polls, also when the client's clock has wrapped. */
+TEST(clock_of_certificates)
+{
+    unsigned hours;
+    secure_new();
+    script_now.dial.unix_time = 1700000000u;
+    script_now.loop.end[0].open_err = VIAMC_WAIT;
+    script_now.dial.timeout_ms = VIAMC_FOREVER;
+    script_open();
+    script_poll();
+    for (hours = 1; hours <= 60u * 24u; hours++) {
+        script_now.loop.now += 3600000u + 1u; /* what is no whole second is not lost */
+        script_poll();
+    }
+    CHECK_EQ_INT(vmc_dial_unix_time(script_now.client), 1700000000u + 60u * 86400u + 60u * 24u / 1000u);
+    script_close();
+}
+
 /* ---- 1.4: plaintext ---- */
 
 typedef struct plain_row {
@@ -362,6 +380,62 @@ TEST(backoff_without_end)
     script_close();
 }
 
+/* One deadline over all steps, wherever the robot falls silent; `where` is the step that it is told of. */
+TEST(deadline_of_each_step)
+{
+    static const struct {
+        const char *where;
+        bool opens, secure, creds;
+    } rows[] = {{"dial", false, false, false}, {"TLS", true, true, false}, {"HTTP/2", true, false, false}, {"auth", true, false, true}};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        secure_new();
+        script_now.dial.insecure = !rows[i].secure;
+        script_now.dial.attempts = 1;
+        script_now.dial.timeout_ms = 7000;
+        script_now.dial.api_key = rows[i].creds ? "key" : NULL;
+        script_now.dial.api_key_id = rows[i].creds ? KEY_ID : NULL;
+        script_now.loop.end[0].open_err = VIAMC_WAIT;
+        script_open();
+        script_poll();
+        script_now.loop.now += 5000;
+        if (rows[i].opens)
+            script_now.loop.end[0].open_err = VIAMC_OK;
+        script_poll();
+        script_poll();
+        if (rows[i].creds)
+            script_send("000000040000000000");
+        script_now.loop.now += 1900;
+        script_poll();
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+        script_now.loop.now += 100;
+        script_poll();
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+        CHECK_EQ_INT(viamc_client_error(script_now.client).code, VIAMC_ERR_TIMEOUT);
+        CHECK_EQ_INT(viamc_client_error(script_now.client).detail, 7000);
+        CHECK_EQ_STR(viamc_client_error(script_now.client).where, rows[i].where);
+        script_close();
+    }
+}
+
+/* ---- 1.1: a unix socket is plaintext, and needs no credentials ---- */
+
+TEST(unix_sockets)
+{
+    viamc_call call;
+    secure_new();
+    script_now.dial.address = "unix:/tmp/robot.sock";
+    script_now.dial.api_key = "key";
+    script_now.dial.api_key_id = KEY_ID;
+    script_ready();
+    CHECK_EQ_STR(viamc_client_suite(script_now.client), "plaintext");
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &call), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(script_request("/a.B/C"), 1);
+    CHECK(!script_has_field("authorization") && script_has_field("\n:authority: localhost\n") && script_has_field("\n:scheme: http\n"));
+    script_close();
+}
+
 /* ---- 3.2: credentials ---- */
 
 /* What Authenticate carries: {1: entity, 2: {1: type, 2: payload}}. */
@@ -551,22 +625,22 @@ TEST(restarted_robot_is_authenticated_anew)
     script_close();
 }
 
-/* UNAUTHENTICATED asks for a new token, PERMISSION_DENIED does not; the call itself is reported and not repeated. */
+/* UNAUTHENTICATED asks for a new token, PERMISSION_DENIED and a proxy's 401 do not; the call itself is reported and not repeated. */
 TEST(refused_token_is_renewed)
 {
     static const struct {
         const char *status;
         bool renewed;
-    } rows[] = {{"3136", true}, {"37", false}};
+    } rows[] = {{"000b677270632d737461747573023136", true}, {"000b677270632d7374617475730137", false}, {NULL, false}};
     size_t i;
     for (i = 0; i < TEST_COUNT(rows); i++) {
         char block[120];
         viamc_call call;
+        snprintf(block, sizeof block, "%s%s", rows[i].status == NULL ? "0803343031" : SCRIPT_R1, rows[i].status == NULL ? "" : rows[i].status);
         ready_with_token("\x0a\x05" "first", 7);
         CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &call), VIAMC_OK);
         script_run(1);
         CHECK_EQ_INT(script_request("/a.B/C"), 3);
-        snprintf(block, sizeof block, SCRIPT_R1 "000b677270632d737461747573%02x%s", (unsigned)strlen(rows[i].status) / 2u, rows[i].status);
         script_send_block(3, block, true);
         script_run(1);
         CHECK_EQ_INT(script_request(AUTHENTICATE), rows[i].renewed ? 5 : 0);
@@ -753,6 +827,7 @@ int main(int argc, char **argv)
     RUN(default_port_443_or_80);
     RUN(server_name_table);
     RUN(authority_stays_the_address);
+    RUN(clock_of_certificates);
     RUN(x13_plaintext_table);
     RUN(what_is_no_downgrade);
     RUN(downgrade_has_the_time_that_is_left);
@@ -762,6 +837,8 @@ int main(int argc, char **argv)
     RUN(reconnect_attempts_count_in_a_row);
     RUN(backoff_doubles_to_a_minute);
     RUN(backoff_without_end);
+    RUN(deadline_of_each_step);
+    RUN(unix_sockets);
     RUN(credential_types);
     RUN(with_api_key);
     RUN(access_token);

@@ -579,6 +579,28 @@ TEST(vector_x14)
     CHECK_EQ_INT(raw.client[0].goaway, RAW_NONE);
 }
 
+/* A stream that began before our SETTINGS were acknowledged has our window from then on: what it was given too much is taken back. */
+TEST(early_stream_after_the_acknowledgement)
+{
+    static const uint8_t octets[600] = {0};
+    unsigned more;
+    for (more = 0; more < 2; more++) {
+        fresh();
+        begin();
+        raw_connect(0);
+        raw.client[0].silent = true;
+        raw_hex(0, RAW_PREFACE "000000040000000000");
+        raw_headers(0, 1, ECHO "Unary", NULL, false);
+        raw_settle();
+        raw_hex(0, "000000040100000000");
+        raw_settle();
+        CHECK_EQ_STR(vmc_check_streams(&raw.server->peers[0].conn.grpc.h2, &raw.server->peers[0].calls), NULL);
+        raw_frame(0, 0, 0, 1, octets, 512 + 5 + more);
+        raw_settle();
+        CHECK_EQ_INT(raw.client[0].goaway, more ? (int)VMC_H2_FLOW_CONTROL_ERROR : RAW_NONE);
+    }
+}
+
 /* What the Python SDK does on a robot (viam-wire 5.7, row 1): a probe, a connection for its calls, a second one for heartbeats. */
 static void python_conversation(void)
 {
@@ -2722,6 +2744,7 @@ int main(int argc, char **argv)
     RUN(first_flight_and_first_answer);
     RUN(vectors_r1_to_r4);
     RUN(vector_x14);
+    RUN(early_stream_after_the_acknowledgement);
     RUN(vector_x15);
     RUN(vector_x15_octet_by_octet);
     RUN(vector_x15_in_100_random_splits);

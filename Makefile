@@ -73,7 +73,7 @@ check:
 	@tools/setup.sh core python
 	@tools/amalgamate.py --check
 	@+$(PARALLEL) .plain
-	@tests/run.py "$(FAULTS) --runs 1000000" "$(MODEL) --runs 10000" $(filter-out $(FAULTS) $(MODEL),$(PLAIN)) \
+	@tests/run.py -t 300 "$(FAULTS) --runs 1000000" "$(MODEL) --runs 10000" $(filter-out $(FAULTS) $(MODEL),$(PLAIN)) \
 	    tests/compile/run.py "build/venv/bin/python3 tests/test_gen_proto.py" $(foreach check,warnings symbols layers uses merged misuse ascii,"tools/check.py $(check)") "python3 tests/test_check.py"
 
 test-messages:

@@ -270,11 +270,16 @@ static void apply_line(void)
     }
 }
 
-/* The client ends a connection: as far as anybody can know, the robot hears of it at once. */
+/* The client ends a connection: as far as anybody can know, the robot hears of it at once. What was under way comes now or never: a robot that
+ * sleeps for days and runs then what it finds is beyond every rule. */
 static void hear_of_close(void)
 {
-    if (script_now.client->conn.state == VMC_CONN_CLOSED)
-        bot_lose();
+    if (!script_now.accepted || bot.cut)
+        return;
+    script_listen();
+    bot_listen();
+    bot_lose();
+    bot.cut = true;
 }
 
 static void model_step(void)
@@ -283,7 +288,8 @@ static void model_step(void)
     model.before = script_now.client->now;
     (void)viamc_poll(script_now.client, script_now.loop.now);
     script_take_events();
-    hear_of_close();
+    if (script_now.client->conn.state == VMC_CONN_CLOSED)
+        hear_of_close();
     if (!model.jam) {
         script_listen();
         bot_listen();
@@ -471,8 +477,7 @@ static void cancel_all(void)
 static void dial_again(void)
 {
     CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
-    bot_lose();
-    bot.cut = true;
+    hear_of_close();
     next_session();
 }
 

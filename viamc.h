@@ -9649,6 +9649,7 @@ VMC_FN viamc_err vmc_tls_server_open(vmc_tls *t, const vmc_tls_server_desc *d)
     vmc_tls_set_seed(t->eng, d->seed, d->seed_len);
     if (br_ssl_server_reset(&s->ctx) != 1)
         return vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)br_ssl_engine_last_error(t->eng), VMC_TEXT("TLS cannot start"));
+    t->eng->version_out = BR_TLS12; /* of an alert before ClientHello; the engine's 0.0 would look like plaintext */
     return VIAMC_OK;
 }
 
@@ -9738,6 +9739,13 @@ VMC_FN const char *vmc_tls_text(int code)
     }
 }
 
+/* The peer's first five octets are no record of TLS, of whatever version (RFC 5246 6.2.1: types 20 to 23): only then may somebody go on in
+ * plaintext. Where the head of the first record is judged, it still lies in the buffer. */
+VMC_FN bool vmc_tls_is_plaintext(const vmc_tls *t)
+{
+    return t->head == VMC_TLS_RECORD_HEAD && (t->in[0] < 20u || t->in[0] > 23u);
+}
+
 /* Makes an error of what the engine says. */
 VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
 {
@@ -9750,7 +9758,7 @@ VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_CERT, (uint32_t)code, t->trust->what);
     } else if (code == BR_ERR_TOO_LARGE)
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_RECORD, (uint32_t)t->in_cap, VMC_TEXT("a record is larger than the input buffer"));
-    else if (code == BR_ERR_UNSUPPORTED_VERSION && t->head == VMC_TLS_RECORD_HEAD)
+    else if (code == BR_ERR_UNSUPPORTED_VERSION && vmc_tls_is_plaintext(t))
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_PLAINTEXT, (uint32_t)code, VMC_TEXT("the peer does not speak TLS"));
     else
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(code));
@@ -16325,6 +16333,15 @@ VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
     return vmc_motion_is_move(call) && call->ran == VIAMC_MAYBE;
 }
 
+/* One window after a call was asked for: until then a Stop waits for moves, and a setpoint for its turn. A poll and the wait before it ask the
+ * same timer, so nobody is woken in vain. */
+VMC_FN vmc_timer vmc_motion_patience(const viamc_client *c, const vmc_call *call)
+{
+    vmc_timer t;
+    vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
+    return t;
+}
+
 /* ---- resources ---- */
 
 /* 32-bit FNV-1a; a collision only costs a wait. */
@@ -16460,9 +16477,10 @@ VMC_FN void vmc_motion_send_again(viamc_client *c, vmc_call *stop)
 /* A copy of a Stop was answered OK: is that the end? True if DONE can be told. */
 VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
 {
+    vmc_timer patience = vmc_motion_patience(c, stop);
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
-    if (c->now - vmc_call_user(stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
+    if (vmc_timer_due(&patience, c->now) || vmc_timer_due(&stop->deadline, c->now)) {
         vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
         if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
@@ -16560,7 +16578,8 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
 /* A pending setpoint goes when its turn comes, and is dropped when it is older than one window. */
 VMC_FN void vmc_motion_step_pending(viamc_client *c, vmc_call *call)
 {
-    if (c->now - vmc_call_user(call)->asked >= vmc_session_window(c))
+    vmc_timer patience = vmc_motion_patience(c, call);
+    if (vmc_timer_due(&patience, c->now))
         vmc_calls_end(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
     else
         vmc_motion_launch(c, call);
@@ -16646,9 +16665,8 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
             if (vmc_motion_in_the_way(c, call) != NULL)
                 *wait = 0;
             if (stop || vmc_motion_is_pending(call)) {
-                vmc_timer t;
-                vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
-                vmc_wait_timer(wait, &t, now);
+                vmc_timer patience = vmc_motion_patience(c, call);
+                vmc_wait_timer(wait, &patience, now);
                 vmc_wait_timer(wait, &call->deadline, now);
             }
         }

@@ -19676,10 +19676,23 @@ VMC_FN void vmc_route_release_big(vmc_peer *p)
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, before it is wiped, and
+ * at the end of a poll. */
+VMC_FN void vmc_route_share_big(vmc_peer *p)
+{
+    const viamc_server *s = p->server;
+    uint8_t i;
+    p->calls.big_elsewhere = false;
+    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
+        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
+            p->calls.big_elsewhere = true;
+}
+
 /* What a peer said and was told, once its connection is closed and no kept request shows it any more. */
 VMC_FN void vmc_route_forget(vmc_peer *p)
 {
     p->heard = false;
+    vmc_route_share_big(p);
     vmc_wipe(p->calls.slots, (size_t)(p->calls.tx - p->calls.slots));
     if (!p->calls.big_elsewhere)
         vmc_wipe(p->calls.big, p->calls.big_cap);
@@ -19856,17 +19869,6 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
         p->asked = vmc_h2_ask(&p->conn.grpc.h2);
 }
 
-/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
-VMC_FN void vmc_peer_share_large(vmc_peer *p)
-{
-    const viamc_server *s = p->server;
-    uint8_t i;
-    p->calls.big_elsewhere = false;
-    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
-        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
-            p->calls.big_elsewhere = true;
-}
-
 /* The others wait for the large buffer, so it is not for strangers, and a message has to arrive in time. */
 VMC_FN void vmc_peer_judge_large(vmc_peer *p)
 {
@@ -19890,7 +19892,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
 {
     vmc_conn *c = &p->conn;
     vmc_conn_event ev = VMC_CONN_IDLE;
-    vmc_peer_share_large(p);
+    vmc_route_share_big(p);
     vmc_conn_begin(c);
     vmc_conn_flush(c, p->server->now);
     vmc_route_clean(p); /* places that were let go since the last poll are free for what comes */
@@ -20309,7 +20311,7 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
             vmc_route_clean(&s->peers[i]);
     }
     for (k = 0; k < n; k++)
-        vmc_peer_share_large(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
+        vmc_route_share_big(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
     s->turn = (uint8_t)((s->turn + 1u) % n);
     s->in_poll = false;
     return VIAMC_OK;

@@ -2200,6 +2200,36 @@ TEST(large_requests_that_are_kept)
     }
 }
 
+/* What a connection left in the large buffer is wiped, but not what another peer has put there in the same poll. */
+TEST(large_requests_beside_a_peer_that_leaves)
+{
+    unsigned how;
+    for (how = 0; how < 4; how++) { /* the one that leaves is read first, or last; it leaves now, or left a request that is let go now */
+        large_robot();
+        make_blob(2000);
+        if (how % 2u != 0)
+            raw_poll();
+        if (how >= 2u) {
+            echo_keep = true;
+            raw_ask(0, 1, ECHO "Unary", "78", NULL);
+            raw_settle();
+            echo_keep = false;
+            raw_close(0);
+            raw_settle();
+            CHECK_EQ_INT(viamc_answer_bytes(echo_kept, viamc_view(NULL, 0)), VIAMC_ERR_CLOSED);
+        } else {
+            raw_close(0);
+        }
+        raw_headers(1, 1, ECHO "Unary", NULL, false);
+        raw_frame(1, 0, 0, 1, blob, 400);
+        raw_settle();
+        CHECK(raw.server->peers[1].calls.big_owner == 0);
+        CHECK(!raw.server->peers[0].heard);
+        send_blob(1, 1, 400, 2005, true);
+        CHECK_EQ_MEM(raw_of(1, 1)->data, raw_of(1, 1)->len, blob, 2005);
+    }
+}
+
 TEST(strangers_have_no_large_requests)
 {
     fresh();
@@ -2786,6 +2816,7 @@ int main(int argc, char **argv)
     RUN(large_requests_that_come_early);
     RUN(large_requests_of_a_peer_that_does_not_read);
     RUN(large_requests_that_are_kept);
+    RUN(large_requests_beside_a_peer_that_leaves);
     RUN(strangers_have_no_large_requests);
     RUN(requests_beyond_the_limit_are_refused);
     RUN(early_data_beyond_a_slot);

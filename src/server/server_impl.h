@@ -358,7 +358,7 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
             vmc_route_clean(&s->peers[i]);
     }
     for (k = 0; k < n; k++)
-        vmc_peer_share_large(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
+        vmc_route_share_big(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
     s->turn = (uint8_t)((s->turn + 1u) % n);
     s->in_poll = false;
     return VIAMC_OK;

@@ -1327,6 +1327,33 @@ TEST(the_end_of_a_session_ends_moves_that_wait)
     CHECK_REPLY(0, 5, VIAMC_ABORTED, "stopped meanwhile");
 }
 
+/* A Stop of the server's own counts from its beginning, however long its handler takes. */
+TEST(a_stop_that_is_kept_ends_moves_that_wait)
+{
+    unsigned how;
+    for (how = 0; how < 2; how++) { /* the end of a session, StopAll */
+        char sid[64];
+        open_keyed();
+        start_session(0, 3, sid);
+        left.set_power = DO_WAIT;
+        left.stop = DO_KEEP;
+        raw_ask(0, 5, MOTOR "SetPower", LEFT, sid);
+        raw_settle();
+        if (how == 0)
+            raw_run(1999);
+        else
+            raw_ask(0, 7, ROBOT "StopAll", "", NULL);
+        raw_run(1);
+        CHECK_EQ_INT(left.stops, 1);
+        left.set_power = DO_ANSWER;
+        left.powers = 0;
+        raw_run(100);
+        CHECK_EQ_INT(left.powers, 0);
+        CHECK_REPLY(0, 5, VIAMC_ABORTED, "stopped meanwhile");
+        CHECK_EQ_INT(viamc_answer_bytes(left.kept, viamc_view(NULL, 0)), VIAMC_OK);
+    }
+}
+
 /* A move that finds no room for its answer is not served; the Stop behind it is. */
 TEST(a_stop_ends_moves_without_room)
 {
@@ -2782,6 +2809,7 @@ int main(int argc, char **argv)
     RUN(a_kept_stop_that_fails_gives_way_to_a_new_driver);
     RUN(a_stop_ends_moves_that_wait);
     RUN(the_end_of_a_session_ends_moves_that_wait);
+    RUN(a_stop_that_is_kept_ends_moves_that_wait);
     RUN(a_stop_ends_moves_without_room);
     RUN(stop_all);
     RUN(stop_all_names_what_failed);

@@ -188,9 +188,10 @@ VMC_FN void vmc_sessions_stop(viamc_server *s, viamc_resource *r, viamc_bytes ex
     vmc_sessions_stopped(s, r);
 }
 
-/* Marks a resource; one that cannot stop is left alone. */
+/* Marks a resource: what came before does not move it any more, whatever becomes of its Stop. One that cannot stop is asked for none. */
 VMC_FN void vmc_sessions_due(viamc_server *s, viamc_resource *r, uint8_t why)
 {
+    r->stopped = ++s->stops;
     if (r->service->stop == NULL)
         return;
     if (r->due == 0)

@@ -1557,7 +1557,8 @@ typedef struct viamc_service {
     uint8_t count;
     viamc_serve_fn stop;        /* ends motion of the resource: for session expiry and StopAll. Its request is the server's own, with
                                  * the name in field 1 (and field 99, extra, of StopAll); only the status of its answer counts, and it is
-                                 * asked again until that is OK. It may keep, but then msg ends with its return. NULL: nothing to stop */
+                                 * asked again until that is OK, or until somebody drives the resource anew. It may keep, but then msg ends
+                                 * with its return. NULL: nothing to stop */
 } viamc_service;
 
 #ifndef VIAMC_NO_SERVER
@@ -18891,12 +18892,21 @@ VMC_FN bool vmc_sessions_bind(viamc_request *rq)
     if (r == NULL)
         return true;
     r->session = rq->session;
-    r->due &= VMC_DUE_ALL; /* somebody drives it again; a StopAll that is being answered stops that too */
-    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
-        r->running |= VMC_DUE_DRIVEN;
     if (r->session != VMC_SERVER_NONE)
         vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
     return true;
+}
+
+/* A handler has been called for a moving call. Unless it refused, somebody drives the resource again: the Stop for a session that has ended
+ * gives way to that; a StopAll that is being answered stops that too. */
+VMC_FN void vmc_sessions_drive(const viamc_request *rq)
+{
+    viamc_resource *r = rq->resource;
+    if (r == NULL || (vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || (rq->state == VMC_REQUEST_ANSWERED && rq->status != VIAMC_OK))
+        return;
+    r->due &= VMC_DUE_ALL;
+    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
+        r->running |= VMC_DUE_DRIVEN;
 }
 
 /* ---- Stops of our own ---- */
@@ -19565,18 +19575,16 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     rq->msg = msg;
     vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
-    if (rq->state == VMC_REQUEST_ANSWERED)
-        return true;
-    if (err == VIAMC_WAIT) {
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_WAIT) {
         rq->waits = true;
         return false;
     }
-    if (err == VIAMC_OK && rq->kept) {
-        rq->state = VMC_REQUEST_KEPT;
-        return false; /* its views last until it is answered */
-    }
-    vmc_route_after(rq, err);
-    return true;
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_OK && rq->kept)
+        rq->state = VMC_REQUEST_KEPT; /* its views last until it is answered */
+    else if (rq->state != VMC_REQUEST_ANSWERED)
+        vmc_route_after(rq, err);
+    vmc_sessions_drive(rq);
+    return rq->state != VMC_REQUEST_KEPT;
 }
 
 /* Takes the next message of call c to the handler. False: nothing to do now. */

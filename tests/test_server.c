@@ -1254,6 +1254,27 @@ TEST(a_stop_that_fails_gives_way_to_a_new_driver)
     CHECK_EQ_INT(left.stops, 0);
 }
 
+/* A move that its handler refuses drives nothing: the Stop that is due stays so. */
+TEST(a_stop_does_not_give_way_to_a_move_that_fails)
+{
+    unsigned how;
+    for (how = 0; how < 3; how++) {
+        move_and_expire();
+        left.stop = how == 0 ? DO_WAIT : how == 1 ? DO_FAIL : DO_KEEP;
+        left.set_power = DO_FAIL;
+        raw_run(1);
+        raw_ask(0, 7, MOTOR "SetPower", LEFT, NULL);
+        raw_settle();
+        CHECK_REPLY(0, 7, VIAMC_INTERNAL, "no");
+        if (how == 2)
+            CHECK_EQ_INT(viamc_fail(left.kept, VIAMC_INTERNAL, "no"), VIAMC_OK);
+        left.stop = DO_ANSWER;
+        left.stops = 0;
+        raw_run(20);
+        CHECK_EQ_INT(left.stops, 1);
+    }
+}
+
 TEST(a_stop_may_be_kept)
 {
     move_and_expire();
@@ -2805,6 +2826,7 @@ int main(int argc, char **argv)
     RUN(a_call_outlived_by_its_session);
     RUN(a_stop_that_fails_is_asked_again);
     RUN(a_stop_that_fails_gives_way_to_a_new_driver);
+    RUN(a_stop_does_not_give_way_to_a_move_that_fails);
     RUN(a_stop_may_be_kept);
     RUN(a_kept_stop_that_fails_gives_way_to_a_new_driver);
     RUN(a_stop_ends_moves_that_wait);

@@ -218,18 +218,16 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     rq->msg = msg;
     vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
-    if (rq->state == VMC_REQUEST_ANSWERED)
-        return true;
-    if (err == VIAMC_WAIT) {
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_WAIT) {
         rq->waits = true;
         return false;
     }
-    if (err == VIAMC_OK && rq->kept) {
-        rq->state = VMC_REQUEST_KEPT;
-        return false; /* its views last until it is answered */
-    }
-    vmc_route_after(rq, err);
-    return true;
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_OK && rq->kept)
+        rq->state = VMC_REQUEST_KEPT; /* its views last until it is answered */
+    else if (rq->state != VMC_REQUEST_ANSWERED)
+        vmc_route_after(rq, err);
+    vmc_sessions_drive(rq);
+    return rq->state != VMC_REQUEST_KEPT;
 }
 
 /* Takes the next message of call c to the handler. False: nothing to do now. */

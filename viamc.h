@@ -5816,6 +5816,7 @@ VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
         return VIAMC_WAIT;
     if (fd < 0 || !vmc_posix_prepare(fd)) {
         listener->error = errno;
+        p->knocked = true; /* he waits on: without a descriptor for him the listener would end every sleep at once */
         vmc_posix_close_fd(&fd);
         return VIAMC_ERR_IO;
     }
@@ -6165,6 +6166,7 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 #if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_STAGGER_MS 250u /* RFC 8305 5: from one attempt to connect to the next */
+#define VMC_POSIX_KNOCK_MS 1000u  /* viamc: somebody who could not be taken, for want of descriptors, is tried again */
 #define VMC_POSIX_RETRY_MS 20u    /* viamc: a unix socket whose queue is full does not say when it has room */
 
 enum {
@@ -6487,6 +6489,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
     ms = wait->ms;
     if (p->dial.state != VMC_POSIX_IDLE)
         vmc_posix_wait(p, viamc_posix_now(), &ms);
+    if (p->knocked)
+        ms = vmc_min32(ms, VMC_POSIX_KNOCK_MS);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
         return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
     for (i = 0; p->conn[VIAMC_POSIX_LISTENER].fd >= 0 && i < n; i++)
@@ -6783,6 +6787,7 @@ VMC_FN void vmc_lan_sleep(vmc_lan s, viamc_ms ms)
 #define VMC_WIN_CONNECT_MS 3000u /* viamc: of one address; then the next has its turn */
 #define VMC_WIN_NAME_MS 10u      /* viamc: the resolver cannot be waited for together with sockets, so it is asked this often */
 #define VMC_WIN_BACKLOG 16
+#define VMC_WIN_KNOCK_MS 1000u   /* viamc: somebody who could not be taken is tried again */
 
 VMC_STATIC_ASSERT(win_conns, VMC_WIN_CONNS == VIAMC_POSIX_CONNS);
 VMC_STATIC_ASSERT(win_overlapped, sizeof(OVERLAPPED) <= sizeof ((vmc_win_dial *)0)->overlapped);
@@ -7073,7 +7078,7 @@ VMC_FN viamc_err vmc_win_read(void *user, unsigned conn, uint8_t *buf, size_t ca
     *len = 0;
     if (c == NULL)
         return VIAMC_ERR_STATE;
-    if (c->skip) {
+    if (cap == 0 || c->skip) { /* of 0 octets recv would answer 0, which means the end */
         c->skip = false;
         return VIAMC_OK;
     }
@@ -7131,6 +7136,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
         ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
     if (p->dial.state == VMC_WIN_LOCAL)
         ms = vmc_min32(ms, VMC_LAN_AGAIN);
+    if (p->knocked)
+        ms = vmc_min32(ms, VMC_WIN_KNOCK_MS);
     FD_ZERO(&reads);
     FD_ZERO(&writes);
     FD_ZERO(&fails);
@@ -7260,8 +7267,10 @@ VMC_FN viamc_err vmc_win_accept(void *user, unsigned conn, viamc_addr *peer)
         return VIAMC_ERR_STATE;
     p->knocked = false;
     fd = (uintptr_t)accept((SOCKET)p->conn[VIAMC_POSIX_LISTENER].fd, (SOCKADDR *)&sa, &n);
-    if (fd == VMC_WIN_NONE)
-        return vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) == VIAMC_OK ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_IO;
+    if (fd == VMC_WIN_NONE) {
+        p->knocked = vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) != VIAMC_OK; /* he may wait on, and would end every sleep at once */
+        return p->knocked ? (viamc_err)VIAMC_ERR_IO : (viamc_err)VIAMC_WAIT;
+    }
     if (!vmc_win_prepare(fd)) {
         vmc_win_close_fd(&fd);
         return VIAMC_WAIT;

@@ -440,7 +440,7 @@ TEST(wrong_descs_are_refused)
     raw.desc.max_peers = 251;
     refused("ARG: more than 250 peers, requests or keys");
     raw.desc.in_bytes = 63;
-    refused("ARG: in_bytes out of range");
+    refused("ARG: in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
     raw.desc.cert_chain = some_cert;
     raw.desc.cert_count = 1;
     refused("ARG: a certificate without its key");

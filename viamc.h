@@ -1557,7 +1557,8 @@ typedef struct viamc_service {
     uint8_t count;
     viamc_serve_fn stop;        /* ends motion of the resource: for session expiry and StopAll. Its request is the server's own, with
                                  * the name in field 1 (and field 99, extra, of StopAll); only the status of its answer counts, and it is
-                                 * asked again until that is OK. It may keep, but then msg ends with its return. NULL: nothing to stop */
+                                 * asked again until that is OK, or until somebody drives the resource anew. It may keep, but then msg ends
+                                 * with its return. NULL: nothing to stop */
 } viamc_service;
 
 #ifndef VIAMC_NO_SERVER
@@ -5815,6 +5816,7 @@ VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
         return VIAMC_WAIT;
     if (fd < 0 || !vmc_posix_prepare(fd)) {
         listener->error = errno;
+        p->knocked = true; /* he waits on: without a descriptor for him the listener would end every sleep at once */
         vmc_posix_close_fd(&fd);
         return VIAMC_ERR_IO;
     }
@@ -6164,6 +6166,7 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 #if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_STAGGER_MS 250u /* RFC 8305 5: from one attempt to connect to the next */
+#define VMC_POSIX_KNOCK_MS 1000u  /* viamc: somebody who could not be taken, for want of descriptors, is tried again */
 #define VMC_POSIX_RETRY_MS 20u    /* viamc: a unix socket whose queue is full does not say when it has room */
 
 enum {
@@ -6486,6 +6489,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
     ms = wait->ms;
     if (p->dial.state != VMC_POSIX_IDLE)
         vmc_posix_wait(p, viamc_posix_now(), &ms);
+    if (p->knocked)
+        ms = vmc_min32(ms, VMC_POSIX_KNOCK_MS);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
         return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
     for (i = 0; p->conn[VIAMC_POSIX_LISTENER].fd >= 0 && i < n; i++)
@@ -6782,6 +6787,7 @@ VMC_FN void vmc_lan_sleep(vmc_lan s, viamc_ms ms)
 #define VMC_WIN_CONNECT_MS 3000u /* viamc: of one address; then the next has its turn */
 #define VMC_WIN_NAME_MS 10u      /* viamc: the resolver cannot be waited for together with sockets, so it is asked this often */
 #define VMC_WIN_BACKLOG 16
+#define VMC_WIN_KNOCK_MS 1000u   /* viamc: somebody who could not be taken is tried again */
 
 VMC_STATIC_ASSERT(win_conns, VMC_WIN_CONNS == VIAMC_POSIX_CONNS);
 VMC_STATIC_ASSERT(win_overlapped, sizeof(OVERLAPPED) <= sizeof ((vmc_win_dial *)0)->overlapped);
@@ -7072,7 +7078,7 @@ VMC_FN viamc_err vmc_win_read(void *user, unsigned conn, uint8_t *buf, size_t ca
     *len = 0;
     if (c == NULL)
         return VIAMC_ERR_STATE;
-    if (c->skip) {
+    if (cap == 0 || c->skip) { /* of 0 octets recv would answer 0, which means the end */
         c->skip = false;
         return VIAMC_OK;
     }
@@ -7130,6 +7136,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
         ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
     if (p->dial.state == VMC_WIN_LOCAL)
         ms = vmc_min32(ms, VMC_LAN_AGAIN);
+    if (p->knocked)
+        ms = vmc_min32(ms, VMC_WIN_KNOCK_MS);
     FD_ZERO(&reads);
     FD_ZERO(&writes);
     FD_ZERO(&fails);
@@ -7259,8 +7267,10 @@ VMC_FN viamc_err vmc_win_accept(void *user, unsigned conn, viamc_addr *peer)
         return VIAMC_ERR_STATE;
     p->knocked = false;
     fd = (uintptr_t)accept((SOCKET)p->conn[VIAMC_POSIX_LISTENER].fd, (SOCKADDR *)&sa, &n);
-    if (fd == VMC_WIN_NONE)
-        return vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) == VIAMC_OK ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_IO;
+    if (fd == VMC_WIN_NONE) {
+        p->knocked = vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) != VIAMC_OK; /* he may wait on, and would end every sleep at once */
+        return p->knocked ? (viamc_err)VIAMC_ERR_IO : (viamc_err)VIAMC_WAIT;
+    }
     if (!vmc_win_prepare(fd)) {
         vmc_win_close_fd(&fd);
         return VIAMC_WAIT;
@@ -16958,7 +16968,7 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
         return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
     if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
-        return VMC_TEXT("in_bytes out of range");
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
     if (vmc_client_credit_need(d) > d->in_bytes)
         return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
     return NULL;
@@ -18912,12 +18922,21 @@ VMC_FN bool vmc_sessions_bind(viamc_request *rq)
     if (r == NULL)
         return true;
     r->session = rq->session;
-    r->due &= VMC_DUE_ALL; /* somebody drives it again; a StopAll that is being answered stops that too */
-    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
-        r->running |= VMC_DUE_DRIVEN;
     if (r->session != VMC_SERVER_NONE)
         vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
     return true;
+}
+
+/* A handler has been called for a moving call. Unless it refused, somebody drives the resource again: the Stop for a session that has ended
+ * gives way to that; a StopAll that is being answered stops that too. */
+VMC_FN void vmc_sessions_drive(const viamc_request *rq)
+{
+    viamc_resource *r = rq->resource;
+    if (r == NULL || (vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || (rq->state == VMC_REQUEST_ANSWERED && rq->status != VIAMC_OK))
+        return;
+    r->due &= VMC_DUE_ALL;
+    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
+        r->running |= VMC_DUE_DRIVEN;
 }
 
 /* ---- Stops of our own ---- */
@@ -18975,9 +18994,10 @@ VMC_FN void vmc_sessions_stop(viamc_server *s, viamc_resource *r, viamc_bytes ex
     vmc_sessions_stopped(s, r);
 }
 
-/* Marks a resource; one that cannot stop is left alone. */
+/* Marks a resource: what came before does not move it any more, whatever becomes of its Stop. One that cannot stop is asked for none. */
 VMC_FN void vmc_sessions_due(viamc_server *s, viamc_resource *r, uint8_t why)
 {
+    r->stopped = ++s->stops;
     if (r->service->stop == NULL)
         return;
     if (r->due == 0)
@@ -19585,18 +19605,16 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     rq->msg = msg;
     vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
-    if (rq->state == VMC_REQUEST_ANSWERED)
-        return true;
-    if (err == VIAMC_WAIT) {
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_WAIT) {
         rq->waits = true;
         return false;
     }
-    if (err == VIAMC_OK && rq->kept) {
-        rq->state = VMC_REQUEST_KEPT;
-        return false; /* its views last until it is answered */
-    }
-    vmc_route_after(rq, err);
-    return true;
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_OK && rq->kept)
+        rq->state = VMC_REQUEST_KEPT; /* its views last until it is answered */
+    else if (rq->state != VMC_REQUEST_ANSWERED)
+        vmc_route_after(rq, err);
+    vmc_sessions_drive(rq);
+    return rq->state != VMC_REQUEST_KEPT;
 }
 
 /* Takes the next message of call c to the handler. False: nothing to do now. */
@@ -19697,10 +19715,23 @@ VMC_FN void vmc_route_release_big(vmc_peer *p)
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, before it is wiped, and
+ * at the end of a poll. */
+VMC_FN void vmc_route_share_big(vmc_peer *p)
+{
+    const viamc_server *s = p->server;
+    uint8_t i;
+    p->calls.big_elsewhere = false;
+    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
+        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
+            p->calls.big_elsewhere = true;
+}
+
 /* What a peer said and was told, once its connection is closed and no kept request shows it any more. */
 VMC_FN void vmc_route_forget(vmc_peer *p)
 {
     p->heard = false;
+    vmc_route_share_big(p);
     vmc_wipe(p->calls.slots, (size_t)(p->calls.tx - p->calls.slots));
     if (!p->calls.big_elsewhere)
         vmc_wipe(p->calls.big, p->calls.big_cap);
@@ -19835,6 +19866,8 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
     vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
     vmc_conn_close(&p->conn, s->now);
     vmc_wipe(p->calls.tx, p->calls.tx_cap);
+    vmc_wipe(p->table, VMC_SERVER_TABLE); /* it and scratch have the token as it was shown */
+    vmc_wipe(p->scratch, VMC_SERVER_SCRATCH);
     p->heard = true;
     vmc_route_clean(p);
     s->vacant = true;
@@ -19877,17 +19910,6 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
         p->asked = vmc_h2_ask(&p->conn.grpc.h2);
 }
 
-/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
-VMC_FN void vmc_peer_share_large(vmc_peer *p)
-{
-    const viamc_server *s = p->server;
-    uint8_t i;
-    p->calls.big_elsewhere = false;
-    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
-        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
-            p->calls.big_elsewhere = true;
-}
-
 /* The others wait for the large buffer, so it is not for strangers, and a message has to arrive in time. */
 VMC_FN void vmc_peer_judge_large(vmc_peer *p)
 {
@@ -19911,7 +19933,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
 {
     vmc_conn *c = &p->conn;
     vmc_conn_event ev = VMC_CONN_IDLE;
-    vmc_peer_share_large(p);
+    vmc_route_share_big(p);
     vmc_conn_begin(c);
     vmc_conn_flush(c, p->server->now);
     vmc_route_clean(p); /* places that were let go since the last poll are free for what comes */
@@ -20075,7 +20097,7 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
     if (d->out_bytes > VMC_CALL_MAX_MESSAGE || d->message_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
-        return VMC_TEXT("in_bytes out of range");
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
     if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
@@ -20330,7 +20352,7 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
             vmc_route_clean(&s->peers[i]);
     }
     for (k = 0; k < n; k++)
-        vmc_peer_share_large(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
+        vmc_route_share_big(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
     s->turn = (uint8_t)((s->turn + 1u) % n);
     s->in_poll = false;
     return VIAMC_OK;

@@ -97,7 +97,7 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
         return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
     if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
-        return VMC_TEXT("in_bytes out of range");
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
     if (vmc_client_credit_need(d) > d->in_bytes)
         return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
     return NULL;

@@ -20,8 +20,8 @@ typedef struct vmc_proto_req {
     const void *message; /* NULL: none */
 } vmc_proto_req;
 
-/* A Stop has room of its own, which cannot be lent out: it is encoded here first. */
-VMC_FN viamc_err vmc_proto_start_stop(viamc_client *c, const viamc_method *method, vmc_proto_req req, const viamc_opts *opts, viamc_call *call)
+/* A Stop has room of its own, which cannot be lent out: it is encoded here first, apart, or every call had these octets on its stack. */
+VMC_APART viamc_err vmc_proto_start_stop(viamc_client *c, const viamc_method *method, vmc_proto_req req, const viamc_opts *opts, viamc_call *call)
 {
     uint8_t buf[VMC_STOP_BYTES];
     viamc_bytes msg;

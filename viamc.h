@@ -320,7 +320,7 @@ enum {
     VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit, where there is one */
     VIAMC_ERR_STATE = 2,     /* not now (not connected, from inside a callback, after the end) */
     VIAMC_ERR_NOMEM = 3,     /* the memory given is too small; detail: the bytes needed */
-    VIAMC_ERR_BUSY = 4,      /* all calls in use, or a Stop of this resource is under way; try again after an event */
+    VIAMC_ERR_BUSY = 4,      /* all calls in use, tx full, or a Stop of this resource is under way; try again after an event */
     VIAMC_ERR_NOT_FOUND = 5, /* no such name */
     VIAMC_ERR_SINK = 6,      /* a sink refused a piece */
     VIAMC_ERR_ENTROPY = 7,   /* no random bytes to be had: nothing starts */
@@ -1226,7 +1226,7 @@ typedef struct viamc_dial_desc {
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
     viamc_ms keepalive_ms;       /* the same by HTTP/2's PING in place of a call: of silence, at least 20,000; doubles each time that the robot
-                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0: no PING */
+                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0 and VIAMC_OFF: no PING */
     uint32_t guard_end;
 } viamc_dial_desc;
 
@@ -1294,8 +1294,8 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
  * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 123 octets ...); STATE (not READY);
- *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now; after a DONE there is
- *           room again, but never for more than tx_bytes).
+ *           BUSY (all calls in use, tx full, or a Stop of the same resource is under way: after a DONE); NOMEM (more than there ever is room
+ *           for: tx_bytes less 138, a prefix and what Stops need).
  * Source:   gRPC over HTTP/2, Requests; motion: src/README.md, Motion rules */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
@@ -1308,8 +1308,8 @@ VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_by
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
 
 /* Sends the next message of a client stream; WRITABLE comes when it is on its way.
- * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; or a Stop of the resource that it names is under way); NOMEM (more than
- *           half of tx); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
+ * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; tx is full of other calls, or a Stop of the resource that it names is
+ *           under way: after a DONE); NOMEM (more than half of tx_bytes); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg);
 
 /* Says that no more messages follow. OK; NOT_FOUND (the call is over); STATE (said before, no client stream, from inside a sink). */
@@ -1557,7 +1557,8 @@ typedef struct viamc_service {
     uint8_t count;
     viamc_serve_fn stop;        /* ends motion of the resource: for session expiry and StopAll. Its request is the server's own, with
                                  * the name in field 1 (and field 99, extra, of StopAll); only the status of its answer counts, and it is
-                                 * asked again until that is OK. It may keep, but then msg ends with its return. NULL: nothing to stop */
+                                 * asked again until that is OK, or until somebody drives the resource anew. It may keep, but then msg ends
+                                 * with its return. NULL: nothing to stop */
 } viamc_service;
 
 #ifndef VIAMC_NO_SERVER
@@ -5819,6 +5820,7 @@ VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
         return VIAMC_WAIT;
     if (fd < 0 || !vmc_posix_prepare(fd)) {
         listener->error = errno;
+        p->knocked = true; /* he waits on: without a descriptor for him the listener would end every sleep at once */
         vmc_posix_close_fd(&fd);
         return VIAMC_ERR_IO;
     }
@@ -6168,6 +6170,7 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 #if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_STAGGER_MS 250u /* RFC 8305 5: from one attempt to connect to the next */
+#define VMC_POSIX_KNOCK_MS 1000u  /* viamc: somebody who could not be taken, for want of descriptors, is tried again */
 #define VMC_POSIX_RETRY_MS 20u    /* viamc: a unix socket whose queue is full does not say when it has room */
 
 enum {
@@ -6490,6 +6493,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
     ms = wait->ms;
     if (p->dial.state != VMC_POSIX_IDLE)
         vmc_posix_wait(p, viamc_posix_now(), &ms);
+    if (p->knocked)
+        ms = vmc_min32(ms, VMC_POSIX_KNOCK_MS);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
         return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
     for (i = 0; p->conn[VIAMC_POSIX_LISTENER].fd >= 0 && i < n; i++)
@@ -6786,6 +6791,7 @@ VMC_FN void vmc_lan_sleep(vmc_lan s, viamc_ms ms)
 #define VMC_WIN_CONNECT_MS 3000u /* viamc: of one address; then the next has its turn */
 #define VMC_WIN_NAME_MS 10u      /* viamc: the resolver cannot be waited for together with sockets, so it is asked this often */
 #define VMC_WIN_BACKLOG 16
+#define VMC_WIN_KNOCK_MS 1000u   /* viamc: somebody who could not be taken is tried again */
 
 VMC_STATIC_ASSERT(win_conns, VMC_WIN_CONNS == VIAMC_POSIX_CONNS);
 VMC_STATIC_ASSERT(win_overlapped, sizeof(OVERLAPPED) <= sizeof ((vmc_win_dial *)0)->overlapped);
@@ -7076,7 +7082,7 @@ VMC_FN viamc_err vmc_win_read(void *user, unsigned conn, uint8_t *buf, size_t ca
     *len = 0;
     if (c == NULL)
         return VIAMC_ERR_STATE;
-    if (c->skip) {
+    if (cap == 0 || c->skip) { /* of 0 octets recv would answer 0, which means the end */
         c->skip = false;
         return VIAMC_OK;
     }
@@ -7134,6 +7140,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
         ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
     if (p->dial.state == VMC_WIN_LOCAL)
         ms = vmc_min32(ms, VMC_LAN_AGAIN);
+    if (p->knocked)
+        ms = vmc_min32(ms, VMC_WIN_KNOCK_MS);
     FD_ZERO(&reads);
     FD_ZERO(&writes);
     FD_ZERO(&fails);
@@ -7263,8 +7271,10 @@ VMC_FN viamc_err vmc_win_accept(void *user, unsigned conn, viamc_addr *peer)
         return VIAMC_ERR_STATE;
     p->knocked = false;
     fd = (uintptr_t)accept((SOCKET)p->conn[VIAMC_POSIX_LISTENER].fd, (SOCKADDR *)&sa, &n);
-    if (fd == VMC_WIN_NONE)
-        return vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) == VIAMC_OK ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_IO;
+    if (fd == VMC_WIN_NONE) {
+        p->knocked = vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) != VIAMC_OK; /* he may wait on, and would end every sleep at once */
+        return p->knocked ? (viamc_err)VIAMC_ERR_IO : (viamc_err)VIAMC_WAIT;
+    }
     if (!vmc_win_prepare(fd)) {
         vmc_win_close_fd(&fd);
         return VIAMC_WAIT;
@@ -9653,6 +9663,7 @@ VMC_FN viamc_err vmc_tls_server_open(vmc_tls *t, const vmc_tls_server_desc *d)
     vmc_tls_set_seed(t->eng, d->seed, d->seed_len);
     if (br_ssl_server_reset(&s->ctx) != 1)
         return vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)br_ssl_engine_last_error(t->eng), VMC_TEXT("TLS cannot start"));
+    t->eng->version_out = BR_TLS12; /* of an alert before ClientHello; the engine's 0.0 would look like plaintext */
     return VIAMC_OK;
 }
 
@@ -9745,6 +9756,13 @@ VMC_FN const char *vmc_tls_text(const vmc_tls *t, int code)
     }
 }
 
+/* The peer's first five octets are no record of TLS, of whatever version (RFC 5246 6.2.1: types 20 to 23): only then may somebody go on in
+ * plaintext. Where the head of the first record is judged, it still lies in the buffer. */
+VMC_FN bool vmc_tls_is_plaintext(const vmc_tls *t)
+{
+    return t->head == VMC_TLS_RECORD_HEAD && (t->in[0] < 20u || t->in[0] > 23u);
+}
+
 /* Makes an error of what the engine says. */
 VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
 {
@@ -9757,7 +9775,7 @@ VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_CERT, (uint32_t)code, t->trust->what);
     } else if (code == BR_ERR_TOO_LARGE)
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_RECORD, (uint32_t)t->in_cap, VMC_TEXT("a record is larger than the input buffer"));
-    else if (code == BR_ERR_UNSUPPORTED_VERSION && t->head == VMC_TLS_RECORD_HEAD)
+    else if (code == BR_ERR_UNSUPPORTED_VERSION && vmc_tls_is_plaintext(t))
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_PLAINTEXT, (uint32_t)code, VMC_TEXT("the peer does not speak TLS"));
     else
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(t, code));
@@ -12632,11 +12650,17 @@ VMC_FN uint32_t vmc_calls_tx_room(const vmc_calls *t, uint32_t reserve)
     return left < reserve + VMC_CALL_PREFIX ? 0 : left - reserve - VMC_CALL_PREFIX;
 }
 
-/* True if a message of len octets fits, its prefix and the reserve beside it. */
-VMC_FN bool vmc_calls_tx_fits(const vmc_calls *t, size_t len, uint32_t reserve)
+VMC_FN bool vmc_calls_fits_into(uint32_t left, size_t len, uint32_t reserve)
 {
-    uint32_t left = t->tx_cap - t->tx_used;
     return left >= reserve + VMC_CALL_PREFIX && len <= left - reserve - VMC_CALL_PREFIX;
+}
+
+/* OK: a message of len octets fits, its prefix and the reserve beside it. BUSY: it will when others have left. NOMEM: it never will. */
+VMC_FN viamc_err vmc_calls_tx_fits(const vmc_calls *t, size_t len, uint32_t reserve)
+{
+    if (vmc_calls_fits_into(t->tx_cap - t->tx_used, len, reserve))
+        return VIAMC_OK;
+    return vmc_calls_fits_into(t->tx_cap, len, reserve) ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
 }
 
 /* Where the next message's octets will lie: whoever encodes there spares the copy. */
@@ -14692,8 +14716,8 @@ VMC_FN vmc_conn_event vmc_conn_read_plain(vmc_conn *c, bool *more)
 
 #ifndef VIAMC_NO_TLS
 
-/* Moves octets from the port into the record under way. */
-VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, bool *more)
+/* Moves octets from the port into the record under way, at most so many. */
+VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, size_t most, bool *more)
 {
     size_t cap, n;
     uint8_t *to = vmc_tls_wire_in(c->tls, &cap);
@@ -14701,7 +14725,7 @@ VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, bool *more)
     *more = false;
     if (to == NULL)
         return VIAMC_OK;
-    err = vmc_conn_port_read(c, to, cap, &n);
+    err = vmc_conn_port_read(c, to, vmc_min(cap, most), &n);
     if (n != 0) {
         *more = true;
         if (vmc_tls_wire_in_done(c->tls, n) != VIAMC_OK) {
@@ -14724,7 +14748,7 @@ VMC_FN vmc_conn_event vmc_conn_read_secure(vmc_conn *c, bool *more)
     }
     if (vmc_tls_state_of(c->tls) == VMC_TLS_CLOSED)
         return vmc_conn_break(c, VIAMC_ERR_CLOSED, 0, "TLS", VMC_TEXT("the peer closed the connection"));
-    return vmc_conn_read_record(c, more) == VIAMC_OK ? VMC_CONN_IDLE : VMC_CONN_LOST;
+    return vmc_conn_read_record(c, VMC_TLS_IN_MAX, more) == VIAMC_OK ? VMC_CONN_IDLE : VMC_CONN_LOST;
 }
 
 #endif
@@ -14833,15 +14857,18 @@ VMC_FN vmc_conn_event vmc_conn_up(vmc_conn *c)
 
 #ifndef VIAMC_NO_TLS
 
-/* At most one record a poll: a step of the handshake cannot be divided, and others wait for it. */
+/* Octets of the peer's flight taken at a time: signatures that it holds together are checked in polls of their own. Less than any signature has. */
+#define VMC_CONN_HANDSHAKE_STEP 64u
+
+/* A step of the handshake cannot be divided, and others wait for it: one piece a poll, and the header of its record. */
 VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
 {
     bool more = true;
     uint32_t part;
     while (vmc_conn_write_records(c))
         ;
-    for (part = 0; part < 2u && more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
-        if (vmc_conn_read_record(c, &more) != VIAMC_OK)
+    for (part = 0; part < 2u && more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++)
+        if (vmc_conn_read_record(c, VMC_CONN_HANDSHAKE_STEP, &more) != VIAMC_OK)
             return VMC_CONN_LOST;
     while (!vmc_conn_is_lost(c) && vmc_conn_write_records(c))
         ;
@@ -15026,11 +15053,11 @@ typedef struct vmc_session {
     uint8_t state;        /* vmc_session_state */
     uint8_t id_len;       /* of the id in wire; 0: none */
     bool wanted;          /* to be started */
-    bool acked;           /* acked_at counts */
+    bool acked;           /* a heartbeat was answered: acked_at is its */
     viamc_ms window;      /* heartbeat window of the session, or the last one's */
     vmc_timer beat;       /* next heartbeat */
     viamc_ms sent_at[2];  /* when each of the two heartbeats left */
-    viamc_ms acked_at;    /* when the last answered one left */
+    viamc_ms acked_at;    /* when the last answered one left; else just before the session began */
     viamc_ms gap;         /* longest time between two polls since then */
     uint32_t beats;       /* answered */
     vmc_timer again;      /* no StartSession before */
@@ -15440,9 +15467,9 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
     p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
     p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
     p->backoff_ms = vmc_dial_or(d->backoff_ms, VMC_DIAL_BACKOFF);
-    p->max_backoff_ms = vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
+    p->max_backoff_ms = vmc_min32(vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX), VMC_TIME_MAX); /* twice as much can be reckoned with */
     p->check_interval_ms = vmc_dial_or(d->check_interval_ms, VMC_DIAL_CHECK);
-    p->pings = d->keepalive_ms != 0;
+    p->pings = d->keepalive_ms != 0 && d->keepalive_ms != VIAMC_OFF;
     if (p->pings)
         p->check_interval_ms = d->keepalive_ms < VMC_DIAL_KEEPALIVE ? VMC_DIAL_KEEPALIVE : d->keepalive_ms;
 }
@@ -15526,6 +15553,8 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+    if (d->require_session && d->disable_sessions)
+        return VMC_TEXT("either require_session or disable_sessions");
 #if !VIAMC_OLD_SESSIONS
     if (d->old_sessions)
         return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
@@ -15852,9 +15881,16 @@ VMC_FN void vmc_dial_ping(viamc_client *c)
     vmc_timer_set(&c->dial.due, c->now, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT);
 }
 
+/* The robot permits no stream beside those that are open. */
+VMC_FN bool vmc_dial_is_crowded(const viamc_client *c)
+{
+    const vmc_h2 *h2 = &c->conn.grpc.h2;
+    return h2->open != 0 && h2->open >= h2->peer_streams;
+}
+
 VMC_FN void vmc_dial_check(viamc_client *c)
 {
-    if (c->desc.pings) {
+    if (c->desc.pings || vmc_dial_is_crowded(c)) {
         vmc_dial_ping(c);
         return;
     }
@@ -16115,6 +16151,7 @@ VMC_FN void vmc_session_on(viamc_client *c)
     s->wanted = false;
     s->state = VMC_SESSION_ON;
     s->acked = false;
+    s->acked_at = c->now - 1u; /* StartSession was as good as a heartbeat; before the first one */
     s->gap = 0;
     vmc_timer_set(&s->beat, c->now, 0);
     c->conn.grpc.session = viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len);
@@ -16217,7 +16254,7 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool 
         s->beats++;
     } else if (call->ran == VIAMC_ANSWERED && (call->status == VIAMC_INVALID_ARGUMENT || call->status == VIAMC_UNIMPLEMENTED)) {
         vmc_session_lost(c, VMC_TEXT("the session expired"));
-    } else if (call->status == VIAMC_DEADLINE_EXCEEDED && !(s->acked && vmc_time_reached(s->acked_at, s->sent_at[which]))) {
+    } else if (!vmc_time_reached(s->acked_at, s->sent_at[which]) && c->now - s->acked_at >= 2u * s->window) { /* late, refused, failed */
         vmc_session_lost(c, VMC_TEXT("no heartbeat was answered for two windows"));
     }
 }
@@ -16311,6 +16348,15 @@ VMC_FN bool vmc_motion_runs(const vmc_call *call, uint32_t stop, uint8_t ran)
 VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
 {
     return vmc_motion_is_move(call) && call->ran == VIAMC_MAYBE;
+}
+
+/* One window after a call was asked for: until then a Stop waits for moves, and a setpoint for its turn. A poll and the wait before it ask the
+ * same timer, so nobody is woken in vain. */
+VMC_FN vmc_timer vmc_motion_patience(const viamc_client *c, const vmc_call *call)
+{
+    vmc_timer t;
+    vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
+    return t;
 }
 
 /* ---- resources ---- */
@@ -16448,9 +16494,10 @@ VMC_FN void vmc_motion_send_again(viamc_client *c, vmc_call *stop)
 /* A copy of a Stop was answered OK: is that the end? True if DONE can be told. */
 VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
 {
+    vmc_timer patience = vmc_motion_patience(c, stop);
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
-    if (c->now - vmc_call_user(stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
+    if (vmc_timer_due(&patience, c->now) || vmc_timer_due(&stop->deadline, c->now)) {
         vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
         if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
@@ -16548,7 +16595,8 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
 /* A pending setpoint goes when its turn comes, and is dropped when it is older than one window. */
 VMC_FN void vmc_motion_step_pending(viamc_client *c, vmc_call *call)
 {
-    if (c->now - vmc_call_user(call)->asked >= vmc_session_window(c))
+    vmc_timer patience = vmc_motion_patience(c, call);
+    if (vmc_timer_due(&patience, c->now))
         vmc_calls_end(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
     else
         vmc_motion_launch(c, call);
@@ -16634,9 +16682,8 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
             if (vmc_motion_in_the_way(c, call) != NULL)
                 *wait = 0;
             if (stop || vmc_motion_is_pending(call)) {
-                vmc_timer t;
-                vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
-                vmc_wait_timer(wait, &t, now);
+                vmc_timer patience = vmc_motion_patience(c, call);
+                vmc_wait_timer(wait, &patience, now);
                 vmc_wait_timer(wait, &call->deadline, now);
             }
         }
@@ -16928,7 +16975,7 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
         return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
     if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
-        return VMC_TEXT("in_bytes out of range");
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
     if (vmc_client_credit_need(d) > d->in_bytes)
         return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
     return NULL;
@@ -17253,8 +17300,9 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_start *s, viamc_call *handle)
 {
     size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
-    if (need > call->tx_len && !vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX))
-        return VIAMC_ERR_NOMEM;
+    viamc_err err = need <= call->tx_len ? VIAMC_OK : vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX);
+    if (err != VIAMC_OK)
+        return err;
     call->body = NULL; /* of a value that was kept */
     call->body_len = 0;
     vmc_calls_tx_cut(&c->calls, call); /* a value that was encoded in place lies behind what moves now */
@@ -17306,7 +17354,7 @@ VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
         vmc_motion_launch(c, call);
 }
 
-/* A record and room in tx for the call: STATE, BUSY or NOMEM if there is none now. */
+/* A record and room in tx for the call: STATE or BUSY if there is none now, NOMEM if there never is. */
 VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call **call)
 {
     uint32_t reserve = s->resource == VMC_MOTION_ANY ? 0 : s->motion == VMC_MOTION_STOP ? VMC_CALL_PREFIX : VMC_STOP_RESERVE;
@@ -17317,9 +17365,7 @@ VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call 
     *call = vmc_client_free_record(c, s);
     if (*call == NULL)
         return VIAMC_ERR_BUSY;
-    if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0 && !vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve))
-        return VIAMC_ERR_NOMEM;
-    return VIAMC_OK;
+    return (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? VIAMC_OK : vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve);
 }
 
 /* A Stop was asked for and cannot be sent now: its session is not resumed, and a connection that is being given up is given up at once. */
@@ -17418,11 +17464,14 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
         return VIAMC_ERR_STATE;
     if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
-    if (!vmc_calls_can_append(&c->calls, call) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
+    if (!vmc_calls_can_append(&c->calls, call))
         return VIAMC_ERR_BUSY;
-    if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
-        return vmc_call_pending(call) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    err = vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u); /* half of tx stays for other calls */
+    if (err != VIAMC_OK)
+        return err; /* unread: viamc_call_send_message has no octets for what does not fit */
+    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
+    if (resource != 0 && vmc_motion_is_stopping(c, resource))
+        return VIAMC_ERR_BUSY;
     call->resource = resource;
     vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;
@@ -18880,12 +18929,21 @@ VMC_FN bool vmc_sessions_bind(viamc_request *rq)
     if (r == NULL)
         return true;
     r->session = rq->session;
-    r->due &= VMC_DUE_ALL; /* somebody drives it again; a StopAll that is being answered stops that too */
-    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
-        r->running |= VMC_DUE_DRIVEN;
     if (r->session != VMC_SERVER_NONE)
         vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
     return true;
+}
+
+/* A handler has been called for a moving call. Unless it refused, somebody drives the resource again: the Stop for a session that has ended
+ * gives way to that; a StopAll that is being answered stops that too. */
+VMC_FN void vmc_sessions_drive(const viamc_request *rq)
+{
+    viamc_resource *r = rq->resource;
+    if (r == NULL || (vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || (rq->state == VMC_REQUEST_ANSWERED && rq->status != VIAMC_OK))
+        return;
+    r->due &= VMC_DUE_ALL;
+    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
+        r->running |= VMC_DUE_DRIVEN;
 }
 
 /* ---- Stops of our own ---- */
@@ -18943,9 +19001,10 @@ VMC_FN void vmc_sessions_stop(viamc_server *s, viamc_resource *r, viamc_bytes ex
     vmc_sessions_stopped(s, r);
 }
 
-/* Marks a resource; one that cannot stop is left alone. */
+/* Marks a resource: what came before does not move it any more, whatever becomes of its Stop. One that cannot stop is asked for none. */
 VMC_FN void vmc_sessions_due(viamc_server *s, viamc_resource *r, uint8_t why)
 {
+    r->stopped = ++s->stops;
     if (r->service->stop == NULL)
         return;
     if (r->due == 0)
@@ -19553,18 +19612,16 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     rq->msg = msg;
     vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
-    if (rq->state == VMC_REQUEST_ANSWERED)
-        return true;
-    if (err == VIAMC_WAIT) {
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_WAIT) {
         rq->waits = true;
         return false;
     }
-    if (err == VIAMC_OK && rq->kept) {
-        rq->state = VMC_REQUEST_KEPT;
-        return false; /* its views last until it is answered */
-    }
-    vmc_route_after(rq, err);
-    return true;
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_OK && rq->kept)
+        rq->state = VMC_REQUEST_KEPT; /* its views last until it is answered */
+    else if (rq->state != VMC_REQUEST_ANSWERED)
+        vmc_route_after(rq, err);
+    vmc_sessions_drive(rq);
+    return rq->state != VMC_REQUEST_KEPT;
 }
 
 /* Takes the next message of call c to the handler. False: nothing to do now. */
@@ -19665,10 +19722,23 @@ VMC_FN void vmc_route_release_big(vmc_peer *p)
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, before it is wiped, and
+ * at the end of a poll. */
+VMC_FN void vmc_route_share_big(vmc_peer *p)
+{
+    const viamc_server *s = p->server;
+    uint8_t i;
+    p->calls.big_elsewhere = false;
+    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
+        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
+            p->calls.big_elsewhere = true;
+}
+
 /* What a peer said and was told, once its connection is closed and no kept request shows it any more. */
 VMC_FN void vmc_route_forget(vmc_peer *p)
 {
     p->heard = false;
+    vmc_route_share_big(p);
     vmc_wipe(p->calls.slots, (size_t)(p->calls.tx - p->calls.slots));
     if (!p->calls.big_elsewhere)
         vmc_wipe(p->calls.big, p->calls.big_cap);
@@ -19803,6 +19873,8 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
     vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
     vmc_conn_close(&p->conn, s->now);
     vmc_wipe(p->calls.tx, p->calls.tx_cap);
+    vmc_wipe(p->table, VMC_SERVER_TABLE); /* it and scratch have the token as it was shown */
+    vmc_wipe(p->scratch, VMC_SERVER_SCRATCH);
     p->heard = true;
     vmc_route_clean(p);
     s->vacant = true;
@@ -19845,17 +19917,6 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
         p->asked = vmc_h2_ask(&p->conn.grpc.h2);
 }
 
-/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
-VMC_FN void vmc_peer_share_large(vmc_peer *p)
-{
-    const viamc_server *s = p->server;
-    uint8_t i;
-    p->calls.big_elsewhere = false;
-    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
-        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
-            p->calls.big_elsewhere = true;
-}
-
 /* The others wait for the large buffer, so it is not for strangers, and a message has to arrive in time. */
 VMC_FN void vmc_peer_judge_large(vmc_peer *p)
 {
@@ -19879,7 +19940,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
 {
     vmc_conn *c = &p->conn;
     vmc_conn_event ev = VMC_CONN_IDLE;
-    vmc_peer_share_large(p);
+    vmc_route_share_big(p);
     vmc_conn_begin(c);
     vmc_conn_flush(c, p->server->now);
     vmc_route_clean(p); /* places that were let go since the last poll are free for what comes */
@@ -20043,7 +20104,7 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
     if (d->out_bytes > VMC_CALL_MAX_MESSAGE || d->message_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
-        return VMC_TEXT("in_bytes out of range");
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
     if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
@@ -20298,7 +20359,7 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
             vmc_route_clean(&s->peers[i]);
     }
     for (k = 0; k < n; k++)
-        vmc_peer_share_large(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
+        vmc_route_share_big(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
     s->turn = (uint8_t)((s->turn + 1u) % n);
     s->in_poll = false;
     return VIAMC_OK;
@@ -20696,7 +20757,7 @@ VMC_FN const char *vmc_loop_advice(const viamc_client *c, viamc_err err)
         if (c == NULL)
             return ": there is no client; viamc_posix_open makes one";
         return viamc_state(c) == VIAMC_READY ? ": not now" : ": not connected; wait with viamc_posix_ready";
-    case VIAMC_ERR_BUSY: return ": all calls are in use, or a Stop of this resource is under way; finish one, then try again";
+    case VIAMC_ERR_BUSY: return ": all calls are in use, tx_bytes are full, or a Stop of this resource is under way; finish one, then try again";
     case VIAMC_ERR_NOT_FOUND: return ": no such name, or the call is over and its DONE was taken";
     default: return "";
     }

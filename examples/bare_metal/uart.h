@@ -7,7 +7,7 @@
  * close the octets of the old connection are dropped until the line was silent for UART_SILENCE_MS.
  *
  * An octet that is lost breaks the stream for good. With RTS/CTS none is: when the ring is full, the board leaves octets in its UART.
- * Without, the ring must hold what comes while viamc is busy: some ms after READY; while dialling with TLS a poll may take 0.3 s at
+ * Without, the ring must hold what comes while viamc is busy: some ms after READY; while dialling with TLS a poll may take 0.14 s at
  * 168 MHz, in which the rest of the robot's flight comes, 1 to 4 KB with its certificates. A lost octet that the board notices (uart.lost)
  * ends the connection at once. */
 #ifndef UART_H

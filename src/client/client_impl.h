@@ -97,7 +97,7 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
         return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
     if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
-        return VMC_TEXT("in_bytes out of range");
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
     if (vmc_client_credit_need(d) > d->in_bytes)
         return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
     return NULL;
@@ -422,8 +422,9 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_start *s, viamc_call *handle)
 {
     size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
-    if (need > call->tx_len && !vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX))
-        return VIAMC_ERR_NOMEM;
+    viamc_err err = need <= call->tx_len ? VIAMC_OK : vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX);
+    if (err != VIAMC_OK)
+        return err;
     call->body = NULL; /* of a value that was kept */
     call->body_len = 0;
     vmc_calls_tx_cut(&c->calls, call); /* a value that was encoded in place lies behind what moves now */
@@ -475,7 +476,7 @@ VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
         vmc_motion_launch(c, call);
 }
 
-/* A record and room in tx for the call: STATE, BUSY or NOMEM if there is none now. */
+/* A record and room in tx for the call: STATE or BUSY if there is none now, NOMEM if there never is. */
 VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call **call)
 {
     uint32_t reserve = s->resource == VMC_MOTION_ANY ? 0 : s->motion == VMC_MOTION_STOP ? VMC_CALL_PREFIX : VMC_STOP_RESERVE;
@@ -486,9 +487,7 @@ VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call 
     *call = vmc_client_free_record(c, s);
     if (*call == NULL)
         return VIAMC_ERR_BUSY;
-    if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0 && !vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve))
-        return VIAMC_ERR_NOMEM;
-    return VIAMC_OK;
+    return (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? VIAMC_OK : vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve);
 }
 
 /* A Stop was asked for and cannot be sent now: its session is not resumed, and a connection that is being given up is given up at once. */
@@ -587,11 +586,14 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
         return VIAMC_ERR_STATE;
     if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
-    if (!vmc_calls_can_append(&c->calls, call) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
+    if (!vmc_calls_can_append(&c->calls, call))
         return VIAMC_ERR_BUSY;
-    if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
-        return vmc_call_pending(call) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    err = vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u); /* half of tx stays for other calls */
+    if (err != VIAMC_OK)
+        return err; /* unread: viamc_call_send_message has no octets for what does not fit */
+    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
+    if (resource != 0 && vmc_motion_is_stopping(c, resource))
+        return VIAMC_ERR_BUSY;
     call->resource = resource;
     vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;

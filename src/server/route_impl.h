@@ -218,18 +218,16 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     rq->msg = msg;
     vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
-    if (rq->state == VMC_REQUEST_ANSWERED)
-        return true;
-    if (err == VIAMC_WAIT) {
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_WAIT) {
         rq->waits = true;
         return false;
     }
-    if (err == VIAMC_OK && rq->kept) {
-        rq->state = VMC_REQUEST_KEPT;
-        return false; /* its views last until it is answered */
-    }
-    vmc_route_after(rq, err);
-    return true;
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_OK && rq->kept)
+        rq->state = VMC_REQUEST_KEPT; /* its views last until it is answered */
+    else if (rq->state != VMC_REQUEST_ANSWERED)
+        vmc_route_after(rq, err);
+    vmc_sessions_drive(rq);
+    return rq->state != VMC_REQUEST_KEPT;
 }
 
 /* Takes the next message of call c to the handler. False: nothing to do now. */
@@ -330,10 +328,23 @@ VMC_FN void vmc_route_release_big(vmc_peer *p)
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, before it is wiped, and
+ * at the end of a poll. */
+VMC_FN void vmc_route_share_big(vmc_peer *p)
+{
+    const viamc_server *s = p->server;
+    uint8_t i;
+    p->calls.big_elsewhere = false;
+    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
+        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
+            p->calls.big_elsewhere = true;
+}
+
 /* What a peer said and was told, once its connection is closed and no kept request shows it any more. */
 VMC_FN void vmc_route_forget(vmc_peer *p)
 {
     p->heard = false;
+    vmc_route_share_big(p);
     vmc_wipe(p->calls.slots, (size_t)(p->calls.tx - p->calls.slots));
     if (!p->calls.big_elsewhere)
         vmc_wipe(p->calls.big, p->calls.big_cap);

@@ -150,7 +150,8 @@ typedef struct viamc_service {
     uint8_t count;
     viamc_serve_fn stop;        /* ends motion of the resource: for session expiry and StopAll. Its request is the server's own, with
                                  * the name in field 1 (and field 99, extra, of StopAll); only the status of its answer counts, and it is
-                                 * asked again until that is OK. It may keep, but then msg ends with its return. NULL: nothing to stop */
+                                 * asked again until that is OK, or until somebody drives the resource anew. It may keep, but then msg ends
+                                 * with its return. NULL: nothing to stop */
 } viamc_service;
 
 #ifndef VIAMC_NO_SERVER

@@ -58,6 +58,8 @@ VMC_FN viamc_err vmc_proto_start(viamc_client *c, const viamc_method *method, vm
     if (viamc_state(c) == VIAMC_READY) {
         room = viamc_call_room(c, &cap);
         err = viamc_message_write(req.fields, req.message, room, cap, &msg);
+        if (err == VIAMC_ERR_NOMEM)
+            return vmc_calls_tx_fits(&c->calls, msg.len, VMC_STOP_RESERVE); /* that is the room: BUSY or NOMEM */
         if (err != VIAMC_OK)
             return err;
     }

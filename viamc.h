@@ -12382,7 +12382,7 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
-/* What every call has, ours too: all that carriers need but for large messages. 68 octets on 32-bit machines. */
+/* What every call has, ours too: all that carriers need but for large messages. 64 octets on 32-bit machines. */
 typedef struct vmc_call {
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
@@ -12394,8 +12394,11 @@ typedef struct vmc_call {
     uint8_t status;
     uint8_t ran;
     uint8_t text_len;
+    bool wants_metadata : 1; /* of the reply */
+    bool has_sink : 1;      /* of a user's call: what its taker is */
     uint16_t path_len;      /* of a client's call */
-    bool wants_metadata;    /* of the reply */
+    uint16_t kept;          /* of a user's call: octets of the large message under way that are kept in the slot: its prefix; if the sink gets
+                             * fields the rest of the message too */
     struct vmc_call *live;  /* in the list of records in use */
     const char *path;
     uint32_t tx_at, tx_len; /* this call's part of tx */
@@ -12407,8 +12410,19 @@ typedef struct vmc_call {
     uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
     vmc_timer deadline;
     viamc_call handle;      /* of a free record: the last one's */
-    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
 } vmc_call;
+
+/* Who takes messages larger than a slot: a sink, or a buffer. */
+typedef union vmc_call_taker {
+    struct {
+        viamc_sink_fn fn;
+        void *user;
+    } sink;
+    struct {
+        uint8_t *ptr;       /* lent; of a record without a slot: its slot */
+        uint32_t cap;
+    } into;
+} vmc_call_taker;
 
 /* A call of the user's, or a request of a server's peer: what was given to it, and large messages. */
 typedef struct vmc_user_call {
@@ -12416,17 +12430,13 @@ typedef struct vmc_user_call {
     const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
-    viamc_sink_fn sink;
-    void *sink_user;
-    uint8_t *into;          /* lent buffer; of a record without a slot: its slot */
-    uint32_t into_cap;
+    vmc_call_taker taker;
     uint32_t msg_len;       /* message under way larger than a slot */
     uint32_t got;           /* octets of it that came */
+    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
     viamc_ms asked;         /* motion: when it was asked for */
-    uint8_t *meta;
+    uint8_t *meta;          /* lent for the metadata of the reply */
     uint16_t meta_cap, meta_len;
-    uint16_t meta_at;       /* start of the field that is being added */
-    uint16_t kept;          /* octets of it that are kept in the slot: its prefix; if the sink gets fields the rest of the message too */
 } vmc_user_call;
 
 typedef struct vmc_calls {
@@ -12489,6 +12499,12 @@ VMC_FN vmc_user_call *vmc_call_user(vmc_call *c)
 VMC_FN const vmc_user_call *vmc_call_user_const(const vmc_call *c)
 {
     return (const vmc_user_call *)c;
+}
+
+/* What a user's call moves or stops. */
+VMC_FN uint32_t vmc_call_resource(const vmc_call *c)
+{
+    return vmc_call_user_const(c)->resource;
 }
 
 /* The user's call of a handle, NULL if it is over. */
@@ -12579,8 +12595,8 @@ VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, const vmc_call *c, uint32_t *
         return t->slots + i * (size_t)(t->slot_bytes + VMC_CALL_EXTRA + VMC_CALLS_TEXT_BYTES(t));
     }
     if (i < t->user_count) {
-        *cap = t->users[i].into_cap;
-        return t->users[i].into;
+        *cap = t->users[i].taker.into.cap;
+        return t->users[i].taker.into.ptr;
     }
     *cap = (c->flags & VMC_CALL_F_DROP) != 0 ? 0 : t->reply_cap;
     return *cap == 0 ? NULL : t->reply;
@@ -12917,9 +12933,9 @@ VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
 VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
     const vmc_user_call *u = vmc_call_user_const(c);
-    const uint32_t lent = vmc_call_index(c) < t->slot_count ? u->into_cap : 0; /* without a slot: that is its slot, where the prefix stays */
+    const uint32_t lent = vmc_call_index(c) < t->slot_count ? u->taker.into.cap : 0; /* without a slot: that is its slot, where the prefix stays */
     const vmc_call *other;
-    if (u->sink != NULL)
+    if (c->has_sink)
         return VMC_CALL_SINK;
     if (u->msg_len > lent && u->msg_len > t->big_cap)
         return VMC_CALL_SMALL;
@@ -12937,7 +12953,7 @@ VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_piece *
 {
     viamc_err err;
     t->in_sink = true;
-    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, piece) : u->sink(u->sink_user, piece);
+    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, piece) : u->taker.sink.fn(u->taker.sink.user, piece);
     t->in_sink = false;
     if (err != VIAMC_OK && err != VIAMC_WAIT)
         vmc_calls_end(t, &u->call, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
@@ -12954,7 +12970,7 @@ VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octe
     piece.offset = u->got;
     piece.total = u->msg_len;
     if (c->large != VMC_CALL_SINK)
-        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->into) + u->got, piece.bytes.ptr, piece.bytes.len);
+        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr) + u->got, piece.bytes.ptr, piece.bytes.len);
     if (c->large != VMC_CALL_SINK || (piece.bytes.len != 0 && vmc_calls_to_sink(t, u, &piece) == VIAMC_OK))
         u->got += (uint32_t)piece.bytes.len;
     return u->got - piece.offset;
@@ -12963,16 +12979,15 @@ VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octe
 /* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */
 VMC_FN void vmc_calls_drain(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
-    const uint16_t *kept = &vmc_call_user(c)->kept;
-    uint8_t *from = slot + c->parsed + *kept, *end = slot + c->stored;
+    uint8_t *from = slot + c->parsed + c->kept, *end = slot + c->stored;
     uint32_t n = vmc_calls_take_large(t, c, viamc_view(from, (size_t)(end - from)));
     if (c->state != VMC_CALL_OPEN)
         return; /* its sink refused: the status text lies there now */
     from += n;
-    vmc_move(slot + c->parsed + *kept, from, (size_t)(end - from)); /* behind what was kept of them, which `stored` counts twice */
+    vmc_move(slot + c->parsed + c->kept, from, (size_t)(end - from)); /* behind what was kept of them, which `stored` counts twice */
     c->stored -= n;
     if (vmc_call_left(c) == 0)
-        vmc_calls_complete(t, c, *kept);
+        vmc_calls_complete(t, c, c->kept);
 }
 
 /* A message larger than a slot: finds its place. Ours take none. */
@@ -12984,7 +12999,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
         return VIAMC_ERR_NOMEM; /* nobody could lend it more */
     vmc_call_user(c)->msg_len = len;
     vmc_call_user(c)->got = 0;
-    vmc_call_user(c)->kept = VMC_CALL_PREFIX;
+    c->kept = VMC_CALL_PREFIX;
     c->large = (uint8_t)vmc_calls_place(t, c);
     t->unsettled = true;
     if (c->large == VMC_CALL_SMALL) {
@@ -13034,14 +13049,14 @@ VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
     do {
-        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
+        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + c->kept) {
             n = vmc_calls_take_large(t, c, octets);
             octets.ptr += n;
             octets.len -= n;
             if (c->state != VMC_CALL_OPEN)
                 return VIAMC_ERR_SINK;
             if (vmc_call_left(c) == 0)
-                vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
+                vmc_calls_complete(t, c, c->kept);
         }
         n = (uint32_t)vmc_min(octets.len, cap - c->stored);
         if (n == 0 && octets.len != 0)
@@ -13083,32 +13098,33 @@ VMC_FN bool vmc_call_is_whole(const vmc_call *c)
 /* The rest of the large message is there, in the slot: its sink said WAIT. */
 VMC_FN bool vmc_call_is_parked(const vmc_call *c)
 {
-    return c->large == VMC_CALL_SINK && c->stored - c->parsed - vmc_call_user_const(c)->kept >= vmc_call_left(c);
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - c->kept >= vmc_call_left(c);
 }
 
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
- * A field that does not fit is left out, and so are all later ones. */
-VMC_FN void vmc_call_metadata(vmc_call *c, viamc_bytes name, viamc_bytes value, bool first)
+ * A field that does not fit is left out, and so are all later ones.
+ *   at  where the field begins: kept by the carrier from its first piece on */
+VMC_FN void vmc_call_metadata(vmc_call *c, uint16_t *at, viamc_bytes name, viamc_bytes value, bool first)
 {
     vmc_user_call *u = vmc_call_user(c);
     vmc_wr w = vmc_wr_of(u->meta, u->meta_cap);
     uint32_t len = 0;
     w.len = u->meta_len;
     if (first) {
-        u->meta_at = u->meta_len;
+        *at = u->meta_len;
         vmc_wr_be16(&w, (uint32_t)name.len);
         vmc_wr_be16(&w, 0);
         vmc_wr_bytes(&w, name.ptr, name.len);
     }
     vmc_wr_bytes(&w, value.ptr, value.len);
     if (!w.full)
-        len = (uint32_t)(w.len - u->meta_at - 4u - name.len);
+        len = (uint32_t)(w.len - *at - 4u - name.len);
     if (w.full || len > 0xffffu) {
-        u->meta_len = u->meta_at;
-        u->meta_cap = u->meta_at;
+        u->meta_len = *at;
+        u->meta_cap = *at;
         return;
     }
-    vmc_put_be16(u->meta + u->meta_at + 2, len);
+    vmc_put_be16(u->meta + *at + 2, len);
     u->meta_len = (uint16_t)w.len;
 }
 
@@ -13130,7 +13146,7 @@ VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
         c->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
-        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->into, len);
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->taker.into.ptr, len);
         c->large = VMC_CALL_TAKEN;
         t->unsettled = true;
     }
@@ -13264,6 +13280,7 @@ typedef struct vmc_grpc {
     uint16_t scratch_cap;
     uint16_t kept;          /* octets of kept fields in scratch */
     uint16_t held;          /* octets of the field at hand behind them */
+    uint16_t meta_at;       /* where in the call's lent buffer it begins */
     vmc_percent message;
 } vmc_grpc;
 
@@ -13511,7 +13528,7 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_pi
             g->said.type_ok = vmc_grpc_is_type(value);
         }
     } else if (c->wants_metadata && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
-        vmc_call_metadata(c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+        vmc_call_metadata(c, &g->meta_at, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
     }
 }
 
@@ -14436,7 +14453,7 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
             vmc_wait_timer(wait, &c->deadline, now);
         if (!g->calls->unsettled)
             continue;
-        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > vmc_call_user_const(c)->kept)
+        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > c->kept)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
         if (vmc_calls_can_settle(g->calls, c))
             *wait = 0; /* room that the peer does not know of yet */
@@ -16297,7 +16314,7 @@ VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
 /* A move that a Stop of that resource covers and that is not over, and what is known of it: NOT_RUN, it has not left; MAYBE, it has. */
 VMC_FN bool vmc_motion_runs(const vmc_call *call, uint32_t stop, uint8_t ran)
 {
-    return vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == ran && vmc_motion_covers(stop, call->resource);
+    return vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == ran && vmc_motion_covers(stop, vmc_call_resource(call));
 }
 
 /* A call that has left and that the robot did not answer: it may still run, whoever ended it. */
@@ -16335,9 +16352,9 @@ VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 {
     viamc_bytes name;
     uint32_t resource = vmc_call_user_const(call)->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
-    if (call->resource == 0 || call->resource == resource)
+    if (vmc_call_resource(call) == 0 || vmc_call_resource(call) == resource)
         return resource;
-    return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? call->resource : VMC_MOTION_ANY;
+    return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? vmc_call_resource(call) : VMC_MOTION_ANY;
 }
 
 /* ---- moves that may still run although we ended them ---- */
@@ -16377,7 +16394,7 @@ VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
         if (u->resource != 0 && vmc_motion_covers(resource, u->resource))
             return true;
     VMC_CALLS_EACH(&c->calls, call) /* a call that ended since the last poll is not among the unsettled yet */
-        if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, call->resource))
+        if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, vmc_call_resource(call)))
             return true;
     return false;
 }
@@ -16400,7 +16417,7 @@ VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
     const vmc_call *call;
     VMC_CALLS_EACH(&c->calls, call) {
         bool under_way = vmc_call_is_running(call) || call->state == VMC_CALL_ENDED;
-        if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(call->resource, resource))
+        if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(vmc_call_resource(call), resource))
             return true;
     }
     return false;
@@ -16424,10 +16441,10 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, vmc_call *stop)
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
     vmc_call_user(stop)->asked = c->now;
     /* what has not left, pending setpoints too, will not leave any more; of what has half left, the other half */
-    vmc_motion_cancel(c, stop->resource, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
-    if (vmc_motion_has_running(c, stop->resource))
+    vmc_motion_cancel(c, vmc_call_resource(stop), VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
+    if (vmc_motion_has_running(c, vmc_call_resource(stop)))
         stop->motion |= VMC_MOTION_AGAIN;
-    if (vmc_motion_has_unsettled(c, stop->resource))
+    if (vmc_motion_has_unsettled(c, vmc_call_resource(stop)))
         stop->motion |= VMC_MOTION_AGAIN | VMC_MOTION_UNCONFIRMED;
 }
 
@@ -16444,10 +16461,10 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
     if (c->now - vmc_call_user(stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
-        vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
-        if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
+        vmc_motion_cancel(c, vmc_call_resource(stop), VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
+        if (vmc_motion_has_unsettled(c, vmc_call_resource(stop))) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
-    } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
+    } else if (vmc_motion_has_running(c, vmc_call_resource(stop)) || vmc_motion_has_unsettled(c, vmc_call_resource(stop))) {
         return false; /* looked at again with the next poll */
     }
     vmc_motion_send_again(c, stop);
@@ -16470,9 +16487,9 @@ VMC_FN void vmc_motion_move_ended(viamc_client *c, vmc_call *call)
     vmc_session_check_call(c, call);
     if (!vmc_motion_is_doubtful(call))
         return;
-    vmc_motion_unsettle(c, call->resource);
+    vmc_motion_unsettle(c, vmc_call_resource(call));
     VMC_CALLS_EACH(&c->calls, stop) /* one that is waiting for it learns nothing certain any more */
-        if (vmc_motion_kind(stop) == VMC_MOTION_STOP && (stop->motion & VMC_MOTION_AGAIN) != 0 && vmc_motion_covers(stop->resource, call->resource))
+        if (vmc_motion_kind(stop) == VMC_MOTION_STOP && (stop->motion & VMC_MOTION_AGAIN) != 0 && vmc_motion_covers(vmc_call_resource(stop), vmc_call_resource(call)))
             stop->motion |= VMC_MOTION_UNCONFIRMED;
 }
 
@@ -16509,7 +16526,7 @@ VMC_FN vmc_call *vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint
 {
     vmc_call *call;
     VMC_CALLS_EACH(&c->calls, call)
-        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_call_is_running(call) && call->resource == resource
+        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_call_is_running(call) && vmc_call_resource(call) == resource
             && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(vmc_call_path(call), path))
             return call;
     return NULL;
@@ -16521,10 +16538,10 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
     call->state = VMC_CALL_HELD;
     call->motion &= (uint8_t)~VMC_MOTION_PENDING;
     if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
-        bool blocked = vmc_motion_is_stopping(c, call->resource);
+        bool blocked = vmc_motion_is_stopping(c, vmc_call_resource(call));
         call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
         c->motion.watched = true;
-        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != NULL)
+        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), vmc_call_resource(call), false) != NULL)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
         if (vmc_timer_left(&call->deadline, c->now) > vmc_session_window(c))
@@ -16577,7 +16594,7 @@ VMC_FN vmc_call *vmc_motion_in_the_way(const viamc_client *c, const vmc_call *st
     for (; user != end; user++) {
         vmc_call *call = &user->call;
         bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
-        if (streams && (victim == NULL || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
+        if (streams && (victim == NULL || (vmc_motion_is_move(call) && vmc_motion_covers(vmc_call_resource(stop), vmc_call_resource(call)))))
             victim = call;
     }
     return victim;
@@ -16738,7 +16755,7 @@ VMC_FN const char *vmc_check_large(const vmc_calls *t, const vmc_call *c)
         return "a large message is longer than it said";
     if (c->large == VMC_CALL_INTO && vmc_call_index(c) >= t->slot_count)
         return "a large message is where its prefix is";
-    if (c->large == VMC_CALL_INTO && u->msg_len > u->into_cap)
+    if (c->large == VMC_CALL_INTO && (c->has_sink || u->msg_len > u->taker.into.cap))
         return "a large message is longer than the lent buffer";
     if (c->large == VMC_CALL_BIG && u->msg_len > t->big_cap)
         return "a large message is longer than the large buffer";
@@ -17171,7 +17188,7 @@ VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
     vmc_call *call = &user->call;
     if (call->state == VMC_CALL_FREE)
         return call;
-    if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
+    if (s->resource != VMC_MOTION_ANY || user->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
         return NULL;
     if (VMC_CALL_PREFIX + vmc_client_tx_need(s) > c->calls.tx_cap - c->calls.tx_used + call->tx_len)
         return NULL;
@@ -17205,6 +17222,20 @@ VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
     return moves || (s->flags & VMC_CLIENT_STREAMS) != 0 ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
 }
 
+/* Who takes a large reply: a sink given is it alone. Stop's own record has no slot: its reply is empty, or a text. */
+VMC_FN void vmc_client_lend_taker(viamc_client *c, vmc_user_call *u, const viamc_opts *o)
+{
+    const bool stop = u == &c->calls.users[c->max_calls];
+    u->call.has_sink = o->sink != NULL && !stop;
+    if (u->call.has_sink) {
+        u->taker.sink.fn = o->sink;
+        u->taker.sink.user = o->sink_user;
+    } else {
+        u->taker.into.ptr = stop ? c->stop_reply : o->into;
+        u->taker.into.cap = stop ? VMC_STOP_REPLY : o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
+    }
+}
+
 /* What the user gave to the call. */
 VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *s)
 {
@@ -17212,19 +17243,12 @@ VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *
     u->method = s->method;
     u->user = o->user;
     u->metadata = o->metadata;
-    u->into = o->into;
-    u->into_cap = o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
-    u->sink = o->sink;
-    u->sink_user = o->sink_user;
+    u->resource = s->resource;
     u->meta = o->metadata_into;
     u->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
     u->meta_len = 0;
     u->asked = c->now;
-    if (u == &c->calls.users[c->max_calls]) { /* Stop's own has no slot: its reply is empty, or a text */
-        u->into = c->stop_reply;
-        u->into_cap = sizeof c->stop_reply;
-        u->sink = NULL;
-    }
+    vmc_client_lend_taker(c, u, o);
 }
 
 VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
@@ -17235,7 +17259,6 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->metadata_count = (uint8_t)s->opts->metadata_count;
     call->wants_metadata = s->opts->metadata_into != NULL;
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
-    call->resource = s->resource;
     call->flags |= (uint16_t)(VMC_CALL_F_TOKEN | (s->flags & VMC_CLIENT_STREAMS)); /* VMC_CALL_F_*_STREAM are VIAMC_M_*_STREAM */
     if (!vmc_call_is_client_stream(call))
         call->flags |= VMC_CALL_F_FINISH;
@@ -17416,7 +17439,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
         return VIAMC_ERR_BUSY;
     if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
         return vmc_call_pending(call) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
-    call->resource = resource;
+    vmc_call_user(call)->resource = resource;
     vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;
     return VIAMC_OK;

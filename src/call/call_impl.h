@@ -56,7 +56,7 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
-/* What every call has, ours too: all that carriers need but for large messages. 68 octets on 32-bit machines. */
+/* What every call has, ours too: all that carriers need but for large messages. 64 octets on 32-bit machines. */
 typedef struct vmc_call {
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
@@ -68,8 +68,11 @@ typedef struct vmc_call {
     uint8_t status;
     uint8_t ran;
     uint8_t text_len;
+    bool wants_metadata : 1; /* of the reply */
+    bool has_sink : 1;      /* of a user's call: what its taker is */
     uint16_t path_len;      /* of a client's call */
-    bool wants_metadata;    /* of the reply */
+    uint16_t kept;          /* of a user's call: octets of the large message under way that are kept in the slot: its prefix; if the sink gets
+                             * fields the rest of the message too */
     struct vmc_call *live;  /* in the list of records in use */
     const char *path;
     uint32_t tx_at, tx_len; /* this call's part of tx */
@@ -81,8 +84,19 @@ typedef struct vmc_call {
     uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
     vmc_timer deadline;
     viamc_call handle;      /* of a free record: the last one's */
-    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
 } vmc_call;
+
+/* Who takes messages larger than a slot: a sink, or a buffer. */
+typedef union vmc_call_taker {
+    struct {
+        viamc_sink_fn fn;
+        void *user;
+    } sink;
+    struct {
+        uint8_t *ptr;       /* lent; of a record without a slot: its slot */
+        uint32_t cap;
+    } into;
+} vmc_call_taker;
 
 /* A call of the user's, or a request of a server's peer: what was given to it, and large messages. */
 typedef struct vmc_user_call {
@@ -90,17 +104,13 @@ typedef struct vmc_user_call {
     const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
-    viamc_sink_fn sink;
-    void *sink_user;
-    uint8_t *into;          /* lent buffer; of a record without a slot: its slot */
-    uint32_t into_cap;
+    vmc_call_taker taker;
     uint32_t msg_len;       /* message under way larger than a slot */
     uint32_t got;           /* octets of it that came */
+    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
     viamc_ms asked;         /* motion: when it was asked for */
-    uint8_t *meta;
+    uint8_t *meta;          /* lent for the metadata of the reply */
     uint16_t meta_cap, meta_len;
-    uint16_t meta_at;       /* start of the field that is being added */
-    uint16_t kept;          /* octets of it that are kept in the slot: its prefix; if the sink gets fields the rest of the message too */
 } vmc_user_call;
 
 typedef struct vmc_calls {
@@ -163,6 +173,12 @@ VMC_FN vmc_user_call *vmc_call_user(vmc_call *c)
 VMC_FN const vmc_user_call *vmc_call_user_const(const vmc_call *c)
 {
     return (const vmc_user_call *)c;
+}
+
+/* What a user's call moves or stops. */
+VMC_FN uint32_t vmc_call_resource(const vmc_call *c)
+{
+    return vmc_call_user_const(c)->resource;
 }
 
 /* The user's call of a handle, NULL if it is over. */
@@ -253,8 +269,8 @@ VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, const vmc_call *c, uint32_t *
         return t->slots + i * (size_t)(t->slot_bytes + VMC_CALL_EXTRA + VMC_CALLS_TEXT_BYTES(t));
     }
     if (i < t->user_count) {
-        *cap = t->users[i].into_cap;
-        return t->users[i].into;
+        *cap = t->users[i].taker.into.cap;
+        return t->users[i].taker.into.ptr;
     }
     *cap = (c->flags & VMC_CALL_F_DROP) != 0 ? 0 : t->reply_cap;
     return *cap == 0 ? NULL : t->reply;
@@ -591,9 +607,9 @@ VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
 VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
     const vmc_user_call *u = vmc_call_user_const(c);
-    const uint32_t lent = vmc_call_index(c) < t->slot_count ? u->into_cap : 0; /* without a slot: that is its slot, where the prefix stays */
+    const uint32_t lent = vmc_call_index(c) < t->slot_count ? u->taker.into.cap : 0; /* without a slot: that is its slot, where the prefix stays */
     const vmc_call *other;
-    if (u->sink != NULL)
+    if (c->has_sink)
         return VMC_CALL_SINK;
     if (u->msg_len > lent && u->msg_len > t->big_cap)
         return VMC_CALL_SMALL;
@@ -611,7 +627,7 @@ VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_piece *
 {
     viamc_err err;
     t->in_sink = true;
-    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, piece) : u->sink(u->sink_user, piece);
+    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, piece) : u->taker.sink.fn(u->taker.sink.user, piece);
     t->in_sink = false;
     if (err != VIAMC_OK && err != VIAMC_WAIT)
         vmc_calls_end(t, &u->call, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
@@ -628,7 +644,7 @@ VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octe
     piece.offset = u->got;
     piece.total = u->msg_len;
     if (c->large != VMC_CALL_SINK)
-        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->into) + u->got, piece.bytes.ptr, piece.bytes.len);
+        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr) + u->got, piece.bytes.ptr, piece.bytes.len);
     if (c->large != VMC_CALL_SINK || (piece.bytes.len != 0 && vmc_calls_to_sink(t, u, &piece) == VIAMC_OK))
         u->got += (uint32_t)piece.bytes.len;
     return u->got - piece.offset;
@@ -637,16 +653,15 @@ VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octe
 /* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */
 VMC_FN void vmc_calls_drain(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
-    const uint16_t *kept = &vmc_call_user(c)->kept;
-    uint8_t *from = slot + c->parsed + *kept, *end = slot + c->stored;
+    uint8_t *from = slot + c->parsed + c->kept, *end = slot + c->stored;
     uint32_t n = vmc_calls_take_large(t, c, viamc_view(from, (size_t)(end - from)));
     if (c->state != VMC_CALL_OPEN)
         return; /* its sink refused: the status text lies there now */
     from += n;
-    vmc_move(slot + c->parsed + *kept, from, (size_t)(end - from)); /* behind what was kept of them, which `stored` counts twice */
+    vmc_move(slot + c->parsed + c->kept, from, (size_t)(end - from)); /* behind what was kept of them, which `stored` counts twice */
     c->stored -= n;
     if (vmc_call_left(c) == 0)
-        vmc_calls_complete(t, c, *kept);
+        vmc_calls_complete(t, c, c->kept);
 }
 
 /* A message larger than a slot: finds its place. Ours take none. */
@@ -658,7 +673,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
         return VIAMC_ERR_NOMEM; /* nobody could lend it more */
     vmc_call_user(c)->msg_len = len;
     vmc_call_user(c)->got = 0;
-    vmc_call_user(c)->kept = VMC_CALL_PREFIX;
+    c->kept = VMC_CALL_PREFIX;
     c->large = (uint8_t)vmc_calls_place(t, c);
     t->unsettled = true;
     if (c->large == VMC_CALL_SMALL) {
@@ -708,14 +723,14 @@ VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
     do {
-        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
+        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + c->kept) {
             n = vmc_calls_take_large(t, c, octets);
             octets.ptr += n;
             octets.len -= n;
             if (c->state != VMC_CALL_OPEN)
                 return VIAMC_ERR_SINK;
             if (vmc_call_left(c) == 0)
-                vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
+                vmc_calls_complete(t, c, c->kept);
         }
         n = (uint32_t)vmc_min(octets.len, cap - c->stored);
         if (n == 0 && octets.len != 0)
@@ -757,32 +772,33 @@ VMC_FN bool vmc_call_is_whole(const vmc_call *c)
 /* The rest of the large message is there, in the slot: its sink said WAIT. */
 VMC_FN bool vmc_call_is_parked(const vmc_call *c)
 {
-    return c->large == VMC_CALL_SINK && c->stored - c->parsed - vmc_call_user_const(c)->kept >= vmc_call_left(c);
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - c->kept >= vmc_call_left(c);
 }
 
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
- * A field that does not fit is left out, and so are all later ones. */
-VMC_FN void vmc_call_metadata(vmc_call *c, viamc_bytes name, viamc_bytes value, bool first)
+ * A field that does not fit is left out, and so are all later ones.
+ *   at  where the field begins: kept by the carrier from its first piece on */
+VMC_FN void vmc_call_metadata(vmc_call *c, uint16_t *at, viamc_bytes name, viamc_bytes value, bool first)
 {
     vmc_user_call *u = vmc_call_user(c);
     vmc_wr w = vmc_wr_of(u->meta, u->meta_cap);
     uint32_t len = 0;
     w.len = u->meta_len;
     if (first) {
-        u->meta_at = u->meta_len;
+        *at = u->meta_len;
         vmc_wr_be16(&w, (uint32_t)name.len);
         vmc_wr_be16(&w, 0);
         vmc_wr_bytes(&w, name.ptr, name.len);
     }
     vmc_wr_bytes(&w, value.ptr, value.len);
     if (!w.full)
-        len = (uint32_t)(w.len - u->meta_at - 4u - name.len);
+        len = (uint32_t)(w.len - *at - 4u - name.len);
     if (w.full || len > 0xffffu) {
-        u->meta_len = u->meta_at;
-        u->meta_cap = u->meta_at;
+        u->meta_len = *at;
+        u->meta_cap = *at;
         return;
     }
-    vmc_put_be16(u->meta + u->meta_at + 2, len);
+    vmc_put_be16(u->meta + *at + 2, len);
     u->meta_len = (uint16_t)w.len;
 }
 
@@ -804,7 +820,7 @@ VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
         c->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
-        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->into, len);
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->taker.into.ptr, len);
         c->large = VMC_CALL_TAKEN;
         t->unsettled = true;
     }

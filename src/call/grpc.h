@@ -67,6 +67,7 @@ typedef struct vmc_grpc {
     uint16_t scratch_cap;
     uint16_t kept;          /* octets of kept fields in scratch */
     uint16_t held;          /* octets of the field at hand behind them */
+    uint16_t meta_at;       /* where in the call's lent buffer it begins */
     vmc_percent message;
 } vmc_grpc;
 

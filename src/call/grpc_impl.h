@@ -242,7 +242,7 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_pi
             g->said.type_ok = vmc_grpc_is_type(value);
         }
     } else if (c->wants_metadata && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
-        vmc_call_metadata(c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+        vmc_call_metadata(c, &g->meta_at, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
     }
 }
 
@@ -1167,7 +1167,7 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
             vmc_wait_timer(wait, &c->deadline, now);
         if (!g->calls->unsettled)
             continue;
-        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > vmc_call_user_const(c)->kept)
+        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > c->kept)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
         if (vmc_calls_can_settle(g->calls, c))
             *wait = 0; /* room that the peer does not know of yet */

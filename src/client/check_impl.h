@@ -99,7 +99,7 @@ VMC_FN const char *vmc_check_large(const vmc_calls *t, const vmc_call *c)
         return "a large message is longer than it said";
     if (c->large == VMC_CALL_INTO && vmc_call_index(c) >= t->slot_count)
         return "a large message is where its prefix is";
-    if (c->large == VMC_CALL_INTO && u->msg_len > u->into_cap)
+    if (c->large == VMC_CALL_INTO && (c->has_sink || u->msg_len > u->taker.into.cap))
         return "a large message is longer than the lent buffer";
     if (c->large == VMC_CALL_BIG && u->msg_len > t->big_cap)
         return "a large message is longer than the large buffer";

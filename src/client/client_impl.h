@@ -347,7 +347,7 @@ VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
     vmc_call *call = &user->call;
     if (call->state == VMC_CALL_FREE)
         return call;
-    if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
+    if (s->resource != VMC_MOTION_ANY || user->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
         return NULL;
     if (VMC_CALL_PREFIX + vmc_client_tx_need(s) > c->calls.tx_cap - c->calls.tx_used + call->tx_len)
         return NULL;
@@ -381,6 +381,20 @@ VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
     return moves || (s->flags & VMC_CLIENT_STREAMS) != 0 ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
 }
 
+/* Who takes a large reply: a sink given is it alone. Stop's own record has no slot: its reply is empty, or a text. */
+VMC_FN void vmc_client_lend_taker(viamc_client *c, vmc_user_call *u, const viamc_opts *o)
+{
+    const bool stop = u == &c->calls.users[c->max_calls];
+    u->call.has_sink = o->sink != NULL && !stop;
+    if (u->call.has_sink) {
+        u->taker.sink.fn = o->sink;
+        u->taker.sink.user = o->sink_user;
+    } else {
+        u->taker.into.ptr = stop ? c->stop_reply : o->into;
+        u->taker.into.cap = stop ? VMC_STOP_REPLY : o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
+    }
+}
+
 /* What the user gave to the call. */
 VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *s)
 {
@@ -388,19 +402,12 @@ VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *
     u->method = s->method;
     u->user = o->user;
     u->metadata = o->metadata;
-    u->into = o->into;
-    u->into_cap = o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
-    u->sink = o->sink;
-    u->sink_user = o->sink_user;
+    u->resource = s->resource;
     u->meta = o->metadata_into;
     u->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
     u->meta_len = 0;
     u->asked = c->now;
-    if (u == &c->calls.users[c->max_calls]) { /* Stop's own has no slot: its reply is empty, or a text */
-        u->into = c->stop_reply;
-        u->into_cap = sizeof c->stop_reply;
-        u->sink = NULL;
-    }
+    vmc_client_lend_taker(c, u, o);
 }
 
 VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
@@ -411,7 +418,6 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->metadata_count = (uint8_t)s->opts->metadata_count;
     call->wants_metadata = s->opts->metadata_into != NULL;
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
-    call->resource = s->resource;
     call->flags |= (uint16_t)(VMC_CALL_F_TOKEN | (s->flags & VMC_CLIENT_STREAMS)); /* VMC_CALL_F_*_STREAM are VIAMC_M_*_STREAM */
     if (!vmc_call_is_client_stream(call))
         call->flags |= VMC_CALL_F_FINISH;
@@ -592,7 +598,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
         return VIAMC_ERR_BUSY;
     if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
         return vmc_call_pending(call) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
-    call->resource = resource;
+    vmc_call_user(call)->resource = resource;
     vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;
     return VIAMC_OK;

@@ -67,8 +67,9 @@ static void begin(run *r, const viamc_method *method, uint32_t slot, arrival how
     vmc_calls_init(&r->t);
     vmc_calls_claim(&r->t, &r->user.call);
     r->user.method = method;
-    r->user.sink = sink;
-    r->user.sink_user = r;
+    r->user.call.has_sink = true;
+    r->user.taker.sink.fn = sink;
+    r->user.taker.sink.user = r;
 }
 
 /* Gives the octets as they come. */

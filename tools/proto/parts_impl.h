@@ -75,12 +75,12 @@ VMC_FN viamc_err vmc_split_keep(vmc_split_walk *s, uint32_t n)
 {
     vmc_user_call *u = s->u;
     uint32_t take;
-    if (n > vmc_min32(VMC_CALL_PREFIX + s->slot - s->slot / 4u, 0xffffu) - u->kept)
+    if (n > vmc_min32(VMC_CALL_PREFIX + s->slot - s->slot / 4u, 0xffffu) - u->call.kept)
         return vmc_split_refuse(s, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("what is beside the bytes fields does not fit into a slot"));
-    take = (uint32_t)vmc_min(vmc_min(n, s->in.len), s->room - u->kept);
-    vmc_move(s->kept + u->kept, s->in.ptr, take);
+    take = (uint32_t)vmc_min(vmc_min(n, s->in.len), s->room - u->call.kept);
+    vmc_move(s->kept + u->call.kept, s->in.ptr, take);
     s->in = viamc_view(s->in.ptr + take, s->in.len - take);
-    u->kept = (uint16_t)(u->kept + take);
+    u->call.kept = (uint16_t)(u->call.kept + take);
     u->call.stored += take;
     u->got += take;
     return (viamc_err)(take == n ? VIAMC_OK : VIAMC_WAIT);
@@ -110,7 +110,7 @@ VMC_FN viamc_err vmc_split_header(vmc_split_walk *s, vmc_split_field *f)
 {
     const uint32_t left = s->level[s->depth - 1u].end - s->pos;
     for (;;) {
-        uint32_t have = vmc_min32(vmc_min32(s->u->kept - s->at, VMC_SPLIT_HEADER), left);
+        uint32_t have = vmc_min32(vmc_min32(s->u->call.kept - s->at, VMC_SPLIT_HEADER), left);
         viamc_err err;
         if (vmc_split_parse(viamc_view(s->kept + s->at, have), f))
             break;
@@ -195,7 +195,7 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
         piece.total = len;
         if (piece.bytes.len == 0)
             return (viamc_err)VIAMC_WAIT;
-        err = u->sink(u->sink_user, &piece);
+        err = u->taker.sink.fn(u->taker.sink.user, &piece);
         if (err != VIAMC_OK)
             return err;
         u->got += (uint32_t)piece.bytes.len;
@@ -210,7 +210,7 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
 /* Goes over a field that is kept. */
 VMC_FN viamc_err vmc_split_pass(vmc_split_walk *s, uint32_t len)
 {
-    const uint32_t have = s->u->kept - s->at;
+    const uint32_t have = s->u->call.kept - s->at;
     viamc_err err = VIAMC_OK;
     if (have < len)
         err = vmc_split_keep(s, len - have);
@@ -297,6 +297,6 @@ VMC_FN viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_piece *piece)
     if (err != VIAMC_OK)
         return err;
     err = vmc_split_walk_on(&s, true);
-    vmc_put_be32(s.kept + 1, u->kept - VMC_CALL_PREFIX);
+    vmc_put_be32(s.kept + 1, u->call.kept - VMC_CALL_PREFIX);
     return err;
 }

@@ -1188,8 +1188,8 @@ typedef struct viamc_client_desc {
     uint32_t tx_bytes;       /* requests waiting to be sent, the last 128 for Stop; 16,384 / 1,024; at least 256 */
     uint32_t token_bytes;    /* longest bearer token; 1,024 / 1,024; VIAMC_OFF: no authentication */
     uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608 (more for more than 3 calls: (max_calls + 4) * (slot_bytes + 5)
-                              * + 837); plaintext input: 4,096 / 256 */
-    uint32_t out_bytes;      /* frames on their way out, at least 512, without TLS 256; 16,384 / that */
+                              * + 837); plaintext input, at most 65,535: 4,096 / 256 */
+    uint32_t out_bytes;      /* frames on their way out, at least 512, without TLS 256, at most 65,535; 16,384 / that */
     uint32_t table_bytes;    /* HPACK table for replies; 4,096 / 256 */
     viamc_log log;           /* kept */
     uint32_t guard_end;      /* leave 0 */
@@ -1480,8 +1480,8 @@ typedef struct viamc_server_desc {
     uint32_t rx_bytes;             /* the one buffer for requests larger than that, shared by all peers; 0: none */
     uint32_t tx_bytes;             /* answers of one peer waiting to be sent, at least 256: half of it for answers of unary calls, half for
                                     * streams (viamc_answer_room); 16,384 / 1,024 */
-    uint32_t in_bytes;             /* TLS input, 2,560 to 16,709: 16,709; plaintext input: 4,096 / 256 */
-    uint32_t out_bytes;            /* frames on their way out, at least 512; 16,384 / 512 */
+    uint32_t in_bytes;             /* TLS input, 2,560 to 16,709: 16,709; plaintext input, at most 65,535: 4,096 / 256 */
+    uint32_t out_bytes;            /* frames on their way out, 512 to 65,535; 16,384 / 512 */
     uint32_t message_bytes;        /* memory for one decoded request (viamc_request_scratch); 640, which is enough for
                                     * every service of a machine / 256, enough for every component */
     const char *platform;          /* kept: what GetVersion answers; "viamc" */
@@ -3663,72 +3663,71 @@ VMC_FN size_t vmc_percent_utf8_cut(const uint8_t *p, size_t len)
 
 /* ---- decoding, lenient and in pieces ---- */
 
+/* What is kept between two pieces. Each goes to the same vmc_wr: its octets, their number and their room. */
 typedef struct vmc_percent {
-    vmc_wr out;     /* the decoded text; out.len says how much there is */
-    bool truncated; /* it did not fit, what there is ends with a whole character */
+    bool truncated; /* the text did not fit, what there is ends with a whole character */
     uint8_t held;   /* octets of an escape under way: 0, 1 ('%') or 2 ('%' and digit) */
     uint8_t digit;  /* the digit, as it came */
 } vmc_percent;
 
-VMC_FN void vmc_percent_begin(vmc_percent *d, void *buf, size_t cap)
+VMC_FN void vmc_percent_begin(vmc_percent *d)
 {
-    d->out = vmc_wr_of(buf, cap);
     d->truncated = false;
     d->held = 0;
     d->digit = 0;
 }
 
 /* Writes an octet; from the first that does not fit on nothing more. */
-VMC_FN void vmc_percent_emit(vmc_percent *d, uint32_t c)
+VMC_FN void vmc_percent_emit(vmc_percent *d, vmc_wr *out, uint32_t c)
 {
-    vmc_wr_u8(&d->out, c);
-    if (d->out.full && !d->truncated) {
-        d->truncated = true;
-        d->out.len = vmc_percent_utf8_cut(d->out.ptr, d->out.len);
-        d->out.cap = d->out.len;
-    }
+    if (d->truncated)
+        return;
+    vmc_wr_u8(out, c);
+    d->truncated = out->full;
+    if (out->full)
+        out->len = vmc_percent_utf8_cut(out->ptr, out->len);
 }
 
 /* Copies through what turned out to be no escape. */
-VMC_FN void vmc_percent_flush(vmc_percent *d)
+VMC_FN void vmc_percent_flush(vmc_percent *d, vmc_wr *out)
 {
     if (d->held > 0)
-        vmc_percent_emit(d, '%');
+        vmc_percent_emit(d, out, '%');
     if (d->held > 1u)
-        vmc_percent_emit(d, d->digit);
+        vmc_percent_emit(d, out, d->digit);
     d->held = 0;
 }
 
-VMC_FN void vmc_percent_char(vmc_percent *d, uint8_t c)
+VMC_FN void vmc_percent_char(vmc_percent *d, vmc_wr *out, uint8_t c)
 {
     bool hex = vmc_percent_value(c) < 16u;
     if (d->held == 2u && hex) {
         d->held = 0;
-        vmc_percent_emit(d, (uint32_t)vmc_percent_value(d->digit) << 4 | vmc_percent_value(c));
+        vmc_percent_emit(d, out, (uint32_t)vmc_percent_value(d->digit) << 4 | vmc_percent_value(c));
     } else if (d->held == 1u && hex) {
         d->held = 2;
         d->digit = c;
     } else {
-        vmc_percent_flush(d);
+        vmc_percent_flush(d, out);
         if (c == '%')
             d->held = 1;
         else
-            vmc_percent_emit(d, c);
+            vmc_percent_emit(d, out, c);
     }
 }
 
-VMC_FN void vmc_percent_feed(vmc_percent *d, viamc_bytes piece)
+VMC_FN void vmc_percent_feed(vmc_percent *d, vmc_wr *out, viamc_bytes piece)
 {
     size_t i;
     for (i = 0; i < piece.len; i++)
-        vmc_percent_char(d, piece.ptr[i]);
+        vmc_percent_char(d, out, piece.ptr[i]);
 }
 
 /* Ends the text and returns it. */
-VMC_FN viamc_bytes vmc_percent_end(vmc_percent *d)
+VMC_FN viamc_bytes vmc_percent_end(vmc_percent *d, vmc_wr *out)
 {
-    vmc_percent_flush(d);
-    return viamc_view(d->out.ptr, d->out.len);
+    vmc_percent_flush(d, out);
+    return viamc_view(out->ptr, out->len);
 }
 
 #endif
@@ -11015,9 +11014,8 @@ typedef struct vmc_h2 {
     vmc_h2_stream *streams;
     vmc_h2_stream *stream; /* the frame's, NULL: it takes no part, or no longer */
     uint32_t left;         /* octets of the received frame's payload to come */
-    uint32_t id;
+    uint32_t id;           /* its stream: while a block is open, that of the block */
     uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
-    uint32_t block_id;     /* stream of the header block being received */
     /* windows and limits */
     uint32_t window;       /* ours, per stream */
     int32_t credit;        /* octets the peer may still send on the connection */
@@ -11468,7 +11466,6 @@ VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
 {
     VIAMC_MEMSET(&h->block, 0, sizeof h->block);
     h->block.open = true;
-    h->block_id = h->id;
     h->block.seen = (h->flags & VMC_H2_END_STREAM) != 0 ? VMC_H2_B_END : 0;
     h->block.octets = h->left;
     vmc_hpack_dec_begin(&h->decoder);
@@ -11629,17 +11626,18 @@ VMC_FN uint32_t vmc_h2_begin_frame(vmc_h2 *h)
 /* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
 VMC_APART uint32_t vmc_h2_on_head(vmc_h2 *h, const uint8_t *p)
 {
+    const uint32_t id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
     h->left = vmc_be24(p);
     h->padding = 0;
     h->type = p[3];
     h->flags = p[4];
-    h->id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
     if (!h->got_settings && (h->type != VMC_H2_F_SETTINGS || (h->flags & VMC_H2_ACK) != 0))
         return VMC_H2_FAIL(NO_SETTINGS);
     if (h->left > VMC_H2_FRAME_MAX)
         return VMC_H2_FAIL(LARGE);
-    if (h->block.open != (h->type == VMC_H2_F_CONTINUATION) || (h->block.open && h->id != h->block_id))
+    if (h->block.open != (h->type == VMC_H2_F_CONTINUATION) || (h->block.open && id != h->id))
         return VMC_H2_FAIL(CONTINUATION);
+    h->id = id;
     return vmc_h2_begin_frame(h);
 }
 
@@ -13466,17 +13464,20 @@ VMC_FN bool vmc_grpc_parse_timeout(viamc_bytes v, viamc_ms *ms)
 /* grpc-message goes straight into the call's text, decoded. */
 VMC_APART void vmc_grpc_take_message(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
+    uint32_t room;
+    uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
+    vmc_wr w = vmc_wr_of(text, room);
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
-        uint32_t room;
-        uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
-        vmc_percent_begin(&g->message, text, room);
+        vmc_percent_begin(&g->message);
+        c->text_len = 0;
         g->text_given = true;
     }
-    vmc_percent_feed(&g->message, p->value);
-    if ((p->flags & VMC_HPACK_LAST) == 0)
-        return;
-    c->text_len = (uint8_t)vmc_percent_end(&g->message).len;
-    if (g->message.truncated)
+    w.len = c->text_len;
+    vmc_percent_feed(&g->message, &w, p->value);
+    if ((p->flags & VMC_HPACK_LAST) != 0)
+        (void)vmc_percent_end(&g->message, &w);
+    c->text_len = (uint8_t)w.len;
+    if ((p->flags & VMC_HPACK_LAST) != 0 && g->message.truncated)
         c->flags |= VMC_CALL_F_TEXT_CUT;
 }
 
@@ -13828,9 +13829,9 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
         kind = vmc_h2_next(&g->h2, in, &ev);
         if (kind == VMC_H2_MORE)
             return VMC_GRPC_MORE; /* also after frames that are no events: windows may have opened */
-        if (g->block_of != g->h2.block_id && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END)) {
+        if (g->block_of != g->h2.id && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END)) {
             vmc_grpc_begin_block(g);
-            g->block_of = g->h2.block_id;
+            g->block_of = g->h2.id;
         }
         up = vmc_grpc_on_event(g, kind, &ev);
         if (up != VMC_GRPC_MORE)
@@ -14487,12 +14488,14 @@ typedef enum vmc_conn_event {
     VMC_CONN_IS_UP                       /* the handshake is over: calls can be sent */
 } vmc_conn_event;
 
+#define VMC_CONN_BUFFER_MAX 0xffffu /* octets: what is in one is counted with 16 bits; a TLS record and its head have fewer */
+
 typedef struct vmc_conn_config {
     const viamc_port *port; /* kept */
     void *port_user;
     unsigned number;
     uint8_t *in, *out;      /* kept: record buffers with TLS, plain ones without */
-    uint32_t in_cap, out_cap;
+    uint32_t in_cap, out_cap; /* at most VMC_CONN_BUFFER_MAX */
     void *tls;              /* kept: vmc_tls_bytes octets, NULL: plaintext only */
 } vmc_conn_config;
 
@@ -14503,9 +14506,9 @@ typedef struct vmc_conn {
     vmc_tls *tls;
 #endif
     uint8_t *in, *out;
-    uint32_t in_cap, out_cap;
-    uint32_t in_at, in_len;   /* plaintext read and not yet parsed */
-    uint32_t out_at, out_len; /* plaintext staged and not yet written */
+    uint16_t in_cap, out_cap;
+    uint16_t in_at, in_len;   /* plaintext read and not yet parsed */
+    uint16_t out_at, out_len; /* plaintext staged and not yet written */
     viamc_error error;
     uint16_t number;
     uint16_t steps;           /* reads and writes since the poll began */
@@ -14532,9 +14535,9 @@ VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
     c->port_user = cfg->port_user;
     c->number = (uint16_t)cfg->number;
     c->in = cfg->in;
-    c->in_cap = cfg->in_cap;
+    c->in_cap = (uint16_t)cfg->in_cap;
     c->out = cfg->out;
-    c->out_cap = cfg->out_cap;
+    c->out_cap = (uint16_t)cfg->out_cap;
 #ifndef VIAMC_NO_TLS
     c->tls = (vmc_tls *)cfg->tls;
 #endif
@@ -14690,13 +14693,13 @@ VMC_FN vmc_conn_event vmc_conn_read_plain(vmc_conn *c, bool *more)
         c->in_at = c->in_len = 0;
         if (vmc_conn_port_read(c, c->in, c->in_cap, &n) != VIAMC_OK && n == 0)
             return VMC_CONN_LOST;
-        c->in_len = (uint32_t)n;
+        c->in_len = (uint16_t)n;
         *more = n == c->in_cap; /* a port that gave less has no more now */
         if (n == 0)
             return VMC_CONN_IDLE;
     }
-    ev = vmc_conn_parse(c, c->in + c->in_at, c->in_len - c->in_at, &n);
-    c->in_at += (uint32_t)n;
+    ev = vmc_conn_parse(c, c->in + c->in_at, (size_t)(c->in_len - c->in_at), &n);
+    c->in_at = (uint16_t)(c->in_at + n);
     return ev;
 }
 
@@ -14770,12 +14773,12 @@ VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
         vmc_grpc_write(&c->grpc, now, &w);
         all = !c->grpc.calls->stirred && vmc_wr_room(&w) >= VMC_CONN_ROOM;
         c->out_at = 0;
-        c->out_len = (uint32_t)w.len;
+        c->out_len = (uint16_t)w.len;
         c->blocked = false;
         if (w.len == 0)
             return false;
     }
-    c->out_at += (uint32_t)vmc_conn_port_write(c, c->out + c->out_at, c->out_len - c->out_at);
+    c->out_at = (uint16_t)(c->out_at + vmc_conn_port_write(c, c->out + c->out_at, (size_t)(c->out_len - c->out_at)));
     return !c->blocked && !all;
 }
 
@@ -16935,9 +16938,11 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
         return VMC_TEXT("max_calls above VIAMC_MAX_CALLS");
     if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < vmc_client_least_out(d) || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
         return VMC_TEXT("tx_bytes below 256, out_bytes below 512 (256 without TLS) or slot_bytes below 64");
+    if (d->out_bytes > VMC_CONN_BUFFER_MAX)
+        return VMC_TEXT("out_bytes above 65,535");
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
         return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
-    if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
+    if (d->no_tls ? d->in_bytes < 64u || d->in_bytes > VMC_CONN_BUFFER_MAX : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
         return VMC_TEXT("in_bytes out of range");
     if (vmc_client_credit_need(d) > d->in_bytes)
         return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
@@ -20056,9 +20061,9 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("slot_bytes, rx_bytes or tx_bytes too large");
-    if (d->out_bytes > VMC_CALL_MAX_MESSAGE || d->message_bytes > VMC_CALL_MAX_MESSAGE)
+    if (d->out_bytes > VMC_CONN_BUFFER_MAX || d->message_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("out_bytes or message_bytes too large");
-    if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
+    if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u || d->in_bytes > VMC_CONN_BUFFER_MAX)
         return VMC_TEXT("in_bytes out of range");
     if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");

@@ -180,17 +180,20 @@ VMC_FN bool vmc_grpc_parse_timeout(viamc_bytes v, viamc_ms *ms)
 /* grpc-message goes straight into the call's text, decoded. */
 VMC_APART void vmc_grpc_take_message(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
+    uint32_t room;
+    uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
+    vmc_wr w = vmc_wr_of(text, room);
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
-        uint32_t room;
-        uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
-        vmc_percent_begin(&g->message, text, room);
+        vmc_percent_begin(&g->message);
+        c->text_len = 0;
         g->text_given = true;
     }
-    vmc_percent_feed(&g->message, p->value);
-    if ((p->flags & VMC_HPACK_LAST) == 0)
-        return;
-    c->text_len = (uint8_t)vmc_percent_end(&g->message).len;
-    if (g->message.truncated)
+    w.len = c->text_len;
+    vmc_percent_feed(&g->message, &w, p->value);
+    if ((p->flags & VMC_HPACK_LAST) != 0)
+        (void)vmc_percent_end(&g->message, &w);
+    c->text_len = (uint8_t)w.len;
+    if ((p->flags & VMC_HPACK_LAST) != 0 && g->message.truncated)
         c->flags |= VMC_CALL_F_TEXT_CUT;
 }
 
@@ -542,9 +545,9 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
         kind = vmc_h2_next(&g->h2, in, &ev);
         if (kind == VMC_H2_MORE)
             return VMC_GRPC_MORE; /* also after frames that are no events: windows may have opened */
-        if (g->block_of != g->h2.block_id && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END)) {
+        if (g->block_of != g->h2.id && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END)) {
             vmc_grpc_begin_block(g);
-            g->block_of = g->h2.block_id;
+            g->block_of = g->h2.id;
         }
         up = vmc_grpc_on_event(g, kind, &ev);
         if (up != VMC_GRPC_MORE)

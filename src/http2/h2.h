@@ -166,9 +166,8 @@ typedef struct vmc_h2 {
     vmc_h2_stream *streams;
     vmc_h2_stream *stream; /* the frame's, NULL: it takes no part, or no longer */
     uint32_t left;         /* octets of the received frame's payload to come */
-    uint32_t id;
+    uint32_t id;           /* its stream: while a block is open, that of the block */
     uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
-    uint32_t block_id;     /* stream of the header block being received */
     /* windows and limits */
     uint32_t window;       /* ours, per stream */
     int32_t credit;        /* octets the peer may still send on the connection */

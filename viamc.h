@@ -10077,9 +10077,11 @@ typedef struct vmc_hpack_enc {
     uint8_t count;  /* entries */
     uint8_t others; /* of them, those in keys */
     bool changed;   /* the next block starts with size updates and an empty table */
+#if VIAMC_SHORTCUTS
     uint8_t ready_len;
     uint16_t ready_for;                         /* fixed fields whose octets are in ready[], while nothing is inserted; 0: none */
     uint8_t ready[VMC_HPACK_FIXED_OCTETS];
+#endif
     uint8_t fixed[VMC_HPACK_FIXED];             /* serial of the caller's fixed field n: 1 for the oldest entry; 0: not there */
     uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside */
     uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* in the order in which they came */
@@ -10112,9 +10114,11 @@ VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w);
 /* The octet of a field that the peer's table has, or 0: then vmc_hpack_put. Saves filling a vmc_hpack_field. */
 VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
 
+#if VIAMC_SHORTCUTS
 /* The same for fixed fields alone: those of which `which` has bit 1 << key, one octet each, at most VMC_HPACK_FIXED_OCTETS: so many are
  * written, the answer tells how many of them count. 0: one of the fields is missing. */
 VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to);
+#endif
 
 /* Writes a field from offset *at of its representation on, as many octets as fit. True when it is complete; then *at is 0 again.
  * An insertion counts when the field is complete. Until then f and its octets must stay the same. */
@@ -10698,6 +10702,8 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
+#if VIAMC_SHORTCUTS
+
 VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to)
 {
     const uint32_t newest = 0x80u + VMC_HPACK_STATIC + 1u + e->count;
@@ -10717,6 +10723,8 @@ VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *
     VIAMC_MEMCPY(to, e->ready, sizeof e->ready);
     return e->ready_len;
 }
+
+#endif
 
 /* What the field counts in a table. */
 VMC_FN size_t vmc_hpack_field_size(const vmc_hpack_field *f)
@@ -10784,7 +10792,9 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
     e->count++;
+#if VIAMC_SHORTCUTS
     e->ready_for = 0;
+#endif
     if (f->key < VMC_HPACK_FIXED) {
         e->fixed[f->key] = e->count;
     } else {
@@ -10915,8 +10925,10 @@ typedef enum vmc_h2_event_kind {
 typedef struct vmc_h2_event {
     uint8_t slot;
     bool end;        /* BLOCK_END, DATA: with it the peer ended the stream */
+#if VIAMC_SHORTCUTS
     bool repeats;    /* BLOCK_END: the octets of block `memo` again; its fields were not handed up */
     uint8_t memo;    /* BLOCK_END: 1 or 2: the fields of this block may come again so; 0: they will not */
+#endif
     uint16_t status; /* :status of a response's final header block */
     uint32_t code;
     uint32_t last;
@@ -10959,12 +10971,14 @@ typedef enum vmc_h2_state {
 #define VMC_H2_PING_LIFE 'l'
 #define VMC_H2_PING_RESETS 'r'
 
+#if VIAMC_SHORTCUTS
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
     uint8_t slot;
     uint32_t octets;  /* of the three frames */
     viamc_bytes data; /* of the DATA frame: view into the input */
 } vmc_h2_reply;
+#endif
 
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
@@ -10972,7 +10986,9 @@ typedef struct vmc_h2_block {
     uint8_t wrong;         /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
     bool open;             /* END_HEADERS has not come: only CONTINUATION may follow */
     uint8_t continuations;
+#if VIAMC_SHORTCUTS
     uint8_t memo;          /* its octets are in a memo: so many, once it has proved right */
+#endif
     uint16_t status;
     uint16_t fields;
     uint32_t octets;       /* encoded, so far */
@@ -11040,18 +11056,20 @@ typedef struct vmc_h2 {
     uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
     bool out_first;        /* its HEADERS frame is still to come */
     bool out_end;          /* its HEADERS frame carries END_STREAM */
-    uint8_t memo_len[2];   /* octets of the memos, 0: none; with :status, that is 200 */
     uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
 #ifndef VIAMC_NO_SERVER
     uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
     uint32_t refused_last; /* server: last of them */
 #endif
-    vmc_hpack_dec decoder;
-    vmc_hpack_enc encoder;
-    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
-                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
     uint8_t small[VMC_H2_FRAME_HEAD];
     uint8_t ping[VMC_H2_MAX_PINGS][8];
+    vmc_hpack_dec decoder;
+    vmc_hpack_enc encoder;
+#if VIAMC_SHORTCUTS
+    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
+                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
+    uint8_t memo_len[2];   /* octets of the memos, 0: none; with :status, that is 200 */
+#endif
 } vmc_h2;
 
 #endif
@@ -11743,13 +11761,15 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
     return (h->block.seen & needed) == needed;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
 VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 {
     const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     uint64_t octets = 0;
     uint32_t i;
-    if (!VIAMC_SHORTCUTS || VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
+    if (VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
         return false;
     if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof octets || h->left > in->left)
         return false; /* not in one piece */
@@ -11775,7 +11795,7 @@ VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
     const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     ev->repeats = false;
     ev->memo = 0;
-    if (!VIAMC_SHORTCUTS || h->block.memo == 0 || (k == 0 && h->block.status != 200u))
+    if (h->block.memo == 0 || (k == 0 && h->block.status != 200u))
         return;
     ev->repeats = h->memo_len[k] != 0;
     ev->memo = (uint8_t)(k + 1u);
@@ -11788,6 +11808,8 @@ VMC_FN void vmc_h2_memo_drop(vmc_h2 *h, uint8_t memo)
     h->memo_len[memo - 1u] = 0;
 }
 
+#endif
+
 /* The whole block is there: is it what may come now on this stream? */
 VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 {
@@ -11795,9 +11817,11 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     vmc_h2_stream *s = h->stream;
     bool ok;
     b->open = false;
+#if VIAMC_SHORTCUTS
     if (h->decoder.changed)
         h->memo_len[0] = h->memo_len[1] = 0;
     h->decoder.changed = false;
+#endif
     vmc_h2_skip(h); /* padding */
     if (!vmc_hpack_dec_end(&h->decoder))
         return VMC_H2_FAIL(CUT_FIELD);
@@ -11818,7 +11842,9 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     if (ev->end)
         s->flags |= VMC_H2_REMOTE_END;
     ev->status = b->status;
+#if VIAMC_SHORTCUTS
     vmc_h2_memo_keep(h, ev);
+#endif
     return VMC_H2_BLOCK_END;
 }
 
@@ -11826,8 +11852,10 @@ VMC_FN uint32_t vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     const size_t most = vmc_min(in->left, h->left - h->padding), rest = in->left - most;
     vmc_hpack_result r;
+#if VIAMC_SHORTCUTS
     if (h->block.octets == h->left && h->left != 0 && vmc_h2_memo_take(h, in)) /* no octet of it was looked at */
         return vmc_h2_end_block(h, ev);
+#endif
     in->left = most;
     r = vmc_hpack_next(&h->decoder, in, &ev->piece);
     h->left -= (uint32_t)(most - in->left);
@@ -12034,6 +12062,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     return vmc_h2_run(h, in, ev);
 }
 
+#if VIAMC_SHORTCUTS
+
 /* ---- receiving: a whole reply at once ---- */
 
 /* Is this frame a header block that repeats memo k? Eight octets that end with the block's are read: its head has nine. */
@@ -12083,6 +12113,8 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
     h->noise = 0;
     h->empty = 0;
 }
+
+#endif
 
 /* ---- sending ---- */
 
@@ -13250,7 +13282,9 @@ typedef struct vmc_grpc {
     vmc_calls *calls;
     /* the header block that is being received */
     vmc_grpc_said said;
+#if VIAMC_SHORTCUTS
     vmc_grpc_said memo[2];  /* the same of blocks that may come again */
+#endif
     bool text_given;        /* grpc-message is being decoded into the call's text */
     bool held_cut;
     bool is_post;
@@ -13626,6 +13660,8 @@ VMC_FN void vmc_grpc_end_http(vmc_grpc *g, vmc_call *c, uint32_t http)
     vmc_grpc_end(g, c, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
 }
 
+#if VIAMC_SHORTCUTS
+
 /* A block that repeats one says what that said; of one that may come again it is noted, unless it has a text. */
 VMC_FN void vmc_grpc_recall(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
@@ -13637,11 +13673,15 @@ VMC_FN void vmc_grpc_recall(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
         g->memo[ev->memo - 1u] = g->said;
 }
 
+#endif
+
 /* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
 VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    if (VIAMC_SHORTCUTS && ev->memo != 0)
+#if VIAMC_SHORTCUTS
+    if (ev->memo != 0)
         vmc_grpc_recall(g, c, ev);
+#endif
     if (ev->end && (ev->status == 0 || ev->status == 200u || g->said.status != VMC_GRPC_NO_STATUS))
         vmc_grpc_finish(g, c);
     else if (ev->status != 200u)
@@ -13796,6 +13836,8 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
     return VMC_GRPC_MORE;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* Client: takes a whole unary reply that says OK, as most do, in one step. False: there is none, nothing was consumed. */
 VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
 {
@@ -13814,6 +13856,8 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
     return true;
 }
 
+#endif
+
 /* Consumes input until its owner has to look at something, or until it is used up. */
 VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
 {
@@ -13822,8 +13866,10 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     for (;;) {
         vmc_h2_event_kind kind;
         vmc_grpc_event up;
-        while (VIAMC_SHORTCUTS && vmc_grpc_take_reply(g, in))
+#if VIAMC_SHORTCUTS
+        while (vmc_grpc_take_reply(g, in))
             ;
+#endif
         if (!g->h2.block.open)
             g->block_of = 0;
         kind = vmc_h2_next(&g->h2, in, &ev);
@@ -14046,6 +14092,8 @@ VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, u
     return vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part);
 }
 
+#if VIAMC_SHORTCUTS
+
 #define VMC_GRPC_FIXED_OCTETS 16u /* more than there are fields */
 
 /* The fixed fields that call c carries, a bit 1 << key each. */
@@ -14077,6 +14125,8 @@ VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
     part->len += n + 1u;
     return true;
 }
+
+#endif
 
 /* The fields of call c's request from g->field on. True when all are in. */
 VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, vmc_call *c, vmc_wr *part)
@@ -14305,6 +14355,8 @@ VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr 
     return true;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* Octets of message that call c may send at once on a stream that is to be opened. */
 VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
 {
@@ -14335,12 +14387,16 @@ VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_
     return true;
 }
 
+#endif
+
 /* Everything that call c can send now; false when the window is full. */
 VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
     size_t before = w->len;
-    if (VIAMC_SHORTCUTS && !VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, c, now, w))
+#if VIAMC_SHORTCUTS
+    if (!VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, c, now, w))
         return true;
+#endif
     if ((c->flags & VMC_CALL_F_HEAD) != 0) {
         bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, c, now, w) : vmc_grpc_write_request(g, c, now, w);
         if (!written)

@@ -39,7 +39,9 @@ typedef struct vmc_grpc {
     vmc_calls *calls;
     /* the header block that is being received */
     vmc_grpc_said said;
+#if VIAMC_SHORTCUTS
     vmc_grpc_said memo[2];  /* the same of blocks that may come again */
+#endif
     bool text_given;        /* grpc-message is being decoded into the call's text */
     bool held_cut;
     bool is_post;

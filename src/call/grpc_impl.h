@@ -342,6 +342,8 @@ VMC_FN void vmc_grpc_end_http(vmc_grpc *g, vmc_call *c, uint32_t http)
     vmc_grpc_end(g, c, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
 }
 
+#if VIAMC_SHORTCUTS
+
 /* A block that repeats one says what that said; of one that may come again it is noted, unless it has a text. */
 VMC_FN void vmc_grpc_recall(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
@@ -353,11 +355,15 @@ VMC_FN void vmc_grpc_recall(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
         g->memo[ev->memo - 1u] = g->said;
 }
 
+#endif
+
 /* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
 VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    if (VIAMC_SHORTCUTS && ev->memo != 0)
+#if VIAMC_SHORTCUTS
+    if (ev->memo != 0)
         vmc_grpc_recall(g, c, ev);
+#endif
     if (ev->end && (ev->status == 0 || ev->status == 200u || g->said.status != VMC_GRPC_NO_STATUS))
         vmc_grpc_finish(g, c);
     else if (ev->status != 200u)
@@ -512,6 +518,8 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
     return VMC_GRPC_MORE;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* Client: takes a whole unary reply that says OK, as most do, in one step. False: there is none, nothing was consumed. */
 VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
 {
@@ -530,6 +538,8 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
     return true;
 }
 
+#endif
+
 /* Consumes input until its owner has to look at something, or until it is used up. */
 VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
 {
@@ -538,8 +548,10 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     for (;;) {
         vmc_h2_event_kind kind;
         vmc_grpc_event up;
-        while (VIAMC_SHORTCUTS && vmc_grpc_take_reply(g, in))
+#if VIAMC_SHORTCUTS
+        while (vmc_grpc_take_reply(g, in))
             ;
+#endif
         if (!g->h2.block.open)
             g->block_of = 0;
         kind = vmc_h2_next(&g->h2, in, &ev);
@@ -762,6 +774,8 @@ VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, u
     return vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part);
 }
 
+#if VIAMC_SHORTCUTS
+
 #define VMC_GRPC_FIXED_OCTETS 16u /* more than there are fields */
 
 /* The fixed fields that call c carries, a bit 1 << key each. */
@@ -793,6 +807,8 @@ VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
     part->len += n + 1u;
     return true;
 }
+
+#endif
 
 /* The fields of call c's request from g->field on. True when all are in. */
 VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, vmc_call *c, vmc_wr *part)
@@ -1021,6 +1037,8 @@ VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr 
     return true;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* Octets of message that call c may send at once on a stream that is to be opened. */
 VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
 {
@@ -1051,12 +1069,16 @@ VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_
     return true;
 }
 
+#endif
+
 /* Everything that call c can send now; false when the window is full. */
 VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
     size_t before = w->len;
-    if (VIAMC_SHORTCUTS && !VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, c, now, w))
+#if VIAMC_SHORTCUTS
+    if (!VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, c, now, w))
         return true;
+#endif
     if ((c->flags & VMC_CALL_F_HEAD) != 0) {
         bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, c, now, w) : vmc_grpc_write_request(g, c, now, w);
         if (!written)

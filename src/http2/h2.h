@@ -67,8 +67,10 @@ typedef enum vmc_h2_event_kind {
 typedef struct vmc_h2_event {
     uint8_t slot;
     bool end;        /* BLOCK_END, DATA: with it the peer ended the stream */
+#if VIAMC_SHORTCUTS
     bool repeats;    /* BLOCK_END: the octets of block `memo` again; its fields were not handed up */
     uint8_t memo;    /* BLOCK_END: 1 or 2: the fields of this block may come again so; 0: they will not */
+#endif
     uint16_t status; /* :status of a response's final header block */
     uint32_t code;
     uint32_t last;
@@ -111,12 +113,14 @@ typedef enum vmc_h2_state {
 #define VMC_H2_PING_LIFE 'l'
 #define VMC_H2_PING_RESETS 'r'
 
+#if VIAMC_SHORTCUTS
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
     uint8_t slot;
     uint32_t octets;  /* of the three frames */
     viamc_bytes data; /* of the DATA frame: view into the input */
 } vmc_h2_reply;
+#endif
 
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
@@ -124,7 +128,9 @@ typedef struct vmc_h2_block {
     uint8_t wrong;         /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
     bool open;             /* END_HEADERS has not come: only CONTINUATION may follow */
     uint8_t continuations;
+#if VIAMC_SHORTCUTS
     uint8_t memo;          /* its octets are in a memo: so many, once it has proved right */
+#endif
     uint16_t status;
     uint16_t fields;
     uint32_t octets;       /* encoded, so far */
@@ -192,18 +198,20 @@ typedef struct vmc_h2 {
     uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
     bool out_first;        /* its HEADERS frame is still to come */
     bool out_end;          /* its HEADERS frame carries END_STREAM */
-    uint8_t memo_len[2];   /* octets of the memos, 0: none; with :status, that is 200 */
     uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
 #ifndef VIAMC_NO_SERVER
     uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
     uint32_t refused_last; /* server: last of them */
 #endif
-    vmc_hpack_dec decoder;
-    vmc_hpack_enc encoder;
-    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
-                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
     uint8_t small[VMC_H2_FRAME_HEAD];
     uint8_t ping[VMC_H2_MAX_PINGS][8];
+    vmc_hpack_dec decoder;
+    vmc_hpack_enc encoder;
+#if VIAMC_SHORTCUTS
+    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
+                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
+    uint8_t memo_len[2];   /* octets of the memos, 0: none; with :status, that is 200 */
+#endif
 } vmc_h2;
 
 #endif

@@ -686,13 +686,15 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
     return (h->block.seen & needed) == needed;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
 VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 {
     const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     uint64_t octets = 0;
     uint32_t i;
-    if (!VIAMC_SHORTCUTS || VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
+    if (VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
         return false;
     if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof octets || h->left > in->left)
         return false; /* not in one piece */
@@ -718,7 +720,7 @@ VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
     const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     ev->repeats = false;
     ev->memo = 0;
-    if (!VIAMC_SHORTCUTS || h->block.memo == 0 || (k == 0 && h->block.status != 200u))
+    if (h->block.memo == 0 || (k == 0 && h->block.status != 200u))
         return;
     ev->repeats = h->memo_len[k] != 0;
     ev->memo = (uint8_t)(k + 1u);
@@ -731,6 +733,8 @@ VMC_FN void vmc_h2_memo_drop(vmc_h2 *h, uint8_t memo)
     h->memo_len[memo - 1u] = 0;
 }
 
+#endif
+
 /* The whole block is there: is it what may come now on this stream? */
 VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 {
@@ -738,9 +742,11 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     vmc_h2_stream *s = h->stream;
     bool ok;
     b->open = false;
+#if VIAMC_SHORTCUTS
     if (h->decoder.changed)
         h->memo_len[0] = h->memo_len[1] = 0;
     h->decoder.changed = false;
+#endif
     vmc_h2_skip(h); /* padding */
     if (!vmc_hpack_dec_end(&h->decoder))
         return VMC_H2_FAIL(CUT_FIELD);
@@ -761,7 +767,9 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     if (ev->end)
         s->flags |= VMC_H2_REMOTE_END;
     ev->status = b->status;
+#if VIAMC_SHORTCUTS
     vmc_h2_memo_keep(h, ev);
+#endif
     return VMC_H2_BLOCK_END;
 }
 
@@ -769,8 +777,10 @@ VMC_FN uint32_t vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     const size_t most = vmc_min(in->left, h->left - h->padding), rest = in->left - most;
     vmc_hpack_result r;
+#if VIAMC_SHORTCUTS
     if (h->block.octets == h->left && h->left != 0 && vmc_h2_memo_take(h, in)) /* no octet of it was looked at */
         return vmc_h2_end_block(h, ev);
+#endif
     in->left = most;
     r = vmc_hpack_next(&h->decoder, in, &ev->piece);
     h->left -= (uint32_t)(most - in->left);
@@ -977,6 +987,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     return vmc_h2_run(h, in, ev);
 }
 
+#if VIAMC_SHORTCUTS
+
 /* ---- receiving: a whole reply at once ---- */
 
 /* Is this frame a header block that repeats memo k? Eight octets that end with the block's are read: its head has nine. */
@@ -1026,6 +1038,8 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
     h->noise = 0;
     h->empty = 0;
 }
+
+#endif
 
 /* ---- sending ---- */
 

@@ -10998,15 +10998,19 @@ typedef struct vmc_h2_block {
 /* In a build without servers the role is a constant, and the server's half of the code is gone. */
 #ifdef VIAMC_NO_SERVER
 #define VMC_H2_IS_SERVER(h) ((void)(h), false)
+#define VMC_H2_MAX_STREAMS(h) 0u
 #else
 #define VMC_H2_IS_SERVER(h) ((h)->server)
+#define VMC_H2_MAX_STREAMS(h) ((h)->max_streams)
 #endif
 
 /* Only the buffer for a TLS record limits the credit of all streams together: else the code for that is gone too. */
 #ifdef VIAMC_NO_TLS
 #define VMC_H2_LIMIT(h) ((void)(h), 0u)
+#define VMC_H2_ZOMBIES(h) 0u
 #else
 #define VMC_H2_LIMIT(h) ((h)->credit_limit)
+#define VMC_H2_ZOMBIES(h) ((h)->zombies + (h)->zombies_ping)
 #endif
 
 /* What every frame needs comes first: a short offset is a short instruction. */
@@ -11037,15 +11041,15 @@ typedef struct vmc_h2 {
     int32_t credit;        /* octets the peer may still send on the connection */
     int32_t send_window;   /* octets we may send on the connection */
     int32_t peer_window;   /* what a new stream of ours may send */
+#ifndef VIAMC_NO_TLS
     uint32_t credit_limit;
     uint32_t zombies;      /* credit of streams reset since the last PING was sent */
     uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
+#endif
     uint32_t goaway_last;  /* streams above were not processed */
     uint8_t goaway_code;   /* ours */
     uint8_t broken;        /* why the connection is broken: VMC_H2_E_... */
     uint8_t peer_streams;  /* how many streams the peer permits; 255: that or more */
-    uint8_t max_streams;
-    bool server;
     bool got_settings;     /* the peer's first SETTINGS came */
     bool acked;            /* the peer acknowledged ours */
     bool goaway_got;
@@ -11058,6 +11062,8 @@ typedef struct vmc_h2 {
     bool out_end;          /* its HEADERS frame carries END_STREAM */
     uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
 #ifndef VIAMC_NO_SERVER
+    bool server;
+    uint8_t max_streams;
     uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
     uint32_t refused_last; /* server: last of them */
 #endif
@@ -11132,11 +11138,15 @@ VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
     VIAMC_MEMSET(cfg->streams, 0, cfg->count * sizeof cfg->streams[0]);
     h->streams = cfg->streams;
     h->count = cfg->count;
+#ifndef VIAMC_NO_SERVER
     h->server = cfg->server;
     h->max_streams = cfg->max_streams;
+#endif
     h->window = cfg->window;
     h->header_list = (uint16_t)vmc_min32(cfg->header_list, 0xffffu);
+#ifndef VIAMC_NO_TLS
     h->credit_limit = cfg->credit_limit;
+#endif
     h->credit = (int32_t)VMC_H2_WINDOW_INIT;
     h->send_window = (int32_t)VMC_H2_WINDOW_INIT;
     h->peer_window = (int32_t)VMC_H2_WINDOW_INIT;
@@ -11291,7 +11301,7 @@ VMC_FN int32_t vmc_h2_expected(const vmc_h2 *h, uint8_t slot)
 /* Octets that the peer may have on its way to us, resets not yet confirmed included. */
 VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 {
-    uint32_t n = h->zombies + h->zombies_ping;
+    uint32_t n = VMC_H2_ZOMBIES(h);
     uint8_t i;
     for (i = 0; i < h->count; i++) {
         int32_t expected = vmc_h2_expected(h, i);
@@ -11334,20 +11344,43 @@ VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
     h->stream = &h->streams[to];
 }
 
+#ifndef VIAMC_NO_TLS
+
 /* Credit of a stream that was reset may still be used: it counts until a PING sent after the reset is answered. */
 VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
 {
     h->zombies += credit;
-    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0)
+    if (h->credit_limit != 0 && h->zombies != 0 && h->zombies_ping == 0)
         h->owed |= VMC_H2_OWES_PING;
 }
+
+/* That PING was answered: whatever was on its way before it has come. */
+VMC_FN void vmc_h2_forget_resets(vmc_h2 *h)
+{
+    h->zombies_ping = 0;
+    vmc_h2_bury(h, 0);
+}
+
+/* Is the PING that goes out to be that one? One of them at a time. */
+VMC_FN bool vmc_h2_ask_of_resets(vmc_h2 *h)
+{
+    if (h->credit_limit == 0 || h->zombies == 0 || h->zombies_ping != 0)
+        return false;
+    h->zombies_ping = h->zombies;
+    h->zombies = 0;
+    return true;
+}
+
+#endif
 
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
+#ifndef VIAMC_NO_TLS
     const int32_t expected = vmc_h2_expected(h, slot);
-    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
+    if (h->credit_limit != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
         vmc_h2_bury(h, (uint32_t)expected);
+#endif
     s->id = 0;
     s->due = 0;
     s->flags = 0;
@@ -11929,10 +11962,10 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
-        if (p[0] == VMC_H2_PING_RESETS) { /* whatever was on its way before it has come */
-            h->zombies_ping = 0;
-            vmc_h2_bury(h, 0);
-        }
+#ifndef VIAMC_NO_TLS
+        if (p[0] == VMC_H2_PING_RESETS)
+            vmc_h2_forget_resets(h);
+#endif
         return VMC_H2_NOISE;
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
@@ -12156,7 +12189,7 @@ VMC_FN bool vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
         vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
     p = vmc_h2_frame(w, 30, VMC_H2_KIND(VMC_H2_F_SETTINGS, 0), 0);
     p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->decoder.limit);
-    p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
+    p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, VMC_H2_MAX_STREAMS(h)) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
     p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
     p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
     (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
@@ -12234,12 +12267,12 @@ VMC_FN bool vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
         return false;
+    (void)h;
     VIAMC_MEMSET(p, VMC_H2_PING_LIFE, 8);
-    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0) { /* one of them at a time */
+#ifndef VIAMC_NO_TLS
+    if (vmc_h2_ask_of_resets(h))
         VIAMC_MEMSET(p, VMC_H2_PING_RESETS, 8);
-        h->zombies_ping = h->zombies;
-        h->zombies = 0;
-    }
+#endif
     return true;
 }
 
@@ -13262,11 +13295,13 @@ VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
 #define VMC_GRPC_AGAIN_MS 10u      /* a sink that said WAIT is asked again */
 
+/* A content-type: there is none, one that is not gRPC's, or the right one. */
+enum { VMC_GRPC_TYPE_NONE, VMC_GRPC_TYPE_WRONG, VMC_GRPC_TYPE_OK };
+
 /* What the fields of a reply's header block said. */
 typedef struct vmc_grpc_said {
     uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
-    bool type_ok;           /* content-type is gRPC's */
-    bool has_type;
+    uint8_t type;           /* content-type: VMC_GRPC_TYPE_NONE ... */
 } vmc_grpc_said;
 
 /* What the owner of the connection has to look at. */
@@ -13285,11 +13320,17 @@ typedef struct vmc_grpc {
 #if VIAMC_SHORTCUTS
     vmc_grpc_said memo[2];  /* the same of blocks that may come again */
 #endif
+    uint16_t meta_at;       /* where in the call's lent buffer the field at hand begins */
+    vmc_percent message;    /* its grpc-message */
     bool text_given;        /* grpc-message is being decoded into the call's text */
     bool held_cut;
+#ifndef VIAMC_NO_SERVER
     bool is_post;
     uint8_t reject;         /* server: status that the request is refused with, 0: none */
     uint8_t at;             /* with VMC_GRPC_REQUEST */
+    uint16_t kept;          /* server: octets of kept fields in scratch */
+    viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
+#endif
     /* the header block that is being sent */
     uint8_t field;          /* next field */
     bool in_updates;        /* table size updates of the block are being written */
@@ -13306,15 +13347,17 @@ typedef struct vmc_grpc {
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
     uint32_t answered;      /* client: highest stream that the peer has answered */
     uint32_t block_of;      /* stream of the header block that is being received, 0: nothing of it was looked at yet */
-    viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
     uint8_t *scratch;       /* kept by the owner: VMC_GRPC_SCRATCH octets on clients; on servers room for the token, the path and the session
                              * id, which are kept there until VMC_GRPC_REQUEST: name, length (16 bits), octets */
     uint16_t scratch_cap;
-    uint16_t kept;          /* octets of kept fields in scratch */
     uint16_t held;          /* octets of the field at hand behind them */
-    uint16_t meta_at;       /* where in the call's lent buffer it begins */
-    vmc_percent message;
 } vmc_grpc;
+
+#ifdef VIAMC_NO_SERVER
+#define VMC_GRPC_KEPT(g) 0u
+#else
+#define VMC_GRPC_KEPT(g) ((g)->kept)
+#endif
 
 #endif
 /* ---- end of src/call/grpc.h ---- */
@@ -13409,20 +13452,21 @@ VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 
 VMC_FN void vmc_grpc_begin_block(vmc_grpc *g)
 {
-    g->kept = 0;
-    g->said.type_ok = false;
-    g->said.has_type = false;
-    g->is_post = false;
+    g->said.type = VMC_GRPC_TYPE_NONE;
     g->text_given = false;
     g->said.status = VMC_GRPC_NO_STATUS;
+#ifndef VIAMC_NO_SERVER
+    g->kept = 0;
+    g->is_post = false;
     g->reject = 0;
     g->timeout = VIAMC_FOREVER;
+#endif
 }
 
 /* Puts the pieces of a value together; true when *value is whole (cut at the scratch's size: *cut). */
 VMC_APART bool vmc_grpc_gather_pieces(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
 {
-    vmc_wr w = vmc_wr_of(g->scratch + g->kept, (size_t)(g->scratch_cap - g->kept));
+    vmc_wr w = vmc_wr_of(g->scratch + VMC_GRPC_KEPT(g), g->scratch_cap - (size_t)VMC_GRPC_KEPT(g));
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
         g->held = 0;
         g->held_cut = false;
@@ -13448,12 +13492,13 @@ VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *
 }
 
 /* "application/grpc" or "application/grpc+proto", alone or followed by ';'. Messages of another form ("+json") would be misread. */
-VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
+VMC_FN uint8_t vmc_grpc_type_of(viamc_bytes v)
 {
     static const char type[] = "application/grpc+proto";
     const size_t whole = sizeof type - 1u, plain = sizeof "application/grpc" - 1u;
     const size_t n = v.len > plain && v.ptr[plain] == '+' ? whole : plain;
-    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == ';');
+    const bool ok = v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == ';');
+    return ok ? VMC_GRPC_TYPE_OK : VMC_GRPC_TYPE_WRONG;
 }
 
 /* 0 to 16 without zeros in front; anything else is UNKNOWN, and so is a second one. */
@@ -13515,6 +13560,8 @@ VMC_APART void vmc_grpc_take_message(vmc_grpc *g, vmc_call *c, const vmc_hpack_p
         c->flags |= VMC_CALL_F_TEXT_CUT;
 }
 
+#ifndef VIAMC_NO_SERVER
+
 /* Server: keeps a field for whoever looks at the request, as much of it as can matter. What does not fit refuses the request. */
 VMC_FN void vmc_grpc_keep(vmc_grpc *g, uint8_t known, viamc_bytes value)
 {
@@ -13548,6 +13595,8 @@ VMC_FN bool vmc_grpc_kept(const vmc_grpc *g, uint8_t known, unsigned nth, viamc_
     return false;
 }
 
+#endif
+
 VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
     viamc_bytes value;
@@ -13556,16 +13605,16 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_pi
     } else if (p->known == VMC_NAME_CONTENT_TYPE || p->known == VMC_NAME_GRPC_STATUS) {
         if (!vmc_grpc_gather(g, p, &value))
             return;
-        if (p->known == VMC_NAME_GRPC_STATUS) {
+        if (p->known == VMC_NAME_GRPC_STATUS)
             g->said.status = vmc_grpc_parse_status(g, value);
-        } else {
-            g->said.has_type = true;
-            g->said.type_ok = vmc_grpc_is_type(value);
-        }
+        else
+            g->said.type = vmc_grpc_type_of(value);
     } else if (c->wants_metadata && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
         vmc_call_metadata(c, &g->meta_at, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
     }
 }
+
+#ifndef VIAMC_NO_SERVER
 
 VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 {
@@ -13587,7 +13636,7 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
         return;
     switch (p->known) {
     case VMC_NAME_METHOD: g->is_post = vmc_bytes_are(value, "POST"); break;
-    case VMC_NAME_CONTENT_TYPE: g->said.type_ok = vmc_grpc_is_type(value); break;
+    case VMC_NAME_CONTENT_TYPE: g->said.type = vmc_grpc_type_of(value); break;
     case VMC_NAME_GRPC_TIMEOUT:
         if (!vmc_grpc_parse_timeout(value, &g->timeout))
             g->reject = VIAMC_INTERNAL;
@@ -13599,6 +13648,19 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
     case VMC_NAME_USER_AGENT: break;
     default: vmc_grpc_keep(g, p->known, value); break;
     }
+}
+
+#endif
+
+VMC_FN void vmc_grpc_on_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
+{
+#ifndef VIAMC_NO_SERVER
+    if (VMC_H2_IS_SERVER(&g->h2)) {
+        vmc_grpc_on_request_field(g, p);
+        return;
+    }
+#endif
+    vmc_grpc_on_reply_field(g, c, p);
 }
 
 /* ---- receiving: blocks and messages ---- */
@@ -13686,9 +13748,11 @@ VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event
         vmc_grpc_finish(g, c);
     else if (ev->status != 200u)
         vmc_grpc_end_http(g, c, ev->status);
-    else if (!g->said.type_ok)
-        vmc_grpc_end(g, c, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
+    else if (g->said.type != VMC_GRPC_TYPE_OK)
+        vmc_grpc_end(g, c, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.type == VMC_GRPC_TYPE_WRONG ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
 }
+
+#ifndef VIAMC_NO_SERVER
 
 /* Server: the path goes where the status text will be; requests that cannot be gRPC are refused by the owner (g->reject). */
 VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
@@ -13706,7 +13770,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const 
         vmc_copy(text, path.ptr, path.len);
     text[g->reject == VIAMC_UNIMPLEMENTED ? 0 : path.len] = '\0';
     c->path = (const char *)text;
-    if (!g->is_post || !g->said.type_ok)
+    if (!g->is_post || g->said.type != VMC_GRPC_TYPE_OK)
         g->reject = VIAMC_INVALID_ARGUMENT;
     if (ev->end && g->reject == 0)
         c->flags |= VMC_CALL_F_PEER_END; /* half-closed without a message */
@@ -13714,10 +13778,14 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const 
     return VMC_GRPC_REQUEST;
 }
 
+#endif
+
 VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
+#ifndef VIAMC_NO_SERVER
     if (VMC_H2_IS_SERVER(&g->h2))
         return vmc_grpc_on_request_block(g, c, ev);
+#endif
     vmc_grpc_on_reply_block(g, c, ev);
     return VMC_GRPC_MORE;
 }
@@ -13786,6 +13854,8 @@ VMC_FN void vmc_grpc_on_goaway(vmc_grpc *g, const vmc_h2_event *ev)
             vmc_grpc_end(g, c, VIAMC_UNAVAILABLE, VIAMC_NOT_RUN, VMC_TEXT("the peer takes no new calls (GOAWAY)"));
 }
 
+#ifndef VIAMC_NO_SERVER
+
 VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, const vmc_call *c)
 {
     return c->state == VMC_CALL_FREE && g->h2.out_slot != vmc_call_index(c);
@@ -13808,20 +13878,18 @@ VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, vmc_call *c)
     vmc_calls_claim(g->calls, to);
 }
 
+#endif
+
 VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, const vmc_h2_event *ev)
 {
     vmc_call *c = vmc_calls_at(g->calls, ev->slot);
     switch (kind) {
     case VMC_H2_OPENED:
-        if (VMC_H2_IS_SERVER(&g->h2))
-            vmc_grpc_on_opened(g, c);
+#ifndef VIAMC_NO_SERVER
+        vmc_grpc_on_opened(g, c);
+#endif
         break;
-    case VMC_H2_FIELD:
-        if (VMC_H2_IS_SERVER(&g->h2))
-            vmc_grpc_on_request_field(g, &ev->piece);
-        else
-            vmc_grpc_on_reply_field(g, c, &ev->piece);
-        break;
+    case VMC_H2_FIELD: vmc_grpc_on_field(g, c, &ev->piece); break;
     case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, c, ev);
     case VMC_H2_DATA: vmc_grpc_on_data(g, c, ev); break;
     case VMC_H2_RESET: vmc_grpc_on_reset(g, c, ev->code); break;
@@ -13843,7 +13911,7 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
 {
     vmc_h2_reply r;
     vmc_call *c;
-    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r))
+    if (VMC_H2_IS_SERVER(&g->h2) || g->memo[0].type != VMC_GRPC_TYPE_OK || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r))
         return false;
     c = vmc_calls_at(g->calls, r.slot);
     if (!vmc_calls_take_reply(g->calls, c, r.data))
@@ -16869,9 +16937,9 @@ VMC_FN const char *vmc_check_streams(const vmc_h2 *h, const vmc_calls *t)
         wrong = vmc_check_credit(h, t, i);
         above += h->streams[i].id != 0 && vmc_h2_expected(h, i) > (int32_t)h->window;
     }
-    if (wrong != NULL || h->credit_limit == 0)
+    if (wrong != NULL || VMC_H2_LIMIT(h) == 0)
         return wrong;
-    if (vmc_h2_outstanding(h) > h->credit_limit)
+    if (vmc_h2_outstanding(h) > VMC_H2_LIMIT(h))
         return "more credit is given than the TLS input takes"; /* invariant 2 */
     return above > 1u ? "two streams have more than a slot of credit" : NULL; /* invariant 3 */
 }

@@ -154,9 +154,9 @@ VMC_FN const char *vmc_check_streams(const vmc_h2 *h, const vmc_calls *t)
         wrong = vmc_check_credit(h, t, i);
         above += h->streams[i].id != 0 && vmc_h2_expected(h, i) > (int32_t)h->window;
     }
-    if (wrong != NULL || h->credit_limit == 0)
+    if (wrong != NULL || VMC_H2_LIMIT(h) == 0)
         return wrong;
-    if (vmc_h2_outstanding(h) > h->credit_limit)
+    if (vmc_h2_outstanding(h) > VMC_H2_LIMIT(h))
         return "more credit is given than the TLS input takes"; /* invariant 2 */
     return above > 1u ? "two streams have more than a slot of credit" : NULL; /* invariant 3 */
 }

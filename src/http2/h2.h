@@ -140,15 +140,19 @@ typedef struct vmc_h2_block {
 /* In a build without servers the role is a constant, and the server's half of the code is gone. */
 #ifdef VIAMC_NO_SERVER
 #define VMC_H2_IS_SERVER(h) ((void)(h), false)
+#define VMC_H2_MAX_STREAMS(h) 0u
 #else
 #define VMC_H2_IS_SERVER(h) ((h)->server)
+#define VMC_H2_MAX_STREAMS(h) ((h)->max_streams)
 #endif
 
 /* Only the buffer for a TLS record limits the credit of all streams together: else the code for that is gone too. */
 #ifdef VIAMC_NO_TLS
 #define VMC_H2_LIMIT(h) ((void)(h), 0u)
+#define VMC_H2_ZOMBIES(h) 0u
 #else
 #define VMC_H2_LIMIT(h) ((h)->credit_limit)
+#define VMC_H2_ZOMBIES(h) ((h)->zombies + (h)->zombies_ping)
 #endif
 
 /* What every frame needs comes first: a short offset is a short instruction. */
@@ -179,15 +183,15 @@ typedef struct vmc_h2 {
     int32_t credit;        /* octets the peer may still send on the connection */
     int32_t send_window;   /* octets we may send on the connection */
     int32_t peer_window;   /* what a new stream of ours may send */
+#ifndef VIAMC_NO_TLS
     uint32_t credit_limit;
     uint32_t zombies;      /* credit of streams reset since the last PING was sent */
     uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
+#endif
     uint32_t goaway_last;  /* streams above were not processed */
     uint8_t goaway_code;   /* ours */
     uint8_t broken;        /* why the connection is broken: VMC_H2_E_... */
     uint8_t peer_streams;  /* how many streams the peer permits; 255: that or more */
-    uint8_t max_streams;
-    bool server;
     bool got_settings;     /* the peer's first SETTINGS came */
     bool acked;            /* the peer acknowledged ours */
     bool goaway_got;
@@ -200,6 +204,8 @@ typedef struct vmc_h2 {
     bool out_end;          /* its HEADERS frame carries END_STREAM */
     uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
 #ifndef VIAMC_NO_SERVER
+    bool server;
+    uint8_t max_streams;
     uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
     uint32_t refused_last; /* server: last of them */
 #endif

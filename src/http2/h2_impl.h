@@ -57,11 +57,15 @@ VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
     VIAMC_MEMSET(cfg->streams, 0, cfg->count * sizeof cfg->streams[0]);
     h->streams = cfg->streams;
     h->count = cfg->count;
+#ifndef VIAMC_NO_SERVER
     h->server = cfg->server;
     h->max_streams = cfg->max_streams;
+#endif
     h->window = cfg->window;
     h->header_list = (uint16_t)vmc_min32(cfg->header_list, 0xffffu);
+#ifndef VIAMC_NO_TLS
     h->credit_limit = cfg->credit_limit;
+#endif
     h->credit = (int32_t)VMC_H2_WINDOW_INIT;
     h->send_window = (int32_t)VMC_H2_WINDOW_INIT;
     h->peer_window = (int32_t)VMC_H2_WINDOW_INIT;
@@ -216,7 +220,7 @@ VMC_FN int32_t vmc_h2_expected(const vmc_h2 *h, uint8_t slot)
 /* Octets that the peer may have on its way to us, resets not yet confirmed included. */
 VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 {
-    uint32_t n = h->zombies + h->zombies_ping;
+    uint32_t n = VMC_H2_ZOMBIES(h);
     uint8_t i;
     for (i = 0; i < h->count; i++) {
         int32_t expected = vmc_h2_expected(h, i);
@@ -259,20 +263,43 @@ VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
     h->stream = &h->streams[to];
 }
 
+#ifndef VIAMC_NO_TLS
+
 /* Credit of a stream that was reset may still be used: it counts until a PING sent after the reset is answered. */
 VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
 {
     h->zombies += credit;
-    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0)
+    if (h->credit_limit != 0 && h->zombies != 0 && h->zombies_ping == 0)
         h->owed |= VMC_H2_OWES_PING;
 }
+
+/* That PING was answered: whatever was on its way before it has come. */
+VMC_FN void vmc_h2_forget_resets(vmc_h2 *h)
+{
+    h->zombies_ping = 0;
+    vmc_h2_bury(h, 0);
+}
+
+/* Is the PING that goes out to be that one? One of them at a time. */
+VMC_FN bool vmc_h2_ask_of_resets(vmc_h2 *h)
+{
+    if (h->credit_limit == 0 || h->zombies == 0 || h->zombies_ping != 0)
+        return false;
+    h->zombies_ping = h->zombies;
+    h->zombies = 0;
+    return true;
+}
+
+#endif
 
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
+#ifndef VIAMC_NO_TLS
     const int32_t expected = vmc_h2_expected(h, slot);
-    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
+    if (h->credit_limit != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
         vmc_h2_bury(h, (uint32_t)expected);
+#endif
     s->id = 0;
     s->due = 0;
     s->flags = 0;
@@ -854,10 +881,10 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
-        if (p[0] == VMC_H2_PING_RESETS) { /* whatever was on its way before it has come */
-            h->zombies_ping = 0;
-            vmc_h2_bury(h, 0);
-        }
+#ifndef VIAMC_NO_TLS
+        if (p[0] == VMC_H2_PING_RESETS)
+            vmc_h2_forget_resets(h);
+#endif
         return VMC_H2_NOISE;
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
@@ -1081,7 +1108,7 @@ VMC_FN bool vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
         vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
     p = vmc_h2_frame(w, 30, VMC_H2_KIND(VMC_H2_F_SETTINGS, 0), 0);
     p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->decoder.limit);
-    p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
+    p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, VMC_H2_MAX_STREAMS(h)) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
     p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
     p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
     (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
@@ -1159,12 +1186,12 @@ VMC_FN bool vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
         return false;
+    (void)h;
     VIAMC_MEMSET(p, VMC_H2_PING_LIFE, 8);
-    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0) { /* one of them at a time */
+#ifndef VIAMC_NO_TLS
+    if (vmc_h2_ask_of_resets(h))
         VIAMC_MEMSET(p, VMC_H2_PING_RESETS, 8);
-        h->zombies_ping = h->zombies;
-        h->zombies = 0;
-    }
+#endif
     return true;
 }
 

@@ -12445,7 +12445,7 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
-/* What every call has, ours too: all that carriers need but for large messages. 64 octets on 32-bit machines. */
+/* What every call has, ours too: all that carriers need but for large messages. 60 octets on 32-bit machines. */
 typedef struct vmc_call {
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
@@ -12470,7 +12470,6 @@ typedef struct vmc_call {
     uint32_t sent;          /* octets of tx part and body that were sent */
     uint32_t stored;        /* slot: octets in it */
     uint32_t parsed;        /* slot: where the message under way starts */
-    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
     vmc_timer deadline;
     viamc_call handle;      /* of a free record: the last one's */
 } vmc_call;
@@ -12494,8 +12493,8 @@ typedef struct vmc_user_call {
     void *user;
     const viamc_metadata *metadata;
     vmc_call_taker taker;
-    uint32_t msg_len;       /* message under way larger than a slot */
-    uint32_t got;           /* octets of it that came */
+    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
+    uint32_t left;          /* octets of the message under way larger than a slot that did not come yet */
     uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
     viamc_ms asked;         /* motion: when it was asked for */
     uint8_t *meta;          /* lent for the metadata of the reply */
@@ -12533,7 +12532,7 @@ typedef struct vmc_calls {
 
 /* How the sink of a method gets fields: viamc_proto.h makes it, so what no program calls is not linked. */
 struct vmc_parts {
-    /* Goes on with a message: octets go to the sink or are kept, and are counted in `got`: none are left in the piece. WAIT: not all. Else the sink
+    /* Goes on with a message: octets go to the sink or are kept, and are taken off `left`: none are left in the piece. WAIT: not all. Else the sink
      * refused, or the call has ended. With the last octet the prefix says what was kept. */
     viamc_err (*split)(vmc_calls *t, vmc_user_call *u, viamc_piece *piece);
     const struct vmc_part *fields;
@@ -12613,12 +12612,14 @@ VMC_FN vmc_call **vmc_calls_link(vmc_calls *t, const vmc_call *c)
     return link;
 }
 
-/* Makes a free record a new call, all members zero but the handle. What lies beside it is its owner's to set. */
+/* Makes a free record a new call, all members zero but the handle, and nothing taken of it. What else lies beside it is its owner's to set. */
 VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
 {
     uint32_t handle = c->handle + 0x100u;
     VIAMC_MEMSET(c, 0, sizeof *c);
     c->handle = handle < 0x100u ? handle + 0x100u : handle;
+    if (vmc_call_index(c) < t->user_count)
+        vmc_call_user(c)->taken = 0;
     c->state = VMC_CALL_OPEN;
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
@@ -12855,7 +12856,7 @@ VMC_APART vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
     uint32_t room;
     uint8_t *text;
     if (VMC_CALLS_TEXT_BYTES(t) == 0 && !vmc_call_is_server_stream(c))
-        c->parsed = c->taken = 0;
+        c->parsed = 0; /* nothing of it was taken: that comes with its end */
     if (VMC_CALLS_TEXT_BYTES(t) == 0)
         c->stored = c->parsed;
     text = vmc_calls_text_place(t, c, &room);
@@ -12910,11 +12911,10 @@ VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
     c->state = VMC_CALL_OPEN;
     c->flags &= (uint16_t)~(VMC_CALL_F_FINISHED | VMC_CALL_F_PEER_END | VMC_CALL_F_TEXT_CUT);
     c->flags |= VMC_CALL_F_HEAD;
-    c->sent = c->stored = c->parsed = c->taken = 0;
+    c->sent = c->stored = c->parsed = 0;
     c->large = VMC_CALL_SMALL;
     c->messages = 0;
     c->text_len = 0;
-    vmc_call_user(c)->got = 0;
     vmc_call_user(c)->meta_len = 0;
 }
 
@@ -12923,8 +12923,14 @@ VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
 /* Octets of the large message under way that did not come yet. */
 VMC_FN uint32_t vmc_call_left(const vmc_call *c)
 {
-    const vmc_user_call *u = vmc_call_user_const(c);
-    return u->msg_len - u->got;
+    return vmc_call_user_const(c)->left;
+}
+
+/* Octets of it in all: its prefix lies where the message under way starts. */
+VMC_FN uint32_t vmc_calls_large_len(const vmc_calls *t, const vmc_call *c)
+{
+    uint32_t cap;
+    return vmc_be32(vmc_calls_slot(t, c, &cap) + c->parsed + 1);
 }
 
 /* Octets that the message under way of call c still needs; 1 where any number helps. */
@@ -12992,7 +12998,7 @@ VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
     return t->big_owner == VMC_CALL_NONE || t->users[t->big_owner].call.large != VMC_CALL_BIG;
 }
 
-/* The memory for a message larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
+/* The memory for a message larger than a slot, of which nothing was taken yet: where it goes, WAITS, or SMALL for nowhere. */
 VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
     const vmc_user_call *u = vmc_call_user_const(c);
@@ -13000,13 +13006,13 @@ VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
     const vmc_call *other;
     if (c->has_sink)
         return VMC_CALL_SINK;
-    if (u->msg_len > lent && u->msg_len > t->big_cap)
+    if (u->left > lent && u->left > t->big_cap)
         return VMC_CALL_SMALL;
     if (t->one_large)
         VMC_CALLS_EACH(t, other)
             if (other->state == VMC_CALL_OPEN && (other->flags & VMC_CALL_F_DROP) == 0 && (other->large == VMC_CALL_INTO || other->large == VMC_CALL_BIG))
                 return VMC_CALL_WAITS;
-    if (u->msg_len <= lent)
+    if (u->left <= lent)
         return VMC_CALL_INTO;
     return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
@@ -13027,16 +13033,17 @@ VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_piece *
 VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
     vmc_user_call *u = vmc_call_user(c);
+    const uint32_t left = u->left;
     viamc_piece piece;
     piece.path = NULL;
-    piece.bytes = viamc_view(octets.ptr, vmc_min(octets.len, vmc_call_left(c)));
-    piece.offset = u->got;
-    piece.total = u->msg_len;
+    piece.bytes = viamc_view(octets.ptr, vmc_min(octets.len, left));
+    piece.total = vmc_calls_large_len(t, c);
+    piece.offset = piece.total - left;
     if (c->large != VMC_CALL_SINK)
-        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr) + u->got, piece.bytes.ptr, piece.bytes.len);
+        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr) + piece.offset, piece.bytes.ptr, piece.bytes.len);
     if (c->large != VMC_CALL_SINK || (piece.bytes.len != 0 && vmc_calls_to_sink(t, u, &piece) == VIAMC_OK))
-        u->got += (uint32_t)piece.bytes.len;
-    return u->got - piece.offset;
+        u->left -= (uint32_t)piece.bytes.len;
+    return left - u->left;
 }
 
 /* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */
@@ -13060,8 +13067,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
         return VIAMC_OK; /* the one before has not gone: this one stays in the slot */
     if (vmc_call_index(c) >= t->user_count)
         return VIAMC_ERR_NOMEM; /* nobody could lend it more */
-    vmc_call_user(c)->msg_len = len;
-    vmc_call_user(c)->got = 0;
+    vmc_call_user(c)->left = len;
     c->kept = VMC_CALL_PREFIX;
     c->large = (uint8_t)vmc_calls_place(t, c);
     t->unsettled = true;
@@ -13193,23 +13199,24 @@ VMC_FN void vmc_call_metadata(vmc_call *c, uint16_t *at, viamc_bytes name, viamc
 
 /* ---- taking ---- */
 
-/* The next whole message of call c, as a view that lasts until vmc_calls_settle; false if there is none. */
+/* The next whole message of a user's call, as a view that lasts until vmc_calls_settle; false if there is none. */
 VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
 {
+    vmc_user_call *u = vmc_call_user(c);
     uint32_t cap, len;
     uint8_t *p = vmc_calls_slot(t, c, &cap);
     *msg = viamc_view(NULL, 0);
-    if (c->taken == c->parsed)
+    if (u->taken == c->parsed)
         return false;
-    p += c->taken;
+    p += u->taken;
     len = vmc_be32(p + 1);
-    c->taken += VMC_CALL_PREFIX;
+    u->taken += VMC_CALL_PREFIX;
     t->unsettled = t->unsettled || c->state == VMC_CALL_OPEN || vmc_call_is_server_stream(c); /* else its record is freed now */
     if (len + VMC_CALL_PREFIX <= cap) {
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
-        c->taken += len;
+        u->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
-        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->taker.into.ptr, len);
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr, len);
         c->large = VMC_CALL_TAKEN;
         t->unsettled = true;
     }
@@ -13223,27 +13230,34 @@ VMC_FN void vmc_calls_settle_big(vmc_calls *t)
         t->big_owner = VMC_CALL_NONE;
 }
 
-/* True if something of the call was taken, or a message larger than a slot is under way. */
+/* True if something of the call was taken: a user's, of ours nothing is. */
+VMC_FN bool vmc_call_has_taken(const vmc_call *c)
+{
+    return (c->flags & VMC_CALL_F_INTERNAL) == 0 && vmc_call_user_const(c)->taken != 0;
+}
+
+/* True if that is so, or a message larger than a slot is under way. */
 VMC_FN bool vmc_call_is_unsettled(const vmc_call *c)
 {
-    return c->taken != 0 || c->large != VMC_CALL_SMALL;
+    return vmc_call_has_taken(c) || c->large != VMC_CALL_SMALL;
 }
 
 /* True if the start of a poll would give the peer of call c room: something was taken, or its turn for the large buffer has come. */
 VMC_FN bool vmc_calls_can_settle(const vmc_calls *t, const vmc_call *c)
 {
-    return c->state == VMC_CALL_OPEN && (c->taken != 0 || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, c) != VMC_CALL_WAITS));
+    return c->state == VMC_CALL_OPEN && (vmc_call_has_taken(c) || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, c) != VMC_CALL_WAITS));
 }
 
 /* Start of a poll, for such a call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
 VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, vmc_call *c)
 {
+    vmc_user_call *u = vmc_call_user(c);
     uint32_t cap;
     uint8_t *slot = vmc_calls_slot(t, c, &cap);
-    vmc_move(slot, slot + c->taken, c->stored - c->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
-    c->stored -= c->taken;
-    c->parsed -= c->taken;
-    c->taken = 0;
+    vmc_move(slot, slot + u->taken, c->stored - u->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
+    c->stored -= u->taken;
+    c->parsed -= u->taken;
+    u->taken = 0;
     if (c->large == VMC_CALL_TAKEN || c->large == VMC_CALL_WAITS)
         c->large = VMC_CALL_SMALL; /* one that waits asks again */
     if (c->state != VMC_CALL_OPEN)
@@ -15314,12 +15328,11 @@ VMC_FN void vmc_client_internal_into(viamc_client *c, vmc_call *call, uint8_t *r
     c->calls.reply_cap = cap;
 }
 
-/* The reply of an internal call, without its prefix; empty if it was not whole. */
-VMC_FN viamc_bytes vmc_client_internal_reply(viamc_client *c, uint8_t which)
+/* The one message of the reply of an internal call that was answered OK, without its prefix. */
+VMC_FN viamc_bytes vmc_client_internal_reply(const viamc_client *c, uint8_t which)
 {
-    viamc_bytes msg;
-    (void)vmc_calls_take(&c->calls, vmc_client_rec(c, which), &msg);
-    return msg;
+    const uint32_t whole = vmc_client_rec(c, which)->parsed;
+    return viamc_view(c->calls.reply + VMC_CALL_PREFIX, whole < VMC_CALL_PREFIX ? 0 : whole - VMC_CALL_PREFIX);
 }
 
 /* The client is over: it will not try again. */
@@ -16866,8 +16879,23 @@ VMC_FN const char *vmc_check_slot(const vmc_calls *t, const vmc_call *c)
 {
     uint32_t cap;
     (void)vmc_calls_slot(t, c, &cap);
-    if (c->stored > cap || c->parsed > c->stored || c->taken > c->parsed)
+    if (c->stored > cap || c->parsed > c->stored || (vmc_call_index(c) < t->user_count && vmc_call_user_const(c)->taken > c->parsed))
         return "positions in a slot are out of order";
+    return NULL;
+}
+
+/* A large message of which octets are to come. */
+VMC_FN const char *vmc_check_under_way(const vmc_calls *t, const vmc_user_call *u)
+{
+    const vmc_call *c = &u->call;
+    if (c->stored - c->parsed < VMC_CALL_PREFIX)
+        return "a large message has lost its prefix";
+    if (u->left > vmc_calls_large_len(t, c))
+        return "a large message is longer than it said";
+    if (c->large == VMC_CALL_INTO && vmc_calls_large_len(t, c) > u->taker.into.cap)
+        return "a large message is longer than the lent buffer";
+    if (c->large == VMC_CALL_BIG && vmc_calls_large_len(t, c) > t->big_cap)
+        return "a large message is longer than the large buffer";
     return NULL;
 }
 
@@ -16878,14 +16906,12 @@ VMC_FN const char *vmc_check_large(const vmc_calls *t, const vmc_call *c)
         return NULL;
     if (vmc_call_index(c) >= t->user_count)
         return "a call of ours has a large message";
-    if (u->got > u->msg_len)
-        return "a large message is longer than it said";
     if (c->large == VMC_CALL_INTO && vmc_call_index(c) >= t->slot_count)
         return "a large message is where its prefix is";
-    if (c->large == VMC_CALL_INTO && (c->has_sink || u->msg_len > u->taker.into.cap))
-        return "a large message is longer than the lent buffer";
-    if (c->large == VMC_CALL_BIG && u->msg_len > t->big_cap)
-        return "a large message is longer than the large buffer";
+    if ((c->large == VMC_CALL_SINK) != c->has_sink && c->large != VMC_CALL_WAITS)
+        return "a large message is not with who takes it";
+    if (vmc_call_left(c) != 0 && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0)
+        return vmc_check_under_way(t, u);
     if (c->large == VMC_CALL_BIG && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0 && t->big_owner != vmc_call_index(c))
         return "two calls have the large buffer";
     return NULL;
@@ -19716,7 +19742,7 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
 VMC_FN bool vmc_route_message(vmc_peer *p, vmc_call *c)
 {
     viamc_request *rq = &p->requests[vmc_call_index(c)];
-    uint32_t taken = c->taken;
+    const uint32_t taken = vmc_call_user(c)->taken;
     uint8_t large = c->large;
     viamc_bytes msg;
     if (!vmc_calls_take(&p->calls, c, &msg))
@@ -19724,7 +19750,7 @@ VMC_FN bool vmc_route_message(vmc_peer *p, vmc_call *c)
     if (msg.ptr == NULL)
         msg.ptr = (const uint8_t *)""; /* an empty message is not the end of a stream */
     if (!vmc_route_serve(rq, msg)) {
-        c->taken = rq->state == VMC_REQUEST_KEPT ? 0 : taken; /* it stays where it is; a kept one's slot is not moved any more */
+        vmc_call_user(c)->taken = rq->state == VMC_REQUEST_KEPT ? 0 : taken; /* it stays where it is; a kept one's slot is not moved any more */
         c->large = large;
         return false;
     }
@@ -19748,7 +19774,7 @@ VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
     rq->waits = false;
     while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, c))
         ; /* bounded by the messages in a slot */
-    if (rq->state != VMC_REQUEST_OPEN || rq->waits || c->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
+    if (rq->state != VMC_REQUEST_OPEN || rq->waits || vmc_call_user(c)->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
         return;
     if (!vmc_call_is_whole(c)) {
         vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the stream ended inside a message"));
@@ -19764,7 +19790,7 @@ VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
     const viamc_request *rq = &p->requests[vmc_call_index(c)];
     if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
         return false;
-    if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || c->taken == c->parsed))
+    if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || vmc_call_user_const(c)->taken == c->parsed))
         return false;
     return vmc_request_has_room(rq);
 }

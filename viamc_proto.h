@@ -11188,7 +11188,7 @@ VMC_FN bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, const vmc_proto_
 /* ---- sinks: bytes fields go to the sink as they come, the rest of the message is kept in the slot ----
  *
  * What is kept is the message as it came without the octets that the sink got: its headers say the lengths that came. So the place in the
- * message follows from what is kept and from the number of octets that came (vmc_user_call.got), and nothing else is stored: each call of
+ * message follows from what is kept and from the number of octets that came (vmc_split_walk.got), and nothing else is stored: each call of
  * vmc_split goes over what is kept, at most a slot. When all came, a second walk puts the lengths of what is there, in varints of the same size. */
 
 #define VMC_SPLIT_FIELDS 48u  /* of a reply; the generator counted */
@@ -11228,6 +11228,7 @@ typedef struct vmc_split_walk {
     uint32_t slot;  /* octets of a slot's message */
     uint32_t at;     /* octets of kept that were gone over */
     uint32_t pos;    /* the same place in the encoded message */
+    uint32_t got;    /* octets of it that came, kept or given */
     uint32_t groups; /* that are open: no field in them is known */
     uint32_t depth;
     bool last;       /* walk: all came, lengths are corrected */
@@ -11254,6 +11255,13 @@ VMC_FN viamc_err vmc_split_malformed(vmc_split_walk *s)
     return vmc_split_refuse(s, VIAMC_INTERNAL, VMC_TEXT("malformed message"));
 }
 
+/* n octets more of the message came. */
+VMC_FN void vmc_split_count(vmc_split_walk *s, uint32_t n)
+{
+    s->got += n;
+    s->u->left -= n;
+}
+
 /* Keeps n octets more. WAIT: they have not all come. A quarter of the slot stays free, or nothing more could come. */
 VMC_FN viamc_err vmc_split_keep(vmc_split_walk *s, uint32_t n)
 {
@@ -11266,7 +11274,7 @@ VMC_FN viamc_err vmc_split_keep(vmc_split_walk *s, uint32_t n)
     s->in = viamc_view(s->in.ptr + take, s->in.len - take);
     u->call.kept = (uint16_t)(u->call.kept + take);
     u->call.stored += take;
-    u->got += take;
+    vmc_split_count(s, take);
     return (viamc_err)(take == n ? VIAMC_OK : VIAMC_WAIT);
 }
 
@@ -11370,7 +11378,7 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
     viamc_piece piece;
     viamc_err err;
     vmc_user_call *u = s->u;
-    const uint32_t offset = vmc_min32(u->got - s->pos, len);
+    const uint32_t offset = vmc_min32(s->got - s->pos, len);
     if (offset < len) {
         vmc_split_path(s, part, path);
         piece.path = path;
@@ -11382,10 +11390,10 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
         err = u->taker.sink.fn(u->taker.sink.user, &piece);
         if (err != VIAMC_OK)
             return err;
-        u->got += (uint32_t)piece.bytes.len;
+        vmc_split_count(s, (uint32_t)piece.bytes.len);
         s->in = viamc_view(s->in.ptr + piece.bytes.len, s->in.len - piece.bytes.len);
     }
-    if (u->got - s->pos < len)
+    if (s->got - s->pos < len)
         return (viamc_err)VIAMC_WAIT;
     s->pos += len;
     return VIAMC_OK;
@@ -11447,7 +11455,7 @@ VMC_FN viamc_err vmc_split_walk_on(vmc_split_walk *s, bool last)
 {
     vmc_split_field all;
     viamc_err err;
-    all.len = s->u->msg_len;
+    all.len = vmc_be32(s->kept + 1);
     all.len_size = 0;
     s->last = last;
     s->at = VMC_CALL_PREFIX;
@@ -11477,6 +11485,7 @@ VMC_FN viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_piece *piece)
     s.kept = vmc_calls_slot(t, &u->call, &cap) + u->call.parsed;
     s.room = cap - u->call.parsed;
     s.slot = cap - VMC_CALL_PREFIX;
+    s.got = vmc_be32(s.kept + 1) - u->left;
     err = vmc_split_walk_on(&s, false);
     if (err != VIAMC_OK)
         return err;

@@ -56,7 +56,7 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
-/* What every call has, ours too: all that carriers need but for large messages. 64 octets on 32-bit machines. */
+/* What every call has, ours too: all that carriers need but for large messages. 60 octets on 32-bit machines. */
 typedef struct vmc_call {
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
@@ -81,7 +81,6 @@ typedef struct vmc_call {
     uint32_t sent;          /* octets of tx part and body that were sent */
     uint32_t stored;        /* slot: octets in it */
     uint32_t parsed;        /* slot: where the message under way starts */
-    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
     vmc_timer deadline;
     viamc_call handle;      /* of a free record: the last one's */
 } vmc_call;
@@ -105,8 +104,8 @@ typedef struct vmc_user_call {
     void *user;
     const viamc_metadata *metadata;
     vmc_call_taker taker;
-    uint32_t msg_len;       /* message under way larger than a slot */
-    uint32_t got;           /* octets of it that came */
+    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
+    uint32_t left;          /* octets of the message under way larger than a slot that did not come yet */
     uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
     viamc_ms asked;         /* motion: when it was asked for */
     uint8_t *meta;          /* lent for the metadata of the reply */
@@ -144,7 +143,7 @@ typedef struct vmc_calls {
 
 /* How the sink of a method gets fields: viamc_proto.h makes it, so what no program calls is not linked. */
 struct vmc_parts {
-    /* Goes on with a message: octets go to the sink or are kept, and are counted in `got`: none are left in the piece. WAIT: not all. Else the sink
+    /* Goes on with a message: octets go to the sink or are kept, and are taken off `left`: none are left in the piece. WAIT: not all. Else the sink
      * refused, or the call has ended. With the last octet the prefix says what was kept. */
     viamc_err (*split)(vmc_calls *t, vmc_user_call *u, viamc_piece *piece);
     const struct vmc_part *fields;
@@ -224,12 +223,14 @@ VMC_FN vmc_call **vmc_calls_link(vmc_calls *t, const vmc_call *c)
     return link;
 }
 
-/* Makes a free record a new call, all members zero but the handle. What lies beside it is its owner's to set. */
+/* Makes a free record a new call, all members zero but the handle, and nothing taken of it. What else lies beside it is its owner's to set. */
 VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
 {
     uint32_t handle = c->handle + 0x100u;
     VIAMC_MEMSET(c, 0, sizeof *c);
     c->handle = handle < 0x100u ? handle + 0x100u : handle;
+    if (vmc_call_index(c) < t->user_count)
+        vmc_call_user(c)->taken = 0;
     c->state = VMC_CALL_OPEN;
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
@@ -466,7 +467,7 @@ VMC_APART vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
     uint32_t room;
     uint8_t *text;
     if (VMC_CALLS_TEXT_BYTES(t) == 0 && !vmc_call_is_server_stream(c))
-        c->parsed = c->taken = 0;
+        c->parsed = 0; /* nothing of it was taken: that comes with its end */
     if (VMC_CALLS_TEXT_BYTES(t) == 0)
         c->stored = c->parsed;
     text = vmc_calls_text_place(t, c, &room);
@@ -521,11 +522,10 @@ VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
     c->state = VMC_CALL_OPEN;
     c->flags &= (uint16_t)~(VMC_CALL_F_FINISHED | VMC_CALL_F_PEER_END | VMC_CALL_F_TEXT_CUT);
     c->flags |= VMC_CALL_F_HEAD;
-    c->sent = c->stored = c->parsed = c->taken = 0;
+    c->sent = c->stored = c->parsed = 0;
     c->large = VMC_CALL_SMALL;
     c->messages = 0;
     c->text_len = 0;
-    vmc_call_user(c)->got = 0;
     vmc_call_user(c)->meta_len = 0;
 }
 
@@ -534,8 +534,14 @@ VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
 /* Octets of the large message under way that did not come yet. */
 VMC_FN uint32_t vmc_call_left(const vmc_call *c)
 {
-    const vmc_user_call *u = vmc_call_user_const(c);
-    return u->msg_len - u->got;
+    return vmc_call_user_const(c)->left;
+}
+
+/* Octets of it in all: its prefix lies where the message under way starts. */
+VMC_FN uint32_t vmc_calls_large_len(const vmc_calls *t, const vmc_call *c)
+{
+    uint32_t cap;
+    return vmc_be32(vmc_calls_slot(t, c, &cap) + c->parsed + 1);
 }
 
 /* Octets that the message under way of call c still needs; 1 where any number helps. */
@@ -603,7 +609,7 @@ VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
     return t->big_owner == VMC_CALL_NONE || t->users[t->big_owner].call.large != VMC_CALL_BIG;
 }
 
-/* The memory for a message larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
+/* The memory for a message larger than a slot, of which nothing was taken yet: where it goes, WAITS, or SMALL for nowhere. */
 VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
     const vmc_user_call *u = vmc_call_user_const(c);
@@ -611,13 +617,13 @@ VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
     const vmc_call *other;
     if (c->has_sink)
         return VMC_CALL_SINK;
-    if (u->msg_len > lent && u->msg_len > t->big_cap)
+    if (u->left > lent && u->left > t->big_cap)
         return VMC_CALL_SMALL;
     if (t->one_large)
         VMC_CALLS_EACH(t, other)
             if (other->state == VMC_CALL_OPEN && (other->flags & VMC_CALL_F_DROP) == 0 && (other->large == VMC_CALL_INTO || other->large == VMC_CALL_BIG))
                 return VMC_CALL_WAITS;
-    if (u->msg_len <= lent)
+    if (u->left <= lent)
         return VMC_CALL_INTO;
     return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
@@ -638,16 +644,17 @@ VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_piece *
 VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
     vmc_user_call *u = vmc_call_user(c);
+    const uint32_t left = u->left;
     viamc_piece piece;
     piece.path = NULL;
-    piece.bytes = viamc_view(octets.ptr, vmc_min(octets.len, vmc_call_left(c)));
-    piece.offset = u->got;
-    piece.total = u->msg_len;
+    piece.bytes = viamc_view(octets.ptr, vmc_min(octets.len, left));
+    piece.total = vmc_calls_large_len(t, c);
+    piece.offset = piece.total - left;
     if (c->large != VMC_CALL_SINK)
-        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr) + u->got, piece.bytes.ptr, piece.bytes.len);
+        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr) + piece.offset, piece.bytes.ptr, piece.bytes.len);
     if (c->large != VMC_CALL_SINK || (piece.bytes.len != 0 && vmc_calls_to_sink(t, u, &piece) == VIAMC_OK))
-        u->got += (uint32_t)piece.bytes.len;
-    return u->got - piece.offset;
+        u->left -= (uint32_t)piece.bytes.len;
+    return left - u->left;
 }
 
 /* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */
@@ -671,8 +678,7 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
         return VIAMC_OK; /* the one before has not gone: this one stays in the slot */
     if (vmc_call_index(c) >= t->user_count)
         return VIAMC_ERR_NOMEM; /* nobody could lend it more */
-    vmc_call_user(c)->msg_len = len;
-    vmc_call_user(c)->got = 0;
+    vmc_call_user(c)->left = len;
     c->kept = VMC_CALL_PREFIX;
     c->large = (uint8_t)vmc_calls_place(t, c);
     t->unsettled = true;
@@ -804,23 +810,24 @@ VMC_FN void vmc_call_metadata(vmc_call *c, uint16_t *at, viamc_bytes name, viamc
 
 /* ---- taking ---- */
 
-/* The next whole message of call c, as a view that lasts until vmc_calls_settle; false if there is none. */
+/* The next whole message of a user's call, as a view that lasts until vmc_calls_settle; false if there is none. */
 VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
 {
+    vmc_user_call *u = vmc_call_user(c);
     uint32_t cap, len;
     uint8_t *p = vmc_calls_slot(t, c, &cap);
     *msg = viamc_view(NULL, 0);
-    if (c->taken == c->parsed)
+    if (u->taken == c->parsed)
         return false;
-    p += c->taken;
+    p += u->taken;
     len = vmc_be32(p + 1);
-    c->taken += VMC_CALL_PREFIX;
+    u->taken += VMC_CALL_PREFIX;
     t->unsettled = t->unsettled || c->state == VMC_CALL_OPEN || vmc_call_is_server_stream(c); /* else its record is freed now */
     if (len + VMC_CALL_PREFIX <= cap) {
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
-        c->taken += len;
+        u->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
-        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->taker.into.ptr, len);
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr, len);
         c->large = VMC_CALL_TAKEN;
         t->unsettled = true;
     }
@@ -834,27 +841,34 @@ VMC_FN void vmc_calls_settle_big(vmc_calls *t)
         t->big_owner = VMC_CALL_NONE;
 }
 
-/* True if something of the call was taken, or a message larger than a slot is under way. */
+/* True if something of the call was taken: a user's, of ours nothing is. */
+VMC_FN bool vmc_call_has_taken(const vmc_call *c)
+{
+    return (c->flags & VMC_CALL_F_INTERNAL) == 0 && vmc_call_user_const(c)->taken != 0;
+}
+
+/* True if that is so, or a message larger than a slot is under way. */
 VMC_FN bool vmc_call_is_unsettled(const vmc_call *c)
 {
-    return c->taken != 0 || c->large != VMC_CALL_SMALL;
+    return vmc_call_has_taken(c) || c->large != VMC_CALL_SMALL;
 }
 
 /* True if the start of a poll would give the peer of call c room: something was taken, or its turn for the large buffer has come. */
 VMC_FN bool vmc_calls_can_settle(const vmc_calls *t, const vmc_call *c)
 {
-    return c->state == VMC_CALL_OPEN && (c->taken != 0 || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, c) != VMC_CALL_WAITS));
+    return c->state == VMC_CALL_OPEN && (vmc_call_has_taken(c) || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, c) != VMC_CALL_WAITS));
 }
 
 /* Start of a poll, for such a call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
 VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, vmc_call *c)
 {
+    vmc_user_call *u = vmc_call_user(c);
     uint32_t cap;
     uint8_t *slot = vmc_calls_slot(t, c, &cap);
-    vmc_move(slot, slot + c->taken, c->stored - c->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
-    c->stored -= c->taken;
-    c->parsed -= c->taken;
-    c->taken = 0;
+    vmc_move(slot, slot + u->taken, c->stored - u->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
+    c->stored -= u->taken;
+    c->parsed -= u->taken;
+    u->taken = 0;
     if (c->large == VMC_CALL_TAKEN || c->large == VMC_CALL_WAITS)
         c->large = VMC_CALL_SMALL; /* one that waits asks again */
     if (c->state != VMC_CALL_OPEN)

@@ -1039,7 +1039,7 @@ TEST(setpoints_of_names_that_collide)
     step();
     CHECK_EQ_INT(named(&set_power, "3e83a140", 0, true, &a), VIAMC_OK);
     CHECK_EQ_INT(named(&set_power, "ce9209af", 0, true, &b), VIAMC_OK);
-    CHECK_EQ_INT(script_now.client->calls.users[a & 0xffu].call.resource, script_now.client->calls.users[b & 0xffu].call.resource);
+    CHECK_EQ_INT(script_now.client->calls.users[a & 0xffu].resource, script_now.client->calls.users[b & 0xffu].resource);
     CHECK(a != b);
     script_close();
 }

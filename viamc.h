@@ -1338,9 +1338,9 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
 
 /* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token and the records beside the
  * user's; per call: record, stream and slot. */
-#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5850u)
-#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2250u)
-#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 8u)
+#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6360u : 5710u)
+#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2510u : 2110u)
+#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 184u : 144u) + (slot) + 8u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
     ((calls) * ((slot) + 8u) + (rx) > (trust) ? 0u : (trust) - (calls) * ((slot) + 8u) - (rx))

@@ -454,8 +454,10 @@ TEST(wrong_descs_are_refused)
     refused("ARG: window_ms out of range: 30 to 60,000");
     raw.desc.tx_bytes = 255;
     refused("ARG: tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
-    raw.desc.out_bytes = 0xffffffe0u;
+    raw.desc.out_bytes = VMC_CONN_BUFFER_MAX + 1u;
     refused("ARG: out_bytes or message_bytes too large");
+    raw.desc.in_bytes = VMC_CONN_BUFFER_MAX + 1u;
+    refused("ARG: in_bytes out of range");
     raw.desc.api_key_count = 1;
     refused("ARG: an API key without id or secret");
     raw.desc.api_keys = half;

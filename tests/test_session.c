@@ -57,6 +57,23 @@ TEST(session_is_not_resumed_after_a_stop_without_answer)
     script_close();
 }
 
+/* A Stop of before the first session says nothing of it: it may stay unanswered. */
+TEST(session_is_resumed_after_a_stop_of_before_it)
+{
+    viamc_call s;
+    bot_open();
+    s = stop_motor(1);
+    step();
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, s), VIAMC_OK);
+    step();
+    CHECK(done(s) != NULL);
+    bot_warm();
+    cut_and_redial();
+    CHECK_EQ_INT(bot.resumes, 1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    script_close();
+}
+
 /* The connection goes again before the old session was confirmed: a new one, and the program is told. */
 TEST(session_whose_resumption_is_interrupted)
 {
@@ -878,6 +895,7 @@ int main(int argc, char **argv)
     test_begin("session", argc, argv);
     RUN(session_is_resumed_when_every_stop_was_confirmed);
     RUN(session_is_not_resumed_after_a_stop_without_answer);
+    RUN(session_is_resumed_after_a_stop_of_before_it);
     RUN(session_whose_resumption_is_interrupted);
     RUN(stop_of_the_session_before_confirms_nothing);
     RUN(stop_that_was_refused_prevents_resumption);

@@ -318,7 +318,7 @@ static void begin(play *p, uint8_t how, size_t read_max)
         dial.credential_payload = "payload";
     }
     dial.require_session = (how & 0x10u) != 0;
-    dial.disable_sessions = (how & 0x20u) != 0;
+    dial.disable_sessions = (how & 0x30u) == 0x20u; /* both together are refused */
     FUZZ_CHECK(viamc_client_init(p->memory, sizeof p->memory, &desc, &p->client) == VIAMC_OK);
     FUZZ_CHECK(viamc_dial(p->client, &dial) == VIAMC_OK);
     settle(p);

@@ -1436,7 +1436,7 @@ enum {
     VIAMC_SEV_CAME = 1,      /* a peer was accepted: text its address */
     VIAMC_SEV_SECURED = 2,   /* its TLS handshake is over: text the suite; ms since it came */
     VIAMC_SEV_KNOWN = 3,     /* it authenticated: text the key id; ms since it came */
-    VIAMC_SEV_REFUSED = 4,   /* it showed wrong credentials: text the key id that it claims, number how many times on this connection */
+    VIAMC_SEV_REFUSED = 4,   /* it showed wrong credentials: text the key id that it claims, in ASCII, number how many times on this connection */
     VIAMC_SEV_LEFT = 5,      /* it is gone: error; ms since it came */
     VIAMC_SEV_CALL = 6,      /* a handler is called: text the method's path, name the resource */
     VIAMC_SEV_SESSION = 7,   /* a safety session begins, or goes on (number 1): ms its window */
@@ -19333,9 +19333,13 @@ VMC_FN viamc_err vmc_rs_unknown_type(viamc_request *rq, viamc_bytes type)
 /* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_judge), and none are looked at any more. */
 VMC_FN viamc_err vmc_rs_refuse(viamc_request *rq, viamc_bytes id)
 {
+    char who[64];
     viamc_str text;
-    text.ptr = (const char *)id.ptr;
-    text.len = vmc_min(id.len, 64u);
+    size_t i;
+    text.ptr = who;
+    text.len = vmc_min(id.len, sizeof who);
+    for (i = 0; i < text.len; i++)
+        who[i] = (char)(id.ptr[i] >= ' ' && id.ptr[i] <= '~' ? id.ptr[i] : '?'); /* a stranger's octets, on their way to a terminal */
     if (rq->peer->wrong < VMC_SERVER_WRONG)
         rq->peer->wrong++;
     vmc_server_tell(rq->server, VIAMC_SEV_REFUSED, rq->peer->number, text, viamc_text(""), 0, rq->peer->wrong);

@@ -861,8 +861,10 @@ TEST(credentials_are_judged)
     check_authenticate(P1, "authorization: Bearer x\n", VIAMC_INVALID_ARGUMENT, "already authenticated; cannot re-authenticate");
     check_authenticate("0a067365636f6e6412100a076170692d6b657912056f74686572", NULL, 0, "");
     check_authenticate(P1, NULL, 0, "");
-    CHECK_EQ_INT(raw_count("refused "), 5);
+    check_authenticate("0a081b5b324a7ec3a40a12100a076170692d6b657912056f74686572", NULL, VIAMC_UNAUTHENTICATED, "invalid credentials");
+    CHECK_EQ_INT(raw_count("refused "), 6);
     CHECK(raw_has_event("refused peer=0 text=second name= ms=0 number=1 "));
+    CHECK(raw_has_event("refused peer=0 text=?[2J~??? name= ms=0 number=6 ")); /* a stranger writes nothing but text on a terminal */
     CHECK(raw_has_event("known peer=0 text=second "));
 }
 

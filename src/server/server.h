@@ -29,7 +29,7 @@ enum {
     VIAMC_SEV_CAME = 1,      /* a peer was accepted: text its address */
     VIAMC_SEV_SECURED = 2,   /* its TLS handshake is over: text the suite; ms since it came */
     VIAMC_SEV_KNOWN = 3,     /* it authenticated: text the key id; ms since it came */
-    VIAMC_SEV_REFUSED = 4,   /* it showed wrong credentials: text the key id that it claims, number how many times on this connection */
+    VIAMC_SEV_REFUSED = 4,   /* it showed wrong credentials: text the key id that it claims, in ASCII, number how many times on this connection */
     VIAMC_SEV_LEFT = 5,      /* it is gone: error; ms since it came */
     VIAMC_SEV_CALL = 6,      /* a handler is called: text the method's path, name the resource */
     VIAMC_SEV_SESSION = 7,   /* a safety session begins, or goes on (number 1): ms its window */

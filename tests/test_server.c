@@ -457,7 +457,7 @@ TEST(wrong_descs_are_refused)
     raw.desc.out_bytes = VMC_CONN_BUFFER_MAX + 1u;
     refused("ARG: out_bytes or message_bytes too large");
     raw.desc.in_bytes = VMC_CONN_BUFFER_MAX + 1u;
-    refused("ARG: in_bytes out of range");
+    refused("ARG: in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     raw.desc.api_key_count = 1;
     refused("ARG: an API key without id or secret");
     raw.desc.api_keys = half;

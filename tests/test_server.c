@@ -2243,6 +2243,7 @@ TEST(large_requests_of_a_peer_that_does_not_read)
 /* The message of a kept request stays where it is, also when its deadline has passed, its client has gone, and another large one comes. */
 TEST(large_requests_that_are_kept)
 {
+    viamc_wait_hint hint;
     unsigned how;
     for (how = 0; how < 3; how++) {
         large_robot();
@@ -2265,7 +2266,11 @@ TEST(large_requests_that_are_kept)
         raw_run(100);
         CHECK_EQ_INT(viamc_request_message(echo_kept).len, 1500);
         CHECK_EQ_INT(viamc_request_message(echo_kept).ptr[0], 0);
+        viamc_server_wait(raw.server, raw.loop.now, &hint);
+        CHECK(hint.ms > 1000);
         CHECK_EQ_INT(viamc_answer_bytes(echo_kept, viamc_view(NULL, 0)), VIAMC_ERR_CLOSED);
+        viamc_server_wait(raw.server, raw.loop.now, &hint);
+        CHECK_EQ_INT(hint.ms, 0); /* somebody waits for its buffer */
         raw_run(20);
         send_blob(1, 1, 505, 2005, true);
         CHECK_EQ_MEM(raw_of(1, 1)->data, raw_of(1, 1)->len, blob, 2005);

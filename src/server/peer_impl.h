@@ -217,7 +217,8 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
         vmc_peer_leave(p);
 }
 
-/* The calls' part: deadlines, handlers that said WAIT, and requests for whose answers room has come since they were looked at. */
+/* The calls' part: deadlines, handlers that said WAIT, requests for whose answers room has come since they were looked at, and places that
+ * were let go since: others may wait for their buffer. */
 VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 {
     const vmc_call *c;
@@ -225,7 +226,7 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
         const viamc_request *rq = &p->requests[vmc_call_index(c)];
         if (c->state == VMC_CALL_OPEN) /* what is kept for a client that is gone has ended */
             vmc_wait_timer(wait, &c->deadline, now);
-        if (vmc_calls_can_settle(&p->calls, c))
+        if (vmc_calls_can_settle(&p->calls, c) || vmc_route_is_over(p, c))
             *wait = 0; /* room that the peer does not know of yet */
         if (vmc_route_is_ready(p, c))
             *wait = rq->waits && rq->need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
@@ -235,9 +236,9 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 VMC_FN void vmc_peer_wait(const vmc_peer *p, viamc_ms now, viamc_wait_hint *hint)
 {
     vmc_timer quiet;
+    vmc_peer_wait_calls(p, now, &hint->ms); /* also what is kept for one that is gone */
     if (!vmc_peer_is_here(p))
         return;
-    vmc_peer_wait_calls(p, now, &hint->ms);
     vmc_wait_timer(&hint->ms, &p->deadline, now);
     vmc_wait_timer(&hint->ms, &p->large, now);
     vmc_timer_set(&quiet, p->heard_at, p->asked ? VMC_SERVER_DEAD_MS : VMC_SERVER_QUIET_MS);

@@ -135,6 +135,11 @@ VMC_FN void vmc_peer_drop(vmc_peer *p, viamc_err code, const char *what)
     (void)vmc_conn_break(&p->conn, code, 0, "", what);
 }
 
+VMC_FN bool vmc_peer_is_quiet(const vmc_peer *p, viamc_ms ms)
+{
+    return vmc_time_reached(p->server->now, p->heard_at + ms);
+}
+
 /* A stranger that only occupies a place, or tries keys; one that is gone without a word. */
 VMC_FN void vmc_peer_judge(vmc_peer *p)
 {
@@ -154,9 +159,9 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, p->greeted ? VMC_TEXT("did not show a key in time") : VMC_TEXT("did not begin in time"));
     else if (p->wrong >= VMC_SERVER_WRONG)
         vmc_peer_drop(p, VIAMC_ERR_AUTH, VMC_TEXT("too many wrong keys"));
-    else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS)
+    else if (vmc_peer_is_quiet(p, VMC_SERVER_DEAD_MS))
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, VMC_TEXT("said nothing for too long"));
-    else if (s->now - p->heard_at >= VMC_SERVER_QUIET_MS && !p->asked)
+    else if (vmc_peer_is_quiet(p, VMC_SERVER_QUIET_MS) && !p->asked)
         p->asked = vmc_h2_ask(&p->conn.grpc.h2);
 }
 

@@ -693,6 +693,62 @@ TEST(several_make_way_without_a_pause)
     script_close();
 }
 
+/* Of three calls that have streams the move that the Stop is for gives way, neither the first nor the move of another motor. */
+TEST(the_move_gives_way_first)
+{
+    viamc_call w, m, other;
+    bot_open();
+    script_now.client->desc.disable_sessions = true;
+    w = watch_echo();
+    m = move(10);
+    other = move(11);
+    script_poll();
+    bot_listen();
+    bot.pending[bot_index(R_OTHER, 0)].kind = R_STREAM; /* one that nobody answers */
+    script_send("000006040000000000 0003 00000003"); /* MAX_CONCURRENT_STREAMS */
+    step();
+    (void)stop_motor(0);
+    step();
+    step();
+    CHECK(bot_has(R_STOP, 0));
+    REQUIRE(done(m) != NULL);
+    CHECK_EQ_INT(done(m)->status, VIAMC_CANCELLED);
+    CHECK(done(w) == NULL && done(other) == NULL);
+    script_close();
+}
+
+/* The window of a Stop ends where the clock wraps, or beside it: each wait leads somewhere. */
+TEST(stop_while_the_clock_wraps)
+{
+    unsigned k, n, idle;
+    for (k = 0; k < 4; k++) {
+        viamc_call m;
+        bot_open();
+        script_now.client->desc.disable_sessions = true;
+        for (n = 0; n < 4; n++) {
+            script_now.loop.now += 0x3fffff00u;
+            step();
+        }
+        script_now.loop.now = 0u - VMC_MOTION_WINDOW - 1u + k;
+        m = move(10);
+        step();
+        (void)stop_motor(0);
+        step();
+        bot_run_named(R_STOP, 0);
+        for (n = idle = 0; n < 100 && idle < 10 && done(m) == NULL; n++) {
+            viamc_wait_hint hint;
+            viamc_wait(script_now.client, script_now.loop.now, &hint);
+            idle = hint.ms == 0 ? idle + 1u : 0;
+            script_now.loop.now += hint.ms;
+            step();
+        }
+        REQUIRE(done(m) != NULL);
+        CHECK_EQ_STR(script_text(done(m)), "still running one window after a Stop of this resource");
+        CHECK(script_now.loop.now + 4u < 8u);
+        script_close();
+    }
+}
+
 static viamc_err named(const viamc_method *method, const char *name, size_t more, bool replace, viamc_call *call)
 {
     static const uint8_t octets[200] = {0};
@@ -736,9 +792,9 @@ TEST(tx_keeps_room_for_stops)
     full_open();
     CHECK_EQ_INT(echo_of(USERS + 1), VIAMC_ERR_NOMEM);
     CHECK_EQ_INT(echo_of(USERS), VIAMC_OK);
-    CHECK_EQ_INT(echo_of(0), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(echo_of(0), VIAMC_ERR_BUSY);
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK); /* 4 octets of name, 2 of another field */
-    CHECK_EQ_INT(named(&stop, "m0", 0, false, NULL), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(named(&stop, "m0", 0, false, NULL), VIAMC_ERR_BUSY);
     CHECK_EQ_INT(viamc_robot_stop_all(script_now.client, NULL, &all), VIAMC_OK);
     CHECK_EQ_INT(script_now.client->calls.users[all & 0xffu].call.tx_len, VMC_CALL_PREFIX);
     script_close();
@@ -748,13 +804,27 @@ TEST(tx_keeps_room_for_stops)
 TEST(tx_has_no_half_prefixes)
 {
     static const viamc_method up = {"/test.Echo/Up", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL};
+    static const uint8_t octets[TX] = {0};
     viamc_call m;
     full_open();
     CHECK_EQ_INT(viamc_call_method(script_now.client, &up, viamc_view("", 0), NULL, &m), VIAMC_OK);
     CHECK_EQ_INT(echo_of(USERS), VIAMC_OK);
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK);
-    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("", 0)), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("", 0)), VIAMC_ERR_BUSY);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view(octets, TX / 2 - VMC_CALL_PREFIX + 1u)), VIAMC_ERR_NOMEM);
     CHECK_EQ_INT(script_now.client->calls.users[m & 0xffu].call.tx_len, 0);
+    script_close();
+}
+
+/* A streamed move that never fits is refused by its length: viamc_call_send_message has no octets behind such a view. */
+TEST(too_large_for_tx_is_not_read)
+{
+    static const viamc_method up = {"/test.Arm/Up", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_CLIENT_STREAM, NULL};
+    const uint8_t begin[1] = {0x0a};
+    viamc_call m;
+    full_open();
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &up, viamc_view("", 0), NULL, &m), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view(begin, TX)), VIAMC_ERR_NOMEM);
     script_close();
 }
 
@@ -788,7 +858,8 @@ TEST(tx_of_a_setpoint_that_grows)
     CHECK_EQ_INT(named(&set_power, "m0", 50, true, &pending), VIAMC_OK);
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK);
     CHECK_EQ_INT(named(&set_power, "m0", 50, true, &pending), VIAMC_OK);
-    CHECK_EQ_INT(named(&set_power, "m0", 51, true, &pending), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(named(&set_power, "m0", 51, true, &pending), VIAMC_ERR_BUSY);
+    CHECK_EQ_INT(named(&set_power, "m0", 190, true, &pending), VIAMC_ERR_NOMEM);
     CHECK_EQ_INT(named(&set_power, "m0", 20, true, &pending), VIAMC_OK);
     script_close();
 }
@@ -1035,7 +1106,7 @@ TEST(setpoints_of_names_that_collide)
     step();
     CHECK_EQ_INT(named(&set_power, "3e83a140", 0, true, &a), VIAMC_OK);
     CHECK_EQ_INT(named(&set_power, "ce9209af", 0, true, &b), VIAMC_OK);
-    CHECK_EQ_INT(script_now.client->calls.users[a & 0xffu].call.resource, script_now.client->calls.users[b & 0xffu].call.resource);
+    CHECK_EQ_INT(script_now.client->calls.users[a & 0xffu].resource, script_now.client->calls.users[b & 0xffu].resource);
     CHECK(a != b);
     script_close();
 }
@@ -1103,8 +1174,11 @@ int main(int argc, char **argv)
     RUN(last_copy_that_is_not_run);
     RUN(every_copy_makes_way);
     RUN(several_make_way_without_a_pause);
+    RUN(the_move_gives_way_first);
+    RUN(stop_while_the_clock_wraps);
     RUN(tx_keeps_room_for_stops);
     RUN(tx_has_no_half_prefixes);
+    RUN(too_large_for_tx_is_not_read);
     RUN(stop_all_without_room_takes_nothing_over);
     RUN(tx_of_a_setpoint_that_grows);
     RUN(half_a_move_does_not_follow_a_stop);

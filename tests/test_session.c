@@ -57,6 +57,23 @@ TEST(session_is_not_resumed_after_a_stop_without_answer)
     script_close();
 }
 
+/* A Stop of before the first session says nothing of it: it may stay unanswered. */
+TEST(session_is_resumed_after_a_stop_of_before_it)
+{
+    viamc_call s;
+    bot_open();
+    s = stop_motor(1);
+    step();
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, s), VIAMC_OK);
+    step();
+    CHECK(done(s) != NULL);
+    bot_warm();
+    cut_and_redial();
+    CHECK_EQ_INT(bot.resumes, 1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    script_close();
+}
+
 /* The connection goes again before the old session was confirmed: a new one, and the program is told. */
 TEST(session_whose_resumption_is_interrupted)
 {
@@ -836,11 +853,49 @@ TEST(sleeping_for_answers_is_not_starvation)
     script_close();
 }
 
+/* The longest time without a heartbeat, over ten windows, where each is answered so many ms later. */
+static viamc_ms longest_gap(viamc_ms round_trip)
+{
+    viamc_ms sent[64], longest = 0, until;
+    uint32_t ids[64];
+    size_t n = 0, answered = 0, i;
+    bot_open();
+    bot_warm();
+    for (until = script_now.loop.now + 10u * WINDOW; script_now.loop.now != until; script_now.loop.now++) {
+        script_poll();
+        bot_listen();
+        for (i = 0; i < bot.count && n < TEST_COUNT(ids); i++) {
+            ids[n] = bot.pending[i].id;
+            sent[n++] = script_now.loop.now;
+        }
+        bot.count = 0;
+        while (answered < n && script_now.loop.now - sent[answered] >= round_trip)
+            script_reply(ids[answered++], "", 0);
+    }
+    for (i = 1; i < n; i++)
+        longest = sent[i] - sent[i - 1u] > longest ? sent[i] - sent[i - 1u] : longest;
+    CHECK(n > 7);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    script_close();
+    return longest;
+}
+
+/* A session that stands lives while the latency there and back is below 6/5 of its window; up to 2/5 nothing is late. */
+TEST(heartbeats_over_a_long_line)
+{
+    CHECK(longest_gap(WINDOW / 5u) <= WINDOW / 5u + 1u);
+    CHECK(longest_gap(WINDOW * 2u / 5u - 2u) <= WINDOW / 5u + 1u);
+    CHECK(longest_gap(WINDOW) < WINDOW);
+    CHECK(longest_gap(WINDOW * 6u / 5u - 10u) < WINDOW);
+    CHECK(longest_gap(WINDOW * 6u / 5u + 10u) > WINDOW);
+}
+
 int main(int argc, char **argv)
 {
     test_begin("session", argc, argv);
     RUN(session_is_resumed_when_every_stop_was_confirmed);
     RUN(session_is_not_resumed_after_a_stop_without_answer);
+    RUN(session_is_resumed_after_a_stop_of_before_it);
     RUN(session_whose_resumption_is_interrupted);
     RUN(stop_of_the_session_before_confirms_nothing);
     RUN(stop_that_was_refused_prevents_resumption);
@@ -871,5 +926,6 @@ int main(int argc, char **argv)
     RUN(starved_polls_are_told);
     RUN(slow_answers_are_not_starvation);
     RUN(sleeping_for_answers_is_not_starvation);
+    RUN(heartbeats_over_a_long_line);
     return test_end();
 }

@@ -290,6 +290,7 @@ VMC_FN viamc_err vmc_tls_server_open(vmc_tls *t, const vmc_tls_server_desc *d)
     vmc_tls_set_seed(t->eng, d->seed, d->seed_len);
     if (br_ssl_server_reset(&s->ctx) != 1)
         return vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)br_ssl_engine_last_error(t->eng), VMC_TEXT("TLS cannot start"));
+    t->eng->version_out = BR_TLS12; /* of an alert before ClientHello; the engine's 0.0 would look like plaintext */
     return VIAMC_OK;
 }
 
@@ -364,8 +365,11 @@ VMC_FN const char *vmc_tls_alert_text(int alert)
     }
 }
 
-VMC_FN const char *vmc_tls_text(int code)
+/* Once the versions are agreed upon, another one in the head of a record comes of octets that were lost or changed on the line. */
+VMC_FN const char *vmc_tls_text(const vmc_tls *t, int code)
 {
+    if (t->state == VMC_TLS_UP && (code == BR_ERR_UNSUPPORTED_VERSION || code == BR_ERR_BAD_VERSION))
+        code = BR_ERR_BAD_MAC;
     switch (code) {
     case BR_ERR_BAD_MAC: return VMC_TEXT("a record was damaged");
     case BR_ERR_BAD_FINISHED: return VMC_TEXT("the handshake was damaged");
@@ -377,6 +381,13 @@ VMC_FN const char *vmc_tls_text(int code)
     case BR_ERR_WRONG_KEY_USAGE: return VMC_TEXT("certificate's key may not be used for this");
     default: return VMC_TEXT("the peer broke the protocol");
     }
+}
+
+/* The peer's first five octets are no record of TLS, of whatever version (RFC 5246 6.2.1: types 20 to 23): only then may somebody go on in
+ * plaintext. Where the head of the first record is judged, it still lies in the buffer. */
+VMC_FN bool vmc_tls_is_plaintext(const vmc_tls *t)
+{
+    return t->head == VMC_TLS_RECORD_HEAD && (t->in[0] < 20u || t->in[0] > 23u);
 }
 
 /* Makes an error of what the engine says. */
@@ -391,10 +402,10 @@ VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_CERT, (uint32_t)code, t->trust->what);
     } else if (code == BR_ERR_TOO_LARGE)
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_RECORD, (uint32_t)t->in_cap, VMC_TEXT("a record is larger than the input buffer"));
-    else if (code == BR_ERR_UNSUPPORTED_VERSION && t->head == VMC_TLS_RECORD_HEAD)
+    else if (code == BR_ERR_UNSUPPORTED_VERSION && vmc_tls_is_plaintext(t))
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_PLAINTEXT, (uint32_t)code, VMC_TEXT("the peer does not speak TLS"));
     else
-        (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(code));
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(t, code));
     t->trust = NULL;
 }
 

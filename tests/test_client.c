@@ -941,6 +941,45 @@ TEST(goaway_in_peace_is_redialled_at_once)
     script_close();
 }
 
+/* Whoever does not take LOST is not connected again behind his back. */
+TEST(lost_is_taken_before_the_next_attempt)
+{
+    viamc_event ev;
+    unsigned n;
+    script_new();
+    script_ready();
+    script_send("000008070000000000 7fffffff 00000000");
+    vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
+    for (n = 0; n < 4; n++) {
+        CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+        script_now.loop.now += 60000;
+    }
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 1);
+    CHECK(viamc_next_event(script_now.client, &ev) && ev.kind == VIAMC_EV_LOST);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 2);
+    script_close();
+}
+
+/* The same behind another viamc_dial, which brings no LOST: what the calls left lies where the next attempt checks certificates. */
+TEST(ends_of_calls_are_taken_before_the_next_attempt)
+{
+    viamc_event ev;
+    viamc_call call;
+    script_new();
+    script_ready();
+    CHECK_EQ_INT(raw("/a.B/C", &call), VIAMC_OK);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 1);
+    CHECK(viamc_next_event(script_now.client, &ev) && ev.kind == VIAMC_EV_DONE && ev.call == call);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 2);
+    script_close();
+}
+
 TEST(refused_three_times)
 {
     char text[120];
@@ -1287,6 +1326,40 @@ TEST(large_reply_through_a_sink)
     }
 }
 
+/* The robot's last word was OK, the sink has not taken all: a reset behind it says nothing any more. */
+TEST(reset_behind_a_reply_that_a_sink_holds_up)
+{
+    static uint8_t data[7005];
+    viamc_opts opts = VIAMC_ZERO;
+    size_t at, part;
+    script_new();
+    script_ready();
+    sunk_len = 0;
+    opts.sink = sink;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    memset(data, 's', sizeof data);
+    vmc_put_be32(data, 0);
+    vmc_put_be32(data + 1, 7000);
+    script_send_block(1, SCRIPT_R1, false);
+    for (at = 0; at < sizeof data; at += part) {
+        part = vmc_min(sizeof data - at, 400);
+        script_send_frame(0, 0, 1, data + at, part);
+        if (at + part < sizeof data)
+            script_run(1);
+    }
+    sink_waits = 2; /* WAIT once */
+    script_send_block(1, SCRIPT_R2, true);
+    script_send_frame(3, 0, 1, "\0\0\0\0", 4);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(sunk_len, 6800 - 5);
+    script_run(100);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+    CHECK_EQ_INT(sunk_len, 7000);
+    script_close();
+}
+
 TEST(two_large_replies_take_turns)
 {
     script_new();
@@ -1589,6 +1662,8 @@ TEST(informational_blocks_before_whole_replies)
     script_close();
 }
 
+#if VIAMC_SHORTCUTS
+
 /* RFC 9113 4.2: a frame larger than announced ends the connection, also in a reply that is as usual otherwise. */
 TEST(whole_reply_in_too_large_a_frame)
 {
@@ -1610,10 +1685,12 @@ TEST(whole_reply_in_too_large_a_frame)
         script_put_frame(&w, len[i], 0, 0, 7, data);
         script_put_frame(&w, 1, 1, 5, 7, "\xbe");
         in = vmc_rd_of(viamc_view(octets, w.len));
-        CHECK_EQ_INT(vmc_h2_peek_reply(&script_now.client->conn.grpc.h2, &in, &r), VIAMC_SHORTCUTS && len[i] <= VMC_H2_FRAME_MAX);
+        CHECK_EQ_INT(vmc_h2_peek_reply(&script_now.client->conn.grpc.h2, &in, &r), len[i] <= VMC_H2_FRAME_MAX);
         script_close();
     }
 }
+
+#endif
 
 TEST(long_status_text_is_cut)
 {
@@ -1686,6 +1763,30 @@ TEST(liveness)
     REQUIRE(script_count(VIAMC_EV_LOST) == 1);
     CHECK_EQ_INT(script_event(VIAMC_EV_LOST, 0)->error.code, VIAMC_ERR_TIMEOUT);
     script_close();
+}
+
+/* Whatever the second question is answered with, and be it a reset, the first one's silence is forgotten. */
+TEST(liveness_after_a_silence)
+{
+    unsigned reset;
+    for (reset = 0; reset < 2; reset++) {
+        script_new();
+        script_now.dial.check_interval_ms = 10000;
+        script_ready();
+        script_run(15002);
+        CHECK_EQ_INT(script_request("RobotService/GetVersion"), 1);
+        CHECK_EQ_INT(script_request("RobotService/GetVersion"), 3);
+        if (reset)
+            script_send_frame(3, 0, 3, "\0\0\0\x07", 4);
+        else
+            script_send_block(3, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023132", true);
+        script_run(9990);
+        CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+        CHECK_EQ_INT(script_request("RobotService/GetVersion"), 0);
+        script_run(100 + 5000);
+        CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+        script_close();
+    }
 }
 
 /* viamc knew that the connection is dead before it wrote: what never left never ran. */
@@ -1784,6 +1885,25 @@ TEST(close_sends_no_calls)
 }
 
 /* The room for the next request is the caller's while the client dials. */
+/* Nothing is left in the memory, also where events were not taken. */
+TEST(close_wipes_the_block)
+{
+    viamc_call call;
+    size_t i, left = 0;
+    script_new();
+    script_now.dial.credential_type = "access-token";
+    script_now.dial.credential_payload = "tok.en.sig";
+    script_ready();
+    CHECK_EQ_INT(raw("/a.B/C", &call), VIAMC_OK);
+    script_run(1);
+    script_reply(script_request("/a.B/C"), "secret", 6);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    script_close();
+    for (i = 0; i < sizeof script_now.memory; i++)
+        left += script_now.memory[i] != 0;
+    CHECK_EQ_INT(left, 0);
+}
+
 TEST(room_while_dialling)
 {
     size_t cap;
@@ -2530,6 +2650,52 @@ TEST(sink_refuses_the_first_piece)
     script_close();
 }
 
+/* ---- the largest buffers ---- */
+
+static size_t flood_at, flood_len;
+
+/* Frames of an unknown type, nine octets each, then what the robot sent. */
+static viamc_err read_flood(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
+{
+    size_t i;
+    if (flood_at == flood_len)
+        return vmc_loop_port()->read(user, conn, buf, cap, len);
+    *len = vmc_min(cap, flood_len - flood_at);
+    for (i = 0; i < *len; i++, flood_at++)
+        buf[i] = flood_at % 9 == 3 ? 0xee : 0;
+    return VIAMC_OK;
+}
+
+/* A whole buffer of 65,535 octets comes with one read, the last frame in it is cut; one octet more is refused. */
+TEST(largest_buffers)
+{
+    static uint8_t memory[3 * 65536];
+    viamc_port port = *vmc_loop_port();
+    viamc_client_desc *d = &script_now.desc;
+    script_new();
+    port.read = read_flood;
+    d->port = &port;
+    d->in_bytes = VMC_CONN_BUFFER_MAX + 1u;
+    CHECK_EQ_INT(viamc_client_mem_size(d), 0);
+    d->in_bytes = d->out_bytes = VMC_CONN_BUFFER_MAX;
+    CHECK_EQ_INT(viamc_client_init(memory, sizeof memory, d, &script_now.client), VIAMC_OK);
+    CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
+    script_run(1);
+    script_send("000000040000000000");
+    script_run(1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_READY), 1);
+    script_forget();
+    flood_at = 0;
+    flood_len = VMC_CONN_BUFFER_MAX + 3u;
+    CHECK_EQ_INT(flood_len % 9, 0);
+    script_poll();
+    CHECK_EQ_INT(flood_at, flood_len);
+    usual_replies();
+    d->out_bytes++;
+    CHECK_EQ_INT(viamc_client_mem_size(d), 0);
+    script_close();
+}
+
 /* ---- wrong use ---- */
 
 TEST(wrong_use_is_told)
@@ -2605,6 +2771,8 @@ int main(int argc, char **argv)
     RUN(attempts_without_end_back_off);
     RUN(silent_peer_meets_the_deadline);
     RUN(goaway_in_peace_is_redialled_at_once);
+    RUN(lost_is_taken_before_the_next_attempt);
+    RUN(ends_of_calls_are_taken_before_the_next_attempt);
     RUN(refused_three_times);
     RUN(reason_while_redialling);
     RUN(lost_while_authenticating);
@@ -2619,6 +2787,7 @@ int main(int argc, char **argv)
     RUN(large_reply_in_a_lent_buffer);
     RUN(large_reply_without_a_place);
     RUN(large_reply_through_a_sink);
+    RUN(reset_behind_a_reply_that_a_sink_holds_up);
     RUN(two_large_replies_take_turns);
     RUN(unread_stream_stops_at_its_window);
     RUN(taken_room_is_told);
@@ -2627,14 +2796,18 @@ int main(int argc, char **argv)
     RUN(header_blocks_that_repeat);
     RUN(whole_replies_and_the_same_in_pieces);
     RUN(informational_blocks_before_whole_replies);
+#if VIAMC_SHORTCUTS
     RUN(whole_reply_in_too_large_a_frame);
+#endif
     RUN(long_status_text_is_cut);
     RUN(status_text_behind_messages);
     RUN(liveness);
+    RUN(liveness_after_a_silence);
     RUN(nothing_of_a_call_leaves_on_a_broken_connection);
     RUN(a_broken_connection_says_why);
     RUN(dial_ends_calls);
     RUN(close_sends_no_calls);
+    RUN(close_wipes_the_block);
     RUN(room_while_dialling);
     RUN(waits_are_exact);
     RUN(keepalive_for_two_days);
@@ -2657,6 +2830,7 @@ int main(int argc, char **argv)
     RUN(metadata_is_judged_before_it_is_sent);
     RUN(binary_metadata_of_the_robot);
     RUN(sink_refuses_the_first_piece);
+    RUN(largest_buffers);
     RUN(wrong_use_is_told);
     return test_end();
 }

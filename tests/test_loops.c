@@ -161,7 +161,7 @@ TEST(finish)
     CHECK_EQ_INT(viamc_posix_finish(&posix, b, 5000, &ev), VIAMC_ERR_RPC);
     CHECK_EQ_INT(ev.status, VIAMC_CANCELLED);
     CHECK_EQ_INT(viamc_posix_run(&posix, 20), VIAMC_OK);
-    CHECK_EQ_STR(explained(VIAMC_ERR_BUSY), "test: BUSY: all calls are in use, or a Stop of this resource is under way; finish one, then try again\n"); /* nothing is left of what was said before */
+    CHECK_EQ_STR(explained(VIAMC_ERR_BUSY), "test: BUSY: all calls are in use, tx_bytes are full, or a Stop of this resource is under way; finish one, then try again\n"); /* nothing is left of what was said before */
     a = start(2);
     robot_kill();
     CHECK_EQ_INT(viamc_posix_finish(&posix, a, 5000, &ev), VIAMC_ERR_RPC);

@@ -725,9 +725,9 @@ TEST(tx_keeps_room_for_stops)
     full_open();
     CHECK_EQ_INT(echo_of(USERS + 1), VIAMC_ERR_NOMEM);
     CHECK_EQ_INT(echo_of(USERS), VIAMC_OK);
-    CHECK_EQ_INT(echo_of(0), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(echo_of(0), VIAMC_ERR_BUSY);
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK); /* 4 octets of name, 2 of another field */
-    CHECK_EQ_INT(named(&stop, "m0", 0, false, NULL), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(named(&stop, "m0", 0, false, NULL), VIAMC_ERR_BUSY);
     CHECK_EQ_INT(viamc_robot_stop_all(script_now.client, NULL, &all), VIAMC_OK);
     CHECK_EQ_INT(script_now.client->calls.users[all & 0xffu].call.tx_len, VMC_CALL_PREFIX);
     script_close();
@@ -737,13 +737,27 @@ TEST(tx_keeps_room_for_stops)
 TEST(tx_has_no_half_prefixes)
 {
     static const viamc_method up = {"/test.Echo/Up", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL};
+    static const uint8_t octets[TX] = {0};
     viamc_call m;
     full_open();
     CHECK_EQ_INT(viamc_call_method(script_now.client, &up, viamc_view("", 0), NULL, &m), VIAMC_OK);
     CHECK_EQ_INT(echo_of(USERS), VIAMC_OK);
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK);
-    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("", 0)), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("", 0)), VIAMC_ERR_BUSY);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view(octets, TX / 2 - VMC_CALL_PREFIX + 1u)), VIAMC_ERR_NOMEM);
     CHECK_EQ_INT(script_now.client->calls.users[m & 0xffu].call.tx_len, 0);
+    script_close();
+}
+
+/* A streamed move that never fits is refused by its length: viamc_call_send_message has no octets behind such a view. */
+TEST(too_large_for_tx_is_not_read)
+{
+    static const viamc_method up = {"/test.Arm/Up", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_CLIENT_STREAM, NULL};
+    const uint8_t begin[1] = {0x0a};
+    viamc_call m;
+    full_open();
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &up, viamc_view("", 0), NULL, &m), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view(begin, TX)), VIAMC_ERR_NOMEM);
     script_close();
 }
 
@@ -777,7 +791,8 @@ TEST(tx_of_a_setpoint_that_grows)
     CHECK_EQ_INT(named(&set_power, "m0", 50, true, &pending), VIAMC_OK);
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK);
     CHECK_EQ_INT(named(&set_power, "m0", 50, true, &pending), VIAMC_OK);
-    CHECK_EQ_INT(named(&set_power, "m0", 51, true, &pending), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(named(&set_power, "m0", 51, true, &pending), VIAMC_ERR_BUSY);
+    CHECK_EQ_INT(named(&set_power, "m0", 190, true, &pending), VIAMC_ERR_NOMEM);
     CHECK_EQ_INT(named(&set_power, "m0", 20, true, &pending), VIAMC_OK);
     script_close();
 }
@@ -1024,7 +1039,7 @@ TEST(setpoints_of_names_that_collide)
     step();
     CHECK_EQ_INT(named(&set_power, "3e83a140", 0, true, &a), VIAMC_OK);
     CHECK_EQ_INT(named(&set_power, "ce9209af", 0, true, &b), VIAMC_OK);
-    CHECK_EQ_INT(script_now.client->calls.users[a & 0xffu].call.resource, script_now.client->calls.users[b & 0xffu].call.resource);
+    CHECK_EQ_INT(script_now.client->calls.users[a & 0xffu].resource, script_now.client->calls.users[b & 0xffu].resource);
     CHECK(a != b);
     script_close();
 }
@@ -1093,6 +1108,7 @@ int main(int argc, char **argv)
     RUN(stop_while_the_clock_wraps);
     RUN(tx_keeps_room_for_stops);
     RUN(tx_has_no_half_prefixes);
+    RUN(too_large_for_tx_is_not_read);
     RUN(stop_all_without_room_takes_nothing_over);
     RUN(tx_of_a_setpoint_that_grows);
     RUN(half_a_move_does_not_follow_a_stop);

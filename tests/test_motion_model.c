@@ -348,7 +348,7 @@ static void check_wait(void)
 /* Every answer but these would be a fault of ours. */
 static bool accepted(viamc_err err)
 {
-    RULE("what is asked for is done, or refused for now", err == VIAMC_OK || err == VIAMC_ERR_BUSY || err == VIAMC_ERR_STATE || err == VIAMC_ERR_NOMEM
+    RULE("what is asked for is done, or refused for now", err == VIAMC_OK || err == VIAMC_ERR_BUSY || err == VIAMC_ERR_STATE
                                                           || err == VIAMC_ERR_NOT_FOUND);
     counters[N_REFUSED] += err != VIAMC_OK;
     return err == VIAMC_OK;

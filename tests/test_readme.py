@@ -207,6 +207,19 @@ class Readme(unittest.TestCase):
         testing.run(ROOT / "tools/memory_table.py", "--readme", copy)
         self.assertEqual(copy.read_text(), text)
 
+    def test_table_of_bauds(self):
+        """The rows of "Slow, far and bad lines" are what the sum above them says, with the octets of a board's block and of the example's UART."""
+        text = README.read_text()
+        out = int(re.search(r"^\| output: [^|]*\|[^|]*\|[^|]*\| (\d+) ", text, re.M).group(1))
+        slot = int(re.search(r"slots of (\d+)\. \*/", (ROOT / "src/client/client.h").read_text()).group(1))
+        ring = int(re.search(r"define UART_TX_BYTES (\d+)u", (ROOT / "examples/bare_metal/uart.h").read_text()).group(1))
+        up = out + ring + 100
+        self.assertIn(f"heartbeat of 100: {up} on a board)", text)
+        for window, latency, expected in [(2, 0, (9600, 19200)), (0.5, 0, (38400, 76800)), (2, 1, (19200, 38400))]:
+            need = [round(10 * (up + large * (slot + 50) + 100) / (window - latency)) for large in (1, 4)]
+            self.assertTrue(all(least <= baud for least, baud in zip(need, expected)))
+            self.assertIn(f"| {need[0]:,}: {expected[0]:,} baud | {need[1]:,}: {expected[1]:,} baud |", text)
+
     def test_table_of_apis(self):
         code, output = testing.run(ROOT / "tools/api_table.py", "--check")
         self.assertEqual(code, 0, output)

@@ -606,6 +606,23 @@ TEST(corrupted_records_are_never_delivered)
     }
 }
 
+/* An octet of a record's head was lost on the line: the versions were agreed upon long ago. */
+TEST(head_of_a_record_that_lost_an_octet)
+{
+    static const char *const heads[] = { "0303002000", "1703002000", "1703040020" };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(heads); i++) {
+        kit_pair *p = kit_new("ec", "root-ec");
+        uint8_t data[5];
+        CHECK(kit_open(p));
+        kit_run(p);
+        feed(p, data, test_hex(heads[i], data, sizeof data));
+        CHECK_EQ_INT(vmc_tls_state_of(p->client.t), VMC_TLS_FAILED);
+        CHECK_EQ_STR(p->client.t->error.what, "a record was damaged");
+        kit_free(p);
+    }
+}
+
 TEST(arbitrary_records_in_a_handshake_stay_inside)
 {
     unsigned i;
@@ -1161,6 +1178,7 @@ int main(int argc, char **argv)
     RUN(record_larger_than_the_buffer);
     RUN(corrupted_octets_end_in_an_error);
     RUN(corrupted_records_are_never_delivered);
+    RUN(head_of_a_record_that_lost_an_octet);
     RUN(arbitrary_records_in_a_handshake_stay_inside);
     RUN(close_notify_both_ways);
     RUN(close_notify_is_noticed_before_it_is_answered);

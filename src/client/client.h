@@ -27,8 +27,8 @@ typedef struct viamc_client_desc {
     uint32_t tx_bytes;       /* requests waiting to be sent, the last 128 for Stop; 16,384 / 1,024; at least 256 */
     uint32_t token_bytes;    /* longest bearer token; 1,024 / 1,024; VIAMC_OFF: no authentication */
     uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608 (more for more than 3 calls: (max_calls + 4) * (slot_bytes + 5)
-                              * + 837); plaintext input: 4,096 / 256 */
-    uint32_t out_bytes;      /* frames on their way out, at least 512, without TLS 256; 16,384 / that */
+                              * + 837); plaintext input, at most 65,535: 4,096 / 256 */
+    uint32_t out_bytes;      /* frames on their way out, at least 512, without TLS 256, at most 65,535; 16,384 / that */
     uint32_t table_bytes;    /* HPACK table for replies; 4,096 / 256 */
     viamc_log log;           /* kept */
     uint32_t guard_end;      /* leave 0 */
@@ -65,7 +65,7 @@ typedef struct viamc_dial_desc {
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
     viamc_ms keepalive_ms;       /* the same by HTTP/2's PING in place of a call: of silence, at least 20,000; doubles each time that the robot
-                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0: no PING */
+                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0 and VIAMC_OFF: no PING */
     uint32_t guard_end;
 } viamc_dial_desc;
 
@@ -133,8 +133,8 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
  * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 123 octets ...); STATE (not READY);
- *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now; after a DONE there is
- *           room again, but never for more than tx_bytes).
+ *           BUSY (all calls in use, tx full, or a Stop of the same resource is under way: after a DONE); NOMEM (more than there ever is room
+ *           for: tx_bytes less 138, a prefix and what Stops need).
  * Source:   gRPC over HTTP/2, Requests; motion: src/README.md, Motion rules */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
@@ -147,8 +147,8 @@ VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_by
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
 
 /* Sends the next message of a client stream; WRITABLE comes when it is on its way.
- * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; or a Stop of the resource that it names is under way); NOMEM (more than
- *           half of tx); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
+ * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; tx is full of other calls, or a Stop of the resource that it names is
+ *           under way: after a DONE); NOMEM (more than half of tx_bytes); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg);
 
 /* Says that no more messages follow. OK; NOT_FOUND (the call is over); STATE (said before, no client stream, from inside a sink). */
@@ -177,9 +177,9 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
 
 /* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token and the records beside the
  * user's; per call: record, stream and slot. */
-#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5850u)
-#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2250u)
-#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 8u)
+#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6360u : 5710u)
+#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2510u : 2110u)
+#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 184u : 144u) + (slot) + 8u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
     ((calls) * ((slot) + 8u) + (rx) > (trust) ? 0u : (trust) - (calls) * ((slot) + 8u) - (rx))

@@ -366,7 +366,7 @@ VMC_FN const char *vmc_loop_advice(const viamc_client *c, viamc_err err)
         if (c == NULL)
             return ": there is no client; viamc_posix_open makes one";
         return viamc_state(c) == VIAMC_READY ? ": not now" : ": not connected; wait with viamc_posix_ready";
-    case VIAMC_ERR_BUSY: return ": all calls are in use, or a Stop of this resource is under way; finish one, then try again";
+    case VIAMC_ERR_BUSY: return ": all calls are in use, tx_bytes are full, or a Stop of this resource is under way; finish one, then try again";
     case VIAMC_ERR_NOT_FOUND: return ": no such name, or the call is over and its DONE was taken";
     default: return "";
     }

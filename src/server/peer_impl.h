@@ -116,6 +116,8 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
     vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
     vmc_conn_close(&p->conn, s->now);
     vmc_wipe(p->calls.tx, p->calls.tx_cap);
+    vmc_wipe(p->table, VMC_SERVER_TABLE); /* it and scratch have the token as it was shown */
+    vmc_wipe(p->scratch, VMC_SERVER_SCRATCH);
     p->heard = true;
     vmc_route_clean(p);
     s->vacant = true;
@@ -158,17 +160,6 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
         p->asked = vmc_h2_ask(&p->conn.grpc.h2);
 }
 
-/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
-VMC_FN void vmc_peer_share_large(vmc_peer *p)
-{
-    const viamc_server *s = p->server;
-    uint8_t i;
-    p->calls.big_elsewhere = false;
-    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
-        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
-            p->calls.big_elsewhere = true;
-}
-
 /* The others wait for the large buffer, so it is not for strangers, and a message has to arrive in time. */
 VMC_FN void vmc_peer_judge_large(vmc_peer *p)
 {
@@ -192,7 +183,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
 {
     vmc_conn *c = &p->conn;
     vmc_conn_event ev = VMC_CONN_IDLE;
-    vmc_peer_share_large(p);
+    vmc_route_share_big(p);
     vmc_conn_begin(c);
     vmc_conn_flush(c, p->server->now);
     vmc_route_clean(p); /* places that were let go since the last poll are free for what comes */

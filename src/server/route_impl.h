@@ -218,25 +218,23 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     rq->msg = msg;
     vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
-    if (rq->state == VMC_REQUEST_ANSWERED)
-        return true;
-    if (err == VIAMC_WAIT) {
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_WAIT) {
         rq->waits = true;
         return false;
     }
-    if (err == VIAMC_OK && rq->kept) {
-        rq->state = VMC_REQUEST_KEPT;
-        return false; /* its views last until it is answered */
-    }
-    vmc_route_after(rq, err);
-    return true;
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_OK && rq->kept)
+        rq->state = VMC_REQUEST_KEPT; /* its views last until it is answered */
+    else if (rq->state != VMC_REQUEST_ANSWERED)
+        vmc_route_after(rq, err);
+    vmc_sessions_drive(rq);
+    return rq->state != VMC_REQUEST_KEPT;
 }
 
 /* Takes the next message of call c to the handler. False: nothing to do now. */
 VMC_FN bool vmc_route_message(vmc_peer *p, vmc_call *c)
 {
     viamc_request *rq = &p->requests[vmc_call_index(c)];
-    uint32_t taken = c->taken;
+    const uint32_t taken = vmc_call_user(c)->taken;
     uint8_t large = c->large;
     viamc_bytes msg;
     if (!vmc_calls_take(&p->calls, c, &msg))
@@ -244,7 +242,7 @@ VMC_FN bool vmc_route_message(vmc_peer *p, vmc_call *c)
     if (msg.ptr == NULL)
         msg.ptr = (const uint8_t *)""; /* an empty message is not the end of a stream */
     if (!vmc_route_serve(rq, msg)) {
-        c->taken = rq->state == VMC_REQUEST_KEPT ? 0 : taken; /* it stays where it is; a kept one's slot is not moved any more */
+        vmc_call_user(c)->taken = rq->state == VMC_REQUEST_KEPT ? 0 : taken; /* it stays where it is; a kept one's slot is not moved any more */
         c->large = large;
         return false;
     }
@@ -268,7 +266,7 @@ VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
     rq->waits = false;
     while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, c))
         ; /* bounded by the messages in a slot */
-    if (rq->state != VMC_REQUEST_OPEN || rq->waits || c->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
+    if (rq->state != VMC_REQUEST_OPEN || rq->waits || vmc_call_user(c)->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
         return;
     if (!vmc_call_is_whole(c)) {
         vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the stream ended inside a message"));
@@ -284,7 +282,7 @@ VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
     const viamc_request *rq = &p->requests[vmc_call_index(c)];
     if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
         return false;
-    if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || c->taken == c->parsed))
+    if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || vmc_call_user_const(c)->taken == c->parsed))
         return false;
     return vmc_request_has_room(rq);
 }
@@ -330,10 +328,23 @@ VMC_FN void vmc_route_release_big(vmc_peer *p)
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, before it is wiped, and
+ * at the end of a poll. */
+VMC_FN void vmc_route_share_big(vmc_peer *p)
+{
+    const viamc_server *s = p->server;
+    uint8_t i;
+    p->calls.big_elsewhere = false;
+    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
+        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
+            p->calls.big_elsewhere = true;
+}
+
 /* What a peer said and was told, once its connection is closed and no kept request shows it any more. */
 VMC_FN void vmc_route_forget(vmc_peer *p)
 {
     p->heard = false;
+    vmc_route_share_big(p);
     vmc_wipe(p->calls.slots, (size_t)(p->calls.tx - p->calls.slots));
     if (!p->calls.big_elsewhere)
         vmc_wipe(p->calls.big, p->calls.big_cap);

@@ -365,8 +365,11 @@ VMC_FN const char *vmc_tls_alert_text(int alert)
     }
 }
 
-VMC_FN const char *vmc_tls_text(int code)
+/* Once the versions are agreed upon, another one in the head of a record comes of octets that were lost or changed on the line. */
+VMC_FN const char *vmc_tls_text(const vmc_tls *t, int code)
 {
+    if (t->state == VMC_TLS_UP && (code == BR_ERR_UNSUPPORTED_VERSION || code == BR_ERR_BAD_VERSION))
+        code = BR_ERR_BAD_MAC;
     switch (code) {
     case BR_ERR_BAD_MAC: return VMC_TEXT("a record was damaged");
     case BR_ERR_BAD_FINISHED: return VMC_TEXT("the handshake was damaged");
@@ -402,7 +405,7 @@ VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
     else if (code == BR_ERR_UNSUPPORTED_VERSION && vmc_tls_is_plaintext(t))
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_PLAINTEXT, (uint32_t)code, VMC_TEXT("the peer does not speak TLS"));
     else
-        (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(code));
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(t, code));
     t->trust = NULL;
 }
 

@@ -322,7 +322,7 @@ static void begin(play *p, uint8_t how, size_t read_max)
         dial.credential_payload = "payload";
     }
     dial.require_session = (how & 0x10u) != 0;
-    dial.disable_sessions = (how & 0x20u) != 0;
+    dial.disable_sessions = (how & 0x30u) == 0x20u; /* both together are refused */
     size = viamc_client_mem_size(&desc) - (VMC_ALIGN - 1u); /* aligned, it needs no more */
     p->memory = fuzz_room(size);
     FUZZ_CHECK(viamc_client_init(p->memory, size, &desc, &p->client) == VIAMC_OK);

@@ -8,6 +8,7 @@
 #include "base/core_impl.h"
 #include "base/time_impl.h"
 #include "codec/wire_impl.h"
+#include "call/call.h"
 #include "server/state.h"
 #include "server/request_impl.h"
 

@@ -276,8 +276,8 @@ INT WSAAPI GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped);
 #define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
 #define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
 #define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
-#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; a peer has one or two under way, more behind a late poll; more:
-                                          * ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_PINGS 4u              /* PINGs answered between two writes; a peer has one or two under way, also behind a late poll: gRPC's
+                                          * keepalive and its probe of the bandwidth wait each for the last answer; more: ENHANCE_YOUR_CALM */
 #define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
 #define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */
@@ -1188,8 +1188,8 @@ typedef struct viamc_client_desc {
     uint32_t tx_bytes;       /* requests waiting to be sent, the last 128 for Stop; 16,384 / 1,024; at least 256 */
     uint32_t token_bytes;    /* longest bearer token; 1,024 / 1,024; VIAMC_OFF: no authentication */
     uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608 (more for more than 3 calls: (max_calls + 4) * (slot_bytes + 5)
-                              * + 837); plaintext input: 4,096 / 256 */
-    uint32_t out_bytes;      /* frames on their way out, at least 512, without TLS 256; 16,384 / that */
+                              * + 837); plaintext input, at most 65,535: 4,096 / 256 */
+    uint32_t out_bytes;      /* frames on their way out, at least 512, without TLS 256, at most 65,535; 16,384 / that */
     uint32_t table_bytes;    /* HPACK table for replies; 4,096 / 256 */
     viamc_log log;           /* kept */
     uint32_t guard_end;      /* leave 0 */
@@ -1338,9 +1338,9 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
 
 /* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token and the records beside the
  * user's; per call: record, stream and slot. */
-#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5850u)
-#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2250u)
-#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 8u)
+#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6360u : 5710u)
+#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2510u : 2110u)
+#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 184u : 144u) + (slot) + 8u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
     ((calls) * ((slot) + 8u) + (rx) > (trust) ? 0u : (trust) - (calls) * ((slot) + 8u) - (rx))
@@ -1480,8 +1480,8 @@ typedef struct viamc_server_desc {
     uint32_t rx_bytes;             /* the one buffer for requests larger than that, shared by all peers; 0: none */
     uint32_t tx_bytes;             /* answers of one peer waiting to be sent, at least 256: half of it for answers of unary calls, half for
                                     * streams (viamc_answer_room); 16,384 / 1,024 */
-    uint32_t in_bytes;             /* TLS input, 2,560 to 16,709: 16,709; plaintext input: 4,096 / 256 */
-    uint32_t out_bytes;            /* frames on their way out, at least 512; 16,384 / 512 */
+    uint32_t in_bytes;             /* TLS input, 2,560 to 16,709: 16,709; plaintext input, at most 65,535: 4,096 / 256 */
+    uint32_t out_bytes;            /* frames on their way out, 512 to 65,535; 16,384 / 512 */
     uint32_t message_bytes;        /* memory for one decoded request (viamc_request_scratch); 640, which is enough for
                                     * every service of a machine / 256, enough for every component */
     const char *platform;          /* kept: what GetVersion answers; "viamc" */
@@ -3668,72 +3668,71 @@ VMC_FN size_t vmc_percent_utf8_cut(const uint8_t *p, size_t len)
 
 /* ---- decoding, lenient and in pieces ---- */
 
+/* What is kept between two pieces. Each goes to the same vmc_wr: its octets, their number and their room. */
 typedef struct vmc_percent {
-    vmc_wr out;     /* the decoded text; out.len says how much there is */
-    bool truncated; /* it did not fit, what there is ends with a whole character */
+    bool truncated; /* the text did not fit, what there is ends with a whole character */
     uint8_t held;   /* octets of an escape under way: 0, 1 ('%') or 2 ('%' and digit) */
     uint8_t digit;  /* the digit, as it came */
 } vmc_percent;
 
-VMC_FN void vmc_percent_begin(vmc_percent *d, void *buf, size_t cap)
+VMC_FN void vmc_percent_begin(vmc_percent *d)
 {
-    d->out = vmc_wr_of(buf, cap);
     d->truncated = false;
     d->held = 0;
     d->digit = 0;
 }
 
 /* Writes an octet; from the first that does not fit on nothing more. */
-VMC_FN void vmc_percent_emit(vmc_percent *d, uint32_t c)
+VMC_FN void vmc_percent_emit(vmc_percent *d, vmc_wr *out, uint32_t c)
 {
-    vmc_wr_u8(&d->out, c);
-    if (d->out.full && !d->truncated) {
-        d->truncated = true;
-        d->out.len = vmc_percent_utf8_cut(d->out.ptr, d->out.len);
-        d->out.cap = d->out.len;
-    }
+    if (d->truncated)
+        return;
+    vmc_wr_u8(out, c);
+    d->truncated = out->full;
+    if (out->full)
+        out->len = vmc_percent_utf8_cut(out->ptr, out->len);
 }
 
 /* Copies through what turned out to be no escape. */
-VMC_FN void vmc_percent_flush(vmc_percent *d)
+VMC_FN void vmc_percent_flush(vmc_percent *d, vmc_wr *out)
 {
     if (d->held > 0)
-        vmc_percent_emit(d, '%');
+        vmc_percent_emit(d, out, '%');
     if (d->held > 1u)
-        vmc_percent_emit(d, d->digit);
+        vmc_percent_emit(d, out, d->digit);
     d->held = 0;
 }
 
-VMC_FN void vmc_percent_char(vmc_percent *d, uint8_t c)
+VMC_FN void vmc_percent_char(vmc_percent *d, vmc_wr *out, uint8_t c)
 {
     bool hex = vmc_percent_value(c) < 16u;
     if (d->held == 2u && hex) {
         d->held = 0;
-        vmc_percent_emit(d, (uint32_t)vmc_percent_value(d->digit) << 4 | vmc_percent_value(c));
+        vmc_percent_emit(d, out, (uint32_t)vmc_percent_value(d->digit) << 4 | vmc_percent_value(c));
     } else if (d->held == 1u && hex) {
         d->held = 2;
         d->digit = c;
     } else {
-        vmc_percent_flush(d);
+        vmc_percent_flush(d, out);
         if (c == '%')
             d->held = 1;
         else
-            vmc_percent_emit(d, c);
+            vmc_percent_emit(d, out, c);
     }
 }
 
-VMC_FN void vmc_percent_feed(vmc_percent *d, viamc_bytes piece)
+VMC_FN void vmc_percent_feed(vmc_percent *d, vmc_wr *out, viamc_bytes piece)
 {
     size_t i;
     for (i = 0; i < piece.len; i++)
-        vmc_percent_char(d, piece.ptr[i]);
+        vmc_percent_char(d, out, piece.ptr[i]);
 }
 
 /* Ends the text and returns it. */
-VMC_FN viamc_bytes vmc_percent_end(vmc_percent *d)
+VMC_FN viamc_bytes vmc_percent_end(vmc_percent *d, vmc_wr *out)
 {
-    vmc_percent_flush(d);
-    return viamc_view(d->out.ptr, d->out.len);
+    vmc_percent_flush(d, out);
+    return viamc_view(out->ptr, out->len);
 }
 
 #endif
@@ -10103,9 +10102,11 @@ typedef struct vmc_hpack_enc {
     uint8_t count;  /* entries */
     uint8_t others; /* of them, those in keys */
     bool changed;   /* the next block starts with size updates and an empty table */
+#if VIAMC_SHORTCUTS
     uint8_t ready_len;
     uint16_t ready_for;                         /* fixed fields whose octets are in ready[], while nothing is inserted; 0: none */
     uint8_t ready[VMC_HPACK_FIXED_OCTETS];
+#endif
     uint8_t fixed[VMC_HPACK_FIXED];             /* serial of the caller's fixed field n: 1 for the oldest entry; 0: not there */
     uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside */
     uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* in the order in which they came */
@@ -10138,9 +10139,11 @@ VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w);
 /* The octet of a field that the peer's table has, or 0: then vmc_hpack_put. Saves filling a vmc_hpack_field. */
 VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
 
+#if VIAMC_SHORTCUTS
 /* The same for fixed fields alone: those of which `which` has bit 1 << key, one octet each, at most VMC_HPACK_FIXED_OCTETS: so many are
  * written, the answer tells how many of them count. 0: one of the fields is missing. */
 VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to);
+#endif
 
 /* Writes a field from offset *at of its representation on, as many octets as fit. True when it is complete; then *at is 0 again.
  * An insertion counts when the field is complete. Until then f and its octets must stay the same. */
@@ -10724,6 +10727,8 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
+#if VIAMC_SHORTCUTS
+
 VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to)
 {
     const uint32_t newest = 0x80u + VMC_HPACK_STATIC + 1u + e->count;
@@ -10743,6 +10748,8 @@ VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *
     VIAMC_MEMCPY(to, e->ready, sizeof e->ready);
     return e->ready_len;
 }
+
+#endif
 
 /* What the field counts in a table. */
 VMC_FN size_t vmc_hpack_field_size(const vmc_hpack_field *f)
@@ -10810,7 +10817,9 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
     e->count++;
+#if VIAMC_SHORTCUTS
     e->ready_for = 0;
+#endif
     if (f->key < VMC_HPACK_FIXED) {
         e->fixed[f->key] = e->count;
     } else {
@@ -10941,8 +10950,10 @@ typedef enum vmc_h2_event_kind {
 typedef struct vmc_h2_event {
     uint8_t slot;
     bool end;        /* BLOCK_END, DATA: with it the peer ended the stream */
+#if VIAMC_SHORTCUTS
     bool repeats;    /* BLOCK_END: the octets of block `memo` again; its fields were not handed up */
     uint8_t memo;    /* BLOCK_END: 1 or 2: the fields of this block may come again so; 0: they will not */
+#endif
     uint16_t status; /* :status of a response's final header block */
     uint32_t code;
     uint32_t last;
@@ -10985,12 +10996,14 @@ typedef enum vmc_h2_state {
 #define VMC_H2_PING_LIFE 'l'
 #define VMC_H2_PING_RESETS 'r'
 
+#if VIAMC_SHORTCUTS
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
     uint8_t slot;
     uint32_t octets;  /* of the three frames */
     viamc_bytes data; /* of the DATA frame: view into the input */
 } vmc_h2_reply;
+#endif
 
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
@@ -10998,7 +11011,9 @@ typedef struct vmc_h2_block {
     uint8_t wrong;         /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
     bool open;             /* END_HEADERS has not come: only CONTINUATION may follow */
     uint8_t continuations;
+#if VIAMC_SHORTCUTS
     uint8_t memo;          /* its octets are in a memo: so many, once it has proved right */
+#endif
     uint16_t status;
     uint16_t fields;
     uint32_t octets;       /* encoded, so far */
@@ -11008,15 +11023,19 @@ typedef struct vmc_h2_block {
 /* In a build without servers the role is a constant, and the server's half of the code is gone. */
 #ifdef VIAMC_NO_SERVER
 #define VMC_H2_IS_SERVER(h) ((void)(h), false)
+#define VMC_H2_MAX_STREAMS(h) 0u
 #else
 #define VMC_H2_IS_SERVER(h) ((h)->server)
+#define VMC_H2_MAX_STREAMS(h) ((h)->max_streams)
 #endif
 
 /* Only the buffer for a TLS record limits the credit of all streams together: else the code for that is gone too. */
 #ifdef VIAMC_NO_TLS
 #define VMC_H2_LIMIT(h) ((void)(h), 0u)
+#define VMC_H2_ZOMBIES(h) 0u
 #else
 #define VMC_H2_LIMIT(h) ((h)->credit_limit)
+#define VMC_H2_ZOMBIES(h) ((h)->zombies + (h)->zombies_ping)
 #endif
 
 /* What every frame needs comes first: a short offset is a short instruction. */
@@ -11040,23 +11059,22 @@ typedef struct vmc_h2 {
     vmc_h2_stream *streams;
     vmc_h2_stream *stream; /* the frame's, NULL: it takes no part, or no longer */
     uint32_t left;         /* octets of the received frame's payload to come */
-    uint32_t id;
+    uint32_t id;           /* its stream: while a block is open, that of the block */
     uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
-    uint32_t block_id;     /* stream of the header block being received */
     /* windows and limits */
     uint32_t window;       /* ours, per stream */
     int32_t credit;        /* octets the peer may still send on the connection */
     int32_t send_window;   /* octets we may send on the connection */
     int32_t peer_window;   /* what a new stream of ours may send */
+#ifndef VIAMC_NO_TLS
     uint32_t credit_limit;
     uint32_t zombies;      /* credit of streams reset since the last PING was sent */
     uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
+#endif
     uint32_t goaway_last;  /* streams above were not processed */
     uint8_t goaway_code;   /* ours */
     uint8_t broken;        /* why the connection is broken: VMC_H2_E_... */
     uint8_t peer_streams;  /* how many streams the peer permits; 255: that or more */
-    uint8_t max_streams;
-    bool server;
     bool got_settings;     /* the peer's first SETTINGS came */
     bool acked;            /* the peer acknowledged ours */
     bool goaway_got;
@@ -11067,18 +11085,22 @@ typedef struct vmc_h2 {
     uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
     bool out_first;        /* its HEADERS frame is still to come */
     bool out_end;          /* its HEADERS frame carries END_STREAM */
-    uint8_t memo_len[2];   /* octets of the memos, 0: none; with :status, that is 200 */
     uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
 #ifndef VIAMC_NO_SERVER
+    bool server;
+    uint8_t max_streams;
     uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
     uint32_t refused_last; /* server: last of them */
 #endif
-    vmc_hpack_dec decoder;
-    vmc_hpack_enc encoder;
-    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
-                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
     uint8_t small[VMC_H2_FRAME_HEAD];
     uint8_t ping[VMC_H2_MAX_PINGS][8];
+    vmc_hpack_dec decoder;
+    vmc_hpack_enc encoder;
+#if VIAMC_SHORTCUTS
+    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
+                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
+    uint8_t memo_len[2];   /* octets of the memos, 0: none; with :status, that is 200 */
+#endif
 } vmc_h2;
 
 #endif
@@ -11141,11 +11163,15 @@ VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
     VIAMC_MEMSET(cfg->streams, 0, cfg->count * sizeof cfg->streams[0]);
     h->streams = cfg->streams;
     h->count = cfg->count;
+#ifndef VIAMC_NO_SERVER
     h->server = cfg->server;
     h->max_streams = cfg->max_streams;
+#endif
     h->window = cfg->window;
     h->header_list = (uint16_t)vmc_min32(cfg->header_list, 0xffffu);
+#ifndef VIAMC_NO_TLS
     h->credit_limit = cfg->credit_limit;
+#endif
     h->credit = (int32_t)VMC_H2_WINDOW_INIT;
     h->send_window = (int32_t)VMC_H2_WINDOW_INIT;
     h->peer_window = (int32_t)VMC_H2_WINDOW_INIT;
@@ -11300,7 +11326,7 @@ VMC_FN int32_t vmc_h2_expected(const vmc_h2 *h, uint8_t slot)
 /* Octets that the peer may have on its way to us, resets not yet confirmed included. */
 VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 {
-    uint32_t n = h->zombies + h->zombies_ping;
+    uint32_t n = VMC_H2_ZOMBIES(h);
     uint8_t i;
     for (i = 0; i < h->count; i++) {
         int32_t expected = vmc_h2_expected(h, i);
@@ -11343,20 +11369,43 @@ VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
     h->stream = &h->streams[to];
 }
 
+#ifndef VIAMC_NO_TLS
+
 /* Credit of a stream that was reset may still be used: it counts until a PING sent after the reset is answered. */
 VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
 {
     h->zombies += credit;
-    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0)
+    if (h->credit_limit != 0 && h->zombies != 0 && h->zombies_ping == 0)
         h->owed |= VMC_H2_OWES_PING;
 }
+
+/* That PING was answered: whatever was on its way before it has come. */
+VMC_FN void vmc_h2_forget_resets(vmc_h2 *h)
+{
+    h->zombies_ping = 0;
+    vmc_h2_bury(h, 0);
+}
+
+/* Is the PING that goes out to be that one? One of them at a time. */
+VMC_FN bool vmc_h2_ask_of_resets(vmc_h2 *h)
+{
+    if (h->credit_limit == 0 || h->zombies == 0 || h->zombies_ping != 0)
+        return false;
+    h->zombies_ping = h->zombies;
+    h->zombies = 0;
+    return true;
+}
+
+#endif
 
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
+#ifndef VIAMC_NO_TLS
     const int32_t expected = vmc_h2_expected(h, slot);
-    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
+    if (h->credit_limit != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
         vmc_h2_bury(h, (uint32_t)expected);
+#endif
     s->id = 0;
     s->due = 0;
     s->flags = 0;
@@ -11493,7 +11542,6 @@ VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
 {
     VIAMC_MEMSET(&h->block, 0, sizeof h->block);
     h->block.open = true;
-    h->block_id = h->id;
     h->block.seen = (h->flags & VMC_H2_END_STREAM) != 0 ? VMC_H2_B_END : 0;
     h->block.octets = h->left;
     vmc_hpack_dec_begin(&h->decoder);
@@ -11654,17 +11702,18 @@ VMC_FN uint32_t vmc_h2_begin_frame(vmc_h2 *h)
 /* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
 VMC_APART uint32_t vmc_h2_on_head(vmc_h2 *h, const uint8_t *p)
 {
+    const uint32_t id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
     h->left = vmc_be24(p);
     h->padding = 0;
     h->type = p[3];
     h->flags = p[4];
-    h->id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
     if (!h->got_settings && (h->type != VMC_H2_F_SETTINGS || (h->flags & VMC_H2_ACK) != 0))
         return VMC_H2_FAIL(NO_SETTINGS);
     if (h->left > VMC_H2_FRAME_MAX)
         return VMC_H2_FAIL(LARGE);
-    if (h->block.open != (h->type == VMC_H2_F_CONTINUATION) || (h->block.open && h->id != h->block_id))
+    if (h->block.open != (h->type == VMC_H2_F_CONTINUATION) || (h->block.open && id != h->id))
         return VMC_H2_FAIL(CONTINUATION);
+    h->id = id;
     return vmc_h2_begin_frame(h);
 }
 
@@ -11770,13 +11819,15 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
     return (h->block.seen & needed) == needed;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
 VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 {
     const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     uint64_t octets = 0;
     uint32_t i;
-    if (!VIAMC_SHORTCUTS || VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
+    if (VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
         return false;
     if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof octets || h->left > in->left)
         return false; /* not in one piece */
@@ -11802,7 +11853,7 @@ VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
     const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     ev->repeats = false;
     ev->memo = 0;
-    if (!VIAMC_SHORTCUTS || h->block.memo == 0 || (k == 0 && h->block.status != 200u))
+    if (h->block.memo == 0 || (k == 0 && h->block.status != 200u))
         return;
     ev->repeats = h->memo_len[k] != 0;
     ev->memo = (uint8_t)(k + 1u);
@@ -11815,6 +11866,8 @@ VMC_FN void vmc_h2_memo_drop(vmc_h2 *h, uint8_t memo)
     h->memo_len[memo - 1u] = 0;
 }
 
+#endif
+
 /* The whole block is there: is it what may come now on this stream? */
 VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 {
@@ -11822,9 +11875,11 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     vmc_h2_stream *s = h->stream;
     bool ok;
     b->open = false;
+#if VIAMC_SHORTCUTS
     if (h->decoder.changed)
         h->memo_len[0] = h->memo_len[1] = 0;
     h->decoder.changed = false;
+#endif
     vmc_h2_skip(h); /* padding */
     if (!vmc_hpack_dec_end(&h->decoder))
         return VMC_H2_FAIL(CUT_FIELD);
@@ -11845,7 +11900,9 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     if (ev->end)
         s->flags |= VMC_H2_REMOTE_END;
     ev->status = b->status;
+#if VIAMC_SHORTCUTS
     vmc_h2_memo_keep(h, ev);
+#endif
     return VMC_H2_BLOCK_END;
 }
 
@@ -11853,8 +11910,10 @@ VMC_FN uint32_t vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     const size_t most = vmc_min(in->left, h->left - h->padding), rest = in->left - most;
     vmc_hpack_result r;
+#if VIAMC_SHORTCUTS
     if (h->block.octets == h->left && h->left != 0 && vmc_h2_memo_take(h, in)) /* no octet of it was looked at */
         return vmc_h2_end_block(h, ev);
+#endif
     in->left = most;
     r = vmc_hpack_next(&h->decoder, in, &ev->piece);
     h->left -= (uint32_t)(most - in->left);
@@ -11928,10 +11987,10 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
-        if (p[0] == VMC_H2_PING_RESETS) { /* whatever was on its way before it has come */
-            h->zombies_ping = 0;
-            vmc_h2_bury(h, 0);
-        }
+#ifndef VIAMC_NO_TLS
+        if (p[0] == VMC_H2_PING_RESETS)
+            vmc_h2_forget_resets(h);
+#endif
         return VMC_H2_NOISE;
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
@@ -12061,6 +12120,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     return vmc_h2_run(h, in, ev);
 }
 
+#if VIAMC_SHORTCUTS
+
 /* ---- receiving: a whole reply at once ---- */
 
 /* Is this frame a header block that repeats memo k? Eight octets that end with the block's are read: its head has nine. */
@@ -12111,6 +12172,8 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
     h->empty = 0;
 }
 
+#endif
+
 /* ---- sending ---- */
 
 /* Writes a frame header and claims its payload of at most VMC_H2_FRAME_MAX octets; NULL if both together do not fit. */
@@ -12151,7 +12214,7 @@ VMC_FN bool vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
         vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
     p = vmc_h2_frame(w, 30, VMC_H2_KIND(VMC_H2_F_SETTINGS, 0), 0);
     p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->decoder.limit);
-    p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
+    p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, VMC_H2_MAX_STREAMS(h)) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
     p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
     p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
     (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
@@ -12229,12 +12292,12 @@ VMC_FN bool vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
         return false;
+    (void)h;
     VIAMC_MEMSET(p, VMC_H2_PING_LIFE, 8);
-    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0) { /* one of them at a time */
+#ifndef VIAMC_NO_TLS
+    if (vmc_h2_ask_of_resets(h))
         VIAMC_MEMSET(p, VMC_H2_PING_RESETS, 8);
-        h->zombies_ping = h->zombies;
-        h->zombies = 0;
-    }
+#endif
     return true;
 }
 
@@ -12407,7 +12470,7 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
-/* What every call has, ours too: all that carriers need but for large messages. 68 octets on 32-bit machines. */
+/* What every call has, ours too: all that carriers need but for large messages. 60 octets on 32-bit machines. */
 typedef struct vmc_call {
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
@@ -12419,8 +12482,11 @@ typedef struct vmc_call {
     uint8_t status;
     uint8_t ran;
     uint8_t text_len;
+    bool wants_metadata : 1; /* of the reply */
+    bool has_sink : 1;      /* of a user's call: what its taker is */
     uint16_t path_len;      /* of a client's call */
-    bool wants_metadata;    /* of the reply */
+    uint16_t kept;          /* of a user's call: octets of the large message under way that are kept in the slot: its prefix; if the sink gets
+                             * fields the rest of the message too */
     struct vmc_call *live;  /* in the list of records in use */
     const char *path;
     uint32_t tx_at, tx_len; /* this call's part of tx */
@@ -12429,11 +12495,21 @@ typedef struct vmc_call {
     uint32_t sent;          /* octets of tx part and body that were sent */
     uint32_t stored;        /* slot: octets in it */
     uint32_t parsed;        /* slot: where the message under way starts */
-    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
     vmc_timer deadline;
     viamc_call handle;      /* of a free record: the last one's */
-    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
 } vmc_call;
+
+/* Who takes messages larger than a slot: a sink, or a buffer. */
+typedef union vmc_call_taker {
+    struct {
+        viamc_sink_fn fn;
+        void *user;
+    } sink;
+    struct {
+        uint8_t *ptr;       /* lent; of a record without a slot: its slot */
+        uint32_t cap;
+    } into;
+} vmc_call_taker;
 
 /* A call of the user's, or a request of a server's peer: what was given to it, and large messages. */
 typedef struct vmc_user_call {
@@ -12441,17 +12517,13 @@ typedef struct vmc_user_call {
     const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
-    viamc_sink_fn sink;
-    void *sink_user;
-    uint8_t *into;          /* lent buffer; of a record without a slot: its slot */
-    uint32_t into_cap;
-    uint32_t msg_len;       /* message under way larger than a slot */
-    uint32_t got;           /* octets of it that came */
+    vmc_call_taker taker;
+    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
+    uint32_t left;          /* octets of the message under way larger than a slot that did not come yet */
+    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
     viamc_ms asked;         /* motion: when it was asked for */
-    uint8_t *meta;
+    uint8_t *meta;          /* lent for the metadata of the reply */
     uint16_t meta_cap, meta_len;
-    uint16_t meta_at;       /* start of the field that is being added */
-    uint16_t kept;          /* octets of it that are kept in the slot: its prefix; if the sink gets fields the rest of the message too */
 } vmc_user_call;
 
 typedef struct vmc_calls {
@@ -12485,7 +12557,7 @@ typedef struct vmc_calls {
 
 /* How the sink of a method gets fields: viamc_proto.h makes it, so what no program calls is not linked. */
 struct vmc_parts {
-    /* Goes on with a message: octets go to the sink or are kept, and are counted in `got`: none are left in the piece. WAIT: not all. Else the sink
+    /* Goes on with a message: octets go to the sink or are kept, and are taken off `left`: none are left in the piece. WAIT: not all. Else the sink
      * refused, or the call has ended. With the last octet the prefix says what was kept. */
     viamc_err (*split)(vmc_calls *t, vmc_user_call *u, viamc_piece *piece);
     const struct vmc_part *fields;
@@ -12514,6 +12586,12 @@ VMC_FN vmc_user_call *vmc_call_user(vmc_call *c)
 VMC_FN const vmc_user_call *vmc_call_user_const(const vmc_call *c)
 {
     return (const vmc_user_call *)c;
+}
+
+/* What a user's call moves or stops. */
+VMC_FN uint32_t vmc_call_resource(const vmc_call *c)
+{
+    return vmc_call_user_const(c)->resource;
 }
 
 /* The user's call of a handle, NULL if it is over. */
@@ -12559,12 +12637,14 @@ VMC_FN vmc_call **vmc_calls_link(vmc_calls *t, const vmc_call *c)
     return link;
 }
 
-/* Makes a free record a new call, all members zero but the handle. What lies beside it is its owner's to set. */
+/* Makes a free record a new call, all members zero but the handle, and nothing taken of it. What else lies beside it is its owner's to set. */
 VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
 {
     uint32_t handle = c->handle + 0x100u;
     VIAMC_MEMSET(c, 0, sizeof *c);
     c->handle = handle < 0x100u ? handle + 0x100u : handle;
+    if (vmc_call_index(c) < t->user_count)
+        vmc_call_user(c)->taken = 0;
     c->state = VMC_CALL_OPEN;
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
@@ -12604,8 +12684,8 @@ VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, const vmc_call *c, uint32_t *
         return t->slots + i * (size_t)(t->slot_bytes + VMC_CALL_EXTRA + VMC_CALLS_TEXT_BYTES(t));
     }
     if (i < t->user_count) {
-        *cap = t->users[i].into_cap;
-        return t->users[i].into;
+        *cap = t->users[i].taker.into.cap;
+        return t->users[i].taker.into.ptr;
     }
     *cap = (c->flags & VMC_CALL_F_DROP) != 0 ? 0 : t->reply_cap;
     return *cap == 0 ? NULL : t->reply;
@@ -12807,7 +12887,7 @@ VMC_APART vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
     uint32_t room;
     uint8_t *text;
     if (VMC_CALLS_TEXT_BYTES(t) == 0 && !vmc_call_is_server_stream(c))
-        c->parsed = c->taken = 0;
+        c->parsed = 0; /* nothing of it was taken: that comes with its end */
     if (VMC_CALLS_TEXT_BYTES(t) == 0)
         c->stored = c->parsed;
     text = vmc_calls_text_place(t, c, &room);
@@ -12862,11 +12942,10 @@ VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
     c->state = VMC_CALL_OPEN;
     c->flags &= (uint16_t)~(VMC_CALL_F_FINISHED | VMC_CALL_F_PEER_END | VMC_CALL_F_TEXT_CUT);
     c->flags |= VMC_CALL_F_HEAD;
-    c->sent = c->stored = c->parsed = c->taken = 0;
+    c->sent = c->stored = c->parsed = 0;
     c->large = VMC_CALL_SMALL;
     c->messages = 0;
     c->text_len = 0;
-    vmc_call_user(c)->got = 0;
     vmc_call_user(c)->meta_len = 0;
 }
 
@@ -12875,8 +12954,14 @@ VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
 /* Octets of the large message under way that did not come yet. */
 VMC_FN uint32_t vmc_call_left(const vmc_call *c)
 {
-    const vmc_user_call *u = vmc_call_user_const(c);
-    return u->msg_len - u->got;
+    return vmc_call_user_const(c)->left;
+}
+
+/* Octets of it in all: its prefix lies where the message under way starts. */
+VMC_FN uint32_t vmc_calls_large_len(const vmc_calls *t, const vmc_call *c)
+{
+    uint32_t cap;
+    return vmc_be32(vmc_calls_slot(t, c, &cap) + c->parsed + 1);
 }
 
 /* Octets that the message under way of call c still needs; 1 where any number helps. */
@@ -12944,21 +13029,21 @@ VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
     return t->big_owner == VMC_CALL_NONE || t->users[t->big_owner].call.large != VMC_CALL_BIG;
 }
 
-/* The memory for a message larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
+/* The memory for a message larger than a slot, of which nothing was taken yet: where it goes, WAITS, or SMALL for nowhere. */
 VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
     const vmc_user_call *u = vmc_call_user_const(c);
-    const uint32_t lent = vmc_call_index(c) < t->slot_count ? u->into_cap : 0; /* without a slot: that is its slot, where the prefix stays */
+    const uint32_t lent = vmc_call_index(c) < t->slot_count ? u->taker.into.cap : 0; /* without a slot: that is its slot, where the prefix stays */
     const vmc_call *other;
-    if (u->sink != NULL)
+    if (c->has_sink)
         return VMC_CALL_SINK;
-    if (u->msg_len > lent && u->msg_len > t->big_cap)
+    if (u->left > lent && u->left > t->big_cap)
         return VMC_CALL_SMALL;
     if (t->one_large)
         VMC_CALLS_EACH(t, other)
             if (other->state == VMC_CALL_OPEN && (other->flags & VMC_CALL_F_DROP) == 0 && (other->large == VMC_CALL_INTO || other->large == VMC_CALL_BIG))
                 return VMC_CALL_WAITS;
-    if (u->msg_len <= lent)
+    if (u->left <= lent)
         return VMC_CALL_INTO;
     return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
@@ -12968,7 +13053,7 @@ VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_piece *
 {
     viamc_err err;
     t->in_sink = true;
-    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, piece) : u->sink(u->sink_user, piece);
+    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, piece) : u->taker.sink.fn(u->taker.sink.user, piece);
     t->in_sink = false;
     if (err != VIAMC_OK && err != VIAMC_WAIT)
         vmc_calls_end(t, &u->call, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
@@ -12979,31 +13064,31 @@ VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_piece *
 VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
     vmc_user_call *u = vmc_call_user(c);
+    const uint32_t left = u->left;
     viamc_piece piece;
     piece.path = NULL;
-    piece.bytes = viamc_view(octets.ptr, vmc_min(octets.len, vmc_call_left(c)));
-    piece.offset = u->got;
-    piece.total = u->msg_len;
+    piece.bytes = viamc_view(octets.ptr, vmc_min(octets.len, left));
+    piece.total = vmc_calls_large_len(t, c);
+    piece.offset = piece.total - left;
     if (c->large != VMC_CALL_SINK)
-        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->into) + u->got, piece.bytes.ptr, piece.bytes.len);
+        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr) + piece.offset, piece.bytes.ptr, piece.bytes.len);
     if (c->large != VMC_CALL_SINK || (piece.bytes.len != 0 && vmc_calls_to_sink(t, u, &piece) == VIAMC_OK))
-        u->got += (uint32_t)piece.bytes.len;
-    return u->got - piece.offset;
+        u->left -= (uint32_t)piece.bytes.len;
+    return left - u->left;
 }
 
 /* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */
 VMC_FN void vmc_calls_drain(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
-    const uint16_t *kept = &vmc_call_user(c)->kept;
-    uint8_t *from = slot + c->parsed + *kept, *end = slot + c->stored;
+    uint8_t *from = slot + c->parsed + c->kept, *end = slot + c->stored;
     uint32_t n = vmc_calls_take_large(t, c, viamc_view(from, (size_t)(end - from)));
     if (c->state != VMC_CALL_OPEN)
         return; /* its sink refused: the status text lies there now */
     from += n;
-    vmc_move(slot + c->parsed + *kept, from, (size_t)(end - from)); /* behind what was kept of them, which `stored` counts twice */
+    vmc_move(slot + c->parsed + c->kept, from, (size_t)(end - from)); /* behind what was kept of them, which `stored` counts twice */
     c->stored -= n;
     if (vmc_call_left(c) == 0)
-        vmc_calls_complete(t, c, *kept);
+        vmc_calls_complete(t, c, c->kept);
 }
 
 /* A message larger than a slot: finds its place. Ours take none. */
@@ -13013,9 +13098,8 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
         return VIAMC_OK; /* the one before has not gone: this one stays in the slot */
     if (vmc_call_index(c) >= t->user_count)
         return VIAMC_ERR_NOMEM; /* nobody could lend it more */
-    vmc_call_user(c)->msg_len = len;
-    vmc_call_user(c)->got = 0;
-    vmc_call_user(c)->kept = VMC_CALL_PREFIX;
+    vmc_call_user(c)->left = len;
+    c->kept = VMC_CALL_PREFIX;
     c->large = (uint8_t)vmc_calls_place(t, c);
     t->unsettled = true;
     if (c->large == VMC_CALL_SMALL) {
@@ -13065,14 +13149,14 @@ VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
     do {
-        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
+        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + c->kept) {
             n = vmc_calls_take_large(t, c, octets);
             octets.ptr += n;
             octets.len -= n;
             if (c->state != VMC_CALL_OPEN)
                 return VIAMC_ERR_SINK;
             if (vmc_call_left(c) == 0)
-                vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
+                vmc_calls_complete(t, c, c->kept);
         }
         n = (uint32_t)vmc_min(octets.len, cap - c->stored);
         if (n == 0 && octets.len != 0)
@@ -13114,54 +13198,56 @@ VMC_FN bool vmc_call_is_whole(const vmc_call *c)
 /* The rest of the large message is there, in the slot: its sink said WAIT. */
 VMC_FN bool vmc_call_is_parked(const vmc_call *c)
 {
-    return c->large == VMC_CALL_SINK && c->stored - c->parsed - vmc_call_user_const(c)->kept >= vmc_call_left(c);
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - c->kept >= vmc_call_left(c);
 }
 
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
- * A field that does not fit is left out, and so are all later ones. */
-VMC_FN void vmc_call_metadata(vmc_call *c, viamc_bytes name, viamc_bytes value, bool first)
+ * A field that does not fit is left out, and so are all later ones.
+ *   at  where the field begins: kept by the carrier from its first piece on */
+VMC_FN void vmc_call_metadata(vmc_call *c, uint16_t *at, viamc_bytes name, viamc_bytes value, bool first)
 {
     vmc_user_call *u = vmc_call_user(c);
     vmc_wr w = vmc_wr_of(u->meta, u->meta_cap);
     uint32_t len = 0;
     w.len = u->meta_len;
     if (first) {
-        u->meta_at = u->meta_len;
+        *at = u->meta_len;
         vmc_wr_be16(&w, (uint32_t)name.len);
         vmc_wr_be16(&w, 0);
         vmc_wr_bytes(&w, name.ptr, name.len);
     }
     vmc_wr_bytes(&w, value.ptr, value.len);
     if (!w.full)
-        len = (uint32_t)(w.len - u->meta_at - 4u - name.len);
+        len = (uint32_t)(w.len - *at - 4u - name.len);
     if (w.full || len > 0xffffu) {
-        u->meta_len = u->meta_at;
-        u->meta_cap = u->meta_at;
+        u->meta_len = *at;
+        u->meta_cap = *at;
         return;
     }
-    vmc_put_be16(u->meta + u->meta_at + 2, len);
+    vmc_put_be16(u->meta + *at + 2, len);
     u->meta_len = (uint16_t)w.len;
 }
 
 /* ---- taking ---- */
 
-/* The next whole message of call c, as a view that lasts until vmc_calls_settle; false if there is none. */
+/* The next whole message of a user's call, as a view that lasts until vmc_calls_settle; false if there is none. */
 VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
 {
+    vmc_user_call *u = vmc_call_user(c);
     uint32_t cap, len;
     uint8_t *p = vmc_calls_slot(t, c, &cap);
     *msg = viamc_view(NULL, 0);
-    if (c->taken == c->parsed)
+    if (u->taken == c->parsed)
         return false;
-    p += c->taken;
+    p += u->taken;
     len = vmc_be32(p + 1);
-    c->taken += VMC_CALL_PREFIX;
+    u->taken += VMC_CALL_PREFIX;
     t->unsettled = t->unsettled || c->state == VMC_CALL_OPEN || vmc_call_is_server_stream(c); /* else its record is freed now */
     if (len + VMC_CALL_PREFIX <= cap) {
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
-        c->taken += len;
+        u->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
-        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->into, len);
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr, len);
         c->large = VMC_CALL_TAKEN;
         t->unsettled = true;
     }
@@ -13175,27 +13261,34 @@ VMC_FN void vmc_calls_settle_big(vmc_calls *t)
         t->big_owner = VMC_CALL_NONE;
 }
 
-/* True if something of the call was taken, or a message larger than a slot is under way. */
+/* True if something of the call was taken: a user's, of ours nothing is. */
+VMC_FN bool vmc_call_has_taken(const vmc_call *c)
+{
+    return (c->flags & VMC_CALL_F_INTERNAL) == 0 && vmc_call_user_const(c)->taken != 0;
+}
+
+/* True if that is so, or a message larger than a slot is under way. */
 VMC_FN bool vmc_call_is_unsettled(const vmc_call *c)
 {
-    return c->taken != 0 || c->large != VMC_CALL_SMALL;
+    return vmc_call_has_taken(c) || c->large != VMC_CALL_SMALL;
 }
 
 /* True if the start of a poll would give the peer of call c room: something was taken, or its turn for the large buffer has come. */
 VMC_FN bool vmc_calls_can_settle(const vmc_calls *t, const vmc_call *c)
 {
-    return c->state == VMC_CALL_OPEN && (c->taken != 0 || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, c) != VMC_CALL_WAITS));
+    return c->state == VMC_CALL_OPEN && (vmc_call_has_taken(c) || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, c) != VMC_CALL_WAITS));
 }
 
 /* Start of a poll, for such a call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
 VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, vmc_call *c)
 {
+    vmc_user_call *u = vmc_call_user(c);
     uint32_t cap;
     uint8_t *slot = vmc_calls_slot(t, c, &cap);
-    vmc_move(slot, slot + c->taken, c->stored - c->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
-    c->stored -= c->taken;
-    c->parsed -= c->taken;
-    c->taken = 0;
+    vmc_move(slot, slot + u->taken, c->stored - u->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
+    c->stored -= u->taken;
+    c->parsed -= u->taken;
+    u->taken = 0;
     if (c->large == VMC_CALL_TAKEN || c->large == VMC_CALL_WAITS)
         c->large = VMC_CALL_SMALL; /* one that waits asks again */
     if (c->state != VMC_CALL_OPEN)
@@ -13247,11 +13340,13 @@ VIAMC_API bool viamc_event_metadata(const viamc_event *ev, size_t *at, viamc_str
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
 #define VMC_GRPC_AGAIN_MS 10u      /* a sink that said WAIT is asked again */
 
+/* A content-type: there is none, one that is not gRPC's, or the right one. */
+enum { VMC_GRPC_TYPE_NONE, VMC_GRPC_TYPE_WRONG, VMC_GRPC_TYPE_OK };
+
 /* What the fields of a reply's header block said. */
 typedef struct vmc_grpc_said {
     uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
-    bool type_ok;           /* content-type is gRPC's */
-    bool has_type;
+    uint8_t type;           /* content-type: VMC_GRPC_TYPE_NONE ... */
 } vmc_grpc_said;
 
 /* What the owner of the connection has to look at. */
@@ -13267,12 +13362,20 @@ typedef struct vmc_grpc {
     vmc_calls *calls;
     /* the header block that is being received */
     vmc_grpc_said said;
+#if VIAMC_SHORTCUTS
     vmc_grpc_said memo[2];  /* the same of blocks that may come again */
+#endif
+    uint16_t meta_at;       /* where in the call's lent buffer the field at hand begins */
+    vmc_percent message;    /* its grpc-message */
     bool text_given;        /* grpc-message is being decoded into the call's text */
     bool held_cut;
+#ifndef VIAMC_NO_SERVER
     bool is_post;
     uint8_t reject;         /* server: status that the request is refused with, 0: none */
     uint8_t at;             /* with VMC_GRPC_REQUEST */
+    uint16_t kept;          /* server: octets of kept fields in scratch */
+    viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
+#endif
     /* the header block that is being sent */
     uint8_t field;          /* next field */
     bool in_updates;        /* table size updates of the block are being written */
@@ -13289,14 +13392,17 @@ typedef struct vmc_grpc {
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
     uint32_t answered;      /* client: highest stream that the peer has answered */
     uint32_t block_of;      /* stream of the header block that is being received, 0: nothing of it was looked at yet */
-    viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
     uint8_t *scratch;       /* kept by the owner: VMC_GRPC_SCRATCH octets on clients; on servers room for the token, the path and the session
                              * id, which are kept there until VMC_GRPC_REQUEST: name, length (16 bits), octets */
     uint16_t scratch_cap;
-    uint16_t kept;          /* octets of kept fields in scratch */
     uint16_t held;          /* octets of the field at hand behind them */
-    vmc_percent message;
 } vmc_grpc;
+
+#ifdef VIAMC_NO_SERVER
+#define VMC_GRPC_KEPT(g) 0u
+#else
+#define VMC_GRPC_KEPT(g) ((g)->kept)
+#endif
 
 #endif
 /* ---- end of src/call/grpc.h ---- */
@@ -13391,20 +13497,21 @@ VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 
 VMC_FN void vmc_grpc_begin_block(vmc_grpc *g)
 {
-    g->kept = 0;
-    g->said.type_ok = false;
-    g->said.has_type = false;
-    g->is_post = false;
+    g->said.type = VMC_GRPC_TYPE_NONE;
     g->text_given = false;
     g->said.status = VMC_GRPC_NO_STATUS;
+#ifndef VIAMC_NO_SERVER
+    g->kept = 0;
+    g->is_post = false;
     g->reject = 0;
     g->timeout = VIAMC_FOREVER;
+#endif
 }
 
 /* Puts the pieces of a value together; true when *value is whole (cut at the scratch's size: *cut). */
 VMC_APART bool vmc_grpc_gather_pieces(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
 {
-    vmc_wr w = vmc_wr_of(g->scratch + g->kept, (size_t)(g->scratch_cap - g->kept));
+    vmc_wr w = vmc_wr_of(g->scratch + VMC_GRPC_KEPT(g), g->scratch_cap - (size_t)VMC_GRPC_KEPT(g));
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
         g->held = 0;
         g->held_cut = false;
@@ -13430,12 +13537,13 @@ VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *
 }
 
 /* "application/grpc" or "application/grpc+proto", alone or followed by ';'. Messages of another form ("+json") would be misread. */
-VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
+VMC_FN uint8_t vmc_grpc_type_of(viamc_bytes v)
 {
     static const char type[] = "application/grpc+proto";
     const size_t whole = sizeof type - 1u, plain = sizeof "application/grpc" - 1u;
     const size_t n = v.len > plain && v.ptr[plain] == '+' ? whole : plain;
-    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == ';');
+    const bool ok = v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == ';');
+    return ok ? VMC_GRPC_TYPE_OK : VMC_GRPC_TYPE_WRONG;
 }
 
 /* 0 to 16 without zeros in front; anything else is UNKNOWN, and so is a second one. */
@@ -13480,19 +13588,24 @@ VMC_FN bool vmc_grpc_parse_timeout(viamc_bytes v, viamc_ms *ms)
 /* grpc-message goes straight into the call's text, decoded. */
 VMC_APART void vmc_grpc_take_message(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
+    uint32_t room;
+    uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
+    vmc_wr w = vmc_wr_of(text, room);
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
-        uint32_t room;
-        uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
-        vmc_percent_begin(&g->message, text, room);
+        vmc_percent_begin(&g->message);
+        c->text_len = 0;
         g->text_given = true;
     }
-    vmc_percent_feed(&g->message, p->value);
-    if ((p->flags & VMC_HPACK_LAST) == 0)
-        return;
-    c->text_len = (uint8_t)vmc_percent_end(&g->message).len;
-    if (g->message.truncated)
+    w.len = c->text_len;
+    vmc_percent_feed(&g->message, &w, p->value);
+    if ((p->flags & VMC_HPACK_LAST) != 0)
+        (void)vmc_percent_end(&g->message, &w);
+    c->text_len = (uint8_t)w.len;
+    if ((p->flags & VMC_HPACK_LAST) != 0 && g->message.truncated)
         c->flags |= VMC_CALL_F_TEXT_CUT;
 }
+
+#ifndef VIAMC_NO_SERVER
 
 /* Server: keeps a field for whoever looks at the request, as much of it as can matter. What does not fit refuses the request. */
 VMC_FN void vmc_grpc_keep(vmc_grpc *g, uint8_t known, viamc_bytes value)
@@ -13527,6 +13640,8 @@ VMC_FN bool vmc_grpc_kept(const vmc_grpc *g, uint8_t known, unsigned nth, viamc_
     return false;
 }
 
+#endif
+
 VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
     viamc_bytes value;
@@ -13535,16 +13650,16 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_pi
     } else if (p->known == VMC_NAME_CONTENT_TYPE || p->known == VMC_NAME_GRPC_STATUS) {
         if (!vmc_grpc_gather(g, p, &value))
             return;
-        if (p->known == VMC_NAME_GRPC_STATUS) {
+        if (p->known == VMC_NAME_GRPC_STATUS)
             g->said.status = vmc_grpc_parse_status(g, value);
-        } else {
-            g->said.has_type = true;
-            g->said.type_ok = vmc_grpc_is_type(value);
-        }
+        else
+            g->said.type = vmc_grpc_type_of(value);
     } else if (c->wants_metadata && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
-        vmc_call_metadata(c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+        vmc_call_metadata(c, &g->meta_at, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
     }
 }
+
+#ifndef VIAMC_NO_SERVER
 
 VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 {
@@ -13566,7 +13681,7 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
         return;
     switch (p->known) {
     case VMC_NAME_METHOD: g->is_post = vmc_bytes_are(value, "POST"); break;
-    case VMC_NAME_CONTENT_TYPE: g->said.type_ok = vmc_grpc_is_type(value); break;
+    case VMC_NAME_CONTENT_TYPE: g->said.type = vmc_grpc_type_of(value); break;
     case VMC_NAME_GRPC_TIMEOUT:
         if (!vmc_grpc_parse_timeout(value, &g->timeout))
             g->reject = VIAMC_INTERNAL;
@@ -13578,6 +13693,19 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
     case VMC_NAME_USER_AGENT: break;
     default: vmc_grpc_keep(g, p->known, value); break;
     }
+}
+
+#endif
+
+VMC_FN void vmc_grpc_on_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
+{
+#ifndef VIAMC_NO_SERVER
+    if (VMC_H2_IS_SERVER(&g->h2)) {
+        vmc_grpc_on_request_field(g, p);
+        return;
+    }
+#endif
+    vmc_grpc_on_reply_field(g, c, p);
 }
 
 /* ---- receiving: blocks and messages ---- */
@@ -13639,6 +13767,8 @@ VMC_FN void vmc_grpc_end_http(vmc_grpc *g, vmc_call *c, uint32_t http)
     vmc_grpc_end(g, c, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
 }
 
+#if VIAMC_SHORTCUTS
+
 /* A block that repeats one says what that said; of one that may come again it is noted, unless it has a text. */
 VMC_FN void vmc_grpc_recall(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
@@ -13650,18 +13780,24 @@ VMC_FN void vmc_grpc_recall(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
         g->memo[ev->memo - 1u] = g->said;
 }
 
+#endif
+
 /* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
 VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    if (VIAMC_SHORTCUTS && ev->memo != 0)
+#if VIAMC_SHORTCUTS
+    if (ev->memo != 0)
         vmc_grpc_recall(g, c, ev);
+#endif
     if (ev->end && (ev->status == 0 || ev->status == 200u || g->said.status != VMC_GRPC_NO_STATUS))
         vmc_grpc_finish(g, c);
     else if (ev->status != 200u)
         vmc_grpc_end_http(g, c, ev->status);
-    else if (!g->said.type_ok)
-        vmc_grpc_end(g, c, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
+    else if (g->said.type != VMC_GRPC_TYPE_OK)
+        vmc_grpc_end(g, c, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.type == VMC_GRPC_TYPE_WRONG ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
 }
+
+#ifndef VIAMC_NO_SERVER
 
 /* Server: the path goes where the status text will be; requests that cannot be gRPC are refused by the owner (g->reject). */
 VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
@@ -13679,7 +13815,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const 
         vmc_copy(text, path.ptr, path.len);
     text[g->reject == VIAMC_UNIMPLEMENTED ? 0 : path.len] = '\0';
     c->path = (const char *)text;
-    if (!g->is_post || !g->said.type_ok)
+    if (!g->is_post || g->said.type != VMC_GRPC_TYPE_OK)
         g->reject = VIAMC_INVALID_ARGUMENT;
     if (ev->end && g->reject == 0)
         c->flags |= VMC_CALL_F_PEER_END; /* half-closed without a message */
@@ -13687,10 +13823,14 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const 
     return VMC_GRPC_REQUEST;
 }
 
+#endif
+
 VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
+#ifndef VIAMC_NO_SERVER
     if (VMC_H2_IS_SERVER(&g->h2))
         return vmc_grpc_on_request_block(g, c, ev);
+#endif
     vmc_grpc_on_reply_block(g, c, ev);
     return VMC_GRPC_MORE;
 }
@@ -13759,6 +13899,8 @@ VMC_FN void vmc_grpc_on_goaway(vmc_grpc *g, const vmc_h2_event *ev)
             vmc_grpc_end(g, c, VIAMC_UNAVAILABLE, VIAMC_NOT_RUN, VMC_TEXT("the peer takes no new calls (GOAWAY)"));
 }
 
+#ifndef VIAMC_NO_SERVER
+
 VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, const vmc_call *c)
 {
     return c->state == VMC_CALL_FREE && g->h2.out_slot != vmc_call_index(c);
@@ -13781,20 +13923,18 @@ VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, vmc_call *c)
     vmc_calls_claim(g->calls, to);
 }
 
+#endif
+
 VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, const vmc_h2_event *ev)
 {
     vmc_call *c = vmc_calls_at(g->calls, ev->slot);
     switch (kind) {
     case VMC_H2_OPENED:
-        if (VMC_H2_IS_SERVER(&g->h2))
-            vmc_grpc_on_opened(g, c);
+#ifndef VIAMC_NO_SERVER
+        vmc_grpc_on_opened(g, c);
+#endif
         break;
-    case VMC_H2_FIELD:
-        if (VMC_H2_IS_SERVER(&g->h2))
-            vmc_grpc_on_request_field(g, &ev->piece);
-        else
-            vmc_grpc_on_reply_field(g, c, &ev->piece);
-        break;
+    case VMC_H2_FIELD: vmc_grpc_on_field(g, c, &ev->piece); break;
     case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, c, ev);
     case VMC_H2_DATA: vmc_grpc_on_data(g, c, ev); break;
     case VMC_H2_RESET: vmc_grpc_on_reset(g, c, ev->code); break;
@@ -13809,12 +13949,14 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
     return VMC_GRPC_MORE;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* Client: takes a whole unary reply that says OK, as most do, in one step. False: there is none, nothing was consumed. */
 VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
 {
     vmc_h2_reply r;
     vmc_call *c;
-    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r))
+    if (VMC_H2_IS_SERVER(&g->h2) || g->memo[0].type != VMC_GRPC_TYPE_OK || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r))
         return false;
     c = vmc_calls_at(g->calls, r.slot);
     if (!vmc_calls_take_reply(g->calls, c, r.data))
@@ -13827,6 +13969,8 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
     return true;
 }
 
+#endif
+
 /* Consumes input until its owner has to look at something, or until it is used up. */
 VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
 {
@@ -13835,16 +13979,18 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     for (;;) {
         vmc_h2_event_kind kind;
         vmc_grpc_event up;
-        while (VIAMC_SHORTCUTS && vmc_grpc_take_reply(g, in))
+#if VIAMC_SHORTCUTS
+        while (vmc_grpc_take_reply(g, in))
             ;
+#endif
         if (!g->h2.block.open)
             g->block_of = 0;
         kind = vmc_h2_next(&g->h2, in, &ev);
         if (kind == VMC_H2_MORE)
             return VMC_GRPC_MORE; /* also after frames that are no events: windows may have opened */
-        if (g->block_of != g->h2.block_id && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END)) {
+        if (g->block_of != g->h2.id && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END)) {
             vmc_grpc_begin_block(g);
-            g->block_of = g->h2.block_id;
+            g->block_of = g->h2.id;
         }
         up = vmc_grpc_on_event(g, kind, &ev);
         if (up != VMC_GRPC_MORE)
@@ -14059,6 +14205,8 @@ VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, u
     return vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part);
 }
 
+#if VIAMC_SHORTCUTS
+
 #define VMC_GRPC_FIXED_OCTETS 16u /* more than there are fields */
 
 /* The fixed fields that call c carries, a bit 1 << key each. */
@@ -14090,6 +14238,8 @@ VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
     part->len += n + 1u;
     return true;
 }
+
+#endif
 
 /* The fields of call c's request from g->field on. True when all are in. */
 VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, vmc_call *c, vmc_wr *part)
@@ -14318,6 +14468,8 @@ VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr 
     return true;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* Octets of message that call c may send at once on a stream that is to be opened. */
 VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
 {
@@ -14348,12 +14500,16 @@ VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_
     return true;
 }
 
+#endif
+
 /* Everything that call c can send now; false when the window is full. */
 VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
     size_t before = w->len;
-    if (VIAMC_SHORTCUTS && !VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, c, now, w))
+#if VIAMC_SHORTCUTS
+    if (!VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, c, now, w))
         return true;
+#endif
     if ((c->flags & VMC_CALL_F_HEAD) != 0) {
         bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, c, now, w) : vmc_grpc_write_request(g, c, now, w);
         if (!written)
@@ -14467,7 +14623,7 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
             vmc_wait_timer(wait, &c->deadline, now);
         if (!g->calls->unsettled)
             continue;
-        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > vmc_call_user_const(c)->kept)
+        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > c->kept)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
         if (vmc_calls_can_settle(g->calls, c))
             *wait = 0; /* room that the peer does not know of yet */
@@ -14501,12 +14657,14 @@ typedef enum vmc_conn_event {
     VMC_CONN_IS_UP                       /* the handshake is over: calls can be sent */
 } vmc_conn_event;
 
+#define VMC_CONN_BUFFER_MAX 0xffffu /* octets: what is in one is counted with 16 bits; a TLS record and its head have fewer */
+
 typedef struct vmc_conn_config {
     const viamc_port *port; /* kept */
     void *port_user;
     unsigned number;
     uint8_t *in, *out;      /* kept: record buffers with TLS, plain ones without */
-    uint32_t in_cap, out_cap;
+    uint32_t in_cap, out_cap; /* at most VMC_CONN_BUFFER_MAX */
     void *tls;              /* kept: vmc_tls_bytes octets, NULL: plaintext only */
 } vmc_conn_config;
 
@@ -14517,9 +14675,9 @@ typedef struct vmc_conn {
     vmc_tls *tls;
 #endif
     uint8_t *in, *out;
-    uint32_t in_cap, out_cap;
-    uint32_t in_at, in_len;   /* plaintext read and not yet parsed */
-    uint32_t out_at, out_len; /* plaintext staged and not yet written */
+    uint16_t in_cap, out_cap;
+    uint16_t in_at, in_len;   /* plaintext read and not yet parsed */
+    uint16_t out_at, out_len; /* plaintext staged and not yet written */
     viamc_error error;
     uint16_t number;
     uint16_t steps;           /* reads and writes since the poll began */
@@ -14546,9 +14704,9 @@ VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
     c->port_user = cfg->port_user;
     c->number = (uint16_t)cfg->number;
     c->in = cfg->in;
-    c->in_cap = cfg->in_cap;
+    c->in_cap = (uint16_t)cfg->in_cap;
     c->out = cfg->out;
-    c->out_cap = cfg->out_cap;
+    c->out_cap = (uint16_t)cfg->out_cap;
 #ifndef VIAMC_NO_TLS
     c->tls = (vmc_tls *)cfg->tls;
 #endif
@@ -14704,13 +14862,13 @@ VMC_FN vmc_conn_event vmc_conn_read_plain(vmc_conn *c, bool *more)
         c->in_at = c->in_len = 0;
         if (vmc_conn_port_read(c, c->in, c->in_cap, &n) != VIAMC_OK && n == 0)
             return VMC_CONN_LOST;
-        c->in_len = (uint32_t)n;
+        c->in_len = (uint16_t)n;
         *more = n == c->in_cap; /* a port that gave less has no more now */
         if (n == 0)
             return VMC_CONN_IDLE;
     }
-    ev = vmc_conn_parse(c, c->in + c->in_at, c->in_len - c->in_at, &n);
-    c->in_at += (uint32_t)n;
+    ev = vmc_conn_parse(c, c->in + c->in_at, (size_t)(c->in_len - c->in_at), &n);
+    c->in_at = (uint16_t)(c->in_at + n);
     return ev;
 }
 
@@ -14784,12 +14942,12 @@ VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
         vmc_grpc_write(&c->grpc, now, &w);
         all = !c->grpc.calls->stirred && vmc_wr_room(&w) >= VMC_CONN_ROOM;
         c->out_at = 0;
-        c->out_len = (uint32_t)w.len;
+        c->out_len = (uint16_t)w.len;
         c->blocked = false;
         if (w.len == 0)
             return false;
     }
-    c->out_at += (uint32_t)vmc_conn_port_write(c, c->out + c->out_at, c->out_len - c->out_at);
+    c->out_at = (uint16_t)(c->out_at + vmc_conn_port_write(c, c->out + c->out_at, (size_t)(c->out_len - c->out_at)));
     return !c->blocked && !all;
 }
 
@@ -15204,12 +15362,11 @@ VMC_FN void vmc_client_internal_into(viamc_client *c, vmc_call *call, uint8_t *r
     c->calls.reply_cap = cap;
 }
 
-/* The reply of an internal call, without its prefix; empty if it was not whole. */
-VMC_FN viamc_bytes vmc_client_internal_reply(viamc_client *c, uint8_t which)
+/* The one message of the reply of an internal call that was answered OK, without its prefix. */
+VMC_FN viamc_bytes vmc_client_internal_reply(const viamc_client *c, uint8_t which)
 {
-    viamc_bytes msg;
-    (void)vmc_calls_take(&c->calls, vmc_client_rec(c, which), &msg);
-    return msg;
+    const uint32_t whole = vmc_client_rec(c, which)->parsed;
+    return viamc_view(c->calls.reply + VMC_CALL_PREFIX, whole < VMC_CALL_PREFIX ? 0 : whole - VMC_CALL_PREFIX);
 }
 
 /* The client is over: it will not try again. */
@@ -16341,7 +16498,7 @@ VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
 /* A move that a Stop of that resource covers and that is not over, and what is known of it: NOT_RUN, it has not left; MAYBE, it has. */
 VMC_FN bool vmc_motion_runs(const vmc_call *call, uint32_t stop, uint8_t ran)
 {
-    return vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == ran && vmc_motion_covers(stop, call->resource);
+    return vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == ran && vmc_motion_covers(stop, vmc_call_resource(call));
 }
 
 /* A call that has left and that the robot did not answer: it may still run, whoever ended it. */
@@ -16388,9 +16545,9 @@ VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 {
     viamc_bytes name;
     uint32_t resource = vmc_call_user_const(call)->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
-    if (call->resource == 0 || call->resource == resource)
+    if (vmc_call_resource(call) == 0 || vmc_call_resource(call) == resource)
         return resource;
-    return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? call->resource : VMC_MOTION_ANY;
+    return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? vmc_call_resource(call) : VMC_MOTION_ANY;
 }
 
 /* ---- moves that may still run although we ended them ---- */
@@ -16430,7 +16587,7 @@ VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
         if (u->resource != 0 && vmc_motion_covers(resource, u->resource))
             return true;
     VMC_CALLS_EACH(&c->calls, call) /* a call that ended since the last poll is not among the unsettled yet */
-        if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, call->resource))
+        if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, vmc_call_resource(call)))
             return true;
     return false;
 }
@@ -16453,7 +16610,7 @@ VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
     const vmc_call *call;
     VMC_CALLS_EACH(&c->calls, call) {
         bool under_way = vmc_call_is_running(call) || call->state == VMC_CALL_ENDED;
-        if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(call->resource, resource))
+        if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(vmc_call_resource(call), resource))
             return true;
     }
     return false;
@@ -16477,10 +16634,10 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, vmc_call *stop)
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
     vmc_call_user(stop)->asked = c->now;
     /* what has not left, pending setpoints too, will not leave any more; of what has half left, the other half */
-    vmc_motion_cancel(c, stop->resource, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
-    if (vmc_motion_has_running(c, stop->resource))
+    vmc_motion_cancel(c, vmc_call_resource(stop), VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
+    if (vmc_motion_has_running(c, vmc_call_resource(stop)))
         stop->motion |= VMC_MOTION_AGAIN;
-    if (vmc_motion_has_unsettled(c, stop->resource))
+    if (vmc_motion_has_unsettled(c, vmc_call_resource(stop)))
         stop->motion |= VMC_MOTION_AGAIN | VMC_MOTION_UNCONFIRMED;
 }
 
@@ -16498,10 +16655,10 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
     if (vmc_timer_due(&patience, c->now) || vmc_timer_due(&stop->deadline, c->now)) {
-        vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
-        if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
+        vmc_motion_cancel(c, vmc_call_resource(stop), VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
+        if (vmc_motion_has_unsettled(c, vmc_call_resource(stop))) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
-    } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
+    } else if (vmc_motion_has_running(c, vmc_call_resource(stop)) || vmc_motion_has_unsettled(c, vmc_call_resource(stop))) {
         return false; /* looked at again with the next poll */
     }
     vmc_motion_send_again(c, stop);
@@ -16524,9 +16681,9 @@ VMC_FN void vmc_motion_move_ended(viamc_client *c, vmc_call *call)
     vmc_session_check_call(c, call);
     if (!vmc_motion_is_doubtful(call))
         return;
-    vmc_motion_unsettle(c, call->resource);
+    vmc_motion_unsettle(c, vmc_call_resource(call));
     VMC_CALLS_EACH(&c->calls, stop) /* one that is waiting for it learns nothing certain any more */
-        if (vmc_motion_kind(stop) == VMC_MOTION_STOP && (stop->motion & VMC_MOTION_AGAIN) != 0 && vmc_motion_covers(stop->resource, call->resource))
+        if (vmc_motion_kind(stop) == VMC_MOTION_STOP && (stop->motion & VMC_MOTION_AGAIN) != 0 && vmc_motion_covers(vmc_call_resource(stop), vmc_call_resource(call)))
             stop->motion |= VMC_MOTION_UNCONFIRMED;
 }
 
@@ -16563,7 +16720,7 @@ VMC_FN vmc_call *vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint
 {
     vmc_call *call;
     VMC_CALLS_EACH(&c->calls, call)
-        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_call_is_running(call) && call->resource == resource
+        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_call_is_running(call) && vmc_call_resource(call) == resource
             && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(vmc_call_path(call), path))
             return call;
     return NULL;
@@ -16575,10 +16732,10 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
     call->state = VMC_CALL_HELD;
     call->motion &= (uint8_t)~VMC_MOTION_PENDING;
     if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
-        bool blocked = vmc_motion_is_stopping(c, call->resource);
+        bool blocked = vmc_motion_is_stopping(c, vmc_call_resource(call));
         call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
         c->motion.watched = true;
-        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != NULL)
+        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), vmc_call_resource(call), false) != NULL)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
         if (vmc_timer_left(&call->deadline, c->now) > vmc_session_window(c))
@@ -16632,7 +16789,7 @@ VMC_FN vmc_call *vmc_motion_in_the_way(const viamc_client *c, const vmc_call *st
     for (; user != end; user++) {
         vmc_call *call = &user->call;
         bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
-        if (streams && (victim == NULL || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
+        if (streams && (victim == NULL || (vmc_motion_is_move(call) && vmc_motion_covers(vmc_call_resource(stop), vmc_call_resource(call)))))
             victim = call;
     }
     return victim;
@@ -16776,8 +16933,23 @@ VMC_FN const char *vmc_check_slot(const vmc_calls *t, const vmc_call *c)
 {
     uint32_t cap;
     (void)vmc_calls_slot(t, c, &cap);
-    if (c->stored > cap || c->parsed > c->stored || c->taken > c->parsed)
+    if (c->stored > cap || c->parsed > c->stored || (vmc_call_index(c) < t->user_count && vmc_call_user_const(c)->taken > c->parsed))
         return "positions in a slot are out of order";
+    return NULL;
+}
+
+/* A large message of which octets are to come. */
+VMC_FN const char *vmc_check_under_way(const vmc_calls *t, const vmc_user_call *u)
+{
+    const vmc_call *c = &u->call;
+    if (c->stored - c->parsed < VMC_CALL_PREFIX)
+        return "a large message has lost its prefix";
+    if (u->left > vmc_calls_large_len(t, c))
+        return "a large message is longer than it said";
+    if (c->large == VMC_CALL_INTO && vmc_calls_large_len(t, c) > u->taker.into.cap)
+        return "a large message is longer than the lent buffer";
+    if (c->large == VMC_CALL_BIG && vmc_calls_large_len(t, c) > t->big_cap)
+        return "a large message is longer than the large buffer";
     return NULL;
 }
 
@@ -16788,14 +16960,12 @@ VMC_FN const char *vmc_check_large(const vmc_calls *t, const vmc_call *c)
         return NULL;
     if (vmc_call_index(c) >= t->user_count)
         return "a call of ours has a large message";
-    if (u->got > u->msg_len)
-        return "a large message is longer than it said";
     if (c->large == VMC_CALL_INTO && vmc_call_index(c) >= t->slot_count)
         return "a large message is where its prefix is";
-    if (c->large == VMC_CALL_INTO && u->msg_len > u->into_cap)
-        return "a large message is longer than the lent buffer";
-    if (c->large == VMC_CALL_BIG && u->msg_len > t->big_cap)
-        return "a large message is longer than the large buffer";
+    if ((c->large == VMC_CALL_SINK) != c->has_sink && c->large != VMC_CALL_WAITS)
+        return "a large message is not with who takes it";
+    if (vmc_call_left(c) != 0 && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0)
+        return vmc_check_under_way(t, u);
     if (c->large == VMC_CALL_BIG && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0 && t->big_owner != vmc_call_index(c))
         return "two calls have the large buffer";
     return NULL;
@@ -16847,9 +17017,9 @@ VMC_FN const char *vmc_check_streams(const vmc_h2 *h, const vmc_calls *t)
         wrong = vmc_check_credit(h, t, i);
         above += h->streams[i].id != 0 && vmc_h2_expected(h, i) > (int32_t)h->window;
     }
-    if (wrong != NULL || h->credit_limit == 0)
+    if (wrong != NULL || VMC_H2_LIMIT(h) == 0)
         return wrong;
-    if (vmc_h2_outstanding(h) > h->credit_limit)
+    if (vmc_h2_outstanding(h) > VMC_H2_LIMIT(h))
         return "more credit is given than the TLS input takes"; /* invariant 2 */
     return above > 1u ? "two streams have more than a slot of credit" : NULL; /* invariant 3 */
 }
@@ -16972,10 +17142,12 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
         return VMC_TEXT("max_calls above VIAMC_MAX_CALLS");
     if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < vmc_client_least_out(d) || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
         return VMC_TEXT("tx_bytes below 256, out_bytes below 512 (256 without TLS) or slot_bytes below 64");
+    if (d->out_bytes > VMC_CONN_BUFFER_MAX)
+        return VMC_TEXT("out_bytes above 65,535");
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
         return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
-    if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
-        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
+    if (d->no_tls ? d->in_bytes < 64u || d->in_bytes > VMC_CONN_BUFFER_MAX : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     if (vmc_client_credit_need(d) > d->in_bytes)
         return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
     return NULL;
@@ -17058,9 +17230,9 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
         l->conn.tls = vmc_carve_take(&cv, vmc_tls_bytes(VMC_TLS_CLIENT));
 #endif
     l->calls.users = (vmc_user_call *)vmc_carve_take(&cv, l->calls.user_count * sizeof(vmc_user_call));
-    l->calls.ours = (vmc_call *)vmc_carve_take(&cv, VMC_REC_OURS * sizeof(vmc_call));
+    l->calls.ours = (vmc_call *)vmc_carve_take(&cv, VMC_REC_OURS * sizeof(vmc_call) + (d->max_calls + 1u) * sizeof(vmc_unsettled));
+    l->unsettled = base == NULL ? NULL : (vmc_unsettled *)(void *)(l->calls.ours + VMC_REC_OURS);
     l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_h2_stream));
-    l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
     l->conn.out = (uint8_t *)vmc_carve_take(&cv, l->conn.out_cap);
     l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes); /* from here to the end: vmc_client_forget */
@@ -17225,7 +17397,7 @@ VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
     vmc_call *call = &user->call;
     if (call->state == VMC_CALL_FREE)
         return call;
-    if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
+    if (s->resource != VMC_MOTION_ANY || user->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
         return NULL;
     if (VMC_CALL_PREFIX + vmc_client_tx_need(s) > c->calls.tx_cap - c->calls.tx_used + call->tx_len)
         return NULL;
@@ -17259,6 +17431,20 @@ VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
     return moves || (s->flags & VMC_CLIENT_STREAMS) != 0 ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
 }
 
+/* Who takes a large reply: a sink given is it alone. Stop's own record has no slot: its reply is empty, or a text. */
+VMC_FN void vmc_client_lend_taker(viamc_client *c, vmc_user_call *u, const viamc_opts *o)
+{
+    const bool stop = u == &c->calls.users[c->max_calls];
+    u->call.has_sink = o->sink != NULL && !stop;
+    if (u->call.has_sink) {
+        u->taker.sink.fn = o->sink;
+        u->taker.sink.user = o->sink_user;
+    } else {
+        u->taker.into.ptr = stop ? c->stop_reply : o->into;
+        u->taker.into.cap = stop ? VMC_STOP_REPLY : o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
+    }
+}
+
 /* What the user gave to the call. */
 VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *s)
 {
@@ -17266,19 +17452,12 @@ VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *
     u->method = s->method;
     u->user = o->user;
     u->metadata = o->metadata;
-    u->into = o->into;
-    u->into_cap = o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
-    u->sink = o->sink;
-    u->sink_user = o->sink_user;
+    u->resource = s->resource;
     u->meta = o->metadata_into;
     u->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
     u->meta_len = 0;
     u->asked = c->now;
-    if (u == &c->calls.users[c->max_calls]) { /* Stop's own has no slot: its reply is empty, or a text */
-        u->into = c->stop_reply;
-        u->into_cap = sizeof c->stop_reply;
-        u->sink = NULL;
-    }
+    vmc_client_lend_taker(c, u, o);
 }
 
 VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
@@ -17289,7 +17468,6 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->metadata_count = (uint8_t)s->opts->metadata_count;
     call->wants_metadata = s->opts->metadata_into != NULL;
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
-    call->resource = s->resource;
     call->flags |= (uint16_t)(VMC_CALL_F_TOKEN | (s->flags & VMC_CLIENT_STREAMS)); /* VMC_CALL_F_*_STREAM are VIAMC_M_*_STREAM */
     if (!vmc_call_is_client_stream(call))
         call->flags |= VMC_CALL_F_FINISH;
@@ -17472,7 +17650,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
     resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
     if (resource != 0 && vmc_motion_is_stopping(c, resource))
         return VIAMC_ERR_BUSY;
-    call->resource = resource;
+    vmc_call_user(call)->resource = resource;
     vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;
     return VIAMC_OK;
@@ -19632,7 +19810,7 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
 VMC_FN bool vmc_route_message(vmc_peer *p, vmc_call *c)
 {
     viamc_request *rq = &p->requests[vmc_call_index(c)];
-    uint32_t taken = c->taken;
+    const uint32_t taken = vmc_call_user(c)->taken;
     uint8_t large = c->large;
     viamc_bytes msg;
     if (!vmc_calls_take(&p->calls, c, &msg))
@@ -19640,7 +19818,7 @@ VMC_FN bool vmc_route_message(vmc_peer *p, vmc_call *c)
     if (msg.ptr == NULL)
         msg.ptr = (const uint8_t *)""; /* an empty message is not the end of a stream */
     if (!vmc_route_serve(rq, msg)) {
-        c->taken = rq->state == VMC_REQUEST_KEPT ? 0 : taken; /* it stays where it is; a kept one's slot is not moved any more */
+        vmc_call_user(c)->taken = rq->state == VMC_REQUEST_KEPT ? 0 : taken; /* it stays where it is; a kept one's slot is not moved any more */
         c->large = large;
         return false;
     }
@@ -19664,7 +19842,7 @@ VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
     rq->waits = false;
     while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, c))
         ; /* bounded by the messages in a slot */
-    if (rq->state != VMC_REQUEST_OPEN || rq->waits || c->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
+    if (rq->state != VMC_REQUEST_OPEN || rq->waits || vmc_call_user(c)->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
         return;
     if (!vmc_call_is_whole(c)) {
         vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the stream ended inside a message"));
@@ -19680,7 +19858,7 @@ VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
     const viamc_request *rq = &p->requests[vmc_call_index(c)];
     if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
         return false;
-    if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || c->taken == c->parsed))
+    if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || vmc_call_user_const(c)->taken == c->parsed))
         return false;
     return vmc_request_has_room(rq);
 }
@@ -20117,10 +20295,10 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("slot_bytes, rx_bytes or tx_bytes too large");
-    if (d->out_bytes > VMC_CALL_MAX_MESSAGE || d->message_bytes > VMC_CALL_MAX_MESSAGE)
+    if (d->out_bytes > VMC_CONN_BUFFER_MAX || d->message_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("out_bytes or message_bytes too large");
-    if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
-        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
+    if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u || d->in_bytes > VMC_CONN_BUFFER_MAX)
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS

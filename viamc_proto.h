@@ -11202,7 +11202,7 @@ VMC_FN bool vmc_proto_ready(viamc_request *rq, viamc_bytes msg, const vmc_proto_
 /* ---- sinks: bytes fields go to the sink as they come, the rest of the message is kept in the slot ----
  *
  * What is kept is the message as it came without the octets that the sink got: its headers say the lengths that came. So the place in the
- * message follows from what is kept and from the number of octets that came (vmc_user_call.got), and nothing else is stored: each call of
+ * message follows from what is kept and from the number of octets that came (vmc_split_walk.got), and nothing else is stored: each call of
  * vmc_split goes over what is kept, at most a slot. When all came, a second walk puts the lengths of what is there, in varints of the same size. */
 
 #define VMC_SPLIT_FIELDS 48u  /* of a reply; the generator counted */
@@ -11242,6 +11242,7 @@ typedef struct vmc_split_walk {
     uint32_t slot;  /* octets of a slot's message */
     uint32_t at;     /* octets of kept that were gone over */
     uint32_t pos;    /* the same place in the encoded message */
+    uint32_t got;    /* octets of it that came, kept or given */
     uint32_t groups; /* that are open: no field in them is known */
     uint32_t depth;
     bool last;       /* walk: all came, lengths are corrected */
@@ -11268,19 +11269,26 @@ VMC_FN viamc_err vmc_split_malformed(vmc_split_walk *s)
     return vmc_split_refuse(s, VIAMC_INTERNAL, VMC_TEXT("malformed message"));
 }
 
+/* n octets more of the message came. */
+VMC_FN void vmc_split_count(vmc_split_walk *s, uint32_t n)
+{
+    s->got += n;
+    s->u->left -= n;
+}
+
 /* Keeps n octets more. WAIT: they have not all come. A quarter of the slot stays free, or nothing more could come. */
 VMC_FN viamc_err vmc_split_keep(vmc_split_walk *s, uint32_t n)
 {
     vmc_user_call *u = s->u;
     uint32_t take;
-    if (n > vmc_min32(VMC_CALL_PREFIX + s->slot - s->slot / 4u, 0xffffu) - u->kept)
+    if (n > vmc_min32(VMC_CALL_PREFIX + s->slot - s->slot / 4u, 0xffffu) - u->call.kept)
         return vmc_split_refuse(s, VIAMC_RESOURCE_EXHAUSTED, VMC_TEXT("what is beside the bytes fields does not fit into a slot"));
-    take = (uint32_t)vmc_min(vmc_min(n, s->in.len), s->room - u->kept);
-    vmc_move(s->kept + u->kept, s->in.ptr, take);
+    take = (uint32_t)vmc_min(vmc_min(n, s->in.len), s->room - u->call.kept);
+    vmc_move(s->kept + u->call.kept, s->in.ptr, take);
     s->in = viamc_view(s->in.ptr + take, s->in.len - take);
-    u->kept = (uint16_t)(u->kept + take);
+    u->call.kept = (uint16_t)(u->call.kept + take);
     u->call.stored += take;
-    u->got += take;
+    vmc_split_count(s, take);
     return (viamc_err)(take == n ? VIAMC_OK : VIAMC_WAIT);
 }
 
@@ -11308,7 +11316,7 @@ VMC_FN viamc_err vmc_split_header(vmc_split_walk *s, vmc_split_field *f)
 {
     const uint32_t left = s->level[s->depth - 1u].end - s->pos;
     for (;;) {
-        uint32_t have = vmc_min32(vmc_min32(s->u->kept - s->at, VMC_SPLIT_HEADER), left);
+        uint32_t have = vmc_min32(vmc_min32(s->u->call.kept - s->at, VMC_SPLIT_HEADER), left);
         viamc_err err;
         if (vmc_split_parse(viamc_view(s->kept + s->at, have), f))
             break;
@@ -11384,7 +11392,7 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
     viamc_piece piece;
     viamc_err err;
     vmc_user_call *u = s->u;
-    const uint32_t offset = vmc_min32(u->got - s->pos, len);
+    const uint32_t offset = vmc_min32(s->got - s->pos, len);
     if (offset < len) {
         vmc_split_path(s, part, path);
         piece.path = path;
@@ -11393,13 +11401,13 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
         piece.total = len;
         if (piece.bytes.len == 0)
             return (viamc_err)VIAMC_WAIT;
-        err = u->sink(u->sink_user, &piece);
+        err = u->taker.sink.fn(u->taker.sink.user, &piece);
         if (err != VIAMC_OK)
             return err;
-        u->got += (uint32_t)piece.bytes.len;
+        vmc_split_count(s, (uint32_t)piece.bytes.len);
         s->in = viamc_view(s->in.ptr + piece.bytes.len, s->in.len - piece.bytes.len);
     }
-    if (u->got - s->pos < len)
+    if (s->got - s->pos < len)
         return (viamc_err)VIAMC_WAIT;
     s->pos += len;
     return VIAMC_OK;
@@ -11408,7 +11416,7 @@ VMC_FN viamc_err vmc_split_give(vmc_split_walk *s, uint32_t part, uint32_t len)
 /* Goes over a field that is kept. */
 VMC_FN viamc_err vmc_split_pass(vmc_split_walk *s, uint32_t len)
 {
-    const uint32_t have = s->u->kept - s->at;
+    const uint32_t have = s->u->call.kept - s->at;
     viamc_err err = VIAMC_OK;
     if (have < len)
         err = vmc_split_keep(s, len - have);
@@ -11461,7 +11469,7 @@ VMC_FN viamc_err vmc_split_walk_on(vmc_split_walk *s, bool last)
 {
     vmc_split_field all;
     viamc_err err;
-    all.len = s->u->msg_len;
+    all.len = vmc_be32(s->kept + 1);
     all.len_size = 0;
     s->last = last;
     s->at = VMC_CALL_PREFIX;
@@ -11491,11 +11499,12 @@ VMC_FN viamc_err vmc_split(vmc_calls *t, vmc_user_call *u, viamc_piece *piece)
     s.kept = vmc_calls_slot(t, &u->call, &cap) + u->call.parsed;
     s.room = cap - u->call.parsed;
     s.slot = cap - VMC_CALL_PREFIX;
+    s.got = vmc_be32(s.kept + 1) - u->left;
     err = vmc_split_walk_on(&s, false);
     if (err != VIAMC_OK)
         return err;
     err = vmc_split_walk_on(&s, true);
-    vmc_put_be32(s.kept + 1, u->kept - VMC_CALL_PREFIX);
+    vmc_put_be32(s.kept + 1, u->call.kept - VMC_CALL_PREFIX);
     return err;
 }
 

@@ -204,7 +204,7 @@ TEST(x13_plaintext_table)
 /* An alert, damage, silence, the end: no sign that plaintext is spoken there. */
 TEST(what_is_no_downgrade)
 {
-    static const char *const words[] = {"15030300020246", "15030300020228", "1603030004 02000000", "170303000100", "00", ""};
+    static const char *const words[] = {"15030300020246", "15030300020228", "15000000020100", "15020000020100", "1603030004 02000000", "170303000100", "00", ""};
     static const plain_row row = {false, true, true, true, 0};
     size_t i, ends;
     unsigned turn;
@@ -608,6 +608,56 @@ TEST(answers_to_authenticate)
     }
 }
 
+/* Nobody has looked at the credentials either where the stream was reset or a proxy answered in the robot's place. */
+TEST(authenticate_that_nobody_answered)
+{
+    static const char *const blocks[] = {NULL, "0803353032", "0803343031"}; /* RST_STREAM CANCEL; HTTP 502, 401 */
+    size_t i;
+    for (i = 0; i < TEST_COUNT(blocks); i++) {
+        ask_for_token();
+        if (blocks[i] == NULL)
+            script_send_frame(3, 0, 1, "\0\0\0\x08", 4);
+        else
+            script_send_block(1, blocks[i], true);
+        script_poll();
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+        CHECK_EQ_INT(viamc_client_error(script_now.client).code, VIAMC_ERR_RPC);
+        script_close();
+    }
+}
+
+/* OK without a token, or with an empty one: no calls without what they need. */
+TEST(authenticate_without_a_token)
+{
+    static const struct {
+        const char *reply;
+        size_t len;
+    } rows[] = {{"", 0}, {"\x0a\x00", 2}, {"\x12\x01t", 3}};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        ask_for_token();
+        script_reply(1, rows[i].reply, rows[i].len);
+        script_poll();
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+        CHECK_EQ_INT(viamc_client_error(script_now.client).code, VIAMC_ERR_AUTH);
+        CHECK_EQ_INT(viamc_client_error(script_now.client).detail, VIAMC_INTERNAL);
+        script_close();
+    }
+}
+
+/* GOAWAY while Authenticate is under way: the attempt is over, and the next one begins. */
+TEST(goaway_while_authenticating)
+{
+    ask_for_token();
+    script_send("000008070000000000 7fffffff 00000000");
+    script_poll();
+    script_poll();
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 2);
+    CHECK_EQ_INT(script_now.client->dial.attempts, 1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_close();
+}
+
 /* A robot that was restarted knows none of its tokens (9, row 22): Authenticate comes before anything else on the new connection. */
 TEST(restarted_robot_is_authenticated_anew)
 {
@@ -644,11 +694,14 @@ TEST(refused_token_is_renewed)
         script_send_block(3, block, true);
         script_run(1);
         CHECK_EQ_INT(script_request(AUTHENTICATE), rows[i].renewed ? 5 : 0);
+        CHECK(!rows[i].renewed || !script_has_field("authorization")); /* with one it would be refused (3.3) */
         CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
-        if (rows[i].renewed)
-            script_reply(5, "\x0a\x06" "second", 8);
-        script_run(1);
         CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/D", viamc_view("x", 1), NULL, &call), VIAMC_OK);
+        script_run(1);
+        if (rows[i].renewed) {
+            CHECK_EQ_INT(script_request("/a.B/D"), 0); /* it waits for the new token */
+            script_reply(5, "\x0a\x06" "second", 8);
+        }
         script_run(1);
         CHECK_EQ_INT(script_request("/a.B/D"), rows[i].renewed ? 7 : 5);
         CHECK(script_has_field(rows[i].renewed ? "\nauthorization: Bearer second\n" : "\nauthorization: Bearer first\n"));
@@ -844,6 +897,9 @@ int main(int argc, char **argv)
     RUN(access_token);
     RUN(authenticate_to);
     RUN(answers_to_authenticate);
+    RUN(authenticate_that_nobody_answered);
+    RUN(authenticate_without_a_token);
+    RUN(goaway_while_authenticating);
     RUN(restarted_robot_is_authenticated_anew);
     RUN(refused_token_is_renewed);
     RUN(refused_after_ready_waits_longest);

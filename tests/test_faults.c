@@ -702,16 +702,23 @@ TEST(over_tls)
 TEST(memory_one_octet_too_small)
 {
     viamc_client_desc desc;
-    size_t need, at;
     viamc_client *c;
+    size_t at, k;
     prepare(scenes[0]);
-    desc = client_desc();
-    need = viamc_client_mem_size(&desc);
-    for (at = 0; at < 8u; at++) { /* whatever its alignment */
-        CHECK_EQ_INT(viamc_client_init(w.client_memory + at, need - 8u, &desc, &c), VIAMC_ERR_NOMEM);
-        CHECK_EQ_INT(viamc_client_init(w.client_memory + at, need, &desc, &c), VIAMC_OK);
-    }
-    CHECK_EQ_INT(viamc_client_init(w.client_memory + 1, need - 1u, &desc, &c), VIAMC_ERR_NOMEM);
+    for (k = 0; k < 4u; k++)
+        for (at = 0; at < VMC_ALIGN; at++) { /* the number is for any alignment: the best one needs so much less */
+            uint8_t *block = w.client_memory + at;
+            size_t least;
+            desc = client_desc();
+            desc.max_calls = (uint8_t)(k + 1u);
+            desc.tx_bytes = 300u + (uint32_t)k;
+            desc.rx_bytes = 1000u + (uint32_t)k;
+            least = viamc_client_mem_size(&desc) - (VMC_ALIGN - 1u) + vmc_misaligned(block);
+            CHECK(least <= viamc_client_mem_size(&desc) && least <= sizeof w.client_memory - at);
+            CHECK_EQ_INT(viamc_client_init(block, least - 1u, &desc, &c), VIAMC_ERR_NOMEM);
+            CHECK(c == NULL);
+            CHECK_EQ_INT(viamc_client_init(block, least, &desc, &c), VIAMC_OK);
+        }
 }
 
 int main(int argc, char **argv)

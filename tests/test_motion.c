@@ -182,6 +182,60 @@ TEST(stop_after_a_cancelled_move)
     script_close();
 }
 
+/* A move that is settled by its time alone while a Stop waits for it: the Stop's last copy is not later than all that may have run. */
+TEST(stop_behind_a_move_that_time_settles)
+{
+    viamc_call m, s;
+    viamc_ms asked;
+    unsigned n;
+    bot_open();
+    bot_warm();
+    m = move(10);
+    step();
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, m), VIAMC_OK);
+    for (n = 0; n < 20; n++) {
+        script_now.loop.now += 10;
+        step();
+    }
+    s = stop_motor(0);
+    asked = script_now.loop.now;
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) == NULL);
+    while (!bot_has(R_STOP, 0) && script_now.loop.now - asked < WINDOW) {
+        script_now.loop.now += 10;
+        step();
+    }
+    CHECK(script_now.loop.now - asked < WINDOW);
+    bot_run_named(R_STOP, 0);
+    REQUIRE(done(s) != NULL);
+    CHECK(done(s)->unconfirmed);
+    script_close();
+}
+
+/* More moves that may still run than are kept apart: those beyond count for every resource. */
+TEST(unsettled_moves_that_find_no_place)
+{
+    uint8_t msg[] = {0x0a, 2, 'r', '0', 0x10, 10};
+    uint32_t resource[6];
+    unsigned n;
+    bot_open();
+    bot_warm();
+    for (n = 0; n < TEST_COUNT(resource); n++) {
+        viamc_call m = 0;
+        msg[3] = (uint8_t)('0' + n);
+        msg[5] = (uint8_t)(10 + n);
+        resource[n] = vmc_motion_resource(viamc_text(set_power.path), viamc_view(msg, sizeof msg));
+        CHECK_EQ_INT(viamc_call_method(script_now.client, &set_power, viamc_view(msg, sizeof msg), NULL, &m), VIAMC_OK);
+        step();
+        CHECK_EQ_INT(viamc_call_cancel(script_now.client, m), VIAMC_OK);
+        step();
+    }
+    for (n = 0; n < TEST_COUNT(resource); n++)
+        CHECK(vmc_motion_has_unsettled(script_now.client, resource[n]));
+    script_close();
+}
+
 /* The same while the Stop is under way: what is known of the move is time alone. */
 TEST(move_cancelled_during_a_stop)
 {
@@ -399,6 +453,19 @@ TEST(stream_keeps_its_resource)
         step();
     }
     CHECK(done(m) == NULL && done(s) != NULL);
+    script_close();
+}
+
+/* One that names another resource may move that too: it counts for every resource. */
+TEST(stream_that_names_another_resource)
+{
+    viamc_call m = stream_open(), s;
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("\x0a\x02" "a2", 4)), VIAMC_OK);
+    step();
+    s = stop_motor(1);
+    step();
+    bot_run_named(R_STOP, 1);
+    CHECK(done(s) == NULL);
     script_close();
 }
 
@@ -1039,7 +1106,7 @@ TEST(setpoints_of_names_that_collide)
     step();
     CHECK_EQ_INT(named(&set_power, "3e83a140", 0, true, &a), VIAMC_OK);
     CHECK_EQ_INT(named(&set_power, "ce9209af", 0, true, &b), VIAMC_OK);
-    CHECK_EQ_INT(script_now.client->calls.users[a & 0xffu].call.resource, script_now.client->calls.users[b & 0xffu].call.resource);
+    CHECK_EQ_INT(script_now.client->calls.users[a & 0xffu].resource, script_now.client->calls.users[b & 0xffu].resource);
     CHECK(a != b);
     script_close();
 }
@@ -1087,6 +1154,8 @@ int main(int argc, char **argv)
     RUN(moves_are_refused_while_stopping);
     RUN(stop_of_a_move_that_hangs);
     RUN(stop_after_a_cancelled_move);
+    RUN(stop_behind_a_move_that_time_settles);
+    RUN(unsettled_moves_that_find_no_place);
     RUN(move_cancelled_during_a_stop);
     RUN(stop_all_covers_every_resource);
     RUN(stop_all_takes_over_the_reserved_record);
@@ -1097,6 +1166,7 @@ int main(int argc, char **argv)
     RUN(stop_covers_a_stream_that_moves);
     RUN(stop_leaves_the_stream_of_another_resource_alone);
     RUN(stream_keeps_its_resource);
+    RUN(stream_that_names_another_resource);
     RUN(stop_is_no_stream);
     RUN(stop_after_a_dial);
     RUN(stop_after_a_stall);

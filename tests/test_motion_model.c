@@ -62,6 +62,7 @@ static struct {
     bool doubt;          /* a Stop asked for since was not confirmed */
     bool may_resume;     /* there was none when the connection began */
     viamc_ms ready_at;   /* when that was */
+    uint32_t held;       /* the client's last session whose end it has not told */
     viamc_ms before;     /* the poll before the last one */
     bool unsure[2];      /* a move of the motor ended without the robot's word ... */
     viamc_ms since[2];   /* at this time, or later */
@@ -240,6 +241,7 @@ static void check_events(void)
             model.doubted = model.narrow = false;
         } else if (ev->kind == VIAMC_EV_SESSION_LOST) {
             counters[N_SESSION_LOST]++;
+            model.held = 0;
             next_session();
         }
     }
@@ -256,6 +258,14 @@ static void check_starts(void)
     }
     model.starts = bot.starts;
     model.resumes = bot.resumes;
+}
+
+static void check_session(void)
+{
+    uint32_t live = live_session();
+    RULE("the end of a session is told", live == 0 || model.held == 0 || live == model.held);
+    if (live != 0)
+        model.held = live;
 }
 
 /* ---- a turn ---- */
@@ -298,6 +308,7 @@ static void model_step(void)
     bot_expire();
     check_events();
     check_starts();
+    check_session();
 }
 
 /* True if one of the user's calls that is a Stop (or is none) waits for a stream (or has one). */
@@ -478,6 +489,7 @@ static void dial_again(void)
 {
     CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
     hear_of_close();
+    model.held = 0;
     next_session();
 }
 
@@ -730,6 +742,30 @@ static void run_everything(void)
             bot_run(i);
 }
 
+/* Polls as the client asks to be, for so long. */
+static void rest(viamc_ms ms)
+{
+    const viamc_ms until = script_now.loop.now + ms;
+    while (!vmc_time_reached(script_now.loop.now, until)) {
+        viamc_wait_hint hint;
+        check_wait();
+        viamc_wait(script_now.client, script_now.loop.now, &hint);
+        script_now.loop.now += vmc_min32(vmc_min32(hint.ms, 100), until - script_now.loop.now);
+        model_step();
+    }
+}
+
+/* A session lives on while its client is polled in time, whatever happened before; one that the robot has forgotten is found out. */
+static void check_peace(void)
+{
+    unsigned long lost;
+    rest(3u * WINDOW);
+    lost = counters[N_SESSION_LOST];
+    rest(3u * WINDOW);
+    RULE("a session that is kept alive lives", counters[N_SESSION_LOST] == lost);
+    RULE("both know the same session", live_session() == 0 || (bot.alive && live_session() == bot.session));
+}
+
 /* A robot that does all it is asked for: every call comes to its end. */
 static void model_finish(void)
 {
@@ -748,6 +784,7 @@ static void model_finish(void)
         script_now.loop.now += vmc_min32(hint.ms, 1000);
     }
     RULE("no call waits for ever", model.count == 0);
+    check_peace();
 }
 
 /* A run: a number for how it begins, and one for each turn. Everything that happens follows from them, so some of the turns are a run too. */

@@ -14,14 +14,16 @@ static bool decodes(const char *text, size_t cut, size_t cap, const char *want, 
 {
     uint8_t *buf = (uint8_t *)malloc(cap + 1u);
     vmc_percent d;
+    vmc_wr w;
     viamc_bytes got;
     bool ok;
     if (buf == NULL)
         test_die("no memory", text);
-    vmc_percent_begin(&d, buf + 1, cap); /* the block ends with the memory */
-    vmc_percent_feed(&d, viamc_view(text, cut));
-    vmc_percent_feed(&d, viamc_view(text + cut, strlen(text) - cut));
-    got = vmc_percent_end(&d);
+    w = vmc_wr_of(buf + 1, cap); /* the block ends with the memory */
+    vmc_percent_begin(&d);
+    vmc_percent_feed(&d, &w, viamc_view(text, cut));
+    vmc_percent_feed(&d, &w, viamc_view(text + cut, strlen(text) - cut));
+    got = vmc_percent_end(&d, &w);
     ok = got.len == strlen(want) && (got.len == 0 || memcmp(got.ptr, want, got.len) == 0) && d.truncated == truncated;
     free(buf);
     return ok;
@@ -149,11 +151,12 @@ TEST(nothing_follows_a_cut)
 {
     char buf[4];
     vmc_percent d;
+    vmc_wr w = vmc_wr_of(buf, 3);
     viamc_bytes got;
-    vmc_percent_begin(&d, buf, 3);
-    vmc_percent_feed(&d, bytes_of("ab%C3%BC"));
-    vmc_percent_feed(&d, bytes_of("z"));
-    got = vmc_percent_end(&d);
+    vmc_percent_begin(&d);
+    vmc_percent_feed(&d, &w, bytes_of("ab%C3%BC"));
+    vmc_percent_feed(&d, &w, bytes_of("z"));
+    got = vmc_percent_end(&d, &w);
     CHECK_EQ_MEM(got.ptr, got.len, "ab", 2);
     CHECK(d.truncated);
 }
@@ -163,12 +166,13 @@ TEST(long_text)
     static char text[65536];
     uint8_t buf[96];
     vmc_percent d;
+    vmc_wr w = vmc_wr_of(buf, 95);
     size_t i;
     for (i = 0; i + 6 <= sizeof text; i += 6)
         memcpy(text + i, "%C3%BC", 6);
-    vmc_percent_begin(&d, buf, 95);
-    vmc_percent_feed(&d, viamc_view(text, i));
-    CHECK_EQ_INT(vmc_percent_end(&d).len, 94);
+    vmc_percent_begin(&d);
+    vmc_percent_feed(&d, &w, viamc_view(text, i));
+    CHECK_EQ_INT(vmc_percent_end(&d, &w).len, 94);
     CHECK(d.truncated);
 }
 
@@ -181,16 +185,16 @@ TEST(both_ways)
         viamc_str s;
         viamc_bytes got;
         vmc_percent d;
-        vmc_wr w = vmc_wr_of(text, sizeof text);
+        vmc_wr w = vmc_wr_of(text, sizeof text), to = vmc_wr_of(out, n);
         for (k = 0; k < n; k++)
             octets[k] = (uint8_t)test_rand();
         s.ptr = (const char *)octets;
         s.len = n;
         vmc_percent_encode(&w, s);
-        vmc_percent_begin(&d, out, n);
+        vmc_percent_begin(&d);
         for (k = 0; k < w.len; k++)
-            vmc_percent_feed(&d, viamc_view(text + k, 1));
-        got = vmc_percent_end(&d);
+            vmc_percent_feed(&d, &to, viamc_view(text + k, 1));
+        got = vmc_percent_end(&d, &to);
         if (w.full || d.truncated || got.len != n || memcmp(out, octets, n) != 0)
             CHECK(false);
     }
@@ -206,19 +210,22 @@ TEST(random_bytes)
         size_t n = test_rand_below(sizeof text), k, cap = test_rand_below(20), cut;
         uint8_t *part = (uint8_t *)malloc(cap + 1u);
         vmc_percent a, b;
+        vmc_wr w;
         viamc_bytes all, got;
         if (part == NULL)
             test_die("no memory", "random_bytes");
         for (k = 0; k < n; k++)
             text[k] = (i & 1u) != 0 ? (uint8_t)test_rand() : (uint8_t)likely[test_rand_below(17)];
         cut = test_rand_below((uint32_t)n + 1u);
-        vmc_percent_begin(&a, whole, sizeof whole);
-        vmc_percent_feed(&a, viamc_view(text, n));
-        all = vmc_percent_end(&a);
-        vmc_percent_begin(&b, part + 1, cap);
-        vmc_percent_feed(&b, viamc_view(text, cut));
-        vmc_percent_feed(&b, viamc_view(text + cut, n - cut));
-        got = vmc_percent_end(&b);
+        w = vmc_wr_of(whole, sizeof whole);
+        vmc_percent_begin(&a);
+        vmc_percent_feed(&a, &w, viamc_view(text, n));
+        all = vmc_percent_end(&a, &w);
+        w = vmc_wr_of(part + 1, cap);
+        vmc_percent_begin(&b);
+        vmc_percent_feed(&b, &w, viamc_view(text, cut));
+        vmc_percent_feed(&b, &w, viamc_view(text + cut, n - cut));
+        got = vmc_percent_end(&b, &w);
         if (a.truncated || all.len > n || got.len > cap || b.truncated != (all.len > cap) || memcmp(all.ptr, got.ptr, got.len) != 0
             || (b.truncated ? got.len + 4u <= cap : got.len != all.len))
             CHECK(false);

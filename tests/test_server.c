@@ -377,7 +377,7 @@ TEST(memory_is_what_it_says)
     (void)init_in(3, 0, VIAMC_ERR_NOMEM, "NOMEM: memory too small");
     CHECK_EQ_INT(viamc_server_explain(NULL, why, sizeof why), strlen("NOMEM: memory too small"));
     viamc_server_close(NULL);
-    for (shift = 0; shift < need; shift += 97)
+    for (shift = 0; shift + 7 < need; shift += 97) /* less than need with the best alignment too */
         (void)init_in(shift, 3, VIAMC_ERR_NOMEM, NULL);
 }
 
@@ -440,7 +440,7 @@ TEST(wrong_descs_are_refused)
     raw.desc.max_peers = 251;
     refused("ARG: more than 250 peers, requests or keys");
     raw.desc.in_bytes = 63;
-    refused("ARG: in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
+    refused("ARG: in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     raw.desc.cert_chain = some_cert;
     raw.desc.cert_count = 1;
     refused("ARG: a certificate without its key");
@@ -454,8 +454,10 @@ TEST(wrong_descs_are_refused)
     refused("ARG: window_ms out of range: 30 to 60,000");
     raw.desc.tx_bytes = 255;
     refused("ARG: tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
-    raw.desc.out_bytes = 0xffffffe0u;
+    raw.desc.out_bytes = VMC_CONN_BUFFER_MAX + 1u;
     refused("ARG: out_bytes or message_bytes too large");
+    raw.desc.in_bytes = VMC_CONN_BUFFER_MAX + 1u;
+    refused("ARG: in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     raw.desc.api_key_count = 1;
     refused("ARG: an API key without id or secret");
     raw.desc.api_keys = half;

@@ -57,6 +57,23 @@ TEST(session_is_not_resumed_after_a_stop_without_answer)
     script_close();
 }
 
+/* A Stop of before the first session says nothing of it: it may stay unanswered. */
+TEST(session_is_resumed_after_a_stop_of_before_it)
+{
+    viamc_call s;
+    bot_open();
+    s = stop_motor(1);
+    step();
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, s), VIAMC_OK);
+    step();
+    CHECK(done(s) != NULL);
+    bot_warm();
+    cut_and_redial();
+    CHECK_EQ_INT(bot.resumes, 1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    script_close();
+}
+
 /* The connection goes again before the old session was confirmed: a new one, and the program is told. */
 TEST(session_whose_resumption_is_interrupted)
 {
@@ -141,6 +158,25 @@ TEST(session_behind_a_goaway)
     redial();
     CHECK_EQ_INT(bot.resumes, 1);
     CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    script_close();
+}
+
+/* A Stop that comes while calls may end cannot be sent: the next connection is made at once, and the session left to expire. */
+TEST(stop_ends_a_drain)
+{
+    bot_open();
+    bot_warm();
+    (void)move(10);
+    step();
+    script_send("000008070000000000 7fffffff 00000000");
+    script_poll();
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &stop, stop_message(0), NULL, NULL), VIAMC_ERR_STATE);
+    script_poll();
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    bot_lose();
+    redial();
+    CHECK_EQ_INT(bot.resumes, 0);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
     script_close();
 }
 
@@ -407,6 +443,53 @@ TEST(require_session_holds_for_every_move)
         CHECK_EQ_INT(done(call)->status, VIAMC_FAILED_PRECONDITION);
         script_forget();
     }
+    script_close();
+}
+
+/* StartSession that nobody answers: what waited for it never ran, and the next move asks again. */
+TEST(session_that_does_not_start)
+{
+    viamc_call call;
+    script_frame f;
+    script_new();
+    script_ready();
+    call = move(10);
+    script_run(1);
+    CHECK(script_request("RobotService/StartSession") != 0);
+    script_run(4990);
+    CHECK(done(call) == NULL);
+    script_run(20);
+    REQUIRE(done(call) != NULL);
+    CHECK_EQ_INT(done(call)->status, VIAMC_DEADLINE_EXCEEDED);
+    CHECK_EQ_INT(done(call)->ran, VIAMC_NOT_RUN);
+    CHECK(!script_find(1, &f));
+    (void)move(11);
+    script_run(1001);
+    CHECK(script_request("RobotService/StartSession") != 0);
+    script_close();
+}
+
+/* The one record serves both: a session waits for the sign of life that is under way. */
+TEST(session_beside_a_sign_of_life)
+{
+    script_frame f;
+    uint32_t id;
+    script_new();
+    script_now.dial.check_interval_ms = 1000;
+    script_ready();
+    script_run(1001);
+    REQUIRE((id = script_request("RobotService/GetVersion")) != 0);
+    (void)move(10);
+    script_run(100);
+    CHECK(!script_find(1, &f));
+    script_reply(id, "", 0);
+    script_run(1);
+    REQUIRE((id = script_request("RobotService/StartSession")) != 0);
+    script_reply(id, SESSION_2S, sizeof SESSION_2S - 1);
+    script_poll();
+    CHECK(script_request("SendSessionHeartbeat") != 0);
+    CHECK(script_request("MotorService/SetPower") != 0);
+    CHECK(script_has_field("viam-sid: 11111111-2222-4333-8444-000000000001\n"));
     script_close();
 }
 
@@ -812,10 +895,12 @@ int main(int argc, char **argv)
     test_begin("session", argc, argv);
     RUN(session_is_resumed_when_every_stop_was_confirmed);
     RUN(session_is_not_resumed_after_a_stop_without_answer);
+    RUN(session_is_resumed_after_a_stop_of_before_it);
     RUN(session_whose_resumption_is_interrupted);
     RUN(stop_of_the_session_before_confirms_nothing);
     RUN(stop_that_was_refused_prevents_resumption);
     RUN(session_behind_a_goaway);
+    RUN(stop_ends_a_drain);
     RUN(session_of_a_client_that_gives_up);
     RUN(session_after_a_month);
     RUN(heartbeats_that_nobody_answers);
@@ -827,6 +912,8 @@ int main(int argc, char **argv)
     RUN(unsent_move_does_not_outlive_the_session);
     RUN(sessions_that_are_denied_at_once);
     RUN(require_session_holds_for_every_move);
+    RUN(session_that_does_not_start);
+    RUN(session_beside_a_sign_of_life);
     RUN(sessions_are_absent_by_the_robots_word_alone);
     RUN(session_ids);
     RUN(window_that_cannot_be_kept);

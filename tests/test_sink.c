@@ -72,8 +72,9 @@ static void begin(const viamc_method *method, uint16_t flags)
     vmc_calls_claim(&s.t, &s.user.call);
     s.user.call.flags |= flags;
     s.user.method = method;
-    s.user.sink = sink;
-    s.user.sink_user = &s;
+    s.user.call.has_sink = true;
+    s.user.taker.sink.fn = sink;
+    s.user.taker.sink.user = &s;
 }
 
 static void end(void)
@@ -439,9 +440,9 @@ TEST(messages_of_about_a_slot)
     size_t n;
     for (n = SLOT - 1; n < SLOT + 9; n++) {
         begin(NULL, 0);
-        s.user.sink = NULL;
-        s.user.into = into;
-        s.user.into_cap = sizeof into;
+        s.user.call.has_sink = false;
+        s.user.taker.into.ptr = into;
+        s.user.taker.into.cap = sizeof into;
         REQUIRE(feed(pattern(n, 1), 0, 0) && vmc_calls_take(&s.t, &s.user.call, &msg));
         CHECK_EQ_MEM(msg.ptr, msg.len, pattern(n, 1).ptr, n);
         CHECK_EQ_INT(msg.ptr == into, n > SLOT);

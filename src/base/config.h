@@ -156,8 +156,8 @@
 #define VMC_H2_MAX_CONTINUATIONS 64u     /* frames of one header block after the first */
 #define VMC_H2_MAX_FIELDS 512u           /* fields of one header block */
 #define VMC_H2_MAX_LIST_BYTES 65536u     /* decoded header list as RFC 9113 10.5.1 counts it, whatever was announced */
-#define VMC_H2_MAX_PINGS 8u              /* PINGs answered between two writes; a peer has one or two under way, more behind a late poll; more:
-                                          * ENHANCE_YOUR_CALM */
+#define VMC_H2_MAX_PINGS 4u              /* PINGs answered between two writes; a peer has one or two under way, also behind a late poll: gRPC's
+                                          * keepalive and its probe of the bandwidth wait each for the last answer; more: ENHANCE_YOUR_CALM */
 #define VMC_H2_MAX_SETTINGS 8u           /* SETTINGS frames acknowledged between two writes */
 #define VMC_H2_MAX_SETTINGS_ENTRIES 128u /* entries of one SETTINGS frame */
 #define VMC_H2_MAX_EMPTY 100u            /* DATA frames without octets (padding is none) and end, in a row, per connection */

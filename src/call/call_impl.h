@@ -56,7 +56,7 @@ typedef enum vmc_call_large {
 #define VMC_CALL_F_WRITABLE 0x4000u /* event: the next message may be sent */
 #define VMC_CALL_F_LISTED 0x8000u   /* in the list of events */
 
-/* What every call has, ours too: all that carriers need but for large messages. 68 octets on 32-bit machines. */
+/* What every call has, ours too: all that carriers need but for large messages. 60 octets on 32-bit machines. */
 typedef struct vmc_call {
     uint8_t state;
     uint8_t large;          /* vmc_call_large */
@@ -68,8 +68,11 @@ typedef struct vmc_call {
     uint8_t status;
     uint8_t ran;
     uint8_t text_len;
+    bool wants_metadata : 1; /* of the reply */
+    bool has_sink : 1;      /* of a user's call: what its taker is */
     uint16_t path_len;      /* of a client's call */
-    bool wants_metadata;    /* of the reply */
+    uint16_t kept;          /* of a user's call: octets of the large message under way that are kept in the slot: its prefix; if the sink gets
+                             * fields the rest of the message too */
     struct vmc_call *live;  /* in the list of records in use */
     const char *path;
     uint32_t tx_at, tx_len; /* this call's part of tx */
@@ -78,11 +81,21 @@ typedef struct vmc_call {
     uint32_t sent;          /* octets of tx part and body that were sent */
     uint32_t stored;        /* slot: octets in it */
     uint32_t parsed;        /* slot: where the message under way starts */
-    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
     vmc_timer deadline;
     viamc_call handle;      /* of a free record: the last one's */
-    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
 } vmc_call;
+
+/* Who takes messages larger than a slot: a sink, or a buffer. */
+typedef union vmc_call_taker {
+    struct {
+        viamc_sink_fn fn;
+        void *user;
+    } sink;
+    struct {
+        uint8_t *ptr;       /* lent; of a record without a slot: its slot */
+        uint32_t cap;
+    } into;
+} vmc_call_taker;
 
 /* A call of the user's, or a request of a server's peer: what was given to it, and large messages. */
 typedef struct vmc_user_call {
@@ -90,17 +103,13 @@ typedef struct vmc_user_call {
     const viamc_method *method; /* NULL: raw */
     void *user;
     const viamc_metadata *metadata;
-    viamc_sink_fn sink;
-    void *sink_user;
-    uint8_t *into;          /* lent buffer; of a record without a slot: its slot */
-    uint32_t into_cap;
-    uint32_t msg_len;       /* message under way larger than a slot */
-    uint32_t got;           /* octets of it that came */
+    vmc_call_taker taker;
+    uint32_t taken;         /* slot: octets the owner has taken; gone with the next poll */
+    uint32_t left;          /* octets of the message under way larger than a slot that did not come yet */
+    uint32_t resource;      /* hash of the resource that it moves or stops; 0: none */
     viamc_ms asked;         /* motion: when it was asked for */
-    uint8_t *meta;
+    uint8_t *meta;          /* lent for the metadata of the reply */
     uint16_t meta_cap, meta_len;
-    uint16_t meta_at;       /* start of the field that is being added */
-    uint16_t kept;          /* octets of it that are kept in the slot: its prefix; if the sink gets fields the rest of the message too */
 } vmc_user_call;
 
 typedef struct vmc_calls {
@@ -134,7 +143,7 @@ typedef struct vmc_calls {
 
 /* How the sink of a method gets fields: viamc_proto.h makes it, so what no program calls is not linked. */
 struct vmc_parts {
-    /* Goes on with a message: octets go to the sink or are kept, and are counted in `got`: none are left in the piece. WAIT: not all. Else the sink
+    /* Goes on with a message: octets go to the sink or are kept, and are taken off `left`: none are left in the piece. WAIT: not all. Else the sink
      * refused, or the call has ended. With the last octet the prefix says what was kept. */
     viamc_err (*split)(vmc_calls *t, vmc_user_call *u, viamc_piece *piece);
     const struct vmc_part *fields;
@@ -163,6 +172,12 @@ VMC_FN vmc_user_call *vmc_call_user(vmc_call *c)
 VMC_FN const vmc_user_call *vmc_call_user_const(const vmc_call *c)
 {
     return (const vmc_user_call *)c;
+}
+
+/* What a user's call moves or stops. */
+VMC_FN uint32_t vmc_call_resource(const vmc_call *c)
+{
+    return vmc_call_user_const(c)->resource;
 }
 
 /* The user's call of a handle, NULL if it is over. */
@@ -208,12 +223,14 @@ VMC_FN vmc_call **vmc_calls_link(vmc_calls *t, const vmc_call *c)
     return link;
 }
 
-/* Makes a free record a new call, all members zero but the handle. What lies beside it is its owner's to set. */
+/* Makes a free record a new call, all members zero but the handle, and nothing taken of it. What else lies beside it is its owner's to set. */
 VMC_FN void vmc_calls_claim(vmc_calls *t, vmc_call *c)
 {
     uint32_t handle = c->handle + 0x100u;
     VIAMC_MEMSET(c, 0, sizeof *c);
     c->handle = handle < 0x100u ? handle + 0x100u : handle;
+    if (vmc_call_index(c) < t->user_count)
+        vmc_call_user(c)->taken = 0;
     c->state = VMC_CALL_OPEN;
     c->flags = VMC_CALL_F_HEAD;
     c->next = VMC_CALL_NONE;
@@ -253,8 +270,8 @@ VMC_FN uint8_t *vmc_calls_slot(const vmc_calls *t, const vmc_call *c, uint32_t *
         return t->slots + i * (size_t)(t->slot_bytes + VMC_CALL_EXTRA + VMC_CALLS_TEXT_BYTES(t));
     }
     if (i < t->user_count) {
-        *cap = t->users[i].into_cap;
-        return t->users[i].into;
+        *cap = t->users[i].taker.into.cap;
+        return t->users[i].taker.into.ptr;
     }
     *cap = (c->flags & VMC_CALL_F_DROP) != 0 ? 0 : t->reply_cap;
     return *cap == 0 ? NULL : t->reply;
@@ -456,7 +473,7 @@ VMC_APART vmc_wr vmc_calls_begin_text(vmc_calls *t, vmc_call *c)
     uint32_t room;
     uint8_t *text;
     if (VMC_CALLS_TEXT_BYTES(t) == 0 && !vmc_call_is_server_stream(c))
-        c->parsed = c->taken = 0;
+        c->parsed = 0; /* nothing of it was taken: that comes with its end */
     if (VMC_CALLS_TEXT_BYTES(t) == 0)
         c->stored = c->parsed;
     text = vmc_calls_text_place(t, c, &room);
@@ -511,11 +528,10 @@ VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
     c->state = VMC_CALL_OPEN;
     c->flags &= (uint16_t)~(VMC_CALL_F_FINISHED | VMC_CALL_F_PEER_END | VMC_CALL_F_TEXT_CUT);
     c->flags |= VMC_CALL_F_HEAD;
-    c->sent = c->stored = c->parsed = c->taken = 0;
+    c->sent = c->stored = c->parsed = 0;
     c->large = VMC_CALL_SMALL;
     c->messages = 0;
     c->text_len = 0;
-    vmc_call_user(c)->got = 0;
     vmc_call_user(c)->meta_len = 0;
 }
 
@@ -524,8 +540,14 @@ VMC_FN void vmc_calls_again(vmc_calls *t, vmc_call *c)
 /* Octets of the large message under way that did not come yet. */
 VMC_FN uint32_t vmc_call_left(const vmc_call *c)
 {
-    const vmc_user_call *u = vmc_call_user_const(c);
-    return u->msg_len - u->got;
+    return vmc_call_user_const(c)->left;
+}
+
+/* Octets of it in all: its prefix lies where the message under way starts. */
+VMC_FN uint32_t vmc_calls_large_len(const vmc_calls *t, const vmc_call *c)
+{
+    uint32_t cap;
+    return vmc_be32(vmc_calls_slot(t, c, &cap) + c->parsed + 1);
 }
 
 /* Octets that the message under way of call c still needs; 1 where any number helps. */
@@ -593,21 +615,21 @@ VMC_FN bool vmc_calls_big_is_free(const vmc_calls *t)
     return t->big_owner == VMC_CALL_NONE || t->users[t->big_owner].call.large != VMC_CALL_BIG;
 }
 
-/* The memory for a message larger than a slot: where it goes, WAITS, or SMALL for nowhere. */
+/* The memory for a message larger than a slot, of which nothing was taken yet: where it goes, WAITS, or SMALL for nowhere. */
 VMC_FN vmc_call_large vmc_calls_place(const vmc_calls *t, const vmc_call *c)
 {
     const vmc_user_call *u = vmc_call_user_const(c);
-    const uint32_t lent = vmc_call_index(c) < t->slot_count ? u->into_cap : 0; /* without a slot: that is its slot, where the prefix stays */
+    const uint32_t lent = vmc_call_index(c) < t->slot_count ? u->taker.into.cap : 0; /* without a slot: that is its slot, where the prefix stays */
     const vmc_call *other;
-    if (u->sink != NULL)
+    if (c->has_sink)
         return VMC_CALL_SINK;
-    if (u->msg_len > lent && u->msg_len > t->big_cap)
+    if (u->left > lent && u->left > t->big_cap)
         return VMC_CALL_SMALL;
     if (t->one_large)
         VMC_CALLS_EACH(t, other)
             if (other->state == VMC_CALL_OPEN && (other->flags & VMC_CALL_F_DROP) == 0 && (other->large == VMC_CALL_INTO || other->large == VMC_CALL_BIG))
                 return VMC_CALL_WAITS;
-    if (u->msg_len <= lent)
+    if (u->left <= lent)
         return VMC_CALL_INTO;
     return vmc_calls_big_is_free(t) ? VMC_CALL_BIG : VMC_CALL_WAITS;
 }
@@ -617,7 +639,7 @@ VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_piece *
 {
     viamc_err err;
     t->in_sink = true;
-    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, piece) : u->sink(u->sink_user, piece);
+    err = u->method != NULL && u->method->parts != NULL ? u->method->parts->split(t, u, piece) : u->taker.sink.fn(u->taker.sink.user, piece);
     t->in_sink = false;
     if (err != VIAMC_OK && err != VIAMC_WAIT)
         vmc_calls_end(t, &u->call, VIAMC_CANCELLED, VIAMC_MAYBE, VMC_TEXT("the sink refused a piece"));
@@ -628,31 +650,31 @@ VMC_FN viamc_err vmc_calls_to_sink(vmc_calls *t, vmc_user_call *u, viamc_piece *
 VMC_FN uint32_t vmc_calls_take_large(vmc_calls *t, vmc_call *c, viamc_bytes octets)
 {
     vmc_user_call *u = vmc_call_user(c);
+    const uint32_t left = u->left;
     viamc_piece piece;
     piece.path = NULL;
-    piece.bytes = viamc_view(octets.ptr, vmc_min(octets.len, vmc_call_left(c)));
-    piece.offset = u->got;
-    piece.total = u->msg_len;
+    piece.bytes = viamc_view(octets.ptr, vmc_min(octets.len, left));
+    piece.total = vmc_calls_large_len(t, c);
+    piece.offset = piece.total - left;
     if (c->large != VMC_CALL_SINK)
-        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->into) + u->got, piece.bytes.ptr, piece.bytes.len);
+        vmc_copy((c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr) + piece.offset, piece.bytes.ptr, piece.bytes.len);
     if (c->large != VMC_CALL_SINK || (piece.bytes.len != 0 && vmc_calls_to_sink(t, u, &piece) == VIAMC_OK))
-        u->got += (uint32_t)piece.bytes.len;
-    return u->got - piece.offset;
+        u->left -= (uint32_t)piece.bytes.len;
+    return left - u->left;
 }
 
 /* Moves body octets that lie in the slot (they came before there was a place, or while the sink waited) to the large message. */
 VMC_FN void vmc_calls_drain(vmc_calls *t, vmc_call *c, uint8_t *slot)
 {
-    const uint16_t *kept = &vmc_call_user(c)->kept;
-    uint8_t *from = slot + c->parsed + *kept, *end = slot + c->stored;
+    uint8_t *from = slot + c->parsed + c->kept, *end = slot + c->stored;
     uint32_t n = vmc_calls_take_large(t, c, viamc_view(from, (size_t)(end - from)));
     if (c->state != VMC_CALL_OPEN)
         return; /* its sink refused: the status text lies there now */
     from += n;
-    vmc_move(slot + c->parsed + *kept, from, (size_t)(end - from)); /* behind what was kept of them, which `stored` counts twice */
+    vmc_move(slot + c->parsed + c->kept, from, (size_t)(end - from)); /* behind what was kept of them, which `stored` counts twice */
     c->stored -= n;
     if (vmc_call_left(c) == 0)
-        vmc_calls_complete(t, c, *kept);
+        vmc_calls_complete(t, c, c->kept);
 }
 
 /* A message larger than a slot: finds its place. Ours take none. */
@@ -662,9 +684,8 @@ VMC_FN viamc_err vmc_calls_begin_large(vmc_calls *t, vmc_call *c, uint8_t *slot,
         return VIAMC_OK; /* the one before has not gone: this one stays in the slot */
     if (vmc_call_index(c) >= t->user_count)
         return VIAMC_ERR_NOMEM; /* nobody could lend it more */
-    vmc_call_user(c)->msg_len = len;
-    vmc_call_user(c)->got = 0;
-    vmc_call_user(c)->kept = VMC_CALL_PREFIX;
+    vmc_call_user(c)->left = len;
+    c->kept = VMC_CALL_PREFIX;
     c->large = (uint8_t)vmc_calls_place(t, c);
     t->unsettled = true;
     if (c->large == VMC_CALL_SMALL) {
@@ -714,14 +735,14 @@ VMC_FN viamc_err vmc_calls_data(vmc_calls *t, vmc_call *c, viamc_bytes octets)
     if ((c->flags & VMC_CALL_F_DROP) != 0 || c->state != VMC_CALL_OPEN)
         return VIAMC_OK;
     do {
-        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + vmc_call_user_const(c)->kept) {
+        if (c->large != VMC_CALL_SMALL && c->large != VMC_CALL_WAITS && vmc_call_left(c) != 0 && c->stored == c->parsed + c->kept) {
             n = vmc_calls_take_large(t, c, octets);
             octets.ptr += n;
             octets.len -= n;
             if (c->state != VMC_CALL_OPEN)
                 return VIAMC_ERR_SINK;
             if (vmc_call_left(c) == 0)
-                vmc_calls_complete(t, c, vmc_call_user_const(c)->kept);
+                vmc_calls_complete(t, c, c->kept);
         }
         n = (uint32_t)vmc_min(octets.len, cap - c->stored);
         if (n == 0 && octets.len != 0)
@@ -763,54 +784,56 @@ VMC_FN bool vmc_call_is_whole(const vmc_call *c)
 /* The rest of the large message is there, in the slot: its sink said WAIT. */
 VMC_FN bool vmc_call_is_parked(const vmc_call *c)
 {
-    return c->large == VMC_CALL_SINK && c->stored - c->parsed - vmc_call_user_const(c)->kept >= vmc_call_left(c);
+    return c->large == VMC_CALL_SINK && c->stored - c->parsed - c->kept >= vmc_call_left(c);
 }
 
 /* Adds a piece of a field to the lent metadata buffer: name length, value length (16 bits each), octets.
- * A field that does not fit is left out, and so are all later ones. */
-VMC_FN void vmc_call_metadata(vmc_call *c, viamc_bytes name, viamc_bytes value, bool first)
+ * A field that does not fit is left out, and so are all later ones.
+ *   at  where the field begins: kept by the carrier from its first piece on */
+VMC_FN void vmc_call_metadata(vmc_call *c, uint16_t *at, viamc_bytes name, viamc_bytes value, bool first)
 {
     vmc_user_call *u = vmc_call_user(c);
     vmc_wr w = vmc_wr_of(u->meta, u->meta_cap);
     uint32_t len = 0;
     w.len = u->meta_len;
     if (first) {
-        u->meta_at = u->meta_len;
+        *at = u->meta_len;
         vmc_wr_be16(&w, (uint32_t)name.len);
         vmc_wr_be16(&w, 0);
         vmc_wr_bytes(&w, name.ptr, name.len);
     }
     vmc_wr_bytes(&w, value.ptr, value.len);
     if (!w.full)
-        len = (uint32_t)(w.len - u->meta_at - 4u - name.len);
+        len = (uint32_t)(w.len - *at - 4u - name.len);
     if (w.full || len > 0xffffu) {
-        u->meta_len = u->meta_at;
-        u->meta_cap = u->meta_at;
+        u->meta_len = *at;
+        u->meta_cap = *at;
         return;
     }
-    vmc_put_be16(u->meta + u->meta_at + 2, len);
+    vmc_put_be16(u->meta + *at + 2, len);
     u->meta_len = (uint16_t)w.len;
 }
 
 /* ---- taking ---- */
 
-/* The next whole message of call c, as a view that lasts until vmc_calls_settle; false if there is none. */
+/* The next whole message of a user's call, as a view that lasts until vmc_calls_settle; false if there is none. */
 VMC_FN bool vmc_calls_take(vmc_calls *t, vmc_call *c, viamc_bytes *msg)
 {
+    vmc_user_call *u = vmc_call_user(c);
     uint32_t cap, len;
     uint8_t *p = vmc_calls_slot(t, c, &cap);
     *msg = viamc_view(NULL, 0);
-    if (c->taken == c->parsed)
+    if (u->taken == c->parsed)
         return false;
-    p += c->taken;
+    p += u->taken;
     len = vmc_be32(p + 1);
-    c->taken += VMC_CALL_PREFIX;
+    u->taken += VMC_CALL_PREFIX;
     t->unsettled = t->unsettled || c->state == VMC_CALL_OPEN || vmc_call_is_server_stream(c); /* else its record is freed now */
     if (len + VMC_CALL_PREFIX <= cap) {
         *msg = viamc_view(p + VMC_CALL_PREFIX, len);
-        c->taken += len;
+        u->taken += len;
     } else if (c->large == VMC_CALL_INTO || c->large == VMC_CALL_BIG) {
-        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : vmc_call_user(c)->into, len);
+        *msg = viamc_view(c->large == VMC_CALL_BIG ? t->big : u->taker.into.ptr, len);
         c->large = VMC_CALL_TAKEN;
         t->unsettled = true;
     }
@@ -824,27 +847,34 @@ VMC_FN void vmc_calls_settle_big(vmc_calls *t)
         t->big_owner = VMC_CALL_NONE;
 }
 
-/* True if something of the call was taken, or a message larger than a slot is under way. */
+/* True if something of the call was taken: a user's, of ours nothing is. */
+VMC_FN bool vmc_call_has_taken(const vmc_call *c)
+{
+    return (c->flags & VMC_CALL_F_INTERNAL) == 0 && vmc_call_user_const(c)->taken != 0;
+}
+
+/* True if that is so, or a message larger than a slot is under way. */
 VMC_FN bool vmc_call_is_unsettled(const vmc_call *c)
 {
-    return c->taken != 0 || c->large != VMC_CALL_SMALL;
+    return vmc_call_has_taken(c) || c->large != VMC_CALL_SMALL;
 }
 
 /* True if the start of a poll would give the peer of call c room: something was taken, or its turn for the large buffer has come. */
 VMC_FN bool vmc_calls_can_settle(const vmc_calls *t, const vmc_call *c)
 {
-    return c->state == VMC_CALL_OPEN && (c->taken != 0 || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, c) != VMC_CALL_WAITS));
+    return c->state == VMC_CALL_OPEN && (vmc_call_has_taken(c) || (c->large == VMC_CALL_WAITS && vmc_calls_place(t, c) != VMC_CALL_WAITS));
 }
 
 /* Start of a poll, for such a call: what was taken is gone, waiting octets find their place. Not OK: the call has ended. */
 VMC_FN viamc_err vmc_calls_settle(vmc_calls *t, vmc_call *c)
 {
+    vmc_user_call *u = vmc_call_user(c);
     uint32_t cap;
     uint8_t *slot = vmc_calls_slot(t, c, &cap);
-    vmc_move(slot, slot + c->taken, c->stored - c->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
-    c->stored -= c->taken;
-    c->parsed -= c->taken;
-    c->taken = 0;
+    vmc_move(slot, slot + u->taken, c->stored - u->taken + (c->state == VMC_CALL_TOLD ? c->text_len : 0u)); /* the text lies behind */
+    c->stored -= u->taken;
+    c->parsed -= u->taken;
+    u->taken = 0;
     if (c->large == VMC_CALL_TAKEN || c->large == VMC_CALL_WAITS)
         c->large = VMC_CALL_SMALL; /* one that waits asks again */
     if (c->state != VMC_CALL_OPEN)

@@ -19,11 +19,13 @@
 #define VMC_GRPC_SPARE_WINDOW 512u /* octets of the peer's connection window, likewise */
 #define VMC_GRPC_AGAIN_MS 10u      /* a sink that said WAIT is asked again */
 
+/* A content-type: there is none, one that is not gRPC's, or the right one. */
+enum { VMC_GRPC_TYPE_NONE, VMC_GRPC_TYPE_WRONG, VMC_GRPC_TYPE_OK };
+
 /* What the fields of a reply's header block said. */
 typedef struct vmc_grpc_said {
     uint8_t status;         /* grpc-status, VMC_GRPC_NO_STATUS: none */
-    bool type_ok;           /* content-type is gRPC's */
-    bool has_type;
+    uint8_t type;           /* content-type: VMC_GRPC_TYPE_NONE ... */
 } vmc_grpc_said;
 
 /* What the owner of the connection has to look at. */
@@ -39,12 +41,20 @@ typedef struct vmc_grpc {
     vmc_calls *calls;
     /* the header block that is being received */
     vmc_grpc_said said;
+#if VIAMC_SHORTCUTS
     vmc_grpc_said memo[2];  /* the same of blocks that may come again */
+#endif
+    uint16_t meta_at;       /* where in the call's lent buffer the field at hand begins */
+    vmc_percent message;    /* its grpc-message */
     bool text_given;        /* grpc-message is being decoded into the call's text */
     bool held_cut;
+#ifndef VIAMC_NO_SERVER
     bool is_post;
     uint8_t reject;         /* server: status that the request is refused with, 0: none */
     uint8_t at;             /* with VMC_GRPC_REQUEST */
+    uint16_t kept;          /* server: octets of kept fields in scratch */
+    viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
+#endif
     /* the header block that is being sent */
     uint8_t field;          /* next field */
     bool in_updates;        /* table size updates of the block are being written */
@@ -61,13 +71,16 @@ typedef struct vmc_grpc {
     uint32_t code;          /* with VMC_GRPC_GOAWAY */
     uint32_t answered;      /* client: highest stream that the peer has answered */
     uint32_t block_of;      /* stream of the header block that is being received, 0: nothing of it was looked at yet */
-    viamc_ms timeout;       /* server: grpc-timeout of the request that comes, VIAMC_FOREVER: none */
     uint8_t *scratch;       /* kept by the owner: VMC_GRPC_SCRATCH octets on clients; on servers room for the token, the path and the session
                              * id, which are kept there until VMC_GRPC_REQUEST: name, length (16 bits), octets */
     uint16_t scratch_cap;
-    uint16_t kept;          /* octets of kept fields in scratch */
     uint16_t held;          /* octets of the field at hand behind them */
-    vmc_percent message;
 } vmc_grpc;
+
+#ifdef VIAMC_NO_SERVER
+#define VMC_GRPC_KEPT(g) 0u
+#else
+#define VMC_GRPC_KEPT(g) ((g)->kept)
+#endif
 
 #endif

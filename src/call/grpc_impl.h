@@ -91,20 +91,21 @@ VMC_FN uint32_t vmc_grpc_status_of_http(uint32_t http)
 
 VMC_FN void vmc_grpc_begin_block(vmc_grpc *g)
 {
-    g->kept = 0;
-    g->said.type_ok = false;
-    g->said.has_type = false;
-    g->is_post = false;
+    g->said.type = VMC_GRPC_TYPE_NONE;
     g->text_given = false;
     g->said.status = VMC_GRPC_NO_STATUS;
+#ifndef VIAMC_NO_SERVER
+    g->kept = 0;
+    g->is_post = false;
     g->reject = 0;
     g->timeout = VIAMC_FOREVER;
+#endif
 }
 
 /* Puts the pieces of a value together; true when *value is whole (cut at the scratch's size: *cut). */
 VMC_APART bool vmc_grpc_gather_pieces(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *value)
 {
-    vmc_wr w = vmc_wr_of(g->scratch + g->kept, (size_t)(g->scratch_cap - g->kept));
+    vmc_wr w = vmc_wr_of(g->scratch + VMC_GRPC_KEPT(g), g->scratch_cap - (size_t)VMC_GRPC_KEPT(g));
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
         g->held = 0;
         g->held_cut = false;
@@ -130,12 +131,13 @@ VMC_FN bool vmc_grpc_gather(vmc_grpc *g, const vmc_hpack_piece *p, viamc_bytes *
 }
 
 /* "application/grpc" or "application/grpc+proto", alone or followed by ';'. Messages of another form ("+json") would be misread. */
-VMC_FN bool vmc_grpc_is_type(viamc_bytes v)
+VMC_FN uint8_t vmc_grpc_type_of(viamc_bytes v)
 {
     static const char type[] = "application/grpc+proto";
     const size_t whole = sizeof type - 1u, plain = sizeof "application/grpc" - 1u;
     const size_t n = v.len > plain && v.ptr[plain] == '+' ? whole : plain;
-    return v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == ';');
+    const bool ok = v.len >= n && vmc_same(v.ptr, type, n) && (v.len == n || v.ptr[n] == ';');
+    return ok ? VMC_GRPC_TYPE_OK : VMC_GRPC_TYPE_WRONG;
 }
 
 /* 0 to 16 without zeros in front; anything else is UNKNOWN, and so is a second one. */
@@ -180,19 +182,24 @@ VMC_FN bool vmc_grpc_parse_timeout(viamc_bytes v, viamc_ms *ms)
 /* grpc-message goes straight into the call's text, decoded. */
 VMC_APART void vmc_grpc_take_message(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
+    uint32_t room;
+    uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
+    vmc_wr w = vmc_wr_of(text, room);
     if ((p->flags & VMC_HPACK_FIRST) != 0) {
-        uint32_t room;
-        uint8_t *text = vmc_calls_text_place(g->calls, c, &room);
-        vmc_percent_begin(&g->message, text, room);
+        vmc_percent_begin(&g->message);
+        c->text_len = 0;
         g->text_given = true;
     }
-    vmc_percent_feed(&g->message, p->value);
-    if ((p->flags & VMC_HPACK_LAST) == 0)
-        return;
-    c->text_len = (uint8_t)vmc_percent_end(&g->message).len;
-    if (g->message.truncated)
+    w.len = c->text_len;
+    vmc_percent_feed(&g->message, &w, p->value);
+    if ((p->flags & VMC_HPACK_LAST) != 0)
+        (void)vmc_percent_end(&g->message, &w);
+    c->text_len = (uint8_t)w.len;
+    if ((p->flags & VMC_HPACK_LAST) != 0 && g->message.truncated)
         c->flags |= VMC_CALL_F_TEXT_CUT;
 }
+
+#ifndef VIAMC_NO_SERVER
 
 /* Server: keeps a field for whoever looks at the request, as much of it as can matter. What does not fit refuses the request. */
 VMC_FN void vmc_grpc_keep(vmc_grpc *g, uint8_t known, viamc_bytes value)
@@ -227,6 +234,8 @@ VMC_FN bool vmc_grpc_kept(const vmc_grpc *g, uint8_t known, unsigned nth, viamc_
     return false;
 }
 
+#endif
+
 VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
 {
     viamc_bytes value;
@@ -235,16 +244,16 @@ VMC_FN void vmc_grpc_on_reply_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_pi
     } else if (p->known == VMC_NAME_CONTENT_TYPE || p->known == VMC_NAME_GRPC_STATUS) {
         if (!vmc_grpc_gather(g, p, &value))
             return;
-        if (p->known == VMC_NAME_GRPC_STATUS) {
+        if (p->known == VMC_NAME_GRPC_STATUS)
             g->said.status = vmc_grpc_parse_status(g, value);
-        } else {
-            g->said.has_type = true;
-            g->said.type_ok = vmc_grpc_is_type(value);
-        }
+        else
+            g->said.type = vmc_grpc_type_of(value);
     } else if (c->wants_metadata && (p->flags & VMC_HPACK_NAME_CUT) == 0) {
-        vmc_call_metadata(c, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
+        vmc_call_metadata(c, &g->meta_at, p->name, p->value, (p->flags & VMC_HPACK_FIRST) != 0);
     }
 }
+
+#ifndef VIAMC_NO_SERVER
 
 VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
 {
@@ -266,7 +275,7 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
         return;
     switch (p->known) {
     case VMC_NAME_METHOD: g->is_post = vmc_bytes_are(value, "POST"); break;
-    case VMC_NAME_CONTENT_TYPE: g->said.type_ok = vmc_grpc_is_type(value); break;
+    case VMC_NAME_CONTENT_TYPE: g->said.type = vmc_grpc_type_of(value); break;
     case VMC_NAME_GRPC_TIMEOUT:
         if (!vmc_grpc_parse_timeout(value, &g->timeout))
             g->reject = VIAMC_INTERNAL;
@@ -278,6 +287,19 @@ VMC_FN void vmc_grpc_on_request_field(vmc_grpc *g, const vmc_hpack_piece *p)
     case VMC_NAME_USER_AGENT: break;
     default: vmc_grpc_keep(g, p->known, value); break;
     }
+}
+
+#endif
+
+VMC_FN void vmc_grpc_on_field(vmc_grpc *g, vmc_call *c, const vmc_hpack_piece *p)
+{
+#ifndef VIAMC_NO_SERVER
+    if (VMC_H2_IS_SERVER(&g->h2)) {
+        vmc_grpc_on_request_field(g, p);
+        return;
+    }
+#endif
+    vmc_grpc_on_reply_field(g, c, p);
 }
 
 /* ---- receiving: blocks and messages ---- */
@@ -339,6 +361,8 @@ VMC_FN void vmc_grpc_end_http(vmc_grpc *g, vmc_call *c, uint32_t http)
     vmc_grpc_end(g, c, vmc_grpc_status_of_http(http), VIAMC_MAYBE, NULL);
 }
 
+#if VIAMC_SHORTCUTS
+
 /* A block that repeats one says what that said; of one that may come again it is noted, unless it has a text. */
 VMC_FN void vmc_grpc_recall(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
@@ -350,18 +374,24 @@ VMC_FN void vmc_grpc_recall(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
         g->memo[ev->memo - 1u] = g->said;
 }
 
+#endif
+
 /* Client: a header block of a reply is complete: headers, trailers or both in one. A grpc-status wins over everything else. */
 VMC_FN void vmc_grpc_on_reply_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
-    if (VIAMC_SHORTCUTS && ev->memo != 0)
+#if VIAMC_SHORTCUTS
+    if (ev->memo != 0)
         vmc_grpc_recall(g, c, ev);
+#endif
     if (ev->end && (ev->status == 0 || ev->status == 200u || g->said.status != VMC_GRPC_NO_STATUS))
         vmc_grpc_finish(g, c);
     else if (ev->status != 200u)
         vmc_grpc_end_http(g, c, ev->status);
-    else if (!g->said.type_ok)
-        vmc_grpc_end(g, c, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.has_type ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
+    else if (g->said.type != VMC_GRPC_TYPE_OK)
+        vmc_grpc_end(g, c, VIAMC_UNKNOWN, VIAMC_MAYBE, g->said.type == VMC_GRPC_TYPE_WRONG ? VMC_TEXT("HTTP 200 with a content-type that is not gRPC's") : VMC_TEXT("HTTP 200 without a content-type"));
 }
+
+#ifndef VIAMC_NO_SERVER
 
 /* Server: the path goes where the status text will be; requests that cannot be gRPC are refused by the owner (g->reject). */
 VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
@@ -379,7 +409,7 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const 
         vmc_copy(text, path.ptr, path.len);
     text[g->reject == VIAMC_UNIMPLEMENTED ? 0 : path.len] = '\0';
     c->path = (const char *)text;
-    if (!g->is_post || !g->said.type_ok)
+    if (!g->is_post || g->said.type != VMC_GRPC_TYPE_OK)
         g->reject = VIAMC_INVALID_ARGUMENT;
     if (ev->end && g->reject == 0)
         c->flags |= VMC_CALL_F_PEER_END; /* half-closed without a message */
@@ -387,10 +417,14 @@ VMC_FN vmc_grpc_event vmc_grpc_on_request_block(vmc_grpc *g, vmc_call *c, const 
     return VMC_GRPC_REQUEST;
 }
 
+#endif
+
 VMC_FN vmc_grpc_event vmc_grpc_on_block(vmc_grpc *g, vmc_call *c, const vmc_h2_event *ev)
 {
+#ifndef VIAMC_NO_SERVER
     if (VMC_H2_IS_SERVER(&g->h2))
         return vmc_grpc_on_request_block(g, c, ev);
+#endif
     vmc_grpc_on_reply_block(g, c, ev);
     return VMC_GRPC_MORE;
 }
@@ -459,6 +493,8 @@ VMC_FN void vmc_grpc_on_goaway(vmc_grpc *g, const vmc_h2_event *ev)
             vmc_grpc_end(g, c, VIAMC_UNAVAILABLE, VIAMC_NOT_RUN, VMC_TEXT("the peer takes no new calls (GOAWAY)"));
 }
 
+#ifndef VIAMC_NO_SERVER
+
 VMC_FN bool vmc_grpc_is_vacant(const vmc_grpc *g, const vmc_call *c)
 {
     return c->state == VMC_CALL_FREE && g->h2.out_slot != vmc_call_index(c);
@@ -481,20 +517,18 @@ VMC_FN void vmc_grpc_on_opened(vmc_grpc *g, vmc_call *c)
     vmc_calls_claim(g->calls, to);
 }
 
+#endif
+
 VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, const vmc_h2_event *ev)
 {
     vmc_call *c = vmc_calls_at(g->calls, ev->slot);
     switch (kind) {
     case VMC_H2_OPENED:
-        if (VMC_H2_IS_SERVER(&g->h2))
-            vmc_grpc_on_opened(g, c);
+#ifndef VIAMC_NO_SERVER
+        vmc_grpc_on_opened(g, c);
+#endif
         break;
-    case VMC_H2_FIELD:
-        if (VMC_H2_IS_SERVER(&g->h2))
-            vmc_grpc_on_request_field(g, &ev->piece);
-        else
-            vmc_grpc_on_reply_field(g, c, &ev->piece);
-        break;
+    case VMC_H2_FIELD: vmc_grpc_on_field(g, c, &ev->piece); break;
     case VMC_H2_BLOCK_END: return vmc_grpc_on_block(g, c, ev);
     case VMC_H2_DATA: vmc_grpc_on_data(g, c, ev); break;
     case VMC_H2_RESET: vmc_grpc_on_reset(g, c, ev->code); break;
@@ -509,12 +543,14 @@ VMC_FN vmc_grpc_event vmc_grpc_on_event(vmc_grpc *g, vmc_h2_event_kind kind, con
     return VMC_GRPC_MORE;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* Client: takes a whole unary reply that says OK, as most do, in one step. False: there is none, nothing was consumed. */
 VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
 {
     vmc_h2_reply r;
     vmc_call *c;
-    if (VMC_H2_IS_SERVER(&g->h2) || !g->memo[0].type_ok || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r))
+    if (VMC_H2_IS_SERVER(&g->h2) || g->memo[0].type != VMC_GRPC_TYPE_OK || g->memo[1].status != VIAMC_OK || !vmc_h2_peek_reply(&g->h2, in, &r))
         return false;
     c = vmc_calls_at(g->calls, r.slot);
     if (!vmc_calls_take_reply(g->calls, c, r.data))
@@ -527,6 +563,8 @@ VMC_APART bool vmc_grpc_take_reply(vmc_grpc *g, vmc_rd *in)
     return true;
 }
 
+#endif
+
 /* Consumes input until its owner has to look at something, or until it is used up. */
 VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
 {
@@ -535,16 +573,18 @@ VMC_FN vmc_grpc_event vmc_grpc_recv(vmc_grpc *g, vmc_rd *in)
     for (;;) {
         vmc_h2_event_kind kind;
         vmc_grpc_event up;
-        while (VIAMC_SHORTCUTS && vmc_grpc_take_reply(g, in))
+#if VIAMC_SHORTCUTS
+        while (vmc_grpc_take_reply(g, in))
             ;
+#endif
         if (!g->h2.block.open)
             g->block_of = 0;
         kind = vmc_h2_next(&g->h2, in, &ev);
         if (kind == VMC_H2_MORE)
             return VMC_GRPC_MORE; /* also after frames that are no events: windows may have opened */
-        if (g->block_of != g->h2.block_id && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END)) {
+        if (g->block_of != g->h2.id && (kind == VMC_H2_FIELD || kind == VMC_H2_OPENED || kind == VMC_H2_BLOCK_END)) {
             vmc_grpc_begin_block(g);
-            g->block_of = g->h2.block_id;
+            g->block_of = g->h2.id;
         }
         up = vmc_grpc_on_event(g, kind, &ev);
         if (up != VMC_GRPC_MORE)
@@ -759,6 +799,8 @@ VMC_APART bool vmc_grpc_put_literal(vmc_grpc *g, const vmc_call *c, uint8_t n, u
     return vmc_hpack_put(&g->h2.encoder, &f, &g->field_at, part);
 }
 
+#if VIAMC_SHORTCUTS
+
 #define VMC_GRPC_FIXED_OCTETS 16u /* more than there are fields */
 
 /* The fixed fields that call c carries, a bit 1 << key each. */
@@ -790,6 +832,8 @@ VMC_FN bool vmc_grpc_put_known(vmc_grpc *g, const vmc_call *c, vmc_wr *part)
     part->len += n + 1u;
     return true;
 }
+
+#endif
 
 /* The fields of call c's request from g->field on. True when all are in. */
 VMC_FN bool vmc_grpc_put_request(vmc_grpc *g, vmc_call *c, vmc_wr *part)
@@ -1018,6 +1062,8 @@ VMC_FN bool vmc_grpc_write_reply(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr 
     return true;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* Octets of message that call c may send at once on a stream that is to be opened. */
 VMC_FN bool vmc_grpc_may_send(const vmc_grpc *g, const vmc_call *c, uint32_t n)
 {
@@ -1048,12 +1094,16 @@ VMC_APART bool vmc_grpc_write_whole(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_
     return true;
 }
 
+#endif
+
 /* Everything that call c can send now; false when the window is full. */
 VMC_FN bool vmc_grpc_write_call(vmc_grpc *g, vmc_call *c, viamc_ms now, vmc_wr *w)
 {
     size_t before = w->len;
-    if (VIAMC_SHORTCUTS && !VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, c, now, w))
+#if VIAMC_SHORTCUTS
+    if (!VMC_H2_IS_SERVER(&g->h2) && vmc_grpc_write_whole(g, c, now, w))
         return true;
+#endif
     if ((c->flags & VMC_CALL_F_HEAD) != 0) {
         bool written = VMC_H2_IS_SERVER(&g->h2) ? vmc_grpc_write_reply(g, c, now, w) : vmc_grpc_write_request(g, c, now, w);
         if (!written)
@@ -1167,7 +1217,7 @@ VMC_FN void vmc_grpc_wait(const vmc_grpc *g, viamc_ms now, viamc_ms *wait)
             vmc_wait_timer(wait, &c->deadline, now);
         if (!g->calls->unsettled)
             continue;
-        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > vmc_call_user_const(c)->kept)
+        if (c->large == VMC_CALL_SINK && c->stored - c->parsed > c->kept)
             *wait = vmc_min32(*wait, VMC_GRPC_AGAIN_MS);
         if (vmc_calls_can_settle(g->calls, c))
             *wait = 0; /* room that the peer does not know of yet */

@@ -83,8 +83,23 @@ VMC_FN const char *vmc_check_slot(const vmc_calls *t, const vmc_call *c)
 {
     uint32_t cap;
     (void)vmc_calls_slot(t, c, &cap);
-    if (c->stored > cap || c->parsed > c->stored || c->taken > c->parsed)
+    if (c->stored > cap || c->parsed > c->stored || (vmc_call_index(c) < t->user_count && vmc_call_user_const(c)->taken > c->parsed))
         return "positions in a slot are out of order";
+    return NULL;
+}
+
+/* A large message of which octets are to come. */
+VMC_FN const char *vmc_check_under_way(const vmc_calls *t, const vmc_user_call *u)
+{
+    const vmc_call *c = &u->call;
+    if (c->stored - c->parsed < VMC_CALL_PREFIX)
+        return "a large message has lost its prefix";
+    if (u->left > vmc_calls_large_len(t, c))
+        return "a large message is longer than it said";
+    if (c->large == VMC_CALL_INTO && vmc_calls_large_len(t, c) > u->taker.into.cap)
+        return "a large message is longer than the lent buffer";
+    if (c->large == VMC_CALL_BIG && vmc_calls_large_len(t, c) > t->big_cap)
+        return "a large message is longer than the large buffer";
     return NULL;
 }
 
@@ -95,14 +110,12 @@ VMC_FN const char *vmc_check_large(const vmc_calls *t, const vmc_call *c)
         return NULL;
     if (vmc_call_index(c) >= t->user_count)
         return "a call of ours has a large message";
-    if (u->got > u->msg_len)
-        return "a large message is longer than it said";
     if (c->large == VMC_CALL_INTO && vmc_call_index(c) >= t->slot_count)
         return "a large message is where its prefix is";
-    if (c->large == VMC_CALL_INTO && u->msg_len > u->into_cap)
-        return "a large message is longer than the lent buffer";
-    if (c->large == VMC_CALL_BIG && u->msg_len > t->big_cap)
-        return "a large message is longer than the large buffer";
+    if ((c->large == VMC_CALL_SINK) != c->has_sink && c->large != VMC_CALL_WAITS)
+        return "a large message is not with who takes it";
+    if (vmc_call_left(c) != 0 && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0)
+        return vmc_check_under_way(t, u);
     if (c->large == VMC_CALL_BIG && c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_DROP) == 0 && t->big_owner != vmc_call_index(c))
         return "two calls have the large buffer";
     return NULL;
@@ -154,9 +167,9 @@ VMC_FN const char *vmc_check_streams(const vmc_h2 *h, const vmc_calls *t)
         wrong = vmc_check_credit(h, t, i);
         above += h->streams[i].id != 0 && vmc_h2_expected(h, i) > (int32_t)h->window;
     }
-    if (wrong != NULL || h->credit_limit == 0)
+    if (wrong != NULL || VMC_H2_LIMIT(h) == 0)
         return wrong;
-    if (vmc_h2_outstanding(h) > h->credit_limit)
+    if (vmc_h2_outstanding(h) > VMC_H2_LIMIT(h))
         return "more credit is given than the TLS input takes"; /* invariant 2 */
     return above > 1u ? "two streams have more than a slot of credit" : NULL; /* invariant 3 */
 }

@@ -27,8 +27,8 @@ typedef struct viamc_client_desc {
     uint32_t tx_bytes;       /* requests waiting to be sent, the last 128 for Stop; 16,384 / 1,024; at least 256 */
     uint32_t token_bytes;    /* longest bearer token; 1,024 / 1,024; VIAMC_OFF: no authentication */
     uint32_t in_bytes;       /* TLS input, 2,560 to 16,709: 16,709 / 4,608 (more for more than 3 calls: (max_calls + 4) * (slot_bytes + 5)
-                              * + 837); plaintext input: 4,096 / 256 */
-    uint32_t out_bytes;      /* frames on their way out, at least 512, without TLS 256; 16,384 / that */
+                              * + 837); plaintext input, at most 65,535: 4,096 / 256 */
+    uint32_t out_bytes;      /* frames on their way out, at least 512, without TLS 256, at most 65,535; 16,384 / that */
     uint32_t table_bytes;    /* HPACK table for replies; 4,096 / 256 */
     viamc_log log;           /* kept */
     uint32_t guard_end;      /* leave 0 */
@@ -177,9 +177,9 @@ VIAMC_API const char *viamc_client_suite(const viamc_client *c);
 
 /* Sums, octets, of the layout in client_impl.h. Fixed: client, TLS contexts, HPACK table, token and the records beside the
  * user's; per call: record, stream and slot. */
-#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6500u : 5850u)
-#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2650u : 2250u)
-#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 200u : 160u) + (slot) + 8u)
+#define VMC_CLIENT_FIXED_TLS (sizeof(void *) == 8 ? 6360u : 5710u)
+#define VMC_CLIENT_FIXED_PLAIN (sizeof(void *) == 8 ? 2510u : 2110u)
+#define VMC_CLIENT_PER_CALL(slot) ((sizeof(void *) == 8 ? 184u : 144u) + (slot) + 8u)
 /* the slots and rx are at least what the certificate check needs, which uses them while dialling */
 #define VMC_CLIENT_ROOM(calls, slot, rx, trust) \
     ((calls) * ((slot) + 8u) + (rx) > (trust) ? 0u : (trust) - (calls) * ((slot) + 8u) - (rx))

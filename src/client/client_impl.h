@@ -94,10 +94,12 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
         return VMC_TEXT("max_calls above VIAMC_MAX_CALLS");
     if (d->tx_bytes < VMC_CLIENT_TX_MIN || d->out_bytes < vmc_client_least_out(d) || d->slot_bytes < VMC_CLIENT_SLOT_MIN)
         return VMC_TEXT("tx_bytes below 256, out_bytes below 512 (256 without TLS) or slot_bytes below 64");
+    if (d->out_bytes > VMC_CONN_BUFFER_MAX)
+        return VMC_TEXT("out_bytes above 65,535");
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
         return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
-    if (d->no_tls ? d->in_bytes < 64u : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
-        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
+    if (d->no_tls ? d->in_bytes < 64u || d->in_bytes > VMC_CONN_BUFFER_MAX : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     if (vmc_client_credit_need(d) > d->in_bytes)
         return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
     return NULL;
@@ -180,9 +182,9 @@ VMC_FN void vmc_client_carve(const viamc_client_desc *d, uint8_t *base, vmc_clie
         l->conn.tls = vmc_carve_take(&cv, vmc_tls_bytes(VMC_TLS_CLIENT));
 #endif
     l->calls.users = (vmc_user_call *)vmc_carve_take(&cv, l->calls.user_count * sizeof(vmc_user_call));
-    l->calls.ours = (vmc_call *)vmc_carve_take(&cv, VMC_REC_OURS * sizeof(vmc_call));
+    l->calls.ours = (vmc_call *)vmc_carve_take(&cv, VMC_REC_OURS * sizeof(vmc_call) + (d->max_calls + 1u) * sizeof(vmc_unsettled));
+    l->unsettled = base == NULL ? NULL : (vmc_unsettled *)(void *)(l->calls.ours + VMC_REC_OURS);
     l->streams = (vmc_h2_stream *)vmc_carve_take(&cv, l->calls.count * sizeof(vmc_h2_stream));
-    l->unsettled = (vmc_unsettled *)vmc_carve_take(&cv, (d->max_calls + 1u) * sizeof(vmc_unsettled));
     l->conn.in = (uint8_t *)vmc_carve_take(&cv, d->in_bytes);
     l->conn.out = (uint8_t *)vmc_carve_take(&cv, l->conn.out_cap);
     l->token = (uint8_t *)vmc_carve_take(&cv, d->token_bytes); /* from here to the end: vmc_client_forget */
@@ -347,7 +349,7 @@ VMC_FN vmc_call *vmc_client_stop_record(viamc_client *c, const vmc_start *s)
     vmc_call *call = &user->call;
     if (call->state == VMC_CALL_FREE)
         return call;
-    if (s->resource != VMC_MOTION_ANY || call->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
+    if (s->resource != VMC_MOTION_ANY || user->resource == VMC_MOTION_ANY || call->state == VMC_CALL_TOLD || c->motion.covered != 0 || c->conn.grpc.h2.out_slot == vmc_call_index(call))
         return NULL;
     if (VMC_CALL_PREFIX + vmc_client_tx_need(s) > c->calls.tx_cap - c->calls.tx_used + call->tx_len)
         return NULL;
@@ -381,6 +383,20 @@ VMC_FN viamc_ms vmc_client_timeout(const vmc_start *s)
     return moves || (s->flags & VMC_CLIENT_STREAMS) != 0 ? VIAMC_FOREVER : VMC_CLIENT_TIMEOUT;
 }
 
+/* Who takes a large reply: a sink given is it alone. Stop's own record has no slot: its reply is empty, or a text. */
+VMC_FN void vmc_client_lend_taker(viamc_client *c, vmc_user_call *u, const viamc_opts *o)
+{
+    const bool stop = u == &c->calls.users[c->max_calls];
+    u->call.has_sink = o->sink != NULL && !stop;
+    if (u->call.has_sink) {
+        u->taker.sink.fn = o->sink;
+        u->taker.sink.user = o->sink_user;
+    } else {
+        u->taker.into.ptr = stop ? c->stop_reply : o->into;
+        u->taker.into.cap = stop ? VMC_STOP_REPLY : o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
+    }
+}
+
 /* What the user gave to the call. */
 VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *s)
 {
@@ -388,19 +404,12 @@ VMC_FN void vmc_client_lend(viamc_client *c, vmc_user_call *u, const vmc_start *
     u->method = s->method;
     u->user = o->user;
     u->metadata = o->metadata;
-    u->into = o->into;
-    u->into_cap = o->into == NULL ? 0 : o->into_cap > VMC_CALL_MAX_MESSAGE ? VMC_CALL_MAX_MESSAGE : (uint32_t)o->into_cap;
-    u->sink = o->sink;
-    u->sink_user = o->sink_user;
+    u->resource = s->resource;
     u->meta = o->metadata_into;
     u->meta_cap = o->metadata_into == NULL ? 0 : (uint16_t)vmc_min(o->metadata_cap, 0xffffu);
     u->meta_len = 0;
     u->asked = c->now;
-    if (u == &c->calls.users[c->max_calls]) { /* Stop's own has no slot: its reply is empty, or a text */
-        u->into = c->stop_reply;
-        u->into_cap = sizeof c->stop_reply;
-        u->sink = NULL;
-    }
+    vmc_client_lend_taker(c, u, o);
 }
 
 VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
@@ -411,7 +420,6 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
     call->metadata_count = (uint8_t)s->opts->metadata_count;
     call->wants_metadata = s->opts->metadata_into != NULL;
     call->motion = (uint8_t)(s->motion | VMC_MOTION_FRESH);
-    call->resource = s->resource;
     call->flags |= (uint16_t)(VMC_CALL_F_TOKEN | (s->flags & VMC_CLIENT_STREAMS)); /* VMC_CALL_F_*_STREAM are VIAMC_M_*_STREAM */
     if (!vmc_call_is_client_stream(call))
         call->flags |= VMC_CALL_F_FINISH;
@@ -594,7 +602,7 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
     resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
     if (resource != 0 && vmc_motion_is_stopping(c, resource))
         return VIAMC_ERR_BUSY;
-    call->resource = resource;
+    vmc_call_user(call)->resource = resource;
     vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;
     return VIAMC_OK;

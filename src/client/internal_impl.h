@@ -46,12 +46,11 @@ VMC_FN void vmc_client_internal_into(viamc_client *c, vmc_call *call, uint8_t *r
     c->calls.reply_cap = cap;
 }
 
-/* The reply of an internal call, without its prefix; empty if it was not whole. */
-VMC_FN viamc_bytes vmc_client_internal_reply(viamc_client *c, uint8_t which)
+/* The one message of the reply of an internal call that was answered OK, without its prefix. */
+VMC_FN viamc_bytes vmc_client_internal_reply(const viamc_client *c, uint8_t which)
 {
-    viamc_bytes msg;
-    (void)vmc_calls_take(&c->calls, vmc_client_rec(c, which), &msg);
-    return msg;
+    const uint32_t whole = vmc_client_rec(c, which)->parsed;
+    return viamc_view(c->calls.reply + VMC_CALL_PREFIX, whole < VMC_CALL_PREFIX ? 0 : whole - VMC_CALL_PREFIX);
 }
 
 /* The client is over: it will not try again. */

@@ -36,7 +36,7 @@ VMC_FN bool vmc_motion_covers(uint32_t stop, uint32_t resource)
 /* A move that a Stop of that resource covers and that is not over, and what is known of it: NOT_RUN, it has not left; MAYBE, it has. */
 VMC_FN bool vmc_motion_runs(const vmc_call *call, uint32_t stop, uint8_t ran)
 {
-    return vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == ran && vmc_motion_covers(stop, call->resource);
+    return vmc_motion_is_move(call) && vmc_call_is_running(call) && vmc_call_ran_locally(call) == ran && vmc_motion_covers(stop, vmc_call_resource(call));
 }
 
 /* A call that has left and that the robot did not answer: it may still run, whoever ended it. */
@@ -83,9 +83,9 @@ VMC_FN uint32_t vmc_motion_resource_of(const vmc_call *call, viamc_bytes msg)
 {
     viamc_bytes name;
     uint32_t resource = vmc_call_user_const(call)->method == NULL ? VMC_MOTION_ANY : vmc_motion_resource(vmc_call_path(call), msg);
-    if (call->resource == 0 || call->resource == resource)
+    if (vmc_call_resource(call) == 0 || vmc_call_resource(call) == resource)
         return resource;
-    return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? call->resource : VMC_MOTION_ANY;
+    return vmc_wire_find(msg, 1, &name) == VIAMC_ERR_NOT_FOUND ? vmc_call_resource(call) : VMC_MOTION_ANY;
 }
 
 /* ---- moves that may still run although we ended them ---- */
@@ -125,7 +125,7 @@ VMC_FN bool vmc_motion_has_unsettled(const viamc_client *c, uint32_t resource)
         if (u->resource != 0 && vmc_motion_covers(resource, u->resource))
             return true;
     VMC_CALLS_EACH(&c->calls, call) /* a call that ended since the last poll is not among the unsettled yet */
-        if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, call->resource))
+        if (call->state == VMC_CALL_ENDED && vmc_motion_is_doubtful(call) && vmc_motion_covers(resource, vmc_call_resource(call)))
             return true;
     return false;
 }
@@ -148,7 +148,7 @@ VMC_FN bool vmc_motion_is_stopping(const viamc_client *c, uint32_t resource)
     const vmc_call *call;
     VMC_CALLS_EACH(&c->calls, call) {
         bool under_way = vmc_call_is_running(call) || call->state == VMC_CALL_ENDED;
-        if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(call->resource, resource))
+        if (vmc_motion_kind(call) == VMC_MOTION_STOP && under_way && vmc_motion_covers(vmc_call_resource(call), resource))
             return true;
     }
     return false;
@@ -172,10 +172,10 @@ VMC_FN void vmc_motion_begin_stop(viamc_client *c, vmc_call *stop)
     stop->flags |= VMC_CALL_F_FIRST | VMC_CALL_F_REPEATS;
     vmc_call_user(stop)->asked = c->now;
     /* what has not left, pending setpoints too, will not leave any more; of what has half left, the other half */
-    vmc_motion_cancel(c, stop->resource, VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
-    if (vmc_motion_has_running(c, stop->resource))
+    vmc_motion_cancel(c, vmc_call_resource(stop), VIAMC_NOT_RUN, VMC_TEXT("a Stop of this resource came before it left"));
+    if (vmc_motion_has_running(c, vmc_call_resource(stop)))
         stop->motion |= VMC_MOTION_AGAIN;
-    if (vmc_motion_has_unsettled(c, stop->resource))
+    if (vmc_motion_has_unsettled(c, vmc_call_resource(stop)))
         stop->motion |= VMC_MOTION_AGAIN | VMC_MOTION_UNCONFIRMED;
 }
 
@@ -193,10 +193,10 @@ VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
     if (vmc_timer_due(&patience, c->now) || vmc_timer_due(&stop->deadline, c->now)) {
-        vmc_motion_cancel(c, stop->resource, VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
-        if (vmc_motion_has_unsettled(c, stop->resource)) /* this Stop's doing, or another's just now */
+        vmc_motion_cancel(c, vmc_call_resource(stop), VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
+        if (vmc_motion_has_unsettled(c, vmc_call_resource(stop))) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
-    } else if (vmc_motion_has_running(c, stop->resource) || vmc_motion_has_unsettled(c, stop->resource)) {
+    } else if (vmc_motion_has_running(c, vmc_call_resource(stop)) || vmc_motion_has_unsettled(c, vmc_call_resource(stop))) {
         return false; /* looked at again with the next poll */
     }
     vmc_motion_send_again(c, stop);
@@ -219,9 +219,9 @@ VMC_FN void vmc_motion_move_ended(viamc_client *c, vmc_call *call)
     vmc_session_check_call(c, call);
     if (!vmc_motion_is_doubtful(call))
         return;
-    vmc_motion_unsettle(c, call->resource);
+    vmc_motion_unsettle(c, vmc_call_resource(call));
     VMC_CALLS_EACH(&c->calls, stop) /* one that is waiting for it learns nothing certain any more */
-        if (vmc_motion_kind(stop) == VMC_MOTION_STOP && (stop->motion & VMC_MOTION_AGAIN) != 0 && vmc_motion_covers(stop->resource, call->resource))
+        if (vmc_motion_kind(stop) == VMC_MOTION_STOP && (stop->motion & VMC_MOTION_AGAIN) != 0 && vmc_motion_covers(vmc_call_resource(stop), vmc_call_resource(call)))
             stop->motion |= VMC_MOTION_UNCONFIRMED;
 }
 
@@ -258,7 +258,7 @@ VMC_FN vmc_call *vmc_motion_setpoint(const viamc_client *c, viamc_str path, uint
 {
     vmc_call *call;
     VMC_CALLS_EACH(&c->calls, call)
-        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_call_is_running(call) && call->resource == resource
+        if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT && vmc_call_is_running(call) && vmc_call_resource(call) == resource
             && ((call->motion & VMC_MOTION_PENDING) != 0) == pending && viamc_str_eq(vmc_call_path(call), path))
             return call;
     return NULL;
@@ -270,10 +270,10 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
     call->state = VMC_CALL_HELD;
     call->motion &= (uint8_t)~VMC_MOTION_PENDING;
     if (vmc_motion_kind(call) == VMC_MOTION_SETPOINT) {
-        bool blocked = vmc_motion_is_stopping(c, call->resource);
+        bool blocked = vmc_motion_is_stopping(c, vmc_call_resource(call));
         call->motion |= VMC_MOTION_PENDING; /* not in flight itself while we look */
         c->motion.watched = true;
-        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), call->resource, false) != NULL)
+        if (blocked || vmc_motion_setpoint(c, vmc_call_path(call), vmc_call_resource(call), false) != NULL)
             return;
         call->motion &= (uint8_t)~VMC_MOTION_PENDING;
         if (vmc_timer_left(&call->deadline, c->now) > vmc_session_window(c))
@@ -327,7 +327,7 @@ VMC_FN vmc_call *vmc_motion_in_the_way(const viamc_client *c, const vmc_call *st
     for (; user != end; user++) {
         vmc_call *call = &user->call;
         bool streams = call->state == VMC_CALL_OPEN && (call->flags & VMC_CALL_F_SENT) != 0 && vmc_motion_kind(call) != VMC_MOTION_STOP;
-        if (streams && (victim == NULL || (vmc_motion_is_move(call) && vmc_motion_covers(stop->resource, call->resource))))
+        if (streams && (victim == NULL || (vmc_motion_is_move(call) && vmc_motion_covers(vmc_call_resource(stop), vmc_call_resource(call)))))
             victim = call;
     }
     return victim;

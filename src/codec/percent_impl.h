@@ -61,72 +61,71 @@ VMC_FN size_t vmc_percent_utf8_cut(const uint8_t *p, size_t len)
 
 /* ---- decoding, lenient and in pieces ---- */
 
+/* What is kept between two pieces. Each goes to the same vmc_wr: its octets, their number and their room. */
 typedef struct vmc_percent {
-    vmc_wr out;     /* the decoded text; out.len says how much there is */
-    bool truncated; /* it did not fit, what there is ends with a whole character */
+    bool truncated; /* the text did not fit, what there is ends with a whole character */
     uint8_t held;   /* octets of an escape under way: 0, 1 ('%') or 2 ('%' and digit) */
     uint8_t digit;  /* the digit, as it came */
 } vmc_percent;
 
-VMC_FN void vmc_percent_begin(vmc_percent *d, void *buf, size_t cap)
+VMC_FN void vmc_percent_begin(vmc_percent *d)
 {
-    d->out = vmc_wr_of(buf, cap);
     d->truncated = false;
     d->held = 0;
     d->digit = 0;
 }
 
 /* Writes an octet; from the first that does not fit on nothing more. */
-VMC_FN void vmc_percent_emit(vmc_percent *d, uint32_t c)
+VMC_FN void vmc_percent_emit(vmc_percent *d, vmc_wr *out, uint32_t c)
 {
-    vmc_wr_u8(&d->out, c);
-    if (d->out.full && !d->truncated) {
-        d->truncated = true;
-        d->out.len = vmc_percent_utf8_cut(d->out.ptr, d->out.len);
-        d->out.cap = d->out.len;
-    }
+    if (d->truncated)
+        return;
+    vmc_wr_u8(out, c);
+    d->truncated = out->full;
+    if (out->full)
+        out->len = vmc_percent_utf8_cut(out->ptr, out->len);
 }
 
 /* Copies through what turned out to be no escape. */
-VMC_FN void vmc_percent_flush(vmc_percent *d)
+VMC_FN void vmc_percent_flush(vmc_percent *d, vmc_wr *out)
 {
     if (d->held > 0)
-        vmc_percent_emit(d, '%');
+        vmc_percent_emit(d, out, '%');
     if (d->held > 1u)
-        vmc_percent_emit(d, d->digit);
+        vmc_percent_emit(d, out, d->digit);
     d->held = 0;
 }
 
-VMC_FN void vmc_percent_char(vmc_percent *d, uint8_t c)
+VMC_FN void vmc_percent_char(vmc_percent *d, vmc_wr *out, uint8_t c)
 {
     bool hex = vmc_percent_value(c) < 16u;
     if (d->held == 2u && hex) {
         d->held = 0;
-        vmc_percent_emit(d, (uint32_t)vmc_percent_value(d->digit) << 4 | vmc_percent_value(c));
+        vmc_percent_emit(d, out, (uint32_t)vmc_percent_value(d->digit) << 4 | vmc_percent_value(c));
     } else if (d->held == 1u && hex) {
         d->held = 2;
         d->digit = c;
     } else {
-        vmc_percent_flush(d);
+        vmc_percent_flush(d, out);
         if (c == '%')
             d->held = 1;
         else
-            vmc_percent_emit(d, c);
+            vmc_percent_emit(d, out, c);
     }
 }
 
-VMC_FN void vmc_percent_feed(vmc_percent *d, viamc_bytes piece)
+VMC_FN void vmc_percent_feed(vmc_percent *d, vmc_wr *out, viamc_bytes piece)
 {
     size_t i;
     for (i = 0; i < piece.len; i++)
-        vmc_percent_char(d, piece.ptr[i]);
+        vmc_percent_char(d, out, piece.ptr[i]);
 }
 
 /* Ends the text and returns it. */
-VMC_FN viamc_bytes vmc_percent_end(vmc_percent *d)
+VMC_FN viamc_bytes vmc_percent_end(vmc_percent *d, vmc_wr *out)
 {
-    vmc_percent_flush(d);
-    return viamc_view(d->out.ptr, d->out.len);
+    vmc_percent_flush(d, out);
+    return viamc_view(out->ptr, out->len);
 }
 
 #endif

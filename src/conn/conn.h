@@ -26,12 +26,14 @@ typedef enum vmc_conn_event {
     VMC_CONN_IS_UP                       /* the handshake is over: calls can be sent */
 } vmc_conn_event;
 
+#define VMC_CONN_BUFFER_MAX 0xffffu /* octets: what is in one is counted with 16 bits; a TLS record and its head have fewer */
+
 typedef struct vmc_conn_config {
     const viamc_port *port; /* kept */
     void *port_user;
     unsigned number;
     uint8_t *in, *out;      /* kept: record buffers with TLS, plain ones without */
-    uint32_t in_cap, out_cap;
+    uint32_t in_cap, out_cap; /* at most VMC_CONN_BUFFER_MAX */
     void *tls;              /* kept: vmc_tls_bytes octets, NULL: plaintext only */
 } vmc_conn_config;
 
@@ -42,9 +44,9 @@ typedef struct vmc_conn {
     vmc_tls *tls;
 #endif
     uint8_t *in, *out;
-    uint32_t in_cap, out_cap;
-    uint32_t in_at, in_len;   /* plaintext read and not yet parsed */
-    uint32_t out_at, out_len; /* plaintext staged and not yet written */
+    uint16_t in_cap, out_cap;
+    uint16_t in_at, in_len;   /* plaintext read and not yet parsed */
+    uint16_t out_at, out_len; /* plaintext staged and not yet written */
     viamc_error error;
     uint16_t number;
     uint16_t steps;           /* reads and writes since the poll began */

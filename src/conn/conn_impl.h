@@ -17,9 +17,9 @@ VMC_FN void vmc_conn_init(vmc_conn *c, const vmc_conn_config *cfg)
     c->port_user = cfg->port_user;
     c->number = (uint16_t)cfg->number;
     c->in = cfg->in;
-    c->in_cap = cfg->in_cap;
+    c->in_cap = (uint16_t)cfg->in_cap;
     c->out = cfg->out;
-    c->out_cap = cfg->out_cap;
+    c->out_cap = (uint16_t)cfg->out_cap;
 #ifndef VIAMC_NO_TLS
     c->tls = (vmc_tls *)cfg->tls;
 #endif
@@ -175,13 +175,13 @@ VMC_FN vmc_conn_event vmc_conn_read_plain(vmc_conn *c, bool *more)
         c->in_at = c->in_len = 0;
         if (vmc_conn_port_read(c, c->in, c->in_cap, &n) != VIAMC_OK && n == 0)
             return VMC_CONN_LOST;
-        c->in_len = (uint32_t)n;
+        c->in_len = (uint16_t)n;
         *more = n == c->in_cap; /* a port that gave less has no more now */
         if (n == 0)
             return VMC_CONN_IDLE;
     }
-    ev = vmc_conn_parse(c, c->in + c->in_at, c->in_len - c->in_at, &n);
-    c->in_at += (uint32_t)n;
+    ev = vmc_conn_parse(c, c->in + c->in_at, (size_t)(c->in_len - c->in_at), &n);
+    c->in_at = (uint16_t)(c->in_at + n);
     return ev;
 }
 
@@ -255,12 +255,12 @@ VMC_FN bool vmc_conn_write_plain(vmc_conn *c, viamc_ms now)
         vmc_grpc_write(&c->grpc, now, &w);
         all = !c->grpc.calls->stirred && vmc_wr_room(&w) >= VMC_CONN_ROOM;
         c->out_at = 0;
-        c->out_len = (uint32_t)w.len;
+        c->out_len = (uint16_t)w.len;
         c->blocked = false;
         if (w.len == 0)
             return false;
     }
-    c->out_at += (uint32_t)vmc_conn_port_write(c, c->out + c->out_at, c->out_len - c->out_at);
+    c->out_at = (uint16_t)(c->out_at + vmc_conn_port_write(c, c->out + c->out_at, (size_t)(c->out_len - c->out_at)));
     return !c->blocked && !all;
 }
 

@@ -67,8 +67,10 @@ typedef enum vmc_h2_event_kind {
 typedef struct vmc_h2_event {
     uint8_t slot;
     bool end;        /* BLOCK_END, DATA: with it the peer ended the stream */
+#if VIAMC_SHORTCUTS
     bool repeats;    /* BLOCK_END: the octets of block `memo` again; its fields were not handed up */
     uint8_t memo;    /* BLOCK_END: 1 or 2: the fields of this block may come again so; 0: they will not */
+#endif
     uint16_t status; /* :status of a response's final header block */
     uint32_t code;
     uint32_t last;
@@ -111,12 +113,14 @@ typedef enum vmc_h2_state {
 #define VMC_H2_PING_LIFE 'l'
 #define VMC_H2_PING_RESETS 'r'
 
+#if VIAMC_SHORTCUTS
 /* A whole reply that lies in the input: headers and trailers as they were before, one DATA frame between them. */
 typedef struct vmc_h2_reply {
     uint8_t slot;
     uint32_t octets;  /* of the three frames */
     viamc_bytes data; /* of the DATA frame: view into the input */
 } vmc_h2_reply;
+#endif
 
 /* Header block being received: one at a time on a connection. */
 typedef struct vmc_h2_block {
@@ -124,7 +128,9 @@ typedef struct vmc_h2_block {
     uint8_t wrong;         /* code that the stream will be reset with when the block ends, 0: none (RFC 9113 8.1.1) */
     bool open;             /* END_HEADERS has not come: only CONTINUATION may follow */
     uint8_t continuations;
+#if VIAMC_SHORTCUTS
     uint8_t memo;          /* its octets are in a memo: so many, once it has proved right */
+#endif
     uint16_t status;
     uint16_t fields;
     uint32_t octets;       /* encoded, so far */
@@ -134,15 +140,19 @@ typedef struct vmc_h2_block {
 /* In a build without servers the role is a constant, and the server's half of the code is gone. */
 #ifdef VIAMC_NO_SERVER
 #define VMC_H2_IS_SERVER(h) ((void)(h), false)
+#define VMC_H2_MAX_STREAMS(h) 0u
 #else
 #define VMC_H2_IS_SERVER(h) ((h)->server)
+#define VMC_H2_MAX_STREAMS(h) ((h)->max_streams)
 #endif
 
 /* Only the buffer for a TLS record limits the credit of all streams together: else the code for that is gone too. */
 #ifdef VIAMC_NO_TLS
 #define VMC_H2_LIMIT(h) ((void)(h), 0u)
+#define VMC_H2_ZOMBIES(h) 0u
 #else
 #define VMC_H2_LIMIT(h) ((h)->credit_limit)
+#define VMC_H2_ZOMBIES(h) ((h)->zombies + (h)->zombies_ping)
 #endif
 
 /* What every frame needs comes first: a short offset is a short instruction. */
@@ -166,23 +176,22 @@ typedef struct vmc_h2 {
     vmc_h2_stream *streams;
     vmc_h2_stream *stream; /* the frame's, NULL: it takes no part, or no longer */
     uint32_t left;         /* octets of the received frame's payload to come */
-    uint32_t id;
+    uint32_t id;           /* its stream: while a block is open, that of the block */
     uint32_t next_id;      /* client: of the next stream; server: the peer's highest + 2 */
-    uint32_t block_id;     /* stream of the header block being received */
     /* windows and limits */
     uint32_t window;       /* ours, per stream */
     int32_t credit;        /* octets the peer may still send on the connection */
     int32_t send_window;   /* octets we may send on the connection */
     int32_t peer_window;   /* what a new stream of ours may send */
+#ifndef VIAMC_NO_TLS
     uint32_t credit_limit;
     uint32_t zombies;      /* credit of streams reset since the last PING was sent */
     uint32_t zombies_ping; /* credit of streams reset before it; gone when it is answered */
+#endif
     uint32_t goaway_last;  /* streams above were not processed */
     uint8_t goaway_code;   /* ours */
     uint8_t broken;        /* why the connection is broken: VMC_H2_E_... */
     uint8_t peer_streams;  /* how many streams the peer permits; 255: that or more */
-    uint8_t max_streams;
-    bool server;
     bool got_settings;     /* the peer's first SETTINGS came */
     bool acked;            /* the peer acknowledged ours */
     bool goaway_got;
@@ -193,18 +202,22 @@ typedef struct vmc_h2 {
     uint8_t out_slot;      /* a header block of this slot is not complete: nothing else may be sent */
     bool out_first;        /* its HEADERS frame is still to come */
     bool out_end;          /* its HEADERS frame carries END_STREAM */
-    uint8_t memo_len[2];   /* octets of the memos, 0: none; with :status, that is 200 */
     uint32_t out_id;       /* stream of the header block that is being written; the peer may have reset it meanwhile */
 #ifndef VIAMC_NO_SERVER
+    bool server;
+    uint8_t max_streams;
     uint32_t refused;      /* server: first id of the streams to be refused, 0: none */
     uint32_t refused_last; /* server: last of them */
 #endif
-    vmc_hpack_dec decoder;
-    vmc_hpack_enc encoder;
-    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
-                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
     uint8_t small[VMC_H2_FRAME_HEAD];
     uint8_t ping[VMC_H2_MAX_PINGS][8];
+    vmc_hpack_dec decoder;
+    vmc_hpack_enc encoder;
+#if VIAMC_SHORTCUTS
+    uint64_t memo[2];      /* client: a reply's headers and its trailers, blocks of indexed fields alone, as a number: the same octets are the same
+                            * fields while the decoder's table stays as it is. Servers that index all they can need 2 to 6 octets */
+    uint8_t memo_len[2];   /* octets of the memos, 0: none; with :status, that is 200 */
+#endif
 } vmc_h2;
 
 #endif

@@ -57,11 +57,15 @@ VMC_FN void vmc_h2_init(vmc_h2 *h, const vmc_h2_config *cfg)
     VIAMC_MEMSET(cfg->streams, 0, cfg->count * sizeof cfg->streams[0]);
     h->streams = cfg->streams;
     h->count = cfg->count;
+#ifndef VIAMC_NO_SERVER
     h->server = cfg->server;
     h->max_streams = cfg->max_streams;
+#endif
     h->window = cfg->window;
     h->header_list = (uint16_t)vmc_min32(cfg->header_list, 0xffffu);
+#ifndef VIAMC_NO_TLS
     h->credit_limit = cfg->credit_limit;
+#endif
     h->credit = (int32_t)VMC_H2_WINDOW_INIT;
     h->send_window = (int32_t)VMC_H2_WINDOW_INIT;
     h->peer_window = (int32_t)VMC_H2_WINDOW_INIT;
@@ -216,7 +220,7 @@ VMC_FN int32_t vmc_h2_expected(const vmc_h2 *h, uint8_t slot)
 /* Octets that the peer may have on its way to us, resets not yet confirmed included. */
 VMC_FN uint32_t vmc_h2_outstanding(const vmc_h2 *h)
 {
-    uint32_t n = h->zombies + h->zombies_ping;
+    uint32_t n = VMC_H2_ZOMBIES(h);
     uint8_t i;
     for (i = 0; i < h->count; i++) {
         int32_t expected = vmc_h2_expected(h, i);
@@ -259,20 +263,43 @@ VMC_FN void vmc_h2_move(vmc_h2 *h, uint8_t slot, uint8_t to)
     h->stream = &h->streams[to];
 }
 
+#ifndef VIAMC_NO_TLS
+
 /* Credit of a stream that was reset may still be used: it counts until a PING sent after the reset is answered. */
 VMC_FN void vmc_h2_bury(vmc_h2 *h, uint32_t credit)
 {
     h->zombies += credit;
-    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0)
+    if (h->credit_limit != 0 && h->zombies != 0 && h->zombies_ping == 0)
         h->owed |= VMC_H2_OWES_PING;
 }
+
+/* That PING was answered: whatever was on its way before it has come. */
+VMC_FN void vmc_h2_forget_resets(vmc_h2 *h)
+{
+    h->zombies_ping = 0;
+    vmc_h2_bury(h, 0);
+}
+
+/* Is the PING that goes out to be that one? One of them at a time. */
+VMC_FN bool vmc_h2_ask_of_resets(vmc_h2 *h)
+{
+    if (h->credit_limit == 0 || h->zombies == 0 || h->zombies_ping != 0)
+        return false;
+    h->zombies_ping = h->zombies;
+    h->zombies = 0;
+    return true;
+}
+
+#endif
 
 VMC_FN void vmc_h2_free(vmc_h2 *h, uint8_t slot)
 {
     vmc_h2_stream *s = &h->streams[slot];
+#ifndef VIAMC_NO_TLS
     const int32_t expected = vmc_h2_expected(h, slot);
-    if (VMC_H2_LIMIT(h) != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
+    if (h->credit_limit != 0 && (s->flags & VMC_H2_REMOTE_END) == 0 && expected > 0)
         vmc_h2_bury(h, (uint32_t)expected);
+#endif
     s->id = 0;
     s->due = 0;
     s->flags = 0;
@@ -409,7 +436,6 @@ VMC_FN void vmc_h2_block_begin(vmc_h2 *h)
 {
     VIAMC_MEMSET(&h->block, 0, sizeof h->block);
     h->block.open = true;
-    h->block_id = h->id;
     h->block.seen = (h->flags & VMC_H2_END_STREAM) != 0 ? VMC_H2_B_END : 0;
     h->block.octets = h->left;
     vmc_hpack_dec_begin(&h->decoder);
@@ -570,17 +596,18 @@ VMC_FN uint32_t vmc_h2_begin_frame(vmc_h2 *h)
 /* 4.1: the nine octets of a frame header; what is wrong whatever the type. */
 VMC_APART uint32_t vmc_h2_on_head(vmc_h2 *h, const uint8_t *p)
 {
+    const uint32_t id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
     h->left = vmc_be24(p);
     h->padding = 0;
     h->type = p[3];
     h->flags = p[4];
-    h->id = vmc_be32(p + 5) & VMC_H2_ID_MAX; /* the reserved bit is ignored */
     if (!h->got_settings && (h->type != VMC_H2_F_SETTINGS || (h->flags & VMC_H2_ACK) != 0))
         return VMC_H2_FAIL(NO_SETTINGS);
     if (h->left > VMC_H2_FRAME_MAX)
         return VMC_H2_FAIL(LARGE);
-    if (h->block.open != (h->type == VMC_H2_F_CONTINUATION) || (h->block.open && h->id != h->block_id))
+    if (h->block.open != (h->type == VMC_H2_F_CONTINUATION) || (h->block.open && id != h->id))
         return VMC_H2_FAIL(CONTINUATION);
+    h->id = id;
     return vmc_h2_begin_frame(h);
 }
 
@@ -686,13 +713,15 @@ VMC_FN bool vmc_h2_request_ok(vmc_h2 *h, vmc_h2_stream *s)
     return (h->block.seen & needed) == needed;
 }
 
+#if VIAMC_SHORTCUTS
+
 /* The block that begins: is it one that was seen before? Then it is taken as a whole. One that may come again is noted. */
 VMC_FN bool vmc_h2_memo_take(vmc_h2 *h, vmc_rd *in)
 {
     const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     uint64_t octets = 0;
     uint32_t i;
-    if (!VIAMC_SHORTCUTS || VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
+    if (VMC_H2_IS_SERVER(h) || h->stream == NULL || (h->stream->flags & VMC_H2_ALL_FIELDS) != 0)
         return false;
     if ((h->flags & ~VMC_H2_END_STREAM) != VMC_H2_END_HEADERS || h->left > sizeof octets || h->left > in->left)
         return false; /* not in one piece */
@@ -718,7 +747,7 @@ VMC_FN void vmc_h2_memo_keep(vmc_h2 *h, vmc_h2_event *ev)
     const uint32_t k = (h->block.seen & VMC_H2_B_TRAILERS) != 0;
     ev->repeats = false;
     ev->memo = 0;
-    if (!VIAMC_SHORTCUTS || h->block.memo == 0 || (k == 0 && h->block.status != 200u))
+    if (h->block.memo == 0 || (k == 0 && h->block.status != 200u))
         return;
     ev->repeats = h->memo_len[k] != 0;
     ev->memo = (uint8_t)(k + 1u);
@@ -731,6 +760,8 @@ VMC_FN void vmc_h2_memo_drop(vmc_h2 *h, uint8_t memo)
     h->memo_len[memo - 1u] = 0;
 }
 
+#endif
+
 /* The whole block is there: is it what may come now on this stream? */
 VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
 {
@@ -738,9 +769,11 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     vmc_h2_stream *s = h->stream;
     bool ok;
     b->open = false;
+#if VIAMC_SHORTCUTS
     if (h->decoder.changed)
         h->memo_len[0] = h->memo_len[1] = 0;
     h->decoder.changed = false;
+#endif
     vmc_h2_skip(h); /* padding */
     if (!vmc_hpack_dec_end(&h->decoder))
         return VMC_H2_FAIL(CUT_FIELD);
@@ -761,7 +794,9 @@ VMC_FN uint32_t vmc_h2_end_block(vmc_h2 *h, vmc_h2_event *ev)
     if (ev->end)
         s->flags |= VMC_H2_REMOTE_END;
     ev->status = b->status;
+#if VIAMC_SHORTCUTS
     vmc_h2_memo_keep(h, ev);
+#endif
     return VMC_H2_BLOCK_END;
 }
 
@@ -769,8 +804,10 @@ VMC_FN uint32_t vmc_h2_on_block(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
 {
     const size_t most = vmc_min(in->left, h->left - h->padding), rest = in->left - most;
     vmc_hpack_result r;
+#if VIAMC_SHORTCUTS
     if (h->block.octets == h->left && h->left != 0 && vmc_h2_memo_take(h, in)) /* no octet of it was looked at */
         return vmc_h2_end_block(h, ev);
+#endif
     in->left = most;
     r = vmc_hpack_next(&h->decoder, in, &ev->piece);
     h->left -= (uint32_t)(most - in->left);
@@ -844,10 +881,10 @@ VMC_FN uint32_t vmc_h2_on_setting(vmc_h2 *h, const uint8_t *p)
 VMC_FN uint32_t vmc_h2_on_ping(vmc_h2 *h, const uint8_t *p)
 {
     if ((h->flags & VMC_H2_ACK) != 0) {
-        if (p[0] == VMC_H2_PING_RESETS) { /* whatever was on its way before it has come */
-            h->zombies_ping = 0;
-            vmc_h2_bury(h, 0);
-        }
+#ifndef VIAMC_NO_TLS
+        if (p[0] == VMC_H2_PING_RESETS)
+            vmc_h2_forget_resets(h);
+#endif
         return VMC_H2_NOISE;
     }
     if (h->pings_due == VMC_H2_MAX_PINGS)
@@ -977,6 +1014,8 @@ VMC_FN vmc_h2_event_kind vmc_h2_next(vmc_h2 *h, vmc_rd *in, vmc_h2_event *ev)
     return vmc_h2_run(h, in, ev);
 }
 
+#if VIAMC_SHORTCUTS
+
 /* ---- receiving: a whole reply at once ---- */
 
 /* Is this frame a header block that repeats memo k? Eight octets that end with the block's are read: its head has nine. */
@@ -1027,6 +1066,8 @@ VMC_FN void vmc_h2_take_reply(vmc_h2 *h, vmc_rd *in, const vmc_h2_reply *r)
     h->empty = 0;
 }
 
+#endif
+
 /* ---- sending ---- */
 
 /* Writes a frame header and claims its payload of at most VMC_H2_FRAME_MAX octets; NULL if both together do not fit. */
@@ -1067,7 +1108,7 @@ VMC_FN bool vmc_h2_write_start(vmc_h2 *h, vmc_wr *w)
         vmc_wr_bytes(w, vmc_h2_preface, VMC_H2_PREFACE_LEN);
     p = vmc_h2_frame(w, 30, VMC_H2_KIND(VMC_H2_F_SETTINGS, 0), 0);
     p = vmc_h2_put_setting(p, VMC_H2_HEADER_TABLE_SIZE, h->decoder.limit);
-    p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, h->max_streams) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
+    p = VMC_H2_IS_SERVER(h) ? vmc_h2_put_setting(p, VMC_H2_MAX_CONCURRENT_STREAMS, VMC_H2_MAX_STREAMS(h)) : vmc_h2_put_setting(p, VMC_H2_ENABLE_PUSH, 0);
     p = vmc_h2_put_setting(p, VMC_H2_INITIAL_WINDOW_SIZE, h->window);
     p = vmc_h2_put_setting(p, VMC_H2_MAX_FRAME_SIZE, VMC_H2_FRAME_MAX);
     (void)vmc_h2_put_setting(p, VMC_H2_MAX_HEADER_LIST_SIZE, h->header_list);
@@ -1145,12 +1186,12 @@ VMC_FN bool vmc_h2_write_ping(vmc_h2 *h, vmc_wr *w)
     uint8_t *p = vmc_h2_frame(w, 8, VMC_H2_KIND(VMC_H2_F_PING, 0), 0);
     if (p == NULL)
         return false;
+    (void)h;
     VIAMC_MEMSET(p, VMC_H2_PING_LIFE, 8);
-    if (VMC_H2_LIMIT(h) != 0 && h->zombies != 0 && h->zombies_ping == 0) { /* one of them at a time */
+#ifndef VIAMC_NO_TLS
+    if (vmc_h2_ask_of_resets(h))
         VIAMC_MEMSET(p, VMC_H2_PING_RESETS, 8);
-        h->zombies_ping = h->zombies;
-        h->zombies = 0;
-    }
+#endif
     return true;
 }
 

@@ -128,9 +128,11 @@ typedef struct vmc_hpack_enc {
     uint8_t count;  /* entries */
     uint8_t others; /* of them, those in keys */
     bool changed;   /* the next block starts with size updates and an empty table */
+#if VIAMC_SHORTCUTS
     uint8_t ready_len;
     uint16_t ready_for;                         /* fixed fields whose octets are in ready[], while nothing is inserted; 0: none */
     uint8_t ready[VMC_HPACK_FIXED_OCTETS];
+#endif
     uint8_t fixed[VMC_HPACK_FIXED];             /* serial of the caller's fixed field n: 1 for the oldest entry; 0: not there */
     uint8_t serials[VMC_HPACK_ENCODER_ENTRIES]; /* of the key beside */
     uint64_t keys[VMC_HPACK_ENCODER_ENTRIES];   /* in the order in which they came */
@@ -163,9 +165,11 @@ VMC_FN bool vmc_hpack_enc_begin(vmc_hpack_enc *e, vmc_wr *w);
 /* The octet of a field that the peer's table has, or 0: then vmc_hpack_put. Saves filling a vmc_hpack_field. */
 VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key);
 
+#if VIAMC_SHORTCUTS
 /* The same for fixed fields alone: those of which `which` has bit 1 << key, one octet each, at most VMC_HPACK_FIXED_OCTETS: so many are
  * written, the answer tells how many of them count. 0: one of the fields is missing. */
 VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to);
+#endif
 
 /* Writes a field from offset *at of its representation on, as many octets as fit. True when it is complete; then *at is 0 again.
  * An insertion counts when the field is complete. Until then f and its octets must stay the same. */

@@ -514,6 +514,8 @@ VMC_FN uint8_t vmc_hpack_find(const vmc_hpack_enc *e, uint64_t key)
     return (uint8_t)(serial == 0 ? 0 : 0x80u + VMC_HPACK_STATIC + 1u + e->count - serial);
 }
 
+#if VIAMC_SHORTCUTS
+
 VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *to)
 {
     const uint32_t newest = 0x80u + VMC_HPACK_STATIC + 1u + e->count;
@@ -533,6 +535,8 @@ VMC_FN uint32_t vmc_hpack_find_fixed(vmc_hpack_enc *e, uint32_t which, uint8_t *
     VIAMC_MEMCPY(to, e->ready, sizeof e->ready);
     return e->ready_len;
 }
+
+#endif
 
 /* What the field counts in a table. */
 VMC_FN size_t vmc_hpack_field_size(const vmc_hpack_field *f)
@@ -600,7 +604,9 @@ VMC_FN void vmc_hpack_emit_literal(vmc_hpack_out *o, const vmc_hpack_field *f, u
 VMC_FN void vmc_hpack_remember(vmc_hpack_enc *e, const vmc_hpack_field *f)
 {
     e->count++;
+#if VIAMC_SHORTCUTS
     e->ready_for = 0;
+#endif
     if (f->key < VMC_HPACK_FIXED) {
         e->fixed[f->key] = e->count;
     } else {

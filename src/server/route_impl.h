@@ -234,7 +234,7 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
 VMC_FN bool vmc_route_message(vmc_peer *p, vmc_call *c)
 {
     viamc_request *rq = &p->requests[vmc_call_index(c)];
-    uint32_t taken = c->taken;
+    const uint32_t taken = vmc_call_user(c)->taken;
     uint8_t large = c->large;
     viamc_bytes msg;
     if (!vmc_calls_take(&p->calls, c, &msg))
@@ -242,7 +242,7 @@ VMC_FN bool vmc_route_message(vmc_peer *p, vmc_call *c)
     if (msg.ptr == NULL)
         msg.ptr = (const uint8_t *)""; /* an empty message is not the end of a stream */
     if (!vmc_route_serve(rq, msg)) {
-        c->taken = rq->state == VMC_REQUEST_KEPT ? 0 : taken; /* it stays where it is; a kept one's slot is not moved any more */
+        vmc_call_user(c)->taken = rq->state == VMC_REQUEST_KEPT ? 0 : taken; /* it stays where it is; a kept one's slot is not moved any more */
         c->large = large;
         return false;
     }
@@ -266,7 +266,7 @@ VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
     rq->waits = false;
     while (rq->state == VMC_REQUEST_OPEN && vmc_request_has_room(rq) && vmc_route_message(p, c))
         ; /* bounded by the messages in a slot */
-    if (rq->state != VMC_REQUEST_OPEN || rq->waits || c->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
+    if (rq->state != VMC_REQUEST_OPEN || rq->waits || vmc_call_user(c)->taken != c->parsed || (c->flags & VMC_CALL_F_PEER_END) == 0)
         return;
     if (!vmc_call_is_whole(c)) {
         vmc_request_finish(rq, VIAMC_INTERNAL, VMC_TEXT("the stream ended inside a message"));
@@ -282,7 +282,7 @@ VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
     const viamc_request *rq = &p->requests[vmc_call_index(c)];
     if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
         return false;
-    if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || c->taken == c->parsed))
+    if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || vmc_call_user_const(c)->taken == c->parsed))
         return false;
     return vmc_request_has_room(rq);
 }

@@ -100,10 +100,10 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
         return VMC_TEXT("tx_bytes below 256, out_bytes below 512 or slot_bytes below 64");
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 4u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("slot_bytes, rx_bytes or tx_bytes too large");
-    if (d->out_bytes > VMC_CALL_MAX_MESSAGE || d->message_bytes > VMC_CALL_MAX_MESSAGE)
+    if (d->out_bytes > VMC_CONN_BUFFER_MAX || d->message_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("out_bytes or message_bytes too large");
-    if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u)
-        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 or more without");
+    if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u || d->in_bytes > VMC_CONN_BUFFER_MAX)
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS

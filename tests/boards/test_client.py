@@ -9,6 +9,7 @@ import zlib
 import boards
 import peers
 import pytest
+from names import Names
 from relay import Relay, Spy
 from rpc import Client, Watch
 
@@ -165,6 +166,22 @@ def test_cut(row, certs):
         board.console.expect("lost: .*", 30)
         board.console.expect("ready after", 60)
         row.figure = f"READY again {time.monotonic() - start:.1f} s after the cut"
+
+
+def test_name(row, certs):
+    """lwIP asks for the robot's address; a name that nobody has is an error."""
+    row("mps2 lwIP", "the robot by name, and one that is not there")
+    names = {"rover.test": boards.HOST}
+    with Names(names) as server, peers.viam_server(certs["ec"]) as robot:
+        port = robot.address.rsplit(":", 1)[1]
+        elf = boards.client("mps2 lwIP", robot.folder, f"rover.test:{port}", certs.ca, certs["ec"])
+        with boards.board("mps2 lwIP", elf, names=server) as board:
+            board.console.expect(r"ready after", 40)
+            assert "rover.test" in server.asked, server.asked
+        names.clear()
+        with boards.board("mps2 lwIP", elf, names=server) as board:
+            row.figure = board.console.expect(r"gave up: [^\r]*", 60).group(0)
+            assert "DNS" in row.figure, row.figure
 
 
 def test_point_cloud(row, certs):

@@ -156,19 +156,20 @@ static void begin(stage *s, viamc_bytes *in)
         flow *f = &s->flow[i];
         vmc_calls_claim(t, &u->call);
         u->call.flags |= VMC_CALL_F_SERVER_STREAM;
-        f->sink = (how >> (2u + i) & 1u) != 0;
+        f->sink = i < t->slot_count && (how >> (2u + i) & 1u) != 0;
         if (f->sink) {
-            u->sink = take_piece;
-            u->sink_user = f;
+            u->call.has_sink = true;
+            u->taker.sink.fn = take_piece;
+            u->taker.sink.user = f;
         }
         f->small = SLOT;
         if (i >= t->slot_count) {
-            u->into = f->into;
-            u->into_cap = OWN;
+            u->taker.into.ptr = f->into;
+            u->taker.into.cap = OWN;
             f->small = OWN - VMC_CALL_PREFIX;
-        } else if ((how >> (4u + i) & 1u) != 0) {
-            u->into = f->into;
-            u->into_cap = INTO;
+        } else if (!f->sink && (how >> (4u + i) & 1u) != 0) {
+            u->taker.into.ptr = f->into;
+            u->taker.into.cap = INTO;
         }
     }
 }

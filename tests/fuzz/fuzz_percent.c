@@ -6,11 +6,12 @@
 
 static viamc_bytes decode(vmc_percent *d, viamc_bytes a, viamc_bytes b, uint8_t *to, size_t cap)
 {
+    vmc_wr w = vmc_wr_of(to, cap);
     viamc_bytes text;
-    vmc_percent_begin(d, to, cap);
-    vmc_percent_feed(d, a);
-    vmc_percent_feed(d, b);
-    text = vmc_percent_end(d);
+    vmc_percent_begin(d);
+    vmc_percent_feed(d, &w, a);
+    vmc_percent_feed(d, &w, b);
+    text = vmc_percent_end(d, &w);
     FUZZ_CHECK(text.len <= cap);
     return text;
 }

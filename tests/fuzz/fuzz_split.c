@@ -67,8 +67,9 @@ static void begin(run *r, const viamc_method *method, uint32_t slot, arrival how
     vmc_calls_init(&r->t);
     vmc_calls_claim(&r->t, &r->user.call);
     r->user.method = method;
-    r->user.sink = sink;
-    r->user.sink_user = r;
+    r->user.call.has_sink = true;
+    r->user.taker.sink.fn = sink;
+    r->user.taker.sink.user = r;
 }
 
 /* Gives the octets as they come. */
@@ -95,9 +96,9 @@ static bool take(run *r, viamc_bytes all, viamc_bytes *kept)
     unsigned idle;
     give(r, all);
     for (idle = 0; idle < 2 && r->user.call.state == VMC_CALL_OPEN; idle++) { /* the sink never waits twice in a row */
-        const uint32_t got = r->user.got;
+        const uint32_t left = r->user.left;
         (void)vmc_calls_settle(&r->t, &r->user.call);
-        if (r->user.got != got)
+        if (r->user.left != left)
             idle = 0;
     }
     fuzz_note_number(&r->trace, r->user.call.state);

@@ -768,6 +768,14 @@ static void expect(const char *text)
     CHECK_EQ_STR(wrong == NULL ? "nothing" : wrong, text);
 }
 
+/* The first call has a large message that says so many octets, of which so many are left. */
+static void say(vmc_calls *t, uint32_t len, uint32_t left)
+{
+    vmc_put_be32(t->slots + 1, len);
+    t->users[0].call.stored = VMC_CALL_PREFIX;
+    t->users[0].left = left;
+}
+
 /* Each invariant is seen when it does not hold. */
 TEST(checks_can_fail)
 {
@@ -805,11 +813,13 @@ TEST(checks_can_fail)
     SPOIL(t->tx_used++, "tx has a gap");
     SPOIL(t->tx_used = t->tx_cap + 1, "more of tx is used than there is");
     SPOIL(t->users[0].call.sent = 100, "more was sent than there was");
-    SPOIL(t->users[0].call.taken = 1, "positions in a slot are out of order");
+    SPOIL(t->users[0].taken = 1, "positions in a slot are out of order");
     SPOIL(t->users[0].call.stored = 10000, "positions in a slot are out of order");
-    SPOIL((t->users[0].call.large = VMC_CALL_INTO, t->users[0].got = 1), "a large message is longer than it said");
-    SPOIL((t->users[0].call.large = VMC_CALL_INTO, t->users[0].msg_len = 1), "a large message is longer than the lent buffer");
-    SPOIL((t->users[0].call.large = VMC_CALL_BIG, t->users[0].msg_len = 6001), "a large message is longer than the large buffer");
+    SPOIL((t->users[0].call.large = VMC_CALL_INTO, t->users[0].left = 1), "a large message has lost its prefix");
+    SPOIL((t->users[0].call.large = VMC_CALL_INTO, say(t, 0, 8)), "a large message is longer than it said");
+    SPOIL((t->users[0].call.large = VMC_CALL_INTO, say(t, 9, 9)), "a large message is longer than the lent buffer");
+    SPOIL((t->users[0].call.large = VMC_CALL_BIG, say(t, 6001, 1)), "a large message is longer than the large buffer");
+    SPOIL(t->users[0].call.large = VMC_CALL_SINK, "a large message is not with who takes it");
     SPOIL(t->users[0].call.large = VMC_CALL_BIG, "two calls have the large buffer");
     SPOIL(t->ended = 1, "the number of ended calls is wrong");
     SPOIL(t->users[0].call.stored = 1, "a stream has more credit than room");

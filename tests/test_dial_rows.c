@@ -204,7 +204,7 @@ TEST(x13_plaintext_table)
 /* An alert, damage, silence, the end: no sign that plaintext is spoken there. */
 TEST(what_is_no_downgrade)
 {
-    static const char *const words[] = {"15030300020246", "15030300020228", "1603030004 02000000", "170303000100", "00", ""};
+    static const char *const words[] = {"15030300020246", "15030300020228", "15000000020100", "15020000020100", "1603030004 02000000", "170303000100", "00", ""};
     static const plain_row row = {false, true, true, true, 0};
     size_t i, ends;
     unsigned turn;

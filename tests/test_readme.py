@@ -207,6 +207,16 @@ class Readme(unittest.TestCase):
         testing.run(ROOT / "tools/memory_table.py", "--readme", copy)
         self.assertEqual(copy.read_text(), text)
 
+    def test_table_of_profiles(self):
+        """Each row names the options that the profile's lines in config.h define, no more and no fewer."""
+        text = (ROOT / "src/base/config.h").read_text()
+        rows = dict(re.findall(r"^\| `VIAMC_PROFILE_(\w+)` \| [^|]* \| ([^|]*) \|$", README.read_text(), re.M))
+        self.assertEqual(set(rows), {"TINY", "BOARD", "HOST"})
+        for profile, row in rows.items():
+            own = "".join(re.findall(rf"^#if\w* [^\n]*VIAMC_PROFILE_{profile}\b.*?^#endif\n(?!#endif)", text, re.M | re.S))
+            named = set(re.findall(r"VIAMC_(?!PROFILE)\w+", row)) | (set(re.findall(r"VIAMC_(?!PROFILE)\w+", rows["BOARD"])) if "`VIAMC_PROFILE_BOARD`" in row else set())
+            self.assertEqual(named, set(re.findall(r"^#define (VIAMC_\w+)", own, re.M)), profile)
+
     def test_table_of_bauds(self):
         """The rows of "Slow, far and bad lines" are what the sum above them says, with the octets of a board's block and of the example's UART."""
         text = README.read_text()

@@ -445,7 +445,8 @@ TEST(plaintext_peers_are_told_from_tls)
         { "0000000000", VIAMC_ERR_TLS_PLAINTEXT, BR_ERR_UNSUPPORTED_VERSION, "the peer does not speak TLS" },
         { "1300000002", VIAMC_ERR_TLS_PLAINTEXT, BR_ERR_UNSUPPORTED_VERSION, "the peer does not speak TLS" },
         { "1400000001", VIAMC_ERR_TLS, BR_ERR_UNSUPPORTED_VERSION, "no version in common: only TLS 1.2 is spoken here" },
-        { "1500000002", VIAMC_ERR_TLS, BR_ERR_UNSUPPORTED_VERSION, "no version in common: only TLS 1.2 is spoken here" }, /* BearSSL's server, before ClientHello */
+        /* BearSSL's server, before it has read a ClientHello */
+        { "1500000002", VIAMC_ERR_TLS, BR_ERR_UNSUPPORTED_VERSION, "no version in common: only TLS 1.2 is spoken here" },
         { "1602000002", VIAMC_ERR_TLS, BR_ERR_UNSUPPORTED_VERSION, "no version in common: only TLS 1.2 is spoken here" },
         { "1700000002", VIAMC_ERR_TLS, BR_ERR_UNSUPPORTED_VERSION, "no version in common: only TLS 1.2 is spoken here" },
         { "1800000002", VIAMC_ERR_TLS_PLAINTEXT, BR_ERR_UNSUPPORTED_VERSION, "the peer does not speak TLS" },

@@ -135,6 +135,11 @@ VMC_FN void vmc_peer_drop(vmc_peer *p, viamc_err code, const char *what)
     (void)vmc_conn_break(&p->conn, code, 0, "", what);
 }
 
+VMC_FN bool vmc_peer_is_quiet(const vmc_peer *p, viamc_ms ms)
+{
+    return vmc_time_reached(p->server->now, p->heard_at + ms);
+}
+
 /* A stranger that only occupies a place, or tries keys; one that is gone without a word. */
 VMC_FN void vmc_peer_judge(vmc_peer *p)
 {
@@ -154,9 +159,9 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, p->greeted ? VMC_TEXT("did not show a key in time") : VMC_TEXT("did not begin in time"));
     else if (p->wrong >= VMC_SERVER_WRONG)
         vmc_peer_drop(p, VIAMC_ERR_AUTH, VMC_TEXT("too many wrong keys"));
-    else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS)
+    else if (vmc_peer_is_quiet(p, VMC_SERVER_DEAD_MS))
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, VMC_TEXT("said nothing for too long"));
-    else if (s->now - p->heard_at >= VMC_SERVER_QUIET_MS && !p->asked)
+    else if (vmc_peer_is_quiet(p, VMC_SERVER_QUIET_MS) && !p->asked)
         p->asked = vmc_h2_ask(&p->conn.grpc.h2);
 }
 
@@ -217,7 +222,8 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
         vmc_peer_leave(p);
 }
 
-/* The calls' part: deadlines, handlers that said WAIT, and requests for whose answers room has come since they were looked at. */
+/* The calls' part: deadlines, handlers that said WAIT, requests for whose answers room has come since they were looked at, and places that
+ * were let go since: others may wait for their buffer. */
 VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 {
     const vmc_call *c;
@@ -225,7 +231,7 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
         const viamc_request *rq = &p->requests[vmc_call_index(c)];
         if (c->state == VMC_CALL_OPEN) /* what is kept for a client that is gone has ended */
             vmc_wait_timer(wait, &c->deadline, now);
-        if (vmc_calls_can_settle(&p->calls, c))
+        if (vmc_calls_can_settle(&p->calls, c) || vmc_route_is_over(p, c))
             *wait = 0; /* room that the peer does not know of yet */
         if (vmc_route_is_ready(p, c))
             *wait = rq->waits && rq->need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
@@ -235,9 +241,9 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 VMC_FN void vmc_peer_wait(const vmc_peer *p, viamc_ms now, viamc_wait_hint *hint)
 {
     vmc_timer quiet;
+    vmc_peer_wait_calls(p, now, &hint->ms); /* also what is kept for one that is gone */
     if (!vmc_peer_is_here(p))
         return;
-    vmc_peer_wait_calls(p, now, &hint->ms);
     vmc_wait_timer(&hint->ms, &p->deadline, now);
     vmc_wait_timer(&hint->ms, &p->large, now);
     vmc_timer_set(&quiet, p->heard_at, p->asked ? VMC_SERVER_DEAD_MS : VMC_SERVER_QUIET_MS);

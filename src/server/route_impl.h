@@ -350,18 +350,24 @@ VMC_FN void vmc_route_forget(vmc_peer *p)
         vmc_wipe(p->calls.big, p->calls.big_cap);
 }
 
-/* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
+/* True if nobody needs record c any more: the call is over, its handler has let it go, its header block is written. */
+VMC_FN bool vmc_route_is_over(const vmc_peer *p, const vmc_call *c)
+{
+    bool writing = p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == vmc_call_index(c);
+    return c->state == VMC_CALL_ENDED && !p->requests[vmc_call_index(c)].kept && !writing;
+}
+
+/* Frees the records that nobody needs any more. */
 VMC_FN void vmc_route_clean(vmc_peer *p)
 {
     vmc_call *c;
     VMC_CALLS_EACH(&p->calls, c) {
-        viamc_request *rq = &p->requests[vmc_call_index(c)];
         if (c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_FINISHED) != 0)
             vmc_route_close(p, c);
-        if (c->state != VMC_CALL_ENDED || rq->kept || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == vmc_call_index(c)))
+        if (!vmc_route_is_over(p, c))
             continue;
         p->calls.ended--;
-        rq->state = VMC_REQUEST_NONE;
+        p->requests[vmc_call_index(c)].state = VMC_REQUEST_NONE;
         vmc_calls_free(&p->calls, c);
     }
     vmc_route_release_big(p);

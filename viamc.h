@@ -15296,7 +15296,6 @@ struct viamc_client {
     bool in_poll;
     bool heard;             /* the block may have something of a connection that was closed */
     bool dirty;             /* something was asked for since the last poll: do not sleep */
-    uint8_t rest;           /* ms from `now` in which a poll that hears nothing has nothing to do, unless something was asked for (dirty) */
     uint16_t steps_max;     /* viamc_stats */
     vmc_calls calls;
     viamc_ms now;           /* of the last poll */
@@ -17050,45 +17049,6 @@ VMC_FN const char *vmc_client_check(const viamc_client *c)
     return wrong;
 }
 
-/* ---- polls that only listen: where checks are on they do everything, and it must have been nothing ---- */
-
-typedef struct vmc_check_state {
-    viamc_client client;
-    uint32_t records; /* what lies in all records and streams, as one number */
-} vmc_check_state;
-
-VMC_FN void vmc_check_remember(const viamc_client *c, vmc_check_state *s)
-{
-    const uint8_t *p = (const uint8_t *)c->calls.users;
-    VIAMC_MEMCPY(&s->client, c, sizeof *c);
-    for (s->records = 2166136261u; p != c->conn.in; p++)
-        s->records = (s->records ^ *p) * 16777619u; /* FNV-1a */
-}
-
-/* Nothing may have changed but how often and when was polled, what follows from the time alone, and the places in buffers that are empty. */
-VMC_FN void vmc_check_rested(const viamc_client *c, const vmc_check_state *before)
-{
-    vmc_check_state now;
-    vmc_check_remember(c, &now);
-    now.client.rest = before->client.rest;
-    now.client.conn.steps = before->client.conn.steps;
-    now.client.conn.grpc.hold_data = before->client.conn.grpc.hold_data; /* for octets that are asked for later */
-#ifndef VIAMC_NO_TLS
-    now.client.desc.unix_time = before->client.desc.unix_time;
-    now.client.desc.clock_at = before->client.desc.clock_at;
-#endif
-    if (c->conn.in_at == c->conn.in_len && c->conn.out_at == c->conn.out_len) {
-        now.client.conn.in_at = before->client.conn.in_at;
-        now.client.conn.in_len = before->client.conn.in_len;
-        now.client.conn.out_at = before->client.conn.out_at;
-        now.client.conn.out_len = before->client.conn.out_len;
-    }
-    if (now.records != before->records || VIAMC_MEMCMP(&now.client, &before->client, sizeof *c) != 0)
-        VIAMC_CHECK_FAILED("a poll that was to listen alone had something to do");
-}
-
-/* ---- after a poll ---- */
-
 VMC_FN void vmc_client_check_poll(const viamc_client *c)
 {
     const char *wrong = vmc_client_check(c);
@@ -17111,7 +17071,6 @@ VMC_FN void vmc_client_check_poll(const viamc_client *c)
 #define VMC_CLIENT_OUT_MIN 512u   /* a host name while the port connects */
 #define VMC_CLIENT_OUT_PLAIN 256u /* likewise, without TLS, where a window of the output costs no record */
 #define VMC_CLIENT_SLOT_MIN 64u
-#define VMC_CLIENT_REST 100u      /* viamc: longest time in which polls only listen, ms */
 #define VMC_CLIENT_STREAMS (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
 
 /* ---- layout ---- */
@@ -17825,9 +17784,10 @@ VMC_FN void vmc_client_on_goaway(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
 }
 
-/* Everything that the connection has for us now, from this event on. */
-VMC_FN void vmc_client_receive(viamc_client *c, vmc_conn_event ev)
+/* Everything that the connection has for us now. */
+VMC_FN void vmc_client_receive(viamc_client *c)
 {
+    vmc_conn_event ev = c->conn.state == VMC_CONN_OPENING ? vmc_dial_open(c) : vmc_conn_next(&c->conn);
     while (ev != VMC_CONN_IDLE && ev != VMC_CONN_LOST) {
         if (ev == VMC_CONN_IS_UP)
             vmc_dial_on_up(c);
@@ -17852,33 +17812,11 @@ VMC_FN void vmc_client_write(viamc_client *c)
     c->dirty = c->dirty || (half != VMC_H2_NO_SLOT && c->conn.grpc.h2.out_slot != half);
 }
 
-/* After a poll that neither heard nor wrote: for how long may the next ones only listen? For as long as a program may sleep (viamc_wait),
- * and not at all while a Stop or a move in doubt is watched, or a sink is to be asked again. Bounded, so that nothing is ever late by more than VMC_CLIENT_REST. */
-VMC_FN uint8_t vmc_client_rest(const viamc_client *c)
+/* A poll's work on the connection: read, think, write. */
+VMC_FN void vmc_client_turn(viamc_client *c)
 {
-    const vmc_h2 *h2 = &c->conn.grpc.h2;
-    viamc_wait_hint hint;
-    if (c->dial.state != VIAMC_READY || c->dial.reauth || c->motion.watched || c->motion.unsure || c->calls.unsettled || (h2->owed | h2->noise) != 0)
-        return 0;
-    viamc_wait(c, c->now, &hint);
-    return hint.want != VIAMC_WANT_READ ? (uint8_t)0 : (uint8_t)vmc_min32(hint.ms, VMC_CLIENT_REST);
-}
-
-/* This poll only listens. */
-VMC_FN bool vmc_client_rests(viamc_client *c)
-{
-    const viamc_ms since = c->session.since_poll;
-    if (c->dirty || since >= c->rest)
-        return false;
-    c->rest = (uint8_t)(c->rest - since);
-    return true;
-}
-
-/* A poll's work on the connection: what came, then think, write. */
-VMC_FN void vmc_client_turn(viamc_client *c, vmc_conn_event ev)
-{
-    const bool heard = ev != VMC_CONN_IDLE || c->conn.heard;
-    vmc_client_receive(c, ev);
+    vmc_conn_begin(&c->conn);
+    vmc_client_receive(c);
     vmc_grpc_expire(&c->conn.grpc, c->now);
     vmc_client_ends(c);
     vmc_dial_step_time(c);
@@ -17892,7 +17830,6 @@ VMC_FN void vmc_client_turn(viamc_client *c, vmc_conn_event ev)
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)
         c->steps_max = (uint16_t)c->conn.steps;
-    c->rest = heard || c->conn.steps != 1u ? (uint8_t)0 : vmc_client_rest(c);
 }
 
 /* What was asked for since the last poll is as old as this one, not as the last. */
@@ -17909,34 +17846,8 @@ VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
     }
 }
 
-/* What a poll begins with, unless it only listens. */
-VMC_FN void vmc_client_begin(viamc_client *c)
-{
-    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
-        c->dial.fresh = false;
-#ifndef VIAMC_NO_TLS
-        c->desc.clock_at = c->now;
-#endif
-        vmc_timer_set(&c->dial.due, c->now, 0);
-        vmc_motion_expire(c);
-    }
-#ifndef VIAMC_NO_TLS
-    (void)vmc_dial_unix_time(c);
-#endif
-    c->dirty = false;
-    vmc_client_forget(c);
-    if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
-        vmc_dial_start(c);
-    vmc_conn_begin(&c->conn);
-}
-
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 {
-    vmc_conn_event ev;
-    bool rests, heard;
-#if VIAMC_CHECK
-    vmc_check_state before;
-#endif
     if (c == NULL)
         return VIAMC_ERR_ARG;
     if (c->in_poll || c->calls.in_sink)
@@ -17946,22 +17857,25 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
     vmc_session_note_poll(c, now);
     c->now = now;
     c->polls++;
-    rests = vmc_client_rests(c);
-#if VIAMC_CHECK
-    vmc_check_remember(c, &before);
+    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
+        c->dial.fresh = false;
+#ifndef VIAMC_NO_TLS
+        c->desc.clock_at = now;
+#endif
+        vmc_timer_set(&c->dial.due, now, 0);
+        vmc_motion_expire(c);
+    }
+#ifndef VIAMC_NO_TLS
+    (void)vmc_dial_unix_time(c);
 #endif
     c->in_poll = true;
-    if (!rests || VIAMC_CHECK)
-        vmc_client_begin(c);
-    c->conn.steps = 0;
-    ev = c->conn.state == VMC_CONN_OPENING ? vmc_dial_open(c) : vmc_conn_next(&c->conn);
-    heard = ev != VMC_CONN_IDLE || c->conn.heard;
-    if (!rests || heard || VIAMC_CHECK)
-        vmc_client_turn(c, ev);
+    c->dirty = false;
+    vmc_client_forget(c);
+    if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
+        vmc_dial_start(c);
+    vmc_client_turn(c);
     c->in_poll = false;
 #if VIAMC_CHECK
-    if (rests && !heard)
-        vmc_check_rested(c, &before);
     vmc_client_check_poll(c);
 #endif
     return c->dial.state == VIAMC_FAILED ? c->conn.error.code : (viamc_err)VIAMC_OK;
@@ -18112,7 +18026,6 @@ VMC_FN void vmc_client_reset(viamc_client *c)
 {
     vmc_client_end_all(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
-    c->rest = 0;
     vmc_wipe(&c->session, sizeof c->session);
     vmc_wipe(&c->desc, sizeof c->desc);
     c->motion.unconfirmed = 0;

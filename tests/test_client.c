@@ -2696,71 +2696,6 @@ TEST(largest_buffers)
     script_close();
 }
 
-/* ---- polls that only listen ---- */
-
-/* Polls once a millisecond until a request has left, after so many: its id. 0: none has. */
-static uint32_t request_after(viamc_ms ms)
-{
-    const viamc_ms begin = script_now.loop.now;
-    script_frame f;
-    for (script_poll(); !script_find(1, &f); script_poll())
-        if (++script_now.loop.now - begin > ms)
-            return 0;
-    CHECK_EQ_INT(script_now.loop.now - begin, ms);
-    return f.id;
-}
-
-/* Where nothing is to be done polls soon only listen, for a while: what is asked for then, what comes and what is due is in time. */
-TEST(polls_that_listen)
-{
-    unsigned n, rests = 0;
-    uint32_t id;
-    script_new();
-    script_now.dial.check_interval_ms = 10000;
-    script_ready();
-    for (n = 0; n < 1000; n++, script_now.loop.now++) {
-        script_poll();
-        rests += script_now.client->rest != 0;
-        CHECK(script_now.client->rest <= VMC_CLIENT_REST);
-    }
-    CHECK(rests > 980);
-    while (script_now.client->rest == 0)
-        script_poll();
-    (void)echo(M1, NULL);
-    id = request_after(0);
-    CHECK(id != 0 && script_now.client->rest == 0);
-    for (n = 0; n < 3; n++)
-        script_poll();
-    CHECK(script_now.client->rest != 0); /* also while an answer is awaited */
-    script_reply(id, "", 0);
-    script_poll();
-    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
-    CHECK(request_after(10000) != 0 && script_has_field("GetVersion\n")); /* a sign of life is asked for */
-    script_close();
-}
-
-/* While a Stop is under way no poll only listens. */
-TEST(no_rest_while_a_stop_is_under_way)
-{
-    unsigned n;
-    uint32_t id;
-    script_new();
-    script_ready();
-    for (n = 0; n < 3; n++)
-        script_poll();
-    CHECK(script_now.client->rest != 0);
-    CHECK_EQ_INT(viamc_call_bytes(script_now.client, STOP, M1, NULL, NULL), VIAMC_OK);
-    id = request_after(0);
-    for (n = 0; n < 1000; n++, script_now.loop.now++) {
-        script_poll();
-        CHECK_EQ_INT(script_now.client->rest, 0);
-    }
-    script_reply(id, "", 0);
-    script_run(1);
-    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
-    script_close();
-}
-
 /* ---- wrong use ---- */
 
 TEST(wrong_use_is_told)
@@ -2896,8 +2831,6 @@ int main(int argc, char **argv)
     RUN(binary_metadata_of_the_robot);
     RUN(sink_refuses_the_first_piece);
     RUN(largest_buffers);
-    RUN(polls_that_listen);
-    RUN(no_rest_while_a_stop_is_under_way);
     RUN(wrong_use_is_told);
     return test_end();
 }

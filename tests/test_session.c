@@ -108,7 +108,6 @@ TEST(stop_of_the_session_before_confirms_nothing)
     before = stop_motor(0); /* its answer comes late */
     step();
     vmc_session_lost(script_now.client, "as a heartbeat says");
-    script_now.client->dirty = true; /* as from inside a poll, which does not rest */
     for (n = 0; n < 3; n++)
         step();
     now = stop_motor(1);
@@ -365,7 +364,6 @@ TEST(late_answer_to_a_move_of_the_session_before)
     step();
     id = bot.pending[bot_index(R_MOVE, 10)].id;
     vmc_session_lost(script_now.client, "as a heartbeat says");
-    script_now.client->dirty = true; /* as from inside a poll, which does not rest */
     for (n = 0; n < 3; n++)
         step();
     CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
@@ -390,7 +388,6 @@ TEST(unsent_move_does_not_outlive_the_session)
     m = move(11); /* waits for a stream */
     step();
     vmc_session_lost(script_now.client, "as a heartbeat says");
-    script_now.client->dirty = true; /* as from inside a poll, which does not rest */
     for (n = 0; n < 4; n++)
         step();
     bot_run_named(R_MOVE, 10);

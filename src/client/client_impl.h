@@ -22,7 +22,6 @@
 #define VMC_CLIENT_OUT_MIN 512u   /* a host name while the port connects */
 #define VMC_CLIENT_OUT_PLAIN 256u /* likewise, without TLS, where a window of the output costs no record */
 #define VMC_CLIENT_SLOT_MIN 64u
-#define VMC_CLIENT_REST 100u      /* viamc: longest time in which polls only listen, ms */
 #define VMC_CLIENT_STREAMS (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
 
 /* ---- layout ---- */
@@ -736,9 +735,10 @@ VMC_FN void vmc_client_on_goaway(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
 }
 
-/* Everything that the connection has for us now, from this event on. */
-VMC_FN void vmc_client_receive(viamc_client *c, vmc_conn_event ev)
+/* Everything that the connection has for us now. */
+VMC_FN void vmc_client_receive(viamc_client *c)
 {
+    vmc_conn_event ev = c->conn.state == VMC_CONN_OPENING ? vmc_dial_open(c) : vmc_conn_next(&c->conn);
     while (ev != VMC_CONN_IDLE && ev != VMC_CONN_LOST) {
         if (ev == VMC_CONN_IS_UP)
             vmc_dial_on_up(c);
@@ -763,33 +763,11 @@ VMC_FN void vmc_client_write(viamc_client *c)
     c->dirty = c->dirty || (half != VMC_H2_NO_SLOT && c->conn.grpc.h2.out_slot != half);
 }
 
-/* After a poll that neither heard nor wrote: for how long may the next ones only listen? For as long as a program may sleep (viamc_wait),
- * and not at all while a Stop or a move in doubt is watched, or a sink is to be asked again. Bounded, so that nothing is ever late by more than VMC_CLIENT_REST. */
-VMC_FN uint8_t vmc_client_rest(const viamc_client *c)
+/* A poll's work on the connection: read, think, write. */
+VMC_FN void vmc_client_turn(viamc_client *c)
 {
-    const vmc_h2 *h2 = &c->conn.grpc.h2;
-    viamc_wait_hint hint;
-    if (c->dial.state != VIAMC_READY || c->dial.reauth || c->motion.watched || c->motion.unsure || c->calls.unsettled || (h2->owed | h2->noise) != 0)
-        return 0;
-    viamc_wait(c, c->now, &hint);
-    return hint.want != VIAMC_WANT_READ ? (uint8_t)0 : (uint8_t)vmc_min32(hint.ms, VMC_CLIENT_REST);
-}
-
-/* This poll only listens. */
-VMC_FN bool vmc_client_rests(viamc_client *c)
-{
-    const viamc_ms since = c->session.since_poll;
-    if (c->dirty || since >= c->rest)
-        return false;
-    c->rest = (uint8_t)(c->rest - since);
-    return true;
-}
-
-/* A poll's work on the connection: what came, then think, write. */
-VMC_FN void vmc_client_turn(viamc_client *c, vmc_conn_event ev)
-{
-    const bool heard = ev != VMC_CONN_IDLE || c->conn.heard;
-    vmc_client_receive(c, ev);
+    vmc_conn_begin(&c->conn);
+    vmc_client_receive(c);
     vmc_grpc_expire(&c->conn.grpc, c->now);
     vmc_client_ends(c);
     vmc_dial_step_time(c);
@@ -803,7 +781,6 @@ VMC_FN void vmc_client_turn(viamc_client *c, vmc_conn_event ev)
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)
         c->steps_max = (uint16_t)c->conn.steps;
-    c->rest = heard || c->conn.steps != 1u ? (uint8_t)0 : vmc_client_rest(c);
 }
 
 /* What was asked for since the last poll is as old as this one, not as the last. */
@@ -820,34 +797,8 @@ VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
     }
 }
 
-/* What a poll begins with, unless it only listens. */
-VMC_FN void vmc_client_begin(viamc_client *c)
-{
-    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
-        c->dial.fresh = false;
-#ifndef VIAMC_NO_TLS
-        c->desc.clock_at = c->now;
-#endif
-        vmc_timer_set(&c->dial.due, c->now, 0);
-        vmc_motion_expire(c);
-    }
-#ifndef VIAMC_NO_TLS
-    (void)vmc_dial_unix_time(c);
-#endif
-    c->dirty = false;
-    vmc_client_forget(c);
-    if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
-        vmc_dial_start(c);
-    vmc_conn_begin(&c->conn);
-}
-
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 {
-    vmc_conn_event ev;
-    bool rests, heard;
-#if VIAMC_CHECK
-    vmc_check_state before;
-#endif
     if (c == NULL)
         return VIAMC_ERR_ARG;
     if (c->in_poll || c->calls.in_sink)
@@ -857,22 +808,25 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
     vmc_session_note_poll(c, now);
     c->now = now;
     c->polls++;
-    rests = vmc_client_rests(c);
-#if VIAMC_CHECK
-    vmc_check_remember(c, &before);
+    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
+        c->dial.fresh = false;
+#ifndef VIAMC_NO_TLS
+        c->desc.clock_at = now;
+#endif
+        vmc_timer_set(&c->dial.due, now, 0);
+        vmc_motion_expire(c);
+    }
+#ifndef VIAMC_NO_TLS
+    (void)vmc_dial_unix_time(c);
 #endif
     c->in_poll = true;
-    if (!rests || VIAMC_CHECK)
-        vmc_client_begin(c);
-    c->conn.steps = 0;
-    ev = c->conn.state == VMC_CONN_OPENING ? vmc_dial_open(c) : vmc_conn_next(&c->conn);
-    heard = ev != VMC_CONN_IDLE || c->conn.heard;
-    if (!rests || heard || VIAMC_CHECK)
-        vmc_client_turn(c, ev);
+    c->dirty = false;
+    vmc_client_forget(c);
+    if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
+        vmc_dial_start(c);
+    vmc_client_turn(c);
     c->in_poll = false;
 #if VIAMC_CHECK
-    if (rests && !heard)
-        vmc_check_rested(c, &before);
     vmc_client_check_poll(c);
 #endif
     return c->dial.state == VIAMC_FAILED ? c->conn.error.code : (viamc_err)VIAMC_OK;
@@ -1023,7 +977,6 @@ VMC_FN void vmc_client_reset(viamc_client *c)
 {
     vmc_client_end_all(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
-    c->rest = 0;
     vmc_wipe(&c->session, sizeof c->session);
     vmc_wipe(&c->desc, sizeof c->desc);
     c->motion.unconfirmed = 0;

@@ -175,7 +175,6 @@ struct viamc_client {
     bool in_poll;
     bool heard;             /* the block may have something of a connection that was closed */
     bool dirty;             /* something was asked for since the last poll: do not sleep */
-    uint8_t rest;           /* ms from `now` in which a poll that hears nothing has nothing to do, unless something was asked for (dirty) */
     uint16_t steps_max;     /* viamc_stats */
     vmc_calls calls;
     viamc_ms now;           /* of the last poll */

@@ -920,7 +920,8 @@ typedef struct viamc_posix {
     uint16_t nameserver_port; /* default: 53 */
     viamc_ms dns_timeout_ms;  /* wait for each server's answer; default: 1000 */
     bool mdns;                /* names that end in .viam.cloud, dialled at port 443, are looked for on the local network first, for 1.5 s: only for
-                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does */
+                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does; whoever calls
+                               * viamc_dial afterwards, with a downgrade allowed, sets it to false */
     void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
     bool session_lost;        /* likewise: they dropped a SESSION_LOST that viamc_posix_run has not told */
     char text[160];           /* likewise: what the last one of them has to say */
@@ -17480,7 +17481,7 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_start *s, viamc_call *handle)
 {
     size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
-    viamc_err err = need <= call->tx_len ? VIAMC_OK : vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX);
+    viamc_err err = need <= call->tx_len ? (viamc_err)VIAMC_OK : vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX);
     if (err != VIAMC_OK)
         return err;
     call->body = NULL; /* of a value that was kept */
@@ -17545,7 +17546,7 @@ VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call 
     *call = vmc_client_free_record(c, s);
     if (*call == NULL)
         return VIAMC_ERR_BUSY;
-    return (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? VIAMC_OK : vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve);
+    return (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? (viamc_err)VIAMC_OK : vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve);
 }
 
 /* A Stop was asked for and cannot be sent now: its session is not resumed, and a connection that is being given up is given up at once. */
@@ -18821,12 +18822,12 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     if (rq->peer == NULL)
         return;
     c = vmc_request_call(rq);
+    vmc_timer_off(&c->deadline);
     if (c->state != VMC_CALL_OPEN || (c->flags & VMC_CALL_F_FINISH) != 0)
-        return; /* the client has given up, or the deadline has answered */
+        return; /* the client has given up, or the deadline or the carrier has answered */
     c->status = (uint8_t)status;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
     rq->peer->calls.stirred = true;
-    vmc_timer_off(&c->deadline);
     vmc_calls_set_text(&rq->peer->calls, c, vmc_bytes_of(viamc_text(text)));
 }
 
@@ -19858,8 +19859,8 @@ VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
 VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
 {
     const viamc_request *rq = &p->requests[vmc_call_index(c)];
-    if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
-        return false;
+    if (c->state != VMC_CALL_OPEN || (c->flags & VMC_CALL_F_FINISH) != 0 || rq->state != VMC_REQUEST_OPEN)
+        return false; /* FINISH: the carrier has refused what came; an end that follows is not that of the whole */
     if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || vmc_call_user_const(c)->taken == c->parsed))
         return false;
     return vmc_request_has_room(rq);
@@ -20973,6 +20974,27 @@ VMC_FN void vmc_loop_print_roots(const viamc_posix *p, const viamc_client *c)
 #endif
 }
 
+/* Why the port failed, in the system's words, on Windows by its number. */
+VMC_FN void vmc_loop_print_reason(const viamc_posix *p, const viamc_client *c)
+{
+    int error = viamc_posix_errno(p, 0);
+    if (c == NULL || viamc_client_error(c).code != VIAMC_ERR_IO || error == 0)
+        return;
+    vmc_loop_print(": ");
+#ifdef _WIN32
+    {
+        char text[12];
+        vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
+        vmc_wr_dec(&w, (uint32_t)error);
+        text[w.len] = '\0';
+        vmc_loop_print("error ");
+        vmc_loop_print(text);
+    }
+#else
+    vmc_loop_print(strerror(error));
+#endif
+}
+
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
 {
     char buf[VMC_LOOP_TEXT];
@@ -20989,6 +21011,7 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
         vmc_loop_print(viamc_err_name(err));
         vmc_loop_print(vmc_loop_advice(c, err));
     }
+    vmc_loop_print_reason(posix, c);
     vmc_loop_print("\n");
     return 1;
 }

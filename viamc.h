@@ -920,7 +920,8 @@ typedef struct viamc_posix {
     uint16_t nameserver_port; /* default: 53 */
     viamc_ms dns_timeout_ms;  /* wait for each server's answer; default: 1000 */
     bool mdns;                /* names that end in .viam.cloud, dialled at port 443, are looked for on the local network first, for 1.5 s: only for
-                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does */
+                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does; whoever calls
+                               * viamc_dial afterwards, with a downgrade allowed, sets it to false */
     void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
     bool session_lost;        /* likewise: they dropped a SESSION_LOST that viamc_posix_run has not told */
     char text[160];           /* likewise: what the last one of them has to say */
@@ -20971,6 +20972,27 @@ VMC_FN void vmc_loop_print_roots(const viamc_posix *p, const viamc_client *c)
 #endif
 }
 
+/* Why the port failed, in the system's words, on Windows by its number. */
+VMC_FN void vmc_loop_print_reason(const viamc_posix *p, const viamc_client *c)
+{
+    int error = viamc_posix_errno(p, 0);
+    if (c == NULL || viamc_client_error(c).code != VIAMC_ERR_IO || error == 0)
+        return;
+    vmc_loop_print(": ");
+#ifdef _WIN32
+    {
+        char text[12];
+        vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
+        vmc_wr_dec(&w, (uint32_t)error);
+        text[w.len] = '\0';
+        vmc_loop_print("error ");
+        vmc_loop_print(text);
+    }
+#else
+    vmc_loop_print(strerror(error));
+#endif
+}
+
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
 {
     char buf[VMC_LOOP_TEXT];
@@ -20987,6 +21009,7 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
         vmc_loop_print(viamc_err_name(err));
         vmc_loop_print(vmc_loop_advice(c, err));
     }
+    vmc_loop_print_reason(posix, c);
     vmc_loop_print("\n");
     return 1;
 }

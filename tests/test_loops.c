@@ -119,6 +119,25 @@ TEST(not_ready)
     viamc_posix_close(&posix);
 }
 
+/* What the system says of a failure is told too. */
+TEST(port_that_fails)
+{
+    static uint8_t memory[VIAMC_CLIENT_MEM(4, 16384)];
+    viamc_dial_desc dial = VIAMC_ZERO;
+    char path[140], want[300];
+    memset(path, 'x', sizeof path - 1u);
+    path[sizeof path - 1u] = '\0';
+    memcpy(path, "unix:/", 6); /* longer than a socket's path may be */
+    dial.address = path;
+    dial.attempts = 1;
+    CHECK_EQ_INT(viamc_posix_open(&posix, memory, sizeof memory, NULL, &dial, &client), VIAMC_OK);
+    CHECK_EQ_INT(viamc_posix_ready(&posix, 30), VIAMC_ERR_IO);
+    snprintf(want, sizeof want, "test: dial: the port failed (%s): %s\n", path, strerror(ENAMETOOLONG));
+    CHECK_EQ_STR(explained(VIAMC_ERR_IO), want);
+    viamc_client_close(client);
+    viamc_posix_close(&posix);
+}
+
 TEST(desc_that_is_wrong)
 {
     static uint8_t memory[1000];
@@ -252,6 +271,7 @@ int main(int argc, char **argv)
     snprintf(address, sizeof address, "unix:%s/robot", folder);
     RUN(not_ready);
     RUN(silent_peer);
+    RUN(port_that_fails);
     RUN(desc_that_is_wrong);
     RUN(finish);
     RUN(finish_of_a_covered_stop);

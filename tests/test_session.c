@@ -922,7 +922,7 @@ int main(int argc, char **argv)
     RUN(robot_without_sessions_is_asked_again);
     RUN(old_sessions);
     RUN(old_session_that_expired);
-    RUN(large_messages_wait_for_a_slow_heartbeat);
+    RUN_LARGE(large_messages_wait_for_a_slow_heartbeat);
     RUN(starved_polls_are_told);
     RUN(slow_answers_are_not_starvation);
     RUN(sleeping_for_answers_is_not_starvation);

@@ -7,7 +7,7 @@
 #include "port_check.c"
 #include "test.h"
 
-enum { FAR = 2 * (int)UART_RX_BYTES };
+enum { LINE_ROOM = 2 * (int)UART_RX_BYTES };
 
 /* The line: what was sent, what comes, and a UART of one octet between it and the ring. */
 static struct {
@@ -16,7 +16,7 @@ static struct {
     uart *uarts[1];
     uint32_t now;
     size_t sent_len, coming, came;
-    uint8_t sent[FAR], in[FAR];
+    uint8_t sent[LINE_ROOM], in[LINE_ROOM];
     bool echoes, stuck, flow; /* flow: RTS/CTS, an octet waits for room */
     bool random_fails;
     char said[200];
@@ -83,7 +83,7 @@ static viamc_err dial(void)
 
 static viamc_err read_all(size_t *n)
 {
-    static uint8_t buf[FAR];
+    static uint8_t buf[LINE_ROOM];
     return uart_client_port()->read(&f.set, 0, buf, sizeof buf, n);
 }
 

@@ -430,7 +430,7 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_start *s, viamc_call *handle)
 {
     size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
-    viamc_err err = need <= call->tx_len ? VIAMC_OK : vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX);
+    viamc_err err = need <= call->tx_len ? (viamc_err)VIAMC_OK : vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX);
     if (err != VIAMC_OK)
         return err;
     call->body = NULL; /* of a value that was kept */
@@ -495,7 +495,7 @@ VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call 
     *call = vmc_client_free_record(c, s);
     if (*call == NULL)
         return VIAMC_ERR_BUSY;
-    return (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? VIAMC_OK : vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve);
+    return (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? (viamc_err)VIAMC_OK : vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve);
 }
 
 /* A Stop was asked for and cannot be sent now: its session is not resumed, and a connection that is being given up is given up at once. */

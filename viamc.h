@@ -1208,7 +1208,7 @@ typedef struct viamc_dial_desc {
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
     bool insecure;               /* plaintext; otherwise TLS */
-    bool allow_insecure_downgrade;            /* go on in plaintext if the robot does not speak TLS, without credentials */
+    bool allow_insecure_downgrade;            /* go on in plaintext if the robot does not speak TLS, without credentials; no more once it did */
     bool allow_insecure_with_creds_downgrade; /* the same with credentials, which are sent in the clear */
     bool require_session;        /* moving calls fail on robots without sessions instead of going unprotected */
     bool disable_sessions;       /* moving calls carry no session: nothing stops the robot when this program dies */
@@ -15953,7 +15953,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         c->dirty = true; /* the port is opened by the next poll: nothing of it can wake anybody before */
         return true;
     }
-    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->dial.was_ready ? 2u : c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
@@ -15978,6 +15978,7 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->backoff_ms = 0;
     d->was_ready = true;
     d->reauth = false;
+    c->desc.allow_downgrade = c->desc.allow_downgrade && !c->conn.secure; /* who had TLS has it: nobody on the way takes it off */
     vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
     c->connects++;
@@ -18151,7 +18152,9 @@ VMC_FN void vmc_explain_insecure(const viamc_client *c, const viamc_error *e, vm
 {
     vmc_explain_cut(w, "dial: ");
     vmc_explain_address(c, w);
-    if (e->detail != 0)
+    if (e->detail == 2u)
+        vmc_explain_cut(w, VMC_TEXT(" spoke TLS before and is insecure now; dial it anew to accept that"));
+    else if (e->detail != 0)
         vmc_explain_cut(w, VMC_TEXT(" is insecure; set allow_insecure_with_creds_downgrade to accept that"));
     else
         vmc_explain_cut(w, VMC_TEXT(" is insecure; set allow_insecure_downgrade to accept that"));

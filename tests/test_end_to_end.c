@@ -87,12 +87,10 @@ static void note_event(void *user, const viamc_server_event *ev)
         w.stopped_at = w.loop.now;
 }
 
-static void open_robot(bool tls)
+static void serve(bool tls)
 {
     static const viamc_api_key api_key = {KEY_ID, KEY};
     viamc_server_desc d = VIAMC_ZERO;
-    memset(&w, 0, sizeof w);
-    vmc_loop_init(&w.loop, test_now.seed);
     d.port = vmc_loop_server_port();
     d.port_user = vmc_loop_server(&w.loop);
     d.api_keys = &api_key;
@@ -106,6 +104,13 @@ static void open_robot(bool tls)
     CHECK_EQ_INT(viamc_server_init(w.server_memory, sizeof w.server_memory, &d, &w.server), VIAMC_OK);
     CHECK(add_resources(w.server));
     add_more();
+}
+
+static void open_robot(bool tls)
+{
+    memset(&w, 0, sizeof w);
+    vmc_loop_init(&w.loop, test_now.seed);
+    serve(tls);
 }
 
 static void redial(unsigned which, bool tls, const char *key)
@@ -437,6 +442,25 @@ static void failing_close(void *user, unsigned conn)
     f.real->close(user, conn);
 }
 
+/* A robot that had TLS is not spoken to without it, though that was allowed: somebody may have come between. */
+TEST(no_downgrade_behind_tls)
+{
+    char text[160];
+    open_robot(true);
+    dial(DRIVER, true, KEY);
+    w.client[DRIVER]->desc.allow_downgrade = true;
+    pass(200);
+    CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_READY);
+    viamc_server_close(w.server);
+    serve(false);
+    pass(5000);
+    CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_BACKOFF);
+    CHECK_EQ_INT(viamc_client_error(w.client[DRIVER]).code, VIAMC_ERR_INSECURE);
+    (void)viamc_explain(w.client[DRIVER], text, sizeof text);
+    CHECK_EQ_STR(text, "dial: robot.test:8080 spoke TLS before and is insecure now; dial it anew to accept that");
+    close_world();
+}
+
 /* ---- the length of a poll ---- */
 
 static struct {
@@ -641,6 +665,7 @@ int main(int argc, char **argv)
     RUN(day_over_tls);
     RUN(death_of_the_driver);
     RUN(wrong_key);
+    RUN(no_downgrade_behind_tls);
     RUN(handshakes_go_in_small_pieces);
     RUN(ports_that_fail_are_only_closed);
     RUN(nothing_is_left_of_a_connection);

@@ -46,7 +46,7 @@ typedef struct viamc_dial_desc {
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
     bool insecure;               /* plaintext; otherwise TLS */
-    bool allow_insecure_downgrade;            /* go on in plaintext if the robot does not speak TLS, without credentials */
+    bool allow_insecure_downgrade;            /* go on in plaintext if the robot does not speak TLS, without credentials; no more once it did */
     bool allow_insecure_with_creds_downgrade; /* the same with credentials, which are sent in the clear */
     bool require_session;        /* moving calls fail on robots without sessions instead of going unprotected */
     bool disable_sessions;       /* moving calls carry no session: nothing stops the robot when this program dies */

@@ -381,7 +381,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         c->dirty = true; /* the port is opened by the next poll: nothing of it can wake anybody before */
         return true;
     }
-    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->dial.was_ready ? 2u : c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
@@ -406,6 +406,7 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->backoff_ms = 0;
     d->was_ready = true;
     d->reauth = false;
+    c->desc.allow_downgrade = c->desc.allow_downgrade && !c->conn.secure; /* who had TLS has it: nobody on the way takes it off */
     vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
     c->connects++;

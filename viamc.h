@@ -15978,7 +15978,9 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->backoff_ms = 0;
     d->was_ready = true;
     d->reauth = false;
+#ifndef VIAMC_NO_TLS
     c->desc.allow_downgrade = c->desc.allow_downgrade && !c->conn.secure; /* who had TLS has it: nobody on the way takes it off */
+#endif
     vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
     c->connects++;

@@ -9727,8 +9727,10 @@ VMC_FN viamc_err vmc_tls_identity_load(vmc_tls_identity *id, const viamc_bytes *
 
 /* ---- errors ---- */
 
-VMC_FN const char *vmc_tls_alert_text(int alert)
+VMC_FN const char *vmc_tls_alert_text(const vmc_tls *t, int alert)
 {
+    if (t->state == VMC_TLS_UP && alert == VMC_TLS_ALERT_VERSION)
+        return VMC_TEXT("a record was damaged");
     switch (alert) {
     case VMC_TLS_ALERT_HANDSHAKE: return VMC_TEXT("no cipher suite or curve in common");
     case VMC_TLS_ALERT_VERSION: return VMC_TEXT("no version in common: only TLS 1.2 is spoken here");
@@ -9769,7 +9771,7 @@ VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
     int alert = code >= BR_ERR_SEND_FATAL_ALERT ? code - BR_ERR_SEND_FATAL_ALERT : code - BR_ERR_RECV_FATAL_ALERT;
     if (alert >= 0)
         (void)vmc_tls_fail(t, alert == VMC_TLS_ALERT_ALPN ? VIAMC_ERR_TLS_ALPN : VIAMC_ERR_TLS, (uint32_t)code,
-                           vmc_tls_alert_text(alert));
+                           vmc_tls_alert_text(t, alert));
     else if (t->trust != NULL && t->trust->fail != 0) {
         t->dates = t->trust->dates;
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_CERT, (uint32_t)code, t->trust->what);
@@ -9798,7 +9800,7 @@ VMC_FN void vmc_tls_handshake_done(vmc_tls *t)
     t->state = VMC_TLS_UP;
     if (!vmc_tls_alpn_h2(t)) {
         br_ssl_engine_close(t->eng); /* the peer hears of it */
-        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_ALPN, 0, vmc_tls_alert_text(VMC_TLS_ALERT_ALPN));
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_ALPN, 0, vmc_tls_alert_text(t, VMC_TLS_ALERT_ALPN));
     }
 }
 
@@ -18820,12 +18822,12 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     if (rq->peer == NULL)
         return;
     c = vmc_request_call(rq);
+    vmc_timer_off(&c->deadline);
     if (c->state != VMC_CALL_OPEN || (c->flags & VMC_CALL_F_FINISH) != 0)
-        return; /* the client has given up, or the deadline has answered */
+        return; /* the client has given up, or the deadline or the carrier has answered */
     c->status = (uint8_t)status;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
     rq->peer->calls.stirred = true;
-    vmc_timer_off(&c->deadline);
     vmc_calls_set_text(&rq->peer->calls, c, vmc_bytes_of(viamc_text(text)));
 }
 
@@ -19857,8 +19859,8 @@ VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
 VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
 {
     const viamc_request *rq = &p->requests[vmc_call_index(c)];
-    if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
-        return false;
+    if (c->state != VMC_CALL_OPEN || (c->flags & VMC_CALL_F_FINISH) != 0 || rq->state != VMC_REQUEST_OPEN)
+        return false; /* FINISH: the carrier has refused what came; an end that follows is not that of the whole */
     if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || vmc_call_user_const(c)->taken == c->parsed))
         return false;
     return vmc_request_has_room(rq);

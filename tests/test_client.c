@@ -274,6 +274,25 @@ TEST(x2_acknowledges)
     script_close();
 }
 
+/* Each PING is answered with its own octets. */
+TEST(pings_of_different_octets)
+{
+    script_frame f;
+    unsigned sum = 0, n = 0;
+    script_new();
+    script_ready();
+    script_send("0000080600000000 000000000000000001 0000080600000000 000000000000000002 0000080600000000 000000000000000004");
+    script_run(1);
+    while (script_next(&f))
+        if (f.type == 6 && f.flags == 1) {
+            n++;
+            sum += f.payload[7];
+        }
+    CHECK_EQ_INT(n, 3);
+    CHECK_EQ_INT(sum, 1 + 2 + 4);
+    script_close();
+}
+
 TEST(x3_message_in_pieces)
 {
     static uint8_t msg[400];
@@ -2745,6 +2764,7 @@ int main(int argc, char **argv)
     RUN(last_octets_of_a_port);
     RUN(settings_in_pieces);
     RUN(x2_acknowledges);
+    RUN(pings_of_different_octets);
     RUN(x3_message_in_pieces);
     RUN(x4_two_messages_in_a_frame);
     RUN(x5_small_peer_window);

@@ -186,6 +186,50 @@ static void open_world(bool tls)
     CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_READY);
 }
 
+/* The ways to say whom to trust, and the time: what is dialled with reaches the certificate check. */
+TEST(trust_of_a_dial)
+{
+    static const struct {
+        const char *pin, *store;
+        uint64_t time;
+        const char *name;
+        bool ready;
+    } rows[] = {{"web", NULL, 0, "robot.test", true}, {"web", NULL, 0, "other.test", true}, {"rsa", NULL, KIT_NOW, "robot.test", false},
+                {NULL, "root-ec root-web", KIT_NOW, "robot.test", true}, {NULL, "root-ec root-rsa", KIT_NOW, "robot.test", false},
+                {NULL, "root-web", KIT_NOW, "other.test", false}, {NULL, "root-web", 0, "robot.test", false}, {NULL, "root-web", 1000000000u, "robot.test", false}};
+    size_t i;
+    if (!kit_certs())
+        SKIP("missing data: the certificates cannot be made here");
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        viamc_client_desc d = VIAMC_ZERO;
+        viamc_dial_desc to = VIAMC_ZERO;
+        kit_store store = VIAMC_ZERO;
+        uint8_t pin[32];
+        open_robot(true);
+        d.port = vmc_loop_port();
+        d.port_user = vmc_loop_client(&w.loop, DRIVER);
+        CHECK_EQ_INT(viamc_client_init(w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], &d, &w.client[DRIVER]), VIAMC_OK);
+        to.address = "10.0.0.7:8080";
+        to.server_name = rows[i].name;
+        to.unix_time = rows[i].time;
+        to.api_key_id = KEY_ID;
+        to.api_key = KEY;
+        if (rows[i].pin != NULL)
+            to.pin_sha256 = kit_pin(rows[i].pin, pin);
+        if (rows[i].store != NULL) {
+            store.count = kit_chain(rows[i].store, store.certs);
+            to.next_root = kit_next_root;
+            to.next_root_user = &store;
+        }
+        CHECK_EQ_INT(viamc_dial(w.client[DRIVER], &to), VIAMC_OK);
+        pass(50);
+        CHECK_EQ_INT(viamc_state(w.client[DRIVER]), rows[i].ready ? VIAMC_READY : VIAMC_FAILED);
+        CHECK_EQ_INT(viamc_client_error(w.client[DRIVER]).code, rows[i].ready ? VIAMC_OK : VIAMC_ERR_TLS_CERT);
+        viamc_client_close(w.client[DRIVER]);
+        viamc_server_close(w.server);
+    }
+}
+
 static void close_world(void)
 {
     viamc_client_close(w.client[DRIVER]);
@@ -593,6 +637,7 @@ int main(int argc, char **argv)
 {
     test_begin("end_to_end", argc, argv);
     RUN(day_in_plaintext);
+    RUN(trust_of_a_dial);
     RUN(day_over_tls);
     RUN(death_of_the_driver);
     RUN(wrong_key);

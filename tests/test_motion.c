@@ -379,6 +379,35 @@ TEST(stop_right_after_a_cancel)
     script_close();
 }
 
+/* Behind GOAWAY no stream is opened, also not for the last copy of a Stop: it is not confirmed. */
+TEST(stop_that_waits_when_goaway_comes)
+{
+    viamc_call s;
+    unsigned n;
+    bot_open();
+    bot_warm();
+    (void)move(10);
+    step();
+    s = stop_motor(0);
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) == NULL);
+    script_send("000008070000000000 7fffffff 00000000");
+    bot_run_named(R_MOVE, 10); /* settled: the Stop would go once more */
+    for (n = 0; n < WINDOW / 50u; n++) {
+        script_now.loop.now += 10;
+        script_poll();
+        if (script_now.conn == bot.conn)
+            bot_listen();
+        CHECK(!bot_has(R_STOP, 0));
+    }
+    REQUIRE(done(s) != NULL);
+    CHECK_EQ_INT(done(s)->status, VIAMC_UNAVAILABLE);
+    CHECK_EQ_INT(done(s)->ran, VIAMC_MAYBE); /* its first copy did */
+    CHECK_EQ_INT(script_now.client->motion.unconfirmed, 1);
+    script_close();
+}
+
 /* ---- streams that move ---- */
 
 static const viamc_method streamed = {"/viam.component.arm.v1.ArmService/MoveThroughJointPositionsStreamed", NULL, NULL,
@@ -1163,6 +1192,7 @@ int main(int argc, char **argv)
     RUN(stop_that_waits_when_the_connection_goes);
     RUN(stop_that_waits_can_be_cancelled);
     RUN(stop_right_after_a_cancel);
+    RUN(stop_that_waits_when_goaway_comes);
     RUN(stop_covers_a_stream_that_moves);
     RUN(stop_leaves_the_stream_of_another_resource_alone);
     RUN(stream_keeps_its_resource);

@@ -1874,6 +1874,45 @@ TEST(client_streams_come_message_by_message)
     CHECK_REPLY(0, 5, VIAMC_INTERNAL, "the stream ended inside a message");
 }
 
+/* A stream that was refused in its middle has no end that its handler could take for that of the whole. */
+TEST(client_streams_that_are_refused_do_not_end)
+{
+    static const char *const wrong[] = {"0000010000", "010000000161", "020000000161"}; /* too large, compressed, reserved */
+    unsigned how;
+    for (how = 0; how < 2u * TEST_COUNT(wrong); how++) {
+        uint8_t octets[16];
+        size_t n = test_hex(wrong[how / 2u], octets, sizeof octets);
+        open_robot();
+        raw_headers(0, 1, ECHO "Collect", NULL, false);
+        raw_message(0, 1, "abc", 3, false);
+        if (how % 2u != 0)
+            raw_settle();
+        raw_frame(0, 0, 0, 1, octets, n);
+        raw_frame(0, 0, 1, 1, NULL, 0);
+        raw_settle();
+        CHECK(raw_status(0, 1) > 0);
+        CHECK_EQ_INT(echo_ends, 0);
+        check_usable();
+    }
+}
+
+/* Nor does its deadline keep a server awake whose client does not read. */
+TEST(deadlines_of_refused_requests)
+{
+    open_robot();
+    raw.loop.link[0].pipe[VMC_LOOP_TO_CLIENT].line.capacity = 1;
+    raw.client[0].deaf = true;
+    raw_ask(0, 3, ROBOT "GetVersion", "", NULL); /* what comes next finds the window taken */
+    raw_settle();
+    raw_headers(0, 5, ECHO "Unary", "grpc-timeout: 100m\n", false);
+    raw_settle();
+    raw_frame(0, 0, 0, 5, "\x02\x00\x00\x00\x00", 5);
+    raw_run(200);
+    raw.client[0].deaf = false;
+    raw_settle();
+    CHECK_REPLY(0, 5, VIAMC_INTERNAL, "reserved bits in a message prefix");
+}
+
 /* A stream much longer than its slot; the handler waits in between, so that the client has to. */
 TEST(client_streams_have_backpressure)
 {
@@ -2898,6 +2937,8 @@ int main(int argc, char **argv)
     RUN(deadlines_of_requests_under_way);
     RUN(requests_are_served_in_their_order);
     RUN(client_streams_come_message_by_message);
+    RUN(client_streams_that_are_refused_do_not_end);
+    RUN(deadlines_of_refused_requests);
     RUN(client_streams_have_backpressure);
     RUN(answers_of_a_stream_without_credit);
     RUN(client_stream_kept_in_its_middle);

@@ -226,6 +226,59 @@ TEST(session_after_a_month)
     script_close();
 }
 
+/* Another viamc_dial may be another robot's: neither the session nor what was to be told of it goes on there. */
+TEST(session_ends_with_another_dial)
+{
+    unsigned n;
+    bot_open();
+    bot_warm();
+    (void)stop_motor(0);
+    step();
+    script_now.loop.now += 400;
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK); /* STARVED waits to be taken */
+    CHECK(script_now.client->events != 0);
+    CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
+    CHECK_EQ_INT(script_now.client->events, 0);
+    bot_lose();
+    script_forget();
+    redial();
+    CHECK_EQ_INT(bot.starts, 1);
+    CHECK_EQ_INT(bot.resumes, 0);
+    CHECK_EQ_INT(script_count(VIAMC_EV_STARVED) + script_count(VIAMC_EV_SESSION_LOST), 0);
+    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_NONE);
+    (void)move(11);
+    for (n = 0; n < 4; n++)
+        step();
+    CHECK_EQ_INT(bot.starts, 2);
+    cut_and_redial();
+    CHECK_EQ_INT(bot.resumes, 1); /* the Stop of before was of another session */
+    script_close();
+}
+
+/* What viamc_client_stats says of heartbeats. */
+TEST(stats_of_a_session)
+{
+    viamc_stats stats;
+    bot_open();
+    viamc_client_stats(script_now.client, script_now.loop.now, &stats);
+    CHECK_EQ_INT(stats.connects, 1);
+    CHECK_EQ_INT(stats.window_ms, 0);
+    CHECK_EQ_INT(stats.heartbeat_age_ms, VIAMC_FOREVER);
+    bot_warm();
+    viamc_client_stats(script_now.client, script_now.loop.now + 33, &stats);
+    CHECK_EQ_INT(stats.window_ms, WINDOW);
+    CHECK_EQ_INT(stats.heartbeat_age_ms, 33);
+    bot_forget();
+    cut_and_redial();
+    viamc_client_stats(script_now.client, script_now.loop.now, &stats);
+    CHECK_EQ_INT(stats.connects, 2);
+    bot_cut();
+    step();
+    viamc_client_stats(script_now.client, script_now.loop.now, &stats);
+    CHECK_EQ_INT(stats.window_ms, 0);
+    script_close();
+}
+
 /* ---- lost on a connection that stands ---- */
 
 /* Nobody answers heartbeats, or they have no stream, since the one that the robot permits is taken: the program is told. */
@@ -903,6 +956,8 @@ int main(int argc, char **argv)
     RUN(stop_ends_a_drain);
     RUN(session_of_a_client_that_gives_up);
     RUN(session_after_a_month);
+    RUN(session_ends_with_another_dial);
+    RUN(stats_of_a_session);
     RUN(heartbeats_that_nobody_answers);
     RUN(heartbeats_that_fail);
     RUN(heartbeats_that_are_denied);

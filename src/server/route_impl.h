@@ -280,8 +280,8 @@ VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
 VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
 {
     const viamc_request *rq = &p->requests[vmc_call_index(c)];
-    if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
-        return false;
+    if (c->state != VMC_CALL_OPEN || (c->flags & VMC_CALL_F_FINISH) != 0 || rq->state != VMC_REQUEST_OPEN)
+        return false; /* FINISH: the carrier has refused what came; an end that follows is not that of the whole */
     if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || vmc_call_user_const(c)->taken == c->parsed))
         return false;
     return vmc_request_has_room(rq);

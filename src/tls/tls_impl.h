@@ -354,8 +354,10 @@ VMC_FN viamc_err vmc_tls_identity_load(vmc_tls_identity *id, const viamc_bytes *
 
 /* ---- errors ---- */
 
-VMC_FN const char *vmc_tls_alert_text(int alert)
+VMC_FN const char *vmc_tls_alert_text(const vmc_tls *t, int alert)
 {
+    if (t->state == VMC_TLS_UP && alert == VMC_TLS_ALERT_VERSION)
+        return VMC_TEXT("a record was damaged");
     switch (alert) {
     case VMC_TLS_ALERT_HANDSHAKE: return VMC_TEXT("no cipher suite or curve in common");
     case VMC_TLS_ALERT_VERSION: return VMC_TEXT("no version in common: only TLS 1.2 is spoken here");
@@ -396,7 +398,7 @@ VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
     int alert = code >= BR_ERR_SEND_FATAL_ALERT ? code - BR_ERR_SEND_FATAL_ALERT : code - BR_ERR_RECV_FATAL_ALERT;
     if (alert >= 0)
         (void)vmc_tls_fail(t, alert == VMC_TLS_ALERT_ALPN ? VIAMC_ERR_TLS_ALPN : VIAMC_ERR_TLS, (uint32_t)code,
-                           vmc_tls_alert_text(alert));
+                           vmc_tls_alert_text(t, alert));
     else if (t->trust != NULL && t->trust->fail != 0) {
         t->dates = t->trust->dates;
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_CERT, (uint32_t)code, t->trust->what);
@@ -425,7 +427,7 @@ VMC_FN void vmc_tls_handshake_done(vmc_tls *t)
     t->state = VMC_TLS_UP;
     if (!vmc_tls_alpn_h2(t)) {
         br_ssl_engine_close(t->eng); /* the peer hears of it */
-        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_ALPN, 0, vmc_tls_alert_text(VMC_TLS_ALERT_ALPN));
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_ALPN, 0, vmc_tls_alert_text(t, VMC_TLS_ALERT_ALPN));
     }
 }
 

@@ -94,7 +94,7 @@ def test_impostor(row, certs, machine, leaf):
     with peers.viam_server(certs["ec"]) as server, Spy(server.address, certs[leaf], certs.ca) as spy:
         elf = boards.client(machine, server.folder, spy.address, certs.ca, certs["ec"])
         with boards.board(machine, elf, boards.wire_to(spy.address, again=True)) as board:
-            row.figure = board.console.expect(r"gave up: [^\r]*", 40).group(0)
+            row.figure = board.console.expect(r"(gave up: [^\r]*)\r", 40).group(1)
             assert row.figure.endswith(" 34") and not spy.calls and "ready" not in board.console.text, board.console.text  # VIAMC_ERR_TLS_CERT
 
 
@@ -180,7 +180,7 @@ def test_name(row, certs):
             assert "rover.test" in server.asked, server.asked
         names.clear()
         with boards.board("mps2 lwIP", elf, names=server) as board:
-            row.figure = board.console.expect(r"gave up: [^\r]*", 60).group(0)
+            row.figure = board.console.expect(r"(gave up: [^\r]*)\r", 60).group(1)
             assert "DNS" in row.figure, row.figure
 
 

@@ -3,7 +3,7 @@
  * late or not at all, forgets sessions, resets, says GOAWAY, permits little, and a line that tears, crawls or stands still.
  *
  * A rule that does not hold is told with the seed of its run, and what is left of the run when all turns are taken out without which it still fails:
- * `test_motion_model --seed N --runs 1` does that again. make check plays 10,000 runs; a million (--runs 1000000) take seven minutes. */
+ * `test_motion_model --seed N --runs 1` does that again. make check plays 10,000 runs; a million (--runs 1000000) take ten minutes. */
 #define VIAMC_NO_TLS
 #ifndef VIAMC_CHECK
 #define VIAMC_CHECK 1

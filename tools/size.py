@@ -177,6 +177,14 @@ percent 0.3 KB (texts of a status stay encoded), base64 0.1 (metadata that ends 
 what a client promises: motion, session and dial are 5 KB, HTTP/2 with header compression 7 KB, calls 6.5 KB, each checked against hostile
 peers; the goal of 8 KiB was drawn from a client of 2.1 KB that checks nothing. With TLS most octets are BearSSL's, which is taken as it comes;
 of TLS 7 KB are ours: names, dates, key usage and pins, which BearSSL does not check or not in this way.
+
+Instructions (`make figures`: board_unary, board_idle_poll; Cortex-M3, -Os). Of a unary call's 5,500 some 750 are newlib-nano's memcpy, memset and
+memcmp, which go octet by octet; reading three frames is 650, their header blocks 800, writing header block and DATA 700, two polls with
+all they look at 1,000, the call's own life (start, slots, event) 900. `VIAMC_SHORTCUTS=1` skips what is the same in each call and comes to
+3,265, for 1 KB of flash. A poll that finds nothing looks at every part again, 290 instructions, 2.4 microseconds at 168 MHz; a second way
+through it for polls that only listen was made and brought it to 120, and was taken out: whatever it forgets is a Stop or a heartbeat that
+comes late. The record of a call has 104 octets instead of 96: eight of them are the memory lent
+for a reply's metadata.
 """
 
 # ---- measuring ----

@@ -65,13 +65,16 @@ test:
 	@tests/run.py -j $$(($(JOBS) + 1)) tests/stranger/run.py \
 	    $(foreach test,$(filter-out tests/test_check.py tests/test_gen_proto.py,$(wildcard tests/test_*.py)),"build/venv/bin/python3 $(test)") $(ASAN)
 
-# The suite again, as users build it: from viamc.h, without sanitizers; that the text of both headers is as it has to be, and that they
-# compile in every way.
+# The suite again, as users build it: from viamc.h, without sanitizers, and two programs in full: a fault at every place, 10,000 runs of the model;
+# that the text of both headers is as it has to be, and that they compile in every way.
+FAULTS = build/tests/test_faults
+MODEL  = build/tests/test_motion_model
 check:
 	@tools/setup.sh core python
 	@tools/amalgamate.py --check
 	@+$(PARALLEL) .plain
-	@tests/run.py $(PLAIN) tests/compile/run.py "build/venv/bin/python3 tests/test_gen_proto.py" $(foreach check,warnings symbols layers uses merged misuse ascii,"tools/check.py $(check)") "python3 tests/test_check.py"
+	@tests/run.py -t 300 "$(FAULTS) --runs 1000000" "$(MODEL) --runs 10000" $(filter-out $(FAULTS) $(MODEL),$(PLAIN)) \
+	    tests/compile/run.py "build/venv/bin/python3 tests/test_gen_proto.py" $(foreach check,warnings symbols layers uses merged misuse ascii,"tools/check.py $(check)") "python3 tests/test_check.py"
 
 test-messages:
 	@tools/setup.sh core python

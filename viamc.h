@@ -320,7 +320,7 @@ enum {
     VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit, where there is one */
     VIAMC_ERR_STATE = 2,     /* not now (not connected, from inside a callback, after the end) */
     VIAMC_ERR_NOMEM = 3,     /* the memory given is too small; detail: the bytes needed */
-    VIAMC_ERR_BUSY = 4,      /* all calls in use, or a Stop of this resource is under way; try again after an event */
+    VIAMC_ERR_BUSY = 4,      /* all calls in use, tx full, or a Stop of this resource is under way; try again after an event */
     VIAMC_ERR_NOT_FOUND = 5, /* no such name */
     VIAMC_ERR_SINK = 6,      /* a sink refused a piece */
     VIAMC_ERR_ENTROPY = 7,   /* no random bytes to be had: nothing starts */
@@ -920,7 +920,8 @@ typedef struct viamc_posix {
     uint16_t nameserver_port; /* default: 53 */
     viamc_ms dns_timeout_ms;  /* wait for each server's answer; default: 1000 */
     bool mdns;                /* names that end in .viam.cloud, dialled at port 443, are looked for on the local network first, for 1.5 s: only for
-                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does */
+                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does; whoever calls
+                               * viamc_dial afterwards, with a downgrade allowed, sets it to false */
     void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
     bool session_lost;        /* likewise: they dropped a SESSION_LOST that viamc_posix_run has not told */
     char text[160];           /* likewise: what the last one of them has to say */
@@ -1207,7 +1208,7 @@ typedef struct viamc_dial_desc {
     const char *auth_entity;     /* whom they are for; NULL: api_key_id, else the address */
     const char *server_name;     /* name in the robot's certificate; NULL: by viam's rules, mostly the host */
     bool insecure;               /* plaintext; otherwise TLS */
-    bool allow_insecure_downgrade;            /* go on in plaintext if the robot does not speak TLS, without credentials */
+    bool allow_insecure_downgrade;            /* go on in plaintext if the robot does not speak TLS, without credentials; no more once it did */
     bool allow_insecure_with_creds_downgrade; /* the same with credentials, which are sent in the clear */
     bool require_session;        /* moving calls fail on robots without sessions instead of going unprotected */
     bool disable_sessions;       /* moving calls carry no session: nothing stops the robot when this program dies */
@@ -1226,7 +1227,7 @@ typedef struct viamc_dial_desc {
     viamc_ms max_backoff_ms;     /* 60,000 */
     viamc_ms check_interval_ms;  /* of silence, then the robot is asked for a sign of life; 10,000; VIAMC_OFF: never */
     viamc_ms keepalive_ms;       /* the same by HTTP/2's PING in place of a call: of silence, at least 20,000; doubles each time that the robot
-                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0: no PING */
+                                  * complains (GOAWAY ENHANCE_YOUR_CALM); 0 and VIAMC_OFF: no PING */
     uint32_t guard_end;
 } viamc_dial_desc;
 
@@ -1294,8 +1295,8 @@ VIAMC_API void viamc_client_close(viamc_client *c);
  *   call    out: handle until DONE was taken; may be NULL
  * Allowed:  in state READY; not from a sink.
  * Returns:  OK; ARG (a wrong option: extra or replace where the method has none, a Stop above 123 octets ...); STATE (not READY);
- *           BUSY (all calls in use, or a Stop of the same resource is under way); NOMEM (more than fits into tx now; after a DONE there is
- *           room again, but never for more than tx_bytes).
+ *           BUSY (all calls in use, tx full, or a Stop of the same resource is under way: after a DONE); NOMEM (more than there ever is room
+ *           for: tx_bytes less 138, a prefix and what Stops need).
  * Source:   gRPC over HTTP/2, Requests; motion: src/README.md, Motion rules */
 VIAMC_API viamc_err viamc_call_method(viamc_client *c, const viamc_method *method, viamc_bytes msg, const viamc_opts *opts, viamc_call *call);
 
@@ -1308,8 +1309,8 @@ VIAMC_API viamc_err viamc_call_bytes(viamc_client *c, const char *path, viamc_by
 VIAMC_API uint8_t *viamc_call_room(viamc_client *c, size_t *cap);
 
 /* Sends the next message of a client stream; WRITABLE comes when it is on its way.
- * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; or a Stop of the resource that it names is under way); NOMEM (more than
- *           half of tx); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
+ * Returns:  OK; BUSY (earlier messages are still waiting: at WRITABLE; tx is full of other calls, or a Stop of the resource that it names is
+ *           under way: after a DONE); NOMEM (more than half of tx_bytes); NOT_FOUND (the call is over); STATE (after viamc_call_send_end, no client stream, from inside a sink). */
 VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call call, viamc_bytes msg);
 
 /* Says that no more messages follow. OK; NOT_FOUND (the call is over); STATE (said before, no client stream, from inside a sink). */
@@ -1436,7 +1437,7 @@ enum {
     VIAMC_SEV_CAME = 1,      /* a peer was accepted: text its address */
     VIAMC_SEV_SECURED = 2,   /* its TLS handshake is over: text the suite; ms since it came */
     VIAMC_SEV_KNOWN = 3,     /* it authenticated: text the key id; ms since it came */
-    VIAMC_SEV_REFUSED = 4,   /* it showed wrong credentials: text the key id that it claims, number how many times on this connection */
+    VIAMC_SEV_REFUSED = 4,   /* it showed wrong credentials: text the key id that it claims, in ASCII, number how many times on this connection */
     VIAMC_SEV_LEFT = 5,      /* it is gone: error; ms since it came */
     VIAMC_SEV_CALL = 6,      /* a handler is called: text the method's path, name the resource */
     VIAMC_SEV_SESSION = 7,   /* a safety session begins, or goes on (number 1): ms its window */
@@ -1557,7 +1558,8 @@ typedef struct viamc_service {
     uint8_t count;
     viamc_serve_fn stop;        /* ends motion of the resource: for session expiry and StopAll. Its request is the server's own, with
                                  * the name in field 1 (and field 99, extra, of StopAll); only the status of its answer counts, and it is
-                                 * asked again until that is OK. It may keep, but then msg ends with its return. NULL: nothing to stop */
+                                 * asked again until that is OK, or until somebody drives the resource anew. It may keep, but then msg ends
+                                 * with its return. NULL: nothing to stop */
 } viamc_service;
 
 #ifndef VIAMC_NO_SERVER
@@ -1834,9 +1836,13 @@ VMC_FN void vmc_copy(void *to, const void *from, size_t n)
         VIAMC_MEMCPY(to, from, n);
 }
 
+/* Small C libraries move octet by octet, and copy by words: what does not overlap is copied. */
 VMC_FN void vmc_move(void *to, const void *from, size_t n)
 {
-    if (n != 0)
+    uintptr_t up = (uintptr_t)to - (uintptr_t)from;
+    if (up >= n && 0u - up >= n)
+        vmc_copy(to, from, n);
+    else if (up != 0)
         VIAMC_MEMMOVE(to, from, n);
 }
 
@@ -5814,6 +5820,7 @@ VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
         return VIAMC_WAIT;
     if (fd < 0 || !vmc_posix_prepare(fd)) {
         listener->error = errno;
+        p->knocked = true; /* he waits on: without a descriptor for him the listener would end every sleep at once */
         vmc_posix_close_fd(&fd);
         return VIAMC_ERR_IO;
     }
@@ -6163,6 +6170,7 @@ VIAMC_API viamc_err viamc_posix_next_root(void *user, unsigned index, uint8_t *d
 #if !defined(VIAMC_NO_POSIX) && !defined(_WIN32)
 
 #define VMC_POSIX_STAGGER_MS 250u /* RFC 8305 5: from one attempt to connect to the next */
+#define VMC_POSIX_KNOCK_MS 1000u  /* viamc: somebody who could not be taken, for want of descriptors, is tried again */
 #define VMC_POSIX_RETRY_MS 20u    /* viamc: a unix socket whose queue is full does not say when it has room */
 
 enum {
@@ -6485,6 +6493,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
     ms = wait->ms;
     if (p->dial.state != VMC_POSIX_IDLE)
         vmc_posix_wait(p, viamc_posix_now(), &ms);
+    if (p->knocked)
+        ms = vmc_min32(ms, VMC_POSIX_KNOCK_MS);
     if (poll(fds, (nfds_t)n, ms == VIAMC_FOREVER ? -1 : (int)vmc_min32(ms, VMC_TIME_MAX)) < 0)
         return errno == EINTR ? VIAMC_OK : VIAMC_ERR_IO;
     for (i = 0; p->conn[VIAMC_POSIX_LISTENER].fd >= 0 && i < n; i++)
@@ -6781,6 +6791,7 @@ VMC_FN void vmc_lan_sleep(vmc_lan s, viamc_ms ms)
 #define VMC_WIN_CONNECT_MS 3000u /* viamc: of one address; then the next has its turn */
 #define VMC_WIN_NAME_MS 10u      /* viamc: the resolver cannot be waited for together with sockets, so it is asked this often */
 #define VMC_WIN_BACKLOG 16
+#define VMC_WIN_KNOCK_MS 1000u   /* viamc: somebody who could not be taken is tried again */
 
 VMC_STATIC_ASSERT(win_conns, VMC_WIN_CONNS == VIAMC_POSIX_CONNS);
 VMC_STATIC_ASSERT(win_overlapped, sizeof(OVERLAPPED) <= sizeof ((vmc_win_dial *)0)->overlapped);
@@ -7071,7 +7082,7 @@ VMC_FN viamc_err vmc_win_read(void *user, unsigned conn, uint8_t *buf, size_t ca
     *len = 0;
     if (c == NULL)
         return VIAMC_ERR_STATE;
-    if (c->skip) {
+    if (cap == 0 || c->skip) { /* of 0 octets recv would answer 0, which means the end */
         c->skip = false;
         return VIAMC_OK;
     }
@@ -7129,6 +7140,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
         ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
     if (p->dial.state == VMC_WIN_LOCAL)
         ms = vmc_min32(ms, VMC_LAN_AGAIN);
+    if (p->knocked)
+        ms = vmc_min32(ms, VMC_WIN_KNOCK_MS);
     FD_ZERO(&reads);
     FD_ZERO(&writes);
     FD_ZERO(&fails);
@@ -7258,8 +7271,10 @@ VMC_FN viamc_err vmc_win_accept(void *user, unsigned conn, viamc_addr *peer)
         return VIAMC_ERR_STATE;
     p->knocked = false;
     fd = (uintptr_t)accept((SOCKET)p->conn[VIAMC_POSIX_LISTENER].fd, (SOCKADDR *)&sa, &n);
-    if (fd == VMC_WIN_NONE)
-        return vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) == VIAMC_OK ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_IO;
+    if (fd == VMC_WIN_NONE) {
+        p->knocked = vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) != VIAMC_OK; /* he may wait on, and would end every sleep at once */
+        return p->knocked ? (viamc_err)VIAMC_ERR_IO : (viamc_err)VIAMC_WAIT;
+    }
     if (!vmc_win_prepare(fd)) {
         vmc_win_close_fd(&fd);
         return VIAMC_WAIT;
@@ -9648,6 +9663,7 @@ VMC_FN viamc_err vmc_tls_server_open(vmc_tls *t, const vmc_tls_server_desc *d)
     vmc_tls_set_seed(t->eng, d->seed, d->seed_len);
     if (br_ssl_server_reset(&s->ctx) != 1)
         return vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)br_ssl_engine_last_error(t->eng), VMC_TEXT("TLS cannot start"));
+    t->eng->version_out = BR_TLS12; /* of an alert before ClientHello; the engine's 0.0 would look like plaintext */
     return VIAMC_OK;
 }
 
@@ -9711,8 +9727,10 @@ VMC_FN viamc_err vmc_tls_identity_load(vmc_tls_identity *id, const viamc_bytes *
 
 /* ---- errors ---- */
 
-VMC_FN const char *vmc_tls_alert_text(int alert)
+VMC_FN const char *vmc_tls_alert_text(const vmc_tls *t, int alert)
 {
+    if (t->state == VMC_TLS_UP && alert == VMC_TLS_ALERT_VERSION)
+        return VMC_TEXT("a record was damaged");
     switch (alert) {
     case VMC_TLS_ALERT_HANDSHAKE: return VMC_TEXT("no cipher suite or curve in common");
     case VMC_TLS_ALERT_VERSION: return VMC_TEXT("no version in common: only TLS 1.2 is spoken here");
@@ -9722,8 +9740,11 @@ VMC_FN const char *vmc_tls_alert_text(int alert)
     }
 }
 
-VMC_FN const char *vmc_tls_text(int code)
+/* Once the versions are agreed upon, another one in the head of a record comes of octets that were lost or changed on the line. */
+VMC_FN const char *vmc_tls_text(const vmc_tls *t, int code)
 {
+    if (t->state == VMC_TLS_UP && (code == BR_ERR_UNSUPPORTED_VERSION || code == BR_ERR_BAD_VERSION))
+        code = BR_ERR_BAD_MAC;
     switch (code) {
     case BR_ERR_BAD_MAC: return VMC_TEXT("a record was damaged");
     case BR_ERR_BAD_FINISHED: return VMC_TEXT("the handshake was damaged");
@@ -9737,22 +9758,29 @@ VMC_FN const char *vmc_tls_text(int code)
     }
 }
 
+/* The peer's first five octets are no record of TLS, of whatever version (RFC 5246 6.2.1: types 20 to 23): only then may somebody go on in
+ * plaintext. Where the head of the first record is judged, it still lies in the buffer. */
+VMC_FN bool vmc_tls_is_plaintext(const vmc_tls *t)
+{
+    return t->head == VMC_TLS_RECORD_HEAD && (t->in[0] < 20u || t->in[0] > 23u);
+}
+
 /* Makes an error of what the engine says. */
 VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
 {
     int alert = code >= BR_ERR_SEND_FATAL_ALERT ? code - BR_ERR_SEND_FATAL_ALERT : code - BR_ERR_RECV_FATAL_ALERT;
     if (alert >= 0)
         (void)vmc_tls_fail(t, alert == VMC_TLS_ALERT_ALPN ? VIAMC_ERR_TLS_ALPN : VIAMC_ERR_TLS, (uint32_t)code,
-                           vmc_tls_alert_text(alert));
+                           vmc_tls_alert_text(t, alert));
     else if (t->trust != NULL && t->trust->fail != 0) {
         t->dates = t->trust->dates;
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_CERT, (uint32_t)code, t->trust->what);
     } else if (code == BR_ERR_TOO_LARGE)
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_RECORD, (uint32_t)t->in_cap, VMC_TEXT("a record is larger than the input buffer"));
-    else if (code == BR_ERR_UNSUPPORTED_VERSION && t->head == VMC_TLS_RECORD_HEAD)
+    else if (code == BR_ERR_UNSUPPORTED_VERSION && vmc_tls_is_plaintext(t))
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_PLAINTEXT, (uint32_t)code, VMC_TEXT("the peer does not speak TLS"));
     else
-        (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(code));
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(t, code));
     t->trust = NULL;
 }
 
@@ -9772,7 +9800,7 @@ VMC_FN void vmc_tls_handshake_done(vmc_tls *t)
     t->state = VMC_TLS_UP;
     if (!vmc_tls_alpn_h2(t)) {
         br_ssl_engine_close(t->eng); /* the peer hears of it */
-        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_ALPN, 0, vmc_tls_alert_text(VMC_TLS_ALERT_ALPN));
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_ALPN, 0, vmc_tls_alert_text(t, VMC_TLS_ALERT_ALPN));
     }
 }
 
@@ -12705,11 +12733,17 @@ VMC_FN uint32_t vmc_calls_tx_room(const vmc_calls *t, uint32_t reserve)
     return left < reserve + VMC_CALL_PREFIX ? 0 : left - reserve - VMC_CALL_PREFIX;
 }
 
-/* True if a message of len octets fits, its prefix and the reserve beside it. */
-VMC_FN bool vmc_calls_tx_fits(const vmc_calls *t, size_t len, uint32_t reserve)
+VMC_FN bool vmc_calls_fits_into(uint32_t left, size_t len, uint32_t reserve)
 {
-    uint32_t left = t->tx_cap - t->tx_used;
     return left >= reserve + VMC_CALL_PREFIX && len <= left - reserve - VMC_CALL_PREFIX;
+}
+
+/* OK: a message of len octets fits, its prefix and the reserve beside it. BUSY: it will when others have left. NOMEM: it never will. */
+VMC_FN viamc_err vmc_calls_tx_fits(const vmc_calls *t, size_t len, uint32_t reserve)
+{
+    if (vmc_calls_fits_into(t->tx_cap - t->tx_used, len, reserve))
+        return VIAMC_OK;
+    return vmc_calls_fits_into(t->tx_cap, len, reserve) ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
 }
 
 /* Where the next message's octets will lie: whoever encodes there spares the copy. */
@@ -14843,8 +14877,8 @@ VMC_FN vmc_conn_event vmc_conn_read_plain(vmc_conn *c, bool *more)
 
 #ifndef VIAMC_NO_TLS
 
-/* Moves octets from the port into the record under way. */
-VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, bool *more)
+/* Moves octets from the port into the record under way, at most so many. */
+VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, size_t most, bool *more)
 {
     size_t cap, n;
     uint8_t *to = vmc_tls_wire_in(c->tls, &cap);
@@ -14852,7 +14886,7 @@ VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, bool *more)
     *more = false;
     if (to == NULL)
         return VIAMC_OK;
-    err = vmc_conn_port_read(c, to, cap, &n);
+    err = vmc_conn_port_read(c, to, vmc_min(cap, most), &n);
     if (n != 0) {
         *more = true;
         if (vmc_tls_wire_in_done(c->tls, n) != VIAMC_OK) {
@@ -14875,7 +14909,7 @@ VMC_FN vmc_conn_event vmc_conn_read_secure(vmc_conn *c, bool *more)
     }
     if (vmc_tls_state_of(c->tls) == VMC_TLS_CLOSED)
         return vmc_conn_break(c, VIAMC_ERR_CLOSED, 0, "TLS", VMC_TEXT("the peer closed the connection"));
-    return vmc_conn_read_record(c, more) == VIAMC_OK ? VMC_CONN_IDLE : VMC_CONN_LOST;
+    return vmc_conn_read_record(c, VMC_TLS_IN_MAX, more) == VIAMC_OK ? VMC_CONN_IDLE : VMC_CONN_LOST;
 }
 
 #endif
@@ -14984,15 +15018,18 @@ VMC_FN vmc_conn_event vmc_conn_up(vmc_conn *c)
 
 #ifndef VIAMC_NO_TLS
 
-/* At most one record a poll: a step of the handshake cannot be divided, and others wait for it. */
+/* Octets of the peer's flight taken at a time: signatures that it holds together are checked in polls of their own. Less than any signature has. */
+#define VMC_CONN_HANDSHAKE_STEP 64u
+
+/* A step of the handshake cannot be divided, and others wait for it: one piece a poll, and the header of its record. */
 VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
 {
     bool more = true;
     uint32_t part;
     while (vmc_conn_write_records(c))
         ;
-    for (part = 0; part < 2u && more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
-        if (vmc_conn_read_record(c, &more) != VIAMC_OK)
+    for (part = 0; part < 2u && more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++)
+        if (vmc_conn_read_record(c, VMC_CONN_HANDSHAKE_STEP, &more) != VIAMC_OK)
             return VMC_CONN_LOST;
     while (!vmc_conn_is_lost(c) && vmc_conn_write_records(c))
         ;
@@ -15177,11 +15214,11 @@ typedef struct vmc_session {
     uint8_t state;        /* vmc_session_state */
     uint8_t id_len;       /* of the id in wire; 0: none */
     bool wanted;          /* to be started */
-    bool acked;           /* acked_at counts */
+    bool acked;           /* a heartbeat was answered: acked_at is its */
     viamc_ms window;      /* heartbeat window of the session, or the last one's */
     vmc_timer beat;       /* next heartbeat */
     viamc_ms sent_at[2];  /* when each of the two heartbeats left */
-    viamc_ms acked_at;    /* when the last answered one left */
+    viamc_ms acked_at;    /* when the last answered one left; else just before the session began */
     viamc_ms gap;         /* longest time between two polls since then */
     uint32_t beats;       /* answered */
     vmc_timer again;      /* no StartSession before */
@@ -15261,7 +15298,6 @@ struct viamc_client {
     bool in_poll;
     bool heard;             /* the block may have something of a connection that was closed */
     bool dirty;             /* something was asked for since the last poll: do not sleep */
-    uint8_t rest;           /* ms from `now` in which a poll that hears nothing has nothing to do, unless something was asked for (dirty) */
     uint16_t steps_max;     /* viamc_stats */
     vmc_calls calls;
     viamc_ms now;           /* of the last poll */
@@ -15591,9 +15627,9 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
     p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
     p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
     p->backoff_ms = vmc_dial_or(d->backoff_ms, VMC_DIAL_BACKOFF);
-    p->max_backoff_ms = vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
+    p->max_backoff_ms = vmc_min32(vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX), VMC_TIME_MAX); /* twice as much can be reckoned with */
     p->check_interval_ms = vmc_dial_or(d->check_interval_ms, VMC_DIAL_CHECK);
-    p->pings = d->keepalive_ms != 0;
+    p->pings = d->keepalive_ms != 0 && d->keepalive_ms != VIAMC_OFF;
     if (p->pings)
         p->check_interval_ms = d->keepalive_ms < VMC_DIAL_KEEPALIVE ? VMC_DIAL_KEEPALIVE : d->keepalive_ms;
 }
@@ -15677,6 +15713,8 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+    if (d->require_session && d->disable_sessions)
+        return VMC_TEXT("either require_session or disable_sessions");
 #if !VIAMC_OLD_SESSIONS
     if (d->old_sessions)
         return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
@@ -15915,7 +15953,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         c->dirty = true; /* the port is opened by the next poll: nothing of it can wake anybody before */
         return true;
     }
-    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->dial.was_ready ? 2u : c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
@@ -15940,6 +15978,9 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->backoff_ms = 0;
     d->was_ready = true;
     d->reauth = false;
+#ifndef VIAMC_NO_TLS
+    c->desc.allow_downgrade = c->desc.allow_downgrade && !c->conn.secure; /* who had TLS has it: nobody on the way takes it off */
+#endif
     vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
     c->connects++;
@@ -16003,9 +16044,16 @@ VMC_FN void vmc_dial_ping(viamc_client *c)
     vmc_timer_set(&c->dial.due, c->now, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT);
 }
 
+/* The robot permits no stream beside those that are open. */
+VMC_FN bool vmc_dial_is_crowded(const viamc_client *c)
+{
+    const vmc_h2 *h2 = &c->conn.grpc.h2;
+    return h2->open != 0 && h2->open >= h2->peer_streams;
+}
+
 VMC_FN void vmc_dial_check(viamc_client *c)
 {
-    if (c->desc.pings) {
+    if (c->desc.pings || vmc_dial_is_crowded(c)) {
         vmc_dial_ping(c);
         return;
     }
@@ -16266,6 +16314,7 @@ VMC_FN void vmc_session_on(viamc_client *c)
     s->wanted = false;
     s->state = VMC_SESSION_ON;
     s->acked = false;
+    s->acked_at = c->now - 1u; /* StartSession was as good as a heartbeat; before the first one */
     s->gap = 0;
     vmc_timer_set(&s->beat, c->now, 0);
     c->conn.grpc.session = viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len);
@@ -16368,7 +16417,7 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool 
         s->beats++;
     } else if (call->ran == VIAMC_ANSWERED && (call->status == VIAMC_INVALID_ARGUMENT || call->status == VIAMC_UNIMPLEMENTED)) {
         vmc_session_lost(c, VMC_TEXT("the session expired"));
-    } else if (call->status == VIAMC_DEADLINE_EXCEEDED && !(s->acked && vmc_time_reached(s->acked_at, s->sent_at[which]))) {
+    } else if (!vmc_time_reached(s->acked_at, s->sent_at[which]) && c->now - s->acked_at >= 2u * s->window) { /* late, refused, failed */
         vmc_session_lost(c, VMC_TEXT("no heartbeat was answered for two windows"));
     }
 }
@@ -16462,6 +16511,15 @@ VMC_FN bool vmc_motion_runs(const vmc_call *call, uint32_t stop, uint8_t ran)
 VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
 {
     return vmc_motion_is_move(call) && call->ran == VIAMC_MAYBE;
+}
+
+/* One window after a call was asked for: until then a Stop waits for moves, and a setpoint for its turn. A poll and the wait before it ask the
+ * same timer, so nobody is woken in vain. */
+VMC_FN vmc_timer vmc_motion_patience(const viamc_client *c, const vmc_call *call)
+{
+    vmc_timer t;
+    vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
+    return t;
 }
 
 /* ---- resources ---- */
@@ -16599,9 +16657,10 @@ VMC_FN void vmc_motion_send_again(viamc_client *c, vmc_call *stop)
 /* A copy of a Stop was answered OK: is that the end? True if DONE can be told. */
 VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
 {
+    vmc_timer patience = vmc_motion_patience(c, stop);
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
-    if (c->now - vmc_call_user(stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
+    if (vmc_timer_due(&patience, c->now) || vmc_timer_due(&stop->deadline, c->now)) {
         vmc_motion_cancel(c, vmc_call_resource(stop), VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
         if (vmc_motion_has_unsettled(c, vmc_call_resource(stop))) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
@@ -16699,7 +16758,8 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
 /* A pending setpoint goes when its turn comes, and is dropped when it is older than one window. */
 VMC_FN void vmc_motion_step_pending(viamc_client *c, vmc_call *call)
 {
-    if (c->now - vmc_call_user(call)->asked >= vmc_session_window(c))
+    vmc_timer patience = vmc_motion_patience(c, call);
+    if (vmc_timer_due(&patience, c->now))
         vmc_calls_end(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
     else
         vmc_motion_launch(c, call);
@@ -16785,9 +16845,8 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
             if (vmc_motion_in_the_way(c, call) != NULL)
                 *wait = 0;
             if (stop || vmc_motion_is_pending(call)) {
-                vmc_timer t;
-                vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
-                vmc_wait_timer(wait, &t, now);
+                vmc_timer patience = vmc_motion_patience(c, call);
+                vmc_wait_timer(wait, &patience, now);
                 vmc_wait_timer(wait, &call->deadline, now);
             }
         }
@@ -16995,45 +17054,6 @@ VMC_FN const char *vmc_client_check(const viamc_client *c)
     return wrong;
 }
 
-/* ---- polls that only listen: where checks are on they do everything, and it must have been nothing ---- */
-
-typedef struct vmc_check_state {
-    viamc_client client;
-    uint32_t records; /* what lies in all records and streams, as one number */
-} vmc_check_state;
-
-VMC_FN void vmc_check_remember(const viamc_client *c, vmc_check_state *s)
-{
-    const uint8_t *p = (const uint8_t *)c->calls.users;
-    VIAMC_MEMCPY(&s->client, c, sizeof *c);
-    for (s->records = 2166136261u; p != c->conn.in; p++)
-        s->records = (s->records ^ *p) * 16777619u; /* FNV-1a */
-}
-
-/* Nothing may have changed but how often and when was polled, what follows from the time alone, and the places in buffers that are empty. */
-VMC_FN void vmc_check_rested(const viamc_client *c, const vmc_check_state *before)
-{
-    vmc_check_state now;
-    vmc_check_remember(c, &now);
-    now.client.rest = before->client.rest;
-    now.client.conn.steps = before->client.conn.steps;
-    now.client.conn.grpc.hold_data = before->client.conn.grpc.hold_data; /* for octets that are asked for later */
-#ifndef VIAMC_NO_TLS
-    now.client.desc.unix_time = before->client.desc.unix_time;
-    now.client.desc.clock_at = before->client.desc.clock_at;
-#endif
-    if (c->conn.in_at == c->conn.in_len && c->conn.out_at == c->conn.out_len) {
-        now.client.conn.in_at = before->client.conn.in_at;
-        now.client.conn.in_len = before->client.conn.in_len;
-        now.client.conn.out_at = before->client.conn.out_at;
-        now.client.conn.out_len = before->client.conn.out_len;
-    }
-    if (now.records != before->records || VIAMC_MEMCMP(&now.client, &before->client, sizeof *c) != 0)
-        VIAMC_CHECK_FAILED("a poll that was to listen alone had something to do");
-}
-
-/* ---- after a poll ---- */
-
 VMC_FN void vmc_client_check_poll(const viamc_client *c)
 {
     const char *wrong = vmc_client_check(c);
@@ -17056,7 +17076,6 @@ VMC_FN void vmc_client_check_poll(const viamc_client *c)
 #define VMC_CLIENT_OUT_MIN 512u   /* a host name while the port connects */
 #define VMC_CLIENT_OUT_PLAIN 256u /* likewise, without TLS, where a window of the output costs no record */
 #define VMC_CLIENT_SLOT_MIN 64u
-#define VMC_CLIENT_REST 100u      /* viamc: longest time in which polls only listen, ms */
 #define VMC_CLIENT_STREAMS (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
 
 /* ---- layout ---- */
@@ -17134,7 +17153,7 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
         return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
     if (d->no_tls ? d->in_bytes < 64u || d->in_bytes > VMC_CONN_BUFFER_MAX : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
-        return VMC_TEXT("in_bytes out of range");
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     if (vmc_client_credit_need(d) > d->in_bytes)
         return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
     return NULL;
@@ -17465,8 +17484,9 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_start *s, viamc_call *handle)
 {
     size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
-    if (need > call->tx_len && !vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX))
-        return VIAMC_ERR_NOMEM;
+    viamc_err err = need <= call->tx_len ? (viamc_err)VIAMC_OK : vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX);
+    if (err != VIAMC_OK)
+        return err;
     call->body = NULL; /* of a value that was kept */
     call->body_len = 0;
     vmc_calls_tx_cut(&c->calls, call); /* a value that was encoded in place lies behind what moves now */
@@ -17518,7 +17538,7 @@ VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
         vmc_motion_launch(c, call);
 }
 
-/* A record and room in tx for the call: STATE, BUSY or NOMEM if there is none now. */
+/* A record and room in tx for the call: STATE or BUSY if there is none now, NOMEM if there never is. */
 VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call **call)
 {
     uint32_t reserve = s->resource == VMC_MOTION_ANY ? 0 : s->motion == VMC_MOTION_STOP ? VMC_CALL_PREFIX : VMC_STOP_RESERVE;
@@ -17529,9 +17549,7 @@ VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call 
     *call = vmc_client_free_record(c, s);
     if (*call == NULL)
         return VIAMC_ERR_BUSY;
-    if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0 && !vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve))
-        return VIAMC_ERR_NOMEM;
-    return VIAMC_OK;
+    return (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? (viamc_err)VIAMC_OK : vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve);
 }
 
 /* A Stop was asked for and cannot be sent now: its session is not resumed, and a connection that is being given up is given up at once. */
@@ -17630,11 +17648,14 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
         return VIAMC_ERR_STATE;
     if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
-    if (!vmc_calls_can_append(&c->calls, call) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
+    if (!vmc_calls_can_append(&c->calls, call))
         return VIAMC_ERR_BUSY;
-    if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
-        return vmc_call_pending(call) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    err = vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u); /* half of tx stays for other calls */
+    if (err != VIAMC_OK)
+        return err; /* unread: viamc_call_send_message has no octets for what does not fit */
+    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
+    if (resource != 0 && vmc_motion_is_stopping(c, resource))
+        return VIAMC_ERR_BUSY;
     vmc_call_user(call)->resource = resource;
     vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;
@@ -17768,9 +17789,10 @@ VMC_FN void vmc_client_on_goaway(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
 }
 
-/* Everything that the connection has for us now, from this event on. */
-VMC_FN void vmc_client_receive(viamc_client *c, vmc_conn_event ev)
+/* Everything that the connection has for us now. */
+VMC_FN void vmc_client_receive(viamc_client *c)
 {
+    vmc_conn_event ev = c->conn.state == VMC_CONN_OPENING ? vmc_dial_open(c) : vmc_conn_next(&c->conn);
     while (ev != VMC_CONN_IDLE && ev != VMC_CONN_LOST) {
         if (ev == VMC_CONN_IS_UP)
             vmc_dial_on_up(c);
@@ -17795,33 +17817,11 @@ VMC_FN void vmc_client_write(viamc_client *c)
     c->dirty = c->dirty || (half != VMC_H2_NO_SLOT && c->conn.grpc.h2.out_slot != half);
 }
 
-/* After a poll that neither heard nor wrote: for how long may the next ones only listen? For as long as a program may sleep (viamc_wait),
- * and not at all while a Stop or a move in doubt is watched, or a sink is to be asked again. Bounded, so that nothing is ever late by more than VMC_CLIENT_REST. */
-VMC_FN uint8_t vmc_client_rest(const viamc_client *c)
+/* A poll's work on the connection: read, think, write. */
+VMC_FN void vmc_client_turn(viamc_client *c)
 {
-    const vmc_h2 *h2 = &c->conn.grpc.h2;
-    viamc_wait_hint hint;
-    if (c->dial.state != VIAMC_READY || c->dial.reauth || c->motion.watched || c->motion.unsure || c->calls.unsettled || (h2->owed | h2->noise) != 0)
-        return 0;
-    viamc_wait(c, c->now, &hint);
-    return hint.want != VIAMC_WANT_READ ? (uint8_t)0 : (uint8_t)vmc_min32(hint.ms, VMC_CLIENT_REST);
-}
-
-/* This poll only listens. */
-VMC_FN bool vmc_client_rests(viamc_client *c)
-{
-    const viamc_ms since = c->session.since_poll;
-    if (c->dirty || since >= c->rest)
-        return false;
-    c->rest = (uint8_t)(c->rest - since);
-    return true;
-}
-
-/* A poll's work on the connection: what came, then think, write. */
-VMC_FN void vmc_client_turn(viamc_client *c, vmc_conn_event ev)
-{
-    const bool heard = ev != VMC_CONN_IDLE || c->conn.heard;
-    vmc_client_receive(c, ev);
+    vmc_conn_begin(&c->conn);
+    vmc_client_receive(c);
     vmc_grpc_expire(&c->conn.grpc, c->now);
     vmc_client_ends(c);
     vmc_dial_step_time(c);
@@ -17835,7 +17835,6 @@ VMC_FN void vmc_client_turn(viamc_client *c, vmc_conn_event ev)
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)
         c->steps_max = (uint16_t)c->conn.steps;
-    c->rest = heard || c->conn.steps != 1u ? (uint8_t)0 : vmc_client_rest(c);
 }
 
 /* What was asked for since the last poll is as old as this one, not as the last. */
@@ -17852,34 +17851,8 @@ VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
     }
 }
 
-/* What a poll begins with, unless it only listens. */
-VMC_FN void vmc_client_begin(viamc_client *c)
-{
-    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
-        c->dial.fresh = false;
-#ifndef VIAMC_NO_TLS
-        c->desc.clock_at = c->now;
-#endif
-        vmc_timer_set(&c->dial.due, c->now, 0);
-        vmc_motion_expire(c);
-    }
-#ifndef VIAMC_NO_TLS
-    (void)vmc_dial_unix_time(c);
-#endif
-    c->dirty = false;
-    vmc_client_forget(c);
-    if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
-        vmc_dial_start(c);
-    vmc_conn_begin(&c->conn);
-}
-
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 {
-    vmc_conn_event ev;
-    bool rests, heard;
-#if VIAMC_CHECK
-    vmc_check_state before;
-#endif
     if (c == NULL)
         return VIAMC_ERR_ARG;
     if (c->in_poll || c->calls.in_sink)
@@ -17889,22 +17862,25 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
     vmc_session_note_poll(c, now);
     c->now = now;
     c->polls++;
-    rests = vmc_client_rests(c);
-#if VIAMC_CHECK
-    vmc_check_remember(c, &before);
+    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
+        c->dial.fresh = false;
+#ifndef VIAMC_NO_TLS
+        c->desc.clock_at = now;
+#endif
+        vmc_timer_set(&c->dial.due, now, 0);
+        vmc_motion_expire(c);
+    }
+#ifndef VIAMC_NO_TLS
+    (void)vmc_dial_unix_time(c);
 #endif
     c->in_poll = true;
-    if (!rests || VIAMC_CHECK)
-        vmc_client_begin(c);
-    c->conn.steps = 0;
-    ev = c->conn.state == VMC_CONN_OPENING ? vmc_dial_open(c) : vmc_conn_next(&c->conn);
-    heard = ev != VMC_CONN_IDLE || c->conn.heard;
-    if (!rests || heard || VIAMC_CHECK)
-        vmc_client_turn(c, ev);
+    c->dirty = false;
+    vmc_client_forget(c);
+    if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
+        vmc_dial_start(c);
+    vmc_client_turn(c);
     c->in_poll = false;
 #if VIAMC_CHECK
-    if (rests && !heard)
-        vmc_check_rested(c, &before);
     vmc_client_check_poll(c);
 #endif
     return c->dial.state == VIAMC_FAILED ? c->conn.error.code : (viamc_err)VIAMC_OK;
@@ -18055,7 +18031,6 @@ VMC_FN void vmc_client_reset(viamc_client *c)
 {
     vmc_client_end_all(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
-    c->rest = 0;
     vmc_wipe(&c->session, sizeof c->session);
     vmc_wipe(&c->desc, sizeof c->desc);
     c->motion.unconfirmed = 0;
@@ -18179,7 +18154,9 @@ VMC_FN void vmc_explain_insecure(const viamc_client *c, const viamc_error *e, vm
 {
     vmc_explain_cut(w, "dial: ");
     vmc_explain_address(c, w);
-    if (e->detail != 0)
+    if (e->detail == 2u)
+        vmc_explain_cut(w, VMC_TEXT(" spoke TLS before and is insecure now; dial it anew to accept that"));
+    else if (e->detail != 0)
         vmc_explain_cut(w, VMC_TEXT(" is insecure; set allow_insecure_with_creds_downgrade to accept that"));
     else
         vmc_explain_cut(w, VMC_TEXT(" is insecure; set allow_insecure_downgrade to accept that"));
@@ -18850,12 +18827,12 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     if (rq->peer == NULL)
         return;
     c = vmc_request_call(rq);
+    vmc_timer_off(&c->deadline);
     if (c->state != VMC_CALL_OPEN || (c->flags & VMC_CALL_F_FINISH) != 0)
-        return; /* the client has given up, or the deadline has answered */
+        return; /* the client has given up, or the deadline or the carrier has answered */
     c->status = (uint8_t)status;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
     rq->peer->calls.stirred = true;
-    vmc_timer_off(&c->deadline);
     vmc_calls_set_text(&rq->peer->calls, c, vmc_bytes_of(viamc_text(text)));
 }
 
@@ -19138,12 +19115,21 @@ VMC_FN bool vmc_sessions_bind(viamc_request *rq)
     if (r == NULL)
         return true;
     r->session = rq->session;
-    r->due &= VMC_DUE_ALL; /* somebody drives it again; a StopAll that is being answered stops that too */
-    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
-        r->running |= VMC_DUE_DRIVEN;
     if (r->session != VMC_SERVER_NONE)
         vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
     return true;
+}
+
+/* A handler has been called for a moving call. Unless it refused, somebody drives the resource again: the Stop for a session that has ended
+ * gives way to that; a StopAll that is being answered stops that too. */
+VMC_FN void vmc_sessions_drive(const viamc_request *rq)
+{
+    viamc_resource *r = rq->resource;
+    if (r == NULL || (vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || (rq->state == VMC_REQUEST_ANSWERED && rq->status != VIAMC_OK))
+        return;
+    r->due &= VMC_DUE_ALL;
+    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
+        r->running |= VMC_DUE_DRIVEN;
 }
 
 /* ---- Stops of our own ---- */
@@ -19201,9 +19187,10 @@ VMC_FN void vmc_sessions_stop(viamc_server *s, viamc_resource *r, viamc_bytes ex
     vmc_sessions_stopped(s, r);
 }
 
-/* Marks a resource; one that cannot stop is left alone. */
+/* Marks a resource: what came before does not move it any more, whatever becomes of its Stop. One that cannot stop is asked for none. */
 VMC_FN void vmc_sessions_due(viamc_server *s, viamc_resource *r, uint8_t why)
 {
+    r->stopped = ++s->stops;
     if (r->service->stop == NULL)
         return;
     if (r->due == 0)
@@ -19354,9 +19341,13 @@ VMC_FN viamc_err vmc_rs_unknown_type(viamc_request *rq, viamc_bytes type)
 /* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_judge), and none are looked at any more. */
 VMC_FN viamc_err vmc_rs_refuse(viamc_request *rq, viamc_bytes id)
 {
+    char who[64];
     viamc_str text;
-    text.ptr = (const char *)id.ptr;
-    text.len = vmc_min(id.len, 64u);
+    size_t i;
+    text.ptr = who;
+    text.len = vmc_min(id.len, sizeof who);
+    for (i = 0; i < text.len; i++)
+        who[i] = (char)(id.ptr[i] >= ' ' && id.ptr[i] <= '~' ? id.ptr[i] : '?'); /* a stranger's octets, on their way to a terminal */
     if (rq->peer->wrong < VMC_SERVER_WRONG)
         rq->peer->wrong++;
     vmc_server_tell(rq->server, VIAMC_SEV_REFUSED, rq->peer->number, text, viamc_text(""), 0, rq->peer->wrong);
@@ -19811,18 +19802,16 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     rq->msg = msg;
     vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
-    if (rq->state == VMC_REQUEST_ANSWERED)
-        return true;
-    if (err == VIAMC_WAIT) {
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_WAIT) {
         rq->waits = true;
         return false;
     }
-    if (err == VIAMC_OK && rq->kept) {
-        rq->state = VMC_REQUEST_KEPT;
-        return false; /* its views last until it is answered */
-    }
-    vmc_route_after(rq, err);
-    return true;
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_OK && rq->kept)
+        rq->state = VMC_REQUEST_KEPT; /* its views last until it is answered */
+    else if (rq->state != VMC_REQUEST_ANSWERED)
+        vmc_route_after(rq, err);
+    vmc_sessions_drive(rq);
+    return rq->state != VMC_REQUEST_KEPT;
 }
 
 /* Takes the next message of call c to the handler. False: nothing to do now. */
@@ -19875,8 +19864,8 @@ VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
 VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
 {
     const viamc_request *rq = &p->requests[vmc_call_index(c)];
-    if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
-        return false;
+    if (c->state != VMC_CALL_OPEN || (c->flags & VMC_CALL_F_FINISH) != 0 || rq->state != VMC_REQUEST_OPEN)
+        return false; /* FINISH: the carrier has refused what came; an end that follows is not that of the whole */
     if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || vmc_call_user_const(c)->taken == c->parsed))
         return false;
     return vmc_request_has_room(rq);
@@ -19923,27 +19912,46 @@ VMC_FN void vmc_route_release_big(vmc_peer *p)
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, before it is wiped, and
+ * at the end of a poll. */
+VMC_FN void vmc_route_share_big(vmc_peer *p)
+{
+    const viamc_server *s = p->server;
+    uint8_t i;
+    p->calls.big_elsewhere = false;
+    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
+        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
+            p->calls.big_elsewhere = true;
+}
+
 /* What a peer said and was told, once its connection is closed and no kept request shows it any more. */
 VMC_FN void vmc_route_forget(vmc_peer *p)
 {
     p->heard = false;
+    vmc_route_share_big(p);
     vmc_wipe(p->calls.slots, (size_t)(p->calls.tx - p->calls.slots));
     if (!p->calls.big_elsewhere)
         vmc_wipe(p->calls.big, p->calls.big_cap);
 }
 
-/* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
+/* True if nobody needs record c any more: the call is over, its handler has let it go, its header block is written. */
+VMC_FN bool vmc_route_is_over(const vmc_peer *p, const vmc_call *c)
+{
+    bool writing = p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == vmc_call_index(c);
+    return c->state == VMC_CALL_ENDED && !p->requests[vmc_call_index(c)].kept && !writing;
+}
+
+/* Frees the records that nobody needs any more. */
 VMC_FN void vmc_route_clean(vmc_peer *p)
 {
     vmc_call *c;
     VMC_CALLS_EACH(&p->calls, c) {
-        viamc_request *rq = &p->requests[vmc_call_index(c)];
         if (c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_FINISHED) != 0)
             vmc_route_close(p, c);
-        if (c->state != VMC_CALL_ENDED || rq->kept || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == vmc_call_index(c)))
+        if (!vmc_route_is_over(p, c))
             continue;
         p->calls.ended--;
-        rq->state = VMC_REQUEST_NONE;
+        p->requests[vmc_call_index(c)].state = VMC_REQUEST_NONE;
         vmc_calls_free(&p->calls, c);
     }
     vmc_route_release_big(p);
@@ -20061,6 +20069,8 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
     vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
     vmc_conn_close(&p->conn, s->now);
     vmc_wipe(p->calls.tx, p->calls.tx_cap);
+    vmc_wipe(p->table, VMC_SERVER_TABLE); /* it and scratch have the token as it was shown */
+    vmc_wipe(p->scratch, VMC_SERVER_SCRATCH);
     p->heard = true;
     vmc_route_clean(p);
     s->vacant = true;
@@ -20076,6 +20086,11 @@ VMC_FN void vmc_peer_drop(vmc_peer *p, viamc_err code, const char *what)
     vmc_conn_flush(&p->conn, p->server->now);
     vmc_h2_goaway(&p->conn.grpc.h2, code == VIAMC_ERR_AUTH ? VMC_H2_ENHANCE_YOUR_CALM : VMC_H2_NO_ERROR);
     (void)vmc_conn_break(&p->conn, code, 0, "", what);
+}
+
+VMC_FN bool vmc_peer_is_quiet(const vmc_peer *p, viamc_ms ms)
+{
+    return vmc_time_reached(p->server->now, p->heard_at + ms);
 }
 
 /* A stranger that only occupies a place, or tries keys; one that is gone without a word. */
@@ -20097,21 +20112,10 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, p->greeted ? VMC_TEXT("did not show a key in time") : VMC_TEXT("did not begin in time"));
     else if (p->wrong >= VMC_SERVER_WRONG)
         vmc_peer_drop(p, VIAMC_ERR_AUTH, VMC_TEXT("too many wrong keys"));
-    else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS)
+    else if (vmc_peer_is_quiet(p, VMC_SERVER_DEAD_MS))
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, VMC_TEXT("said nothing for too long"));
-    else if (s->now - p->heard_at >= VMC_SERVER_QUIET_MS && !p->asked)
+    else if (vmc_peer_is_quiet(p, VMC_SERVER_QUIET_MS) && !p->asked)
         p->asked = vmc_h2_ask(&p->conn.grpc.h2);
-}
-
-/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
-VMC_FN void vmc_peer_share_large(vmc_peer *p)
-{
-    const viamc_server *s = p->server;
-    uint8_t i;
-    p->calls.big_elsewhere = false;
-    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
-        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
-            p->calls.big_elsewhere = true;
 }
 
 /* The others wait for the large buffer, so it is not for strangers, and a message has to arrive in time. */
@@ -20137,7 +20141,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
 {
     vmc_conn *c = &p->conn;
     vmc_conn_event ev = VMC_CONN_IDLE;
-    vmc_peer_share_large(p);
+    vmc_route_share_big(p);
     vmc_conn_begin(c);
     vmc_conn_flush(c, p->server->now);
     vmc_route_clean(p); /* places that were let go since the last poll are free for what comes */
@@ -20171,7 +20175,8 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
         vmc_peer_leave(p);
 }
 
-/* The calls' part: deadlines, handlers that said WAIT, and requests for whose answers room has come since they were looked at. */
+/* The calls' part: deadlines, handlers that said WAIT, requests for whose answers room has come since they were looked at, and places that
+ * were let go since: others may wait for their buffer. */
 VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 {
     const vmc_call *c;
@@ -20179,7 +20184,7 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
         const viamc_request *rq = &p->requests[vmc_call_index(c)];
         if (c->state == VMC_CALL_OPEN) /* what is kept for a client that is gone has ended */
             vmc_wait_timer(wait, &c->deadline, now);
-        if (vmc_calls_can_settle(&p->calls, c))
+        if (vmc_calls_can_settle(&p->calls, c) || vmc_route_is_over(p, c))
             *wait = 0; /* room that the peer does not know of yet */
         if (vmc_route_is_ready(p, c))
             *wait = rq->waits && rq->need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
@@ -20189,9 +20194,9 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 VMC_FN void vmc_peer_wait(const vmc_peer *p, viamc_ms now, viamc_wait_hint *hint)
 {
     vmc_timer quiet;
+    vmc_peer_wait_calls(p, now, &hint->ms); /* also what is kept for one that is gone */
     if (!vmc_peer_is_here(p))
         return;
-    vmc_peer_wait_calls(p, now, &hint->ms);
     vmc_wait_timer(&hint->ms, &p->deadline, now);
     vmc_wait_timer(&hint->ms, &p->large, now);
     vmc_timer_set(&quiet, p->heard_at, p->asked ? VMC_SERVER_DEAD_MS : VMC_SERVER_QUIET_MS);
@@ -20301,7 +20306,7 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
     if (d->out_bytes > VMC_CONN_BUFFER_MAX || d->message_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u || d->in_bytes > VMC_CONN_BUFFER_MAX)
-        return VMC_TEXT("in_bytes out of range");
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
@@ -20556,7 +20561,7 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
             vmc_route_clean(&s->peers[i]);
     }
     for (k = 0; k < n; k++)
-        vmc_peer_share_large(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
+        vmc_route_share_big(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
     s->turn = (uint8_t)((s->turn + 1u) % n);
     s->in_poll = false;
     return VIAMC_OK;
@@ -20954,7 +20959,7 @@ VMC_FN const char *vmc_loop_advice(const viamc_client *c, viamc_err err)
         if (c == NULL)
             return ": there is no client; viamc_posix_open makes one";
         return viamc_state(c) == VIAMC_READY ? ": not now" : ": not connected; wait with viamc_posix_ready";
-    case VIAMC_ERR_BUSY: return ": all calls are in use, or a Stop of this resource is under way; finish one, then try again";
+    case VIAMC_ERR_BUSY: return ": all calls are in use, tx_bytes are full, or a Stop of this resource is under way; finish one, then try again";
     case VIAMC_ERR_NOT_FOUND: return ": no such name, or the call is over and its DONE was taken";
     default: return "";
     }
@@ -20974,6 +20979,27 @@ VMC_FN void vmc_loop_print_roots(const viamc_posix *p, const viamc_client *c)
 #endif
 }
 
+/* Why the port failed, in the system's words, on Windows by its number. */
+VMC_FN void vmc_loop_print_reason(const viamc_posix *p, const viamc_client *c)
+{
+    int error = viamc_posix_errno(p, 0);
+    if (c == NULL || viamc_client_error(c).code != VIAMC_ERR_IO || error == 0)
+        return;
+    vmc_loop_print(": ");
+#ifdef _WIN32
+    {
+        char text[12];
+        vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
+        vmc_wr_dec(&w, (uint32_t)error);
+        text[w.len] = '\0';
+        vmc_loop_print("error ");
+        vmc_loop_print(text);
+    }
+#else
+    vmc_loop_print(strerror(error));
+#endif
+}
+
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
 {
     char buf[VMC_LOOP_TEXT];
@@ -20990,6 +21016,7 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
         vmc_loop_print(viamc_err_name(err));
         vmc_loop_print(vmc_loop_advice(c, err));
     }
+    vmc_loop_print_reason(posix, c);
     vmc_loop_print("\n");
     return 1;
 }

@@ -222,6 +222,8 @@ static inline void bot_listen(void)
         bot_greet();
     while (script_next(&f)) {
         request *r;
+        if (bot.cut)
+            continue;
         if (f.type == 1 || f.type == 9) {
             script_decode(f.payload, f.len, f.type == 1);
             if ((f.flags & 4) != 0 && (bot.last == 0 || f.id <= bot.last))

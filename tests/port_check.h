@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Does a port keep what base/port promises? To be called on the board itself, with the port to be judged and a peer that echoes:
  *
- *     static const port_check_desc desc = {my_port, &my_user, my_now, my_sleep, my_print, "10.0.0.2", 7007, 0};
+ *     static const port_check_desc desc = {&my_port, &my_user, my_now, my_sleep, my_print, "10.0.0.2", 7007, 0, false};
  *     return port_check(&desc);                   number of complaints, each printed as a line
  *
- * The peer: tests/boards/echo.py PORT, or anything that sends back what it gets and closes when it gets an octet 0. */
+ * The peer: tests/boards/echo.py PORT HOST, or anything that sends back what it gets and closes when it gets an octet 0. */
 #ifndef PORT_CHECK_H
 #define PORT_CHECK_H
 

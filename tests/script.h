@@ -118,12 +118,14 @@ static void script_run(viamc_ms ms)
     script_poll();
 }
 
+/* What is on its way: octets of a text, a message. One for all, since 64 KiB must do. */
+static uint8_t script_room[TEST_ROOM(65536)];
+
 /* Sends octets given as hex. */
 static void script_send(const char *hex)
 {
-    static uint8_t buf[TEST_ROOM(65536)];
-    size_t n = test_hex(hex, buf, sizeof buf), done = 0;
-    (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, buf, n, &done);
+    size_t n = test_hex(hex, script_room, sizeof script_room), done = 0;
+    (void)vmc_loop_server_port()->write(vmc_loop_server(&script_now.loop), script_now.conn, script_room, n, &done);
     CHECK_EQ_INT(done, n);
 }
 
@@ -149,7 +151,7 @@ static void script_send_frame(uint8_t type, uint8_t flags, uint32_t id, const vo
 
 static inline void script_send_block(uint32_t id, const char *hex, bool end)
 {
-    uint8_t buf[4096];
+    uint8_t buf[TEST_ROOM(8192)];
     size_t n = test_hex(hex, buf, sizeof buf);
     script_send_frame(1, (uint8_t)(4 | (end ? 1 : 0)), id, buf, n);
 }
@@ -157,11 +159,10 @@ static inline void script_send_block(uint32_t id, const char *hex, bool end)
 /* A message with its prefix, in one DATA frame. */
 static inline void script_send_message(uint32_t id, const void *msg, size_t len)
 {
-    static uint8_t buf[TEST_ROOM(65536)];
-    buf[0] = 0;
-    vmc_put_be32(buf + 1, (uint32_t)len);
-    vmc_copy(buf + 5, msg, len);
-    script_send_frame(0, 0, id, buf, len + 5);
+    script_room[0] = 0;
+    vmc_put_be32(script_room + 1, (uint32_t)len);
+    vmc_copy(script_room + 5, msg, len);
+    script_send_frame(0, 0, id, script_room, len + 5);
 }
 
 /* A whole unary reply. */

@@ -274,6 +274,25 @@ TEST(x2_acknowledges)
     script_close();
 }
 
+/* Each PING is answered with its own octets. */
+TEST(pings_of_different_octets)
+{
+    script_frame f;
+    unsigned sum = 0, n = 0;
+    script_new();
+    script_ready();
+    script_send("0000080600000000 000000000000000001 0000080600000000 000000000000000002 0000080600000000 000000000000000004");
+    script_run(1);
+    while (script_next(&f))
+        if (f.type == 6 && f.flags == 1) {
+            n++;
+            sum += f.payload[7];
+        }
+    CHECK_EQ_INT(n, 3);
+    CHECK_EQ_INT(sum, 1 + 2 + 4);
+    script_close();
+}
+
 TEST(x3_message_in_pieces)
 {
     static uint8_t msg[400];
@@ -941,6 +960,45 @@ TEST(goaway_in_peace_is_redialled_at_once)
     script_close();
 }
 
+/* Whoever does not take LOST is not connected again behind his back. */
+TEST(lost_is_taken_before_the_next_attempt)
+{
+    viamc_event ev;
+    unsigned n;
+    script_new();
+    script_ready();
+    script_send("000008070000000000 7fffffff 00000000");
+    vmc_loop_server_port()->close(vmc_loop_server(&script_now.loop), script_now.conn);
+    for (n = 0; n < 4; n++) {
+        CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+        script_now.loop.now += 60000;
+    }
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 1);
+    CHECK(viamc_next_event(script_now.client, &ev) && ev.kind == VIAMC_EV_LOST);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 2);
+    script_close();
+}
+
+/* The same behind another viamc_dial, which brings no LOST: what the calls left lies where the next attempt checks certificates. */
+TEST(ends_of_calls_are_taken_before_the_next_attempt)
+{
+    viamc_event ev;
+    viamc_call call;
+    script_new();
+    script_ready();
+    CHECK_EQ_INT(raw("/a.B/C", &call), VIAMC_OK);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 1);
+    CHECK(viamc_next_event(script_now.client, &ev) && ev.kind == VIAMC_EV_DONE && ev.call == call);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 2);
+    script_close();
+}
+
 TEST(refused_three_times)
 {
     char text[120];
@@ -1285,6 +1343,40 @@ TEST(large_reply_through_a_sink)
         script_close();
         sink_waits = waits;
     }
+}
+
+/* The robot's last word was OK, the sink has not taken all: a reset behind it says nothing any more. */
+TEST(reset_behind_a_reply_that_a_sink_holds_up)
+{
+    static uint8_t data[7005];
+    viamc_opts opts = VIAMC_ZERO;
+    size_t at, part;
+    script_new();
+    script_ready();
+    sunk_len = 0;
+    opts.sink = sink;
+    (void)echo(viamc_view("x", 1), &opts);
+    script_run(1);
+    memset(data, 's', sizeof data);
+    vmc_put_be32(data, 0);
+    vmc_put_be32(data + 1, 7000);
+    script_send_block(1, SCRIPT_R1, false);
+    for (at = 0; at < sizeof data; at += part) {
+        part = vmc_min(sizeof data - at, 400);
+        script_send_frame(0, 0, 1, data + at, part);
+        if (at + part < sizeof data)
+            script_run(1);
+    }
+    sink_waits = 2; /* WAIT once */
+    script_send_block(1, SCRIPT_R2, true);
+    script_send_frame(3, 0, 1, "\0\0\0\0", 4);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    CHECK_EQ_INT(sunk_len, 6800 - 5);
+    script_run(100);
+    REQUIRE(script_count(VIAMC_EV_DONE) == 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->status, VIAMC_OK);
+    CHECK_EQ_INT(sunk_len, 7000);
+    script_close();
 }
 
 TEST(two_large_replies_take_turns)
@@ -1692,6 +1784,30 @@ TEST(liveness)
     script_close();
 }
 
+/* Whatever the second question is answered with, and be it a reset, the first one's silence is forgotten. */
+TEST(liveness_after_a_silence)
+{
+    unsigned reset;
+    for (reset = 0; reset < 2; reset++) {
+        script_new();
+        script_now.dial.check_interval_ms = 10000;
+        script_ready();
+        script_run(15002);
+        CHECK_EQ_INT(script_request("RobotService/GetVersion"), 1);
+        CHECK_EQ_INT(script_request("RobotService/GetVersion"), 3);
+        if (reset)
+            script_send_frame(3, 0, 3, "\0\0\0\x07", 4);
+        else
+            script_send_block(3, "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023132", true);
+        script_run(9990);
+        CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+        CHECK_EQ_INT(script_request("RobotService/GetVersion"), 0);
+        script_run(100 + 5000);
+        CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+        script_close();
+    }
+}
+
 /* viamc knew that the connection is dead before it wrote: what never left never ran. */
 TEST(nothing_of_a_call_leaves_on_a_broken_connection)
 {
@@ -1788,6 +1904,25 @@ TEST(close_sends_no_calls)
 }
 
 /* The room for the next request is the caller's while the client dials. */
+/* Nothing is left in the memory, also where events were not taken. */
+TEST(close_wipes_the_block)
+{
+    viamc_call call;
+    size_t i, left = 0;
+    script_new();
+    script_now.dial.credential_type = "access-token";
+    script_now.dial.credential_payload = "tok.en.sig";
+    script_ready();
+    CHECK_EQ_INT(raw("/a.B/C", &call), VIAMC_OK);
+    script_run(1);
+    script_reply(script_request("/a.B/C"), "secret", 6);
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK);
+    script_close();
+    for (i = 0; i < sizeof script_now.memory; i++)
+        left += script_now.memory[i] != 0;
+    CHECK_EQ_INT(left, 0);
+}
+
 TEST(room_while_dialling)
 {
     size_t cap;
@@ -2580,71 +2715,6 @@ TEST(largest_buffers)
     script_close();
 }
 
-/* ---- polls that only listen ---- */
-
-/* Polls once a millisecond until a request has left, after so many: its id. 0: none has. */
-static uint32_t request_after(viamc_ms ms)
-{
-    const viamc_ms begin = script_now.loop.now;
-    script_frame f;
-    for (script_poll(); !script_find(1, &f); script_poll())
-        if (++script_now.loop.now - begin > ms)
-            return 0;
-    CHECK_EQ_INT(script_now.loop.now - begin, ms);
-    return f.id;
-}
-
-/* Where nothing is to be done polls soon only listen, for a while: what is asked for then, what comes and what is due is in time. */
-TEST(polls_that_listen)
-{
-    unsigned n, rests = 0;
-    uint32_t id;
-    script_new();
-    script_now.dial.check_interval_ms = 10000;
-    script_ready();
-    for (n = 0; n < 1000; n++, script_now.loop.now++) {
-        script_poll();
-        rests += script_now.client->rest != 0;
-        CHECK(script_now.client->rest <= VMC_CLIENT_REST);
-    }
-    CHECK(rests > 980);
-    while (script_now.client->rest == 0)
-        script_poll();
-    (void)echo(M1, NULL);
-    id = request_after(0);
-    CHECK(id != 0 && script_now.client->rest == 0);
-    for (n = 0; n < 3; n++)
-        script_poll();
-    CHECK(script_now.client->rest != 0); /* also while an answer is awaited */
-    script_reply(id, "", 0);
-    script_poll();
-    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
-    CHECK(request_after(10000) != 0 && script_has_field("GetVersion\n")); /* a sign of life is asked for */
-    script_close();
-}
-
-/* While a Stop is under way no poll only listens. */
-TEST(no_rest_while_a_stop_is_under_way)
-{
-    unsigned n;
-    uint32_t id;
-    script_new();
-    script_ready();
-    for (n = 0; n < 3; n++)
-        script_poll();
-    CHECK(script_now.client->rest != 0);
-    CHECK_EQ_INT(viamc_call_bytes(script_now.client, STOP, M1, NULL, NULL), VIAMC_OK);
-    id = request_after(0);
-    for (n = 0; n < 1000; n++, script_now.loop.now++) {
-        script_poll();
-        CHECK_EQ_INT(script_now.client->rest, 0);
-    }
-    script_reply(id, "", 0);
-    script_run(1);
-    CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
-    script_close();
-}
-
 /* ---- wrong use ---- */
 
 TEST(wrong_use_is_told)
@@ -2694,6 +2764,7 @@ int main(int argc, char **argv)
     RUN(last_octets_of_a_port);
     RUN(settings_in_pieces);
     RUN(x2_acknowledges);
+    RUN(pings_of_different_octets);
     RUN(x3_message_in_pieces);
     RUN(x4_two_messages_in_a_frame);
     RUN(x5_small_peer_window);
@@ -2720,6 +2791,8 @@ int main(int argc, char **argv)
     RUN(attempts_without_end_back_off);
     RUN(silent_peer_meets_the_deadline);
     RUN(goaway_in_peace_is_redialled_at_once);
+    RUN(lost_is_taken_before_the_next_attempt);
+    RUN(ends_of_calls_are_taken_before_the_next_attempt);
     RUN(refused_three_times);
     RUN(reason_while_redialling);
     RUN(lost_while_authenticating);
@@ -2734,6 +2807,7 @@ int main(int argc, char **argv)
     RUN(large_reply_in_a_lent_buffer);
     RUN(large_reply_without_a_place);
     RUN(large_reply_through_a_sink);
+    RUN(reset_behind_a_reply_that_a_sink_holds_up);
     RUN(two_large_replies_take_turns);
     RUN(unread_stream_stops_at_its_window);
     RUN(taken_room_is_told);
@@ -2748,10 +2822,12 @@ int main(int argc, char **argv)
     RUN(long_status_text_is_cut);
     RUN(status_text_behind_messages);
     RUN(liveness);
+    RUN(liveness_after_a_silence);
     RUN(nothing_of_a_call_leaves_on_a_broken_connection);
     RUN(a_broken_connection_says_why);
     RUN(dial_ends_calls);
     RUN(close_sends_no_calls);
+    RUN(close_wipes_the_block);
     RUN(room_while_dialling);
     RUN(waits_are_exact);
     RUN(keepalive_for_two_days);
@@ -2775,8 +2851,6 @@ int main(int argc, char **argv)
     RUN(binary_metadata_of_the_robot);
     RUN(sink_refuses_the_first_piece);
     RUN(largest_buffers);
-    RUN(polls_that_listen);
-    RUN(no_rest_while_a_stop_is_under_way);
     RUN(wrong_use_is_told);
     return test_end();
 }

@@ -105,10 +105,19 @@ TEST(descs_that_cannot_work)
     script_now.dial.old_sessions = true;
     check_refused("dial: old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
     script_new();
+    script_now.dial.require_session = script_now.dial.disable_sessions = true;
+    check_refused("dial: either require_session or disable_sessions");
+    script_new();
     script_now.dial.insecure = false;
     check_refused("dial: TLS needs memory: leave no_tls out of the client's desc, or set dial.insecure");
     script_now.desc.no_tls = false;
     check_refused("dial: whom to trust? set dial.anchors, dial.next_root, dial.pin_sha256 or dial.insecure");
+    script_now.dial.pin_sha256 = viamc_view("0123456789abcdef0123456789abcdef", 32);
+    script_now.dial.anchor_count = 1;
+    check_refused("dial: anchor_count without anchors");
+    script_now.dial.anchor_count = 0;
+    script_now.dial.pin_sha256.len = 31;
+    check_refused("dial: pin_sha256 must have 32 octets");
 }
 
 /* A robot that does not speak TLS is dialled again at once in plaintext: nothing else would wake the program. */

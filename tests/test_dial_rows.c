@@ -105,6 +105,24 @@ TEST(authority_stays_the_address)
     script_close();
 }
 
+/* The time by which certificates are judged goes on with the polls, also when the client's clock has wrapped. */
+TEST(clock_of_certificates)
+{
+    unsigned hours;
+    secure_new();
+    script_now.dial.unix_time = 1700000000u;
+    script_now.loop.end[0].open_err = VIAMC_WAIT;
+    script_now.dial.timeout_ms = VIAMC_FOREVER;
+    script_open();
+    script_poll();
+    for (hours = 1; hours <= 60u * 24u; hours++) {
+        script_now.loop.now += 3600000u + 1u; /* what is no whole second is not lost */
+        script_poll();
+    }
+    CHECK_EQ_INT(vmc_dial_unix_time(script_now.client), 1700000000u + 60u * 86400u + 60u * 24u / 1000u);
+    script_close();
+}
+
 /* ---- 1.4: plaintext ---- */
 
 typedef struct plain_row {
@@ -186,7 +204,7 @@ TEST(x13_plaintext_table)
 /* An alert, damage, silence, the end: no sign that plaintext is spoken there. */
 TEST(what_is_no_downgrade)
 {
-    static const char *const words[] = {"15030300020246", "15030300020228", "1603030004 02000000", "170303000100", "00", ""};
+    static const char *const words[] = {"15030300020246", "15030300020228", "15000000020100", "15020000020100", "1603030004 02000000", "170303000100", "00", ""};
     static const plain_row row = {false, true, true, true, 0};
     size_t i, ends;
     unsigned turn;
@@ -205,6 +223,27 @@ TEST(what_is_no_downgrade)
             CHECK(viamc_client_error(script_now.client).code != VIAMC_ERR_INSECURE);
             script_close();
         }
+}
+
+/* It is the same attempt: what TLS took of its time is gone. */
+TEST(downgrade_has_the_time_that_is_left)
+{
+    static const plain_row row = {false, false, true, false, 1};
+    unsigned turn;
+    plain_open(&row);
+    script_now.loop.now += 15000;
+    script_send(plain_words[0]);
+    for (turn = 0; turn < 4; turn++)
+        script_poll();
+    CHECK_EQ_INT(script_now.conn, 1);
+    script_now.loop.now += 4900;
+    script_poll();
+    CHECK_EQ_INT(script_now.client->dial.attempts, 0);
+    script_now.loop.now += 100;
+    script_poll();
+    CHECK_EQ_INT(script_now.client->dial.attempts, 1);
+    CHECK_EQ_INT(viamc_client_error(script_now.client).code, VIAMC_ERR_TIMEOUT);
+    script_close();
 }
 
 /* Each attempt asks for TLS first, also behind a connection that was insecure. */
@@ -305,6 +344,95 @@ TEST(backoff_doubles_to_a_minute)
         script_poll();
     }
     CHECK(exact < 4);
+    script_close();
+}
+
+/* Without a longest wait it goes on doubling, and a goodbye in peace is answered at once only once. */
+TEST(backoff_without_end)
+{
+    viamc_ms last = 0;
+    unsigned n;
+    script_new();
+    script_now.dial.max_backoff_ms = VIAMC_FOREVER;
+    script_ready();
+    for (n = 0; n < 2; n++) {
+        script_send("000008070000000000 7fffffff 00000000");
+        hang_up();
+        script_poll();
+        script_poll();
+        REQUIRE(script_count(VIAMC_EV_LOST) == n + 1u);
+        CHECK(n == 0 ? script_event(VIAMC_EV_LOST, n)->retry_ms == 0 : script_event(VIAMC_EV_LOST, n)->retry_ms >= 800);
+        script_run(n == 0 ? 1 : 2000);
+        script_send("000000040000000000");
+        script_run(1);
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    }
+    script_now.loop.end[0].open_err = VIAMC_ERR_REFUSED;
+    hang_up();
+    script_poll();
+    for (n = 0; n < 30; n++) {
+        viamc_ms ms = script_now.client->dial.backoff_ms;
+        CHECK(ms > last || ms == VMC_TIME_MAX);
+        last = ms;
+        script_now.loop.now += vmc_timer_left(&script_now.client->dial.due, script_now.loop.now);
+        script_poll();
+    }
+    script_close();
+}
+
+/* One deadline over all steps, wherever the robot falls silent; `where` is the step that it is told of. */
+TEST(deadline_of_each_step)
+{
+    static const struct {
+        const char *where;
+        bool opens, secure, creds;
+    } rows[] = {{"dial", false, false, false}, {"TLS", true, true, false}, {"HTTP/2", true, false, false}, {"auth", true, false, true}};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        secure_new();
+        script_now.dial.insecure = !rows[i].secure;
+        script_now.dial.attempts = 1;
+        script_now.dial.timeout_ms = 7000;
+        script_now.dial.api_key = rows[i].creds ? "key" : NULL;
+        script_now.dial.api_key_id = rows[i].creds ? KEY_ID : NULL;
+        script_now.loop.end[0].open_err = VIAMC_WAIT;
+        script_open();
+        script_poll();
+        script_now.loop.now += 5000;
+        if (rows[i].opens)
+            script_now.loop.end[0].open_err = VIAMC_OK;
+        script_poll();
+        script_poll();
+        if (rows[i].creds)
+            script_send("000000040000000000");
+        script_now.loop.now += 1900;
+        script_poll();
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+        script_now.loop.now += 100;
+        script_poll();
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+        CHECK_EQ_INT(viamc_client_error(script_now.client).code, VIAMC_ERR_TIMEOUT);
+        CHECK_EQ_INT(viamc_client_error(script_now.client).detail, 7000);
+        CHECK_EQ_STR(viamc_client_error(script_now.client).where, rows[i].where);
+        script_close();
+    }
+}
+
+/* ---- 1.1: a unix socket is plaintext, and needs no credentials ---- */
+
+TEST(unix_sockets)
+{
+    viamc_call call;
+    secure_new();
+    script_now.dial.address = "unix:/tmp/robot.sock";
+    script_now.dial.api_key = "key";
+    script_now.dial.api_key_id = KEY_ID;
+    script_ready();
+    CHECK_EQ_STR(viamc_client_suite(script_now.client), "plaintext");
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &call), VIAMC_OK);
+    script_run(1);
+    CHECK_EQ_INT(script_request("/a.B/C"), 1);
+    CHECK(!script_has_field("authorization") && script_has_field("\n:authority: localhost\n") && script_has_field("\n:scheme: http\n"));
     script_close();
 }
 
@@ -480,6 +608,56 @@ TEST(answers_to_authenticate)
     }
 }
 
+/* Nobody has looked at the credentials either where the stream was reset or a proxy answered in the robot's place. */
+TEST(authenticate_that_nobody_answered)
+{
+    static const char *const blocks[] = {NULL, "0803353032", "0803343031"}; /* RST_STREAM CANCEL; HTTP 502, 401 */
+    size_t i;
+    for (i = 0; i < TEST_COUNT(blocks); i++) {
+        ask_for_token();
+        if (blocks[i] == NULL)
+            script_send_frame(3, 0, 1, "\0\0\0\x08", 4);
+        else
+            script_send_block(1, blocks[i], true);
+        script_poll();
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+        CHECK_EQ_INT(viamc_client_error(script_now.client).code, VIAMC_ERR_RPC);
+        script_close();
+    }
+}
+
+/* OK without a token, or with an empty one: no calls without what they need. */
+TEST(authenticate_without_a_token)
+{
+    static const struct {
+        const char *reply;
+        size_t len;
+    } rows[] = {{"", 0}, {"\x0a\x00", 2}, {"\x12\x01t", 3}};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        ask_for_token();
+        script_reply(1, rows[i].reply, rows[i].len);
+        script_poll();
+        CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_FAILED);
+        CHECK_EQ_INT(viamc_client_error(script_now.client).code, VIAMC_ERR_AUTH);
+        CHECK_EQ_INT(viamc_client_error(script_now.client).detail, VIAMC_INTERNAL);
+        script_close();
+    }
+}
+
+/* GOAWAY while Authenticate is under way: the attempt is over, and the next one begins. */
+TEST(goaway_while_authenticating)
+{
+    ask_for_token();
+    script_send("000008070000000000 7fffffff 00000000");
+    script_poll();
+    script_poll();
+    CHECK_EQ_INT(script_now.loop.end[0].calls[VMC_LOOP_OPEN], 2);
+    CHECK_EQ_INT(script_now.client->dial.attempts, 1);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_close();
+}
+
 /* A robot that was restarted knows none of its tokens (9, row 22): Authenticate comes before anything else on the new connection. */
 TEST(restarted_robot_is_authenticated_anew)
 {
@@ -497,30 +675,33 @@ TEST(restarted_robot_is_authenticated_anew)
     script_close();
 }
 
-/* UNAUTHENTICATED asks for a new token, PERMISSION_DENIED does not; the call itself is reported and not repeated. */
+/* UNAUTHENTICATED asks for a new token, PERMISSION_DENIED and a proxy's 401 do not; the call itself is reported and not repeated. */
 TEST(refused_token_is_renewed)
 {
     static const struct {
         const char *status;
         bool renewed;
-    } rows[] = {{"3136", true}, {"37", false}};
+    } rows[] = {{"000b677270632d737461747573023136", true}, {"000b677270632d7374617475730137", false}, {NULL, false}};
     size_t i;
     for (i = 0; i < TEST_COUNT(rows); i++) {
         char block[120];
         viamc_call call;
+        snprintf(block, sizeof block, "%s%s", rows[i].status == NULL ? "0803343031" : SCRIPT_R1, rows[i].status == NULL ? "" : rows[i].status);
         ready_with_token("\x0a\x05" "first", 7);
         CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), NULL, &call), VIAMC_OK);
         script_run(1);
         CHECK_EQ_INT(script_request("/a.B/C"), 3);
-        snprintf(block, sizeof block, SCRIPT_R1 "000b677270632d737461747573%02x%s", (unsigned)strlen(rows[i].status) / 2u, rows[i].status);
         script_send_block(3, block, true);
         script_run(1);
         CHECK_EQ_INT(script_request(AUTHENTICATE), rows[i].renewed ? 5 : 0);
+        CHECK(!rows[i].renewed || !script_has_field("authorization")); /* with one it would be refused (3.3) */
         CHECK_EQ_INT(script_count(VIAMC_EV_DONE), 1);
-        if (rows[i].renewed)
-            script_reply(5, "\x0a\x06" "second", 8);
-        script_run(1);
         CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/D", viamc_view("x", 1), NULL, &call), VIAMC_OK);
+        script_run(1);
+        if (rows[i].renewed) {
+            CHECK_EQ_INT(script_request("/a.B/D"), 0); /* it waits for the new token */
+            script_reply(5, "\x0a\x06" "second", 8);
+        }
         script_run(1);
         CHECK_EQ_INT(script_request("/a.B/D"), rows[i].renewed ? 7 : 5);
         CHECK(script_has_field(rows[i].renewed ? "\nauthorization: Bearer second\n" : "\nauthorization: Bearer first\n"));
@@ -602,6 +783,46 @@ TEST(keepalive_asks_by_ping)
     }
 }
 
+/* Switched off is as good as never asked for: the sign of life stays a call. */
+TEST(keepalive_off)
+{
+    unsigned pings, calls;
+    keepalive_ready(VIAMC_OFF);
+    script_run(10001);
+    count_asked(&pings, &calls);
+    CHECK_EQ_INT(pings, 0);
+    CHECK_EQ_INT(calls, 1);
+    script_close();
+}
+
+/* Where calls have taken every stream that the robot permits, a sign of life has none: it is a PING. */
+TEST(sign_of_life_without_a_stream)
+{
+    viamc_opts opts = VIAMC_ZERO;
+    unsigned pings, calls, n;
+    viamc_call call;
+    opts.timeout_ms = VIAMC_FOREVER;
+    keepalive_ready(0);
+    script_send("000006040000000000 0003 00000001"); /* MAX_CONCURRENT_STREAMS */
+    script_run(1);
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view("x", 1), &opts, &call), VIAMC_OK);
+    script_run(1);
+    count_asked(&pings, &calls);
+    CHECK_EQ_INT(calls, 1);
+    for (n = 0; n < 4; n++) {
+        check_asked(9900, 0);
+        check_asked(200, 1);
+        script_send_frame(6, 1, 0, "llllllll", 8);
+        script_run(1);
+    }
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    check_asked(10000, 1);
+    script_run(10001);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    CHECK_EQ_INT(script_event(VIAMC_EV_DONE, 0)->ran, VIAMC_MAYBE);
+    script_close();
+}
+
 /* too_many_pings: half as many on later connections, and again half; a goodbye in peace changes nothing. */
 TEST(too_many_pings_doubles_the_interval)
 {
@@ -659,22 +880,32 @@ int main(int argc, char **argv)
     RUN(default_port_443_or_80);
     RUN(server_name_table);
     RUN(authority_stays_the_address);
+    RUN(clock_of_certificates);
     RUN(x13_plaintext_table);
     RUN(what_is_no_downgrade);
+    RUN(downgrade_has_the_time_that_is_left);
     RUN(downgrade_is_of_one_attempt);
     RUN(attempts_before_the_first_ready);
     RUN(max_reconnect_attempts);
     RUN(reconnect_attempts_count_in_a_row);
     RUN(backoff_doubles_to_a_minute);
+    RUN(backoff_without_end);
+    RUN(deadline_of_each_step);
+    RUN(unix_sockets);
     RUN(credential_types);
     RUN(with_api_key);
     RUN(access_token);
     RUN(authenticate_to);
     RUN(answers_to_authenticate);
+    RUN(authenticate_that_nobody_answered);
+    RUN(authenticate_without_a_token);
+    RUN(goaway_while_authenticating);
     RUN(restarted_robot_is_authenticated_anew);
     RUN(refused_token_is_renewed);
     RUN(refused_after_ready_waits_longest);
     RUN(keepalive_asks_by_ping);
+    RUN(keepalive_off);
+    RUN(sign_of_life_without_a_stream);
     RUN(too_many_pings_doubles_the_interval);
     RUN(keepalive_rests_while_draining);
     return test_end();

@@ -87,12 +87,10 @@ static void note_event(void *user, const viamc_server_event *ev)
         w.stopped_at = w.loop.now;
 }
 
-static void open_robot(bool tls)
+static void serve(bool tls)
 {
     static const viamc_api_key api_key = {KEY_ID, KEY};
     viamc_server_desc d = VIAMC_ZERO;
-    memset(&w, 0, sizeof w);
-    vmc_loop_init(&w.loop, test_now.seed);
     d.port = vmc_loop_server_port();
     d.port_user = vmc_loop_server(&w.loop);
     d.api_keys = &api_key;
@@ -106,6 +104,13 @@ static void open_robot(bool tls)
     CHECK_EQ_INT(viamc_server_init(w.server_memory, sizeof w.server_memory, &d, &w.server), VIAMC_OK);
     CHECK(add_resources(w.server));
     add_more();
+}
+
+static void open_robot(bool tls)
+{
+    memset(&w, 0, sizeof w);
+    vmc_loop_init(&w.loop, test_now.seed);
+    serve(tls);
 }
 
 static void redial(unsigned which, bool tls, const char *key)
@@ -184,6 +189,50 @@ static void open_world(bool tls)
     dial(DRIVER, tls, KEY);
     pass(50);
     CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_READY);
+}
+
+/* The ways to say whom to trust, and the time: what is dialled with reaches the certificate check. */
+TEST(trust_of_a_dial)
+{
+    static const struct {
+        const char *pin, *store;
+        uint64_t time;
+        const char *name;
+        bool ready;
+    } rows[] = {{"web", NULL, 0, "robot.test", true}, {"web", NULL, 0, "other.test", true}, {"rsa", NULL, KIT_NOW, "robot.test", false},
+                {NULL, "root-ec root-web", KIT_NOW, "robot.test", true}, {NULL, "root-ec root-rsa", KIT_NOW, "robot.test", false},
+                {NULL, "root-web", KIT_NOW, "other.test", false}, {NULL, "root-web", 0, "robot.test", false}, {NULL, "root-web", 1000000000u, "robot.test", false}};
+    size_t i;
+    if (!kit_certs())
+        SKIP("missing data: the certificates cannot be made here");
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        viamc_client_desc d = VIAMC_ZERO;
+        viamc_dial_desc to = VIAMC_ZERO;
+        kit_store store = VIAMC_ZERO;
+        uint8_t pin[32];
+        open_robot(true);
+        d.port = vmc_loop_port();
+        d.port_user = vmc_loop_client(&w.loop, DRIVER);
+        CHECK_EQ_INT(viamc_client_init(w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], &d, &w.client[DRIVER]), VIAMC_OK);
+        to.address = "10.0.0.7:8080";
+        to.server_name = rows[i].name;
+        to.unix_time = rows[i].time;
+        to.api_key_id = KEY_ID;
+        to.api_key = KEY;
+        if (rows[i].pin != NULL)
+            to.pin_sha256 = kit_pin(rows[i].pin, pin);
+        if (rows[i].store != NULL) {
+            store.count = kit_chain(rows[i].store, store.certs);
+            to.next_root = kit_next_root;
+            to.next_root_user = &store;
+        }
+        CHECK_EQ_INT(viamc_dial(w.client[DRIVER], &to), VIAMC_OK);
+        pass(50);
+        CHECK_EQ_INT(viamc_state(w.client[DRIVER]), rows[i].ready ? VIAMC_READY : VIAMC_FAILED);
+        CHECK_EQ_INT(viamc_client_error(w.client[DRIVER]).code, rows[i].ready ? VIAMC_OK : VIAMC_ERR_TLS_CERT);
+        viamc_client_close(w.client[DRIVER]);
+        viamc_server_close(w.server);
+    }
 }
 
 static void close_world(void)
@@ -393,12 +442,64 @@ static void failing_close(void *user, unsigned conn)
     f.real->close(user, conn);
 }
 
+/* A robot that had TLS is not spoken to without it, though that was allowed: somebody may have come between. */
+TEST(no_downgrade_behind_tls)
+{
+    char text[160];
+    open_robot(true);
+    dial(DRIVER, true, KEY);
+    w.client[DRIVER]->desc.allow_downgrade = true;
+    pass(200);
+    CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_READY);
+    viamc_server_close(w.server);
+    serve(false);
+    pass(5000);
+    CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_BACKOFF);
+    CHECK_EQ_INT(viamc_client_error(w.client[DRIVER]).code, VIAMC_ERR_INSECURE);
+    (void)viamc_explain(w.client[DRIVER], text, sizeof text);
+    CHECK_EQ_STR(text, "dial: robot.test:8080 spoke TLS before and is insecure now; dial it anew to accept that");
+    close_world();
+}
+
+/* ---- the length of a poll ---- */
+
+static struct {
+    viamc_ms at; /* of the poll that reads */
+    size_t octets, most;
+} pieces;
+
+static viamc_err measured_read(void *user, unsigned conn, uint8_t *buf, size_t cap, size_t *len)
+{
+    viamc_err err = f.real->read(user, conn, buf, cap, len);
+    pieces.octets = (pieces.at == w.loop.now ? pieces.octets : 0) + *len;
+    pieces.at = w.loop.now;
+    if (w.client[DRIVER]->conn.state == VMC_CONN_SECURING && pieces.octets > pieces.most)
+        pieces.most = pieces.octets;
+    return err;
+}
+
+/* What a robot sends in one flight, with signatures of two certificates and one of its own, is taken in pieces of less than a signature. */
+TEST(handshakes_go_in_small_pieces)
+{
+    open_robot(true);
+    dial(DRIVER, true, KEY);
+    memset(&pieces, 0, sizeof pieces);
+    f.real = vmc_loop_port();
+    f.port = *f.real;
+    f.port.read = measured_read;
+    w.client[DRIVER]->conn.port = &f.port;
+    pass(200);
+    CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_READY);
+    CHECK(pieces.most > 0 && pieces.most <= 2u * VMC_CONN_HANDSHAKE_STEP);
+    close_world();
+}
+
 /* After an error a port is only closed (base/port.h), whichever read or write of handshake, Authenticate and what follows it was. */
 TEST(ports_that_fail_are_only_closed)
 {
     unsigned server, k, turn;
     for (server = 0; server < 2; server++)
-        for (k = 1; k < 40; k++) {
+        for (k = 1; k < 120; k++) {
             vmc_conn *conn;
             open_robot(true);
             dial(DRIVER, true, KEY);
@@ -412,7 +513,7 @@ TEST(ports_that_fail_are_only_closed)
             f.wrong = 0;
             conn = server ? &w.server->peers[0].conn : &w.client[DRIVER]->conn;
             conn->port = &f.port;
-            for (turn = 0; turn < 60; turn++)
+            for (turn = 0; turn < 120; turn++)
                 (void)tick(0);
             CHECK_EQ_INT(f.wrong, 0);
             CHECK_EQ_INT(f.left, 0);
@@ -430,19 +531,17 @@ typedef struct secret {
     const char *name;
     uint8_t octets[64];
     size_t len;
-    bool ours; /* the robot may keep it */
 } secret;
 
 enum { SECRETS = 5 };
 static secret secrets[SECRETS];
 
-static secret secret_of(const char *name, const void *octets, size_t len, bool ours)
+static secret secret_of(const char *name, const void *octets, size_t len)
 {
     secret s = VIAMC_ZERO;
     s.name = name;
     s.len = vmc_min(len, sizeof s.octets);
     memcpy(s.octets, octets, s.len);
-    s.ours = ours;
     return s;
 }
 
@@ -462,22 +561,22 @@ static void confide(bool tls)
     viamc_call call = 0;
     CHECK_EQ_INT(FINISH(viamc_sensor_get_readings(c, ASKED, NULL, &call))->status, VIAMC_NOT_FOUND);
     CHECK_DONE(viamc_sensor_get_readings(c, "nested", NULL, &call));
-    secrets[0] = secret_of("API key", KEY, strlen(KEY), false);
-    secrets[1] = secret_of("token", c->conn.grpc.token.ptr, c->conn.grpc.token.len, true);
-    secrets[2] = secret_of("request", ASKED, strlen(ASKED), false);
-    secrets[3] = secret_of("reply", SAID, strlen(SAID), false);
-    secrets[4] = tls ? secret_of("keys", ((vmc_tls *)c->conn.tls)->eng->session.master_secret, 48, false) : secrets[3];
+    secrets[0] = secret_of("API key", KEY, strlen(KEY));
+    secrets[1] = secret_of("token", c->conn.grpc.token.ptr, c->conn.grpc.token.len);
+    secrets[2] = secret_of("request", ASKED, strlen(ASKED));
+    secrets[3] = secret_of("reply", SAID, strlen(SAID));
+    secrets[4] = tls ? secret_of("keys", ((vmc_tls *)c->conn.tls)->eng->session.master_secret, 48) : secrets[3];
     CHECK(holds(w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], &secrets[1]));
     CHECK(holds(w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], &secrets[3]));
     CHECK(holds(w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], &secrets[4]));
     CHECK(holds(w.server_memory, sizeof w.server_memory, &secrets[4]));
 }
 
-static void check_gone(ending how, const char *where, const uint8_t *memory, size_t size, bool robot)
+static void check_gone(ending how, const char *where, const uint8_t *memory, size_t size)
 {
     size_t i;
     for (i = 0; i < SECRETS; i++) {
-        bool there = !(robot && secrets[i].ours) && holds(memory, size, &secrets[i]);
+        bool there = holds(memory, size, &secrets[i]);
         CHECK(!there);
         if (there)
             printf("  ending %d: %s is in the block of the %s\n", (int)how, secrets[i].name, where);
@@ -520,8 +619,8 @@ static void end_wipes(ending how, bool tls)
             while (viamc_next_event(w.client[DRIVER], &ev)) { }
         }
     }
-    check_gone(how, "client", w.client_memory[DRIVER], sizeof w.client_memory[DRIVER], false);
-    check_gone(how, "robot", w.server_memory, sizeof w.server_memory, true);
+    check_gone(how, "client", w.client_memory[DRIVER], sizeof w.client_memory[DRIVER]);
+    check_gone(how, "robot", w.server_memory, sizeof w.server_memory); /* which keeps the token, but not as it was shown */
     if (how == BY_LOSS) { /* and back again */
         CHECK(viamc_state(w.client[DRIVER]) != VIAMC_READY);
         w.loop.end[DRIVER].open_err = VIAMC_OK;
@@ -546,7 +645,7 @@ TEST(nothing_is_left_of_a_connection)
 /* Where a token would lie is what the robot said of the credentials, to be explained; a new dial ends that too. */
 TEST(refusal_is_gone_with_a_new_dial)
 {
-    secret said = secret_of("text", "invalid credentials", 19, false);
+    secret said = secret_of("text", "invalid credentials", 19);
     open_robot(false);
     dial(DRIVER, false, "abcdefghijklmnopqrstuvwxyz012346");
     pass(50);
@@ -562,9 +661,12 @@ int main(int argc, char **argv)
 {
     test_begin("end_to_end", argc, argv);
     RUN(day_in_plaintext);
+    RUN(trust_of_a_dial);
     RUN(day_over_tls);
     RUN(death_of_the_driver);
     RUN(wrong_key);
+    RUN(no_downgrade_behind_tls);
+    RUN(handshakes_go_in_small_pieces);
     RUN(ports_that_fail_are_only_closed);
     RUN(nothing_is_left_of_a_connection);
     RUN(refusal_is_gone_with_a_new_dial);

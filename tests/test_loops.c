@@ -119,6 +119,25 @@ TEST(not_ready)
     viamc_posix_close(&posix);
 }
 
+/* What the system says of a failure is told too. */
+TEST(port_that_fails)
+{
+    static uint8_t memory[VIAMC_CLIENT_MEM(4, 16384)];
+    viamc_dial_desc dial = VIAMC_ZERO;
+    char path[140], want[300];
+    memset(path, 'x', sizeof path - 1u);
+    path[sizeof path - 1u] = '\0';
+    memcpy(path, "unix:/", 6); /* longer than a socket's path may be */
+    dial.address = path;
+    dial.attempts = 1;
+    CHECK_EQ_INT(viamc_posix_open(&posix, memory, sizeof memory, NULL, &dial, &client), VIAMC_OK);
+    CHECK_EQ_INT(viamc_posix_ready(&posix, 30), VIAMC_ERR_IO);
+    snprintf(want, sizeof want, "test: dial: the port failed (%s): %s\n", path, strerror(ENAMETOOLONG));
+    CHECK_EQ_STR(explained(VIAMC_ERR_IO), want);
+    viamc_client_close(client);
+    viamc_posix_close(&posix);
+}
+
 TEST(desc_that_is_wrong)
 {
     static uint8_t memory[1000];
@@ -161,7 +180,7 @@ TEST(finish)
     CHECK_EQ_INT(viamc_posix_finish(&posix, b, 5000, &ev), VIAMC_ERR_RPC);
     CHECK_EQ_INT(ev.status, VIAMC_CANCELLED);
     CHECK_EQ_INT(viamc_posix_run(&posix, 20), VIAMC_OK);
-    CHECK_EQ_STR(explained(VIAMC_ERR_BUSY), "test: BUSY: all calls are in use, or a Stop of this resource is under way; finish one, then try again\n"); /* nothing is left of what was said before */
+    CHECK_EQ_STR(explained(VIAMC_ERR_BUSY), "test: BUSY: all calls are in use, tx_bytes are full, or a Stop of this resource is under way; finish one, then try again\n"); /* nothing is left of what was said before */
     a = start(2);
     robot_kill();
     CHECK_EQ_INT(viamc_posix_finish(&posix, a, 5000, &ev), VIAMC_ERR_RPC);
@@ -232,11 +251,13 @@ TEST(run_tells_a_lost_session)
     open_client();
     CHECK_EQ_INT(viamc_posix_ready(&posix, 5000), VIAMC_OK);
     vmc_session_lost(client, "test");
+    client->dirty = true; /* as from inside a poll, which does not rest */
     CHECK_EQ_INT(viamc_posix_finish(&posix, start(0), 5000, NULL), VIAMC_OK);
     CHECK_EQ_INT(viamc_posix_run(&posix, 5000), VIAMC_ERR_SESSION);
     CHECK_EQ_STR(explained(VIAMC_ERR_SESSION), "test: session lost: test\n");
     CHECK_EQ_INT(viamc_posix_run(&posix, 20), VIAMC_OK);
     vmc_session_lost(client, "again");
+    client->dirty = true; /* as from inside a poll, which does not rest */
     CHECK_EQ_INT(viamc_posix_run(&posix, 5000), VIAMC_ERR_SESSION);
     CHECK_EQ_STR(explained(VIAMC_ERR_SESSION), "test: session lost: again\n");
     viamc_client_close(client);
@@ -252,6 +273,7 @@ int main(int argc, char **argv)
     snprintf(address, sizeof address, "unix:%s/robot", folder);
     RUN(not_ready);
     RUN(silent_peer);
+    RUN(port_that_fails);
     RUN(desc_that_is_wrong);
     RUN(finish);
     RUN(finish_of_a_covered_stop);

@@ -386,7 +386,9 @@ TEST(viamc_wait)
 static void next_event_inside(void)
 {
     viamc_event ev;
+    w.client->events |= VMC_EV_STARVED; /* one that waits */
     NO_CHANGE(CHECK(!viamc_next_event(w.client, &ev)));
+    w.client->events &= (uint8_t)~VMC_EV_STARVED;
 }
 
 TEST(viamc_next_event)
@@ -507,9 +509,13 @@ static viamc_err start_method(viamc_client *c, const viamc_opts *opts, viamc_cal
 
 TEST(viamc_call_method)
 {
+    static const viamc_method with_extra = {ECHO "Unary", NULL, NULL, VIAMC_M_EXTRA, NULL};
     viamc_method m = {NULL, NULL, NULL, 0, NULL};
+    viamc_opts opts = VIAMC_ZERO;
     viamc_call call;
     check_starter(start_method);
+    opts.extra = NOWHERE;
+    REFUSED(viamc_call_method(w.client, &with_extra, NOTHING, &opts, &call), VIAMC_ERR_ARG);
     REFUSED(viamc_call_method(w.client, NULL, NOTHING, NULL, &call), VIAMC_ERR_ARG);
     REFUSED(viamc_call_method(w.client, &m, NOTHING, NULL, &call), VIAMC_ERR_ARG);
     REFUSED(viamc_call_method(w.client, &unary, NOWHERE, NULL, &call), VIAMC_ERR_ARG);
@@ -527,9 +533,23 @@ static viamc_err start_bytes(viamc_client *c, const viamc_opts *opts, viamc_call
 TEST(viamc_call_bytes)
 {
     static const char *const paths[] = {NULL, "", "test/x"};
+    static viamc_metadata many[201];
+    viamc_opts opts = VIAMC_ZERO;
     viamc_call call;
     size_t i;
     check_starter(start_bytes);
+    for (i = 0; i < TEST_COUNT(many); i++) {
+        many[i].name = viamc_text("a");
+        many[i].value = viamc_view("b", 1);
+    }
+    opts.metadata = many;
+    opts.metadata_count = 201;
+    REFUSED(viamc_call_bytes(w.client, ECHO "Unary", NOTHING, &opts, &call), VIAMC_ERR_ARG);
+    opts.metadata_count = 200;
+    w.is_done = false;
+    CHECK_EQ_INT(viamc_call_bytes(w.client, ECHO "Unary", NOTHING, &opts, &call), VIAMC_OK);
+    world_run(10);
+    CHECK(w.is_done);
     for (i = 0; i < TEST_COUNT(paths); i++)
         REFUSED(viamc_call_bytes(w.client, paths[i], NOTHING, NULL, &call), VIAMC_ERR_ARG);
     REFUSED(viamc_call_bytes(w.client, long_text("/a/"), NOTHING, NULL, &call), VIAMC_ERR_ARG);

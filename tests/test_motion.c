@@ -182,6 +182,60 @@ TEST(stop_after_a_cancelled_move)
     script_close();
 }
 
+/* A move that is settled by its time alone while a Stop waits for it: the Stop's last copy is not later than all that may have run. */
+TEST(stop_behind_a_move_that_time_settles)
+{
+    viamc_call m, s;
+    viamc_ms asked;
+    unsigned n;
+    bot_open();
+    bot_warm();
+    m = move(10);
+    step();
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, m), VIAMC_OK);
+    for (n = 0; n < 20; n++) {
+        script_now.loop.now += 10;
+        step();
+    }
+    s = stop_motor(0);
+    asked = script_now.loop.now;
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) == NULL);
+    while (!bot_has(R_STOP, 0) && script_now.loop.now - asked < WINDOW) {
+        script_now.loop.now += 10;
+        step();
+    }
+    CHECK(script_now.loop.now - asked < WINDOW);
+    bot_run_named(R_STOP, 0);
+    REQUIRE(done(s) != NULL);
+    CHECK(done(s)->unconfirmed);
+    script_close();
+}
+
+/* More moves that may still run than are kept apart: those beyond count for every resource. */
+TEST(unsettled_moves_that_find_no_place)
+{
+    uint8_t msg[] = {0x0a, 2, 'r', '0', 0x10, 10};
+    uint32_t resource[6];
+    unsigned n;
+    bot_open();
+    bot_warm();
+    for (n = 0; n < TEST_COUNT(resource); n++) {
+        viamc_call m = 0;
+        msg[3] = (uint8_t)('0' + n);
+        msg[5] = (uint8_t)(10 + n);
+        resource[n] = vmc_motion_resource(viamc_text(set_power.path), viamc_view(msg, sizeof msg));
+        CHECK_EQ_INT(viamc_call_method(script_now.client, &set_power, viamc_view(msg, sizeof msg), NULL, &m), VIAMC_OK);
+        step();
+        CHECK_EQ_INT(viamc_call_cancel(script_now.client, m), VIAMC_OK);
+        step();
+    }
+    for (n = 0; n < TEST_COUNT(resource); n++)
+        CHECK(vmc_motion_has_unsettled(script_now.client, resource[n]));
+    script_close();
+}
+
 /* The same while the Stop is under way: what is known of the move is time alone. */
 TEST(move_cancelled_during_a_stop)
 {
@@ -325,6 +379,35 @@ TEST(stop_right_after_a_cancel)
     script_close();
 }
 
+/* Behind GOAWAY no stream is opened, also not for the last copy of a Stop: it is not confirmed. */
+TEST(stop_that_waits_when_goaway_comes)
+{
+    viamc_call s;
+    unsigned n;
+    bot_open();
+    bot_warm();
+    (void)move(10);
+    step();
+    s = stop_motor(0);
+    step();
+    bot_run_named(R_STOP, 0);
+    CHECK(done(s) == NULL);
+    script_send("000008070000000000 7fffffff 00000000");
+    bot_run_named(R_MOVE, 10); /* settled: the Stop would go once more */
+    for (n = 0; n < WINDOW / 50u; n++) {
+        script_now.loop.now += 10;
+        script_poll();
+        if (script_now.conn == bot.conn)
+            bot_listen();
+        CHECK(!bot_has(R_STOP, 0));
+    }
+    REQUIRE(done(s) != NULL);
+    CHECK_EQ_INT(done(s)->status, VIAMC_UNAVAILABLE);
+    CHECK_EQ_INT(done(s)->ran, VIAMC_MAYBE); /* its first copy did */
+    CHECK_EQ_INT(script_now.client->motion.unconfirmed, 1);
+    script_close();
+}
+
 /* ---- streams that move ---- */
 
 static const viamc_method streamed = {"/viam.component.arm.v1.ArmService/MoveThroughJointPositionsStreamed", NULL, NULL,
@@ -399,6 +482,19 @@ TEST(stream_keeps_its_resource)
         step();
     }
     CHECK(done(m) == NULL && done(s) != NULL);
+    script_close();
+}
+
+/* One that names another resource may move that too: it counts for every resource. */
+TEST(stream_that_names_another_resource)
+{
+    viamc_call m = stream_open(), s;
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("\x0a\x02" "a2", 4)), VIAMC_OK);
+    step();
+    s = stop_motor(1);
+    step();
+    bot_run_named(R_STOP, 1);
+    CHECK(done(s) == NULL);
     script_close();
 }
 
@@ -626,6 +722,62 @@ TEST(several_make_way_without_a_pause)
     script_close();
 }
 
+/* Of three calls that have streams the move that the Stop is for gives way, neither the first nor the move of another motor. */
+TEST(the_move_gives_way_first)
+{
+    viamc_call w, m, other;
+    bot_open();
+    script_now.client->desc.disable_sessions = true;
+    w = watch_echo();
+    m = move(10);
+    other = move(11);
+    script_poll();
+    bot_listen();
+    bot.pending[bot_index(R_OTHER, 0)].kind = R_STREAM; /* one that nobody answers */
+    script_send("000006040000000000 0003 00000003"); /* MAX_CONCURRENT_STREAMS */
+    step();
+    (void)stop_motor(0);
+    step();
+    step();
+    CHECK(bot_has(R_STOP, 0));
+    REQUIRE(done(m) != NULL);
+    CHECK_EQ_INT(done(m)->status, VIAMC_CANCELLED);
+    CHECK(done(w) == NULL && done(other) == NULL);
+    script_close();
+}
+
+/* The window of a Stop ends where the clock wraps, or beside it: each wait leads somewhere. */
+TEST(stop_while_the_clock_wraps)
+{
+    unsigned k, n, idle;
+    for (k = 0; k < 4; k++) {
+        viamc_call m;
+        bot_open();
+        script_now.client->desc.disable_sessions = true;
+        for (n = 0; n < 4; n++) {
+            script_now.loop.now += 0x3fffff00u;
+            step();
+        }
+        script_now.loop.now = 0u - VMC_MOTION_WINDOW - 1u + k;
+        m = move(10);
+        step();
+        (void)stop_motor(0);
+        step();
+        bot_run_named(R_STOP, 0);
+        for (n = idle = 0; n < 100 && idle < 10 && done(m) == NULL; n++) {
+            viamc_wait_hint hint;
+            viamc_wait(script_now.client, script_now.loop.now, &hint);
+            idle = hint.ms == 0 ? idle + 1u : 0;
+            script_now.loop.now += hint.ms;
+            step();
+        }
+        REQUIRE(done(m) != NULL);
+        CHECK_EQ_STR(script_text(done(m)), "still running one window after a Stop of this resource");
+        CHECK(script_now.loop.now + 4u < 8u);
+        script_close();
+    }
+}
+
 static viamc_err named(const viamc_method *method, const char *name, size_t more, bool replace, viamc_call *call)
 {
     static const uint8_t octets[200] = {0};
@@ -669,9 +821,9 @@ TEST(tx_keeps_room_for_stops)
     full_open();
     CHECK_EQ_INT(echo_of(USERS + 1), VIAMC_ERR_NOMEM);
     CHECK_EQ_INT(echo_of(USERS), VIAMC_OK);
-    CHECK_EQ_INT(echo_of(0), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(echo_of(0), VIAMC_ERR_BUSY);
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK); /* 4 octets of name, 2 of another field */
-    CHECK_EQ_INT(named(&stop, "m0", 0, false, NULL), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(named(&stop, "m0", 0, false, NULL), VIAMC_ERR_BUSY);
     CHECK_EQ_INT(viamc_robot_stop_all(script_now.client, NULL, &all), VIAMC_OK);
     CHECK_EQ_INT(script_now.client->calls.users[all & 0xffu].call.tx_len, VMC_CALL_PREFIX);
     script_close();
@@ -681,13 +833,27 @@ TEST(tx_keeps_room_for_stops)
 TEST(tx_has_no_half_prefixes)
 {
     static const viamc_method up = {"/test.Echo/Up", NULL, NULL, VIAMC_M_CLIENT_STREAM, NULL};
+    static const uint8_t octets[TX] = {0};
     viamc_call m;
     full_open();
     CHECK_EQ_INT(viamc_call_method(script_now.client, &up, viamc_view("", 0), NULL, &m), VIAMC_OK);
     CHECK_EQ_INT(echo_of(USERS), VIAMC_OK);
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK);
-    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("", 0)), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view("", 0)), VIAMC_ERR_BUSY);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view(octets, TX / 2 - VMC_CALL_PREFIX + 1u)), VIAMC_ERR_NOMEM);
     CHECK_EQ_INT(script_now.client->calls.users[m & 0xffu].call.tx_len, 0);
+    script_close();
+}
+
+/* A streamed move that never fits is refused by its length: viamc_call_send_message has no octets behind such a view. */
+TEST(too_large_for_tx_is_not_read)
+{
+    static const viamc_method up = {"/test.Arm/Up", NULL, NULL, VIAMC_M_MONITORED | VIAMC_M_CLIENT_STREAM, NULL};
+    const uint8_t begin[1] = {0x0a};
+    viamc_call m;
+    full_open();
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &up, viamc_view("", 0), NULL, &m), VIAMC_OK);
+    CHECK_EQ_INT(viamc_call_send_bytes(script_now.client, m, viamc_view(begin, TX)), VIAMC_ERR_NOMEM);
     script_close();
 }
 
@@ -721,7 +887,8 @@ TEST(tx_of_a_setpoint_that_grows)
     CHECK_EQ_INT(named(&set_power, "m0", 50, true, &pending), VIAMC_OK);
     CHECK_EQ_INT(named(&stop, "m1", VMC_STOP_BYTES - VMC_CALL_PREFIX - 6u, false, NULL), VIAMC_OK);
     CHECK_EQ_INT(named(&set_power, "m0", 50, true, &pending), VIAMC_OK);
-    CHECK_EQ_INT(named(&set_power, "m0", 51, true, &pending), VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(named(&set_power, "m0", 51, true, &pending), VIAMC_ERR_BUSY);
+    CHECK_EQ_INT(named(&set_power, "m0", 190, true, &pending), VIAMC_ERR_NOMEM);
     CHECK_EQ_INT(named(&set_power, "m0", 20, true, &pending), VIAMC_OK);
     script_close();
 }
@@ -1016,6 +1183,8 @@ int main(int argc, char **argv)
     RUN(moves_are_refused_while_stopping);
     RUN(stop_of_a_move_that_hangs);
     RUN(stop_after_a_cancelled_move);
+    RUN(stop_behind_a_move_that_time_settles);
+    RUN(unsettled_moves_that_find_no_place);
     RUN(move_cancelled_during_a_stop);
     RUN(stop_all_covers_every_resource);
     RUN(stop_all_takes_over_the_reserved_record);
@@ -1023,9 +1192,11 @@ int main(int argc, char **argv)
     RUN(stop_that_waits_when_the_connection_goes);
     RUN(stop_that_waits_can_be_cancelled);
     RUN(stop_right_after_a_cancel);
+    RUN(stop_that_waits_when_goaway_comes);
     RUN(stop_covers_a_stream_that_moves);
     RUN(stop_leaves_the_stream_of_another_resource_alone);
     RUN(stream_keeps_its_resource);
+    RUN(stream_that_names_another_resource);
     RUN(stop_is_no_stream);
     RUN(stop_after_a_dial);
     RUN(stop_after_a_stall);
@@ -1033,8 +1204,11 @@ int main(int argc, char **argv)
     RUN(last_copy_that_is_not_run);
     RUN(every_copy_makes_way);
     RUN(several_make_way_without_a_pause);
+    RUN(the_move_gives_way_first);
+    RUN(stop_while_the_clock_wraps);
     RUN(tx_keeps_room_for_stops);
     RUN(tx_has_no_half_prefixes);
+    RUN(too_large_for_tx_is_not_read);
     RUN(stop_all_without_room_takes_nothing_over);
     RUN(tx_of_a_setpoint_that_grows);
     RUN(half_a_move_does_not_follow_a_stop);

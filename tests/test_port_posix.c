@@ -3,6 +3,8 @@
 #define VIAMC_IMPLEMENTATION
 #include "viamc.h"
 
+#include <sys/resource.h>
+
 #include "test.h"
 
 enum { PATIENCE_MS = 5000 }; /* a step that takes longer has failed */
@@ -795,6 +797,33 @@ TEST(somebody_who_is_not_let_in_wakes_once)
     end();
 }
 
+/* Nobody's descriptors are enough for ever: a server without one sleeps, and takes the peer when there is one again. */
+TEST(somebody_for_whom_there_is_no_descriptor_waits)
+{
+    struct rlimit few, limit;
+    viamc_addr peer;
+    viamc_ms start;
+    begin();
+    CHECK_EQ_INT(open_now(0, "127.0.0.1", listen_at("127.0.0.1:0")), VIAMC_OK);
+    rest(&server, VIAMC_WANT_READ, PATIENCE_MS);
+    CHECK_EQ_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    few = limit;
+    few.rlim_cur = 0;
+    CHECK_EQ_INT(setrlimit(RLIMIT_NOFILE, &few), 0);
+    CHECK_EQ_INT(sp()->accept(&server, 0, &peer), VIAMC_ERR_IO);
+    CHECK_EQ_INT(viamc_posix_errno(&server, VIAMC_POSIX_LISTENER), EMFILE);
+    few.rlim_cur = 64; /* poll(2) takes no more sockets than there may be descriptors */
+    CHECK_EQ_INT(setrlimit(RLIMIT_NOFILE, &few), 0);
+    start = viamc_posix_now();
+    rest(&server, VIAMC_WANT_READ, 100);
+    CHECK(viamc_posix_now() - start >= 99);
+    rest(&server, VIAMC_WANT_READ, PATIENCE_MS);
+    CHECK(viamc_posix_now() - start < 2500); /* not as long as it might */
+    CHECK_EQ_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    CHECK_EQ_INT(sp()->accept(&server, 0, &peer), VIAMC_OK);
+    end();
+}
+
 TEST(one_connection_opens_at_a_time)
 {
     uint16_t port;
@@ -1515,6 +1544,7 @@ int main(int argc, char **argv)
     RUN(a_write_that_does_not_fit_is_waited_for);
     RUN(one_blocked_peer_does_not_keep_a_server_awake);
     RUN(somebody_who_is_not_let_in_wakes_once);
+    RUN(somebody_for_whom_there_is_no_descriptor_waits);
     RUN(one_connection_opens_at_a_time);
     RUN(localhost_is_always_there);
     RUN(the_hosts_file);

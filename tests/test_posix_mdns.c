@@ -68,21 +68,29 @@ static uint16_t listen_here(void)
     return ntohs(sa.v4.sin_port);
 }
 
-/* Sends the announcement to the group, with this port, from a socket of mDNS' or from another. */
-static void announce(uint16_t port, bool from_elsewhere)
+/* Sends the announcement of my-robot-main.abc123, or of another letter's, to the group, with this port, from a socket of mDNS' or from
+ * another. */
+static void announce_as(char letter, uint16_t port, bool from_elsewhere)
 {
     uint8_t packet[400];
     size_t n = test_hex(ANNOUNCEMENT, packet, sizeof packet), i;
     int fd = from_elsewhere ? socket(AF_INET, SOCK_DGRAM, 0) : responder;
     struct in_addr lo;
-    for (i = 0; i + 1 < n; i++)
+    for (i = 0; i + 6 < n; i++)
         if (packet[i] == 0x1f && packet[i + 1] == 0x90)
             vmc_put_be16(packet + i, port);
+        else if (memcmp(packet + i, "abc123", 6) == 0)
+            packet[i] = (uint8_t)letter;
     vmc_put_be32(packet + n - 4, 0x7f000001);
     lo.s_addr = htonl(0x7f000001);
     vmc_lan_ask_from(fd, lo, packet, n);
     if (from_elsewhere)
         (void)close(fd);
+}
+
+static void announce(uint16_t port, bool from_elsewhere)
+{
+    announce_as('a', port, from_elsewhere);
 }
 
 static unsigned questions(void)
@@ -159,8 +167,27 @@ static void found_nowhere(void)
     viamc_ms start = viamc_posix_now();
     begin();
     CHECK_EQ_INT(open_for(NAME, 443, 1450, 1, 0, false), VIAMC_WAIT);
+    CHECK_EQ_INT(p.dial.state, VMC_POSIX_LOCAL);
+    (void)open_for(NAME, 443, 1500 + 300 - (viamc_posix_now() - start), 1, 0, false);
+    CHECK(p.dial.state != VMC_POSIX_LOCAL);
     CHECK_EQ_INT(open_for(NAME, 443, 4000, 1, 0, false), VIAMC_ERR_DNS);
     CHECK(viamc_posix_now() - start >= VMC_LAN_MS);
+    end();
+}
+
+/* Other robots answer the same question, and first: one with the name that is dialled is waited for. */
+static void other_robots_before_it(void)
+{
+    uint16_t port = listen_here();
+    begin();
+    CHECK_EQ_INT(open_for(NAME, 443, 1, 1, 0, false), VIAMC_WAIT);
+    announce_as('b', 9, false);
+    CHECK_EQ_INT(open_for(NAME, 443, 200, 1, 0, false), VIAMC_WAIT);
+    CHECK_EQ_INT(p.dial.state, VMC_POSIX_LOCAL);
+    announce_as('c', 9, false);
+    announce(port, false);
+    CHECK_EQ_INT(open_for(NAME, 443, 1000, 1, 0, false), VIAMC_OK);
+    CHECK(accept(listener, NULL, NULL) >= 0);
     end();
 }
 
@@ -199,6 +226,22 @@ static void not_looked_for(void)
         CHECK(p.dial.state != VMC_POSIX_LOCAL);
         end();
     }
+}
+
+/* Whoever has written the name into the hosts file knows better. */
+static void known_here(void)
+{
+    static const char line[] = "127.0.0.1 " NAME "\n";
+    char path[] = "/tmp/viamc_hosts_XXXXXX";
+    int fd = mkstemp(path);
+    REQUIRE(fd >= 0 && write(fd, line, sizeof line - 1) == (ssize_t)(sizeof line - 1));
+    (void)close(fd);
+    begin();
+    p.hosts_file = path;
+    CHECK_EQ_INT(open_for(NAME, 443, 300, 1, listen_here(), false), VIAMC_ERR_REFUSED); /* at port 443 of this machine */
+    CHECK_EQ_INT(questions(), 0);
+    (void)unlink(path);
+    end();
 }
 
 /* A close while the network is asked leaves nothing behind; the next open starts anew. */
@@ -254,9 +297,11 @@ static void list(void)
 APART(found_at_once)
 APART(question_that_got_lost)
 APART(found_nowhere)
+APART(other_robots_before_it)
 APART(from_another_port)
 APART(nobody_there_any_more)
 APART(not_looked_for)
+APART(known_here)
 APART(given_up)
 APART(list)
 
@@ -302,9 +347,11 @@ int main(int argc, char **argv)
     RUN(found_at_once_);
     RUN(question_that_got_lost_);
     RUN(found_nowhere_);
+    RUN(other_robots_before_it_);
     RUN(from_another_port_);
     RUN(nobody_there_any_more_);
     RUN(not_looked_for_);
+    RUN(known_here_);
     RUN(given_up_);
     RUN(list_);
 #endif

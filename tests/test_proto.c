@@ -604,7 +604,7 @@ TEST(stop_has_room_of_its_own)
     script_run(1);
     while (err == VIAMC_OK)
         err = viamc_motor_is_moving(script_now.client, "a motor with a name", NULL, NULL);
-    CHECK_EQ_INT(err, VIAMC_ERR_NOMEM);
+    CHECK_EQ_INT(err, VIAMC_ERR_BUSY);
     CHECK_EQ_INT(viamc_motor_stop(script_now.client, "m1", NULL, NULL), VIAMC_OK);
     memset(name, 'n', sizeof name - 1);
     req.name = viamc_text(name);

@@ -460,6 +460,30 @@ TEST(name_inside_the_first_message)
     world_end();
 }
 
+/* A stream whose first message finds no room has not begun: no event tells of it, and its place is free. */
+TEST(a_stream_without_room_does_not_begin)
+{
+    static uint8_t sound[20000];
+    viam_component_audioout_v1_PlayStreamRequest req = VIAMC_ZERO;
+    viamc_call call = 1;
+    viamc_event ev;
+    unsigned i;
+    world_new();
+    req.which_payload = viam_component_audioout_v1_PlayStreamRequest_audio_chunk_tag;
+    req.payload.audio_chunk.audio_data = viamc_view(sound, sizeof sound);
+    for (i = 0; i < 10; i++) { /* more often than there are calls */
+        CHECK_EQ_INT(viamc_audioout_play_stream_req(now.client, &req, NULL, &call), VIAMC_ERR_NOMEM);
+        CHECK_EQ_INT(call, 0);
+    }
+    for (i = 0; i < 5; i++) {
+        CHECK_EQ_INT(viamc_poll(now.client, ++now.loop.now), VIAMC_OK);
+        CHECK(!viamc_next_event(now.client, &ev));
+    }
+    CHECK_EQ_INT(viamc_motor_stop(now.client, "left", NULL, &call), VIAMC_OK);
+    CHECK_EQ_INT(finish(call)->status, VIAMC_OK);
+    world_end();
+}
+
 /* The driver dies: the server's own Stop comes through the same handler. */
 TEST(session_expires)
 {
@@ -489,6 +513,7 @@ int main(int argc, char **argv)
     RUN(stream_of_answers);
     RUN(stream_both_ways);
     RUN(name_inside_the_first_message);
+    RUN(a_stream_without_room_does_not_begin);
     RUN(session_expires);
     return test_end();
 }

@@ -207,6 +207,29 @@ class Readme(unittest.TestCase):
         testing.run(ROOT / "tools/memory_table.py", "--readme", copy)
         self.assertEqual(copy.read_text(), text)
 
+    def test_table_of_profiles(self):
+        """Each row names the options that the profile's lines in config.h define, no more and no fewer."""
+        text = (ROOT / "src/base/config.h").read_text()
+        rows = dict(re.findall(r"^\| `VIAMC_PROFILE_(\w+)` \| [^|]* \| ([^|]*) \|$", README.read_text(), re.M))
+        self.assertEqual(set(rows), {"TINY", "BOARD", "HOST"})
+        for profile, row in rows.items():
+            own = "".join(re.findall(rf"^#if\w* [^\n]*VIAMC_PROFILE_{profile}\b.*?^#endif\n(?!#endif)", text, re.M | re.S))
+            named = set(re.findall(r"VIAMC_(?!PROFILE)\w+", row)) | (set(re.findall(r"VIAMC_(?!PROFILE)\w+", rows["BOARD"])) if "`VIAMC_PROFILE_BOARD`" in row else set())
+            self.assertEqual(named, set(re.findall(r"^#define (VIAMC_\w+)", own, re.M)), profile)
+
+    def test_table_of_bauds(self):
+        """The rows of "Slow, far and bad lines" are what the sum above them says, with the octets of a board's block and of the example's UART."""
+        text = README.read_text()
+        out = int(re.search(r"^\| output: [^|]*\|[^|]*\|[^|]*\| (\d+) ", text, re.M).group(1))
+        slot = int(re.search(r"slots of (\d+)\. \*/", (ROOT / "src/client/client.h").read_text()).group(1))
+        ring = int(re.search(r"define UART_TX_BYTES (\d+)u", (ROOT / "examples/bare_metal/uart.h").read_text()).group(1))
+        up = out + ring + 100
+        self.assertIn(f"heartbeat of 100: {up} on a board)", text)
+        for window, latency, expected in [(2, 0, (9600, 19200)), (0.5, 0, (38400, 76800)), (2, 1, (19200, 38400))]:
+            need = [round(10 * (up + large * (slot + 50) + 100) / (window - latency)) for large in (1, 4)]
+            self.assertTrue(all(least <= baud for least, baud in zip(need, expected)))
+            self.assertIn(f"| {need[0]:,}: {expected[0]:,} baud | {need[1]:,}: {expected[1]:,} baud |", text)
+
     def test_table_of_apis(self):
         code, output = testing.run(ROOT / "tools/api_table.py", "--check")
         self.assertEqual(code, 0, output)
@@ -227,7 +250,9 @@ class Readme(unittest.TestCase):
 
     def test_promises_are_tested(self):
         """Each row of "What you can rely on" names tests that there are."""
-        rows = re.findall(r"^\| [^|]+ \| (`\w+[^|]+) \|$", README.read_text().split("## What you can rely on", 1)[1].split("\n## ", 1)[0], re.M)
+        section = README.read_text().split("## What you can rely on", 1)[1].split("\n## ", 1)[0]
+        rows = re.findall(r"^\| [^|]+ \| (`\w+[^|]+) \|$", section, re.M)
+        self.assertEqual(len(rows), section.count("\n|") - 2)     # the table's head
         self.assertGreater(len(rows), 8)
         for row in rows:
             self.assertEqual(testing.missing_tests(row), [], row)

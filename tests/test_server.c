@@ -440,7 +440,7 @@ TEST(wrong_descs_are_refused)
     raw.desc.max_peers = 251;
     refused("ARG: more than 250 peers, requests or keys");
     raw.desc.in_bytes = 63;
-    refused("ARG: in_bytes out of range");
+    refused("ARG: in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     raw.desc.cert_chain = some_cert;
     raw.desc.cert_count = 1;
     refused("ARG: a certificate without its key");
@@ -457,7 +457,7 @@ TEST(wrong_descs_are_refused)
     raw.desc.out_bytes = VMC_CONN_BUFFER_MAX + 1u;
     refused("ARG: out_bytes or message_bytes too large");
     raw.desc.in_bytes = VMC_CONN_BUFFER_MAX + 1u;
-    refused("ARG: in_bytes out of range");
+    refused("ARG: in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     raw.desc.api_key_count = 1;
     refused("ARG: an API key without id or secret");
     raw.desc.api_keys = half;
@@ -579,6 +579,28 @@ TEST(vector_x14)
     CHECK_EQ_HEX(raw_of(0, 3)->data, 7, "000000002a0a24"); /* a session's id of 36 octets */
     CHECK(strstr(raw_of(0, 1)->fields, ":status: 200\ncontent-type: application/grpc\n") != NULL);
     CHECK_EQ_INT(raw.client[0].goaway, RAW_NONE);
+}
+
+/* A stream that began before our SETTINGS were acknowledged has our window from then on: what it was given too much is taken back. */
+TEST(early_stream_after_the_acknowledgement)
+{
+    static const uint8_t octets[600] = {0};
+    unsigned more;
+    for (more = 0; more < 2; more++) {
+        fresh();
+        begin();
+        raw_connect(0);
+        raw.client[0].silent = true;
+        raw_hex(0, RAW_PREFACE "000000040000000000");
+        raw_headers(0, 1, ECHO "Unary", NULL, false);
+        raw_settle();
+        raw_hex(0, "000000040100000000");
+        raw_settle();
+        CHECK_EQ_STR(vmc_check_streams(&raw.server->peers[0].conn.grpc.h2, &raw.server->peers[0].calls), NULL);
+        raw_frame(0, 0, 0, 1, octets, 512 + 5 + more);
+        raw_settle();
+        CHECK_EQ_INT(raw.client[0].goaway, more ? (int)VMC_H2_FLOW_CONTROL_ERROR : RAW_NONE);
+    }
 }
 
 /* What the Python SDK does on a robot (viam-wire 5.7, row 1): a probe, a connection for its calls, a second one for heartbeats. */
@@ -839,8 +861,10 @@ TEST(credentials_are_judged)
     check_authenticate(P1, "authorization: Bearer x\n", VIAMC_INVALID_ARGUMENT, "already authenticated; cannot re-authenticate");
     check_authenticate("0a067365636f6e6412100a076170692d6b657912056f74686572", NULL, 0, "");
     check_authenticate(P1, NULL, 0, "");
-    CHECK_EQ_INT(raw_count("refused "), 5);
+    check_authenticate("0a081b5b324a7ec3a40a12100a076170692d6b657912056f74686572", NULL, VIAMC_UNAUTHENTICATED, "invalid credentials");
+    CHECK_EQ_INT(raw_count("refused "), 6);
     CHECK(raw_has_event("refused peer=0 text=second name= ms=0 number=1 "));
+    CHECK(raw_has_event("refused peer=0 text=?[2J~??? name= ms=0 number=6 ")); /* a stranger writes nothing but text on a terminal */
     CHECK(raw_has_event("known peer=0 text=second "));
 }
 
@@ -1256,6 +1280,27 @@ TEST(a_stop_that_fails_gives_way_to_a_new_driver)
     CHECK_EQ_INT(left.stops, 0);
 }
 
+/* A move that its handler refuses drives nothing: the Stop that is due stays so. */
+TEST(a_stop_does_not_give_way_to_a_move_that_fails)
+{
+    unsigned how;
+    for (how = 0; how < 3; how++) {
+        move_and_expire();
+        left.stop = how == 0 ? DO_WAIT : how == 1 ? DO_FAIL : DO_KEEP;
+        left.set_power = DO_FAIL;
+        raw_run(1);
+        raw_ask(0, 7, MOTOR "SetPower", LEFT, NULL);
+        raw_settle();
+        CHECK_REPLY(0, 7, VIAMC_INTERNAL, "no");
+        if (how == 2)
+            CHECK_EQ_INT(viamc_fail(left.kept, VIAMC_INTERNAL, "no"), VIAMC_OK);
+        left.stop = DO_ANSWER;
+        left.stops = 0;
+        raw_run(20);
+        CHECK_EQ_INT(left.stops, 1);
+    }
+}
+
 TEST(a_stop_may_be_kept)
 {
     move_and_expire();
@@ -1327,6 +1372,33 @@ TEST(the_end_of_a_session_ends_moves_that_wait)
     raw_run(100);
     CHECK_EQ_INT(left.powers, 0);
     CHECK_REPLY(0, 5, VIAMC_ABORTED, "stopped meanwhile");
+}
+
+/* A Stop of the server's own counts from its beginning, however long its handler takes. */
+TEST(a_stop_that_is_kept_ends_moves_that_wait)
+{
+    unsigned how;
+    for (how = 0; how < 2; how++) { /* the end of a session, StopAll */
+        char sid[64];
+        open_keyed();
+        start_session(0, 3, sid);
+        left.set_power = DO_WAIT;
+        left.stop = DO_KEEP;
+        raw_ask(0, 5, MOTOR "SetPower", LEFT, sid);
+        raw_settle();
+        if (how == 0)
+            raw_run(1999);
+        else
+            raw_ask(0, 7, ROBOT "StopAll", "", NULL);
+        raw_run(1);
+        CHECK_EQ_INT(left.stops, 1);
+        left.set_power = DO_ANSWER;
+        left.powers = 0;
+        raw_run(100);
+        CHECK_EQ_INT(left.powers, 0);
+        CHECK_REPLY(0, 5, VIAMC_ABORTED, "stopped meanwhile");
+        CHECK_EQ_INT(viamc_answer_bytes(left.kept, viamc_view(NULL, 0)), VIAMC_OK);
+    }
 }
 
 /* A move that finds no room for its answer is not served; the Stop behind it is. */
@@ -1802,6 +1874,45 @@ TEST(client_streams_come_message_by_message)
     CHECK_REPLY(0, 5, VIAMC_INTERNAL, "the stream ended inside a message");
 }
 
+/* A stream that was refused in its middle has no end that its handler could take for that of the whole. */
+TEST(client_streams_that_are_refused_do_not_end)
+{
+    static const char *const wrong[] = {"0000010000", "010000000161", "020000000161"}; /* too large, compressed, reserved */
+    unsigned how;
+    for (how = 0; how < 2u * TEST_COUNT(wrong); how++) {
+        uint8_t octets[16];
+        size_t n = test_hex(wrong[how / 2u], octets, sizeof octets);
+        open_robot();
+        raw_headers(0, 1, ECHO "Collect", NULL, false);
+        raw_message(0, 1, "abc", 3, false);
+        if (how % 2u != 0)
+            raw_settle();
+        raw_frame(0, 0, 0, 1, octets, n);
+        raw_frame(0, 0, 1, 1, NULL, 0);
+        raw_settle();
+        CHECK(raw_status(0, 1) > 0);
+        CHECK_EQ_INT(echo_ends, 0);
+        check_usable();
+    }
+}
+
+/* Nor does its deadline keep a server awake whose client does not read. */
+TEST(deadlines_of_refused_requests)
+{
+    open_robot();
+    raw.loop.link[0].pipe[VMC_LOOP_TO_CLIENT].line.capacity = 1;
+    raw.client[0].deaf = true;
+    raw_ask(0, 3, ROBOT "GetVersion", "", NULL); /* what comes next finds the window taken */
+    raw_settle();
+    raw_headers(0, 5, ECHO "Unary", "grpc-timeout: 100m\n", false);
+    raw_settle();
+    raw_frame(0, 0, 0, 5, "\x02\x00\x00\x00\x00", 5);
+    raw_run(200);
+    raw.client[0].deaf = false;
+    raw_settle();
+    CHECK_REPLY(0, 5, VIAMC_INTERNAL, "reserved bits in a message prefix");
+}
+
 /* A stream much longer than its slot; the handler waits in between, so that the client has to. */
 TEST(client_streams_have_backpressure)
 {
@@ -2173,6 +2284,7 @@ TEST(large_requests_of_a_peer_that_does_not_read)
 /* The message of a kept request stays where it is, also when its deadline has passed, its client has gone, and another large one comes. */
 TEST(large_requests_that_are_kept)
 {
+    viamc_wait_hint hint;
     unsigned how;
     for (how = 0; how < 3; how++) {
         large_robot();
@@ -2195,9 +2307,43 @@ TEST(large_requests_that_are_kept)
         raw_run(100);
         CHECK_EQ_INT(viamc_request_message(echo_kept).len, 1500);
         CHECK_EQ_INT(viamc_request_message(echo_kept).ptr[0], 0);
+        viamc_server_wait(raw.server, raw.loop.now, &hint);
+        CHECK(hint.ms > 1000);
         CHECK_EQ_INT(viamc_answer_bytes(echo_kept, viamc_view(NULL, 0)), VIAMC_ERR_CLOSED);
+        viamc_server_wait(raw.server, raw.loop.now, &hint);
+        CHECK_EQ_INT(hint.ms, 0); /* somebody waits for its buffer */
         raw_run(20);
         send_blob(1, 1, 505, 2005, true);
+        CHECK_EQ_MEM(raw_of(1, 1)->data, raw_of(1, 1)->len, blob, 2005);
+    }
+}
+
+/* What a connection left in the large buffer is wiped, but not what another peer has put there in the same poll. */
+TEST(large_requests_beside_a_peer_that_leaves)
+{
+    unsigned how;
+    for (how = 0; how < 4; how++) { /* the one that leaves is read first, or last; it leaves now, or left a request that is let go now */
+        large_robot();
+        make_blob(2000);
+        if (how % 2u != 0)
+            raw_poll();
+        if (how >= 2u) {
+            echo_keep = true;
+            raw_ask(0, 1, ECHO "Unary", "78", NULL);
+            raw_settle();
+            echo_keep = false;
+            raw_close(0);
+            raw_settle();
+            CHECK_EQ_INT(viamc_answer_bytes(echo_kept, viamc_view(NULL, 0)), VIAMC_ERR_CLOSED);
+        } else {
+            raw_close(0);
+        }
+        raw_headers(1, 1, ECHO "Unary", NULL, false);
+        raw_frame(1, 0, 0, 1, blob, 400);
+        raw_settle();
+        CHECK(raw.server->peers[1].calls.big_owner == 0);
+        CHECK(!raw.server->peers[0].heard);
+        send_blob(1, 1, 400, 2005, true);
         CHECK_EQ_MEM(raw_of(1, 1)->data, raw_of(1, 1)->len, blob, 2005);
     }
 }
@@ -2393,6 +2539,21 @@ TEST(strangers_are_dropped)
 }
 
 /* A peer that says nothing is asked; one that does not answer is gone. */
+/* A clock that is read by several may be a little early: nobody is dropped for that, and no session ends. */
+TEST(a_poll_before_the_last_one_drops_nobody)
+{
+    char sid[64];
+    open_keyed();
+    start_session(0, 3, sid);
+    raw_ask(0, 5, MOTOR "SetPower", LEFT, sid);
+    raw_settle();
+    CHECK_EQ_INT(viamc_server_poll(raw.server, raw.loop.now - 1u), VIAMC_OK);
+    raw_settle();
+    CHECK(!raw.client[0].lost);
+    CHECK_EQ_INT(raw.client[0].goaway, RAW_NONE);
+    CHECK_EQ_INT(left.stops, 0);
+}
+
 TEST(silent_peers_are_asked)
 {
     open_robot();
@@ -2724,6 +2885,7 @@ int main(int argc, char **argv)
     RUN(first_flight_and_first_answer);
     RUN(vectors_r1_to_r4);
     RUN(vector_x14);
+    RUN(early_stream_after_the_acknowledgement);
     RUN(vector_x15);
     RUN(vector_x15_octet_by_octet);
     RUN(vector_x15_in_100_random_splits);
@@ -2750,10 +2912,12 @@ int main(int argc, char **argv)
     RUN(a_call_outlived_by_its_session);
     RUN(a_stop_that_fails_is_asked_again);
     RUN(a_stop_that_fails_gives_way_to_a_new_driver);
+    RUN(a_stop_does_not_give_way_to_a_move_that_fails);
     RUN(a_stop_may_be_kept);
     RUN(a_kept_stop_that_fails_gives_way_to_a_new_driver);
     RUN(a_stop_ends_moves_that_wait);
     RUN(the_end_of_a_session_ends_moves_that_wait);
+    RUN(a_stop_that_is_kept_ends_moves_that_wait);
     RUN(a_stop_ends_moves_without_room);
     RUN(stop_all);
     RUN(stop_all_names_what_failed);
@@ -2773,6 +2937,8 @@ int main(int argc, char **argv)
     RUN(deadlines_of_requests_under_way);
     RUN(requests_are_served_in_their_order);
     RUN(client_streams_come_message_by_message);
+    RUN(client_streams_that_are_refused_do_not_end);
+    RUN(deadlines_of_refused_requests);
     RUN(client_streams_have_backpressure);
     RUN(answers_of_a_stream_without_credit);
     RUN(client_stream_kept_in_its_middle);
@@ -2788,6 +2954,7 @@ int main(int argc, char **argv)
     RUN(large_requests_that_come_early);
     RUN(large_requests_of_a_peer_that_does_not_read);
     RUN(large_requests_that_are_kept);
+    RUN(large_requests_beside_a_peer_that_leaves);
     RUN(strangers_have_no_large_requests);
     RUN(requests_beyond_the_limit_are_refused);
     RUN(early_data_beyond_a_slot);
@@ -2796,6 +2963,7 @@ int main(int argc, char **argv)
     RUN(peers_beyond_the_limit_wait);
     RUN(peers_that_do_not_begin_are_dropped);
     RUN(strangers_are_dropped);
+    RUN(a_poll_before_the_last_one_drops_nobody);
     RUN(silent_peers_are_asked);
     RUN(ports_that_fail);
     RUN(closing_stops_and_says_goodbye);

@@ -44,6 +44,8 @@ TEST(session_is_not_resumed_after_a_stop_without_answer)
     CHECK_EQ_INT(bot.resumes, 0);
     CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
     CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1); /* what the first motor does ends with the old session */
+    cut_and_redial();
+    CHECK_EQ_INT(bot.resumes, 1); /* the new one has no such Stop */
     script_close();
     bot_open();
     bot_warm();
@@ -52,6 +54,23 @@ TEST(session_is_not_resumed_after_a_stop_without_answer)
     CHECK_EQ_INT(viamc_call_method(script_now.client, &stop, stop_message(0), NULL, NULL), VIAMC_ERR_STATE); /* asked for while disconnected */
     redial();
     CHECK_EQ_INT(bot.resumes, 0);
+    script_close();
+}
+
+/* A Stop of before the first session says nothing of it: it may stay unanswered. */
+TEST(session_is_resumed_after_a_stop_of_before_it)
+{
+    viamc_call s;
+    bot_open();
+    s = stop_motor(1);
+    step();
+    CHECK_EQ_INT(viamc_call_cancel(script_now.client, s), VIAMC_OK);
+    step();
+    CHECK(done(s) != NULL);
+    bot_warm();
+    cut_and_redial();
+    CHECK_EQ_INT(bot.resumes, 1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
     script_close();
 }
 
@@ -89,7 +108,6 @@ TEST(stop_of_the_session_before_confirms_nothing)
     before = stop_motor(0); /* its answer comes late */
     step();
     vmc_session_lost(script_now.client, "as a heartbeat says");
-    script_now.client->dirty = true; /* as from inside a poll, which does not rest */
     for (n = 0; n < 3; n++)
         step();
     now = stop_motor(1);
@@ -116,6 +134,49 @@ TEST(stop_that_was_refused_prevents_resumption)
     CHECK(done(s) != NULL);
     cut_and_redial();
     CHECK_EQ_INT(bot.resumes, 0);
+    script_close();
+}
+
+/* GOAWAY leaves no stream for heartbeats: calls may end for a fifth of the window, then the session goes on over another connection. */
+TEST(session_behind_a_goaway)
+{
+    bot_open();
+    bot_warm();
+    (void)move(10);
+    step();
+    CHECK(bot_has(R_MOVE, 10));
+    script_send("000008070000000000 7fffffff 00000000");
+    script_poll();
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_DIALING);
+    script_now.loop.now += WINDOW / 5u - 1u;
+    script_poll();
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 0);
+    script_now.loop.now += 1;
+    script_poll();
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    bot_lose();
+    redial();
+    CHECK_EQ_INT(bot.resumes, 1);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    script_close();
+}
+
+/* A Stop that comes while calls may end cannot be sent: the next connection is made at once, and the session left to expire. */
+TEST(stop_ends_a_drain)
+{
+    bot_open();
+    bot_warm();
+    (void)move(10);
+    step();
+    script_send("000008070000000000 7fffffff 00000000");
+    script_poll();
+    CHECK_EQ_INT(viamc_call_method(script_now.client, &stop, stop_message(0), NULL, NULL), VIAMC_ERR_STATE);
+    script_poll();
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    bot_lose();
+    redial();
+    CHECK_EQ_INT(bot.resumes, 0);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 1);
     script_close();
 }
 
@@ -165,6 +226,59 @@ TEST(session_after_a_month)
     script_close();
 }
 
+/* Another viamc_dial may be another robot's: neither the session nor what was to be told of it goes on there. */
+TEST(session_ends_with_another_dial)
+{
+    unsigned n;
+    bot_open();
+    bot_warm();
+    (void)stop_motor(0);
+    step();
+    script_now.loop.now += 400;
+    CHECK_EQ_INT(viamc_poll(script_now.client, script_now.loop.now), VIAMC_OK); /* STARVED waits to be taken */
+    CHECK(script_now.client->events != 0);
+    CHECK_EQ_INT(viamc_dial(script_now.client, &script_now.dial), VIAMC_OK);
+    CHECK_EQ_INT(script_now.client->events, 0);
+    bot_lose();
+    script_forget();
+    redial();
+    CHECK_EQ_INT(bot.starts, 1);
+    CHECK_EQ_INT(bot.resumes, 0);
+    CHECK_EQ_INT(script_count(VIAMC_EV_STARVED) + script_count(VIAMC_EV_SESSION_LOST), 0);
+    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_NONE);
+    (void)move(11);
+    for (n = 0; n < 4; n++)
+        step();
+    CHECK_EQ_INT(bot.starts, 2);
+    cut_and_redial();
+    CHECK_EQ_INT(bot.resumes, 1); /* the Stop of before was of another session */
+    script_close();
+}
+
+/* What viamc_client_stats says of heartbeats. */
+TEST(stats_of_a_session)
+{
+    viamc_stats stats;
+    bot_open();
+    viamc_client_stats(script_now.client, script_now.loop.now, &stats);
+    CHECK_EQ_INT(stats.connects, 1);
+    CHECK_EQ_INT(stats.window_ms, 0);
+    CHECK_EQ_INT(stats.heartbeat_age_ms, VIAMC_FOREVER);
+    bot_warm();
+    viamc_client_stats(script_now.client, script_now.loop.now + 33, &stats);
+    CHECK_EQ_INT(stats.window_ms, WINDOW);
+    CHECK_EQ_INT(stats.heartbeat_age_ms, 33);
+    bot_forget();
+    cut_and_redial();
+    viamc_client_stats(script_now.client, script_now.loop.now, &stats);
+    CHECK_EQ_INT(stats.connects, 2);
+    bot_cut();
+    step();
+    viamc_client_stats(script_now.client, script_now.loop.now, &stats);
+    CHECK_EQ_INT(stats.window_ms, 0);
+    script_close();
+}
+
 /* ---- lost on a connection that stands ---- */
 
 /* Nobody answers heartbeats, or they have no stream, since the one that the robot permits is taken: the program is told. */
@@ -191,6 +305,76 @@ TEST(heartbeats_that_nobody_answers)
         CHECK_EQ_STR(script_event(VIAMC_EV_SESSION_LOST, 0)->error.what, "no heartbeat was answered for two windows");
         script_close();
     }
+}
+
+/* Every heartbeat fails, whatever way: the robot keeps nothing alive, and the program is told. One that succeeds in between is enough. */
+TEST(heartbeats_that_fail)
+{
+    static const char *const statuses[] = {"880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023133", /* INTERNAL */
+                                           "880f10106170706c69636174696f6e2f67727063000b677270632d737461747573023134", NULL}; /* UNAVAILABLE; REFUSED_STREAM */
+    unsigned row, n;
+    for (row = 0; row < 2u * TEST_COUNT(statuses); row++) {
+        const bool mixed = row % 2u != 0;
+        unsigned beats = 0;
+        bot_open();
+        bot_warm();
+        for (n = 0; n < 4u * WINDOW / 10u; n++) {
+            script_frame f;
+            script_now.loop.now += 10;
+            script_poll();
+            while (script_find(1, &f)) {
+                if (!script_has_field("SendSessionHeartbeat\n"))
+                    continue;
+                if (mixed && ++beats % 4u == 0)
+                    script_reply(f.id, "", 0);
+                else if (statuses[row / 2u] != NULL)
+                    script_send_block(f.id, statuses[row / 2u], true);
+                else
+                    script_send_frame(3, 0, f.id, "\0\0\0\x07", 4);
+            }
+        }
+        REQUIRE(script_count(VIAMC_EV_SESSION_LOST) == (mixed ? 0u : 1u));
+        if (!mixed)
+            CHECK_EQ_STR(script_event(VIAMC_EV_SESSION_LOST, 0)->error.what, "no heartbeat was answered for two windows");
+        script_close();
+    }
+}
+
+/* The robot says that there is no such session, or no sessions any more: that is told at once. */
+TEST(heartbeats_that_are_denied)
+{
+    static const char *const statuses[] = {INVALID_ARGUMENT, UNIMPLEMENTED};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(statuses); i++) {
+        uint32_t id;
+        bot_open();
+        bot_warm();
+        script_now.loop.now += 100;
+        script_poll();
+        REQUIRE((id = script_request("SendSessionHeartbeat")) != 0);
+        script_send_block(id, statuses[i], true);
+        script_poll();
+        REQUIRE(script_count(VIAMC_EV_SESSION_LOST) == 1);
+        CHECK_EQ_STR(script_event(VIAMC_EV_SESSION_LOST, 0)->error.what, "the session expired");
+        script_close();
+    }
+}
+
+/* A move that is refused for its argument says nothing of the session. */
+TEST(move_with_a_wrong_argument)
+{
+    viamc_call call;
+    bot_open();
+    bot_warm();
+    call = move(10);
+    step();
+    script_send_block(bot.pending[bot_index(R_MOVE, 10)].id, INVALID_ARGUMENT "000c677270632d6d65737361676504666173 74", true);
+    step();
+    REQUIRE(done(call) != NULL);
+    CHECK_EQ_INT(done(call)->status, VIAMC_INVALID_ARGUMENT);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
+    script_close();
 }
 
 /* Two heartbeats are out when the first says that the session is gone: the answer of the second is not the new session's. */
@@ -233,7 +417,6 @@ TEST(late_answer_to_a_move_of_the_session_before)
     step();
     id = bot.pending[bot_index(R_MOVE, 10)].id;
     vmc_session_lost(script_now.client, "as a heartbeat says");
-    script_now.client->dirty = true; /* as from inside a poll, which does not rest */
     for (n = 0; n < 3; n++)
         step();
     CHECK_EQ_INT(script_now.client->session.state, VMC_SESSION_ON);
@@ -258,7 +441,6 @@ TEST(unsent_move_does_not_outlive_the_session)
     m = move(11); /* waits for a stream */
     step();
     vmc_session_lost(script_now.client, "as a heartbeat says");
-    script_now.client->dirty = true; /* as from inside a poll, which does not rest */
     for (n = 0; n < 4; n++)
         step();
     bot_run_named(R_MOVE, 10);
@@ -315,6 +497,115 @@ TEST(require_session_holds_for_every_move)
         script_forget();
     }
     script_close();
+}
+
+/* StartSession that nobody answers: what waited for it never ran, and the next move asks again. */
+TEST(session_that_does_not_start)
+{
+    viamc_call call;
+    script_frame f;
+    script_new();
+    script_ready();
+    call = move(10);
+    script_run(1);
+    CHECK(script_request("RobotService/StartSession") != 0);
+    script_run(4990);
+    CHECK(done(call) == NULL);
+    script_run(20);
+    REQUIRE(done(call) != NULL);
+    CHECK_EQ_INT(done(call)->status, VIAMC_DEADLINE_EXCEEDED);
+    CHECK_EQ_INT(done(call)->ran, VIAMC_NOT_RUN);
+    CHECK(!script_find(1, &f));
+    (void)move(11);
+    script_run(1001);
+    CHECK(script_request("RobotService/StartSession") != 0);
+    script_close();
+}
+
+/* The one record serves both: a session waits for the sign of life that is under way. */
+TEST(session_beside_a_sign_of_life)
+{
+    script_frame f;
+    uint32_t id;
+    script_new();
+    script_now.dial.check_interval_ms = 1000;
+    script_ready();
+    script_run(1001);
+    REQUIRE((id = script_request("RobotService/GetVersion")) != 0);
+    (void)move(10);
+    script_run(100);
+    CHECK(!script_find(1, &f));
+    script_reply(id, "", 0);
+    script_run(1);
+    REQUIRE((id = script_request("RobotService/StartSession")) != 0);
+    script_reply(id, SESSION_2S, sizeof SESSION_2S - 1);
+    script_poll();
+    CHECK(script_request("SendSessionHeartbeat") != 0);
+    CHECK(script_request("MotorService/SetPower") != 0);
+    CHECK(script_has_field("viam-sid: 11111111-2222-4333-8444-000000000001\n"));
+    script_close();
+}
+
+/* Only the robot's own UNIMPLEMENTED lets moves go bare: a web server's 404 and an answer without a message do not. */
+TEST(sessions_are_absent_by_the_robots_word_alone)
+{
+    unsigned row;
+    for (row = 0; row < 3; row++) {
+        viamc_call call;
+        script_frame f;
+        uint32_t id;
+        script_new();
+        script_ready();
+        call = move(10);
+        script_run(1);
+        REQUIRE((id = script_request("RobotService/StartSession")) != 0);
+        if (row == 2)
+            script_send_block(id, SCRIPT_R1, false);
+        script_send_block(id, row == 0 ? UNIMPLEMENTED : row == 1 ? "0803343034" : SCRIPT_R2, true);
+        script_run(1);
+        CHECK_EQ_INT(script_find(1, &f), row == 0);
+        CHECK_EQ_INT(script_count(VIAMC_EV_UNPROTECTED), row == 0);
+        if (row != 0) {
+            REQUIRE(done(call) != NULL);
+            CHECK_EQ_INT(done(call)->status, VIAMC_UNIMPLEMENTED);
+            CHECK_EQ_INT(done(call)->ran, VIAMC_NOT_RUN);
+        }
+        script_close();
+    }
+}
+
+/* An id has the length of a UUID at most. */
+TEST(session_ids)
+{
+    static const struct {
+        uint8_t len;
+        bool kept;
+    } rows[] = {{0, false}, {1, true}, {36, true}, {37, false}, {66, false}};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(rows); i++) {
+        uint8_t reply[80] = {0x0a};
+        unsigned left = 0;
+        script_frame f;
+        viamc_call call;
+        script_new();
+        script_ready();
+        call = move(10);
+        script_run(1);
+        reply[1] = rows[i].len;
+        memset(reply + 2, 'a', rows[i].len);
+        memcpy(reply + 2 + rows[i].len, "\x12\x02\x08\x02", 4);
+        script_reply(script_request("RobotService/StartSession"), reply, 6u + rows[i].len);
+        script_run(1);
+        while (script_find(1, &f))
+            left += script_has_field("MotorService/SetPower\n");
+        CHECK_EQ_INT(left, rows[i].kept);
+        if (!rows[i].kept) {
+            REQUIRE(done(call) != NULL);
+            CHECK_EQ_INT(done(call)->status, VIAMC_INTERNAL);
+            CHECK_EQ_INT(done(call)->ran, VIAMC_NOT_RUN);
+        }
+        script_close();
+    }
 }
 
 /* A window of one millisecond cannot be kept: the session is refused, and no time is spent on it. */
@@ -495,6 +786,58 @@ TEST(old_session_that_expired)
     script_close();
 }
 
+/* ---- heartbeats and the user's octets ---- */
+
+/* Octets of DATA that the client sent meanwhile, those of heartbeats apart; their streams, the newest two. */
+static size_t octets_sent(uint32_t beats[2])
+{
+    script_frame f;
+    size_t octets = 0;
+    while (script_next(&f)) {
+        if (f.type == 1)
+            script_decode(f.payload, f.len, true);
+        if (f.type == 1 && script_has_field("SendSessionHeartbeat\n")) {
+            beats[0] = beats[1];
+            beats[1] = f.id;
+        }
+        octets += f.type == 0 && f.id != beats[0] && f.id != beats[1] ? f.len : 0;
+    }
+    return octets;
+}
+
+static size_t octets_of_message(size_t n, uint32_t beats[2])
+{
+    static const uint8_t msg[1000] = {0};
+    viamc_opts opts = VIAMC_ZERO;
+    opts.keep = true;
+    opts.timeout_ms = VIAMC_FOREVER;
+    CHECK_EQ_INT(viamc_call_bytes(script_now.client, "/a.B/C", viamc_view(msg, n), &opts, NULL), VIAMC_OK);
+    script_poll();
+    return octets_sent(beats);
+}
+
+/* A heartbeat has been out for more than a fifth of the window: the line is slow, and messages above 512 octets wait until it was answered. */
+TEST(large_messages_wait_for_a_slow_heartbeat)
+{
+    uint32_t beats[2] = {0, 0};
+    bot_open();
+    bot_warm();
+    script_now.loop.now += WINDOW / 5u;
+    script_poll();
+    (void)octets_sent(beats);
+    REQUIRE(beats[1] != 0);
+    script_now.loop.now += WINDOW / 5u;
+    CHECK_EQ_INT(octets_of_message(1000, beats), 1005);
+    script_now.loop.now += 1;
+    CHECK_EQ_INT(octets_of_message(508, beats), 0);
+    CHECK_EQ_INT(octets_of_message(507, beats), 512);
+    script_reply(beats[0], "", 0);
+    script_reply(beats[1], "", 0);
+    script_poll();
+    CHECK_EQ_INT(octets_sent(beats), 513);
+    script_close();
+}
+
 /* ---- late heartbeats ---- */
 
 TEST(starved_polls_are_told)
@@ -563,30 +906,81 @@ TEST(sleeping_for_answers_is_not_starvation)
     script_close();
 }
 
+/* The longest time without a heartbeat, over ten windows, where each is answered so many ms later. */
+static viamc_ms longest_gap(viamc_ms round_trip)
+{
+    viamc_ms sent[64], longest = 0, until;
+    uint32_t ids[64];
+    size_t n = 0, answered = 0, i;
+    bot_open();
+    bot_warm();
+    for (until = script_now.loop.now + 10u * WINDOW; script_now.loop.now != until; script_now.loop.now++) {
+        script_poll();
+        bot_listen();
+        for (i = 0; i < bot.count && n < TEST_COUNT(ids); i++) {
+            ids[n] = bot.pending[i].id;
+            sent[n++] = script_now.loop.now;
+        }
+        bot.count = 0;
+        while (answered < n && script_now.loop.now - sent[answered] >= round_trip)
+            script_reply(ids[answered++], "", 0);
+    }
+    for (i = 1; i < n; i++)
+        longest = sent[i] - sent[i - 1u] > longest ? sent[i] - sent[i - 1u] : longest;
+    CHECK(n > 7);
+    CHECK_EQ_INT(script_count(VIAMC_EV_SESSION_LOST), 0);
+    script_close();
+    return longest;
+}
+
+/* A session that stands lives while the latency there and back is below 6/5 of its window; up to 2/5 nothing is late. */
+TEST(heartbeats_over_a_long_line)
+{
+    CHECK(longest_gap(WINDOW / 5u) <= WINDOW / 5u + 1u);
+    CHECK(longest_gap(WINDOW * 2u / 5u - 2u) <= WINDOW / 5u + 1u);
+    CHECK(longest_gap(WINDOW) < WINDOW);
+    CHECK(longest_gap(WINDOW * 6u / 5u - 10u) < WINDOW);
+    CHECK(longest_gap(WINDOW * 6u / 5u + 10u) > WINDOW);
+}
+
 int main(int argc, char **argv)
 {
     test_begin("session", argc, argv);
     RUN(session_is_resumed_when_every_stop_was_confirmed);
     RUN(session_is_not_resumed_after_a_stop_without_answer);
+    RUN(session_is_resumed_after_a_stop_of_before_it);
     RUN(session_whose_resumption_is_interrupted);
     RUN(stop_of_the_session_before_confirms_nothing);
     RUN(stop_that_was_refused_prevents_resumption);
+    RUN(session_behind_a_goaway);
+    RUN(stop_ends_a_drain);
     RUN(session_of_a_client_that_gives_up);
     RUN(session_after_a_month);
+    RUN(session_ends_with_another_dial);
+    RUN(stats_of_a_session);
     RUN(heartbeats_that_nobody_answers);
+    RUN(heartbeats_that_fail);
+    RUN(heartbeats_that_are_denied);
+    RUN(move_with_a_wrong_argument);
     RUN(late_heartbeat_of_the_session_before);
     RUN(late_answer_to_a_move_of_the_session_before);
     RUN(unsent_move_does_not_outlive_the_session);
     RUN(sessions_that_are_denied_at_once);
     RUN(require_session_holds_for_every_move);
+    RUN(session_that_does_not_start);
+    RUN(session_beside_a_sign_of_life);
+    RUN(sessions_are_absent_by_the_robots_word_alone);
+    RUN(session_ids);
     RUN(window_that_cannot_be_kept);
     RUN(windows);
     RUN(sessions_disabled);
     RUN(robot_without_sessions_is_asked_again);
     RUN(old_sessions);
     RUN(old_session_that_expired);
+    RUN_LARGE(large_messages_wait_for_a_slow_heartbeat);
     RUN(starved_polls_are_told);
     RUN(slow_answers_are_not_starvation);
     RUN(sleeping_for_answers_is_not_starvation);
+    RUN(heartbeats_over_a_long_line);
     return test_end();
 }

@@ -443,6 +443,13 @@ TEST(plaintext_peers_are_told_from_tls)
         { "0000120400000000000003", VIAMC_ERR_TLS_PLAINTEXT, BR_ERR_UNSUPPORTED_VERSION, "the peer does not speak TLS" },   /* SETTINGS */
         { "5353482d322e30", VIAMC_ERR_TLS_PLAINTEXT, BR_ERR_UNSUPPORTED_VERSION, "the peer does not speak TLS" },           /* SSH-2.0 */
         { "0000000000", VIAMC_ERR_TLS_PLAINTEXT, BR_ERR_UNSUPPORTED_VERSION, "the peer does not speak TLS" },
+        { "1300000002", VIAMC_ERR_TLS_PLAINTEXT, BR_ERR_UNSUPPORTED_VERSION, "the peer does not speak TLS" },
+        { "1400000001", VIAMC_ERR_TLS, BR_ERR_UNSUPPORTED_VERSION, "no version in common: only TLS 1.2 is spoken here" },
+        /* BearSSL's server, before it has read a ClientHello */
+        { "1500000002", VIAMC_ERR_TLS, BR_ERR_UNSUPPORTED_VERSION, "no version in common: only TLS 1.2 is spoken here" },
+        { "1602000002", VIAMC_ERR_TLS, BR_ERR_UNSUPPORTED_VERSION, "no version in common: only TLS 1.2 is spoken here" },
+        { "1700000002", VIAMC_ERR_TLS, BR_ERR_UNSUPPORTED_VERSION, "no version in common: only TLS 1.2 is spoken here" },
+        { "1800000002", VIAMC_ERR_TLS_PLAINTEXT, BR_ERR_UNSUPPORTED_VERSION, "the peer does not speak TLS" },
         { "15030300020228", VIAMC_ERR_TLS, 256 + 40, "no cipher suite or curve in common (alert 40 received)" },
         { "15030300020246", VIAMC_ERR_TLS, 256 + 70, "no version in common: only TLS 1.2 is spoken here (alert 70 received)" },
         { "15030300020270", VIAMC_ERR_TLS, 256 + 112, "the peer does not know this server name (alert 112 received)" },
@@ -481,6 +488,23 @@ TEST(server_tells_plaintext_clients_too)
     CHECK_EQ_INT(cap, 5);
     memcpy(in, "PRI *", 5);
     CHECK_EQ_INT(vmc_tls_wire_in_done(p->server.t, 5), VIAMC_ERR_TLS_PLAINTEXT);
+    kit_free(p);
+}
+
+/* A server that ends a handshake before it has read a ClientHello speaks TLS, and is understood so: nobody goes on in plaintext after it. */
+TEST(server_that_gives_up_speaks_tls)
+{
+    kit_pair *p = kit_new("ec", "root-ec");
+    size_t len;
+    const uint8_t *out;
+    CHECK(kit_open(p));
+    while (kit_send(p, &p->client, &p->up)) { }
+    vmc_tls_close(p->server.t);
+    out = vmc_tls_wire_out(p->server.t, &len);
+    CHECK_EQ_HEX(out, len, "15 0303 0002 01 00"); /* close_notify */
+    while (kit_send(p, &p->server, &p->down)) { }
+    while (kit_receive(p, &p->client, &p->down)) { }
+    CHECK_EQ_INT(vmc_tls_state_of(p->client.t), VMC_TLS_CLOSED);
     kit_free(p);
 }
 
@@ -578,6 +602,23 @@ TEST(corrupted_records_are_never_delivered)
         if (vmc_tls_state_of(p->client.t) != VMC_TLS_FAILED) /* its length grew: the rest is awaited */
             (void)kit_write(p, &p->server, data, sizeof data);
         CHECK_EQ_INT(p->client.got_len, 0);
+        kit_free(p);
+    }
+}
+
+/* An octet of a record's head was lost on the line: the versions were agreed upon long ago. */
+TEST(head_of_a_record_that_lost_an_octet)
+{
+    static const char *const heads[] = { "0303002000", "1703002000", "1703040020" };
+    size_t i;
+    for (i = 0; i < TEST_COUNT(heads); i++) {
+        kit_pair *p = kit_new("ec", "root-ec");
+        uint8_t data[5];
+        CHECK(kit_open(p));
+        kit_run(p);
+        feed(p, data, test_hex(heads[i], data, sizeof data));
+        CHECK_EQ_INT(vmc_tls_state_of(p->client.t), VMC_TLS_FAILED);
+        CHECK_EQ_STR(p->client.t->error.what, "a record was damaged");
         kit_free(p);
     }
 }
@@ -1130,12 +1171,14 @@ int main(int argc, char **argv)
     RUN(refused_certificates_fail_the_connection);
     RUN(plaintext_peers_are_told_from_tls);
     RUN(server_tells_plaintext_clients_too);
+    RUN(server_that_gives_up_speaks_tls);
     RUN(server_without_h2_is_refused);
     RUN(client_without_h2_is_refused);
     RUN(nothing_in_common);
     RUN(record_larger_than_the_buffer);
     RUN(corrupted_octets_end_in_an_error);
     RUN(corrupted_records_are_never_delivered);
+    RUN(head_of_a_record_that_lost_an_octet);
     RUN(arbitrary_records_in_a_handshake_stay_inside);
     RUN(close_notify_both_ways);
     RUN(close_notify_is_noticed_before_it_is_answered);

@@ -40,7 +40,10 @@ def missing_tests(named):
     for part in filter(None, (part.strip() for part in named.replace("`", "").split(";"))):
         program, tests = part.split(":", 1)
         path = next(ROOT.glob(f"tests/**/{program}" if "." in program else f"tests/**/{program}.c"), None)
-        text = path.read_text("utf-8") if path else ""
+        if path is None:
+            wrong.append(program)
+            continue
+        text = path.read_text("utf-8")
         form = "def {}(" if program.endswith(".py") else "RUN({});"
         wrong += [f"{program}: {test}" for test in (test.strip() for test in tests.split(",")) if " " not in test and form.format(test) not in text]
     return wrong

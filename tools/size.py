@@ -53,13 +53,14 @@ PROGRAMS = [
     Program("host", "`VIAMC_PROFILE_HOST` with -O2: motor, nanopb", "motor", ["-O2", "-DVIAMC_PROFILE_HOST", "-DTYPED"]),
 ]
 DETAILED = {"core": "core", "plain_typed": "plaintext", "pinned_bytes": "pinned", "slim_typed": "slim"}     # columns of the table of parts
-LISTED = ["core", "slim_typed"]         # whose functions size.md has
+LISTED = ["core", "plain_typed", "pinned_bytes", "slim_typed"]         # whose functions size.md has
 RAM = [("board_ram_plain", "block, plaintext, 2 calls, slot 128, tx 256, input 256, table 256"),
        ("board_ram_plain_auth", "the same with a token of 512"),
        ("board_ram_tls", "block, TLS, 2 calls, input 4,608, slot 512, replies of 1 KiB"),
        ("board_ram_stream", "a stream of HTTP/2"),
        ("board_ram_call", "the record of a call"),
-       ("board_poll_stack", "stack under a plaintext poll, Cortex-M3, painted")]
+       ("board_poll_stack", "stack under a plaintext poll, Cortex-M3, painted"),
+       ("board_poll_stack_most", "the same of any poll: the deepest chain of calls, by the compiler")]
 
 
 # ---- whose octets ----

@@ -27,6 +27,8 @@ enum { CR_RX = 0x4, CR_TX = 0x8, CR_FULL_DUPLEX = 0x100000 };
 enum { TX_ON = 2, TX_FIRST = 0x2000, TX_LAST = 0x1000, TX_COMMANDS = 8 };
 enum { RX_ERROR = 0x8000, RX_CHECK_SUM = 4 };
 enum { INT_RX = 8, IRQ_ON = 0x100, IRQ_HIGH = 0x10, IRQ_PUSH = 0x1 };
+enum { TX_STATUS_MAX = 128 }; /* words of the list of what became of frames */
+enum { BAD_MAX = 32 };      /* damaged frames in a row that one call takes out of the chip */
 enum { PATIENCE = 100000 }; /* reads of a register that must change soon */
 #define MAC_BUSY 0x80000000u
 
@@ -82,7 +84,8 @@ bool lan9118_waiting(void)
 size_t lan9118_receive(uint32_t *frame)
 {
     uint32_t status, octets, word, i;
-    while (lan9118_waiting()) { /* each turn takes one frame out of the chip's 13 KiB */
+    unsigned turn;
+    for (turn = 0; turn < BAD_MAX && lan9118_waiting(); turn++) {
         status = RX_STATUS;
         octets = status >> 16 & 0x3fffu;
         for (i = 0; i < (octets + 3u) / 4u; i++) {
@@ -99,7 +102,8 @@ size_t lan9118_receive(uint32_t *frame)
 bool lan9118_send(const uint32_t *frame, size_t len)
 {
     uint32_t i;
-    while ((TX_FIFO_INF >> 16 & 0xffu) != 0) /* what became of earlier frames: nobody asks, but the list must not fill up */
+    /* What became of earlier frames: nobody asks, but the list must not fill up. */
+    for (i = 0; i < TX_STATUS_MAX && (TX_FIFO_INF >> 16 & 0xffu) != 0; i++)
         (void)TX_STATUS;
     if ((TX_FIFO_INF & 0xffffu) < len + TX_COMMANDS + 4u)
         return false;

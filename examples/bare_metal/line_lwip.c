@@ -15,6 +15,8 @@
 #define LINE_SERVES 8080 /* port of a robot */
 #endif
 
+enum { FRAMES_MAX = 32 }; /* taken in one turn of the main loop: a flood of them must not keep it from its sessions */
+
 static struct netif ethernet;
 static lwip_port line;
 static volatile bool came; /* set by the interrupt: frames wait */
@@ -33,9 +35,10 @@ static err_t send_frame(struct netif *netif, struct pbuf *p)
 static void receive_frames(void)
 {
     static uint32_t frame[(LAN9118_FRAME + 6) / 4];
+    unsigned i;
     size_t n;
     came = false;
-    while ((n = lan9118_receive(frame)) != 0) { /* ends: TCP's window bounds what a peer sends, and noise is slower than this loop */
+    for (i = 0; i < FRAMES_MAX && (n = lan9118_receive(frame)) != 0; i++) {
         struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)n, PBUF_POOL);
         if (p == NULL)
             continue; /* lost: it is sent again */

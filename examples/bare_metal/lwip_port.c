@@ -45,9 +45,8 @@ static void on_error(void *arg, err_t err)
 static void on_found(const char *name, const ip_addr_t *ip, void *arg)
 {
     lwip_conn *c = (lwip_conn *)arg;
-    (void)name;
-    if (c->state != NAMING)
-        return; /* closed meanwhile */
+    if (c->state != NAMING || lwip_stricmp(name, c->host) != 0)
+        return; /* closed meanwhile, and perhaps another name is looked for: lwIP's queries cannot be called off */
     c->state = ip != NULL ? NAMED : LOST;
     c->err = VIAMC_ERR_DNS;
     if (ip != NULL)
@@ -68,6 +67,7 @@ static void adopt(lwip_conn *c, struct tcp_pcb *pcb)
 static viamc_err find(lwip_conn *c, const char *host)
 {
     err_t err = dns_gethostbyname(host, &c->ip, on_found, c);
+    c->host = host;
     c->state = err == ERR_OK ? NAMED : NAMING;
     return err == ERR_OK || err == ERR_INPROGRESS ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_DNS;
 }
@@ -134,6 +134,8 @@ static viamc_err port_write(void *user, unsigned conn, const uint8_t *buf, size_
 
 static void drop(lwip_conn *c)
 {
+    if (c->rx != NULL && c->pcb != NULL)
+        tcp_recved(c->pcb, c->rx->tot_len); /* or lwIP would reset the connection, and what was written last be lost */
     if (c->rx != NULL)
         (void)pbuf_free(c->rx);
     if (c->pcb != NULL) {
@@ -192,6 +194,7 @@ static viamc_err port_accept(void *user, unsigned conn, viamc_addr *peer)
         if (p->waiting[i].state == IDLE)
             continue;
         *c = p->waiting[i];
+        peer->text[0] = '\0';
         memset(&p->waiting[i], 0, sizeof p->waiting[i]);
         if (c->pcb != NULL) {
             tcp_arg(c->pcb, c);

@@ -18,6 +18,7 @@ typedef struct lwip_conn {
     uint8_t state;       /* lwip_port.c */
     bool ended;          /* the peer closed; rx may still hold something */
     viamc_err err;       /* why it was lost */
+    const char *host;    /* whose address is looked for; the caller keeps it until open has an end */
     ip_addr_t ip;
 } lwip_conn;
 

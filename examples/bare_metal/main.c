@@ -85,8 +85,8 @@ static void report(const char *what, viamc_err err)
         return;
     board_print(what);
     board_print(": ");
-    board_print(viamc_err_name(err));
-    board_print("\r\n");
+    board_print(viamc_err_name(err)); /* "" with VIAMC_NO_STRINGS */
+    print_count(" ", (uint32_t)err, "\r\n");
 }
 
 /* ---- what the robot is asked for ---- */

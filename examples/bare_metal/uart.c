@@ -4,7 +4,7 @@
 static uart *uart_of(void *user, unsigned conn)
 {
     const uart_set *set = (const uart_set *)user;
-    return conn < sizeof set->conn / sizeof set->conn[0] ? set->conn[conn] : NULL;
+    return conn < UART_CONNS ? set->conn[conn] : NULL;
 }
 
 /* True if what comes from now on belongs to a new connection. */
@@ -26,6 +26,8 @@ static viamc_err uart_open(void *user, unsigned conn, const char *host, uint16_t
 {
     uart_set *set = (uart_set *)user;
     (void)host, (void)port; /* whoever is at the other end of the line */
+    if (conn >= UART_CONNS)
+        return VIAMC_ERR_ARG;
     if (!uart_is_fresh(set->uarts[0]))
         return VIAMC_WAIT;
     set->conn[conn] = set->uarts[0];
@@ -38,7 +40,7 @@ static viamc_err uart_accept(void *user, unsigned conn, viamc_addr *peer)
 {
     uart_set *set = (uart_set *)user;
     unsigned i;
-    for (i = 0; i < set->count; i++) {
+    for (i = 0; i < set->count && conn < UART_CONNS; i++) {
         uart *u = set->uarts[i];
         if (u->open || !uart_is_fresh(u) || u->rx_in == u->rx_out)
             continue;

@@ -7,7 +7,7 @@
  * close the octets of the old connection are dropped until the line was silent for UART_SILENCE_MS.
  *
  * An octet that is lost breaks the stream for good. With RTS/CTS none is: when the ring is full, the board leaves octets in its UART.
- * Without, the ring must hold what comes while viamc is busy: some ms after READY; while dialling with TLS a poll may take 0.3 s at
+ * Without, the ring must hold what comes while viamc is busy: some ms after READY; while dialling with TLS a poll may take 0.14 s at
  * 168 MHz, in which the rest of the robot's flight comes, 1 to 4 KB with its certificates. A lost octet that the board notices (uart.lost)
  * ends the connection at once. */
 #ifndef UART_H
@@ -22,6 +22,7 @@
 #define UART_TX_BYTES 256u /* a power of two */
 #endif
 #define UART_SILENCE_MS 100u
+#define UART_CONNS 4u /* connections that one server can have; a UART carries one at a time */
 
 typedef struct uart {
     void (*serve)(struct uart *u);         /* moves what can be moved; called with octets in tx, or with new room in rx */
@@ -32,16 +33,17 @@ typedef struct uart {
     bool open;
     bool stale;                            /* what comes may still belong to the connection before */
     uint32_t heard_at;                     /* when the last stale octet was dropped */
-    /* Written by one side each, so no lock is needed; they wrap, and only differences count. */
+    /* Written by one side each, so no lock is needed; the counters wrap, and only differences count. All volatile: or the compiler might move
+     * an octet behind the count that says it is there. */
     volatile uint32_t rx_in, rx_out, tx_in, tx_out;
-    uint8_t rx[UART_RX_BYTES], tx[UART_TX_BYTES];
+    volatile uint8_t rx[UART_RX_BYTES], tx[UART_TX_BYTES];
 } uart;
 
 /* For the user pointer of a port: UARTs that serve one client (count 1) or one server, whose connections take the first that is free. */
 typedef struct uart_set {
     uart *const *uarts;
     unsigned count;
-    uart *conn[4]; /* of each connection, NULL: none */
+    uart *conn[UART_CONNS]; /* of each connection, NULL: none */
 } uart_set;
 
 /* Constant. user: a uart_set. */

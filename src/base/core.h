@@ -19,7 +19,7 @@ enum {
     VIAMC_ERR_ARG = 1,       /* a parameter or a member of a desc is wrong; detail: its index or the limit, where there is one */
     VIAMC_ERR_STATE = 2,     /* not now (not connected, from inside a callback, after the end) */
     VIAMC_ERR_NOMEM = 3,     /* the memory given is too small; detail: the bytes needed */
-    VIAMC_ERR_BUSY = 4,      /* all calls in use, or a Stop of this resource is under way; try again after an event */
+    VIAMC_ERR_BUSY = 4,      /* all calls in use, tx full, or a Stop of this resource is under way; try again after an event */
     VIAMC_ERR_NOT_FOUND = 5, /* no such name */
     VIAMC_ERR_SINK = 6,      /* a sink refused a piece */
     VIAMC_ERR_ENTROPY = 7,   /* no random bytes to be had: nothing starts */

@@ -85,9 +85,13 @@ VMC_FN void vmc_copy(void *to, const void *from, size_t n)
         VIAMC_MEMCPY(to, from, n);
 }
 
+/* Small C libraries move octet by octet, and copy by words: what does not overlap is copied. */
 VMC_FN void vmc_move(void *to, const void *from, size_t n)
 {
-    if (n != 0)
+    uintptr_t up = (uintptr_t)to - (uintptr_t)from;
+    if (up >= n && 0u - up >= n)
+        vmc_copy(to, from, n);
+    else if (up != 0)
         VIAMC_MEMMOVE(to, from, n);
 }
 

@@ -316,11 +316,17 @@ VMC_FN uint32_t vmc_calls_tx_room(const vmc_calls *t, uint32_t reserve)
     return left < reserve + VMC_CALL_PREFIX ? 0 : left - reserve - VMC_CALL_PREFIX;
 }
 
-/* True if a message of len octets fits, its prefix and the reserve beside it. */
-VMC_FN bool vmc_calls_tx_fits(const vmc_calls *t, size_t len, uint32_t reserve)
+VMC_FN bool vmc_calls_fits_into(uint32_t left, size_t len, uint32_t reserve)
 {
-    uint32_t left = t->tx_cap - t->tx_used;
     return left >= reserve + VMC_CALL_PREFIX && len <= left - reserve - VMC_CALL_PREFIX;
+}
+
+/* OK: a message of len octets fits, its prefix and the reserve beside it. BUSY: it will when others have left. NOMEM: it never will. */
+VMC_FN viamc_err vmc_calls_tx_fits(const vmc_calls *t, size_t len, uint32_t reserve)
+{
+    if (vmc_calls_fits_into(t->tx_cap - t->tx_used, len, reserve))
+        return VIAMC_OK;
+    return vmc_calls_fits_into(t->tx_cap, len, reserve) ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
 }
 
 /* Where the next message's octets will lie: whoever encodes there spares the copy. */

@@ -198,45 +198,6 @@ VMC_FN const char *vmc_client_check(const viamc_client *c)
     return wrong;
 }
 
-/* ---- polls that only listen: where checks are on they do everything, and it must have been nothing ---- */
-
-typedef struct vmc_check_state {
-    viamc_client client;
-    uint32_t records; /* what lies in all records and streams, as one number */
-} vmc_check_state;
-
-VMC_FN void vmc_check_remember(const viamc_client *c, vmc_check_state *s)
-{
-    const uint8_t *p = (const uint8_t *)c->calls.users;
-    VIAMC_MEMCPY(&s->client, c, sizeof *c);
-    for (s->records = 2166136261u; p != c->conn.in; p++)
-        s->records = (s->records ^ *p) * 16777619u; /* FNV-1a */
-}
-
-/* Nothing may have changed but how often and when was polled, what follows from the time alone, and the places in buffers that are empty. */
-VMC_FN void vmc_check_rested(const viamc_client *c, const vmc_check_state *before)
-{
-    vmc_check_state now;
-    vmc_check_remember(c, &now);
-    now.client.rest = before->client.rest;
-    now.client.conn.steps = before->client.conn.steps;
-    now.client.conn.grpc.hold_data = before->client.conn.grpc.hold_data; /* for octets that are asked for later */
-#ifndef VIAMC_NO_TLS
-    now.client.desc.unix_time = before->client.desc.unix_time;
-    now.client.desc.clock_at = before->client.desc.clock_at;
-#endif
-    if (c->conn.in_at == c->conn.in_len && c->conn.out_at == c->conn.out_len) {
-        now.client.conn.in_at = before->client.conn.in_at;
-        now.client.conn.in_len = before->client.conn.in_len;
-        now.client.conn.out_at = before->client.conn.out_at;
-        now.client.conn.out_len = before->client.conn.out_len;
-    }
-    if (now.records != before->records || VIAMC_MEMCMP(&now.client, &before->client, sizeof *c) != 0)
-        VIAMC_CHECK_FAILED("a poll that was to listen alone had something to do");
-}
-
-/* ---- after a poll ---- */
-
 VMC_FN void vmc_client_check_poll(const viamc_client *c)
 {
     const char *wrong = vmc_client_check(c);

@@ -22,7 +22,6 @@
 #define VMC_CLIENT_OUT_MIN 512u   /* a host name while the port connects */
 #define VMC_CLIENT_OUT_PLAIN 256u /* likewise, without TLS, where a window of the output costs no record */
 #define VMC_CLIENT_SLOT_MIN 64u
-#define VMC_CLIENT_REST 100u      /* viamc: longest time in which polls only listen, ms */
 #define VMC_CLIENT_STREAMS (VIAMC_M_CLIENT_STREAM | VIAMC_M_SERVER_STREAM)
 
 /* ---- layout ---- */
@@ -100,7 +99,7 @@ VMC_FN const char *vmc_client_check_desc(const viamc_client_desc *d)
     if (d->slot_bytes > VMC_H2_WINDOW_MAX / 512u || d->rx_bytes > VMC_CALL_MAX_MESSAGE || d->tx_bytes > VMC_CALL_MAX_MESSAGE || d->table_bytes > VMC_HPACK_MAX_TABLE)
         return VMC_TEXT("slot_bytes, rx_bytes, tx_bytes or table_bytes too large");
     if (d->no_tls ? d->in_bytes < 64u || d->in_bytes > VMC_CONN_BUFFER_MAX : d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX)
-        return VMC_TEXT("in_bytes out of range");
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     if (vmc_client_credit_need(d) > d->in_bytes)
         return VMC_TEXT("in_bytes too small for these calls: (max_calls + 4) * (slot_bytes + 5) + 837, or smaller slots");
     return NULL;
@@ -431,8 +430,9 @@ VMC_FN void vmc_client_fill(viamc_client *c, vmc_call *call, const vmc_start *s)
 VMC_FN viamc_err vmc_client_replace(viamc_client *c, vmc_call *call, const vmc_start *s, viamc_call *handle)
 {
     size_t need = VMC_CALL_PREFIX + s->msg.len + s->added[0].len + s->added[1].len;
-    if (need > call->tx_len && !vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX))
-        return VIAMC_ERR_NOMEM;
+    viamc_err err = need <= call->tx_len ? (viamc_err)VIAMC_OK : vmc_calls_tx_fits(&c->calls, need - call->tx_len, VMC_STOP_RESERVE - VMC_CALL_PREFIX);
+    if (err != VIAMC_OK)
+        return err;
     call->body = NULL; /* of a value that was kept */
     call->body_len = 0;
     vmc_calls_tx_cut(&c->calls, call); /* a value that was encoded in place lies behind what moves now */
@@ -484,7 +484,7 @@ VMC_FN void vmc_client_launch(viamc_client *c, vmc_call *call)
         vmc_motion_launch(c, call);
 }
 
-/* A record and room in tx for the call: STATE, BUSY or NOMEM if there is none now. */
+/* A record and room in tx for the call: STATE or BUSY if there is none now, NOMEM if there never is. */
 VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call **call)
 {
     uint32_t reserve = s->resource == VMC_MOTION_ANY ? 0 : s->motion == VMC_MOTION_STOP ? VMC_CALL_PREFIX : VMC_STOP_RESERVE;
@@ -495,9 +495,7 @@ VMC_FN viamc_err vmc_client_place(viamc_client *c, const vmc_start *s, vmc_call 
     *call = vmc_client_free_record(c, s);
     if (*call == NULL)
         return VIAMC_ERR_BUSY;
-    if ((s->flags & VIAMC_M_CLIENT_STREAM) == 0 && !vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve))
-        return VIAMC_ERR_NOMEM;
-    return VIAMC_OK;
+    return (s->flags & VIAMC_M_CLIENT_STREAM) != 0 ? (viamc_err)VIAMC_OK : vmc_calls_tx_fits(&c->calls, vmc_client_tx_need(s), reserve);
 }
 
 /* A Stop was asked for and cannot be sent now: its session is not resumed, and a connection that is being given up is given up at once. */
@@ -596,11 +594,14 @@ VIAMC_API viamc_err viamc_call_send_bytes(viamc_client *c, viamc_call handle, vi
         return VIAMC_ERR_STATE;
     if (!vmc_call_is_running(call))
         return VIAMC_ERR_NOT_FOUND;
-    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
-    if (!vmc_calls_can_append(&c->calls, call) || (resource != 0 && vmc_motion_is_stopping(c, resource)))
+    if (!vmc_calls_can_append(&c->calls, call))
         return VIAMC_ERR_BUSY;
-    if (!vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u)) /* half of tx stays for other calls */
-        return vmc_call_pending(call) != 0 ? VIAMC_ERR_BUSY : VIAMC_ERR_NOMEM;
+    err = vmc_calls_tx_fits(&c->calls, msg.len, c->calls.tx_cap / 2u); /* half of tx stays for other calls */
+    if (err != VIAMC_OK)
+        return err; /* unread: viamc_call_send_message has no octets for what does not fit */
+    resource = vmc_motion_is_move(call) ? vmc_motion_resource_of(call, msg) : 0;
+    if (resource != 0 && vmc_motion_is_stopping(c, resource))
+        return VIAMC_ERR_BUSY;
     vmc_call_user(call)->resource = resource;
     vmc_calls_put_message(&c->calls, call, msg, vmc_calls_nothing, false);
     c->dirty = true;
@@ -734,9 +735,10 @@ VMC_FN void vmc_client_on_goaway(viamc_client *c)
         (void)vmc_conn_break(&c->conn, VIAMC_ERR_CLOSED, 0, "", "");
 }
 
-/* Everything that the connection has for us now, from this event on. */
-VMC_FN void vmc_client_receive(viamc_client *c, vmc_conn_event ev)
+/* Everything that the connection has for us now. */
+VMC_FN void vmc_client_receive(viamc_client *c)
 {
+    vmc_conn_event ev = c->conn.state == VMC_CONN_OPENING ? vmc_dial_open(c) : vmc_conn_next(&c->conn);
     while (ev != VMC_CONN_IDLE && ev != VMC_CONN_LOST) {
         if (ev == VMC_CONN_IS_UP)
             vmc_dial_on_up(c);
@@ -761,33 +763,11 @@ VMC_FN void vmc_client_write(viamc_client *c)
     c->dirty = c->dirty || (half != VMC_H2_NO_SLOT && c->conn.grpc.h2.out_slot != half);
 }
 
-/* After a poll that neither heard nor wrote: for how long may the next ones only listen? For as long as a program may sleep (viamc_wait),
- * and not at all while a Stop or a move in doubt is watched, or a sink is to be asked again. Bounded, so that nothing is ever late by more than VMC_CLIENT_REST. */
-VMC_FN uint8_t vmc_client_rest(const viamc_client *c)
+/* A poll's work on the connection: read, think, write. */
+VMC_FN void vmc_client_turn(viamc_client *c)
 {
-    const vmc_h2 *h2 = &c->conn.grpc.h2;
-    viamc_wait_hint hint;
-    if (c->dial.state != VIAMC_READY || c->dial.reauth || c->motion.watched || c->motion.unsure || c->calls.unsettled || (h2->owed | h2->noise) != 0)
-        return 0;
-    viamc_wait(c, c->now, &hint);
-    return hint.want != VIAMC_WANT_READ ? (uint8_t)0 : (uint8_t)vmc_min32(hint.ms, VMC_CLIENT_REST);
-}
-
-/* This poll only listens. */
-VMC_FN bool vmc_client_rests(viamc_client *c)
-{
-    const viamc_ms since = c->session.since_poll;
-    if (c->dirty || since >= c->rest)
-        return false;
-    c->rest = (uint8_t)(c->rest - since);
-    return true;
-}
-
-/* A poll's work on the connection: what came, then think, write. */
-VMC_FN void vmc_client_turn(viamc_client *c, vmc_conn_event ev)
-{
-    const bool heard = ev != VMC_CONN_IDLE || c->conn.heard;
-    vmc_client_receive(c, ev);
+    vmc_conn_begin(&c->conn);
+    vmc_client_receive(c);
     vmc_grpc_expire(&c->conn.grpc, c->now);
     vmc_client_ends(c);
     vmc_dial_step_time(c);
@@ -801,7 +781,6 @@ VMC_FN void vmc_client_turn(viamc_client *c, vmc_conn_event ev)
         vmc_client_on_lost(c);
     if (c->conn.steps > c->steps_max)
         c->steps_max = (uint16_t)c->conn.steps;
-    c->rest = heard || c->conn.steps != 1u ? (uint8_t)0 : vmc_client_rest(c);
 }
 
 /* What was asked for since the last poll is as old as this one, not as the last. */
@@ -818,34 +797,8 @@ VMC_FN void vmc_client_freshen(viamc_client *c, viamc_ms now)
     }
 }
 
-/* What a poll begins with, unless it only listens. */
-VMC_FN void vmc_client_begin(viamc_client *c)
-{
-    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
-        c->dial.fresh = false;
-#ifndef VIAMC_NO_TLS
-        c->desc.clock_at = c->now;
-#endif
-        vmc_timer_set(&c->dial.due, c->now, 0);
-        vmc_motion_expire(c);
-    }
-#ifndef VIAMC_NO_TLS
-    (void)vmc_dial_unix_time(c);
-#endif
-    c->dirty = false;
-    vmc_client_forget(c);
-    if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
-        vmc_dial_start(c);
-    vmc_conn_begin(&c->conn);
-}
-
 VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
 {
-    vmc_conn_event ev;
-    bool rests, heard;
-#if VIAMC_CHECK
-    vmc_check_state before;
-#endif
     if (c == NULL)
         return VIAMC_ERR_ARG;
     if (c->in_poll || c->calls.in_sink)
@@ -855,22 +808,25 @@ VIAMC_API viamc_err viamc_poll(viamc_client *c, viamc_ms now)
     vmc_session_note_poll(c, now);
     c->now = now;
     c->polls++;
-    rests = vmc_client_rests(c);
-#if VIAMC_CHECK
-    vmc_check_remember(c, &before);
+    if (c->dial.fresh) { /* the first poll after viamc_dial brings the time, also to the moves that it ended */
+        c->dial.fresh = false;
+#ifndef VIAMC_NO_TLS
+        c->desc.clock_at = now;
+#endif
+        vmc_timer_set(&c->dial.due, now, 0);
+        vmc_motion_expire(c);
+    }
+#ifndef VIAMC_NO_TLS
+    (void)vmc_dial_unix_time(c);
 #endif
     c->in_poll = true;
-    if (!rests || VIAMC_CHECK)
-        vmc_client_begin(c);
-    c->conn.steps = 0;
-    ev = c->conn.state == VMC_CONN_OPENING ? vmc_dial_open(c) : vmc_conn_next(&c->conn);
-    heard = ev != VMC_CONN_IDLE || c->conn.heard;
-    if (!rests || heard || VIAMC_CHECK)
-        vmc_client_turn(c, ev);
+    c->dirty = false;
+    vmc_client_forget(c);
+    if (c->dial.state != VIAMC_FAILED && vmc_client_may_redial(c))
+        vmc_dial_start(c);
+    vmc_client_turn(c);
     c->in_poll = false;
 #if VIAMC_CHECK
-    if (rests && !heard)
-        vmc_check_rested(c, &before);
     vmc_client_check_poll(c);
 #endif
     return c->dial.state == VIAMC_FAILED ? c->conn.error.code : (viamc_err)VIAMC_OK;
@@ -1021,7 +977,6 @@ VMC_FN void vmc_client_reset(viamc_client *c)
 {
     vmc_client_end_all(c, VIAMC_CANCELLED, VMC_TEXT("viamc_dial ended the connection"));
     c->events = 0;
-    c->rest = 0;
     vmc_wipe(&c->session, sizeof c->session);
     vmc_wipe(&c->desc, sizeof c->desc);
     c->motion.unconfirmed = 0;

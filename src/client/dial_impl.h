@@ -55,9 +55,9 @@ VMC_APART void vmc_dial_keep(vmc_dial_plan *p, const viamc_dial_desc *d)
     p->attempts = vmc_dial_or(d->attempts, VMC_DIAL_ATTEMPTS);
     p->max_reconnect_attempts = d->max_reconnect_attempts == VIAMC_OFF ? 0 : vmc_dial_or(d->max_reconnect_attempts, VIAMC_FOREVER);
     p->backoff_ms = vmc_dial_or(d->backoff_ms, VMC_DIAL_BACKOFF);
-    p->max_backoff_ms = vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX);
+    p->max_backoff_ms = vmc_min32(vmc_dial_or(d->max_backoff_ms, VMC_DIAL_BACKOFF_MAX), VMC_TIME_MAX); /* twice as much can be reckoned with */
     p->check_interval_ms = vmc_dial_or(d->check_interval_ms, VMC_DIAL_CHECK);
-    p->pings = d->keepalive_ms != 0;
+    p->pings = d->keepalive_ms != 0 && d->keepalive_ms != VIAMC_OFF;
     if (p->pings)
         p->check_interval_ms = d->keepalive_ms < VMC_DIAL_KEEPALIVE ? VMC_DIAL_KEEPALIVE : d->keepalive_ms;
 }
@@ -141,6 +141,8 @@ VMC_FN const char *vmc_dial_check_desc(const viamc_client *c, const viamc_dial_d
         return VMC_TEXT("desc not initialised: begin with viamc_dial_desc d = VIAMC_ZERO");
     if (d->address == NULL)
         return VMC_TEXT("no address");
+    if (d->require_session && d->disable_sessions)
+        return VMC_TEXT("either require_session or disable_sessions");
 #if !VIAMC_OLD_SESSIONS
     if (d->old_sessions)
         return VMC_TEXT("old_sessions needs #define VIAMC_OLD_SESSIONS 1 before viamc.h");
@@ -379,7 +381,7 @@ VMC_FN bool vmc_dial_downgrade(viamc_client *c)
         c->dirty = true; /* the port is opened by the next poll: nothing of it can wake anybody before */
         return true;
     }
-    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
+    vmc_conn_reason(&c->conn, VIAMC_ERR_INSECURE, c->dial.was_ready ? 2u : c->desc.type != NULL, "dial", VMC_TEXT("the robot is insecure, and that was not allowed"));
     return false;
 }
 
@@ -404,6 +406,9 @@ VMC_FN void vmc_dial_ready(viamc_client *c)
     d->backoff_ms = 0;
     d->was_ready = true;
     d->reauth = false;
+#ifndef VIAMC_NO_TLS
+    c->desc.allow_downgrade = c->desc.allow_downgrade && !c->conn.secure; /* who had TLS has it: nobody on the way takes it off */
+#endif
     vmc_dial_heard(c);
     vmc_error_clear(&c->conn.error);
     c->connects++;
@@ -467,9 +472,16 @@ VMC_FN void vmc_dial_ping(viamc_client *c)
     vmc_timer_set(&c->dial.due, c->now, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT);
 }
 
+/* The robot permits no stream beside those that are open. */
+VMC_FN bool vmc_dial_is_crowded(const viamc_client *c)
+{
+    const vmc_h2 *h2 = &c->conn.grpc.h2;
+    return h2->open != 0 && h2->open >= h2->peer_streams;
+}
+
 VMC_FN void vmc_dial_check(viamc_client *c)
 {
-    if (c->desc.pings) {
+    if (c->desc.pings || vmc_dial_is_crowded(c)) {
         vmc_dial_ping(c);
         return;
     }

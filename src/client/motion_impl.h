@@ -45,6 +45,15 @@ VMC_FN bool vmc_motion_is_doubtful(const vmc_call *call)
     return vmc_motion_is_move(call) && call->ran == VIAMC_MAYBE;
 }
 
+/* One window after a call was asked for: until then a Stop waits for moves, and a setpoint for its turn. A poll and the wait before it ask the
+ * same timer, so nobody is woken in vain. */
+VMC_FN vmc_timer vmc_motion_patience(const viamc_client *c, const vmc_call *call)
+{
+    vmc_timer t;
+    vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
+    return t;
+}
+
 /* ---- resources ---- */
 
 /* 32-bit FNV-1a; a collision only costs a wait. */
@@ -180,9 +189,10 @@ VMC_FN void vmc_motion_send_again(viamc_client *c, vmc_call *stop)
 /* A copy of a Stop was answered OK: is that the end? True if DONE can be told. */
 VMC_FN bool vmc_motion_stop_answered(viamc_client *c, vmc_call *stop)
 {
+    vmc_timer patience = vmc_motion_patience(c, stop);
     if ((stop->motion & VMC_MOTION_AGAIN) == 0)
         return true;
-    if (c->now - vmc_call_user(stop)->asked >= vmc_session_window(c) || vmc_timer_due(&stop->deadline, c->now)) {
+    if (vmc_timer_due(&patience, c->now) || vmc_timer_due(&stop->deadline, c->now)) {
         vmc_motion_cancel(c, vmc_call_resource(stop), VIAMC_MAYBE, VMC_TEXT("still running one window after a Stop of this resource"));
         if (vmc_motion_has_unsettled(c, vmc_call_resource(stop))) /* this Stop's doing, or another's just now */
             stop->motion |= VMC_MOTION_UNCONFIRMED;
@@ -280,7 +290,8 @@ VMC_FN void vmc_motion_launch(viamc_client *c, vmc_call *call)
 /* A pending setpoint goes when its turn comes, and is dropped when it is older than one window. */
 VMC_FN void vmc_motion_step_pending(viamc_client *c, vmc_call *call)
 {
-    if (c->now - vmc_call_user(call)->asked >= vmc_session_window(c))
+    vmc_timer patience = vmc_motion_patience(c, call);
+    if (vmc_timer_due(&patience, c->now))
         vmc_calls_end(&c->calls, call, VIAMC_DEADLINE_EXCEEDED, VIAMC_NOT_RUN, VMC_TEXT("a setpoint older than one window"));
     else
         vmc_motion_launch(c, call);
@@ -366,9 +377,8 @@ VMC_FN void vmc_motion_wait(const viamc_client *c, viamc_ms now, viamc_ms *wait)
             if (vmc_motion_in_the_way(c, call) != NULL)
                 *wait = 0;
             if (stop || vmc_motion_is_pending(call)) {
-                vmc_timer t;
-                vmc_timer_set(&t, vmc_call_user_const(call)->asked, vmc_session_window(c));
-                vmc_wait_timer(wait, &t, now);
+                vmc_timer patience = vmc_motion_patience(c, call);
+                vmc_wait_timer(wait, &patience, now);
                 vmc_wait_timer(wait, &call->deadline, now);
             }
         }

@@ -184,6 +184,7 @@ VMC_FN void vmc_session_on(viamc_client *c)
     s->wanted = false;
     s->state = VMC_SESSION_ON;
     s->acked = false;
+    s->acked_at = c->now - 1u; /* StartSession was as good as a heartbeat; before the first one */
     s->gap = 0;
     vmc_timer_set(&s->beat, c->now, 0);
     c->conn.grpc.session = viamc_view(s->wire + VMC_CALL_PREFIX + 2u, s->id_len);
@@ -286,7 +287,7 @@ VMC_FN void vmc_session_on_beat_end(viamc_client *c, const vmc_call *call, bool 
         s->beats++;
     } else if (call->ran == VIAMC_ANSWERED && (call->status == VIAMC_INVALID_ARGUMENT || call->status == VIAMC_UNIMPLEMENTED)) {
         vmc_session_lost(c, VMC_TEXT("the session expired"));
-    } else if (call->status == VIAMC_DEADLINE_EXCEEDED && !(s->acked && vmc_time_reached(s->acked_at, s->sent_at[which]))) {
+    } else if (!vmc_time_reached(s->acked_at, s->sent_at[which]) && c->now - s->acked_at >= 2u * s->window) { /* late, refused, failed */
         vmc_session_lost(c, VMC_TEXT("no heartbeat was answered for two windows"));
     }
 }

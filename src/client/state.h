@@ -91,11 +91,11 @@ typedef struct vmc_session {
     uint8_t state;        /* vmc_session_state */
     uint8_t id_len;       /* of the id in wire; 0: none */
     bool wanted;          /* to be started */
-    bool acked;           /* acked_at counts */
+    bool acked;           /* a heartbeat was answered: acked_at is its */
     viamc_ms window;      /* heartbeat window of the session, or the last one's */
     vmc_timer beat;       /* next heartbeat */
     viamc_ms sent_at[2];  /* when each of the two heartbeats left */
-    viamc_ms acked_at;    /* when the last answered one left */
+    viamc_ms acked_at;    /* when the last answered one left; else just before the session began */
     viamc_ms gap;         /* longest time between two polls since then */
     uint32_t beats;       /* answered */
     vmc_timer again;      /* no StartSession before */
@@ -175,7 +175,6 @@ struct viamc_client {
     bool in_poll;
     bool heard;             /* the block may have something of a connection that was closed */
     bool dirty;             /* something was asked for since the last poll: do not sleep */
-    uint8_t rest;           /* ms from `now` in which a poll that hears nothing has nothing to do, unless something was asked for (dirty) */
     uint16_t steps_max;     /* viamc_stats */
     vmc_calls calls;
     viamc_ms now;           /* of the last poll */

@@ -187,8 +187,8 @@ VMC_FN vmc_conn_event vmc_conn_read_plain(vmc_conn *c, bool *more)
 
 #ifndef VIAMC_NO_TLS
 
-/* Moves octets from the port into the record under way. */
-VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, bool *more)
+/* Moves octets from the port into the record under way, at most so many. */
+VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, size_t most, bool *more)
 {
     size_t cap, n;
     uint8_t *to = vmc_tls_wire_in(c->tls, &cap);
@@ -196,7 +196,7 @@ VMC_FN viamc_err vmc_conn_read_record(vmc_conn *c, bool *more)
     *more = false;
     if (to == NULL)
         return VIAMC_OK;
-    err = vmc_conn_port_read(c, to, cap, &n);
+    err = vmc_conn_port_read(c, to, vmc_min(cap, most), &n);
     if (n != 0) {
         *more = true;
         if (vmc_tls_wire_in_done(c->tls, n) != VIAMC_OK) {
@@ -219,7 +219,7 @@ VMC_FN vmc_conn_event vmc_conn_read_secure(vmc_conn *c, bool *more)
     }
     if (vmc_tls_state_of(c->tls) == VMC_TLS_CLOSED)
         return vmc_conn_break(c, VIAMC_ERR_CLOSED, 0, "TLS", VMC_TEXT("the peer closed the connection"));
-    return vmc_conn_read_record(c, more) == VIAMC_OK ? VMC_CONN_IDLE : VMC_CONN_LOST;
+    return vmc_conn_read_record(c, VMC_TLS_IN_MAX, more) == VIAMC_OK ? VMC_CONN_IDLE : VMC_CONN_LOST;
 }
 
 #endif
@@ -328,15 +328,18 @@ VMC_FN vmc_conn_event vmc_conn_up(vmc_conn *c)
 
 #ifndef VIAMC_NO_TLS
 
-/* At most one record a poll: a step of the handshake cannot be divided, and others wait for it. */
+/* Octets of the peer's flight taken at a time: signatures that it holds together are checked in polls of their own. Less than any signature has. */
+#define VMC_CONN_HANDSHAKE_STEP 64u
+
+/* A step of the handshake cannot be divided, and others wait for it: one piece a poll, and the header of its record. */
 VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
 {
     bool more = true;
     uint32_t part;
     while (vmc_conn_write_records(c))
         ;
-    for (part = 0; part < 2u && more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++) /* a record: its header, its body */
-        if (vmc_conn_read_record(c, &more) != VIAMC_OK)
+    for (part = 0; part < 2u && more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++)
+        if (vmc_conn_read_record(c, VMC_CONN_HANDSHAKE_STEP, &more) != VIAMC_OK)
             return VMC_CONN_LOST;
     while (!vmc_conn_is_lost(c) && vmc_conn_write_records(c))
         ;

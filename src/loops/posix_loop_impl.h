@@ -366,7 +366,7 @@ VMC_FN const char *vmc_loop_advice(const viamc_client *c, viamc_err err)
         if (c == NULL)
             return ": there is no client; viamc_posix_open makes one";
         return viamc_state(c) == VIAMC_READY ? ": not now" : ": not connected; wait with viamc_posix_ready";
-    case VIAMC_ERR_BUSY: return ": all calls are in use, or a Stop of this resource is under way; finish one, then try again";
+    case VIAMC_ERR_BUSY: return ": all calls are in use, tx_bytes are full, or a Stop of this resource is under way; finish one, then try again";
     case VIAMC_ERR_NOT_FOUND: return ": no such name, or the call is over and its DONE was taken";
     default: return "";
     }
@@ -386,6 +386,27 @@ VMC_FN void vmc_loop_print_roots(const viamc_posix *p, const viamc_client *c)
 #endif
 }
 
+/* Why the port failed, in the system's words, on Windows by its number. */
+VMC_FN void vmc_loop_print_reason(const viamc_posix *p, const viamc_client *c)
+{
+    int error = viamc_posix_errno(p, 0);
+    if (c == NULL || viamc_client_error(c).code != VIAMC_ERR_IO || error == 0)
+        return;
+    vmc_loop_print(": ");
+#ifdef _WIN32
+    {
+        char text[12];
+        vmc_wr w = vmc_wr_of(text, sizeof text - 1u);
+        vmc_wr_dec(&w, (uint32_t)error);
+        text[w.len] = '\0';
+        vmc_loop_print("error ");
+        vmc_loop_print(text);
+    }
+#else
+    vmc_loop_print(strerror(error));
+#endif
+}
+
 VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc_err err)
 {
     char buf[VMC_LOOP_TEXT];
@@ -402,6 +423,7 @@ VIAMC_API int viamc_posix_explain(viamc_posix *posix, const char *program, viamc
         vmc_loop_print(viamc_err_name(err));
         vmc_loop_print(vmc_loop_advice(c, err));
     }
+    vmc_loop_print_reason(posix, c);
     vmc_loop_print("\n");
     return 1;
 }

@@ -93,7 +93,8 @@ typedef struct viamc_posix {
     uint16_t nameserver_port; /* default: 53 */
     viamc_ms dns_timeout_ms;  /* wait for each server's answer; default: 1000 */
     bool mdns;                /* names that end in .viam.cloud, dialled at port 443, are looked for on the local network first, for 1.5 s: only for
-                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does */
+                               * clients that verify certificates. Default: no; viamc_posix_open sets it where its dial does; whoever calls
+                               * viamc_dial afterwards, with a downgrade allowed, sets it to false */
     void *loop;               /* of the waiting helpers (loops/posix_loop): whom they poll */
     bool session_lost;        /* likewise: they dropped a SESSION_LOST that viamc_posix_run has not told */
     char text[160];           /* likewise: what the last one of them has to say */

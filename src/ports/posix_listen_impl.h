@@ -59,6 +59,7 @@ VMC_FN viamc_err vmc_posix_accept(void *user, unsigned conn, viamc_addr *peer)
         return VIAMC_WAIT;
     if (fd < 0 || !vmc_posix_prepare(fd)) {
         listener->error = errno;
+        p->knocked = true; /* he waits on: without a descriptor for him the listener would end every sleep at once */
         vmc_posix_close_fd(&fd);
         return VIAMC_ERR_IO;
     }

@@ -22,6 +22,7 @@
 #define VMC_WIN_CONNECT_MS 3000u /* viamc: of one address; then the next has its turn */
 #define VMC_WIN_NAME_MS 10u      /* viamc: the resolver cannot be waited for together with sockets, so it is asked this often */
 #define VMC_WIN_BACKLOG 16
+#define VMC_WIN_KNOCK_MS 1000u   /* viamc: somebody who could not be taken is tried again */
 
 VMC_STATIC_ASSERT(win_conns, VMC_WIN_CONNS == VIAMC_POSIX_CONNS);
 VMC_STATIC_ASSERT(win_overlapped, sizeof(OVERLAPPED) <= sizeof ((vmc_win_dial *)0)->overlapped);
@@ -312,7 +313,7 @@ VMC_FN viamc_err vmc_win_read(void *user, unsigned conn, uint8_t *buf, size_t ca
     *len = 0;
     if (c == NULL)
         return VIAMC_ERR_STATE;
-    if (c->skip) {
+    if (cap == 0 || c->skip) { /* of 0 octets recv would answer 0, which means the end */
         c->skip = false;
         return VIAMC_OK;
     }
@@ -370,6 +371,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
         ms = vmc_min32(ms, VMC_WIN_CONNECT_MS);
     if (p->dial.state == VMC_WIN_LOCAL)
         ms = vmc_min32(ms, VMC_LAN_AGAIN);
+    if (p->knocked)
+        ms = vmc_min32(ms, VMC_WIN_KNOCK_MS);
     FD_ZERO(&reads);
     FD_ZERO(&writes);
     FD_ZERO(&fails);

@@ -107,8 +107,10 @@ VMC_FN viamc_err vmc_win_accept(void *user, unsigned conn, viamc_addr *peer)
         return VIAMC_ERR_STATE;
     p->knocked = false;
     fd = (uintptr_t)accept((SOCKET)p->conn[VIAMC_POSIX_LISTENER].fd, (SOCKADDR *)&sa, &n);
-    if (fd == VMC_WIN_NONE)
-        return vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) == VIAMC_OK ? (viamc_err)VIAMC_WAIT : (viamc_err)VIAMC_ERR_IO;
+    if (fd == VMC_WIN_NONE) {
+        p->knocked = vmc_win_failed(&p->conn[VIAMC_POSIX_LISTENER]) != VIAMC_OK; /* he may wait on, and would end every sleep at once */
+        return p->knocked ? (viamc_err)VIAMC_ERR_IO : (viamc_err)VIAMC_WAIT;
+    }
     if (!vmc_win_prepare(fd)) {
         vmc_win_close_fd(&fd);
         return VIAMC_WAIT;

@@ -116,6 +116,8 @@ VMC_FN void vmc_peer_leave(vmc_peer *p)
     vmc_grpc_abort(&p->conn.grpc, VIAMC_UNAVAILABLE, "");
     vmc_conn_close(&p->conn, s->now);
     vmc_wipe(p->calls.tx, p->calls.tx_cap);
+    vmc_wipe(p->table, VMC_SERVER_TABLE); /* it and scratch have the token as it was shown */
+    vmc_wipe(p->scratch, VMC_SERVER_SCRATCH);
     p->heard = true;
     vmc_route_clean(p);
     s->vacant = true;
@@ -131,6 +133,11 @@ VMC_FN void vmc_peer_drop(vmc_peer *p, viamc_err code, const char *what)
     vmc_conn_flush(&p->conn, p->server->now);
     vmc_h2_goaway(&p->conn.grpc.h2, code == VIAMC_ERR_AUTH ? VMC_H2_ENHANCE_YOUR_CALM : VMC_H2_NO_ERROR);
     (void)vmc_conn_break(&p->conn, code, 0, "", what);
+}
+
+VMC_FN bool vmc_peer_is_quiet(const vmc_peer *p, viamc_ms ms)
+{
+    return vmc_time_reached(p->server->now, p->heard_at + ms);
 }
 
 /* A stranger that only occupies a place, or tries keys; one that is gone without a word. */
@@ -152,21 +159,10 @@ VMC_FN void vmc_peer_judge(vmc_peer *p)
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, p->greeted ? VMC_TEXT("did not show a key in time") : VMC_TEXT("did not begin in time"));
     else if (p->wrong >= VMC_SERVER_WRONG)
         vmc_peer_drop(p, VIAMC_ERR_AUTH, VMC_TEXT("too many wrong keys"));
-    else if (s->now - p->heard_at >= VMC_SERVER_DEAD_MS)
+    else if (vmc_peer_is_quiet(p, VMC_SERVER_DEAD_MS))
         vmc_peer_drop(p, VIAMC_ERR_TIMEOUT, VMC_TEXT("said nothing for too long"));
-    else if (s->now - p->heard_at >= VMC_SERVER_QUIET_MS && !p->asked)
+    else if (vmc_peer_is_quiet(p, VMC_SERVER_QUIET_MS) && !p->asked)
         p->asked = vmc_h2_ask(&p->conn.grpc.h2);
-}
-
-/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, and at the end of a poll. */
-VMC_FN void vmc_peer_share_large(vmc_peer *p)
-{
-    const viamc_server *s = p->server;
-    uint8_t i;
-    p->calls.big_elsewhere = false;
-    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
-        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
-            p->calls.big_elsewhere = true;
 }
 
 /* The others wait for the large buffer, so it is not for strangers, and a message has to arrive in time. */
@@ -192,7 +188,7 @@ VMC_FN void vmc_peer_read(vmc_peer *p, bool may_secure)
 {
     vmc_conn *c = &p->conn;
     vmc_conn_event ev = VMC_CONN_IDLE;
-    vmc_peer_share_large(p);
+    vmc_route_share_big(p);
     vmc_conn_begin(c);
     vmc_conn_flush(c, p->server->now);
     vmc_route_clean(p); /* places that were let go since the last poll are free for what comes */
@@ -226,7 +222,8 @@ VMC_FN void vmc_peer_work(vmc_peer *p)
         vmc_peer_leave(p);
 }
 
-/* The calls' part: deadlines, handlers that said WAIT, and requests for whose answers room has come since they were looked at. */
+/* The calls' part: deadlines, handlers that said WAIT, requests for whose answers room has come since they were looked at, and places that
+ * were let go since: others may wait for their buffer. */
 VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 {
     const vmc_call *c;
@@ -234,7 +231,7 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
         const viamc_request *rq = &p->requests[vmc_call_index(c)];
         if (c->state == VMC_CALL_OPEN) /* what is kept for a client that is gone has ended */
             vmc_wait_timer(wait, &c->deadline, now);
-        if (vmc_calls_can_settle(&p->calls, c))
+        if (vmc_calls_can_settle(&p->calls, c) || vmc_route_is_over(p, c))
             *wait = 0; /* room that the peer does not know of yet */
         if (vmc_route_is_ready(p, c))
             *wait = rq->waits && rq->need == 0 ? vmc_min32(*wait, VMC_SERVER_AGAIN_MS) : 0;
@@ -244,9 +241,9 @@ VMC_FN void vmc_peer_wait_calls(const vmc_peer *p, viamc_ms now, viamc_ms *wait)
 VMC_FN void vmc_peer_wait(const vmc_peer *p, viamc_ms now, viamc_wait_hint *hint)
 {
     vmc_timer quiet;
+    vmc_peer_wait_calls(p, now, &hint->ms); /* also what is kept for one that is gone */
     if (!vmc_peer_is_here(p))
         return;
-    vmc_peer_wait_calls(p, now, &hint->ms);
     vmc_wait_timer(&hint->ms, &p->deadline, now);
     vmc_wait_timer(&hint->ms, &p->large, now);
     vmc_timer_set(&quiet, p->heard_at, p->asked ? VMC_SERVER_DEAD_MS : VMC_SERVER_QUIET_MS);

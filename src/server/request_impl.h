@@ -95,12 +95,12 @@ VMC_FN void vmc_request_finish(viamc_request *rq, uint32_t status, const char *t
     if (rq->peer == NULL)
         return;
     c = vmc_request_call(rq);
+    vmc_timer_off(&c->deadline);
     if (c->state != VMC_CALL_OPEN || (c->flags & VMC_CALL_F_FINISH) != 0)
-        return; /* the client has given up, or the deadline has answered */
+        return; /* the client has given up, or the deadline or the carrier has answered */
     c->status = (uint8_t)status;
     c->flags |= VMC_CALL_F_FINISH | VMC_CALL_F_DROP;
     rq->peer->calls.stirred = true;
-    vmc_timer_off(&c->deadline);
     vmc_calls_set_text(&rq->peer->calls, c, vmc_bytes_of(viamc_text(text)));
 }
 

@@ -89,9 +89,13 @@ VMC_FN viamc_err vmc_rs_unknown_type(viamc_request *rq, viamc_bytes type)
 /* Credentials were wrong: the tenth time the peer has to come again (vmc_peer_judge), and none are looked at any more. */
 VMC_FN viamc_err vmc_rs_refuse(viamc_request *rq, viamc_bytes id)
 {
+    char who[64];
     viamc_str text;
-    text.ptr = (const char *)id.ptr;
-    text.len = vmc_min(id.len, 64u);
+    size_t i;
+    text.ptr = who;
+    text.len = vmc_min(id.len, sizeof who);
+    for (i = 0; i < text.len; i++)
+        who[i] = (char)(id.ptr[i] >= ' ' && id.ptr[i] <= '~' ? id.ptr[i] : '?'); /* a stranger's octets, on their way to a terminal */
     if (rq->peer->wrong < VMC_SERVER_WRONG)
         rq->peer->wrong++;
     vmc_server_tell(rq->server, VIAMC_SEV_REFUSED, rq->peer->number, text, viamc_text(""), 0, rq->peer->wrong);

@@ -218,18 +218,16 @@ VMC_FN bool vmc_route_serve(viamc_request *rq, viamc_bytes msg)
     rq->msg = msg;
     vmc_request_stop(rq);
     err = rq->serve->serve(rq, msg);
-    if (rq->state == VMC_REQUEST_ANSWERED)
-        return true;
-    if (err == VIAMC_WAIT) {
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_WAIT) {
         rq->waits = true;
         return false;
     }
-    if (err == VIAMC_OK && rq->kept) {
-        rq->state = VMC_REQUEST_KEPT;
-        return false; /* its views last until it is answered */
-    }
-    vmc_route_after(rq, err);
-    return true;
+    if (rq->state != VMC_REQUEST_ANSWERED && err == VIAMC_OK && rq->kept)
+        rq->state = VMC_REQUEST_KEPT; /* its views last until it is answered */
+    else if (rq->state != VMC_REQUEST_ANSWERED)
+        vmc_route_after(rq, err);
+    vmc_sessions_drive(rq);
+    return rq->state != VMC_REQUEST_KEPT;
 }
 
 /* Takes the next message of call c to the handler. False: nothing to do now. */
@@ -282,8 +280,8 @@ VMC_FN void vmc_route_stream(vmc_peer *p, vmc_call *c)
 VMC_FN bool vmc_route_is_ready(const vmc_peer *p, const vmc_call *c)
 {
     const viamc_request *rq = &p->requests[vmc_call_index(c)];
-    if (c->state != VMC_CALL_OPEN || rq->state != VMC_REQUEST_OPEN)
-        return false;
+    if (c->state != VMC_CALL_OPEN || (c->flags & VMC_CALL_F_FINISH) != 0 || rq->state != VMC_REQUEST_OPEN)
+        return false; /* FINISH: the carrier has refused what came; an end that follows is not that of the whole */
     if ((c->flags & VMC_CALL_F_PEER_END) == 0 && (!vmc_request_streams_in(rq) || vmc_call_user_const(c)->taken == c->parsed))
         return false;
     return vmc_request_has_room(rq);
@@ -330,27 +328,46 @@ VMC_FN void vmc_route_release_big(vmc_peer *p)
         p->calls.big_owner = VMC_CALL_NONE;
 }
 
+/* The large buffer is one for all peers: this one may have it if no other has. Before anything is read, before it is wiped, and
+ * at the end of a poll. */
+VMC_FN void vmc_route_share_big(vmc_peer *p)
+{
+    const viamc_server *s = p->server;
+    uint8_t i;
+    p->calls.big_elsewhere = false;
+    for (i = 0; i < s->desc.max_peers && s->desc.rx_bytes != 0; i++)
+        if (&s->peers[i] != p && s->peers[i].calls.big_owner != VMC_CALL_NONE)
+            p->calls.big_elsewhere = true;
+}
+
 /* What a peer said and was told, once its connection is closed and no kept request shows it any more. */
 VMC_FN void vmc_route_forget(vmc_peer *p)
 {
     p->heard = false;
+    vmc_route_share_big(p);
     vmc_wipe(p->calls.slots, (size_t)(p->calls.tx - p->calls.slots));
     if (!p->calls.big_elsewhere)
         vmc_wipe(p->calls.big, p->calls.big_cap);
 }
 
-/* Frees the records that nobody needs any more: the call is over, its handler has let it go, its header block is written. */
+/* True if nobody needs record c any more: the call is over, its handler has let it go, its header block is written. */
+VMC_FN bool vmc_route_is_over(const vmc_peer *p, const vmc_call *c)
+{
+    bool writing = p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == vmc_call_index(c);
+    return c->state == VMC_CALL_ENDED && !p->requests[vmc_call_index(c)].kept && !writing;
+}
+
+/* Frees the records that nobody needs any more. */
 VMC_FN void vmc_route_clean(vmc_peer *p)
 {
     vmc_call *c;
     VMC_CALLS_EACH(&p->calls, c) {
-        viamc_request *rq = &p->requests[vmc_call_index(c)];
         if (c->state == VMC_CALL_OPEN && (c->flags & VMC_CALL_F_FINISHED) != 0)
             vmc_route_close(p, c);
-        if (c->state != VMC_CALL_ENDED || rq->kept || (p->conn.state == VMC_CONN_UP && p->conn.grpc.h2.out_slot == vmc_call_index(c)))
+        if (!vmc_route_is_over(p, c))
             continue;
         p->calls.ended--;
-        rq->state = VMC_REQUEST_NONE;
+        p->requests[vmc_call_index(c)].state = VMC_REQUEST_NONE;
         vmc_calls_free(&p->calls, c);
     }
     vmc_route_release_big(p);

@@ -29,7 +29,7 @@ enum {
     VIAMC_SEV_CAME = 1,      /* a peer was accepted: text its address */
     VIAMC_SEV_SECURED = 2,   /* its TLS handshake is over: text the suite; ms since it came */
     VIAMC_SEV_KNOWN = 3,     /* it authenticated: text the key id; ms since it came */
-    VIAMC_SEV_REFUSED = 4,   /* it showed wrong credentials: text the key id that it claims, number how many times on this connection */
+    VIAMC_SEV_REFUSED = 4,   /* it showed wrong credentials: text the key id that it claims, in ASCII, number how many times on this connection */
     VIAMC_SEV_LEFT = 5,      /* it is gone: error; ms since it came */
     VIAMC_SEV_CALL = 6,      /* a handler is called: text the method's path, name the resource */
     VIAMC_SEV_SESSION = 7,   /* a safety session begins, or goes on (number 1): ms its window */
@@ -150,7 +150,8 @@ typedef struct viamc_service {
     uint8_t count;
     viamc_serve_fn stop;        /* ends motion of the resource: for session expiry and StopAll. Its request is the server's own, with
                                  * the name in field 1 (and field 99, extra, of StopAll); only the status of its answer counts, and it is
-                                 * asked again until that is OK. It may keep, but then msg ends with its return. NULL: nothing to stop */
+                                 * asked again until that is OK, or until somebody drives the resource anew. It may keep, but then msg ends
+                                 * with its return. NULL: nothing to stop */
 } viamc_service;
 
 #ifndef VIAMC_NO_SERVER

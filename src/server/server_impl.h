@@ -103,7 +103,7 @@ VMC_FN const char *vmc_server_check_desc(const viamc_server_desc *d)
     if (d->out_bytes > VMC_CONN_BUFFER_MAX || d->message_bytes > VMC_CALL_MAX_MESSAGE)
         return VMC_TEXT("out_bytes or message_bytes too large");
     if (tls ? d->in_bytes < VMC_TLS_IN_MIN || d->in_bytes > VMC_TLS_IN_MAX : d->in_bytes < 64u || d->in_bytes > VMC_CONN_BUFFER_MAX)
-        return VMC_TEXT("in_bytes out of range");
+        return VMC_TEXT("in_bytes out of range: 837 to 16,709 with TLS, 64 to 65,535 without");
     if (tls && !vmc_server_certs_ok(d))
         return VMC_TEXT("a certificate without its key");
 #ifdef VIAMC_NO_TLS
@@ -358,7 +358,7 @@ VIAMC_API viamc_err viamc_server_poll(viamc_server *s, viamc_ms now)
             vmc_route_clean(&s->peers[i]);
     }
     for (k = 0; k < n; k++)
-        vmc_peer_share_large(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
+        vmc_route_share_big(&s->peers[k]); /* for viamc_server_wait: one that has waited for it goes on at once */
     s->turn = (uint8_t)((s->turn + 1u) % n);
     s->in_poll = false;
     return VIAMC_OK;

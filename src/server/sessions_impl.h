@@ -8,6 +8,7 @@
 #include "base/core_impl.h"
 #include "base/time_impl.h"
 #include "codec/wire_impl.h"
+#include "call/call.h"
 #include "server/state.h"
 #include "server/request_impl.h"
 
@@ -125,12 +126,21 @@ VMC_FN bool vmc_sessions_bind(viamc_request *rq)
     if (r == NULL)
         return true;
     r->session = rq->session;
-    r->due &= VMC_DUE_ALL; /* somebody drives it again; a StopAll that is being answered stops that too */
-    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
-        r->running |= VMC_DUE_DRIVEN;
     if (r->session != VMC_SERVER_NONE)
         vmc_server_tell(s, VIAMC_SEV_BOUND, vmc_request_peer(rq), viamc_text(rq->serve->method->path), r->name, 0, 0);
     return true;
+}
+
+/* A handler has been called for a moving call. Unless it refused, somebody drives the resource again: the Stop for a session that has ended
+ * gives way to that; a StopAll that is being answered stops that too. */
+VMC_FN void vmc_sessions_drive(const viamc_request *rq)
+{
+    viamc_resource *r = rq->resource;
+    if (r == NULL || (vmc_request_flags(rq) & VIAMC_M_MONITORED) == 0 || (rq->state == VMC_REQUEST_ANSWERED && rq->status != VIAMC_OK))
+        return;
+    r->due &= VMC_DUE_ALL;
+    if (r->running != 0 && (r->running & VMC_DUE_ALL) == 0)
+        r->running |= VMC_DUE_DRIVEN;
 }
 
 /* ---- Stops of our own ---- */
@@ -188,9 +198,10 @@ VMC_FN void vmc_sessions_stop(viamc_server *s, viamc_resource *r, viamc_bytes ex
     vmc_sessions_stopped(s, r);
 }
 
-/* Marks a resource; one that cannot stop is left alone. */
+/* Marks a resource: what came before does not move it any more, whatever becomes of its Stop. One that cannot stop is asked for none. */
 VMC_FN void vmc_sessions_due(viamc_server *s, viamc_resource *r, uint8_t why)
 {
+    r->stopped = ++s->stops;
     if (r->service->stop == NULL)
         return;
     if (r->due == 0)

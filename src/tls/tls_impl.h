@@ -290,6 +290,7 @@ VMC_FN viamc_err vmc_tls_server_open(vmc_tls *t, const vmc_tls_server_desc *d)
     vmc_tls_set_seed(t->eng, d->seed, d->seed_len);
     if (br_ssl_server_reset(&s->ctx) != 1)
         return vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)br_ssl_engine_last_error(t->eng), VMC_TEXT("TLS cannot start"));
+    t->eng->version_out = BR_TLS12; /* of an alert before ClientHello; the engine's 0.0 would look like plaintext */
     return VIAMC_OK;
 }
 
@@ -353,8 +354,10 @@ VMC_FN viamc_err vmc_tls_identity_load(vmc_tls_identity *id, const viamc_bytes *
 
 /* ---- errors ---- */
 
-VMC_FN const char *vmc_tls_alert_text(int alert)
+VMC_FN const char *vmc_tls_alert_text(const vmc_tls *t, int alert)
 {
+    if (t->state == VMC_TLS_UP && alert == VMC_TLS_ALERT_VERSION)
+        return VMC_TEXT("a record was damaged");
     switch (alert) {
     case VMC_TLS_ALERT_HANDSHAKE: return VMC_TEXT("no cipher suite or curve in common");
     case VMC_TLS_ALERT_VERSION: return VMC_TEXT("no version in common: only TLS 1.2 is spoken here");
@@ -364,8 +367,11 @@ VMC_FN const char *vmc_tls_alert_text(int alert)
     }
 }
 
-VMC_FN const char *vmc_tls_text(int code)
+/* Once the versions are agreed upon, another one in the head of a record comes of octets that were lost or changed on the line. */
+VMC_FN const char *vmc_tls_text(const vmc_tls *t, int code)
 {
+    if (t->state == VMC_TLS_UP && (code == BR_ERR_UNSUPPORTED_VERSION || code == BR_ERR_BAD_VERSION))
+        code = BR_ERR_BAD_MAC;
     switch (code) {
     case BR_ERR_BAD_MAC: return VMC_TEXT("a record was damaged");
     case BR_ERR_BAD_FINISHED: return VMC_TEXT("the handshake was damaged");
@@ -379,22 +385,29 @@ VMC_FN const char *vmc_tls_text(int code)
     }
 }
 
+/* The peer's first five octets are no record of TLS, of whatever version (RFC 5246 6.2.1: types 20 to 23): only then may somebody go on in
+ * plaintext. Where the head of the first record is judged, it still lies in the buffer. */
+VMC_FN bool vmc_tls_is_plaintext(const vmc_tls *t)
+{
+    return t->head == VMC_TLS_RECORD_HEAD && (t->in[0] < 20u || t->in[0] > 23u);
+}
+
 /* Makes an error of what the engine says. */
 VMC_FN void vmc_tls_engine_failed(vmc_tls *t, int code)
 {
     int alert = code >= BR_ERR_SEND_FATAL_ALERT ? code - BR_ERR_SEND_FATAL_ALERT : code - BR_ERR_RECV_FATAL_ALERT;
     if (alert >= 0)
         (void)vmc_tls_fail(t, alert == VMC_TLS_ALERT_ALPN ? VIAMC_ERR_TLS_ALPN : VIAMC_ERR_TLS, (uint32_t)code,
-                           vmc_tls_alert_text(alert));
+                           vmc_tls_alert_text(t, alert));
     else if (t->trust != NULL && t->trust->fail != 0) {
         t->dates = t->trust->dates;
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_CERT, (uint32_t)code, t->trust->what);
     } else if (code == BR_ERR_TOO_LARGE)
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_RECORD, (uint32_t)t->in_cap, VMC_TEXT("a record is larger than the input buffer"));
-    else if (code == BR_ERR_UNSUPPORTED_VERSION && t->head == VMC_TLS_RECORD_HEAD)
+    else if (code == BR_ERR_UNSUPPORTED_VERSION && vmc_tls_is_plaintext(t))
         (void)vmc_tls_fail(t, VIAMC_ERR_TLS_PLAINTEXT, (uint32_t)code, VMC_TEXT("the peer does not speak TLS"));
     else
-        (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(code));
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS, (uint32_t)code, vmc_tls_text(t, code));
     t->trust = NULL;
 }
 
@@ -414,7 +427,7 @@ VMC_FN void vmc_tls_handshake_done(vmc_tls *t)
     t->state = VMC_TLS_UP;
     if (!vmc_tls_alpn_h2(t)) {
         br_ssl_engine_close(t->eng); /* the peer hears of it */
-        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_ALPN, 0, vmc_tls_alert_text(VMC_TLS_ALERT_ALPN));
+        (void)vmc_tls_fail(t, VIAMC_ERR_TLS_ALPN, 0, vmc_tls_alert_text(t, VMC_TLS_ALERT_ALPN));
     }
 }
 

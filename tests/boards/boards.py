@@ -180,9 +180,9 @@ class KeyFile:
 
 
 @contextlib.contextmanager
-def board(machine, elf, *wires, forward=None):
+def board(machine, elf, *wires, forward=None, names=None):
     """A running board, .console; its wires are QEMU's words for a chardev each, or, with lwIP, all of them are this machine's network,
-    and a port here leads to the board's 8080."""
+    a port here leads to the board's 8080, and it may have a name server (names.py)."""
     console = Console()
     machine = MACHINES[machine]
     program, *words = machine.words
@@ -200,7 +200,8 @@ def board(machine, elf, *wires, forward=None):
     for serial in serials:
         words += ["-serial", "none" if serial == "none" else f"chardev:{serial}"]
     try:
-        with peers.Process(need_tool(program), *words) as process:
+        own = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', names.resolv) if names else ()
+        with peers.Process(*own, need_tool(program), *words) as process:
             process.console = console
             process.key = console.key if machine.has_console else KeyFile(process.folder)
             yield process

@@ -48,19 +48,29 @@ def test_sdk(row, certs, machine):
 @BOTH
 @pytest.mark.parametrize("what, number", [("killed", signal.SIGKILL), ("frozen", signal.SIGSTOP)])
 def test_dead_driver(row, certs, machine, what, number):
-    """Its console says when the motor stops."""
+    """Its console says when the motor stops, by its own clock too: where this machine is busy, the emulator's clock loses ticks, for which
+    the board is not to blame."""
     row(machine, f"robot: sdk client {what}, window 2s")
     with robot(machine, certs["ec"]) as board, peers.sdk_client(board.address, "on=left", "sleep=30") as client:
-        board.console.expect(r"power \+0\.30", 30)
+        on = power_at(board, r"\+0\.30", 30)
         client.expect("^on$")
         time.sleep(0.5)
         client.signal(number)
         time.sleep(0.05)
         last = board.last_up()
-        board.console.expect(r"power \+0\.00", WINDOW + 1)
-        after = time.monotonic() - last
-        row.figure = f"stops {after:.3f} s after the last octets, allowed {WINDOW + MARGIN:.1f}"
-        assert WINDOW * 0.7 <= after <= WINDOW + MARGIN, row.figure
+        silent = int(board.console.expect(r"session over, (\d+) ms after its last heartbeat", WINDOW + 10).group(1)) / 1000
+        off = power_at(board, r"\+0\.00", 1)
+        after = off[0] - last
+        lost = max(0.0, (off[0] - on[0]) - (off[1] - on[1]))
+        row.figure = f"stops {after:.3f} s after the last octets, allowed {WINDOW + MARGIN:.1f}; by its clock {silent:.3f} s"
+        row.figure += f"; {lost:.3f} s of ticks lost" if lost > MARGIN / 2 else ""
+        assert WINDOW <= silent <= WINDOW + MARGIN and WINDOW * 0.7 <= after <= WINDOW + MARGIN + lost, row.figure
+
+
+def power_at(board, power, timeout):
+    """When the motor's power changed: seconds here, and on the board."""
+    milliseconds = board.console.expect(rf"power {power} at (\d+) ms\r", timeout).group(1)
+    return time.monotonic(), int(milliseconds) / 1000
 
 
 def test_refused(row, certs):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The examples for ESP-IDF, Zephyr and Arduino, compiled against stubs/: headers that only name what these systems have. Nothing runs."""
+"""The examples for ESP-IDF, Zephyr and Arduino, compiled against stubs/: headers that only name what these systems have. What runs are their
+ports, over this machine's sockets (stubs/here)."""
 import boards
 import peers
 import pytest
+from test_ports import echo
 
 # The system's word, compiler, sources, and where the stubs are
 SYSTEMS = {
@@ -10,6 +12,7 @@ SYSTEMS = {
     "Zephyr": ("__ZEPHYR__", ["arm-none-eabi-gcc", "-std=gnu99"], ["sockets/socket_port.c", "sockets/main.c", "sockets/viamc.c", "zephyr/main.c"], "zephyr"),
     "Arduino": ("ARDUINO", ["arm-none-eabi-g++", "-std=gnu++11", "-x", "c++"], ["arduino/drive/drive.ino"], "arduino"),
 }
+HERE = {"ESP-IDF": ["cc", "-std=gnu99"], "Zephyr": ["cc", "-std=gnu99"], "Arduino": ["c++", "-std=gnu++11"]}
 LONGEST = 400                           # lines of a port
 
 
@@ -25,6 +28,21 @@ def test_compiles(row, certs, system):
                    "-I", boards.HERE / "stubs" / stubs, "-I", boards.ROOT, "-I", boards.ROOT / "examples/sockets", "-I", boards.SRC / "bearssl/inc",
                    "-I", boards.SRC / "nanopb", "-c", "-o", folder / "out.o", boards.ROOT / "examples" / source)
     row.figure = f"{len(sources)} files; compiled, not run"
+
+
+@pytest.mark.parametrize("system", HERE)
+def test_port(row, system):
+    """port_check of the port that these systems get: its logic, not their sockets."""
+    row(system, "its port over this machine's sockets: port_check")
+    word, _, _, stubs = SYSTEMS[system]
+    folder = peers.new_folder()
+    here = boards.HERE / "stubs/here"
+    sources = [here / "arduino.cpp"] if system == "Arduino" else [here / "sockets.c", boards.ROOT / "examples/sockets/socket_port.c"]
+    boards.run(*HERE[system], "-Wall", "-Wextra", "-Werror", f"-D{word}", "-DVIAMC_STATIC", "-DVIAMC_IMPLEMENTATION", "-DVIAMC_NO_TLS",
+               "-I", here / stubs, "-I", boards.HERE / "stubs" / stubs, "-I", boards.ROOT, "-I", boards.ROOT / "tests", "-I", boards.ROOT / "examples/sockets",
+               "-I", boards.ROOT / "examples/arduino/drive", "-o", folder / "check", *sources)
+    with echo() as (number, dead):
+        row.figure = boards.run(folder / "check", "127.0.0.1", number, dead).strip()
 
 
 def test_ports_are_leaves(row):

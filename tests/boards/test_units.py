@@ -15,6 +15,8 @@ SYSTEMS = {                             # compiler, what runs its programs
     "avr": ("avr-gcc", "simavr"),       # by a runner of ours
 }
 SHORT = {"sim": ["--runs", "8"]}        # random runs: what differs between systems differs in few
+LONGEST = 110                           # seconds of the processor's, of a program; how long they take depends on who else runs here
+PATIENCE = 800                          # seconds, for one that sleeps for ever
 
 
 def environment():
@@ -24,12 +26,12 @@ def environment():
 
 def run_one(runner, program):
     """The last line of a test program, and all of it if that is not a good one."""
-    done = subprocess.run([runner, str(program), *SHORT.get(program.stem, [])], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          cwd=boards.ROOT, env=environment(), timeout=110, check=False)
+    done = subprocess.run(["prlimit", f"--cpu={LONGEST}", runner, str(program), *SHORT.get(program.stem, [])], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, cwd=boards.ROOT, env=environment(), timeout=PATIENCE, check=False)
     output = done.stdout.decode("utf-8", "replace").replace("\r", "").strip()
     last = output.split("\n")[-1]
     counts = re.fullmatch(r"\S+: ([1-9]\d*) passed, 0 failed, (\d+) skipped", last)
-    return done.returncode == 0 and counts is not None, last, output[-3000:]
+    return done.returncode == 0 and counts is not None, last, f"{program.name}, exit code {done.returncode}: {output[-3000:]}"
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

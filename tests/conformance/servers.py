@@ -28,11 +28,11 @@ def grpc_go(certs, leaf):
         yield process
 
 
-def python_server(program):
+def python_server(program, *words):
     def server(certs, leaf):
         peers.need(peers.PEERS / "interop.binpb")
-        words = ["--cert", leaf.chain, "--key", leaf.key] if leaf else []
-        return listening(certs, peers.Process(sys.executable, HERE / "servers" / program, *words))
+        tls = ["--cert", leaf.chain, "--key", leaf.key] if leaf else []
+        return listening(certs, peers.Process(sys.executable, HERE / "servers" / program, *words, *tls))
     return server
 
 

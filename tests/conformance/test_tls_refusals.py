@@ -114,9 +114,10 @@ OTHERWISE = {
     "record sent twice": (5, "failed: a record was damaged"),
 }
 LIE_WORDS = {
-    "version|record of TLS 1.1": NO_VERSION, "suite|curve|signature (over|of)": "chose what was not offered", "ALPN": NO_H2,
+    "alert 70 after": "a record was damaged (alert 70 received)",
+    "version": NO_VERSION, "suite|curve|signature (over|of)": "chose what was not offered", "ALPN": NO_H2,
     "certificate with a bit": "another key", "signature with|point": "signature is wrong", "finished with": "handshake was damaged",
-    "record with a bit": "record was damaged", "fatal alert": "alert 80 received", "": "the peer broke the protocol",
+    "record with a bit|record of TLS 1.1": "record was damaged", "fatal alert": "alert 80 received", "": "the peer broke the protocol",
 }
 
 

@@ -23,11 +23,19 @@ static inline void fuzz_fail(const char *text, const char *file, int line)
 
 static void fuzz_one(viamc_bytes in);
 
-/* A copy in a block of just that size, so that a read past its end is seen. */
+/* A block of just that size, so that a step beside it is seen. Nothing is said of what it holds. */
+static inline uint8_t *fuzz_room(size_t n)
+{
+    uint8_t *room = (uint8_t *)malloc(n != 0 ? n : 1u);
+    FUZZ_CHECK(room != NULL);
+    memset(room, 0xa5, n);
+    return room;
+}
+
+/* A copy in such a block. */
 static inline uint8_t *fuzz_exact(viamc_bytes v)
 {
-    uint8_t *copy = (uint8_t *)malloc(v.len != 0 ? v.len : 1u);
-    FUZZ_CHECK(copy != NULL);
+    uint8_t *copy = fuzz_room(v.len);
     vmc_copy(copy, v.ptr, v.len);
     return copy;
 }

@@ -95,13 +95,13 @@ typedef struct asked {
     uint8_t sink;         /* 1: takes all, 2: waits at first, 3: refuses behind 64 octets */
     uint32_t waits;
     fuzz_trace *told;     /* what this call was told */
-    uint8_t into[LENT], metadata[LENT];
+    uint8_t *into, *metadata; /* LENT octets each, kept from call to call */
     viamc_metadata field;
 } asked;
 
 struct play {
     line wire;
-    uint64_t memory[5000];
+    uint8_t *memory;
     viamc_client *client;
     viamc_ms now;
     asked call[CALLS];
@@ -140,7 +140,11 @@ static void start(play *p, uint8_t kind, viamc_bytes msg)
     unsigned i;
     if (p->calls == CALLS)
         return;
-    memset(a, 0, sizeof *a - sizeof a->into - sizeof a->metadata - sizeof a->field);
+    memset(a, 0, offsetof(asked, into));
+    if (a->into == NULL) {
+        a->into = fuzz_room(LENT);
+        a->metadata = fuzz_room(LENT);
+    }
     a->unary = m != &both_ways && m != &many;
     a->told = &told[p->wire.read_max != 0][p->calls];
     a->told->len = 0;
@@ -148,7 +152,7 @@ static void start(play *p, uint8_t kind, viamc_bytes msg)
     opts.replace = (m->flags & VIAMC_M_SETPOINT) != 0 && (kind & 0x08u) != 0;
     if ((kind & 0x10u) != 0) {
         opts.into = a->into;
-        opts.into_cap = sizeof a->into;
+        opts.into_cap = LENT;
     }
     if ((kind & 0x60u) != 0) {
         opts.sink = take_piece;
@@ -162,7 +166,7 @@ static void start(play *p, uint8_t kind, viamc_bytes msg)
         opts.metadata = &a->field;
         opts.metadata_count = 1;
         opts.metadata_into = a->metadata;
-        opts.metadata_cap = sizeof a->metadata;
+        opts.metadata_cap = LENT;
     }
     if (viamc_call_method(p->client, m, msg, &opts, &a->call) != VIAMC_OK)
         return;
@@ -196,7 +200,7 @@ static void take_event(play *p, const viamc_event *ev)
     FUZZ_CHECK(ev->ran >= VIAMC_NOT_RUN && ev->ran <= VIAMC_ANSWERED);
     fuzz_note_number(a->told, ev->status == 0); /* which of two faults of one reply counts is another matter */
     while (viamc_event_metadata(ev, &at, &name, &value)) {
-        FUZZ_CHECK(fuzz_inside(vmc_bytes_of(name), viamc_view(a->metadata, sizeof a->metadata)));
+        FUZZ_CHECK(fuzz_inside(vmc_bytes_of(name), viamc_view(a->metadata, LENT)));
         if (ev->status == 0)
             fuzz_note(a->told, value.ptr, value.len);
     }
@@ -298,8 +302,8 @@ static void begin(play *p, uint8_t how, size_t read_max)
 {
     viamc_client_desc desc = VIAMC_ZERO;
     viamc_dial_desc dial = VIAMC_ZERO;
+    size_t size;
     memset(p, 0, offsetof(play, memory));
-    memset(p->memory, 0xa5, sizeof p->memory); /* nothing is said of what it holds */
     p->calls = 0;
     p->lost = p->paced = false;
     p->now = (how & 0x40u) != 0 ? 0xfffff000u : 0; /* the clock may wrap */
@@ -318,8 +322,10 @@ static void begin(play *p, uint8_t how, size_t read_max)
         dial.credential_payload = "payload";
     }
     dial.require_session = (how & 0x10u) != 0;
-    dial.disable_sessions = (how & 0x20u) != 0;
-    FUZZ_CHECK(viamc_client_init(p->memory, sizeof p->memory, &desc, &p->client) == VIAMC_OK);
+    dial.disable_sessions = (how & 0x30u) == 0x20u; /* both together are refused */
+    size = viamc_client_mem_size(&desc) - (VMC_ALIGN - 1u); /* aligned, it needs no more */
+    p->memory = fuzz_room(size);
+    FUZZ_CHECK(viamc_client_init(p->memory, size, &desc, &p->client) == VIAMC_OK);
     FUZZ_CHECK(viamc_dial(p->client, &dial) == VIAMC_OK);
     settle(p);
     if ((how & 0x80u) != 0) {
@@ -341,6 +347,12 @@ static void end(play *p)
     for (i = 0; i < p->calls; i++)
         FUZZ_CHECK(p->call[i].over);
     viamc_client_close(p->client);
+    free(p->memory);
+    for (i = 0; i < CALLS; i++) {
+        free(p->call[i].into);
+        free(p->call[i].metadata);
+        p->call[i].into = p->call[i].metadata = NULL;
+    }
 }
 
 static void fuzz_one(viamc_bytes in)

@@ -10,7 +10,7 @@ enum { SLOTS = 3, FRAMES_MAX = 200, TABLE = 256 };
 typedef struct side {
     vmc_h2 h;
     vmc_h2_stream streams[SLOTS];
-    uint8_t table[TABLE];
+    uint8_t *table;
     fuzz_trace told[SLOTS]; /* by the stream's slot */
     fuzz_trace fields;      /* of the block under way */
     fuzz_trace memo[2];
@@ -114,6 +114,7 @@ static void begin(side *s, uint8_t how)
     cfg.streams = s->streams;
     cfg.count = SLOTS;
     cfg.max_streams = SLOTS;
+    s->table = fuzz_room(TABLE);
     cfg.table = s->table;
     cfg.table_bytes = (how & 2u) != 0 ? TABLE : 0;
     cfg.window = 1024;
@@ -185,4 +186,6 @@ static void fuzz_one(viamc_bytes in)
         FUZZ_CHECK(fuzz_same(&whole.told[i], &split.told[i]));
     write_owed(&whole, 80);
     write_owed(&split, 128);
+    free(whole.table);
+    free(split.table);
 }

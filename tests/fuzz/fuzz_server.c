@@ -18,7 +18,7 @@ typedef struct line {
 struct play {
     line wire[PEERS];
     size_t read_max, write_max;   /* of one port call; 0: any */
-    uint64_t memory[6000];
+    uint8_t *memory;
     viamc_server *server;
     viamc_ms now;
     uint8_t mood;                 /* what the handlers do next */
@@ -313,8 +313,8 @@ static void step(play *p, viamc_bytes *in)
 static void begin(play *p, uint8_t how, size_t read_max)
 {
     viamc_server_desc desc = VIAMC_ZERO;
+    size_t size;
     memset(p, 0, sizeof *p);
-    memset(p->memory, 0xa5, sizeof p->memory); /* nothing is said of what it holds */
     p->read_max = read_max;
     p->mood = 7;
     p->served = &served[read_max != 0];
@@ -333,7 +333,9 @@ static void begin(play *p, uint8_t how, size_t read_max)
     }
     desc.on_event = on_event;
     desc.event_user = p;
-    FUZZ_CHECK(viamc_server_init(p->memory, sizeof p->memory, &desc, &p->server) == VIAMC_OK);
+    size = viamc_server_mem_size(&desc) - (VMC_ALIGN - 1u); /* aligned, it needs no more */
+    p->memory = fuzz_room(size);
+    FUZZ_CHECK(viamc_server_init(p->memory, size, &desc, &p->server) == VIAMC_OK);
     FUZZ_CHECK(viamc_server_add(p->server, &motor, "m", NULL, p, NULL) == VIAMC_OK);
     FUZZ_CHECK(viamc_server_add(p->server, &echo, "", NULL, p, NULL) == VIAMC_OK);
 }
@@ -351,6 +353,7 @@ static void end(play *p)
     settle(p);
     FUZZ_CHECK(!p->moving || !p->guarded);
     viamc_server_close(p->server);
+    free(p->memory);
 }
 
 static void fuzz_one(viamc_bytes in)

@@ -76,15 +76,16 @@ def run(target, seconds, wanted):
                         f"-artifact_prefix={finds}/{target}-", str(corpus))
     edges = re.findall(r"cov: (\d+)", said)
     done = re.search(r"Done (\d+) runs in (\d+) second", said)
+    good = code == 0 and done is not None
     print(f"{target:10} {int(done.group(1)) if done else 0:10} runs {int(done.group(2)) if done else 0:6} s "
-          f"{edges[-1] if edges else '?':>6} edges  {'ok' if code == 0 else 'FOUND'}", flush=True)
-    if code != 0:
+          f"{edges[-1] if edges else '?':>6} edges  {'ok' if good else 'FOUND'}", flush=True)
+    if not good:
         unit = re.search(r"Test unit written to (\S+)", said)
         print("\n".join(line for line in said.splitlines() if "does not hold" in line or "ERROR" in line or "runtime error" in line))
         print(pathlib.Path(unit.group(1)).read_bytes().hex() if unit else said[-2000:], flush=True)
     elif wanted:
         keep(target, corpus)
-    return code == 0
+    return good
 
 
 def main():

@@ -103,7 +103,7 @@ static viamc_err send_some(struct upload *u)
         u->ended = true;
         err = viamc_call_send_end(robot, u->call);
     }
-    return err == VIAMC_ERR_BUSY || err == VIAMC_ERR_NOMEM ? VIAMC_OK : err;
+    return err == VIAMC_ERR_BUSY ? VIAMC_OK : err;
 }
 
 static viamc_err on_event(struct upload *u, const viamc_event *ev)

@@ -7,7 +7,7 @@
  *   method  &viamc_method_..., or one's own with descriptors; kept until the call ends
  *   req     copied: the struct of its request. Client streams: their first message, or NULL to send it later
  *   opts    as of viamc_call_method, but opts.keep is ARG: nothing is left to be kept
- * Returns:  as viamc_call_method; ARG also if there is an `extra` both in req and in opts; NOMEM if the request does not fit into tx now;
+ * Returns:  as viamc_call_method; ARG also if there is an `extra` both in req and in opts; BUSY and NOMEM by the encoded request's size;
  *           MESSAGE (as viamc_message_write). */
 VIAMC_API viamc_err viamc_call_start(viamc_client *c, const viamc_method *method, const void *req, const viamc_opts *opts, viamc_call *call);
 

@@ -20,8 +20,8 @@ typedef struct vmc_proto_req {
     const void *message; /* NULL: none */
 } vmc_proto_req;
 
-/* A Stop has room of its own, which cannot be lent out: it is encoded here first. */
-VMC_FN viamc_err vmc_proto_start_stop(viamc_client *c, const viamc_method *method, vmc_proto_req req, const viamc_opts *opts, viamc_call *call)
+/* A Stop has room of its own, which cannot be lent out: it is encoded here first, apart, or every call had these octets on its stack. */
+VMC_APART viamc_err vmc_proto_start_stop(viamc_client *c, const viamc_method *method, vmc_proto_req req, const viamc_opts *opts, viamc_call *call)
 {
     uint8_t buf[VMC_STOP_BYTES];
     viamc_bytes msg;
@@ -31,6 +31,16 @@ VMC_FN viamc_err vmc_proto_start_stop(viamc_client *c, const viamc_method *metho
     return err == VIAMC_OK ? viamc_call_method(c, method, msg, opts, call) : err;
 }
 
+/* Takes a call back that nobody has heard of: no event tells of it. */
+VMC_FN void vmc_proto_take_back(viamc_client *c, viamc_call *call)
+{
+    vmc_call *made = vmc_calls_find(&c->calls, *call);
+    vmc_grpc_cancel(&c->conn.grpc, made, VIAMC_CANCELLED, NULL);
+    c->calls.ended--;
+    vmc_calls_free(&c->calls, made);
+    *call = 0;
+}
+
 /* A client stream begins without a message; the first one follows. */
 VMC_FN viamc_err vmc_proto_start_stream(viamc_client *c, const viamc_method *method, vmc_proto_req req, const viamc_opts *opts, viamc_call *call)
 {
@@ -38,8 +48,10 @@ VMC_FN viamc_err vmc_proto_start_stream(viamc_client *c, const viamc_method *met
     if (err != VIAMC_OK || req.message == NULL)
         return err;
     err = viamc_call_send_message(c, *call, method, req.message);
+    if (err == VIAMC_ERR_NOT_FOUND)
+        return VIAMC_OK; /* it has ended at once, and DONE says why */
     if (err != VIAMC_OK)
-        (void)viamc_call_cancel(c, *call);
+        vmc_proto_take_back(c, call);
     return err;
 }
 
@@ -58,6 +70,8 @@ VMC_FN viamc_err vmc_proto_start(viamc_client *c, const viamc_method *method, vm
     if (viamc_state(c) == VIAMC_READY) {
         room = viamc_call_room(c, &cap);
         err = viamc_message_write(req.fields, req.message, room, cap, &msg);
+        if (err == VIAMC_ERR_NOMEM)
+            return vmc_calls_tx_fits(&c->calls, msg.len, VMC_STOP_RESERVE); /* that is the room: BUSY or NOMEM */
         if (err != VIAMC_OK)
             return err;
     }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""grpc.testing.TestService on grpcio: grpcio_server.py [--cert CHAIN --key KEY]. Prints "listening on HOST:PORT"."""
+"""grpc.testing.TestService on grpcio: grpcio_server.py [--cert CHAIN --key KEY] [--ping-ms N]. Prints "listening on HOST:PORT".
+With --ping-ms it complains of PINGs that come sooner after another than that; without, as grpcio comes (5 minutes)."""
 import concurrent.futures
 import pathlib
 import time
@@ -58,8 +59,9 @@ def handlers():
 
 
 def main():
-    args = arguments()
-    server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
+    args = arguments(ping_ms=None)
+    options = [("grpc.http2.min_ping_interval_without_data_ms", args.ping_ms), ("grpc.keepalive_permit_without_calls", 1)] if args.ping_ms else []
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(8), options=options)
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("grpc.testing.TestService", handlers())])
     if args.cert:
         pair = pathlib.Path(args.key).read_bytes(), pathlib.Path(args.cert).read_bytes()

@@ -34,8 +34,11 @@ def payload(kind, size):
     return reply
 
 
-def arguments():
+def arguments(**more):
+    """--cert, --key, and whole numbers of the server's own."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cert")
     parser.add_argument("--key")
+    for name, default in more.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
     return parser.parse_args()

@@ -112,6 +112,7 @@ AFTER = {
     "ChangeCipherSpec after the handshake": (CCS, b"\1"),
     "heartbeat after the handshake": (24, b"\1\x40\0"),
     "fatal alert after the handshake": (ALERT, b"\2\x50"),
+    "alert 70 after the handshake": (ALERT, b"\2\x46"),
 }
 WIRE = {
     "record sent twice": lambda data: data + data,

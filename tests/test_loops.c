@@ -251,13 +251,11 @@ TEST(run_tells_a_lost_session)
     open_client();
     CHECK_EQ_INT(viamc_posix_ready(&posix, 5000), VIAMC_OK);
     vmc_session_lost(client, "test");
-    client->dirty = true; /* as from inside a poll, which does not rest */
     CHECK_EQ_INT(viamc_posix_finish(&posix, start(0), 5000, NULL), VIAMC_OK);
     CHECK_EQ_INT(viamc_posix_run(&posix, 5000), VIAMC_ERR_SESSION);
     CHECK_EQ_STR(explained(VIAMC_ERR_SESSION), "test: session lost: test\n");
     CHECK_EQ_INT(viamc_posix_run(&posix, 20), VIAMC_OK);
     vmc_session_lost(client, "again");
-    client->dirty = true; /* as from inside a poll, which does not rest */
     CHECK_EQ_INT(viamc_posix_run(&posix, 5000), VIAMC_ERR_SESSION);
     CHECK_EQ_STR(explained(VIAMC_ERR_SESSION), "test: session lost: again\n");
     viamc_client_close(client);

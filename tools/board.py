@@ -124,7 +124,7 @@ def with_tls(chain, option):
 
 
 def memory():
-    """What does not depend on certificates: {figure: (value, unit, goal)}."""
+    """What needs no chain of its own: {figure: (value, unit, goal)}."""
     plain = measure("plain", "-Os", "-DVIAMC_NO_TLS")
     plain["poll_stack_most"] = most_stack("viamc_poll", "-Os", "-DVIAMC_NO_TLS")
     found = {**with_tls("ec", "-Os"), **plain}

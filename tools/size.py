@@ -9,7 +9,7 @@
 
 Programs of tests/bench are built for a Cortex-M4 with -Os, newlib-nano and garbage collection of sections; what the same program has
 without viamc is taken off. Octets of a function that was inlined count for the part that it was written in: so says the compiler's line
-table. RAM and stack: tools/board.py.
+table. RAM, stack and instructions: tools/board.py.
 Needs gcc-arm-none-eabi, libnewlib-arm-none-eabi, qemu-system-arm, openssl, and the sources that tests/boards/sources.sh fetches.
 """
 import argparse
@@ -233,7 +233,7 @@ def measure():
         figures.update(found)
         if program.name in LISTED:
             symbols[program.name] = functions
-    figures.update({name: value for name, (value, _, _) in board.memory().items()})
+    figures.update({name: value for name, (value, _, _) in board.measure_all().items()})
     return figures, symbols
 
 
@@ -310,7 +310,7 @@ def check(figures):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="flash, RAM and stack on boards")
+    parser = argparse.ArgumentParser(description="flash, RAM, stack and instructions on boards")
     parser.add_argument("--check", action="store_true", help="compare, change nothing")
     parser.add_argument("--print", action="store_true", help="show the tables, change nothing")
     args = parser.parse_args()

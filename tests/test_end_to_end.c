@@ -495,6 +495,30 @@ TEST(handshakes_go_in_small_pieces)
     close_world();
 }
 
+/* A board may sleep until an interrupt says that octets come. None says that again of those that a poll of a handshake left in the port. */
+TEST(handshakes_do_not_wait_for_octets_that_are_there)
+{
+    viamc_wait_hint wait = VIAMC_ZERO;
+    unsigned polls = 0;
+    viamc_ms wake, until;
+    open_robot(true);
+    dial(DRIVER, true, KEY);
+    wake = w.loop.now;
+    for (until = w.loop.now + 1000u; w.loop.now != until && viamc_state(w.client[DRIVER]) != VIAMC_READY; w.loop.now++) {
+        uint64_t sent = w.loop.octets[VMC_LOOP_TO_CLIENT];
+        (void)viamc_server_poll(w.server, w.loop.now);
+        if (sent == w.loop.octets[VMC_LOOP_TO_CLIENT] && !vmc_time_reached(w.loop.now, wake))
+            continue;
+        (void)viamc_poll(w.client[DRIVER], w.loop.now);
+        viamc_wait(w.client[DRIVER], w.loop.now, &wait);
+        wake = w.loop.now + wait.ms;
+        polls++;
+    }
+    CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_READY);
+    CHECK(polls < 200);
+    close_world();
+}
+
 /* After an error a port is only closed (base/port.h), whichever read or write of handshake, Authenticate and what follows it was. */
 TEST(ports_that_fail_are_only_closed)
 {
@@ -668,6 +692,7 @@ int main(int argc, char **argv)
     RUN(wrong_key);
     RUN(no_downgrade_behind_tls);
     RUN(handshakes_go_in_small_pieces);
+    RUN(handshakes_do_not_wait_for_octets_that_are_there);
     RUN(ports_that_fail_are_only_closed);
     RUN(nothing_is_left_of_a_connection);
     RUN(refusal_is_gone_with_a_new_dial);

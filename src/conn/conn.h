@@ -54,6 +54,9 @@ typedef struct vmc_conn {
     bool secure;              /* this connection speaks TLS */
     bool blocked;             /* the port took less than it was given */
     bool heard;               /* an octet came since the owner cleared this */
+#ifndef VIAMC_NO_TLS
+    bool more;                /* SECURING: the last read brought octets, and there may be more */
+#endif
     vmc_grpc grpc;
 } vmc_conn;
 

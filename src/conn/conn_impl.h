@@ -335,12 +335,12 @@ VMC_FN vmc_conn_event vmc_conn_up(vmc_conn *c)
 /* A step of the handshake cannot be divided, and others wait for it: two pieces a poll, of which one may be the head of a record. */
 VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
 {
-    bool more = true;
     uint32_t part;
+    c->more = true;
     while (vmc_conn_write_records(c))
         ;
-    for (part = 0; part < 2u && more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++)
-        if (vmc_conn_read_record(c, VMC_CONN_HANDSHAKE_STEP, &more) != VIAMC_OK)
+    for (part = 0; part < 2u && c->more && !vmc_conn_is_lost(c) && vmc_tls_state_of(c->tls) == VMC_TLS_HANDSHAKE; part++)
+        if (vmc_conn_read_record(c, VMC_CONN_HANDSHAKE_STEP, &c->more) != VIAMC_OK)
             return VMC_CONN_LOST;
     while (!vmc_conn_is_lost(c) && vmc_conn_write_records(c))
         ;
@@ -436,6 +436,10 @@ VMC_FN void vmc_conn_wait(const vmc_conn *c, viamc_wait_hint *hint)
         hint->want |= VIAMC_WANT_WRITE;
     if (c->steps >= VMC_POLL_STEPS || c->in_at != c->in_len)
         hint->ms = 0; /* the bound was reached: there is more */
+#ifndef VIAMC_NO_TLS
+    if (c->state == VMC_CONN_SECURING && c->more)
+        hint->ms = 0; /* likewise: no interrupt tells of what lies in the port already */
+#endif
 }
 
 #endif

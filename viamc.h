@@ -15019,10 +15019,11 @@ VMC_FN vmc_conn_event vmc_conn_up(vmc_conn *c)
 
 #ifndef VIAMC_NO_TLS
 
-/* Octets of the peer's flight taken at a time: signatures that it holds together are checked in polls of their own. Less than any signature has. */
-#define VMC_CONN_HANDSHAKE_STEP 64u
+/* Octets of the peer's flight taken at a time, twice a poll: signatures that it holds together are checked in polls of their own, for the
+ * shortest message between two of them has 112 octets: ServerKeyExchange with X25519 (4 + 4 + 32) and its own signature (4 + 68, ECDSA). */
+#define VMC_CONN_HANDSHAKE_STEP 54u
 
-/* A step of the handshake cannot be divided, and others wait for it: one piece a poll, and the header of its record. */
+/* A step of the handshake cannot be divided, and others wait for it: two pieces a poll, of which one may be the head of a record. */
 VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
 {
     bool more = true;
@@ -16034,15 +16035,12 @@ VMC_FN void vmc_dial_dead(viamc_client *c)
     (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
 }
 
-/* Asks for one by a PING; whatever comes is the answer (vmc_dial_heard). */
+/* Asks for one by a PING; whatever comes is the answer (vmc_dial_heard). It has the time of the calls that were not sent. */
 VMC_FN void vmc_dial_ping(viamc_client *c)
 {
-    if (c->dial.silent++ != 0) {
-        vmc_dial_dead(c);
-        return;
-    }
     (void)vmc_h2_ask(&c->conn.grpc.h2);
-    vmc_timer_set(&c->dial.due, c->now, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT);
+    vmc_timer_set(&c->dial.due, c->now, (VMC_DIAL_CHECKS - c->dial.silent) * VMC_DIAL_CHECK_TIMEOUT);
+    c->dial.silent = VMC_DIAL_CHECKS;
 }
 
 /* The robot permits no stream beside those that are open. */
@@ -16054,6 +16052,10 @@ VMC_FN bool vmc_dial_is_crowded(const viamc_client *c)
 
 VMC_FN void vmc_dial_check(viamc_client *c)
 {
+    if (c->dial.silent >= VMC_DIAL_CHECKS) {
+        vmc_dial_dead(c);
+        return;
+    }
     if (c->desc.pings || vmc_dial_is_crowded(c)) {
         vmc_dial_ping(c);
         return;

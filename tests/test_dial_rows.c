@@ -823,6 +823,26 @@ TEST(sign_of_life_without_a_stream)
     script_close();
 }
 
+/* Both ways of asking give the robot the same time: a call that was not answered, and then a PING, because the call's stream is not free yet. */
+TEST(sign_of_life_by_call_and_by_ping)
+{
+    unsigned pings, calls;
+    keepalive_ready(0);
+    script_send("000006040000000000 0003 00000001"); /* MAX_CONCURRENT_STREAMS */
+    script_run(1);
+    script_run(10001);
+    count_asked(&pings, &calls);
+    CHECK_EQ_INT(calls, 1);
+    script_run(5001);
+    count_asked(&pings, &calls);
+    CHECK_EQ_INT(pings + calls, 1);
+    script_run(4900);
+    CHECK_EQ_INT(viamc_state(script_now.client), VIAMC_READY);
+    script_run(200);
+    CHECK_EQ_INT(script_count(VIAMC_EV_LOST), 1);
+    script_close();
+}
+
 /* too_many_pings: half as many on later connections, and again half; a goodbye in peace changes nothing. */
 TEST(too_many_pings_doubles_the_interval)
 {
@@ -906,6 +926,7 @@ int main(int argc, char **argv)
     RUN(keepalive_asks_by_ping);
     RUN(keepalive_off);
     RUN(sign_of_life_without_a_stream);
+    RUN(sign_of_life_by_call_and_by_ping);
     RUN(too_many_pings_doubles_the_interval);
     RUN(keepalive_rests_while_draining);
     return test_end();

@@ -461,15 +461,12 @@ VMC_FN void vmc_dial_dead(viamc_client *c)
     (void)vmc_conn_break(&c->conn, VIAMC_ERR_TIMEOUT, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT, "", VMC_TEXT("the robot gives no sign of life"));
 }
 
-/* Asks for one by a PING; whatever comes is the answer (vmc_dial_heard). */
+/* Asks for one by a PING; whatever comes is the answer (vmc_dial_heard). It has the time of the calls that were not sent. */
 VMC_FN void vmc_dial_ping(viamc_client *c)
 {
-    if (c->dial.silent++ != 0) {
-        vmc_dial_dead(c);
-        return;
-    }
     (void)vmc_h2_ask(&c->conn.grpc.h2);
-    vmc_timer_set(&c->dial.due, c->now, VMC_DIAL_CHECKS * VMC_DIAL_CHECK_TIMEOUT);
+    vmc_timer_set(&c->dial.due, c->now, (VMC_DIAL_CHECKS - c->dial.silent) * VMC_DIAL_CHECK_TIMEOUT);
+    c->dial.silent = VMC_DIAL_CHECKS;
 }
 
 /* The robot permits no stream beside those that are open. */
@@ -481,6 +478,10 @@ VMC_FN bool vmc_dial_is_crowded(const viamc_client *c)
 
 VMC_FN void vmc_dial_check(viamc_client *c)
 {
+    if (c->dial.silent >= VMC_DIAL_CHECKS) {
+        vmc_dial_dead(c);
+        return;
+    }
     if (c->desc.pings || vmc_dial_is_crowded(c)) {
         vmc_dial_ping(c);
         return;

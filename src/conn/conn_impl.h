@@ -328,10 +328,11 @@ VMC_FN vmc_conn_event vmc_conn_up(vmc_conn *c)
 
 #ifndef VIAMC_NO_TLS
 
-/* Octets of the peer's flight taken at a time: signatures that it holds together are checked in polls of their own. Less than any signature has. */
-#define VMC_CONN_HANDSHAKE_STEP 64u
+/* Octets of the peer's flight taken at a time, twice a poll: signatures that it holds together are checked in polls of their own, for the
+ * shortest message between two of them has 112 octets: ServerKeyExchange with X25519 (4 + 4 + 32) and its own signature (4 + 68, ECDSA). */
+#define VMC_CONN_HANDSHAKE_STEP 54u
 
-/* A step of the handshake cannot be divided, and others wait for it: one piece a poll, and the header of its record. */
+/* A step of the handshake cannot be divided, and others wait for it: two pieces a poll, of which one may be the head of a record. */
 VMC_FN vmc_conn_event vmc_conn_on_securing(vmc_conn *c)
 {
     bool more = true;

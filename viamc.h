@@ -6790,7 +6790,6 @@ VMC_FN void vmc_lan_sleep(vmc_lan s, viamc_ms ms)
 
 #define VMC_WIN_CONNECT_MS 3000u /* viamc: of one address; then the next has its turn */
 #define VMC_WIN_NAME_MS 10u      /* viamc: the resolver cannot be waited for together with sockets, so it is asked this often */
-#define VMC_WIN_BACKLOG 16
 #define VMC_WIN_KNOCK_MS 1000u   /* viamc: somebody who could not be taken is tried again */
 
 VMC_STATIC_ASSERT(win_conns, VMC_WIN_CONNS == VIAMC_POSIX_CONNS);
@@ -7178,6 +7177,8 @@ VIAMC_API viamc_err viamc_posix_sleep(viamc_posix *p, const viamc_wait_hint *wai
 
 
 #if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
+
+#define VMC_WIN_BACKLOG 16
 
 /* "10.0.0.9:51544", "[::1]:80", terminated; false: no room. */
 VMC_FN bool vmc_win_sa_text(const SOCKADDR_STORAGE *sa, int n, char *buf, size_t cap)

@@ -21,7 +21,6 @@
 
 #define VMC_WIN_CONNECT_MS 3000u /* viamc: of one address; then the next has its turn */
 #define VMC_WIN_NAME_MS 10u      /* viamc: the resolver cannot be waited for together with sockets, so it is asked this often */
-#define VMC_WIN_BACKLOG 16
 #define VMC_WIN_KNOCK_MS 1000u   /* viamc: somebody who could not be taken is tried again */
 
 VMC_STATIC_ASSERT(win_conns, VMC_WIN_CONNS == VIAMC_POSIX_CONNS);

@@ -15,6 +15,8 @@
 
 #if !defined(VIAMC_NO_POSIX) && defined(_WIN32)
 
+#define VMC_WIN_BACKLOG 16
+
 /* "10.0.0.9:51544", "[::1]:80", terminated; false: no room. */
 VMC_FN bool vmc_win_sa_text(const SOCKADDR_STORAGE *sa, int n, char *buf, size_t cap)
 {

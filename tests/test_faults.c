@@ -566,23 +566,34 @@ TEST(each_port_call_fails)
     each_scene(fail_port_calls);
 }
 
-static void poll_late(const beat *scene)
+/* Plays the scene once for each moment of it: the fault happens `at` ms after its start, and is so many ms large. */
+static void at_each_moment(const beat *scene, const char *name, void (*fault)(viamc_ms at, viamc_ms ms), viamc_ms ms)
 {
-    static const viamc_ms late[] = {WINDOW / 2, WINDOW + 50, 5000, 60000};
     viamc_ms length, at;
-    size_t i;
     prepare(scene);
     play();
     length = w.loop.now - SOON;
-    for (i = 0; i < TEST_COUNT(late); i++)
-        for (at = 0; at < length; at += stride(length)) {
-            prepare(scene);
-            w.fault = "polls late";
-            w.place = at;
-            w.late_from = w.loop.now + at;
-            w.late_ms = late[i];
-            play();
-        }
+    for (at = 0; at < length; at += stride(length)) {
+        prepare(scene);
+        w.fault = name;
+        w.place = at;
+        fault(at, ms);
+        play();
+    }
+}
+
+static void late(viamc_ms at, viamc_ms ms)
+{
+    w.late_from = w.loop.now + at;
+    w.late_ms = ms;
+}
+
+static void poll_late(const beat *scene)
+{
+    static const viamc_ms by[] = {WINDOW / 2, WINDOW + 50, 5000, 60000};
+    size_t i;
+    for (i = 0; i < TEST_COUNT(by); i++)
+        at_each_moment(scene, "polls late", late, by[i]);
 }
 
 TEST(polls_that_come_late)
@@ -590,20 +601,15 @@ TEST(polls_that_come_late)
     each_scene(poll_late);
 }
 
+static void jump(viamc_ms at, viamc_ms ms)
+{
+    w.jump_at = w.loop.now + at;
+    w.jump_ms = ms;
+}
+
 static void jump_clock(const beat *scene)
 {
-    viamc_ms length, at;
-    prepare(scene);
-    play();
-    length = w.loop.now - SOON;
-    for (at = 0; at < length; at += stride(length)) {
-        prepare(scene);
-        w.fault = "clock jumps a day";
-        w.place = at;
-        w.jump_at = w.loop.now + at;
-        w.jump_ms = 86400000u;
-        play();
-    }
+    at_each_moment(scene, "clock jumps a day", jump, 86400000u);
 }
 
 TEST(a_clock_that_jumps_a_day)
@@ -611,23 +617,18 @@ TEST(a_clock_that_jumps_a_day)
     each_scene(jump_clock);
 }
 
+static void stand_still(viamc_ms at, viamc_ms ms)
+{
+    w.still_from = w.loop.now + at;
+    w.still_ms = ms;
+}
+
 static void stop_clock(const beat *scene)
 {
-    static const viamc_ms still[] = {WINDOW / 2, WINDOW + 50, 5000};
-    viamc_ms length, at;
+    static const viamc_ms for_ms[] = {WINDOW / 2, WINDOW + 50, 5000};
     size_t i;
-    prepare(scene);
-    play();
-    length = w.loop.now - SOON;
-    for (i = 0; i < TEST_COUNT(still); i++)
-        for (at = 0; at < length; at += stride(length)) {
-            prepare(scene);
-            w.fault = "clock stands still";
-            w.place = at;
-            w.still_from = w.loop.now + at;
-            w.still_ms = still[i];
-            play();
-        }
+    for (i = 0; i < TEST_COUNT(for_ms); i++)
+        at_each_moment(scene, "clock stands still", stand_still, for_ms[i]);
 }
 
 TEST(a_clock_that_stands_still)
@@ -635,19 +636,14 @@ TEST(a_clock_that_stands_still)
     each_scene(stop_clock);
 }
 
+static void wrap(viamc_ms at, viamc_ms ms)
+{
+    w.loop.now = ms - at;
+}
+
 static void wrap_clock(const beat *scene)
 {
-    viamc_ms length, at;
-    prepare(scene);
-    play();
-    length = w.loop.now - SOON;
-    for (at = 0; at < length; at += stride(length)) {
-        prepare(scene);
-        w.fault = "clock wraps";
-        w.place = at;
-        w.loop.now = 0u - at;
-        play();
-    }
+    at_each_moment(scene, "clock wraps", wrap, 0);
 }
 
 TEST(a_clock_that_wraps)

@@ -21,6 +21,19 @@ void board_broken(void);                         /* something went wrong for goo
 int board_key(void);                             /* a key pressed at the console, -1: none */
 void board_print(const char *text);              /* to the console */
 
+/* The same with a number between two texts. */
+static inline void board_print_count(const char *before, uint32_t n, const char *after)
+{
+    char text[11], *p = text + sizeof text - 1;
+    *p = '\0';
+    do
+        *--p = (char)('0' + n % 10u);
+    while ((n /= 10u) != 0);
+    board_print(before);
+    board_print(p);
+    board_print(after);
+}
+
 /* How much stack is used at most: what lies below the caller is painted, later the paint that is left is counted. */
 void board_stack_paint(void);
 size_t board_stack_used(void);

@@ -59,24 +59,12 @@ static void print_str(viamc_str text)
     }
 }
 
-static void print_count(const char *before, uint32_t n, const char *after)
-{
-    char text[11], *p = text + sizeof text - 1;
-    *p = '\0';
-    do
-        *--p = (char)('0' + n % 10u);
-    while ((n /= 10u) != 0);
-    board_print(before);
-    board_print(p);
-    board_print(after);
-}
-
 /* Three decimals; for |v| below 4 million. */
 static void print_number(double v)
 {
     uint32_t m = (uint32_t)((v < 0 ? -v : v) * 1000 + 0.5);
-    print_count(v < 0 ? "-" : "", m / 1000u, m % 1000u < 10u ? ".00" : m % 1000u < 100u ? ".0" : ".");
-    print_count("", m % 1000u, "");
+    board_print_count(v < 0 ? "-" : "", m / 1000u, m % 1000u < 10u ? ".00" : m % 1000u < 100u ? ".0" : ".");
+    board_print_count("", m % 1000u, "");
 }
 
 static void report(const char *what, viamc_err err)
@@ -86,7 +74,7 @@ static void report(const char *what, viamc_err err)
     board_print(what);
     board_print(": ");
     board_print(viamc_err_name(err)); /* "" with VIAMC_NO_STRINGS */
-    print_count(" ", (uint32_t)err, "\r\n");
+    board_print_count(" ", (uint32_t)err, "\r\n");
 }
 
 /* ---- what the robot is asked for ---- */
@@ -163,15 +151,15 @@ static void on_done(const viamc_event *ev)
     } else if (ev->call == app.reading)
         print_readings(ev);
     else if (ev->call == app.taking) {
-        print_count("picture: ", app.picture.octets, " octets");
-        print_count(", CRC-32 ", ~app.picture.crc, "\r\n");
+        board_print_count("picture: ", app.picture.octets, " octets");
+        board_print_count(", CRC-32 ", ~app.picture.crc, "\r\n");
     }
 }
 
 static void print_memory(void)
 {
-    print_count("stack used: ", (uint32_t)board_stack_used(), "");
-    print_count(", block: ", sizeof memory, "\r\n");
+    board_print_count("stack used: ", (uint32_t)board_stack_used(), "");
+    board_print_count(", block: ", sizeof memory, "\r\n");
     board_stack_paint();
 }
 
@@ -180,7 +168,7 @@ static void on_event(const viamc_event *ev)
     static char why[120];
     switch (ev->kind) {
     case VIAMC_EV_READY:
-        print_count("ready after ", board_now(), " ms, ");
+        board_print_count("ready after ", board_now(), " ms, ");
         board_print(viamc_client_suite(app.robot));
         board_print("\r\n");
         print_memory();
@@ -193,14 +181,14 @@ static void on_event(const viamc_event *ev)
         (void)viamc_explain(app.robot, why, sizeof why);
         board_print("lost: ");
         board_print(why);
-        print_count(", next try in ", ev->retry_ms, " ms\r\n");
+        board_print_count(", next try in ", ev->retry_ms, " ms\r\n");
         break;
     case VIAMC_EV_SESSION_LOST:
         app.driving = false;
         board_print("session lost: the robot has stopped\r\n");
         break;
     case VIAMC_EV_STARVED:
-        print_count("late by ", ev->late_ms, " ms\r\n");
+        board_print_count("late by ", ev->late_ms, " ms\r\n");
         break;
     case VIAMC_EV_UNPROTECTED:
         board_print("this robot will not stop by itself\r\n");

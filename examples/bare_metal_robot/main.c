@@ -28,18 +28,6 @@ static struct wheel {
 
 /* ---- the motor ---- */
 
-static void print_count(const char *before, uint32_t n, const char *after)
-{
-    char text[11], *p = text + sizeof text - 1;
-    *p = '\0';
-    do
-        *--p = (char)('0' + n % 10u);
-    while ((n /= 10u) != 0);
-    board_print(before);
-    board_print(p);
-    board_print(after);
-}
-
 /* Here a real board sets the pulse width. */
 static void turn(double power)
 {
@@ -52,7 +40,7 @@ static void turn(double power)
     text[9] = digit[percent / 10u % 10u];
     text[10] = digit[percent % 10u];
     board_print(text);
-    print_count(" at ", board_now(), " ms\r\n");
+    board_print_count(" at ", board_now(), " ms\r\n");
 }
 
 static viamc_err set_power(viamc_request *rq, const viam_component_motor_v1_SetPowerRequest *q)
@@ -108,7 +96,7 @@ static void on_event(void *user, const viamc_server_event *ev)
     case VIAMC_SEV_REFUSED: board_print("refused: "); print_str(ev->text); break;
     case VIAMC_SEV_LEFT: board_print("left: "); board_print(ev->error.what); break;
     case VIAMC_SEV_SESSION: board_print("session"); break;
-    case VIAMC_SEV_EXPIRED: print_count("session over, ", ev->ms, " ms after its last heartbeat"); break;
+    case VIAMC_SEV_EXPIRED: board_print_count("session over, ", ev->ms, " ms after its last heartbeat"); break;
     default: return;
     }
     board_print("\r\n");

@@ -208,35 +208,23 @@ static void wish(uint8_t what, float power)
         (void)xTaskNotifyGive(robot_task);
 }
 
-static void print_count(const char *before, uint32_t n, const char *after)
-{
-    char text[11], *p = text + sizeof text - 1;
-    *p = '\0';
-    do
-        *--p = (char)('0' + n % 10u);
-    while ((n /= 10u) != 0);
-    board_print(before);
-    board_print(p);
-    board_print(after);
-}
-
 static void print_told(const struct told *t)
 {
     switch (t->what) {
     case TOLD_READY:
-        print_count("ready after ", t->at, " ms, ");
+        board_print_count("ready after ", t->at, " ms, ");
         board_print(t->name);
-        print_count("\r\nstack used: ", t->stack, "");
-        print_count(", block: ", sizeof memory, "\r\n");
+        board_print_count("\r\nstack used: ", t->stack, "");
+        board_print_count(", block: ", sizeof memory, "\r\n");
         break;
     case TOLD_NUMBER:
         board_print(t->name);
-        print_count(" = ", (uint32_t)t->number, "\r\n");
+        board_print_count(" = ", (uint32_t)t->number, "\r\n");
         break;
     case TOLD_LOST: board_print("lost: it is dialled again\r\n"); break;
     case TOLD_SESSION_LOST: board_print("session lost: the robot has stopped\r\n"); break;
-    case TOLD_LATE: print_count("late by ", (uint32_t)t->number, " ms\r\n"); break;
-    case TOLD_REFUSED: print_count("status ", (uint32_t)t->number, "\r\n"); break;
+    case TOLD_LATE: board_print_count("late by ", (uint32_t)t->number, " ms\r\n"); break;
+    case TOLD_REFUSED: board_print_count("status ", (uint32_t)t->number, "\r\n"); break;
     case TOLD_SILENT: board_print("no wishes: stopped\r\n"); break;
     default: break;
     }

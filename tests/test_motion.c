@@ -325,8 +325,8 @@ TEST(stop_after_polls_that_were_late)
     script_close();
 }
 
-/* The connection goes while a Stop waits for its last copy: one DONE, which promises nothing, and nothing of it on the next connection. */
-TEST(stop_that_waits_when_the_connection_goes)
+/* A move is on its way, and a Stop of it has been answered once: it waits for the move's end. */
+static viamc_call stop_behind_a_move(void)
 {
     viamc_call s;
     bot_open();
@@ -336,6 +336,13 @@ TEST(stop_that_waits_when_the_connection_goes)
     s = stop_motor(0);
     step();
     bot_run_named(R_STOP, 0);
+    return s;
+}
+
+/* The connection goes while a Stop waits for its last copy: one DONE, which promises nothing, and nothing of it on the next connection. */
+TEST(stop_that_waits_when_the_connection_goes)
+{
+    viamc_call s = stop_behind_a_move();
     CHECK(done(s) == NULL);
     cut_and_redial();
     REQUIRE(done(s) != NULL);
@@ -347,14 +354,7 @@ TEST(stop_that_waits_when_the_connection_goes)
 
 TEST(stop_that_waits_can_be_cancelled)
 {
-    viamc_call s;
-    bot_open();
-    bot_warm();
-    (void)move(10);
-    step();
-    s = stop_motor(0);
-    step();
-    bot_run_named(R_STOP, 0);
+    viamc_call s = stop_behind_a_move();
     CHECK_EQ_INT(viamc_call_cancel(script_now.client, s), VIAMC_OK);
     step();
     REQUIRE(done(s) != NULL);
@@ -382,15 +382,8 @@ TEST(stop_right_after_a_cancel)
 /* Behind GOAWAY no stream is opened, also not for the last copy of a Stop: it is not confirmed. */
 TEST(stop_that_waits_when_goaway_comes)
 {
-    viamc_call s;
+    viamc_call s = stop_behind_a_move();
     unsigned n;
-    bot_open();
-    bot_warm();
-    (void)move(10);
-    step();
-    s = stop_motor(0);
-    step();
-    bot_run_named(R_STOP, 0);
     CHECK(done(s) == NULL);
     script_send("000008070000000000 7fffffff 00000000");
     bot_run_named(R_MOVE, 10); /* settled: the Stop would go once more */

@@ -457,7 +457,7 @@ TEST(no_downgrade_behind_tls)
     CHECK_EQ_INT(viamc_state(w.client[DRIVER]), VIAMC_BACKOFF);
     CHECK_EQ_INT(viamc_client_error(w.client[DRIVER]).code, VIAMC_ERR_INSECURE);
     (void)viamc_explain(w.client[DRIVER], text, sizeof text);
-    CHECK_EQ_STR(text, "dial: robot.test:8080 spoke TLS before and is insecure now; dial it anew to accept that");
+    CHECK_EQ_STR(text, "dial: robot.test:8080 spoke TLS before and is insecure now; only a new dial can accept that");
     close_world();
 }
 

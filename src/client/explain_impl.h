@@ -50,7 +50,7 @@ VMC_FN void vmc_explain_insecure(const viamc_client *c, const viamc_error *e, vm
     vmc_explain_cut(w, "dial: ");
     vmc_explain_address(c, w);
     if (e->detail == 2u)
-        vmc_explain_cut(w, VMC_TEXT(" spoke TLS before and is insecure now; dial it anew to accept that"));
+        vmc_explain_cut(w, VMC_TEXT(" spoke TLS before and is insecure now; only a new dial can accept that"));
     else if (e->detail != 0)
         vmc_explain_cut(w, VMC_TEXT(" is insecure; set allow_insecure_with_creds_downgrade to accept that"));
     else
